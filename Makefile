@@ -1,0 +1,47 @@
+# Everything here works on a machine with nothing but Python 3.11 or newer and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export UV_PYTHON_DOWNLOADS := never
+export UV_NO_PROGRESS := 1
+
+.PHONY: help setup demo test check lock clean
+
+help: ## what each target does
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(VENV)/.run ## make the environment in .venv
+demo: setup ## start gateway, simulator and a demo vendor, play one order's story, keep serving until Ctrl-C
+	@$(BIN)/greenroom demo
+
+test: $(VENV)/.dev ## the checks, then every test (PostgreSQL's too)
+	@$(MAKE) --no-print-directory check
+	@$(BIN)/pytest
+
+check: $(VENV)/.dev ## formatting, lint, layers, types
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports --no-logo --no-timing 2>&1 || { echo 'an import breaks the layers of pyproject.toml'; exit 1; }
+	@$(BIN)/mypy
+
+lock: $(VENV)/.uv ## refresh the lock files from pyproject.toml
+	$(BIN)/uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-header --upgrade pyproject.toml --group build -o locks/run.txt
+	$(BIN)/uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-header --upgrade pyproject.toml --group build --group dev -c locks/run.txt -o locks/dev.txt
+
+clean: ## remove the environment
+	rm -rf $(VENV)
+
+$(VENV)/.uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Greenroom needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module does not work here (on Debian: apt-get install python3-venv)"; exit 1; }
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r locks/uv.txt
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.uv locks/run.txt pyproject.toml
+	@$(BIN)/uv pip install -q --require-hashes -r locks/run.txt
+	@$(BIN)/uv pip install -q --no-deps --no-build-isolation --offline --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run locks/dev.txt
+	@$(BIN)/uv pip install -q --require-hashes -r locks/dev.txt
+	@touch $@

@@ -1,0 +1,193 @@
+"""
+Every deliberate error, drawn as a tree.
+
+    GreenroomError
+    ├── Refused                what a caller is told; carries the HTTP status
+    │   ├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · Gone 410
+    │   ├── Conflict 409 · PreconditionFailed 412 · PayloadTooLarge 413 · Invalid 422 · TooManyRequests 429
+    │   ├── NotSupported 501 · BadGateway 502 · Unavailable 503
+    └── RemoteError            what a remote party did to us; carries the verdict on retry
+        ├── TryLater           not able to answer now
+        └── GiveUp             asking again will not help
+
+`api` renders `Refused`, `engine` reads the verdict of a `RemoteError`; nobody reads anything else.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import ClassVar, Literal
+
+Kind = Literal[
+    "http_status",  # it answered, with a status that is not a success
+    "redirect",  # it answered with a redirect; they are never followed
+    "timeout",  # the total deadline passed
+    "dns",  # the name could not be looked up now
+    "dns_unknown",  # the name does not exist
+    "connect",  # no connection
+    "reset",  # the connection broke before the answer was whole
+    "tls",  # the certificate or the handshake was refused
+    "protocol",  # what came back is not HTTP as we accept it
+    "forbidden_address",  # the guard refused the destination
+    "bad_url",  # the URL cannot be called
+    "bad_answer",  # the answer can be read, but not used
+    "not_configured",  # a credential or setting that the call needs is missing
+    "internal",  # our own code failed on this one
+]
+
+
+class GreenroomError(Exception):
+    """Something that Greenroom decided, as opposed to a defect."""
+
+
+class Refused(GreenroomError):
+    """
+    A request that cannot be served as it is.
+
+    `message` says in a sentence for a person what is wrong and what to do. `errors` has one line per field, each
+    beginning with the field's path. `code` is a stable word for programs; by default the class's own.
+    `retry_after` is in whole seconds, for callers who may come back.
+    """
+
+    status: ClassVar[int] = 400
+    code: str = "Refused"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        errors: list[str] | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or type(self).code
+        self.errors = errors or []
+        self.retry_after = retry_after
+
+
+class BadRequest(Refused):
+    """The request cannot be read: not JSON, a missing parameter, a malformed header."""
+
+    status = 400
+    code = "BadRequest"
+
+
+class Unauthorized(Refused):
+    """No valid credential. Says the same for a missing, a wrong and a revoked one."""
+
+    status = 401
+    code = "Unauthorized"
+
+    def __init__(self, message: str = "Give a valid API key as the Basic user name.") -> None:
+        super().__init__(message)
+
+
+class Forbidden(Refused):
+    """The credential is good, but not for this."""
+
+    status = 403
+    code = "Forbidden"
+
+
+class NotFound(Refused):
+    """It does not exist, or is not the caller's: we do not tell which."""
+
+    status = 404
+    code = "NotFound"
+
+
+class Conflict(Refused):
+    """It contradicts what is already so."""
+
+    status = 409
+    code = "Conflict"
+
+
+class Gone(Refused):
+    """It was there and has ended."""
+
+    status = 410
+    code = "Gone"
+
+
+class PreconditionFailed(Refused):
+    """The integration is disabled, or the account is not in a state to do this."""
+
+    status = 412
+    code = "PreconditionFailed"
+
+
+class PayloadTooLarge(Refused):
+    """The body is over the limit."""
+
+    status = 413
+    code = "PayloadTooLarge"
+
+
+class Invalid(Refused):
+    """The request can be read, but a field's value will not do."""
+
+    status = 422
+    code = "ValidationError"
+
+
+class TooManyRequests(Refused):
+    """Over the limit; `retry_after` says when to come back."""
+
+    status = 429
+    code = "TooManyRequests"
+
+
+class NotSupported(Refused):
+    """The provider has no such operation."""
+
+    status = 501
+    code = "NotSupported"
+
+
+class BadGateway(Refused):
+    """A remote party that we asked on the caller's behalf failed."""
+
+    status = 502
+    code = "BadGateway"
+
+
+class Unavailable(Refused):
+    """We cannot answer now: the database is away or full."""
+
+    status = 503
+    code = "Unavailable"
+
+    def __init__(self, message: str = "The database does not answer. Try again shortly.") -> None:
+        super().__init__(message, retry_after=5)
+
+
+class RemoteError(GreenroomError):
+    """
+    A remote party did not do what we asked.
+
+    `reason` is a sentence without any secret. `kind` is a word of a closed list.
+    """
+
+    def __init__(self, reason: str, *, kind: Kind) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.kind = kind
+
+
+class TryLater(RemoteError):
+    """The other side is not able to answer now."""
+
+    def __init__(self, reason: str, *, kind: Kind, wait: timedelta | None = None) -> None:
+        super().__init__(reason, kind=kind)
+        self.wait = wait  #: what they asked for (Retry-After); None leaves it to the schedule
+
+
+class GiveUp(RemoteError):
+    """Asking again will not help; a person has to look."""
+
+    def __init__(self, reason: str, *, kind: Kind, gone: bool = False) -> None:
+        super().__init__(reason, kind=kind)
+        self.gone = gone  #: 410: the destination asks never to be called again

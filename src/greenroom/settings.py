@@ -1,0 +1,119 @@
+"""What an operator can set, from the environment; each setting also as `…_FILE`."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+PREFIX = "GREENROOM_"
+
+
+class SettingsError(Exception):
+    """The environment cannot be used as it is; the message names each setting and what it takes."""
+
+
+class Settings(BaseModel):
+    """All settings. Field descriptions are the operator's documentation (see docs/settings.md)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data_dir: Annotated[Path, Field(description="Directory of the SQLite database and the encryption key.")] = Path(
+        "data"
+    )
+    database_url: Annotated[
+        str | None,
+        Field(description="postgresql://user:password@host/database, or unset for SQLite in the data directory."),
+    ] = None
+    public_url: Annotated[
+        str, Field(description="Where people and other systems reach this gateway; used in links and endpoint URLs.")
+    ] = "http://127.0.0.1:8000"
+    secret_key: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Keys that encrypt credentials at rest, newest first, separated by commas or white space; each "
+            "32 bytes in base64. Unset: made once and kept in the data directory (mode 0600)."
+        ),
+    ] = ()
+    allow_private_networks: Annotated[
+        tuple[IPv4Network | IPv6Network, ...],
+        Field(
+            description="CIDR list, separated by commas: private networks that outgoing calls may reach. Empty: none."
+        ),
+    ] = ()
+    allow_http: Annotated[
+        bool, Field(description="Development: outgoing calls and result URLs may use http and local names.")
+    ] = False
+    log_format: Annotated[Literal["text", "json"], Field(description="text for a terminal, json for a collector.")] = (
+        "text"
+    )
+
+    @field_validator("secret_key", mode="before")
+    @classmethod
+    def _split_keys(cls, value: object) -> object:
+        return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+    @field_validator("allow_private_networks", mode="before")
+    @classmethod
+    def _split_networks(cls, value: object) -> object:
+        return tuple(ip_network(part) for part in value.replace(",", " ").split()) if isinstance(value, str) else value
+
+    @field_validator("public_url")
+    @classmethod
+    def _absolute(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("expected an absolute URL such as https://greenroom.example.com")
+        return value.rstrip("/")
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str | None) -> str | None:
+        if value and urlsplit(value).scheme not in ("postgresql", "postgres"):
+            raise ValueError("expected postgresql://user:password@host/database (SQLite is what you get without it)")
+        return value or None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None, **overrides: object) -> Self:
+        """
+        Read every `GREENROOM_…` name; `overrides` (from command-line options) win, None leaves the environment's.
+
+        Raises:
+            SettingsError: an unknown name (with the nearest known one), an unreadable `…_FILE`, an unfit value.
+        """
+        environment = os.environ if environment is None else environment
+        values: dict[str, object] = {}
+        for name, raw in environment.items():
+            if name.startswith(PREFIX):
+                values.update([_setting(cls, name, raw, environment)])
+        values.update({name: value for name, value in overrides.items() if value is not None})
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            lines = [
+                f"{PREFIX}{'.'.join(str(part) for part in fault['loc'][:1]).upper()}: {fault['msg']}"
+                for fault in error.errors(include_input=False, include_url=False)
+            ]
+            raise SettingsError("\n".join(dict.fromkeys(lines))) from None
+
+
+def _setting(cls: type[Settings], name: str, raw: str, environment: Mapping[str, str]) -> tuple[str, str]:
+    plain = name.removeprefix(PREFIX).lower()
+    if plain in cls.model_fields:
+        return plain, raw
+    stem = plain.removesuffix("_file")
+    if stem == plain or stem not in cls.model_fields:
+        near = difflib.get_close_matches(plain, cls.model_fields, n=1, cutoff=0.0)
+        raise SettingsError(f"{name} is not a setting. Did you mean {PREFIX}{near[0].upper()}?")
+    if f"{PREFIX}{stem.upper()}" in environment:
+        raise SettingsError(f"{name} and {PREFIX}{stem.upper()} are both set. Keep one.")
+    try:
+        return stem, Path(raw).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingsError(f"{name}: cannot read {raw}: {error.strerror}") from None
