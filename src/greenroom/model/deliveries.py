@@ -1,0 +1,91 @@
+"""A delivery: an event on its way to one destination, and what becomes of it after each attempt. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from greenroom.errors import GiveUp, RemoteError, TryLater
+
+Lane = Literal["vendor", "ats"]
+State = Literal["pending", "delivered", "dead", "held", "cancelled"]
+Trigger = Literal["auto", "manual", "replay", "test"]
+
+#: waits before attempts 1, 2, …; jitter is only ever added
+SCHEDULES: dict[Lane, tuple[timedelta, ...]] = {
+    "vendor": (
+        timedelta(0),
+        timedelta(seconds=5),
+        timedelta(minutes=5),
+        timedelta(minutes=30),
+        timedelta(hours=2),
+        timedelta(hours=5),
+        timedelta(hours=10),
+        timedelta(hours=14),
+        timedelta(hours=20),
+        timedelta(hours=24),
+    ),
+    "ats": (
+        timedelta(0),
+        timedelta(seconds=5),
+        timedelta(seconds=30),
+        timedelta(minutes=2),
+        timedelta(minutes=10),
+        timedelta(hours=1),
+        timedelta(hours=3),
+        timedelta(hours=6),
+        timedelta(hours=12),
+        timedelta(hours=24),
+    ),
+}
+
+#: the most that jitter adds, as a share of the wait
+JITTER = 0.1
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """
+    A delivery that this worker holds until its lease ends.
+
+    `attempt` counts from 1 and includes this one; `step` does so since the schedule last began.
+    """
+
+    id: str
+    project_id: str
+    event_id: str
+    order_id: str | None
+    account_id: str | None
+    lane: Lane
+    destination_id: str
+    event_name: str
+    trigger: Trigger
+    attempt: int
+    step: int
+    lease: str
+    payload: str
+
+
+@dataclass(frozen=True)
+class Next:
+    """What becomes of a delivery: its state and, while pending, the wait before the next attempt."""
+
+    state: State
+    wait: timedelta | None = None
+
+
+def after_attempt(lane: Lane, step: int, fault: RemoteError | None, *, chance: float) -> Next:
+    """
+    Decide what becomes of a delivery once attempt number `step` of its schedule (from 1) has ended.
+
+    `chance` in [0, 1) places the jitter. What the other side asked for (`TryLater.wait`) can only lengthen the wait.
+    """
+    if fault is None:
+        return Next("delivered")
+    schedule = SCHEDULES[lane]
+    if isinstance(fault, GiveUp) or step >= len(schedule):
+        return Next("dead")
+    wait = schedule[step] * (1 + JITTER * chance)
+    asked = fault.wait if isinstance(fault, TryLater) else None
+    return Next("pending", max(wait, asked or timedelta(0)))

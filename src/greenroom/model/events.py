@@ -1,0 +1,143 @@
+"""Events: their names in every accepted spelling, and what a webhook's body says. No I/O."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from greenroom.model.orders import Category, Order
+
+#: canonical name of a category's order event
+ORDER_CREATED: dict[Category, str] = {
+    "assessments": "ats_assessments.created",
+    "background_checks": "ats_background_checks.created",
+}
+
+#: what a result on its way to the ATS is called inside; no webhook can subscribe to it
+RESULT_RECORDED = "result.recorded"
+
+#: what `POST /v1/webhooks/{id}/test` sends
+TEST = "webhook.test"
+
+#: other spellings in use, and what they mean
+ALIASES = {
+    "assessment.created": "ats_assessments.created",
+    "background_check_order.created": "ats_background_checks.created",
+    "background_check.created": "ats_background_checks.created",
+}
+
+ACCOUNT_EVENTS = ("account.created", "account.updated", "account.deleted")
+
+#: every name that a webhook can subscribe to
+NAMES = (*ORDER_CREATED.values(), *ALIASES, *ACCOUNT_EVENTS)
+
+
+def subscribed_name(event_type: str, names: tuple[str, ...]) -> str | None:
+    """The spelling in which a webhook subscribed to an event, the canonical one first; None: it did not."""
+    if event_type in names:
+        return event_type
+    return next((name for name in names if ALIASES.get(name) == event_type), None)
+
+
+def body(payload: str, event_name: str) -> bytes:
+    """
+    The bytes of a webhook request: the same for every attempt of a delivery.
+
+    `payload` is the stored JSON object without its `event`, which carries the spelling that this webhook subscribed.
+    """
+    return f'{{"event":{json.dumps(event_name)},{payload[1:]}'.encode()
+
+
+def member(email: str | None) -> dict[str, Any] | None:
+    """A person of the customer's in the unified model, known by e-mail alone."""
+    if email is None:
+        return None
+    return {
+        "user_id": None,
+        "remote_user_id": None,
+        "first_name": None,
+        "last_name": None,
+        "email": email,
+        "role": None,
+    }
+
+
+def order_model(order: Order, *, update_url: str) -> dict[str, Any]:
+    """
+    An order in the unified model: webhook payload and unified reads alike.
+
+    `remote_id` is the ATS's id; `id` is ours where we keep a record (order, package), else the ATS's too. The flat
+    `application_id`, `candidate_id` and `job_id` equal the nested ids.
+    Source: StackOne's unified ATS API, AssessmentOrder and BackgroundCheckOrder.
+    """
+    request = order.request
+    candidate = request.candidate
+    job = request.job or {}
+    return {
+        "id": order.id,
+        "remote_id": request.dedupe_key if order.source == "ats" else None,
+        "package": {
+            "id": request.package_id,
+            "remote_id": request.package_id,
+            "name": order.package_name,
+            "description": None,
+        },
+        "application": {
+            "id": request.application_remote_id,
+            "remote_id": request.application_remote_id,
+            "application_status": None,
+        },
+        "job": {
+            "id": job.get("id"),
+            "remote_id": job.get("id"),
+            "title": job.get("title"),
+            "hiring_team": job.get("hiring_team"),
+        },
+        "candidate": {
+            "id": candidate.remote_id,
+            "remote_id": candidate.remote_id,
+            "first_name": candidate.first_name,
+            "last_name": candidate.last_name,
+            "emails": [{"type": "personal", "value": candidate.email}],
+            "profile_url": candidate.profile_url,
+            "passthrough": {
+                "preferred_name": candidate.preferred_name,
+                "phone_number": candidate.phone_number,
+                "resume_url": candidate.resume_url,
+            },
+        },
+        "requester": member(request.requester_email),
+        "results_update_url": update_url,
+        "passthrough": request.passthrough,
+        "application_id": request.application_remote_id,
+        "candidate_id": candidate.remote_id,
+        "job_id": job.get("id"),
+        "package_id": request.package_id,
+    }
+
+
+def order_payload(order: Order, *, update_url: str, at: datetime) -> dict[str, Any]:
+    """
+    An order event's body without its `event`: StackOne's envelope for a native unified event.
+
+    Source: StackOne's webhook guide (envelope); content of `event_data` decided in the design.
+    """
+    when = stamp(at)
+    return {
+        "project_id": order.project_id,
+        "account_id": order.account_id,
+        "event_date": when,
+        "record_type": f"ats_{order.category}",
+        "record_id": order.id,
+        "record_remote_id": order.request.dedupe_key if order.source == "ats" else None,
+        "sent_at": when,
+        "provider": order.provider,
+        "raw_event": {"body": order.request.raw},
+        "event_data": order_model(order, update_url=update_url),
+    }
+
+
+def stamp(at: datetime) -> str:
+    """ISO 8601 in UTC with milliseconds and `Z`, as every time in our JSON."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

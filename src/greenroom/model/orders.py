@@ -1,0 +1,147 @@
+"""An order: what was asked, how far it is, and which moves it allows. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Literal
+
+from greenroom.errors import Conflict
+from greenroom.model.results import ENDS, PROGRESS, Outcome, Result, difference
+
+Category = Literal["assessments", "background_checks"]
+Status = Literal[
+    "received", "accepted", "invited", "in_progress", "completed", "rejected", "cancelled", "expired", "error"
+]
+AtsDelivery = Literal["pending", "sent", "acknowledged", "refused"]
+
+#: progress goes one way along this line
+LINE: tuple[Status, ...] = ("received", "accepted", "invited", "in_progress")
+FINAL: frozenset[Status] = frozenset({"completed", "rejected", "cancelled", "expired", "error"})
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """The person to test, as the ATS wrote them: nothing is trimmed or changed."""
+
+    email: str
+    first_name: str | None = None
+    last_name: str | None = None
+    preferred_name: str | None = None
+    phone_number: str | None = None
+    resume_url: str | None = None
+    profile_url: str | None = None
+    remote_id: str | None = None
+
+
+@dataclass(frozen=True)
+class OrderRequest:
+    """
+    An order in our words, before it is placed; a connector translates the ATS's request into it.
+
+    `dedupe_key` makes the ATS's repeat of a request the same request; None: the ATS gave nothing of the kind, and
+    the same package for the same e-mail within `services.orders.REPEAT_WINDOW` counts as a repeat.
+    `callback_problem` says why `callback_url` will never be called. `raw` is the ATS's body without credentials.
+    """
+
+    package_id: str
+    candidate: Candidate
+    dedupe_key: str | None = None
+    application_remote_id: str | None = None
+    job: dict[str, Any] | None = None
+    requester_email: str | None = None
+    callback_url: str | None = None
+    callback_problem: str | None = None
+    passthrough: dict[str, Any] | None = None
+    raw: dict[str, Any] = field(default_factory=dict)
+
+    def with_callback_problem(self, problem: str | None) -> OrderRequest:
+        """The request with a word on why its result cannot be pushed."""
+        return replace(self, callback_problem=problem) if problem else self
+
+
+@dataclass(frozen=True)
+class Order:
+    """One test or check of one candidate. Times are aware UTC; `package_name` is as the list showed it then."""
+
+    id: str
+    project_id: str
+    account_id: str
+    provider: str
+    category: Category
+    source: Literal["ats", "api"]
+    request: OrderRequest
+    package_name: str | None
+    created_at: datetime
+    updated_at: datetime
+    previous_id: str | None = None
+    status: Status = "received"
+    status_message: str | None = None
+    outcome: Outcome = "none"
+    delivery: AtsDelivery = "pending"
+    delivery_detail: str | None = None
+    result: Result | None = None
+    result_at: datetime | None = None
+    acknowledged_at: datetime | None = None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more is expected from the vendor."""
+        return self.status in FINAL
+
+    def progressed(self, status: Status, message: str | None = None) -> Order:
+        """
+        The order after the vendor's word on its progress; itself when nothing changes.
+
+        Raises:
+            Conflict: the order has ended, or is already further.
+        """
+        if status == self.status and message == self.status_message:
+            return self
+        if self.is_final:
+            raise Conflict(f"The order is {self.status} and cannot become {status}.", code="OrderEnded")
+        if status in LINE and LINE.index(status) < LINE.index(self.status):
+            raise Conflict(f"The order is already {self.status} and cannot go back to {status}.", code="OrderAhead")
+        return replace(self, status=status, status_message=message)
+
+    def resulted(self, result: Result, *, now: datetime) -> Order:
+        """
+        The order with a vendor's result; itself when the same final result came before.
+
+        Raises:
+            Conflict: a different final result was recorded (Greenhouse takes only one), or the order was rejected.
+        """
+        if self.result is not None:
+            return self._repeated(result)
+        if self.status in ("rejected", "error"):
+            raise Conflict(f"The order is {self.status}: it takes no result.", code="OrderEnded")
+        if not result.is_final:
+            return self._moved(PROGRESS[str(result.verdict)])
+        return replace(
+            self,
+            status=ENDS.get(str(result.verdict), "completed"),
+            outcome=result.outcome,
+            result=result,
+            result_at=now,
+            delivery="pending",
+            delivery_detail=None,
+        )
+
+    def _moved(self, status: Status) -> Order:
+        # a late "initiated" after "in_progress" is old news, not a fault
+        return self if LINE.index(status) <= LINE.index(self.status) else replace(self, status=status)
+
+    def _repeated(self, result: Result) -> Order:
+        assert self.result is not None  # noqa: S101 - for the type checker; the caller looked
+        if not result.is_final:
+            raise Conflict(f"The order is {self.status}: progress cannot follow its result.", code="OrderEnded")
+        field_name = difference(self.result, result)
+        if field_name is None:
+            return self
+        when = self.result_at.isoformat(timespec="seconds") if self.result_at else "before"
+        raise Conflict(
+            f"A final result was recorded at {when} and an ATS takes only one: {field_name} differs. "
+            "Send only final results; an identical repeat is welcome.",
+            code="ResultAlreadyRecorded",
+            errors=[f"{field_name}: differs from the recorded result"],
+        )

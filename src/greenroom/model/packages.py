@@ -1,0 +1,118 @@
+"""What a recruiter can send: packages, and how a vendor's list of them is read. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from greenroom.model.orders import Category
+
+#: more than this in one list and we stop reading: no recruiter scrolls further
+MOST = 10_000
+
+
+@dataclass(frozen=True)
+class Package:
+    """One entry of the recruiter's list. `tests` is used by background checks: objects with id, name, description."""
+
+    id: str
+    name: str
+    description: str | None = None
+    tests: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class PackageList:
+    """
+    The effective list of an account and where it comes from.
+
+    `fetched_at` and `problem` are for the `list_url` source: when the list was last good, and why it is not fresh.
+    """
+
+    packages: tuple[Package, ...]
+    source: Literal["list_url", "stored", "static"]
+    fetched_at: datetime | None = None
+    problem: str | None = None
+
+    def find(self, package_id: str) -> Package | None:
+        """The package with this id."""
+        return next((package for package in self.packages if package.id == package_id), None)
+
+
+class BadList(ValueError):
+    """A vendor's answer that is not a list of packages; `path` is a JSON path, `expected` says what belongs there."""
+
+    def __init__(self, path: str, expected: str, found: object) -> None:
+        self.path = path
+        self.expected = expected
+        shown = "nothing" if found is None else f"{type(found).__name__} {str(found)[:60]!r}"
+        super().__init__(f"{path}: expected {expected}, found {shown}")
+
+
+def read_page(body: object, category: Category) -> tuple[list[Package], str | None]:
+    """
+    One page of a vendor's list, and its `next`.
+
+    Shape: `{"data": [{"id", "name", "description"?, "tests"?}], "next"?}` as in the unified package lists. An id may
+    be a number; it is read as its text. Unknown keys are ignored.
+
+    Raises:
+        BadList: at the first place that is not so.
+    """
+    if not isinstance(body, dict):
+        raise BadList("$", 'an object {"data": [...]}', body)
+    data = body.get("data")
+    if not isinstance(data, list):
+        raise BadList("$.data", "an array of packages", data)
+    packages = [_package(item, f"$.data[{index}]", category) for index, item in enumerate(data)]
+    following = body.get("next")
+    if following is not None and not isinstance(following, str):
+        raise BadList("$.next", "a text or null", following)
+    return packages, following.strip() or None if following else None
+
+
+def _package(item: object, path: str, category: Category) -> Package:
+    if not isinstance(item, dict):
+        raise BadList(path, "an object with id and name", item)
+    package_id = item.get("id")
+    if package_id is None:
+        package_id = item.get("remote_id")
+    if isinstance(package_id, int) and not isinstance(package_id, bool):
+        package_id = str(package_id)
+    if not isinstance(package_id, str) or not package_id.strip():
+        raise BadList(f"{path}.id", "a text that is not empty", package_id)
+    name = item.get("name")
+    if not isinstance(name, str) or not name.strip():
+        raise BadList(f"{path}.name", "a text that is not empty", name)
+    description = item.get("description")
+    if description is not None and not isinstance(description, str):
+        raise BadList(f"{path}.description", "a text or null", description)
+    return Package(package_id, name, description, _tests(item.get("tests"), f"{path}.tests", category))
+
+
+def _tests(value: object, path: str, category: Category) -> tuple[dict[str, Any], ...]:
+    if value is None or category == "assessments":
+        return ()
+    if not isinstance(value, list):
+        raise BadList(path, "an array of tests", value)
+    for index, test in enumerate(value):
+        if not isinstance(test, dict):
+            raise BadList(f"{path}[{index}]", "an object with id and name", test)
+    return tuple({key: test.get(key) for key in ("id", "name", "description")} for test in value)
+
+
+def unique(packages: list[Package]) -> tuple[Package, ...]:
+    """
+    The list as a recruiter's drop-down needs it: one entry for an id, in the vendor's order, names told apart.
+
+    Two packages of one name get their ids appended, else the recruiter could not choose.
+    """
+    first: dict[str, Package] = {}
+    for package in packages:
+        first.setdefault(package.id, package)
+    names = [package.name for package in first.values()]
+    twice = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else set()
+    return tuple(
+        Package(p.id, f"{p.name} ({p.id})", p.description, p.tests) if p.name in twice else p for p in first.values()
+    )

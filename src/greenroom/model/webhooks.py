@@ -1,0 +1,30 @@
+"""A vendor's endpoint for events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from greenroom.model.events import subscribed_name
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """A vendor's endpoint. `events` in the spelling subscribed; empty `account_ids` means every account."""
+
+    id: str
+    project_id: str
+    name: str
+    url: str
+    events: tuple[str, ...]
+    account_ids: tuple[str, ...]
+    enabled: bool
+    disabled_reason: str | None
+    created_at: datetime
+    updated_at: datetime
+
+    def takes(self, event_type: str, account_id: str | None) -> str | None:
+        """The spelling in which this webhook wants the event; None when it does not want it."""
+        if self.account_ids and account_id not in self.account_ids:
+            return None
+        return subscribed_name(event_type, self.events)

@@ -1,0 +1,43 @@
+"""What becomes of a delivery after an attempt."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from greenroom.errors import GiveUp, RemoteError, TryLater
+from greenroom.model.deliveries import JITTER, SCHEDULES, Lane, Next, after_attempt
+
+LATER = TryLater("503", kind="http_status")
+ASKED = TryLater("429", kind="http_status", wait=timedelta(seconds=90))
+
+
+@pytest.mark.parametrize(
+    ("lane", "step", "fault", "expected"),
+    [
+        ("vendor", 1, None, Next("delivered")),
+        ("vendor", 1, LATER, Next("pending", timedelta(seconds=5))),
+        ("vendor", 2, LATER, Next("pending", timedelta(minutes=5))),
+        ("ats", 2, LATER, Next("pending", timedelta(seconds=30))),
+        ("vendor", 1, ASKED, Next("pending", timedelta(seconds=90))),  # they asked for longer
+        ("vendor", 2, ASKED, Next("pending", timedelta(minutes=5))),  # what they ask never shortens it
+        ("vendor", 9, LATER, Next("pending", timedelta(hours=24))),
+        ("vendor", 10, LATER, Next("dead")),  # the schedule is used up
+        ("ats", 1, GiveUp("401", kind="http_status"), Next("dead")),
+    ],
+)
+def test_after_attempt(lane: Lane, step: int, fault: RemoteError | None, expected: Next) -> None:
+    """Success ends a delivery, a refusal buries it, anything else waits its turn."""
+    assert after_attempt(lane, step, fault, chance=0.0) == expected
+
+
+@given(st.sampled_from(["vendor", "ats"]), st.integers(1, 9), st.floats(0, 1, exclude_max=True))
+def test_jitter_is_only_ever_added(lane: Lane, step: int, chance: float) -> None:
+    """Never earlier than the schedule says, and never much later."""
+    wait = after_attempt(lane, step, LATER, chance=chance).wait
+
+    assert wait is not None
+    assert SCHEDULES[lane][step] <= wait <= SCHEDULES[lane][step] * (1 + JITTER)
