@@ -1,0 +1,74 @@
+"""What is handed down to every service: the store, the vault, the clock, the maker of ids."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
+
+from greenroom.security.vault import Vault
+from greenroom.settings import Settings
+from greenroom.store.db import Store, Tx
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Context:
+    """
+    Handed down, never global.
+
+    `pepper` keys the hashes of tokens. `now` gives aware UTC, `new_id` an id with the given prefix, `chance` a number
+    in [0, 1). `wake` tells the engine of this process that something may be due; a hint, never needed.
+    """
+
+    settings: Settings
+    store: Store
+    vault: Vault
+    pepper: bytes
+    now: Callable[[], datetime]
+    new_id: Callable[[str], str]
+    chance: Callable[[], float]
+    wake: Callable[[], None] = lambda: None
+
+
+def transaction(
+    service: Callable[Concatenate[Context, Tx, P], Awaitable[T]],
+) -> Callable[Concatenate[Context, P], Awaitable[T]]:
+    """A service function in a transaction of its own: when it returns, everything it wrote is on disk."""
+
+    @wraps(service)
+    async def committed(ctx: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await ctx.store.write(lambda tx: service(ctx, tx, *args, **kwargs))
+
+    return committed
+
+
+def queueing(
+    service: Callable[Concatenate[Context, Tx, P], Awaitable[T]],
+) -> Callable[Concatenate[Context, P], Awaitable[T]]:
+    """A `transaction` after which deliveries may be due: the engine is woken once it is committed."""
+    committed = transaction(service)
+
+    @wraps(service)
+    async def queued(ctx: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        result = await committed(ctx, *args, **kwargs)
+        ctx.wake()
+        return result
+
+    return queued
+
+
+def snapshot(
+    service: Callable[Concatenate[Context, Tx, P], Awaitable[T]],
+) -> Callable[Concatenate[Context, P], Awaitable[T]]:
+    """A service function that only reads."""
+
+    @wraps(service)
+    async def consistent(ctx: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await ctx.store.read(lambda tx: service(ctx, tx, *args, **kwargs))
+
+    return consistent

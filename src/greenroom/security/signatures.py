@@ -1,0 +1,53 @@
+"""
+Webhook signatures: StackOne's header and Standard Webhooks' three, from one `whsec_…` secret.
+
+Signed are the very bytes that are sent.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from collections.abc import Sequence
+from functools import lru_cache
+
+PREFIX = "whsec_"
+
+
+def webhook_headers(*, event_id: str, sent_at: int, body: bytes, secrets: Sequence[str]) -> dict[str, str]:
+    """
+    The signature headers of one attempt.
+
+    `event_id` is the same for every attempt, `sent_at` (Unix seconds) is this attempt's. `secrets` are the live ones,
+    newest first: every one of them signs in `webhook-signature`. `x-stackone-signature` holds a single value, so during
+    a rotation the older secret makes it: a receiver that knows no other header verifies with the secret it has until
+    the overlap ends, and reads both in `webhook-signature` once it has the new one.
+    Source: Standard Webhooks 1.0.0 (HMAC-SHA256 over `id.timestamp.body`, key = the decoded secret); StackOne's webhook
+    guide (unpadded base64url HMAC-SHA256 over the body, key = the secret's text).
+    """
+    signed = f"{event_id}.{sent_at}.".encode() + body
+    standard = [
+        "v1," + base64.b64encode(hmac.digest(_standard_key(secret), signed, "sha256")).decode() for secret in secrets
+    ]
+    headers = {"webhook-id": event_id, "webhook-timestamp": str(sent_at), "webhook-signature": " ".join(standard)}
+    if secrets:
+        text = hmac.digest(secrets[-1].encode(), body, "sha256")
+        headers["x-stackone-signature"] = base64.urlsafe_b64encode(text).decode().rstrip("=")
+    return headers
+
+
+def check_secret(secret: str) -> str | None:
+    """Why a secret that a person chose cannot be used; None when it can: `whsec_` and 24 to 64 bytes in base64."""
+    try:
+        key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
+    except binascii.Error:
+        key = b""
+    if not secret.startswith(PREFIX) or not 24 <= len(key) <= 64:
+        return "expected whsec_ and 24 to 64 random bytes in base64"
+    return None
+
+
+@lru_cache(maxsize=1024)
+def _standard_key(secret: str) -> bytes:
+    return base64.b64decode(secret.removeprefix(PREFIX))

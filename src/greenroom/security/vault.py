@@ -1,0 +1,123 @@
+"""
+Secrets at rest: AES-256-GCM, the key's id in front, the place in the database as associated data.
+
+A sealed text is `gv1.<key id>.<base64url of nonce and ciphertext>`. Moved to another row or column, it does not open.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+FORMAT = "gv1"
+NONCE_BYTES = 12
+KEY_BYTES = 32
+
+
+class VaultError(Exception):
+    """A key is unusable or missing, or a sealed text is damaged; the message names the setting, never a secret."""
+
+
+class Vault:
+    """Seals with the newest key, opens with any. `keys` are 32 bytes each, newest first, at least one."""
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        self._ciphers = {_key_id(key): AESGCM(key) for key in keys}
+        self._newest = _key_id(keys[0])
+
+    def seal(self, plain: str, *, table: str, row: str, column: str) -> str:
+        """The sealed text of a secret that will stand in this place."""
+        nonce = os.urandom(NONCE_BYTES)
+        sealed = self._ciphers[self._newest].encrypt(nonce, plain.encode(), _place(table, row, column))
+        return f"{FORMAT}.{self._newest}.{base64.urlsafe_b64encode(nonce + sealed).decode()}"
+
+    def open(self, sealed: str, *, table: str, row: str, column: str) -> str:
+        """
+        The secret of a sealed text that stood in this place.
+
+        Raises:
+            VaultError: its key is not among ours, or the text is not what was sealed here.
+        """
+        kind, _, rest = sealed.partition(".")
+        key_id, _, content = rest.partition(".")
+        cipher = self._ciphers.get(key_id)
+        if kind != FORMAT or cipher is None:
+            raise VaultError(
+                f"A secret in {table} is sealed with the key {key_id[:16] or '?'}, which this process does not have "
+                f"(it has {', '.join(self._ciphers)}). Check GREENROOM_SECRET_KEY, or secret.key in the data directory."
+            )
+        try:
+            packed = base64.urlsafe_b64decode(content)
+            return cipher.decrypt(packed[:NONCE_BYTES], packed[NONCE_BYTES:], _place(table, row, column)).decode()
+        except (InvalidTag, binascii.Error, ValueError) as error:
+            raise VaultError(f"A secret in {table}.{column} of {row} is damaged or was moved there.") from error
+
+    def is_current(self, sealed: str) -> bool:
+        """Whether a sealed text is under the newest key."""
+        return sealed.startswith(f"{FORMAT}.{self._newest}.")
+
+
+def parse_keys(texts: Sequence[str]) -> list[bytes]:
+    """
+    Keys from base64.
+
+    Raises:
+        VaultError: one of them is not 32 bytes in base64; says which, not what.
+    """
+    keys = []
+    for number, text in enumerate(texts, start=1):
+        try:
+            key = base64.b64decode(text, validate=True)
+        except binascii.Error:
+            key = b""
+        if len(key) != KEY_BYTES:
+            raise VaultError(f"GREENROOM_SECRET_KEY: key {number} of {len(texts)} is not {KEY_BYTES} bytes in base64.")
+        keys.append(key)
+    if not keys:
+        raise VaultError("GREENROOM_SECRET_KEY is empty.")
+    return keys
+
+
+def load_or_create_key_file(path: Path) -> str:
+    """
+    The key text kept in a file; made, with mode 0600 from its first byte, when there is none.
+
+    Raises:
+        VaultError: the file cannot be read, or others may read it.
+    """
+    try:
+        created = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return _read_key_file(path)
+    except OSError as error:
+        raise VaultError(f"Cannot write the encryption key to {path}: {error.strerror}.") from None
+    with os.fdopen(created, "w", encoding="ascii") as file:
+        file.write(base64.b64encode(os.urandom(KEY_BYTES)).decode() + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return _read_key_file(path)
+
+
+def _read_key_file(path: Path) -> str:
+    try:
+        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+            raise VaultError(f"Others may read the encryption key {path}. Close it: chmod 600 {path}")
+        return path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise VaultError(f"Cannot read the encryption key {path}: {error}.") from None
+
+
+def _key_id(key: bytes) -> str:
+    return hashlib.sha256(b"greenroom key id" + key).hexdigest()[:8]
+
+
+def _place(table: str, row: str, column: str) -> bytes:
+    return f"{table}\x00{row}\x00{column}".encode()

@@ -1,0 +1,144 @@
+"""Accounts, their external trigger tokens, and when the ATS last called for them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from greenroom.model.accounts import Account
+from greenroom.store.db import Row, Tx, from_ms, insert, marks, to_json, to_ms
+
+
+async def find(tx: Tx, project_id: str, account_id: str) -> Account | None:
+    """A project's account that is not deleted."""
+    row = await tx.one(
+        "SELECT * FROM accounts WHERE id = $1 AND project_id = $2 AND deleted_at IS NULL", account_id, project_id
+    )
+    return account_of(row) if row else None
+
+
+async def find_by_owner(tx: Tx, project_id: str, provider: str, owner_id: str) -> Account | None:
+    """The oldest account of a customer."""
+    row = await tx.one(
+        "SELECT * FROM accounts WHERE project_id = $1 AND provider = $2 AND origin_owner_id = $3 "
+        "AND deleted_at IS NULL ORDER BY id LIMIT 1",
+        project_id,
+        provider,
+        owner_id,
+    )
+    return account_of(row) if row else None
+
+
+async def find_by_token(tx: Tx, provider: str, token_hash: str) -> Row | None:
+    """The account of a live external trigger token, joined with its enabled integration's tenant."""
+    return await tx.one(
+        "SELECT a.*, i.tenant_id FROM account_tokens t JOIN accounts a ON a.id = t.account_id "
+        "JOIN integrations i ON i.project_id = a.project_id AND i.provider = a.provider AND i.enabled = 1 "
+        "WHERE t.token_hash = $1 AND a.provider = $2 AND a.deleted_at IS NULL "
+        "AND (t.expires_at IS NULL OR t.expires_at > now_ms())",
+        token_hash,
+        provider,
+    )
+
+
+async def list_accounts(tx: Tx, project_id: str) -> list[Account]:
+    """Every account of a project, oldest first."""
+    rows = await tx.all("SELECT * FROM accounts WHERE project_id = $1 AND deleted_at IS NULL ORDER BY id", project_id)
+    return [account_of(row) for row in rows]
+
+
+async def add(tx: Tx, account: Account, *, credentials_sealed: str | None) -> None:
+    """Store a new account."""
+    await insert(
+        tx,
+        "accounts",
+        {
+            "id": account.id,
+            "project_id": account.project_id,
+            "provider": account.provider,
+            "origin_owner_id": account.origin_owner_id,
+            "origin_owner_name": account.origin_owner_name,
+            "origin_username": account.origin_username,
+            "label": account.label,
+            "type": account.type,
+            "status": account.status,
+            "status_reasons": to_json(list(account.status_reasons)),
+            "credentials_sealed": credentials_sealed,
+            "created_at": to_ms(account.created_at),
+            "updated_at": to_ms(account.updated_at),
+        },
+    )
+
+
+async def add_token(tx: Tx, token_id: str, account_id: str, *, token_hash: str, token_sealed: str) -> None:
+    """Store a live token."""
+    await tx.run(
+        "INSERT INTO account_tokens (id, account_id, token_hash, token_sealed, created_at) "
+        "VALUES ($1, $2, $3, $4, now_ms())",
+        token_id,
+        account_id,
+        token_hash,
+        token_sealed,
+    )
+
+
+async def list_live_tokens(tx: Tx, account_id: str) -> Sequence[Row]:
+    """An account's live tokens, newest first."""
+    return await tx.all(
+        "SELECT * FROM account_tokens WHERE account_id = $1 AND (expires_at IS NULL OR expires_at > now_ms()) "
+        "ORDER BY id DESC",
+        account_id,
+    )
+
+
+async def expire_tokens(tx: Tx, account_id: str, *, overlap_ms: int) -> None:
+    """Let the current token live on for the overlap, and end older ones now, so that two live at the most."""
+    await tx.run(
+        "UPDATE account_tokens SET expires_at = now_ms() WHERE account_id = $1 AND expires_at > now_ms()", account_id
+    )
+    await tx.run(
+        "UPDATE account_tokens SET expires_at = now_ms() + $2 WHERE account_id = $1 AND expires_at IS NULL",
+        account_id,
+        overlap_ms,
+    )
+
+
+async def note_call(tx: Tx, account_id: str, call: str, status: int) -> None:
+    """Remember when the ATS last made this call, and our answer."""
+    await tx.run(
+        "INSERT INTO trigger_calls (account_id, call, called_at, status) VALUES ($1, $2, now_ms(), $3) "
+        "ON CONFLICT (account_id, call) DO UPDATE SET called_at = excluded.called_at, status = excluded.status",
+        account_id,
+        call,
+        status,
+    )
+
+
+async def last_calls(tx: Tx, account_ids: Sequence[str]) -> dict[str, int]:
+    """For each call, when the ATS last made it for any of these accounts."""
+    if not account_ids:
+        return {}
+    rows = await tx.all(
+        f"SELECT call, max(called_at) AS called_at FROM trigger_calls "  # noqa: S608 - placeholders only
+        f"WHERE account_id IN ({marks(account_ids)}) GROUP BY call",
+        *account_ids,
+    )
+    return {row["call"]: row["called_at"] for row in rows}
+
+
+def account_of(row: Row) -> Account:
+    """An account from a row that has its columns, whatever else it has."""
+    return Account(
+        id=row["id"],
+        project_id=row["project_id"],
+        provider=row["provider"],
+        origin_owner_id=row["origin_owner_id"],
+        origin_owner_name=row["origin_owner_name"],
+        origin_username=row["origin_username"],
+        label=row["label"],
+        type=row["type"],
+        status=row["status"],
+        status_reasons=tuple(json.loads(row["status_reasons"])),
+        created_at=from_ms(row["created_at"]),
+        updated_at=from_ms(row["updated_at"]),
+    )

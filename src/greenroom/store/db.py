@@ -1,0 +1,105 @@
+"""
+One store over two databases.
+
+A unit of work is an `async` function that takes a `Tx` and awaits nothing but it. On PostgreSQL it runs in a
+transaction of its own; on SQLite it runs, together with others that wait, inside one commit of the writer thread
+(group commit). Both speak the same SQL: parameters are `$1, $2, …`, the database's clock is `now_ms()`, and the only
+dialect word is `{skip_locked}` in `Tx.all`'s text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Row = Mapping[str, Any]
+Work = Callable[["Tx"], Awaitable[T]]
+
+
+class Tx(Protocol):
+    """An open transaction. Values are str, int, float, bytes or None."""
+
+    async def all(self, sql: str, *values: Any) -> Sequence[Row]:
+        """Every row."""
+        ...
+
+    async def one(self, sql: str, *values: Any) -> Row | None:
+        """The first row, or None."""
+        ...
+
+    async def run(self, sql: str, *values: Any) -> int:
+        """Execute; how many rows it touched."""
+        ...
+
+    async def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Execute once for each row of values."""
+        ...
+
+
+class Store(Protocol):
+    """
+    A database.
+
+    Raises `errors.Unavailable` from every method when the database is away, locked for too long or full. A unit of
+    work that raises leaves nothing behind.
+    """
+
+    async def write(self, work: Work[T]) -> T:
+        """Run a unit of work; when this returns, what it wrote is on disk."""
+        ...
+
+    async def read(self, work: Work[T]) -> T:
+        """Run a unit of work that only reads, on one snapshot where the database offers it."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was accepted, then let go of every connection."""
+        ...
+
+
+def marks(values: Sequence[Any], first: int = 1) -> str:
+    """The placeholders of an IN list: `$3, $4` for two values when `first` is 3."""
+    return ", ".join(f"${number}" for number in range(first, first + len(values)))
+
+
+async def insert(tx: Tx, table: str, row: Mapping[str, Any], *, or_ignore: tuple[str, ...] | None = None) -> bool:
+    """Insert a row; its keys are column names of ours, never a caller's. False: the `or_ignore` key was taken."""
+    columns = list(row)
+    conflict = f" ON CONFLICT ({', '.join(or_ignore)}) DO NOTHING" if or_ignore else ""
+    sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks(columns)}){conflict}"  # noqa: S608
+    return await tx.run(sql, *row.values()) == 1
+
+
+async def update(tx: Tx, table: str, row_id: str, changes: Mapping[str, Any]) -> bool:
+    """Update one row by id; keys are column names of ours. False: there is no such row."""
+    columns = ", ".join(f"{name} = ${number}" for number, name in enumerate(changes, start=2))
+    return await tx.run(f"UPDATE {table} SET {columns} WHERE id = $1", row_id, *changes.values()) == 1  # noqa: S608
+
+
+def to_json(value: Any) -> str:
+    """Compact JSON text, characters as they are; half a surrogate pair, which no encoding has, becomes `?`."""
+    return well_formed(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def well_formed(text: str) -> str:
+    """Text that can be stored: no half surrogate pairs."""
+    return text.encode(errors="replace").decode()
+
+
+def to_ms(at: datetime) -> int:
+    """An aware time as whole milliseconds since 1970 UTC."""
+    return round(at.timestamp() * 1000)
+
+
+def from_ms(ms: int) -> datetime:
+    """The inverse of `to_ms`, in UTC."""
+    return EPOCH + timedelta(milliseconds=ms)
+
+
+def maybe_from_ms(ms: int | None) -> datetime | None:
+    """`from_ms`, keeping None."""
+    return None if ms is None else from_ms(ms)

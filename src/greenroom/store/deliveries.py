@@ -1,0 +1,193 @@
+"""
+Deliveries and their attempts.
+
+A pending delivery is due at `due_at`. A claim puts that to the end of its lease and leaves a token: should the worker
+die, the row is simply due again, and should it wake too late, its token no longer fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from greenroom.model.deliveries import Claimed, Lane, Trigger
+from greenroom.store.db import Row, Tx, marks
+
+
+async def add(
+    tx: Tx,
+    delivery_id: str,
+    *,
+    project_id: str,
+    event_id: str,
+    lane: Lane,
+    destination_id: str,
+    event_name: str,
+    state: str = "pending",
+    trigger: Trigger = "auto",
+    order_id: str | None = None,
+    account_id: str | None = None,
+) -> None:
+    """Store a delivery that is due now (or held)."""
+    await tx.run(
+        "INSERT INTO deliveries (id, project_id, event_id, order_id, account_id, lane, destination_id, event_name, "
+        "trigger, state, attempts, due_at, created_at, updated_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, now_ms(), now_ms(), now_ms())",
+        delivery_id,
+        project_id,
+        event_id,
+        order_id,
+        account_id,
+        lane,
+        destination_id,
+        event_name,
+        trigger,
+        state,
+    )
+
+
+async def claim(tx: Tx, *, lease: str, lease_ms: int, limit: int) -> list[Claimed]:
+    """Take up to `limit` due deliveries for `lease_ms`; two workers never take the same one."""
+    rows = await tx.all(
+        "UPDATE deliveries SET lease = $1, due_at = now_ms() + $2, attempts = attempts + 1 WHERE id IN "
+        "(SELECT id FROM deliveries WHERE state = 'pending' AND due_at <= now_ms() ORDER BY due_at LIMIT $3 "
+        "{skip_locked}) RETURNING *",
+        lease,
+        lease_ms,
+        limit,
+    )
+    if not rows:
+        return []
+    event_ids = list({row["event_id"] for row in rows})
+    events = await tx.all(f"SELECT id, payload FROM events WHERE id IN ({marks(event_ids)})", *event_ids)  # noqa: S608
+    payloads = {event["id"]: event["payload"] for event in events}
+    return [_claimed(row, payloads[row["event_id"]]) for row in rows]
+
+
+def _claimed(row: Row, payload: str) -> Claimed:
+    return Claimed(
+        id=row["id"],
+        project_id=row["project_id"],
+        event_id=row["event_id"],
+        order_id=row["order_id"],
+        account_id=row["account_id"],
+        lane=row["lane"],
+        destination_id=row["destination_id"],
+        event_name=row["event_name"],
+        trigger=row["trigger"],
+        attempt=row["attempts"],
+        step=row["attempts"] - row["attempts_before"],
+        lease=row["lease"],
+        payload=payload,
+    )
+
+
+async def settle(tx: Tx, delivery_id: str, lease: str, *, state: str, wait_ms: int, error: str | None) -> bool:
+    """Write what becomes of a claimed delivery. False: the lease has passed to another worker, nothing changed."""
+    return (
+        await tx.run(
+            "UPDATE deliveries SET state = $3, due_at = now_ms() + $4, last_error = $5, lease = NULL, "
+            "trigger = 'auto', updated_at = now_ms() WHERE id = $1 AND lease = $2",
+            delivery_id,
+            lease,
+            state,
+            wait_ms,
+            error,
+        )
+        == 1
+    )
+
+
+async def release(tx: Tx, lease: str, delivery_ids: Sequence[str]) -> None:
+    """Give back claimed deliveries of which no attempt was made, as if they had not been claimed."""
+    await tx.many(
+        "UPDATE deliveries SET lease = NULL, due_at = now_ms(), attempts = attempts - 1 WHERE id = $1 AND lease = $2",
+        [(delivery_id, lease) for delivery_id in delivery_ids],
+    )
+
+
+async def add_attempt(tx: Tx, attempt: Mapping[str, Any]) -> None:
+    """Put an attempt on record; the keys are the table's columns."""
+    columns = list(attempt)
+    await tx.run(
+        f"INSERT INTO attempts ({', '.join(columns)}) VALUES ({marks(columns)})",  # noqa: S608
+        *attempt.values(),
+    )
+
+
+async def next_due_ms(tx: Tx) -> int | None:
+    """Milliseconds until the next pending delivery is due, negative when overdue; None when there is none."""
+    row = await tx.one("SELECT min(due_at) - now_ms() AS wait FROM deliveries WHERE state = 'pending'")
+    return None if row is None or row["wait"] is None else int(row["wait"])
+
+
+async def find(tx: Tx, project_id: str, delivery_id: str) -> Row | None:
+    """A project's delivery."""
+    return await tx.one("SELECT * FROM deliveries WHERE id = $1 AND project_id = $2", delivery_id, project_id)
+
+
+async def list_deliveries(
+    tx: Tx, project_id: str, filters: Mapping[str, str | None], *, before: str | None, limit: int
+) -> Sequence[Row]:
+    """A project's deliveries, newest first; filters: order_id, state, lane, destination_id, event_id."""
+    where, values = ["project_id = $1"], [project_id]
+    for name in ("order_id", "state", "lane", "destination_id", "event_id"):
+        if (value := filters.get(name)) is not None:
+            values.append(value)
+            where.append(f"{name} = ${len(values)}")
+    if before is not None:
+        values.append(before)
+        where.append(f"id < ${len(values)}")
+    return await tx.all(
+        f"SELECT * FROM deliveries WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT ${len(values) + 1}",  # noqa: S608
+        *values,
+        limit,
+    )
+
+
+async def list_attempts(tx: Tx, project_id: str, delivery_ids: Sequence[str]) -> Sequence[Row]:
+    """The attempts of these deliveries, oldest first."""
+    if not delivery_ids:
+        return []
+    return await tx.all(
+        f"SELECT * FROM attempts WHERE project_id = $1 AND delivery_id IN ({marks(delivery_ids, 2)}) "  # noqa: S608
+        "ORDER BY started_at, number",
+        project_id,
+        *delivery_ids,
+    )
+
+
+async def make_due(tx: Tx, delivery_id: str) -> bool:
+    """
+    Put a delivery that is not under way at the head of the queue, whatever became of it.
+
+    Its attempts go on counting, its schedule starts anew. False: an attempt is under way now.
+    """
+    return (
+        await tx.run(
+            "UPDATE deliveries SET state = 'pending', trigger = 'manual', attempts_before = attempts, "
+            "due_at = now_ms(), updated_at = now_ms() WHERE id = $1 AND lease IS NULL",
+            delivery_id,
+        )
+        == 1
+    )
+
+
+async def cancel_for(tx: Tx, destination_id: str) -> int:
+    """End everything still on its way to a destination; how many."""
+    return await tx.run(
+        "UPDATE deliveries SET state = 'cancelled', lease = NULL, updated_at = now_ms() "
+        "WHERE destination_id = $1 AND state IN ('pending', 'held')",
+        destination_id,
+    )
+
+
+async def change_state(tx: Tx, destination_id: str, *, old: str, new: str) -> int:
+    """Hold what is pending for a destination, or let go what is held; how many."""
+    return await tx.run(
+        "UPDATE deliveries SET state = $3, due_at = now_ms(), updated_at = now_ms() "
+        "WHERE destination_id = $1 AND state = $2 AND lease IS NULL",
+        destination_id,
+        old,
+        new,
+    )

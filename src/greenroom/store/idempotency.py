@@ -1,0 +1,54 @@
+"""Answers that were given once, by the caller's own key."""
+
+from __future__ import annotations
+
+from greenroom.store.db import Row, Tx
+
+
+async def begin(tx: Tx, project_id: str, key: str, fingerprint: str) -> bool:
+    """Take a key. False: it is taken already."""
+    return (
+        await tx.run(
+            "INSERT INTO idempotency_keys (project_id, key, fingerprint, created_at) VALUES ($1, $2, $3, now_ms()) "
+            "ON CONFLICT (project_id, key) DO NOTHING",
+            project_id,
+            key,
+            fingerprint,
+        )
+        == 1
+    )
+
+
+async def find(tx: Tx, project_id: str, key: str) -> Row | None:
+    """What stands under a key."""
+    return await tx.one("SELECT * FROM idempotency_keys WHERE project_id = $1 AND key = $2", project_id, key)
+
+
+async def finish(tx: Tx, project_id: str, key: str, *, status: int, response_sealed: str) -> None:
+    """Keep the answer."""
+    await tx.run(
+        "UPDATE idempotency_keys SET status = $3, response_sealed = $4 WHERE project_id = $1 AND key = $2",
+        project_id,
+        key,
+        status,
+        response_sealed,
+    )
+
+
+async def forget(tx: Tx, project_id: str, key: str) -> None:
+    """Give a key back: nothing was done under it."""
+    await tx.run("DELETE FROM idempotency_keys WHERE project_id = $1 AND key = $2", project_id, key)
+
+
+async def forget_abandoned(tx: Tx, project_id: str, key: str, *, older_ms: int) -> bool:
+    """Give back a key whose request never came to an end, for instance because the process was killed."""
+    return (
+        await tx.run(
+            "DELETE FROM idempotency_keys WHERE project_id = $1 AND key = $2 AND status IS NULL "
+            "AND created_at < now_ms() - $3",
+            project_id,
+            key,
+            older_ms,
+        )
+        == 1
+    )

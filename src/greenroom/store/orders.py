@@ -1,0 +1,204 @@
+"""Orders, and the flight recorder of each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from greenroom.model.orders import Candidate, Order, OrderRequest
+from greenroom.model.results import Result
+from greenroom.store.db import Row, Tx, from_ms, insert, maybe_from_ms, to_json, to_ms, update
+
+
+async def add(tx: Tx, order: Order, *, dedupe_key: str) -> bool:
+    """Store a new order. False: the account has an order with this key, and nothing was written."""
+    request = order.request
+    return await insert(
+        tx,
+        "orders",
+        {
+            "id": order.id,
+            "project_id": order.project_id,
+            "account_id": order.account_id,
+            "provider": order.provider,
+            "category": order.category,
+            "source": order.source,
+            "dedupe_key": dedupe_key,
+            "package_id": request.package_id,
+            "package_name": order.package_name,
+            "candidate_email": request.candidate.email.casefold(),
+            "request": to_json(_request_columns(request)),
+            "raw": to_json(request.raw),
+            "callback_url": request.callback_url,
+            "callback_problem": request.callback_problem,
+            "previous_id": order.previous_id,
+            "created_at": to_ms(order.created_at),
+            **_changing(order),
+        },
+        or_ignore=("account_id", "dedupe_key"),
+    )
+
+
+async def save(tx: Tx, order: Order) -> None:
+    """Write what can change in an order."""
+    await update(tx, "orders", order.id, _changing(order))
+
+
+async def find(tx: Tx, project_id: str, order_id: str) -> Order | None:
+    """A project's order."""
+    row = await tx.one("SELECT * FROM orders WHERE id = $1 AND project_id = $2", order_id, project_id)
+    return _order(row) if row else None
+
+
+async def find_of_account(tx: Tx, account_id: str, order_id: str, *, lock: bool = False) -> Order | None:
+    """An account's order; `lock` keeps others from changing it until this transaction ends."""
+    await _lock(tx, order_id, wanted=lock)
+    row = await tx.one("SELECT * FROM orders WHERE id = $1 AND account_id = $2", order_id, account_id)
+    return _order(row) if row else None
+
+
+async def _lock(tx: Tx, order_id: str, *, wanted: bool) -> None:
+    # a no-op update takes the row lock on PostgreSQL and the write lock that SQLite's writer holds anyway
+    if wanted:
+        await tx.run("UPDATE orders SET updated_at = updated_at WHERE id = $1", order_id)
+
+
+async def find_by_dedupe_key(tx: Tx, account_id: str, dedupe_key: str) -> Order | None:
+    """The order that a repeated request means."""
+    row = await tx.one("SELECT * FROM orders WHERE account_id = $1 AND dedupe_key = $2", account_id, dedupe_key)
+    return _order(row) if row else None
+
+
+async def find_latest(
+    tx: Tx, account_id: str, email: str, package_id: str, *, since: datetime | None = None
+) -> Order | None:
+    """The newest order for the same candidate and package, placed at `since` or later."""
+    row = await tx.one(
+        "SELECT * FROM orders WHERE account_id = $1 AND candidate_email = $2 AND package_id = $3 "
+        "AND created_at >= $4 ORDER BY id DESC LIMIT 1",
+        account_id,
+        email.casefold(),
+        package_id,
+        to_ms(since) if since else 0,
+    )
+    return _order(row) if row else None
+
+
+async def list_orders(
+    tx: Tx, project_id: str, filters: Mapping[str, Any], *, before: str | None, limit: int
+) -> list[Order]:
+    """
+    A project's orders, newest first, from the one before id `before` on.
+
+    `filters` takes account_id, package_id, status, delivery, category, candidate_email and created_after (datetime).
+    """
+    where: list[str] = ["project_id = $1"]
+    values: list[str | int] = [project_id]
+    for name in ("account_id", "package_id", "status", "delivery", "category", "candidate_email"):
+        if filters.get(name) is not None:
+            values.append(filters[name].casefold() if name == "candidate_email" else filters[name])
+            where.append(f"{name} = ${len(values)}")
+    if filters.get("created_after") is not None:
+        values.append(to_ms(filters["created_after"]))
+        where.append(f"created_at > ${len(values)}")
+    if before is not None:
+        values.append(before)
+        where.append(f"id < ${len(values)}")
+    values.append(limit)
+    rows = await tx.all(
+        f"SELECT * FROM orders WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT ${len(values)}",  # noqa: S608
+        *values,
+    )
+    return [_order(row) for row in rows]
+
+
+async def log(
+    tx: Tx, entry_id: str, order_id: str, kind: str, message: str, detail: Mapping[str, Any] | None = None
+) -> None:
+    """Add a line to an order's flight recorder."""
+    await tx.run(
+        "INSERT INTO order_log (id, order_id, kind, message, detail, at) VALUES ($1, $2, $3, $4, $5, now_ms())",
+        entry_id,
+        order_id,
+        kind,
+        message,
+        to_json(dict(detail or {})),
+    )
+
+
+async def list_log(tx: Tx, order_id: str) -> Sequence[Row]:
+    """An order's flight recorder, oldest first."""
+    return await tx.all("SELECT * FROM order_log WHERE order_id = $1 ORDER BY at, id", order_id)
+
+
+async def add_response_error(
+    tx: Tx, row_id: str, project_id: str, account_id: str, *, order_id: str | None, call: str, errors: str, raw: str
+) -> None:
+    """Keep what the ATS complained of."""
+    await tx.run(
+        "INSERT INTO response_errors (id, project_id, account_id, order_id, api_call, errors, raw, at) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, now_ms())",
+        row_id,
+        project_id,
+        account_id,
+        order_id,
+        call,
+        errors,
+        raw,
+    )
+
+
+def _request_columns(request: OrderRequest) -> dict[str, Any]:
+    kept = asdict(request)
+    for column in ("raw", "package_id", "callback_url", "callback_problem"):
+        del kept[column]
+    return kept
+
+
+def _changing(order: Order) -> dict[str, Any]:
+    return {
+        "status": order.status,
+        "status_message": order.status_message,
+        "outcome": order.outcome,
+        "delivery": order.delivery,
+        "delivery_detail": order.delivery_detail,
+        "result": to_json(order.result.as_dict()) if order.result else None,
+        "result_at": to_ms(order.result_at) if order.result_at else None,
+        "acknowledged_at": to_ms(order.acknowledged_at) if order.acknowledged_at else None,
+        "updated_at": to_ms(order.updated_at),
+    }
+
+
+def _order(row: Row) -> Order:
+    kept = json.loads(row["request"])
+    request = OrderRequest(
+        **{**kept, "candidate": Candidate(**kept["candidate"])},
+        package_id=row["package_id"],
+        callback_url=row["callback_url"],
+        callback_problem=row["callback_problem"],
+        raw=json.loads(row["raw"]),
+    )
+    return Order(
+        id=row["id"],
+        project_id=row["project_id"],
+        account_id=row["account_id"],
+        provider=row["provider"],
+        category=row["category"],
+        source=row["source"],
+        request=request,
+        package_name=row["package_name"],
+        previous_id=row["previous_id"],
+        status=row["status"],
+        status_message=row["status_message"],
+        outcome=row["outcome"],
+        delivery=row["delivery"],
+        delivery_detail=row["delivery_detail"],
+        result=Result.from_dict(json.loads(row["result"])) if row["result"] else None,
+        result_at=maybe_from_ms(row["result_at"]),
+        acknowledged_at=maybe_from_ms(row["acknowledged_at"]),
+        created_at=from_ms(row["created_at"]),
+        updated_at=from_ms(row["updated_at"]),
+    )

@@ -1,0 +1,82 @@
+"""Projects and their API keys."""
+
+from __future__ import annotations
+
+from greenroom.model.projects import ApiKey, Project
+from greenroom.store.db import Row, Tx, from_ms, insert, maybe_from_ms
+
+
+async def find_by_name(tx: Tx, name: str) -> Project | None:
+    """The project of this name."""
+    row = await tx.one("SELECT id, name FROM projects WHERE name = $1", name)
+    return Project(row["id"], row["name"]) if row else None
+
+
+async def find_by_key(tx: Tx, key_hash: str) -> Project | None:
+    """The project that a live API key opens."""
+    row = await tx.one(
+        "SELECT p.id, p.name FROM api_keys k JOIN projects p ON p.id = k.project_id "
+        "WHERE k.key_hash = $1 AND k.revoked_at IS NULL",
+        key_hash,
+    )
+    return Project(row["id"], row["name"]) if row else None
+
+
+async def ensure(tx: Tx, new_id: str, name: str) -> Project:
+    """The project of this name, made when it is new."""
+    await tx.run(
+        "INSERT INTO projects (id, name, created_at) VALUES ($1, $2, now_ms()) ON CONFLICT (name) DO NOTHING",
+        new_id,
+        name,
+    )
+    project = await find_by_name(tx, name)
+    assert project is not None  # noqa: S101 - just written, in this transaction
+    return project
+
+
+async def list_projects(tx: Tx) -> list[Project]:
+    """Every project, by name."""
+    return [Project(row["id"], row["name"]) for row in await tx.all("SELECT id, name FROM projects ORDER BY name")]
+
+
+async def add_key(tx: Tx, key_id: str, project_id: str, name: str, *, hint: str, key_hash: str, at: int) -> None:
+    """Store a new API key's hash; the key itself is nowhere."""
+    await insert(
+        tx,
+        "api_keys",
+        {"id": key_id, "project_id": project_id, "name": name, "hint": hint, "key_hash": key_hash, "created_at": at},
+    )
+
+
+async def touch_key(tx: Tx, key_hash: str) -> None:
+    """Note that a key was used, to the minute."""
+    await tx.run(
+        "UPDATE api_keys SET last_used_at = now_ms() "
+        "WHERE key_hash = $1 AND (last_used_at IS NULL OR last_used_at < now_ms() - 60000)",
+        key_hash,
+    )
+
+
+async def list_keys(tx: Tx) -> list[ApiKey]:
+    """Every key, revoked ones too, oldest first."""
+    rows = await tx.all(
+        "SELECT k.*, p.name AS project_name FROM api_keys k JOIN projects p ON p.id = k.project_id ORDER BY k.id"
+    )
+    return [_key(row) for row in rows]
+
+
+async def revoke_key(tx: Tx, key_id: str) -> bool:
+    """End a key now. False: no live key has this id."""
+    return await tx.run("UPDATE api_keys SET revoked_at = now_ms() WHERE id = $1 AND revoked_at IS NULL", key_id) == 1
+
+
+def _key(row: Row) -> ApiKey:
+    return ApiKey(
+        id=row["id"],
+        project_name=row["project_name"],
+        name=row["name"],
+        hint=row["hint"],
+        created_at=from_ms(row["created_at"]),
+        last_used_at=maybe_from_ms(row["last_used_at"]),
+        revoked_at=maybe_from_ms(row["revoked_at"]),
+    )

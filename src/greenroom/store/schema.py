@@ -1,0 +1,337 @@
+"""
+The tables, once, for both databases.
+
+Types are the few that both speak alike: TEXT, BIGINT, INTEGER. Times are `…_at`, whole milliseconds since 1970 UTC;
+JSON is TEXT that only Python reads; yes/no is INTEGER 0/1; `…_sealed` is ciphertext of `security.vault`.
+Migrations make these tables; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, Table, Text, text
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _id() -> Column[str]:
+    return Column("id", Text, primary_key=True)
+
+
+def _ref(name: str, table: str, *, nullable: bool = False) -> Column[str]:
+    return Column(name, Text, ForeignKey(f"{table}.id", ondelete="CASCADE"), nullable=nullable)
+
+
+def _text(name: str, *, default: str | None = None, nullable: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=nullable, server_default=None if default is None else text(f"'{default}'"))
+
+
+def _maybe(name: str) -> Column[str]:
+    return _text(name, nullable=True)
+
+
+def _int(name: str, *, default: int | None = None) -> Column[int]:
+    return Column(name, Integer, nullable=False, server_default=None if default is None else text(str(default)))
+
+
+def _at(name: str, *, nullable: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=nullable)
+
+
+#: what belongs to the installation itself: today the pepper of token hashes, sealed
+installation = Table("installation", metadata, Column("id", Text, primary_key=True), _text("value_sealed"))
+
+projects = Table("projects", metadata, _id(), Column("name", Text, nullable=False, unique=True), _at("created_at"))
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    _id(),
+    _ref("project_id", "projects"),
+    _text("name"),
+    _text("hint"),
+    Column("key_hash", Text, nullable=False, unique=True),
+    _at("created_at"),
+    _at("last_used_at", nullable=True),
+    _at("revoked_at", nullable=True),
+    Index("ix_api_keys_project_id", "project_id"),
+)
+
+integrations = Table(
+    "integrations",
+    metadata,
+    _id(),
+    _ref("project_id", "projects"),
+    _text("provider"),
+    _int("enabled"),
+    _text("authentication_type"),
+    _text("partner_category"),
+    _maybe("tenant_id"),
+    _maybe("packages_url"),
+    _maybe("packages_api_key_sealed"),
+    _maybe("partner_username"),
+    _maybe("partner_password_sealed"),
+    _maybe("package_id"),
+    _maybe("package_name"),
+    _text("callback_auth"),
+    _text("callback_hosts"),
+    _maybe("harvest_client_id"),
+    _maybe("harvest_client_secret_sealed"),
+    _text("signing_secret_sealed"),
+    _at("created_at"),
+    _at("updated_at"),
+    Index("uq_integrations_project_id_provider", "project_id", "provider", unique=True),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    _id(),
+    _ref("project_id", "projects"),
+    _text("provider"),
+    _text("origin_owner_id"),
+    _text("origin_owner_name"),
+    _maybe("origin_username"),
+    _maybe("label"),
+    _text("type"),
+    _text("status"),
+    _text("status_reasons", default="[]"),
+    _maybe("credentials_sealed"),
+    _at("created_at"),
+    _at("updated_at"),
+    _at("deleted_at", nullable=True),
+    Index("ix_accounts_project_id_provider_origin_owner_id", "project_id", "provider", "origin_owner_id"),
+)
+
+#: external trigger tokens; two may live during rotation
+account_tokens = Table(
+    "account_tokens",
+    metadata,
+    _id(),
+    _ref("account_id", "accounts"),
+    Column("token_hash", Text, nullable=False, unique=True),
+    _text("token_sealed"),
+    _at("created_at"),
+    _at("expires_at", nullable=True),
+    Index("ix_account_tokens_account_id", "account_id"),
+)
+
+#: when the ATS last made each call for an account, and how we answered
+trigger_calls = Table(
+    "trigger_calls",
+    metadata,
+    Column("account_id", Text, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True),
+    Column("call", Text, primary_key=True),
+    _at("called_at"),
+    _int("status"),
+)
+
+#: packages that the vendor published (PUT /v1/packages); account_id '' means every account of the project
+packages = Table(
+    "packages",
+    metadata,
+    Column("project_id", Text, ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True),
+    Column("category", Text, primary_key=True),
+    Column("account_id", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    _int("position"),
+    _text("name"),
+    _maybe("description"),
+    _text("tests", default="[]"),
+    _at("updated_at"),
+)
+
+#: the last good answer of a vendor's list endpoint, per account
+package_lists = Table(
+    "package_lists",
+    metadata,
+    Column("account_id", Text, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True),
+    _text("packages_url"),
+    _text("packages"),
+    _at("fetched_at"),
+    _maybe("problem"),
+    _at("problem_at", nullable=True),
+)
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    _id(),
+    _ref("project_id", "projects"),
+    _text("name"),
+    _text("url"),
+    _text("events"),
+    _text("account_ids", default="[]"),
+    _int("enabled"),
+    _maybe("disabled_reason"),
+    _at("created_at"),
+    _at("updated_at"),
+    Index("ix_webhooks_project_id", "project_id"),
+)
+
+webhook_secrets = Table(
+    "webhook_secrets",
+    metadata,
+    _id(),
+    _ref("webhook_id", "webhooks"),
+    _text("secret_sealed"),
+    _at("created_at"),
+    _at("expires_at", nullable=True),
+    Index("ix_webhook_secrets_webhook_id", "webhook_id"),
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    _id(),
+    _ref("project_id", "projects"),
+    _ref("account_id", "accounts"),
+    _text("provider"),
+    _text("category"),
+    _text("source"),
+    #: what makes the ATS's repeat of a request the same request
+    _text("dedupe_key"),
+    _text("package_id"),
+    _maybe("package_name"),
+    _text("candidate_email"),
+    _text("request"),
+    _text("raw"),
+    _maybe("callback_url"),
+    _maybe("callback_problem"),
+    _maybe("previous_id"),
+    _text("status"),
+    _maybe("status_message"),
+    _text("outcome"),
+    _text("delivery"),
+    _maybe("delivery_detail"),
+    _maybe("result"),
+    _at("result_at", nullable=True),
+    _at("acknowledged_at", nullable=True),
+    _at("created_at"),
+    _at("updated_at"),
+    Index("uq_orders_account_id_dedupe_key", "account_id", "dedupe_key", unique=True),
+    Index("ix_orders_project_id_id", "project_id", "id"),
+    Index("ix_orders_account_id_candidate_email", "account_id", "candidate_email"),
+)
+
+#: the flight recorder: what happened to an order, in the order it happened
+order_log = Table(
+    "order_log",
+    metadata,
+    _id(),
+    _ref("order_id", "orders"),
+    _text("kind"),
+    _text("message"),
+    _text("detail", default="{}"),
+    _at("at"),
+    Index("ix_order_log_order_id_id", "order_id", "id"),
+)
+
+#: what the ATS complained of at response_error
+response_errors = Table(
+    "response_errors",
+    metadata,
+    _id(),
+    _ref("project_id", "projects"),
+    _ref("account_id", "accounts"),
+    _maybe("order_id"),
+    _text("api_call"),
+    _text("errors"),
+    _text("raw"),
+    _at("at"),
+    Index("ix_response_errors_project_id_id", "project_id", "id"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    _id(),
+    _ref("project_id", "projects"),
+    _ref("account_id", "accounts", nullable=True),
+    _maybe("order_id"),
+    _text("type"),
+    _text("payload"),
+    _at("created_at"),
+    Index("ix_events_order_id", "order_id"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    _id(),
+    _ref("project_id", "projects"),
+    _ref("event_id", "events"),
+    _maybe("order_id"),
+    _maybe("account_id"),
+    _text("lane"),
+    #: the webhook's id, or the account's for the ATS lane
+    _text("destination_id"),
+    _text("event_name"),
+    _text("trigger"),
+    _text("state"),
+    _int("attempts"),
+    #: attempts made before its schedule last began (a manual retry begins it anew)
+    _int("attempts_before", default=0),
+    #: pending: when the next attempt is due; while an attempt is under way: when its lease ends
+    _at("due_at"),
+    _maybe("lease"),
+    _maybe("last_error"),
+    _at("created_at"),
+    _at("updated_at"),
+    Index(
+        "ix_deliveries_due_at",
+        "due_at",
+        postgresql_where=text("state = 'pending'"),
+        sqlite_where=text("state = 'pending'"),
+    ),
+    Index("ix_deliveries_project_id_id", "project_id", "id"),
+    Index("ix_deliveries_order_id", "order_id"),
+    Index("ix_deliveries_event_id", "event_id"),
+    Index("ix_deliveries_destination_id_state", "destination_id", "state"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    _id(),
+    _ref("project_id", "projects"),
+    _ref("delivery_id", "deliveries"),
+    _int("number"),
+    _text("trigger"),
+    _at("started_at"),
+    _int("duration_ms"),
+    Column("status", Integer, nullable=True),
+    _maybe("error_kind"),
+    _maybe("error"),
+    _maybe("address"),
+    _text("request"),
+    _text("response"),
+    _at("next_due_at", nullable=True),
+    _text("worker"),
+    Index("ix_attempts_delivery_id_number", "delivery_id", "number"),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("project_id", Text, ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    _text("fingerprint"),
+    Column("status", Integer, nullable=True),
+    _maybe("response_sealed"),
+    _at("created_at"),
+)
+
+#: every sealed column that is kept for good, for re-encryption after a key rotation
+SEALED = [
+    (table.name, column.name)
+    for table in metadata.sorted_tables
+    for column in table.columns
+    if column.name.endswith("_sealed") and "id" in table.columns
+]

