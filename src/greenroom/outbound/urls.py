@@ -1,0 +1,80 @@
+"""URLs, judged from their text alone."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import SplitResult, urlsplit
+
+from greenroom.outbound.addresses import is_public, literal
+
+#: one label of a host name, after IDNA
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+
+#: top-level names that no public host has (RFC 6761, 6762, 7686, 8375, 9476, and what home networks use)
+_RESERVED = frozenset(
+    {"alt", "arpa", "corp", "example", "home", "internal", "intranet", "invalid", "lan", "local", "localdomain",
+     "localhost", "onion", "private", "test"}
+)  # fmt: skip
+
+
+def callable_problem(url: str, *, allow_http: bool) -> str | None:
+    """
+    Why a URL cannot be called at all; None when it can.
+
+    Absolute https (http in development), a host, a port that exists, no user-info, no control characters. Where the
+    host leads is judged when it is called.
+    """
+    parts, host, problem = _parts(url, allow_http=allow_http)
+    if problem or parts is None:
+        return problem
+    if literal(host) is None and not _is_name(host):
+        return f"its host {host[:60]!r} is not a host name"
+    return None
+
+
+def public_problem(url: str, *, allow_http: bool = False) -> str | None:
+    """
+    Why a URL would not open for a stranger on the internet; None when it looks as if it would.
+
+    Judged from the text, without DNS: absolute https with a host that is a public address or a name of at least two
+    labels outside the reserved names. With `allow_http` (development) http and local hosts pass.
+    """
+    problem = callable_problem(url, allow_http=allow_http)
+    if problem or allow_http:
+        return problem
+    host = _host(urlsplit(url))
+    address = literal(host)
+    if address is not None:
+        return None if is_public(address) else f"its host {host} is a private or reserved address"
+    labels = host.split(".")
+    if len(labels) < 2 or labels[-1] in _RESERVED:
+        return f"its host {host[:60]} is not a public name"
+    return None
+
+
+def _parts(url: str, *, allow_http: bool) -> tuple[SplitResult | None, str, str | None]:
+    if re.search(r"[\x00-\x20\x7f\\]", url):
+        return None, "", "it has spaces, control characters or backslashes"
+    try:
+        parts = urlsplit(url)
+        host = _host(parts)
+        port = parts.port
+    except (ValueError, UnicodeError):
+        return None, "", "it is not a URL"
+    if parts.scheme not in (("https", "http") if allow_http else ("https",)):
+        return None, host, f"expected an absolute https URL, not {parts.scheme + ':' if parts.scheme else 'a path'}"
+    if not host or port == 0:
+        return None, host, "it has no host" if not host else "its port is 0"
+    if "@" in parts.netloc:
+        return None, host, "it carries a user name"
+    return parts, host, None
+
+
+def _host(parts: SplitResult) -> str:
+    """The host in lower case and ASCII, without a trailing dot."""
+    host = (parts.hostname or "").rstrip(".")
+    return host if host.isascii() else host.encode("idna").decode()
+
+
+def _is_name(host: str) -> bool:
+    return len(host) <= 253 and all(_LABEL.fullmatch(label) for label in host.split("."))
