@@ -1,0 +1,200 @@
+"""
+The list of packages that a recruiter sees, from wherever the vendor keeps it.
+
+Precedence: the vendor's list endpoint, then published packages, then the single static one. The endpoint's answer is
+fresh for `FRESH`; after that it is asked again, and its last good answer stands in while it does not answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import time
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from greenroom.context import Context
+from greenroom.errors import BadGateway, NotFound, RemoteError
+from greenroom.model.accounts import Account
+from greenroom.model.integrations import Integration
+from greenroom.model.packages import MOST, BadList, Package, PackageList, read_page, unique
+from greenroom.outbound import Answer, Outbound, Request
+from greenroom.security.signatures import webhook_headers
+from greenroom.services import packages
+
+FRESH = timedelta(seconds=30)
+#: for all pages together
+DEADLINE_S = 5.0
+PAGES = 20
+PAGE_BYTES = 2 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Probe:
+    """
+    What the list endpoint answered just now. `problem` None means that a recruiter would see `packages`.
+
+    `path` and `expected` are set when the answer can be read but is not a list of packages.
+    """
+
+    ms: int
+    status: int | None = None
+    packages: tuple[Package, ...] = ()
+    problem: str | None = None
+    path: str | None = None
+    expected: str | None = None
+
+
+class Catalog:
+    """Effective package lists; one call at a time per account, however many recruiters look."""
+
+    def __init__(self, ctx: Context, out: Outbound) -> None:
+        self._ctx = ctx
+        self._out = out
+        self._calls: dict[str, asyncio.Task[PackageList]] = {}
+        self._failed_at: dict[str, float] = {}
+        self._answered: dict[str, tuple[float, PackageList]] = {}
+
+    async def effective(self, account: Account, *, fresh: bool = False) -> PackageList:
+        """
+        What a recruiter of this account would see; `fresh` asks the vendor even when the kept answer is young.
+
+        Raises:
+            BadGateway: the list endpoint has no usable answer now, and never had one; says why.
+            NotFound: the integration is gone.
+        """
+        began = time.monotonic()
+        integration, kept, without_call = await packages.sources(self._ctx, account)
+        if not integration.packages_url:
+            return without_call
+        if kept is not None and not fresh and self._may_serve(account, kept):
+            return kept
+        try:
+            return await self._fetch_once(account, integration, began)
+        except (RemoteError, BadList) as error:
+            self._failed_at[account.id] = time.monotonic()
+            if kept is None:
+                raise BadGateway(f"The packages list endpoint has no usable answer: {error}") from error
+            await packages.note_problem(self._ctx, account.id, str(error))
+            return replace(kept, problem=str(error))
+
+    async def find(self, account: Account, package_id: str) -> Package | None:
+        """
+        The package that an order names; None when no list can be had to look it up in, which must not stop an order.
+
+        Raises:
+            NotFound: the list can be had, and the package is not on it.
+        """
+        try:
+            found = (await self.effective(account)).find(package_id)
+            if found is None:
+                # it may be newer than the kept answer
+                found = (await self.effective(account, fresh=True)).find(package_id)
+        except BadGateway:
+            return None
+        if found is None:
+            raise NotFound(f"There is no package {package_id[:80]!r} for this account.", code="UnknownPackage")
+        return found
+
+    async def probe(self, integration: Integration, account_id: str) -> Probe:
+        """
+        Call the list endpoint as Greenhouse's prompt would, and say what is wrong with its answer.
+
+        Raises:
+            NotFound: no list endpoint is configured.
+        """
+        if not integration.packages_url:
+            raise NotFound("No packages_url is configured, so there is nothing to probe.")
+        started = time.monotonic()
+        status: list[int] = []
+        try:
+            found = await self._pages(integration, account_id, status)
+        except BadList as error:
+            return Probe(_ms(started), status[-1], (), str(error), error.path, error.expected)
+        except RemoteError as error:
+            return Probe(_ms(started), status[-1] if status else None, (), error.reason)
+        return Probe(_ms(started), status[-1], found)
+
+    def _may_serve(self, account: Account, kept: PackageList) -> bool:
+        if kept.fetched_at is not None and self._ctx.now() - kept.fetched_at < FRESH:
+            return True
+        # a vendor that is down is not asked by every recruiter in turn
+        return time.monotonic() - self._failed_at.get(account.id, float("-inf")) < FRESH.total_seconds()
+
+    async def _fetch_once(self, account: Account, integration: Integration, began: float) -> PackageList:
+        answered_at, answer = self._answered.get(account.id, (float("-inf"), None))
+        if answer is not None and answered_at >= began:  # it came while we were looking at what we had kept
+            return answer
+        call = self._calls.get(account.id)
+        if call is None:
+            call = asyncio.create_task(self._fetch(account, integration))
+            self._calls[account.id] = call
+            call.add_done_callback(lambda _: self._calls.pop(account.id, None))
+        return await asyncio.shield(call)
+
+    async def _fetch(self, account: Account, integration: Integration) -> PackageList:
+        found = await self._pages(integration, account.id, [])
+        await packages.keep_list(self._ctx, account.id, str(integration.packages_url), found)
+        self._failed_at.pop(account.id, None)
+        fetched = PackageList(found, "list_url", self._ctx.now())
+        self._answered[account.id] = (time.monotonic(), fetched)
+        return fetched
+
+    async def _pages(self, integration: Integration, account_id: str, status: list[int]) -> tuple[Package, ...]:
+        found: list[Package] = []
+        following: str | None = None
+        seen: set[str] = set()
+        until = time.monotonic() + DEADLINE_S
+        for _ in range(PAGES):
+            answer = await self._call(integration, account_id, following, deadline=until - time.monotonic())
+            status.append(answer.status)
+            page, following = _read(answer, integration)
+            found += page
+            if following is None or following in seen or len(found) >= MOST:
+                break
+            seen.add(following)
+        return unique(found[:MOST])
+
+    async def _call(
+        self, integration: Integration, account_id: str, following: str | None, *, deadline: float
+    ) -> Answer:
+        """
+        Source: StackOne's Greenhouse partner guide, Package's List Endpoint URL; the answer's `next` goes back in the
+        body, the signature is a webhook's with the integration's signing secret (both decided in the design).
+        """
+        asked = {"account_id": account_id, "provider": integration.provider}
+        body = json.dumps(asked | ({"next": following} if following else {})).encode()
+        headers = {"content-type": "application/json", "accept": "application/json"}
+        headers |= webhook_headers(
+            event_id=self._ctx.new_id("req"),
+            sent_at=int(self._ctx.now().timestamp()),
+            body=body,
+            secrets=[integration.signing_secret],
+        )
+        if integration.packages_api_key:
+            headers["authorization"] = "Basic " + base64.b64encode(f"{integration.packages_api_key}:".encode()).decode()
+        request = Request("POST", str(integration.packages_url), headers, body)
+        return await self._out.send(request, deadline=max(deadline, 0.001), max_body=PAGE_BYTES)
+
+
+def _read(answer: Answer, integration: Integration) -> tuple[list[Package], str | None]:
+    if not 200 <= answer.status < 300:
+        hint = {
+            401: "; check packages_api_key",
+            403: "; check packages_api_key",
+            404: "; check packages_url",
+            405: "; it must take POST",
+        }.get(answer.status, "")
+        raise BadList("status", f"200 with a list of packages{hint}", answer.status)
+    if answer.truncated:
+        raise BadList("$", f"at most {PAGE_BYTES} bytes a page, whole within {DEADLINE_S:.0f} s", "more")
+    try:
+        body = json.loads(answer.body)
+    except ValueError:
+        raise BadList("$", "JSON", answer.body[:60].decode(errors="replace")) from None
+    return read_page(body, integration.partner_category)
+
+
+def _ms(started: float) -> int:
+    return round((time.monotonic() - started) * 1000)

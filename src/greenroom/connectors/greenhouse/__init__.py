@@ -1,0 +1,43 @@
+"""Greenhouse, through its Assessment Partner API."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from starlette.routing import BaseRoute
+
+from greenroom.catalog import Catalog
+from greenroom.connectors import FieldPreview, Push, read_manifest
+from greenroom.connectors.greenhouse import preview, push, routes
+from greenroom.context import Context
+from greenroom.model.orders import Order
+from greenroom.model.results import Result
+from greenroom.outbound import Answer, Request
+
+
+class Greenhouse:
+    """The `Connector` for Greenhouse."""
+
+    manifest = read_manifest(__name__)
+
+    def routes(self, ctx: Context, catalog: Catalog) -> list[BaseRoute]:
+        return routes.GreenhouseCalls(ctx, catalog).routes()
+
+    def endpoints(self, public_url: str, tenant_id: str | None) -> dict[str, str]:
+        tenant = quote(tenant_id or "YOUR_TENANT_ID", safe="")
+        return {
+            call: f"{public_url}/external-trigger/{routes.PROVIDER}/{call}?tenant-id={tenant}"
+            for call in self.manifest.calls
+        }
+
+    def push_request(self, asked: Push, *, allow_http: bool) -> Request:
+        return push.push_request(asked, allow_http=allow_http)
+
+    def judge(self, answer: Answer) -> None:
+        push.judge(answer)
+
+    def preview(self, order: Order, result: Result) -> list[FieldPreview]:
+        return preview.preview(order, result)
+
+
+connector = Greenhouse()

@@ -1,0 +1,88 @@
+"""Telling Greenhouse that a result is there: an empty PATCH to the URL that came with the order."""
+
+from __future__ import annotations
+
+import base64
+from urllib.parse import urlsplit
+
+from greenroom.connectors import Push
+from greenroom.errors import GiveUp
+from greenroom.model.integrations import Integration
+from greenroom.outbound import Answer, Request, judge_push
+
+
+def callback_problem(url: str, hosts: tuple[str, ...], *, allow_http: bool) -> str | None:
+    """
+    Why a call-back URL must not be called; None when it may be.
+
+    It comes in a request body, so it goes out only to https (or http in development) and an allowed host, without
+    user-info. `hosts` are bare names, `*.` in front stands for any name below; any port.
+    """
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").rstrip(".").lower()
+        _ = parts.port
+    except ValueError:
+        return "the call-back URL cannot be read"
+    if parts.scheme != "https" and not (allow_http and parts.scheme == "http"):
+        return f"the call-back URL's scheme is {parts.scheme or 'missing'}, not https"
+    if "@" in parts.netloc:
+        return "the call-back URL carries a user name"
+    if not any(host == allowed or (allowed[:2] == "*." and host.endswith(allowed[1:])) for allowed in hosts):
+        return f"its host {host or '(none)'} is not in the integration's callback_hosts ({', '.join(hosts) or 'empty'})"
+    return None
+
+
+def push_request(push: Push, *, allow_http: bool) -> Request:
+    """
+    The PATCH: no parameters, no body, Basic with the partner's user name and password.
+
+    `callback_auth: account_key` takes the other reading of Greenhouse's example: the account's token as user name.
+    Source: Greenhouse Assessment API, completed test call-back.
+
+    Raises:
+        GiveUp: the URL must not be called, or the credentials are not configured.
+    """
+    url = push.order.request.callback_url or ""
+    problem = callback_problem(url, push.integration.callback_hosts, allow_http=allow_http)
+    if problem:
+        raise GiveUp(f"The result is not pushed: {problem}.", kind="forbidden_address")
+    user, password = _credentials(push)
+    basic = base64.b64encode(f"{user}:{password}".encode()).decode()
+    return Request("PATCH", url, {"authorization": f"Basic {basic}", "content-length": "0"}, None)
+
+
+def _credentials(push: Push) -> tuple[str, str]:
+    integration: Integration = push.integration
+    if integration.callback_auth == "account_key":
+        if push.account_token is None:
+            raise GiveUp("The account has no live external trigger token.", kind="not_configured")
+        return push.account_token, ""
+    if not integration.partner_username or not integration.partner_password:
+        raise GiveUp(
+            "partner_username and partner_password are not configured. Greenhouse Partner Support issues them; set "
+            "them in the Greenhouse integration, then retry the delivery.",
+            kind="not_configured",
+        )
+    return integration.partner_username, integration.partner_password
+
+
+REASONS = {
+    401: "Greenhouse answered 401: it does not accept the credentials. Check partner_username and partner_password "
+    "(or callback_auth) of the Greenhouse integration, then retry the delivery.",
+    403: "Greenhouse answered 403: the credentials are good, but not for this test. Ask Greenhouse Partner Support.",
+    404: "Greenhouse answered 404: it does not know this test any more (deleted, merged or anonymised candidate).",
+}
+
+
+def judge(answer: Answer) -> None:
+    """
+    Any 2xx is success: Greenhouse documents a status code and no more.
+
+    Raises:
+        TryLater: 408, 425, 429 (its Retry-After is heeded), 5xx.
+        GiveUp: any other answer, 401 (partner credentials) and 404 (Greenhouse does not know the test) among them.
+    """
+    if answer.status in REASONS:
+        raise GiveUp(REASONS[answer.status], kind="http_status")
+    judge_push(answer)

@@ -1,0 +1,199 @@
+"""Greenhouse's words and ours. Pure: no clock, no network, no database."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from greenroom.errors import BadRequest, Invalid
+from greenroom.model.orders import Candidate, Order, OrderRequest
+from greenroom.model.packages import Package
+from greenroom.model.results import Result
+
+#: one @ with something on both sides; no white space or control characters anywhere
+EMAIL = re.compile(r"[^\s@\x00-\x1f\x7f]+@[^\s@\x00-\x1f\x7f]+")
+
+#: how a final verdict is put to the recruiter; "completed" alone says nothing that the score does not
+OUTCOMES = {"passed": "Passed", "failed": "Failed", "expired": "Expired", "cancelled": "Cancelled"}
+
+
+def list_tests(packages: Iterable[Package]) -> list[dict[str, str]]:
+    """
+    The answer to list_tests: a bare array of `partner_test_id` and `partner_test_name`, both text.
+
+    Source: Greenhouse Assessment API, List Tests.
+    """
+    return [{"partner_test_id": package.id, "partner_test_name": package.name} for package in packages]
+
+
+def order_request(body: object) -> OrderRequest:
+    """
+    A send_test body in our words.
+
+    Required: `partner_test_id` (text, or a number as in the older docs) and `candidate.email`. Everything else may be
+    null or missing. `url` is also read from inside `candidate`, where the docs of 2019 drew it; ids that are not given
+    are read from the profile URL. Unknown fields stay in the raw record.
+    Source: Greenhouse Assessment API, Send Test.
+
+    Raises:
+        BadRequest: the body is not an object.
+        Invalid: names each field that will not do.
+    """
+    if not isinstance(body, dict):
+        raise BadRequest("Expected a JSON object as in Greenhouse's Send Test.")
+    faults: list[str] = []
+    person = body.get("candidate")
+    if not isinstance(person, dict):
+        faults.append("candidate: expected an object")
+        person = {}
+    package_id = _text(body, "partner_test_id", faults, required=True)
+    email = _text(person, "email", faults, path="candidate.", required=True)
+    if email and not EMAIL.fullmatch(email):
+        faults.append("candidate.email: expected an e-mail address")
+    names = ("first_name", "last_name", "preferred_name", "phone_number", "resume_url", "greenhouse_profile_url")
+    known = {name: _text(person, name, faults, path="candidate.") for name in names}
+    requester = _text(body, "sent_by", faults)
+    url = _text(body, "url", faults) or _text(person, "url", faults, path="candidate.")
+    if faults:
+        raise Invalid("The test cannot be sent: " + "; ".join(faults), errors=faults)
+    profile_url = known.pop("greenhouse_profile_url")
+    candidate_id, application_id = _ids(body, person, profile_url)
+    return OrderRequest(
+        package_id=str(package_id),
+        candidate=Candidate(email=str(email), **known, profile_url=profile_url, remote_id=candidate_id),
+        dedupe_key=_trailing_id(url),
+        application_remote_id=application_id,
+        requester_email=requester,
+        callback_url=url,
+        raw=body,
+    )
+
+
+def _text(
+    source: dict[str, Any], name: str, faults: list[str], *, path: str = "", required: bool = False
+) -> str | None:
+    value = source.get(name)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = str(value)
+    if value is not None and not isinstance(value, str):
+        faults.append(f"{path}{name}: expected a text")
+    elif required and not (value or "").strip():
+        faults.append(f"{path}{name}: required")
+    elif value and not _storable(value):
+        faults.append(f"{path}{name}: has a NUL character or half a surrogate pair")
+    else:
+        return value or None
+    return None
+
+
+def _storable(text: str) -> bool:
+    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _trailing_id(url: str | None) -> str | None:
+    """What makes a repeated send_test the same: the take-home test's id, which ends the call-back URL's path."""
+    tail = urlsplit(url).path.rstrip("/").rpartition("/")[2] if url and _splits(url) else ""
+    return tail[:200] or (url[:500] if url else None)
+
+
+def _splits(url: str) -> bool:
+    try:
+        urlsplit(url)
+    except ValueError:
+        return False
+    return True
+
+
+def _ids(body: dict[str, Any], person: dict[str, Any], profile_url: str | None) -> tuple[str | None, str | None]:
+    """Candidate's and application's id: given since 2025, else part of the profile URL, else unknown."""
+    application = body.get("application")
+    given = (person.get("id"), application.get("id") if isinstance(application, dict) else None)
+    from_url = _ids_of_profile(profile_url)
+    return _id(given[0]) or from_url[0], _id(given[1]) or from_url[1]
+
+
+def _id(value: object) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    return str(value) if str(value) and _storable(str(value)) else None
+
+
+def _ids_of_profile(url: str | None) -> tuple[str | None, str | None]:
+    if not url or not _splits(url):
+        return None, None
+    parts = urlsplit(url)
+    person = re.search(r"/people/(\d+)(?:/|$)", parts.path)
+    application = parse_qs(parts.query).get("application_id", [""])[0]
+    return (person[1] if person else None), (application if application.isdecimal() else None)
+
+
+def query_values(query: str) -> tuple[str | None, str | None]:
+    """
+    `tenant-id` and `partner_interview_id` from a raw query string, None for what is missing or blank.
+
+    How Greenhouse joins its parameter to a URL that has a query already is not documented: any order is read, and a
+    second `?` where `&` belongs, even when it was encoded into the tenant's value.
+    """
+    values = parse_qs(query.replace("?", "&"))
+    tenant, _, swallowed = values.get("tenant-id", [""])[0].partition("?")
+    interviews = values.get("partner_interview_id") or parse_qs(swallowed).get("partner_interview_id") or [""]
+    return tenant or None, interviews[0].strip() or None
+
+
+def test_status(order: Order) -> dict[str, Any]:
+    """
+    What Greenhouse reads after our PATCH, and at each poll.
+
+    Shape: `partner_status` is "complete" or our own status word; when complete also `partner_profile_url` and, if
+    there is one, `partner_score` (a JSON number) and flat `metadata` in the order the recruiter sees it.
+    Source: Greenhouse Assessment API, Test Status.
+    """
+    if order.result is None:
+        return {"partner_status": order.status}
+    answer: dict[str, Any] = {"partner_status": "complete", "partner_profile_url": order.result.result_url}
+    if order.result.score.value is not None:
+        answer["partner_score"] = score_number(order.result.score.value)
+    metadata = metadata_rows(order.result)
+    if metadata:
+        answer["metadata"] = metadata
+    return answer
+
+
+def score_number(text: str) -> int | float:
+    """A decimal's text as the JSON number that Greenhouse shows: 82.50 becomes 82.5, 80.0 becomes 80."""
+    number = float(text)
+    return int(number) if number.is_integer() and abs(number) < 2**53 else number
+
+
+def metadata_rows(result: Result) -> dict[str, str]:
+    """The label and value rows of the interview kit, in order; only those the result has something for."""
+    score = result.score
+    rows = {
+        "Started At": _when(result.start_date),
+        "Completed At": _when(result.submission_date),
+        "Notes": result.summary,
+        "Outcome": OUTCOMES.get(str(result.verdict)) or ("Needs review" if result.outcome == "needs_review" else None),
+        "Score Label": score.label,
+        "Score Range": score_range(score.min, score.max),
+    }
+    return {label: value for label, value in rows.items() if value}
+
+
+def score_range(low: str | None, high: str | None) -> str | None:
+    """Both ends, or the one that is known."""
+    if low is not None and high is not None:
+        return f"{low} to {high}"
+    if high is not None:
+        return f"up to {high}"
+    return f"from {low}" if low is not None else None
+
+
+def _when(at: datetime | None) -> str | None:
+    """Greenhouse prints the text as it is: `10:15 AM 26 March 2014 UTC`."""
+    if at is None:
+        return None
+    utc = at.astimezone(UTC)
+    return f"{utc:%I:%M %p} {utc.day} {utc:%B %Y} UTC"

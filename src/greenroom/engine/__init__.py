@@ -1,0 +1,1 @@
+"""Durable delivery: claim what is due, attempt it, settle it."""

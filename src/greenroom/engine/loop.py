@@ -1,0 +1,191 @@
+"""The delivery loop: one process's share of everything that is due."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+import structlog
+
+from greenroom.connectors import Push, discover
+from greenroom.context import Context
+from greenroom.engine import vendor
+from greenroom.errors import GiveUp, NotFound, RemoteError, TryLater, Unavailable
+from greenroom.model.deliveries import Claimed
+from greenroom.model.webhooks import Webhook
+from greenroom.outbound import Answer, Outbound, Request
+from greenroom.services import deliveries, orders, webhooks
+from greenroom.services.deliveries import Ended, Exchange
+
+log = structlog.get_logger("greenroom.engine")
+
+#: an attempt cut by a crash is repeated when its lease has ended; longer than any attempt may take
+LEASE = timedelta(seconds=45)
+IN_FLIGHT = 64
+#: how late we notice what another process queued, and what became due
+POLL_S = 0.5
+#: how long a stop waits for attempts under way
+GRACE_S = 20.0
+KEPT_BODY = 2048
+#: request headers that would let a reader of the record act in our name
+CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization"})
+
+Judge = Callable[[Answer], None]
+Destinations = dict[str, tuple[Webhook, list[str]]]
+
+
+class Engine:
+    """
+    Claims what is due, attempts it, settles it; any number of engines share one database.
+
+    `run` goes on until `stop`; database outages and faults of single deliveries do not end it.
+    """
+
+    def __init__(self, ctx: Context, out: Outbound) -> None:
+        self._ctx = ctx
+        self._out = out
+        self._awake = asyncio.Event()
+        self._stopping = False
+        self._under_way: set[asyncio.Task[None]] = set()
+        self.worker = f"{socket.gethostname()}:{os.getpid()}"
+
+    def wake(self) -> None:
+        """Something may be due: look now."""
+        self._awake.set()
+
+    async def run(self) -> None:
+        """Deliver until `stop`."""
+        pause = POLL_S
+        while not self._stopping:
+            self._awake.clear()
+            try:
+                busy = await self._start_due()
+                pause = POLL_S
+            except Unavailable as error:
+                busy, pause = False, min(pause * 2, 10.0)
+                log.warning("database_away", error=error.message, next_try_s=pause)
+            if not busy:
+                await self._rest(pause)
+
+    async def stop(self) -> None:
+        """Claim nothing more, finish what is under way."""
+        self._stopping = True
+        self.wake()
+        if self._under_way:
+            _, cut = await asyncio.wait(self._under_way, timeout=GRACE_S)
+            for task in cut:
+                task.cancel()
+            await asyncio.gather(*cut, return_exceptions=True)
+
+    async def _rest(self, longest: float) -> None:
+        try:
+            async with asyncio.timeout(longest):
+                await self._awake.wait()
+        except TimeoutError:
+            pass
+
+    async def _start_due(self) -> bool:
+        """Claim as many as there are free places and start them; False: nothing to do right now."""
+        free = IN_FLIGHT - len(self._under_way)
+        if free <= 0:
+            await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+            return True
+        claimed = await deliveries.claim(self._ctx, lease=LEASE, limit=free)
+        if not claimed:
+            return False
+        if self._stopping:
+            await deliveries.release(self._ctx, claimed)
+            return False
+        destinations = await self._destinations(claimed)
+        for one in claimed:
+            task = asyncio.create_task(self._deliver(one, destinations))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+        return True
+
+    async def run_once(self) -> int:
+        """Attempt everything that is due now, and wait for it; how many attempts. For tests and tools."""
+        made = 0
+        while claimed := await deliveries.claim(self._ctx, lease=LEASE, limit=IN_FLIGHT):
+            destinations = await self._destinations(claimed)
+            await asyncio.gather(*(self._deliver(one, destinations) for one in claimed))
+            made += len(claimed)
+        return made
+
+    async def _destinations(self, claimed: Sequence[Claimed]) -> Destinations:
+        ids = sorted({one.destination_id for one in claimed if one.lane == "vendor"})
+        return await webhooks.destinations(self._ctx, ids) if ids else {}
+
+    async def _deliver(self, claimed: Claimed, destinations: Destinations) -> None:
+        """One attempt from the request to its record."""
+        started_at, started = self._ctx.now(), time.monotonic()
+        exchange, fault = Exchange(), None
+        try:
+            request, judge = await self._prepare(claimed, destinations)
+            exchange = Exchange(url=request.url, headers=_shown(request))
+            answer = await self._out.send(request, deadline=vendor.DEADLINE_S)
+            exchange = _answered(exchange, answer)
+            judge(answer)
+        except RemoteError as error:
+            fault = error
+        except Exception as error:  # one delivery's fault must not stop the others
+            log.exception("attempt_failed_inside", delivery_id=claimed.id)
+            fault = TryLater(f"Greenroom itself failed: {type(error).__name__}.", kind="internal")
+        duration = timedelta(seconds=time.monotonic() - started)
+        await self._settle(Ended(claimed, started_at, duration, fault, exchange))
+
+    async def _prepare(self, claimed: Claimed, destinations: Destinations) -> tuple[Request, Judge]:
+        """The request of this attempt, and who judges its answer."""
+        if claimed.lane == "vendor":
+            sent_at = int(self._ctx.now().timestamp())
+            request = vendor.webhook_request(claimed, destinations.get(claimed.destination_id), sent_at=sent_at)
+            return request, vendor.judge
+        try:
+            order, integration, token = await orders.for_push(self._ctx, claimed.project_id, str(claimed.order_id))
+        except NotFound as error:
+            raise GiveUp(error.message, kind="not_configured") from error
+        connector = discover()[order.provider]
+        push = Push(order, integration, token)
+        return connector.push_request(push, allow_http=self._ctx.settings.allow_http), connector.judge
+
+    async def _settle(self, ended: Ended) -> None:
+        """Write what became of it, patiently: an outage here means a repeat, never a loss."""
+        for pause in (0.2, 1.0, 3.0, 8.0):
+            try:
+                state = await deliveries.settle(self._ctx, ended, worker=self.worker)
+            except Unavailable:
+                await asyncio.sleep(pause)
+                continue
+            log.info(
+                "attempt",
+                delivery_id=ended.claimed.id,
+                event_id=ended.claimed.event_id,
+                order_id=ended.claimed.order_id,
+                lane=ended.claimed.lane,
+                number=ended.claimed.attempt,
+                status=ended.exchange.status,
+                error=ended.fault.kind if ended.fault else None,
+                ms=round(ended.duration.total_seconds() * 1000),
+                state=state or "lease lost",
+            )
+            return
+        log.error("attempt_not_recorded", delivery_id=ended.claimed.id, note="it will be repeated")
+
+
+def _shown(request: Request) -> dict[str, str]:
+    return {name: "(hidden)" if name.lower() in CREDENTIALS else value for name, value in request.headers.items()}
+
+
+def _answered(exchange: Exchange, answer: Answer) -> Exchange:
+    return replace(
+        exchange,
+        status=answer.status,
+        response_headers=answer.headers,
+        response_body=answer.body[:KEPT_BODY].decode(errors="replace"),
+        address=answer.address,
+    )

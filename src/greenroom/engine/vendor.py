@@ -1,0 +1,92 @@
+"""An event on its way to a vendor: the signed webhook request."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from greenroom.context import Context
+from greenroom.errors import GiveUp, RemoteError
+from greenroom.model.deliveries import Claimed
+from greenroom.model.events import TEST, body, stamp
+from greenroom.model.webhooks import Webhook
+from greenroom.outbound import Answer, Outbound, Request, judge_webhook
+from greenroom.security.signatures import webhook_headers
+from greenroom.services import webhooks
+
+#: connect, send and the whole answer of one attempt; Greenhouse may call us back before it answers
+DEADLINE_S = 15.0
+
+
+def webhook_request(claimed: Claimed, destination: tuple[Webhook, list[str]] | None, *, sent_at: int) -> Request:
+    """
+    The request of one attempt; its body's bytes are the same for every attempt of a delivery.
+
+    `sent_at` is this attempt's Unix time in seconds: it is signed, so that a receiver can refuse a replay.
+
+    Raises:
+        GiveUp: the webhook was deleted meanwhile.
+    """
+    if destination is None:
+        raise GiveUp("The webhook has been deleted.", kind="not_configured")
+    webhook, secrets = destination
+    content = body(claimed.payload, claimed.event_name)
+    headers = webhook_headers(event_id=claimed.event_id, sent_at=sent_at, body=content, secrets=secrets)
+    return Request("POST", webhook.url, {"content-type": "application/json", **headers}, content)
+
+
+def judge(answer: Answer) -> None:
+    """
+    2xx is success.
+
+    Raises:
+        TryLater: anything but 2xx and 410: the receiver may be in the middle of a deployment.
+        GiveUp: 410, the receiver asks never to be called again.
+    """
+    judge_webhook(answer)
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A test event's exchange."""
+
+    request: Request
+    request_body: str
+    response: dict[str, Any] | None
+    fault: RemoteError | None
+
+
+async def try_out(ctx: Context, out: Outbound, project_id: str, webhook_id: str) -> Tried:
+    """
+    Send a signed test event to a webhook now, outside the queue; enabled or not, whatever it subscribed to.
+
+    Raises:
+        NotFound: the webhook is not the project's.
+    """
+    webhook = await webhooks.get(ctx, project_id, webhook_id)
+    destination = (await webhooks.destinations(ctx, [webhook.id])).get(webhook.id)
+    now = ctx.now()
+    payload = {"project_id": project_id, "event_date": stamp(now), "sent_at": stamp(now), "record_type": "test"}
+    claimed = Claimed(
+        id="", project_id=project_id, event_id=ctx.new_id("evt"), order_id=None, account_id=None, lane="vendor",
+        destination_id=webhook.id, event_name=TEST, trigger="test", attempt=1, step=1, lease="",
+        payload=json.dumps(payload),
+    )  # fmt: skip
+    request = webhook_request(claimed, destination, sent_at=int(now.timestamp()))
+    sent = (request.body or b"").decode()
+    try:
+        answer = await out.send(request, deadline=DEADLINE_S)
+    except RemoteError as error:
+        return Tried(request, sent, None, error)
+    response = {
+        "status": answer.status,
+        "headers": dict(answer.headers),
+        "body": answer.body[:4096].decode(errors="replace"),
+        "ms": round(answer.duration_ms),
+    }
+    try:
+        judge(answer)
+    except RemoteError as error:
+        return Tried(request, sent, response, error)
+    return Tried(request, sent, response, None)

@@ -1,0 +1,163 @@
+"""Linked customer ATSs and the tokens with which they call."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
+
+from greenroom.context import Context, snapshot, transaction
+from greenroom.errors import NotFound, Unauthorized
+from greenroom.model.accounts import Account, AccountToken
+from greenroom.security.tokens import new_external_trigger_token, token_hash
+from greenroom.store import accounts as account_rows
+from greenroom.store.db import Row, Tx, from_ms, maybe_from_ms
+
+#: how long a replaced token stays valid unless said otherwise: replacing it at the ATS is a support ticket
+OVERLAP = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class NewAccount:
+    """What it takes to link a customer's ATS; `credentials` are kept sealed."""
+
+    provider: str
+    origin_owner_id: str
+    origin_owner_name: str
+    origin_username: str | None = None
+    label: str | None = None
+    type: Literal["production", "test"] = "production"
+    credentials: dict[str, Any] | None = None
+
+
+@transaction
+async def link(ctx: Context, tx: Tx, project_id: str, new: NewAccount) -> tuple[Account, str]:
+    """
+    Link a customer's ATS; the account and its external trigger token.
+
+    The same provider and owner give the account that is there already, with the token it has.
+    """
+    account = await account_rows.find_by_owner(tx, project_id, new.provider, new.origin_owner_id)
+    if account is None:
+        now = ctx.now()
+        account = Account(
+            id=ctx.new_id("acc"),
+            project_id=project_id,
+            provider=new.provider,
+            origin_owner_id=new.origin_owner_id,
+            origin_owner_name=new.origin_owner_name,
+            origin_username=new.origin_username,
+            label=new.label,
+            type=new.type,
+            created_at=now,
+            updated_at=now,
+        )
+        sealed = new.credentials and ctx.vault.seal(
+            json.dumps(new.credentials), table="accounts", row=account.id, column="credentials_sealed"
+        )
+        await account_rows.add(tx, account, credentials_sealed=sealed or None)
+    live = await account_rows.list_live_tokens(tx, account.id)
+    token = _open(ctx, live[0]) if live else await _mint(ctx, tx, account.id)
+    return account, token
+
+
+@snapshot
+async def get(_: Context, tx: Tx, project_id: str, account_id: str) -> Account:
+    """
+    A project's account.
+
+    Raises:
+        NotFound: there is none, or it is another project's.
+    """
+    return await read(tx, project_id, account_id)
+
+
+async def read(tx: Tx, project_id: str, account_id: str) -> Account:
+    """`get` inside another service's transaction."""
+    account = await account_rows.find(tx, project_id, account_id)
+    if account is None:
+        raise NotFound(f"No account {account_id} in this project.")
+    return account
+
+
+@snapshot
+async def list_accounts(_: Context, tx: Tx, project_id: str) -> list[Account]:
+    """Every account of a project, oldest first."""
+    return await account_rows.list_accounts(tx, project_id)
+
+
+@snapshot
+async def list_tokens(ctx: Context, tx: Tx, project_id: str, account_id: str) -> list[AccountToken]:
+    """
+    An account's live tokens in the open, newest first.
+
+    Raises:
+        NotFound: the account is not the project's.
+    """
+    await read(tx, project_id, account_id)
+    return [
+        AccountToken(_open(ctx, row), from_ms(row["created_at"]), maybe_from_ms(row["expires_at"]))
+        for row in await account_rows.list_live_tokens(tx, account_id)
+    ]
+
+
+@transaction
+async def rotate_token(
+    ctx: Context, tx: Tx, project_id: str, account_id: str, *, overlap: timedelta = OVERLAP
+) -> tuple[Account, str]:
+    """
+    A new token for the account; the one before stays valid for `overlap`, older ones end now.
+
+    Raises:
+        NotFound: the account is not the project's.
+    """
+    account = await read(tx, project_id, account_id)
+    await account_rows.expire_tokens(tx, account_id, overlap_ms=int(overlap.total_seconds() * 1000))
+    return account, await _mint(ctx, tx, account_id)
+
+
+@snapshot
+async def authenticate(ctx: Context, tx: Tx, provider: str, token: str | None, tenant_id: str | None) -> Account:
+    """
+    The account of the ATS that calls: its token and its vendor's tenant must both fit.
+
+    Raises:
+        Unauthorized: anything is missing, unknown, expired or does not belong together; always the same body.
+    """
+    row = await account_rows.find_by_token(tx, provider, token_hash(token, ctx.pepper)) if token else None
+    # compared even when the token is unknown, so that both faults take the same time
+    expected = (row["tenant_id"] if row else None) or ""
+    same = hmac.compare_digest(expected.encode(), (tenant_id or "").encode())
+    if row is None or not tenant_id or not same:
+        raise Unauthorized("The API key or the tenant-id is not valid.")
+    return account_rows.account_of(row)
+
+
+@transaction
+async def note_call(_: Context, tx: Tx, account_id: str, call: str, status: int) -> None:
+    """Remember when the ATS last made a call, and our answer."""
+    await account_rows.note_call(tx, account_id, call, status)
+
+
+async def _mint(ctx: Context, tx: Tx, account_id: str) -> str:
+    token, row_id = new_external_trigger_token(), ctx.new_id("tok")
+    await account_rows.add_token(
+        tx,
+        row_id,
+        account_id,
+        token_hash=token_hash(token, ctx.pepper),
+        token_sealed=ctx.vault.seal(token, table="account_tokens", row=row_id, column="token_sealed"),
+    )
+    return token
+
+
+def _open(ctx: Context, row: Row) -> str:
+    return ctx.vault.open(row["token_sealed"], table="account_tokens", row=row["id"], column="token_sealed")
+
+
+async def live_token(ctx: Context, tx: Tx, account_id: str) -> str | None:
+    """The newest live token of an account in the open, inside another service's transaction."""
+    live = await account_rows.list_live_tokens(tx, account_id)
+    return _open(ctx, live[0]) if live else None

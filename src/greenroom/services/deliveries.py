@@ -1,0 +1,286 @@
+"""Deliveries: claimed and settled by the engine, looked at and retried by people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from greenroom.context import Context, queueing, snapshot, transaction
+from greenroom.errors import Conflict, GiveUp, NotFound, RemoteError
+from greenroom.model.deliveries import Claimed, Lane, Next, State, Trigger, after_attempt
+from greenroom.model.events import stamp
+from greenroom.store import deliveries as delivery_rows
+from greenroom.store import orders as order_rows
+from greenroom.store import webhooks as webhook_rows
+from greenroom.store.db import Row, Tx, from_ms, maybe_from_ms, to_json, to_ms
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One HTTP request as it may be shown: credentials are not in it. Bodies are capped text."""
+
+    url: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    status: int | None = None
+    response_headers: Mapping[str, str] = field(default_factory=dict)
+    response_body: str = ""
+    address: str | None = None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """An attempt that has ended: `fault` None means success."""
+
+    claimed: Claimed
+    started_at: datetime
+    duration: timedelta
+    fault: RemoteError | None
+    exchange: Exchange
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """An attempt on record. One of which nothing is known was cut off: its worker stopped."""
+
+    number: int
+    trigger: Trigger
+    started_at: datetime
+    duration_ms: int
+    status: int | None
+    error_kind: str | None
+    error: str | None
+    address: str | None
+    request: dict[str, Any]
+    response: dict[str, Any]
+    next_due_at: datetime | None
+    worker: str
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """An event on its way to one destination. `due_at` is when the next attempt is due, None when none is."""
+
+    id: str
+    event_id: str
+    event_name: str
+    order_id: str | None
+    account_id: str | None
+    lane: Lane
+    destination_id: str
+    state: State
+    under_way: bool
+    attempts_made: int
+    due_at: datetime | None
+    last_error: str | None
+    created_at: datetime
+    updated_at: datetime
+    attempts: tuple[Attempt, ...] = ()
+
+
+@transaction
+async def claim(ctx: Context, tx: Tx, *, lease: timedelta, limit: int) -> list[Claimed]:
+    """Take up to `limit` due deliveries; each is this caller's alone until the lease ends."""
+    return await delivery_rows.claim(
+        tx, lease=ctx.new_id("lse"), lease_ms=int(lease.total_seconds() * 1000), limit=limit
+    )
+
+
+@transaction
+async def release(_: Context, tx: Tx, claimed: Sequence[Claimed]) -> None:
+    """Give back deliveries of which no attempt was made."""
+    for lease in {one.lease for one in claimed}:
+        await delivery_rows.release(tx, lease, [one.id for one in claimed if one.lease == lease])
+
+
+@snapshot
+async def next_due(_: Context, tx: Tx) -> timedelta | None:
+    """How long until a delivery is due, negative when overdue; None when nothing waits."""
+    wait = await delivery_rows.next_due_ms(tx)
+    return None if wait is None else timedelta(milliseconds=wait)
+
+
+@transaction
+async def settle(ctx: Context, tx: Tx, ended: Ended, *, worker: str) -> State | None:
+    """
+    Put an attempt on record and decide what becomes of its delivery, together.
+
+    None: the lease had passed to another worker; the attempt is on record, the delivery is the other's.
+    """
+    claimed, fault = ended.claimed, ended.fault
+    following = after_attempt(claimed.lane, claimed.step, fault, chance=ctx.chance())
+    wait = following.wait or timedelta(0)
+    held = await delivery_rows.settle(
+        tx,
+        claimed.id,
+        claimed.lease,
+        state=following.state,
+        wait_ms=int(wait.total_seconds() * 1000),
+        error=fault.reason if fault else None,
+    )
+    next_due_at = ctx.now() + wait if held and following.state == "pending" else None
+    await delivery_rows.add_attempt(tx, _attempt_row(ctx, ended, worker, next_due_at))
+    if not held:
+        return None
+    if claimed.lane == "ats":
+        await _tell_order(ctx, tx, claimed, following, fault)
+    elif isinstance(fault, GiveUp) and fault.gone:
+        await _disable(ctx, tx, claimed)
+    return following.state
+
+
+def _attempt_row(ctx: Context, ended: Ended, worker: str, next_due_at: datetime | None) -> dict[str, Any]:
+    exchange = ended.exchange
+    return {
+        "id": ctx.new_id("att"),
+        "project_id": ended.claimed.project_id,
+        "delivery_id": ended.claimed.id,
+        "number": ended.claimed.attempt,
+        "trigger": ended.claimed.trigger,
+        "started_at": to_ms(ended.started_at),
+        "duration_ms": round(ended.duration.total_seconds() * 1000),
+        "status": exchange.status,
+        "error_kind": ended.fault.kind if ended.fault else None,
+        "error": ended.fault.reason if ended.fault else None,
+        "address": exchange.address,
+        "request": to_json({"url": exchange.url, "headers": dict(exchange.headers)}),
+        # PostgreSQL's TEXT refuses NUL
+        "response": to_json({"headers": dict(exchange.response_headers), "body": exchange.response_body}).replace(
+            "\\u0000", "\\ufffd"
+        ),
+        "next_due_at": to_ms(next_due_at) if next_due_at else None,
+        "worker": worker,
+    }
+
+
+async def _tell_order(ctx: Context, tx: Tx, claimed: Claimed, following: Next, fault: RemoteError | None) -> None:
+    """The order's own view of its way to the ATS; what the ATS has acknowledged stays so."""
+    order = await order_rows.find_of_account(tx, str(claimed.account_id), str(claimed.order_id), lock=True)
+    if order is None or order.delivery == "acknowledged":
+        return
+    if following.state == "delivered":
+        changed = replace(order, delivery="sent", delivery_detail="The ATS was told and has not asked yet.")
+    elif following.state == "dead" and fault is not None:
+        changed = replace(order, delivery="refused", delivery_detail=fault.reason)
+        await order_rows.log(tx, ctx.new_id("log"), order.id, "alert", f"The ATS cannot be told: {fault.reason}")
+    else:
+        changed = replace(order, delivery_detail=fault.reason if fault else None)
+    await order_rows.save(tx, replace(changed, updated_at=ctx.now()))
+
+
+async def _disable(ctx: Context, tx: Tx, claimed: Claimed) -> None:
+    """410 Gone: the endpoint asks never to be called again. What else waits for it is held, not lost."""
+    webhook = await webhook_rows.find(tx, claimed.project_id, claimed.destination_id)
+    if webhook is None or not webhook.enabled:
+        return
+    reason = "it answered 410 Gone"
+    await webhook_rows.save(tx, replace(webhook, enabled=False, disabled_reason=reason, updated_at=ctx.now()))
+    await delivery_rows.change_state(tx, webhook.id, old="pending", new="held")
+
+
+@snapshot
+async def get(_: Context, tx: Tx, project_id: str, delivery_id: str) -> Delivery:
+    """
+    A project's delivery with its attempts.
+
+    Raises:
+        NotFound: there is none, or it is another project's.
+    """
+    return await _read(tx, project_id, delivery_id)
+
+
+@snapshot
+async def list_deliveries(
+    _: Context, tx: Tx, project_id: str, filters: Mapping[str, str | None], *, before: str | None, limit: int
+) -> list[Delivery]:
+    """A project's deliveries with their attempts, newest first; see `store.deliveries.list_deliveries`."""
+    rows = await delivery_rows.list_deliveries(tx, project_id, filters, before=before, limit=limit)
+    return await with_attempts(tx, project_id, rows)
+
+
+@queueing
+async def retry(_: Context, tx: Tx, project_id: str, delivery_id: str) -> Delivery:
+    """
+    Try a delivery again now, whatever became of it; its schedule begins anew, its event id stays.
+
+    Raises:
+        NotFound: there is none, or it is another project's.
+        Conflict: an attempt is under way.
+    """
+    await _read(tx, project_id, delivery_id)
+    if not await delivery_rows.make_due(tx, delivery_id):
+        raise Conflict("An attempt is under way; look again in a few seconds.", code="DeliveryUnderWay")
+    return await _read(tx, project_id, delivery_id)
+
+
+async def _read(tx: Tx, project_id: str, delivery_id: str) -> Delivery:
+    row = await delivery_rows.find(tx, project_id, delivery_id)
+    if row is None:
+        raise NotFound(f"No delivery {delivery_id} in this project.")
+    return (await with_attempts(tx, project_id, [row]))[0]
+
+
+async def with_attempts(tx: Tx, project_id: str, rows: Sequence[Row]) -> list[Delivery]:
+    """Deliveries from their rows, attempts joined, inside another service's transaction."""
+    by_delivery: dict[str, list[Attempt]] = {row["id"]: [] for row in rows}
+    for row in await delivery_rows.list_attempts(tx, project_id, list(by_delivery)):
+        by_delivery[row["delivery_id"]].append(_attempt(row))
+    return [_delivery(row, tuple(by_delivery[row["id"]])) for row in rows]
+
+
+def attempt_detail(attempt: Attempt) -> dict[str, Any]:
+    """An attempt in plain JSON values."""
+    return {
+        "number": attempt.number,
+        "trigger": attempt.trigger,
+        "started_at": stamp(attempt.started_at),
+        "duration_ms": attempt.duration_ms,
+        "status": attempt.status,
+        "error_kind": attempt.error_kind,
+        "error": attempt.error,
+        "address": attempt.address,
+        "request": attempt.request,
+        "response": attempt.response,
+        "next_due_at": stamp(attempt.next_due_at) if attempt.next_due_at else None,
+        "worker": attempt.worker,
+    }
+
+
+def _delivery(row: Row, attempts: tuple[Attempt, ...]) -> Delivery:
+    under_way = row["lease"] is not None and row["state"] == "pending"
+    return Delivery(
+        id=row["id"],
+        event_id=row["event_id"],
+        event_name=row["event_name"],
+        order_id=row["order_id"],
+        account_id=row["account_id"],
+        lane=row["lane"],
+        destination_id=row["destination_id"],
+        state=row["state"],
+        under_way=under_way,
+        attempts_made=row["attempts"],
+        due_at=from_ms(row["due_at"]) if row["state"] == "pending" and not under_way else None,
+        last_error=row["last_error"],
+        created_at=from_ms(row["created_at"]),
+        updated_at=from_ms(row["updated_at"]),
+        attempts=attempts,
+    )
+
+
+def _attempt(row: Row) -> Attempt:
+    return Attempt(
+        number=row["number"],
+        trigger=row["trigger"],
+        started_at=from_ms(row["started_at"]),
+        duration_ms=row["duration_ms"],
+        status=row["status"],
+        error_kind=row["error_kind"],
+        error=row["error"],
+        address=row["address"],
+        request=json.loads(row["request"]),
+        response=json.loads(row["response"]),
+        next_due_at=maybe_from_ms(row["next_due_at"]),
+        worker=row["worker"],
+    )

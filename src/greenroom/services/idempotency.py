@@ -1,0 +1,57 @@
+"""`Idempotency-Key`: the same request twice is done once and answered twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from greenroom.context import Context, transaction
+from greenroom.errors import Conflict
+from greenroom.store import idempotency as key_rows
+from greenroom.store.db import Tx
+
+#: a request that has not ended by now was cut off
+ABANDONED_MS = 60_000
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An answer that was given before."""
+
+    status: int
+    body: str
+
+
+@transaction
+async def begin(ctx: Context, tx: Tx, project_id: str, key: str, fingerprint: str) -> Kept | None:
+    """
+    Take a key for this request, or get the answer that the same request had. Keys are the project's own.
+
+    Raises:
+        Conflict: the key was used for another request, or that request is still under way.
+    """
+    await key_rows.forget_abandoned(tx, project_id, key, older_ms=ABANDONED_MS)
+    if await key_rows.begin(tx, project_id, key, fingerprint):
+        return None
+    row = await key_rows.find(tx, project_id, key)
+    if row is None or row["status"] is None:
+        raise Conflict("A request with this Idempotency-Key is under way. Ask again shortly.", code="RequestUnderWay")
+    if row["fingerprint"] != fingerprint:
+        raise Conflict(
+            "This Idempotency-Key was used for another request. Use a new key for a new request.",
+            code="IdempotencyKeyReused",
+        )
+    opened = ctx.vault.open(row["response_sealed"], table="idempotency_keys", row=key, column="response_sealed")
+    return Kept(row["status"], opened)
+
+
+@transaction
+async def finish(ctx: Context, tx: Tx, project_id: str, key: str, answer: Kept) -> None:
+    """Keep the answer; sealed, since it may show a secret that is shown only once."""
+    sealed = ctx.vault.seal(answer.body, table="idempotency_keys", row=key, column="response_sealed")
+    await key_rows.finish(tx, project_id, key, status=answer.status, response_sealed=sealed)
+
+
+@transaction
+async def forget(_: Context, tx: Tx, project_id: str, key: str) -> None:
+    """Give the key back: the request was refused and did nothing."""
+    await key_rows.forget(tx, project_id, key)

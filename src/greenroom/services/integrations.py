@@ -1,0 +1,106 @@
+"""A project's configuration of one provider: read, replaced, and its secrets kept."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields, replace
+from typing import Any, cast
+
+from greenroom.context import Context, snapshot, transaction
+from greenroom.errors import NotFound
+from greenroom.model.integrations import Integration
+from greenroom.security.tokens import new_webhook_secret
+from greenroom.store import accounts as account_rows
+from greenroom.store import integrations as integration_rows
+from greenroom.store.db import Row, Tx, from_ms, to_json, to_ms
+
+#: write-only fields: left out they are kept, null clears them
+SECRETS = ("packages_api_key", "partner_password", "harvest_client_secret")
+
+
+@snapshot
+async def get(ctx: Context, tx: Tx, project_id: str, provider: str) -> Integration:
+    """
+    A project's integration, secrets opened.
+
+    Raises:
+        NotFound: it was never configured.
+    """
+    return await read(ctx, tx, project_id, provider)
+
+
+async def read(ctx: Context, tx: Tx, project_id: str, provider: str) -> Integration:
+    """`get` inside another service's transaction."""
+    row = await integration_rows.find(tx, project_id, provider)
+    if row is None:
+        raise NotFound(f"The integration {provider} is not configured yet. Configure it with PUT.")
+    return _opened(ctx, row)
+
+
+@snapshot
+async def list_integrations(ctx: Context, tx: Tx, project_id: str) -> list[Integration]:
+    """All of a project's integrations, by provider."""
+    return [_opened(ctx, row) for row in await integration_rows.list_integrations(tx, project_id)]
+
+
+@transaction
+async def put(ctx: Context, tx: Tx, project_id: str, provider: str, values: dict[str, Any]) -> Integration:
+    """
+    Replace an integration. `values` has fields of `Integration`; one left out takes its default, a secret left out
+    is kept, None clears either. The signing secret is made once and stays.
+    """
+    row = await integration_rows.find(tx, project_id, provider)
+    old = _opened(ctx, row) if row else None
+    now = ctx.now()
+    new = Integration(
+        id=old.id if old else ctx.new_id("int"),
+        project_id=project_id,
+        provider=provider,
+        signing_secret=old.signing_secret if old else new_webhook_secret(),
+        created_at=old.created_at if old else now,
+        updated_at=now,
+    )
+    kept = {name: getattr(old, name) for name in SECRETS if old and name not in values}
+    new = replace(new, **kept, **values)
+    await integration_rows.save(tx, _sealed(ctx, new), is_new=old is None)
+    return new
+
+
+@snapshot
+async def last_called(_: Context, tx: Tx, project_id: str, provider: str) -> dict[str, int]:
+    """For each of the ATS's calls, when it was last made for any account of the project (ms since 1970)."""
+    accounts = await account_rows.list_accounts(tx, project_id)
+    return await account_rows.last_calls(tx, [account.id for account in accounts if account.provider == provider])
+
+
+def _sealed(ctx: Context, integration: Integration) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for field in fields(Integration):
+        value = getattr(integration, field.name)
+        if field.name in (*SECRETS, "signing_secret"):
+            column = f"{field.name}_sealed"
+            place = {"table": "integrations", "row": integration.id, "column": column}
+            row[column] = None if value is None else ctx.vault.seal(value, **place)
+        elif field.name == "callback_hosts":
+            row[field.name] = to_json(list(value))
+        elif field.name.endswith("_at"):
+            row[field.name] = to_ms(value)
+        else:
+            row[field.name] = int(value) if isinstance(value, bool) else value
+    return row
+
+
+def _opened(ctx: Context, row: Row) -> Integration:
+    values: dict[str, Any] = {}
+    for field in fields(Integration):
+        if field.name in (*SECRETS, "signing_secret"):
+            column = f"{field.name}_sealed"
+            sealed = cast("str | None", row[column])
+            values[field.name] = sealed and ctx.vault.open(sealed, table="integrations", row=row["id"], column=column)
+        elif field.name == "callback_hosts":
+            values[field.name] = tuple(json.loads(row[field.name]))
+        elif field.name.endswith("_at"):
+            values[field.name] = from_ms(row[field.name])
+        else:
+            values[field.name] = row[field.name]
+    return Integration(**{**values, "enabled": bool(values["enabled"])})

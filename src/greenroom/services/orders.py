@@ -1,0 +1,366 @@
+"""What anyone can do with an order: place it, move it, give it a result, look at it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from greenroom.context import Context, queueing, snapshot, transaction
+from greenroom.errors import Conflict, NotFound
+from greenroom.model.accounts import Account
+from greenroom.model.events import ORDER_CREATED, RESULT_RECORDED, order_payload, stamp
+from greenroom.model.integrations import Integration
+from greenroom.model.orders import Category, Order, OrderRequest, Status
+from greenroom.model.results import Result
+from greenroom.services import accounts, deliveries, integrations
+from greenroom.store import deliveries as delivery_rows
+from greenroom.store import events as event_rows
+from greenroom.store import orders as order_rows
+from greenroom.store import webhooks as webhook_rows
+from greenroom.store.db import Tx, from_ms, to_json, well_formed
+
+#: without an id of the ATS's own, the same package for the same e-mail within this is one request sent twice
+REPEAT_WINDOW = timedelta(minutes=2)
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One line of an order's flight recorder. `kind` is a stable word, `message` a sentence for a person."""
+
+    at: datetime
+    kind: str
+    message: str
+    detail: dict[str, Any]
+
+
+@queueing
+async def place(
+    ctx: Context,
+    tx: Tx,
+    account: Account,
+    request: OrderRequest,
+    *,
+    category: Category,
+    package_name: str | None,
+    source: Literal["ats", "api"] = "ats",
+) -> Order:
+    """
+    Place an order: it, its event and one delivery per subscribed webhook, together.
+
+    A repeated request gives the order that is there, and writes nothing else.
+    """
+    now = ctx.now()
+    email = request.candidate.email
+    if request.dedupe_key is None:
+        recent = await order_rows.find_latest(tx, account.id, email, request.package_id, since=now - REPEAT_WINDOW)
+        if recent is not None:
+            return recent
+    key = request.dedupe_key or _window_key(request, now)
+    earlier = await order_rows.find_latest(tx, account.id, email, request.package_id)
+    order = Order(
+        id=ctx.new_id("ord"),
+        project_id=account.project_id,
+        account_id=account.id,
+        provider=account.provider,
+        category=category,
+        source=source,
+        request=request,
+        package_name=package_name,
+        previous_id=earlier.id if earlier else None,
+        created_at=now,
+        updated_at=now,
+    )
+    if not await order_rows.add(tx, order, dedupe_key=key):
+        known = await order_rows.find_by_dedupe_key(tx, account.id, key)
+        assert known is not None  # noqa: S101 - its key was taken, and orders are never deleted
+        return known
+    told = await _announce(ctx, tx, order)
+    await _log(ctx, tx, order, "received", f"Order received; {told}.", {"package_id": request.package_id})
+    if request.callback_problem:
+        await _log(ctx, tx, order, "alert", f"The result cannot be pushed: {request.callback_problem}")
+    return order
+
+
+async def _announce(ctx: Context, tx: Tx, order: Order) -> str:
+    event_id, event_type = ctx.new_id("evt"), ORDER_CREATED[order.category]
+    payload = order_payload(order, update_url=update_url(ctx, order), at=order.created_at)
+    await event_rows.add(
+        tx,
+        event_id,
+        project_id=order.project_id,
+        event_type=event_type,
+        payload=payload,
+        account_id=order.account_id,
+        order_id=order.id,
+    )
+    takers = [
+        (webhook, name)
+        for webhook in await webhook_rows.list_webhooks(tx, order.project_id)
+        if (name := webhook.takes(event_type, order.account_id))
+    ]
+    for webhook, name in takers:
+        await delivery_rows.add(
+            tx,
+            ctx.new_id("dlv"),
+            project_id=order.project_id,
+            event_id=event_id,
+            lane="vendor",
+            destination_id=webhook.id,
+            event_name=name,
+            state="pending" if webhook.enabled else "held",
+            order_id=order.id,
+            account_id=order.account_id,
+        )
+    if not takers:
+        return f"no webhook is subscribed to {event_type}, so nobody is told"
+    return f"{len(takers)} webhook(s) will be told"
+
+
+def update_url(ctx: Context, order: Order) -> str:
+    """Where the vendor sends this order's result."""
+    return f"{ctx.settings.public_url}/unified/ats/{order.category}/orders/{order.id}/result"
+
+
+def _window_key(request: OrderRequest, now: datetime) -> str:
+    # the window's number makes two requests at the same instant collide in the database as well
+    window = int(now.timestamp() // REPEAT_WINDOW.total_seconds())
+    same = json.dumps([request.package_id, request.candidate.email.casefold(), window])
+    return "same:" + hashlib.sha256(same.encode()).hexdigest()[:32]
+
+
+@queueing
+async def record_result(
+    ctx: Context, tx: Tx, project_id: str, account_id: str, order_id: str, category: Category, result: Result
+) -> Order:
+    """
+    Record a vendor's result and queue the news for the ATS; progress only moves the order.
+
+    The same result again changes nothing and queues nothing.
+
+    Raises:
+        NotFound: the order is not this account's, or of the other category (we do not tell which).
+        Conflict: the order has a different result already, or has ended otherwise.
+    """
+    order = await order_rows.find_of_account(tx, account_id, order_id, lock=True)
+    if order is None or order.project_id != project_id or order.category != category:
+        raise _unknown(order_id)
+    now = ctx.now()
+    changed = order.resulted(result, now=now)
+    if changed is order:
+        return order
+    changed = replace(changed, updated_at=now)
+    if changed.result is None:
+        await order_rows.save(tx, changed)
+        await _log(ctx, tx, order, "status", f"The vendor says: {changed.status}.")
+        return changed
+    await _log(ctx, tx, order, "result", f"Result recorded; the order is {changed.status}.", _summary(result))
+    changed = await _push(ctx, tx, changed)
+    await order_rows.save(tx, changed)
+    return changed
+
+
+async def _push(ctx: Context, tx: Tx, order: Order) -> Order:
+    if order.source == "api":
+        return replace(order, delivery_detail="Placed through the API: there is no ATS to tell.")
+    if not order.request.callback_url:
+        return replace(order, delivery_detail="The ATS gave no callback URL: it learns the result when it asks.")
+    event_id = ctx.new_id("evt")
+    await event_rows.add(
+        tx,
+        event_id,
+        project_id=order.project_id,
+        event_type=RESULT_RECORDED,
+        payload={"order_id": order.id},
+        account_id=order.account_id,
+        order_id=order.id,
+    )
+    await delivery_rows.add(
+        tx,
+        ctx.new_id("dlv"),
+        project_id=order.project_id,
+        event_id=event_id,
+        lane="ats",
+        destination_id=order.account_id,
+        event_name=RESULT_RECORDED,
+        order_id=order.id,
+        account_id=order.account_id,
+    )
+    return order
+
+
+def _summary(result: Result) -> dict[str, Any]:
+    return {"verdict": result.verdict, "score": result.score.value, "result_url": result.result_url}
+
+
+@transaction
+async def record_status(
+    ctx: Context, tx: Tx, project_id: str, order_id: str, status: Status, *, message: str | None = None
+) -> Order:
+    """
+    The vendor's word on an order's progress. The same word again changes nothing.
+
+    Raises:
+        NotFound: the order is not the project's.
+        Conflict: the order has ended, or is already further.
+    """
+    found = await order_rows.find(tx, project_id, order_id)
+    order = found and await order_rows.find_of_account(tx, found.account_id, order_id, lock=True)
+    if order is None:
+        raise _unknown(order_id)
+    changed = order.progressed(status, message)
+    if changed is not order:
+        changed = replace(changed, updated_at=ctx.now())
+        await order_rows.save(tx, changed)
+        said = f": {message}" if message else ""
+        await _log(ctx, tx, order, "status", f"The vendor says: {status}{said}.")
+    return changed
+
+
+@snapshot
+async def get(_: Context, tx: Tx, project_id: str, order_id: str) -> Order:
+    """
+    A project's order.
+
+    Raises:
+        NotFound: there is none, or it is another project's.
+    """
+    order = await order_rows.find(tx, project_id, order_id)
+    if order is None:
+        raise _unknown(order_id)
+    return order
+
+
+@snapshot
+async def list_orders(
+    _: Context, tx: Tx, project_id: str, filters: Mapping[str, Any], *, before: str | None = None, limit: int = 25
+) -> list[Order]:
+    """A project's orders, newest first; see `store.orders.list_orders` for the filters."""
+    return await order_rows.list_orders(tx, project_id, filters, before=before, limit=limit)
+
+
+@snapshot
+async def look_up(_: Context, tx: Tx, account: Account, order_id: str) -> Order:
+    """
+    An account's order, for the ATS that asks after it.
+
+    Raises:
+        NotFound: there is none, or it is another account's.
+    """
+    # an id of ours is plain text; PostgreSQL would refuse to look for a NUL
+    plain = order_id.isascii() and order_id.isprintable()
+    order = await order_rows.find_of_account(tx, account.id, order_id) if plain else None
+    if order is None:
+        raise _unknown(order_id)
+    return order
+
+
+@transaction
+async def acknowledge(ctx: Context, tx: Tx, account: Account, order_id: str) -> None:
+    """Note that the ATS has read the result; the first time counts."""
+    order = await order_rows.find_of_account(tx, account.id, order_id, lock=True)
+    if order is None or order.result is None or order.acknowledged_at is not None:
+        return
+    now = ctx.now()
+    await order_rows.save(
+        tx, replace(order, delivery="acknowledged", delivery_detail=None, acknowledged_at=now, updated_at=now)
+    )
+    await _log(ctx, tx, order, "acknowledged", "The ATS has read the result.")
+
+
+@transaction
+async def keep_response_error(ctx: Context, tx: Tx, account: Account, body: object) -> None:
+    """
+    Keep what the ATS complained of, whatever its shape, and put it on the order's record when it names one.
+
+    Source: Greenhouse Assessment API, response_error; shapes seen beyond the documented one are kept as they are.
+    """
+    plain: dict[str, Any] = body if isinstance(body, dict) else {}
+    order_id = plain.get("partner_interview_id")
+    order = None
+    if isinstance(order_id, str) and order_id.isascii() and order_id.isprintable():
+        order = await order_rows.find_of_account(tx, account.id, order_id)
+    errors = plain.get("errors", plain.get("error", body))
+    listed = errors if isinstance(errors, list) else [errors]
+    said = [well_formed(str(error)).replace("\x00", "") for error in listed]
+    call = well_formed(str(plain.get("api_call", "unknown"))).replace("\x00", "")[:100]
+    await order_rows.add_response_error(
+        tx,
+        ctx.new_id("rer"),
+        account.project_id,
+        account.id,
+        order_id=order.id if order else None,
+        call=call,
+        errors=to_json(said),
+        raw=to_json(body),
+    )
+    if order is not None:
+        message = f"The ATS refused our answer to {call}: {'; '.join(said)[:500]}"
+        await _log(ctx, tx, order, "response_error", message, {"api_call": call, "errors": said})
+
+
+@snapshot
+async def timeline(ctx: Context, tx: Tx, project_id: str, order_id: str) -> list[Moment]:
+    """
+    Everything that happened to an order, oldest first: what was said, and every attempt to tell somebody.
+
+    Raises:
+        NotFound: the order is not the project's.
+    """
+    if await order_rows.find(tx, project_id, order_id) is None:
+        raise _unknown(order_id)
+    moments = [
+        Moment(from_ms(row["at"]), row["kind"], row["message"], json.loads(row["detail"]))
+        for row in await order_rows.list_log(tx, order_id)
+    ]
+    rows = await delivery_rows.list_deliveries(tx, project_id, {"order_id": order_id}, before=None, limit=1000)
+    for delivery in await deliveries.with_attempts(tx, project_id, rows):
+        moments += [
+            Moment(attempt.started_at, "attempt", _attempt_text(delivery, attempt), deliveries.attempt_detail(attempt))
+            for attempt in delivery.attempts
+        ]
+    return sorted(moments, key=lambda moment: moment.at)
+
+
+def _attempt_text(delivery: deliveries.Delivery, attempt: deliveries.Attempt) -> str:
+    whom = "the ATS" if delivery.lane == "ats" else f"webhook {delivery.destination_id}"
+    ended = f"answered {attempt.status}" if attempt.status else (attempt.error or "no answer")
+    again = f"; next attempt at {stamp(attempt.next_due_at)}" if attempt.next_due_at else ""
+    return f"Attempt {attempt.number} to tell {whom}: {ended}{again}."
+
+
+def _unknown(order_id: str) -> NotFound:
+    return NotFound(f"No order {order_id[:80]} here.")
+
+
+async def _log(
+    ctx: Context, tx: Tx, order: Order, kind: str, message: str, detail: dict[str, Any] | None = None
+) -> None:
+    await order_rows.log(tx, ctx.new_id("log"), order.id, kind, message, detail)
+
+
+@snapshot
+async def for_push(ctx: Context, tx: Tx, project_id: str, order_id: str) -> tuple[Order, Integration, str | None]:
+    """
+    For the engine: an order, its integration with secrets opened, its account's live token.
+
+    Raises:
+        NotFound: the order or the integration is gone.
+    """
+    order = await order_rows.find(tx, project_id, order_id)
+    if order is None:
+        raise _unknown(order_id)
+    integration = await integrations.read(ctx, tx, project_id, order.provider)
+    return order, integration, await accounts.live_token(ctx, tx, order.account_id)
+
+
+def result_problem(ctx: Context, order: Order, result: Result) -> str | None:
+    """Why this result would be refused for this order; None when it would be taken. Changes nothing."""
+    try:
+        order.resulted(result, now=ctx.now())
+    except Conflict as error:
+        return error.message
+    return None

@@ -1,0 +1,87 @@
+"""Projects and the API keys that open them."""
+
+from __future__ import annotations
+
+from greenroom.context import Context, snapshot, transaction
+from greenroom.errors import Invalid, NotFound, Unauthorized
+from greenroom.model.projects import ApiKey, Project
+from greenroom.security.tokens import new_api_key, token_hash
+from greenroom.store import projects as project_rows
+from greenroom.store.db import Tx, to_ms
+
+DEFAULT = "default"
+
+
+@transaction
+async def create_key(ctx: Context, tx: Tx, *, name: str, project: str = DEFAULT) -> str:
+    """
+    Make an API key, and its project when that is new. The key, which is shown this once and kept as a hash.
+
+    Raises:
+        Invalid: an empty name.
+    """
+    for label, value in (("name", name), ("project", project)):
+        if not value.strip():
+            raise Invalid(f"{label}: give it a name", errors=[f"{label}: empty"])
+    owner = await project_rows.ensure(tx, ctx.new_id("prj"), project.strip())
+    key = new_api_key()
+    await project_rows.add_key(
+        tx,
+        ctx.new_id("key"),
+        owner.id,
+        name.strip(),
+        hint=key[-4:],
+        key_hash=token_hash(key, ctx.pepper),
+        at=to_ms(ctx.now()),
+    )
+    return key
+
+
+@transaction
+async def ensure(ctx: Context, tx: Tx, name: str) -> Project:
+    """The project of this name, made when it is new."""
+    return await project_rows.ensure(tx, ctx.new_id("prj"), name)
+
+
+@snapshot
+async def list_projects(_: Context, tx: Tx) -> list[Project]:
+    """Every project, by name."""
+    return await project_rows.list_projects(tx)
+
+
+@snapshot
+async def find_by_name(_: Context, tx: Tx, name: str) -> Project | None:
+    """The project of this name."""
+    return await project_rows.find_by_name(tx, name)
+
+
+@snapshot
+async def list_keys(_: Context, tx: Tx) -> list[ApiKey]:
+    """Every key that was ever made, oldest first."""
+    return await project_rows.list_keys(tx)
+
+
+@transaction
+async def revoke_key(_: Context, tx: Tx, key_id: str) -> None:
+    """
+    End a key now.
+
+    Raises:
+        NotFound: no live key has this id.
+    """
+    if not await project_rows.revoke_key(tx, key_id):
+        raise NotFound(f"No live key has the id {key_id}. `greenroom keys list` shows them.")
+
+
+@snapshot
+async def authenticate(ctx: Context, tx: Tx, key: str | None) -> Project:
+    """
+    The project that an API key opens.
+
+    Raises:
+        Unauthorized: no key, an unknown or a revoked one.
+    """
+    project = await project_rows.find_by_key(tx, token_hash(key, ctx.pepper)) if key else None
+    if project is None:
+        raise Unauthorized
+    return project

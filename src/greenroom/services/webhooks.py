@@ -1,0 +1,150 @@
+"""Webhooks: where a vendor wants its events."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from greenroom.context import Context, queueing, snapshot, transaction
+from greenroom.errors import NotFound
+from greenroom.model.webhooks import Webhook
+from greenroom.security.tokens import new_webhook_secret
+from greenroom.services import accounts
+from greenroom.store import deliveries as delivery_rows
+from greenroom.store import webhooks as webhook_rows
+from greenroom.store.db import Tx
+
+OVERLAP = timedelta(days=1)
+
+
+@transaction
+async def create(
+    ctx: Context,
+    tx: Tx,
+    project_id: str,
+    *,
+    name: str,
+    url: str,
+    events: tuple[str, ...],
+    account_ids: tuple[str, ...] = (),
+    enabled: bool = True,
+    secret: str | None = None,
+) -> tuple[Webhook, str]:
+    """
+    Make a webhook; it and its secret, which is shown this once.
+
+    Raises:
+        NotFound: one of the accounts is not the project's.
+    """
+    for account_id in account_ids:
+        await accounts.read(tx, project_id, account_id)
+    now = ctx.now()
+    webhook = Webhook(
+        id=ctx.new_id("whk"),
+        project_id=project_id,
+        name=name,
+        url=url,
+        events=events,
+        account_ids=account_ids,
+        enabled=enabled,
+        disabled_reason=None,
+        created_at=now,
+        updated_at=now,
+    )
+    await webhook_rows.add(tx, webhook)
+    return webhook, await _add_secret(ctx, tx, webhook.id, secret or new_webhook_secret())
+
+
+@snapshot
+async def get(_: Context, tx: Tx, project_id: str, webhook_id: str) -> Webhook:
+    """
+    A project's webhook.
+
+    Raises:
+        NotFound: there is none, or it is another project's.
+    """
+    return await _read(tx, project_id, webhook_id)
+
+
+@snapshot
+async def list_webhooks(_: Context, tx: Tx, project_id: str) -> list[Webhook]:
+    """Every webhook of a project, oldest first."""
+    return await webhook_rows.list_webhooks(tx, project_id)
+
+
+@queueing
+async def change(ctx: Context, tx: Tx, project_id: str, webhook_id: str, changes: dict[str, Any]) -> Webhook:
+    """
+    Change some fields of a webhook. Disabling holds what is on its way to it, enabling lets it go.
+
+    Raises:
+        NotFound: the webhook, or one of the accounts, is not the project's.
+    """
+    old = await _read(tx, project_id, webhook_id)
+    for account_id in changes.get("account_ids", ()):
+        await accounts.read(tx, project_id, account_id)
+    new = replace(old, **changes, updated_at=ctx.now())
+    if new.enabled != old.enabled:
+        new = replace(new, disabled_reason=None if new.enabled else "disabled by hand")
+        states = ("held", "pending") if new.enabled else ("pending", "held")
+        await delivery_rows.change_state(tx, webhook_id, old=states[0], new=states[1])
+    await webhook_rows.save(tx, new)
+    return new
+
+
+@transaction
+async def delete(_: Context, tx: Tx, project_id: str, webhook_id: str) -> None:
+    """
+    Delete a webhook; what was still on its way to it is cancelled, and stays visible.
+
+    Raises:
+        NotFound: there is none, or it is another project's.
+    """
+    if not await webhook_rows.delete(tx, project_id, webhook_id):
+        raise NotFound(f"No webhook {webhook_id} in this project.")
+    await delivery_rows.cancel_for(tx, webhook_id)
+
+
+@transaction
+async def rotate_secret(ctx: Context, tx: Tx, project_id: str, webhook_id: str, *, overlap: timedelta = OVERLAP) -> str:
+    """
+    A new secret, shown this once; the one before signs too for `overlap`, older ones end now.
+
+    Raises:
+        NotFound: there is none, or it is another project's.
+    """
+    await _read(tx, project_id, webhook_id)
+    await webhook_rows.expire_secrets(tx, webhook_id, overlap_ms=int(overlap.total_seconds() * 1000))
+    return await _add_secret(ctx, tx, webhook_id, new_webhook_secret())
+
+
+async def _read(tx: Tx, project_id: str, webhook_id: str) -> Webhook:
+    webhook = await webhook_rows.find(tx, project_id, webhook_id)
+    if webhook is None:
+        raise NotFound(f"No webhook {webhook_id} in this project.")
+    return webhook
+
+
+async def _add_secret(ctx: Context, tx: Tx, webhook_id: str, secret: str) -> str:
+    row_id = ctx.new_id("whs")
+    sealed = ctx.vault.seal(secret, table="webhook_secrets", row=row_id, column="secret_sealed")
+    await webhook_rows.add_secret(tx, row_id, webhook_id, sealed)
+    return secret
+
+
+async def live_secrets(ctx: Context, tx: Tx, webhook_ids: list[str]) -> dict[str, list[str]]:
+    """The secrets with which each webhook's requests are signed now, newest first, inside another transaction."""
+    secrets: dict[str, list[str]] = {webhook_id: [] for webhook_id in webhook_ids}
+    for row in await webhook_rows.list_live_secrets(tx, webhook_ids):
+        opened = ctx.vault.open(row["secret_sealed"], table="webhook_secrets", row=row["id"], column="secret_sealed")
+        secrets[row["webhook_id"]].append(opened)
+    return secrets
+
+
+@snapshot
+async def destinations(ctx: Context, tx: Tx, webhook_ids: list[str]) -> dict[str, tuple[Webhook, list[str]]]:
+    """For the engine: each webhook that exists with the secrets that sign now, newest first."""
+    found = await webhook_rows.list_by_id(tx, webhook_ids)
+    secrets = await live_secrets(ctx, tx, list(found))
+    return {webhook_id: (webhook, secrets[webhook_id]) for webhook_id, webhook in found.items()}
