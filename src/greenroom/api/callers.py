@@ -1,0 +1,91 @@
+"""Who calls: the project of the API key, the account of `x-account-id`, and what the gateway hands to a handler."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Header, Request, Security
+from fastapi.openapi.models import HTTPBase as HTTPBaseModel
+from fastapi.security.base import SecurityBase
+
+from greenroom.catalog import Catalog
+from greenroom.context import Context
+from greenroom.errors import BadRequest, PreconditionFailed
+from greenroom.model.accounts import Account
+from greenroom.model.projects import Project
+from greenroom.outbound import Outbound
+from greenroom.security.tokens import basic_user
+from greenroom.services import accounts, integrations, projects
+
+
+class _Basic(SecurityBase):
+    """Only documents the scheme: the header is read by us, since two encodings of it are in use."""
+
+    def __init__(self) -> None:
+        self.model = HTTPBaseModel(scheme="basic", description="The API key as user name, no password.")
+        self.scheme_name = "basic"
+
+    async def __call__(self, request: Request) -> str | None:
+        return basic_user(request.headers.get("authorization"))
+
+
+def context_of(request: Request) -> Context:
+    """The gateway's context."""
+    ctx: Context = request.app.state.ctx
+    return ctx
+
+
+def catalog_of(request: Request) -> Catalog:
+    """The gateway's package lists."""
+    catalog: Catalog = request.app.state.catalog
+    return catalog
+
+
+def outbound_of(request: Request) -> Outbound:
+    """The gateway's door out."""
+    out: Outbound = request.app.state.out
+    return out
+
+
+async def project_of(request: Request, _: Annotated[str | None, Security(_Basic())] = None) -> Project:
+    """
+    The project whose API key is the Basic user name.
+
+    Raises:
+        Unauthorized: no key, an unknown or a revoked one.
+    """
+    return await projects.authenticate(context_of(request), basic_user(request.headers.get("authorization")))
+
+
+Ctx = Annotated[Context, Depends(context_of)]
+Packages = Annotated[Catalog, Depends(catalog_of)]
+Door = Annotated[Outbound, Depends(outbound_of)]
+Caller = Annotated[Project, Depends(project_of)]
+
+
+async def account_of(
+    ctx: Ctx,
+    project: Caller,
+    x_account_id: Annotated[str | None, Header(description="The linked account this is about.")] = None,
+) -> Account:
+    """
+    The project's account that the header names, its integration enabled.
+
+    Raises:
+        BadRequest: the header is missing.
+        NotFound: the account is not the project's.
+        PreconditionFailed: the integration is disabled.
+    """
+    if not x_account_id:
+        raise BadRequest("x-account-id: required; it names the linked account.", errors=["x-account-id: required"])
+    account = await accounts.get(ctx, project.id, x_account_id)
+    integration = await integrations.get(ctx, project.id, account.provider)
+    if not integration.enabled:
+        raise PreconditionFailed(
+            f"The integration {account.provider} is disabled. Enable it: PUT /v1/integrations/{account.provider}.",
+            code="AccountIntegrationInactiveError",
+        )
+    return account
+
+
+Linked = Annotated[Account, Depends(account_of)]

@@ -1,0 +1,111 @@
+"""Every refusal in one shape: StackOne's `statusCode`, `message`, `timestamp`, and more where there is more to say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from greenroom.errors import BadRequest, Invalid, Refused
+from greenroom.model.events import stamp
+
+log = structlog.get_logger("greenroom.api")
+
+
+class Fault(BaseModel):
+    """A refusal. `message` says what is wrong and what to do; `errors` has one line per field, its path in front."""
+
+    statusCode: int = Field(examples=[422])  # noqa: N815 - the unified API's own spelling
+    message: str = Field(examples=["score.value: expected a finite decimal number such as 82.5, not '85%'"])
+    timestamp: str = Field(examples=["2026-11-24T10:15:00.000Z"])
+    errorCode: str | None = Field(None, examples=["ValidationError"])  # noqa: N815
+    errors: list[str] | None = Field(None, examples=[["score.value: expected a finite decimal number"]])
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that can refuse with these statuses."""
+    return {status: {"model": Fault, "description": HTTPStatus(status).phrase} for status in statuses}
+
+
+def refusal(_: Request, error: Refused) -> Response:
+    """A refusal as a response."""
+    headers = {}
+    if error.status == 401:
+        headers["www-authenticate"] = 'Basic realm="Greenroom", charset="UTF-8"'
+    if error.retry_after is not None:
+        headers["retry-after"] = str(error.retry_after)
+    return _response(error.status, error.message, error.code, error.errors, headers)
+
+
+def _response(
+    status: int, message: str, code: str, errors: Sequence[str] = (), headers: Mapping[str, str] | None = None
+) -> Response:
+    content: dict[str, Any] = {
+        "statusCode": status,
+        "message": message,
+        "timestamp": stamp(datetime.now(UTC)),
+        "errorCode": code,
+    }
+    if errors:
+        content["errors"] = list(errors)
+    # a message may quote the caller, and the caller may have sent half a surrogate pair
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+    return Response(text, status_code=status, headers=headers, media_type="application/json")
+
+
+def install(app: FastAPI) -> None:
+    """Render every error of every route, the ATS's calls too, in this shape."""
+
+    @app.exception_handler(Refused)
+    async def refused(request: Request, error: Refused) -> Response:
+        return refusal(request, error)
+
+    @app.exception_handler(RequestValidationError)
+    async def unreadable(request: Request, error: RequestValidationError) -> Response:
+        return refusal(request, _from_validation(error.errors()))
+
+    @app.exception_handler(HTTPException)
+    async def framework(request: Request, error: HTTPException) -> Response:
+        messages = {404: "There is nothing at this path.", 405: f"{request.method} is not possible here."}
+        message = messages.get(error.status_code, str(error.detail))
+        return _response(error.status_code, message, _code(error.status_code), headers=error.headers)
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> Response:
+        log.error("request_failed_inside", method=request.method, path=request.url.path, exc_info=error)
+        return _response(500, "Greenroom failed on this request. The log has the details.", _code(500))
+
+
+def _code(status: int) -> str:
+    return HTTPStatus(status).phrase.title().replace(" ", "")
+
+
+def _from_validation(faults: Sequence[Any]) -> Refused:
+    """Pydantic's findings in our words: unreadable JSON and parameters are 400, a field's value is 422."""
+    if any(fault["type"] == "json_invalid" for fault in faults):
+        return BadRequest("The body is not JSON.")
+    lines = list(dict.fromkeys(f"{_path(fault['loc'])}: {_said(fault)}" for fault in faults))
+    message = "; ".join(lines[:5])
+    if all(fault["loc"][0] in ("query", "header", "path", "cookie") for fault in faults):
+        return BadRequest(message, errors=lines)
+    return Invalid(message, errors=lines)
+
+
+def _path(location: Sequence[Any]) -> str:
+    parts = [str(part) for part in location[1:]]
+    return ".".join(parts) or "body"
+
+
+def _said(fault: Any) -> str:
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    return {"missing": "required"}.get(fault["type"], message[:1].lower() + message[1:])

@@ -1,0 +1,53 @@
+"""Routes whose POST heeds `Idempotency-Key`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+
+from greenroom.api.callers import context_of, project_of
+from greenroom.errors import BadRequest
+from greenroom.services import idempotency
+from greenroom.services.idempotency import Kept
+
+LONGEST_KEY = 255
+
+
+class IdempotentRoute(APIRoute):
+    """
+    A route on which the same POST with the same `Idempotency-Key` is done once; its first successful answer is
+    repeated, marked `Idempotent-Replayed: true`. A refused request gives the key back.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler = super().get_route_handler()
+
+        async def once(request: Request) -> Response:
+            key = request.headers.get("idempotency-key")
+            if key is None or request.method != "POST":
+                return await handler(request)
+            if not 0 < len(key) <= LONGEST_KEY or not key.isprintable():
+                raise BadRequest(f"Idempotency-Key: expected 1 to {LONGEST_KEY} printable characters")
+            return await _once(request, key, handler)
+
+        return once
+
+
+async def _once(request: Request, key: str, handler: Callable[[Request], Coroutine[Any, Any, Response]]) -> Response:
+    ctx, project = context_of(request), await project_of(request)
+    asked = f"{request.method} {request.url.path}?{request.url.query}\n".encode() + await request.body()
+    kept = await idempotency.begin(ctx, project.id, key, hashlib.sha256(asked).hexdigest())
+    if kept is not None:
+        headers = {"idempotent-replayed": "true"}
+        return Response(kept.body, kept.status, headers, media_type="application/json")
+    try:
+        response = await handler(request)
+    except BaseException:
+        await idempotency.forget(ctx, project.id, key)
+        raise
+    await idempotency.finish(ctx, project.id, key, Kept(response.status_code, bytes(response.body).decode()))
+    return response

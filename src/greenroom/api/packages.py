@@ -1,0 +1,97 @@
+"""`/v1/packages`: packages that a vendor publishes instead of serving a list endpoint."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field, field_validator
+
+from greenroom.api.callers import Caller, Ctx
+from greenroom.api.faults import documented
+from greenroom.api.shapes import Label, Line, StrictBody
+from greenroom.model.packages import MOST, Package
+from greenroom.services import packages
+
+router = APIRouter(prefix="/v1/packages", tags=["Packages"])
+CategoryName = Literal["assessments", "background_checks"]
+
+
+class TestIn(StrictBody):
+    """One check of a background-check package."""
+
+    __test__ = False
+
+    id: Label | None = None
+    name: Label
+    description: Line | None = None
+
+
+class PackageIn(StrictBody):
+    """A package: what a recruiter can choose."""
+
+    id: Label
+    name: Label
+    description: Line | None = None
+    tests: list[TestIn] | None = Field(None, description="Background checks only.")
+
+
+class PackagesIn(StrictBody):
+    """Replaces everything published before for this category and account."""
+
+    category: CategoryName
+    account_id: Label | None = Field(None, description="For one account; left out: for all accounts.")
+    packages: Annotated[list[PackageIn], Field(max_length=MOST)]
+
+    @field_validator("packages")
+    @classmethod
+    def _ids_are_unique(cls, value: list[PackageIn]) -> list[PackageIn]:
+        ids = [package.id for package in value]
+        twice = next((one for one in ids if ids.count(one) > 1), None) if len(set(ids)) < len(ids) else None
+        if twice is not None:
+            raise ValueError(f"the id {twice!r} appears twice")
+        return value
+
+
+class PackageOut(BaseModel):
+    """A published package."""
+
+    id: str
+    name: str
+    description: str | None
+    tests: list[dict[str, Any]]
+
+
+class PackagesOut(BaseModel):
+    """What is published for a category and account, in the vendor's order."""
+
+    category: CategoryName
+    account_id: str | None
+    packages: list[PackageOut]
+
+
+@router.put("", operation_id="put_packages", responses=documented(400, 401, 404, 422))
+async def put(ctx: Ctx, project: Caller, body: PackagesIn) -> PackagesOut:
+    """Publish exactly these packages."""
+    found = [
+        Package(p.id, p.name, p.description, tuple(test.model_dump() for test in p.tests or ())) for p in body.packages
+    ]
+    await packages.publish(ctx, project.id, body.category, found, account_id=body.account_id)
+    return _shown(body.category, body.account_id, found)
+
+
+@router.get("", operation_id="get_packages", responses=documented(400, 401, 404))
+async def get(
+    ctx: Ctx,
+    project: Caller,
+    category: Annotated[CategoryName, Query()],
+    account_id: Annotated[str | None, Query(description="Left out: what is published for all accounts.")] = None,
+) -> PackagesOut:
+    """Read back what is published."""
+    found = await packages.list_published(ctx, project.id, category, account_id=account_id)
+    return _shown(category, account_id, found)
+
+
+def _shown(category: CategoryName, account_id: str | None, found: list[Package]) -> PackagesOut:
+    shown = [PackageOut(id=p.id, name=p.name, description=p.description, tests=list(p.tests)) for p in found]
+    return PackagesOut(category=category, account_id=account_id, packages=shown)

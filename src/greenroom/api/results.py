@@ -1,0 +1,146 @@
+"""The unified result body, read into our result: assessments and background checks alike."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, get_args
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, PlainSerializer
+
+from greenroom.errors import Invalid
+from greenroom.model.events import stamp
+from greenroom.model.results import Result, Score, Verdict, decimal_text
+from greenroom.outbound import public_problem
+
+VERDICTS = get_args(Verdict)
+
+
+def _decimal(value: object) -> str | None:
+    return None if value is None or value == "" else decimal_text(value)
+
+
+def _date(value: object) -> object:
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise ValueError("expected an ISO 8601 date-time with a zone, such as 2026-11-03T09:05:00Z")
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError("expected an ISO 8601 date-time with a zone, such as 2026-11-03T09:05:00Z") from None
+    if at.tzinfo is None:
+        raise ValueError("has no zone; write 2026-11-03T09:05:00Z or 2026-11-03T10:05:00+01:00")
+    return at
+
+
+def _text(value: object) -> object:
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _verdict(value: object) -> object:
+    if value in (None, "", "unmapped_value"):
+        return None
+    if value not in VERDICTS:
+        raise ValueError(f"expected one of {', '.join(VERDICTS)} or null, not {str(value)[:40]!r}")
+    return value
+
+
+Decimal = Annotated[str | None, BeforeValidator(_decimal, json_schema_input_type=str | float | None)]
+Instant = Annotated[
+    AwareDatetime | None,
+    BeforeValidator(_date, json_schema_input_type=str | None),
+    PlainSerializer(lambda at: at and stamp(at), return_type=str | None),
+]
+Text = Annotated[Annotated[str, Field(max_length=100_000)] | None, BeforeValidator(_text)]
+
+
+class ScoreIn(BaseModel):
+    """A score; numbers or their texts."""
+
+    label: Text = None
+    value: Decimal = Field(None, examples=["82.5"])
+    min: Decimal = Field(None, examples=["0"])
+    max: Decimal = Field(None, examples=["100"])
+
+
+class VerdictIn(BaseModel):
+    """A unified enum: our word and the vendor's own."""
+
+    value: Annotated[Verdict | None, BeforeValidator(_verdict, json_schema_input_type=str | None)] = Field(
+        None, description="initiated and in_progress report progress; every other one, and none, is final."
+    )
+    source_value: Any = Field(None, description="`needs_review` marks the outcome so.")
+
+
+class AttachmentIn(BaseModel):
+    """A file that belongs to the result."""
+
+    url: Text = None
+    content_type: dict[str, Any] | None = None
+
+
+class ResultIn(BaseModel):
+    """
+    A result. A final one needs `result_url`: Greenhouse requires a profile URL on completion, and takes one result.
+
+    Unknown fields, and the top-level `id` of early clients, are ignored.
+    """
+
+    score: ScoreIn | None = None
+    start_date: Instant = Field(None, examples=["2026-11-03T09:05:00Z"])
+    submission_date: Instant = Field(None, examples=["2026-11-03T09:51:00Z"])
+    summary: Text = None
+    result: VerdictIn | None = None
+    result_url: Text = Field(None, examples=["https://results.vendor.com/r/1"])
+    attachments: list[AttachmentIn] | None = None
+    candidate: dict[str, Any] | None = None
+    passthrough: dict[str, Any] | None = None
+
+
+def result_of(body: ResultIn, *, allow_http: bool) -> Result:
+    """
+    The body in our words.
+
+    Raises:
+        Invalid: a final result without a `result_url` that a recruiter's browser could open.
+    """
+    score, verdict = body.score or ScoreIn(), body.result or VerdictIn()
+    source = verdict.source_value
+    result = Result(
+        score=Score(value=score.value, label=score.label or None, min=score.min, max=score.max),
+        start_date=body.start_date,
+        submission_date=body.submission_date,
+        summary=body.summary or None,
+        verdict=verdict.value,
+        verdict_source=source if isinstance(source, str) else None,
+        result_url=body.result_url or None,
+        attachments=tuple(one.model_dump() for one in body.attachments or ()),
+        candidate=body.candidate,
+        passthrough=body.passthrough,
+    )
+    problem = _url_problem(result, allow_http=allow_http)
+    if problem:
+        raise Invalid(f"result_url: {problem}", errors=[f"result_url: {problem}"])
+    return result
+
+
+def _url_problem(result: Result, *, allow_http: bool) -> str | None:
+    if result.result_url is None:
+        return "required with a final result: Greenhouse shows nothing without it" if result.is_final else None
+    problem = public_problem(result.result_url, allow_http=allow_http)
+    return f"{problem}; Greenhouse would show nothing" if problem else None
+
+
+def unified(result: Result) -> dict[str, Any]:
+    """A result in the unified read model."""
+    plain = result.as_dict()
+    return {
+        "score": plain["score"],
+        "start_date": stamp(result.start_date) if result.start_date else None,
+        "submission_date": stamp(result.submission_date) if result.submission_date else None,
+        "summary": result.summary,
+        "result": {"value": result.verdict, "source_value": result.verdict_source},
+        "result_url": result.result_url,
+        "attachments": plain["attachments"],
+        "candidate": result.candidate,
+    }

@@ -1,0 +1,82 @@
+"""What several nouns share: strict bodies, pages, cursors."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import difflib
+from typing import Annotated, Any, Generic, TypeVar
+
+from fastapi import Query
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from greenroom.errors import BadRequest
+
+T = TypeVar("T")
+MOST = 100
+
+PageSize = Annotated[int, Query(ge=1, le=MOST, description="Entries a page.")]
+Next = Annotated[str | None, Query(description="Cursor: the `next` of the page before.")]
+
+
+class StrictBody(BaseModel):
+    """A body of ours: an unknown field is refused, with the nearest known one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_fields(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            for name in value:
+                if name not in cls.model_fields:
+                    near = difflib.get_close_matches(str(name), cls.model_fields, n=1, cutoff=0.4)
+                    hint = f" Did you mean {near[0]}?" if near else f" Known: {', '.join(cls.model_fields)}."
+                    raise ValueError(f"unknown field {str(name)[:60]}.{hint}")
+        return value
+
+
+class Page(BaseModel, Generic[T]):
+    """A page of a list; `next` is null at the end."""
+
+    data: list[T]
+    next: str | None = Field(None, description="Give it back as `next` for the following page.")
+
+
+def cursor(last_id: str) -> str:
+    """An opaque cursor to what follows this id."""
+    return base64.urlsafe_b64encode(last_id.encode()).decode().rstrip("=")
+
+
+def after(text: str | None) -> str | None:
+    """
+    The id that a cursor stands for.
+
+    Raises:
+        BadRequest: it is not a cursor of ours.
+    """
+    if not text:
+        return None
+    try:
+        found = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+    except (binascii.Error, ValueError):
+        found = ""
+    if not found.isprintable() or not found:
+        raise BadRequest("next: not a cursor of ours; use the `next` of the page before.", errors=["next: unknown"])
+    return found
+
+
+def page(entries: list[T], limit: int, ids: list[str]) -> Page[T]:
+    """A page of at most `limit` out of `limit + 1` entries, whose last tells whether more follow."""
+    more = len(entries) > limit
+    return Page(data=entries[:limit], next=cursor(ids[limit - 1]) if more else None)
+
+
+def _plain(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("has control characters")
+    return text
+
+
+Label = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_plain)]
+Line = Annotated[str, Field(max_length=2000), AfterValidator(_plain)]

@@ -1,0 +1,118 @@
+"""The unified order body: an order that a vendor places itself, to try things out without an ATS."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, Field
+
+from greenroom.errors import Invalid
+from greenroom.model.orders import Candidate, OrderRequest
+
+
+def _text(value: object) -> object:
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _without_nul(value: object) -> object:
+    value = _text(value)
+    if isinstance(value, str) and "\x00" in value:
+        raise ValueError("has a NUL character")
+    return value
+
+
+Text = Annotated[Annotated[str, Field(max_length=10_000)] | None, BeforeValidator(_without_nul)]
+
+
+class PackageBody(BaseModel):
+    """The package that is ordered, by `id` (or `remote_id`)."""
+
+    id: Text = None
+    remote_id: Text = None
+    name: Text = None
+
+
+class EmailBody(BaseModel):
+    """An e-mail address."""
+
+    type: Text = None
+    value: Text = None
+
+
+class CandidateBody(BaseModel):
+    """The candidate."""
+
+    id: Text = None
+    remote_id: Text = None
+    first_name: Text = None
+    last_name: Text = None
+    emails: list[EmailBody] | None = None
+    profile_url: Text = None
+
+
+class IdBody(BaseModel):
+    """A reference to one of the ATS's records."""
+
+    id: Text = None
+    remote_id: Text = None
+
+
+class JobBody(IdBody):
+    """The job."""
+
+    title: Text = None
+    hiring_team: list[dict[str, Any]] | None = None
+
+
+class RequesterBody(BaseModel):
+    """Who orders."""
+
+    email: Text = None
+
+
+class OrderBody(BaseModel):
+    """An order; unknown fields are ignored."""
+
+    id: Text = Field(None, description="Your own id: the same one again gives the same order.")
+    package: PackageBody | None = None
+    application: IdBody | None = None
+    job: JobBody | None = None
+    candidate: CandidateBody | None = None
+    requester: RequesterBody | None = None
+    passthrough: dict[str, Any] | None = None
+
+
+def request_of(body: OrderBody) -> OrderRequest:
+    """
+    The body in our words.
+
+    Raises:
+        Invalid: no package, or no candidate with an e-mail address.
+    """
+    package, person = body.package or PackageBody(), body.candidate or CandidateBody()
+    email = next((one.value for one in person.emails or () if one.value and "@" in one.value), None)
+    faults = []
+    package_id = package.id or package.remote_id
+    if not package_id:
+        faults.append("package.id: required")
+    if not email:
+        faults.append("candidate.emails: required, with at least one e-mail address")
+    if faults or not package_id or not email:
+        raise Invalid("; ".join(faults), errors=faults)
+    application, job = body.application or IdBody(), body.job or JobBody()
+    job_id = job.remote_id or job.id
+    return OrderRequest(
+        package_id=package_id,
+        candidate=Candidate(
+            email=email,
+            first_name=person.first_name,
+            last_name=person.last_name,
+            profile_url=person.profile_url,
+            remote_id=person.remote_id or person.id,
+        ),
+        dedupe_key=f"api:{body.id[:200]}" if body.id else None,
+        application_remote_id=application.remote_id or application.id,
+        job={"id": job_id, "title": job.title, "hiring_team": job.hiring_team} if body.job else None,
+        requester_email=body.requester.email if body.requester else None,
+        passthrough=body.passthrough,
+    )

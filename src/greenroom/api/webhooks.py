@@ -1,0 +1,184 @@
+"""`/v1/webhooks`: where a vendor wants its events."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Path
+from pydantic import BaseModel, Field, field_validator
+
+from greenroom.api.callers import Caller, Ctx, Door
+from greenroom.api.faults import documented
+from greenroom.api.idempotent import IdempotentRoute
+from greenroom.api.shapes import Label, Line, Page, StrictBody
+from greenroom.context import Context
+from greenroom.engine import vendor
+from greenroom.errors import Invalid
+from greenroom.model.events import NAMES, stamp
+from greenroom.model.webhooks import Webhook
+from greenroom.outbound import callable_problem
+from greenroom.services import webhooks
+
+router = APIRouter(prefix="/v1/webhooks", tags=["Webhooks"], route_class=IdempotentRoute)
+WebhookId = Annotated[str, Path(alias="webhook_id", description="The webhook's id.")]
+
+
+def _known(value: list[str] | None) -> list[str] | None:
+    for name in value or []:
+        if name not in NAMES:
+            raise ValueError(f"{name[:60]!r} is not an event. Known: {', '.join(NAMES)}")
+    return list(dict.fromkeys(value)) if value is not None else None
+
+
+class WebhookIn(StrictBody):
+    """A new webhook."""
+
+    name: Label
+    url: Line = Field(description="Absolute https URL.", examples=["https://vendor.example.com/hooks"])
+    events: list[str] = Field(min_length=1, examples=[["ats_assessments.created"]])
+    enabled: bool = True
+    account_ids: list[Label] = Field([], description="Only events of these accounts; empty: of all.")
+
+    _events = field_validator("events")(_known)
+
+
+class WebhookChange(StrictBody):
+    """Only the fields given are changed."""
+
+    name: Label | None = None
+    url: Line | None = None
+    events: list[str] | None = Field(None, min_length=1)
+    enabled: bool | None = Field(None, description="False holds what is on its way, true lets it go.")
+    account_ids: list[Label] | None = None
+
+    _events = field_validator("events")(_known)
+
+
+class WebhookOut(BaseModel):
+    """A webhook."""
+
+    id: str
+    name: str
+    url: str
+    events: list[str]
+    enabled: bool
+    disabled_reason: str | None
+    account_ids: list[str]
+    created_at: str
+    updated_at: str
+
+
+class NewWebhookOut(WebhookOut):
+    """A webhook with its secret, which is shown this once."""
+
+    secret: str = Field(description="Verify with it: Standard Webhooks, or x-stackone-signature.")
+
+
+class SecretOut(BaseModel):
+    """A new secret, shown this once; the one before signs too until the overlap ends."""
+
+    secret: str
+
+
+class RotationIn(StrictBody):
+    """How long the replaced secret signs on."""
+
+    overlap_seconds: int = Field(int(webhooks.OVERLAP.total_seconds()), ge=0, le=30 * 86400)
+
+
+class TestedOut(BaseModel):
+    """The exchange of a test event; `ok` means that the endpoint answered 2xx."""
+
+    ok: bool
+    request: dict[str, Any]
+    response: dict[str, Any] | None
+    error: str | None
+    error_kind: str | None
+
+
+@router.get("", operation_id="list_webhooks", responses=documented(401))
+async def list_webhooks(ctx: Ctx, project: Caller) -> Page[WebhookOut]:
+    """Every webhook of the project."""
+    return Page(data=[_shown(one) for one in await webhooks.list_webhooks(ctx, project.id)], next=None)
+
+
+@router.post("", status_code=201, operation_id="create_webhook", responses=documented(400, 401, 404, 409, 422))
+async def create(ctx: Ctx, project: Caller, body: WebhookIn) -> NewWebhookOut:
+    """Add a webhook. Its secret is in this answer and in no other."""
+    check_url(ctx, body.url)
+    values = body.model_dump() | {"events": tuple(body.events), "account_ids": tuple(body.account_ids)}
+    webhook, secret = await webhooks.create(ctx, project.id, **values)
+    return NewWebhookOut(**_shown(webhook).model_dump(), secret=secret)
+
+
+@router.get("/{webhook_id}", operation_id="get_webhook", responses=documented(401, 404))
+async def get(ctx: Ctx, project: Caller, webhook_id: WebhookId) -> WebhookOut:
+    """Show a webhook."""
+    return _shown(await webhooks.get(ctx, project.id, webhook_id))
+
+
+@router.patch("/{webhook_id}", operation_id="change_webhook", responses=documented(400, 401, 404, 422))
+async def change(ctx: Ctx, project: Caller, webhook_id: WebhookId, body: WebhookChange) -> WebhookOut:
+    """Change some fields of a webhook."""
+    changes = {name: value for name, value in body.model_dump(exclude_unset=True).items() if value is not None}
+    if "url" in changes:
+        check_url(ctx, changes["url"])
+    tuples = {name: tuple(changes[name]) for name in ("events", "account_ids") if name in changes}
+    return _shown(await webhooks.change(ctx, project.id, webhook_id, changes | tuples))
+
+
+@router.delete("/{webhook_id}", status_code=204, operation_id="delete_webhook", responses=documented(401, 404))
+async def delete(ctx: Ctx, project: Caller, webhook_id: WebhookId) -> None:
+    """Delete a webhook; what was on its way to it is cancelled and stays visible."""
+    await webhooks.delete(ctx, project.id, webhook_id)
+
+
+@router.post(
+    "/{webhook_id}/rotate-secret", operation_id="rotate_webhook_secret", responses=documented(400, 401, 404, 409, 422)
+)
+async def rotate_secret(
+    ctx: Ctx, project: Caller, webhook_id: WebhookId, body: Annotated[RotationIn | None, Body()] = None
+) -> SecretOut:
+    """Replace the secret; both sign until the overlap ends."""
+    overlap = timedelta(seconds=(body or RotationIn()).overlap_seconds)
+    return SecretOut(secret=await webhooks.rotate_secret(ctx, project.id, webhook_id, overlap=overlap))
+
+
+@router.post("/{webhook_id}/test", operation_id="test_webhook", responses=documented(401, 404, 409))
+async def test(ctx: Ctx, project: Caller, out: Door, webhook_id: WebhookId) -> TestedOut:
+    """Send a real signed test event now, and show the whole exchange."""
+    tested = await vendor.try_out(ctx, out, project.id, webhook_id)
+    return TestedOut(
+        ok=tested.fault is None,
+        request={"url": tested.request.url, "headers": dict(tested.request.headers), "body": tested.request_body},
+        response=tested.response,
+        error=tested.fault.reason if tested.fault else None,
+        error_kind=tested.fault.kind if tested.fault else None,
+    )
+
+
+def check_url(ctx: Context, url: str) -> None:
+    """
+    Raise unless a webhook's URL can be called.
+
+    Raises:
+        Invalid: says what is wrong with it.
+    """
+    problem = callable_problem(url, allow_http=ctx.settings.allow_http)
+    if problem:
+        raise Invalid(f"url: {problem}", errors=[f"url: {problem}"])
+
+
+def _shown(webhook: Webhook) -> WebhookOut:
+    return WebhookOut(
+        id=webhook.id,
+        name=webhook.name,
+        url=webhook.url,
+        events=list(webhook.events),
+        enabled=webhook.enabled,
+        disabled_reason=webhook.disabled_reason,
+        account_ids=list(webhook.account_ids),
+        created_at=stamp(webhook.created_at),
+        updated_at=stamp(webhook.updated_at),
+    )
