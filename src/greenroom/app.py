@@ -1,0 +1,191 @@
+"""Where everything is put together, and nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import random
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+from fastapi import FastAPI
+
+from greenroom import api
+from greenroom.api import faults
+from greenroom.api.limits import BodyLimit
+from greenroom.catalog import Catalog
+from greenroom.connectors import discover
+from greenroom.context import Context
+from greenroom.engine.loop import Engine
+from greenroom.outbound import Outbound
+from greenroom.security.tokens import new_id
+from greenroom.security.vault import Vault, load_or_create_key_file, parse_keys
+from greenroom.services import installation
+from greenroom.settings import Settings, SettingsError
+from greenroom.store import migrate
+from greenroom.store.db import Store
+from greenroom.store.postgres import PostgresStore
+from greenroom.store.sqlite import SqliteStore
+
+VERSION = "0.1.0"
+log = structlog.get_logger("greenroom")
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """A gateway that is open: what requests and the delivery loop share."""
+
+    ctx: Context
+    out: Outbound
+    catalog: Catalog
+    engine: Engine
+
+
+def database_url(settings: Settings) -> str:
+    """Where this installation's database is, as `store.migrate` takes it."""
+    return settings.database_url or migrate.sqlite_url(settings.data_dir / "greenroom.db")
+
+
+def prepare_data_dir(settings: Settings) -> Path:
+    """
+    The data directory, made when it is new and closed to others.
+
+    Raises:
+        SettingsError: it cannot be made.
+    """
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"GREENROOM_DATA_DIR: cannot make {settings.data_dir}: {error.strerror}") from None
+    return settings.data_dir
+
+
+def open_vault(settings: Settings) -> Vault:
+    """The vault under the configured keys, else under the one kept in the data directory."""
+    texts = settings.secret_key or (load_or_create_key_file(prepare_data_dir(settings) / "secret.key"),)
+    return Vault(parse_keys(texts))
+
+
+@asynccontextmanager
+async def open_store(settings: Settings) -> AsyncIterator[Store]:
+    """The store, its tables brought up to date; closed at the end."""
+    if not settings.database_url:
+        prepare_data_dir(settings)
+    await migrate.upgrade(database_url(settings))
+    store: Store = (
+        PostgresStore(settings.database_url)
+        if settings.database_url
+        else SqliteStore(settings.data_dir / "greenroom.db")
+    )
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def open_context(settings: Settings) -> AsyncIterator[Context]:
+    """Store, vault and clock: enough for every service, and for the commands that need no network."""
+    vault = open_vault(settings)
+    async with open_store(settings) as store:
+        yield Context(
+            settings=settings,
+            store=store,
+            vault=vault,
+            pepper=await installation.open_pepper(store, vault),
+            now=lambda: datetime.now(UTC),
+            new_id=new_id,
+            chance=random.random,
+        )
+
+
+@asynccontextmanager
+async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
+    """Everything but the HTTP server. Secrets are put under the newest key; deliveries are not started yet."""
+    async with AsyncExitStack() as stack:
+        ctx = await stack.enter_async_context(open_context(settings))
+        resealed = await installation.reseal(ctx.store, ctx.vault)
+        if resealed:
+            log.info("secrets_resealed", count=resealed, note="the older keys can go from GREENROOM_SECRET_KEY")
+        out = Outbound(
+            allowed_networks=settings.allow_private_networks,
+            allow_http=settings.allow_http,
+            user_agent=f"Greenroom/{VERSION}",
+        )
+        stack.push_async_callback(out.aclose)
+        engine = Engine(ctx, out)
+        ctx = replace(ctx, wake=engine.wake)
+        yield Gateway(ctx, out, Catalog(ctx, out), engine)
+
+
+@asynccontextmanager
+async def delivering(gateway: Gateway) -> AsyncIterator[None]:
+    """The delivery loop, running; at the end it finishes what is under way."""
+    running = asyncio.create_task(gateway.engine.run(), name="engine")
+    try:
+        yield
+    finally:
+        await gateway.engine.stop()
+        await running
+
+
+@asynccontextmanager
+async def sole_owner(settings: Settings) -> AsyncIterator[None]:
+    """
+    Hold the data directory while this process serves it: SQLite takes one gateway per file.
+
+    Raises:
+        SettingsError: another gateway holds it.
+    """
+    if settings.database_url:
+        yield
+        return
+    lock = os.open(prepare_data_dir(settings) / "serve.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise SettingsError(
+                f"Another gateway serves {settings.data_dir}. Stop it, choose another --data, or use PostgreSQL "
+                "(GREENROOM_DATABASE_URL) for several processes."
+            ) from None
+        yield
+    finally:
+        os.close(lock)
+
+
+def build_app(settings: Settings) -> FastAPI:
+    """The ASGI application; its lifespan opens the gateway, mounts every connector and delivers."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with sole_owner(settings), open_gateway(settings) as gateway, delivering(gateway):
+            app.state.ctx, app.state.out, app.state.catalog = gateway.ctx, gateway.out, gateway.catalog
+            app.state.engine = gateway.engine
+            for connector in discover().values():
+                app.router.routes.extend(connector.routes(gateway.ctx, gateway.catalog))
+            yield
+
+    app = FastAPI(
+        title="Greenroom",
+        version=VERSION,
+        summary="Gateway between applicant-tracking systems and vendors of assessments and background checks",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    faults.install(app)
+    for router in api.build_routers():
+        app.include_router(router)
+    app.add_middleware(BodyLimit, https_only=settings.public_url.startswith("https://"))
+    return app
+
+
+def from_environment() -> FastAPI:
+    """The application as the environment says, for uvicorn's worker processes."""
+    return build_app(Settings.from_environment())

@@ -1,0 +1,44 @@
+"""The command `greenroom`."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+import typer
+from sqlalchemy.exc import SQLAlchemyError
+
+from greenroom.cli import configuration, database, demo, keys, serve
+from greenroom.errors import Refused
+from greenroom.security.vault import VaultError
+from greenroom.settings import SettingsError
+
+app = typer.Typer(
+    name="greenroom",
+    help="Gateway between applicant-tracking systems and vendors of assessments and background checks.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("serve")(serve.serve)
+app.command("work")(serve.work)
+app.command("migrate")(database.migrate)
+app.add_typer(keys.app, name="keys")
+app.command("apply")(configuration.apply)
+app.command("export")(configuration.export)
+app.command("demo")(demo.demo)
+
+
+def main() -> None:
+    """Run a command; what an operator can mend is said in a line, without a traceback."""
+    try:
+        app()
+    except (SettingsError, VaultError, Refused) as error:
+        _say(str(error))
+    except (SQLAlchemyError, OSError) as error:
+        _say(f"The database or the data directory cannot be used: {error.args[0] if error.args else error}")
+
+
+def _say(text: str) -> NoReturn:
+    print(f"greenroom: {text}", file=sys.stderr)
+    sys.exit(1)

@@ -1,0 +1,230 @@
+"""`greenroom apply` and `greenroom export`: projects, integrations and webhooks as one TOML file."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tomllib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tomli_w
+import typer
+from pydantic import Field, ValidationError
+
+from greenroom.api.integrations import IntegrationIn, connector_of, values_of
+from greenroom.api.shapes import Label, StrictBody
+from greenroom.api.webhooks import WebhookIn, check_url
+from greenroom.app import open_context
+from greenroom.context import Context
+from greenroom.model.integrations import Integration
+from greenroom.model.webhooks import Webhook
+from greenroom.security.signatures import check_secret
+from greenroom.services import integrations, projects, webhooks
+from greenroom.settings import Settings, SettingsError
+
+REFERENCES = ("env:", "file:")
+Data = Annotated[Path | None, typer.Option(help="Data directory (GREENROOM_DATA_DIR).")]
+
+
+class WebhookEntry(WebhookIn):
+    """A webhook of a file; known by its name within the project. A `secret` left out is made."""
+
+    secret: str | None = None
+
+
+class ProjectEntry(StrictBody):
+    """A project of a file."""
+
+    name: Label
+    integrations: dict[str, IntegrationIn] = Field(default_factory=dict)
+    webhooks: list[WebhookEntry] = Field(default_factory=list)
+
+
+class Configuration(StrictBody):
+    """A whole file."""
+
+    projects: list[ProjectEntry] = Field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One change: what it would do, and how."""
+
+    says: str
+    does: Callable[[], Awaitable[object]]
+
+
+def apply(
+    file: Annotated[Path, typer.Argument(help="The TOML file, as `greenroom export` writes it.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    data: Data = None,
+) -> None:
+    """
+    Bring projects, integrations and webhooks to what a file says; prints the plan first.
+
+    What the file does not name is left as it is. Secrets are references: env:NAME or file:PATH. Applying twice changes
+    nothing.
+    """
+    asyncio.run(_apply(_read(file), yes=yes, settings=Settings.from_environment(data_dir=data)))
+
+
+def export(data: Data = None) -> None:
+    """Print projects, integrations and webhooks as TOML; secrets as references to fill in, never themselves."""
+    asyncio.run(_export(Settings.from_environment(data_dir=data)))
+
+
+async def _apply(wanted: Configuration, *, yes: bool, settings: Settings) -> None:
+    async with open_context(settings) as ctx:
+        steps = [step for entry in wanted.projects for step in await _plan(ctx, entry)]
+        for step in steps:
+            print(step.says)
+        if not steps:
+            print("Nothing to change.")
+            return
+        if not yes and not typer.confirm(f"Make {len(steps)} change(s)?"):
+            raise typer.Exit(1)
+        for step in steps:
+            await step.does()
+        print("Done.")
+
+
+async def _plan(ctx: Context, entry: ProjectEntry) -> list[Step]:
+    """What it takes to bring one project to its entry, in order."""
+    project = await projects.find_by_name(ctx, entry.name)
+    steps = [] if project else [Step(f"+ project {entry.name}", lambda: projects.ensure(ctx, entry.name))]
+    known = {one.provider: one for one in await integrations.list_integrations(ctx, project.id)} if project else {}
+    for provider, body in entry.integrations.items():
+        values = values_of(ctx, connector_of(provider), _resolved(body))
+        steps += _integration_steps(ctx, entry.name, provider, known.get(provider), values)
+    there = {one.name: one for one in await webhooks.list_webhooks(ctx, project.id)} if project else {}
+    for hook in entry.webhooks:
+        check_url(ctx, hook.url)
+        steps += _webhook_steps(ctx, entry.name, there.get(hook.name), hook)
+    return steps
+
+
+def _integration_steps(
+    ctx: Context, project: str, provider: str, old: Integration | None, values: dict[str, Any]
+) -> list[Step]:
+    changed = [name for name, value in values.items() if old is None or getattr(old, name) != value]
+    if old is not None and not changed:
+        return []
+
+    async def put() -> None:
+        owner = await projects.ensure(ctx, project)
+        await integrations.put(ctx, owner.id, provider, values)
+
+    what = f"~ integration {project}/{provider}: {', '.join(changed)}" if old else f"+ integration {project}/{provider}"
+    return [Step(what, put)]
+
+
+def _webhook_steps(ctx: Context, project: str, old: Webhook | None, hook: WebhookEntry) -> list[Step]:
+    values: dict[str, Any] = {
+        "name": hook.name,
+        "url": hook.url,
+        "events": tuple(hook.events),
+        "account_ids": tuple(hook.account_ids),
+        "enabled": hook.enabled,
+    }
+    if old is None:
+        secret = _reference(hook.secret, "webhooks.secret") if hook.secret else None
+        problem = check_secret(secret) if secret else None
+        if problem:
+            raise SettingsError(f"webhook {hook.name}: secret: {problem}")
+
+        async def create() -> None:
+            owner = await projects.ensure(ctx, project)
+            await webhooks.create(ctx, owner.id, **values, secret=secret)
+
+        return [Step(f"+ webhook {project}/{hook.name}", create)]
+    changes = {name: value for name, value in values.items() if getattr(old, name) != value}
+    if not changes:
+        return []
+    says = f"~ webhook {project}/{hook.name}: {', '.join(changes)}"
+    return [Step(says, lambda: webhooks.change(ctx, old.project_id, old.id, changes))]
+
+
+async def _export(settings: Settings) -> None:
+    async with open_context(settings) as ctx:
+        found = []
+        for project in await projects.list_projects(ctx):
+            configured = await integrations.list_integrations(ctx, project.id)
+            hooks = await webhooks.list_webhooks(ctx, project.id)
+            found.append(
+                {
+                    "name": project.name,
+                    "integrations": {one.provider: _shown(one) for one in configured},
+                    "webhooks": [_webhook(one) for one in hooks],
+                }
+            )
+    print(tomli_w.dumps({"projects": found}), end="")
+
+
+def _shown(integration: Integration) -> dict[str, Any]:
+    shown = {}
+    for name in IntegrationIn.model_fields:
+        value = getattr(integration, name)
+        if name in integrations.SECRETS and value is not None:
+            value = f"env:{integration.provider}_{name}".upper().replace("ENV:", "env:")
+        if value is not None:
+            shown[name] = list(value) if isinstance(value, tuple) else value
+    return shown
+
+
+def _webhook(webhook: Webhook) -> dict[str, Any]:
+    return {
+        "name": webhook.name,
+        "url": webhook.url,
+        "events": list(webhook.events),
+        "account_ids": list(webhook.account_ids),
+        "enabled": webhook.enabled,
+    }
+
+
+def _read(file: Path) -> Configuration:
+    try:
+        return Configuration.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise SettingsError(f"Cannot read {file}: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} is not TOML: {error}.") from None
+    except ValidationError as error:
+        lines = [
+            f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg'].removeprefix('Value error, ')}"
+            for fault in error.errors(include_input=False, include_url=False)
+        ]
+        raise SettingsError(f"{file} cannot be applied:\n  " + "\n  ".join(lines)) from None
+
+
+def _resolved(body: IntegrationIn) -> IntegrationIn:
+    """The entry with its secrets read from where they are kept."""
+    secrets = {
+        name: _reference(getattr(body, name), name)
+        for name in integrations.SECRETS
+        if name in body.model_fields_set and getattr(body, name) is not None
+    }
+    return body.model_copy(update=secrets)
+
+
+def _reference(text: str, name: str) -> str:
+    """
+    The secret that a reference stands for.
+
+    Raises:
+        SettingsError: it is not a reference, or leads nowhere. The text is not repeated: it may be the secret.
+    """
+    kind, _, where = text.partition(":")
+    if f"{kind}:" not in REFERENCES:
+        raise SettingsError(f"{name}: write a reference, env:NAME or file:PATH, not the secret itself.")
+    if kind == "env":
+        found = os.environ.get(where)
+        if not found:
+            raise SettingsError(f"{name}: the environment has no {where}.")
+        return found
+    try:
+        return Path(where).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingsError(f"{name}: cannot read {where}: {error.strerror}.") from None

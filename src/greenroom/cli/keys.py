@@ -1,0 +1,54 @@
+"""`greenroom keys`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from greenroom.app import open_context
+from greenroom.context import Context
+from greenroom.model.events import stamp
+from greenroom.services import projects
+from greenroom.settings import Settings
+
+T = TypeVar("T")
+app = typer.Typer(help="API keys of projects.", no_args_is_help=True)
+Data = Annotated[Path | None, typer.Option(help="Data directory (GREENROOM_DATA_DIR).")]
+
+
+@app.command("create")
+def create(
+    name: Annotated[str, typer.Option(help="What the key is for.")],
+    project: Annotated[str, typer.Option(help="The project it opens; made when it is new.")] = projects.DEFAULT,
+    data: Data = None,
+) -> None:
+    """Make an API key. It is printed this once, and nothing else is."""
+    print(_with_context(data, lambda ctx: projects.create_key(ctx, name=name, project=project)))
+
+
+@app.command("list")
+def list_keys(data: Data = None) -> None:
+    """Show every key: id, project, name, last four characters, when it was last used, whether it is revoked."""
+    for key in _with_context(data, projects.list_keys):
+        used = f"used {stamp(key.last_used_at)}" if key.last_used_at else "never used"
+        state = f"revoked {stamp(key.revoked_at)}" if key.revoked_at else used
+        print(f"{key.id}  {key.project_name}  {key.name}  …{key.hint}  {state}")
+
+
+@app.command("revoke")
+def revoke(key_id: Annotated[str, typer.Argument(help="Its id, as `keys list` shows it.")], data: Data = None) -> None:
+    """End a key now."""
+    _with_context(data, lambda ctx: projects.revoke_key(ctx, key_id))
+    print(f"Revoked {key_id}.")
+
+
+def _with_context(data: Path | None, command: Callable[[Context], Awaitable[T]]) -> T:
+    async def run() -> T:
+        async with open_context(Settings.from_environment(data_dir=data)) as ctx:
+            return await command(ctx)
+
+    return asyncio.run(run())

@@ -1,0 +1,126 @@
+"""`greenroom serve` and `greenroom work`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from greenroom.app import build_app, delivering, open_gateway
+from greenroom.cli import logs
+from greenroom.settings import Settings, SettingsError
+
+#: how long a stop waits for requests that are being answered
+GRACE_S = 10
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8000,
+    workers: Annotated[int, typer.Option(help="Processes that share the port; more than one needs PostgreSQL.")] = 1,
+    data: Annotated[Path | None, typer.Option(help="Data directory (GREENROOM_DATA_DIR).")] = None,
+) -> None:
+    """Run the gateway: API and delivery in one process. Prints its address once it answers."""
+    settings = Settings.from_environment(data_dir=data)
+    logs.configure(settings)
+    if workers > 1:
+        _serve_many(settings, host, port, workers)
+        return
+    listener = _listen(host, port)
+    settings = _reachable(settings, host, listener.getsockname()[1])
+    server = _Server(
+        uvicorn.Config(
+            build_app(settings),
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=GRACE_S,
+            server_header=False,
+        ),
+        settings.public_url,
+    )
+    _stop_quietly()
+    asyncio.run(server.serve(sockets=[listener]))
+    if not server.started:
+        raise typer.Exit(1)
+
+
+def work() -> None:
+    """Run delivery workers alone, beside any number of `serve` processes on the same PostgreSQL."""
+    settings = Settings.from_environment()
+    logs.configure(settings)
+    if not settings.database_url:
+        raise SettingsError("work needs PostgreSQL: set GREENROOM_DATABASE_URL. With SQLite, serve delivers by itself.")
+    asyncio.run(_work(settings))
+
+
+async def _work(settings: Settings) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    async with open_gateway(settings) as gateway, delivering(gateway):
+        print(f"Delivering as {gateway.engine.worker}", flush=True)
+        await stopped.wait()
+
+
+class _Server(uvicorn.Server):
+    """Says where it can be reached once it can."""
+
+    def __init__(self, config: uvicorn.Config, public_url: str) -> None:
+        super().__init__(config)
+        self._public_url = public_url
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            print(f"Greenroom: {self._public_url}", flush=True)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise SettingsError(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --port.") from None
+    return listener
+
+
+def _reachable(settings: Settings, host: str, port: int) -> Settings:
+    """Without a public URL of its own, the gateway is where it listens."""
+    if "public_url" in settings.model_fields_set:
+        return settings
+    name = f"[{host}]" if ":" in host else host
+    return settings.model_copy(update={"public_url": f"http://{name}:{port}"})
+
+
+def _stop_quietly() -> None:
+    """A signal that uvicorn has heeded comes back to us after its shutdown, and that is the end, not a failure."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+
+
+def _serve_many(settings: Settings, host: str, port: int, workers: int) -> None:
+    if not settings.database_url:
+        raise SettingsError("--workers needs PostgreSQL: set GREENROOM_DATABASE_URL. SQLite takes one process.")
+    if port == 0:
+        raise SettingsError("--workers needs a --port of its own, not 0.")
+    print(f"Greenroom: {_reachable(settings, host, port).public_url}", flush=True)
+    uvicorn.run(
+        "greenroom.app:from_environment",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=GRACE_S,
+        server_header=False,
+    )
