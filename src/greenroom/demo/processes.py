@@ -1,0 +1,143 @@
+"""The demo's three servers, each a process of its own on loopback."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+#: how long a process may take to say that it is ready, and to end
+START_S = 30.0
+STOP_S = 15.0
+
+
+class ProcessFailed(Exception):
+    """A process ended, or did not become ready; the message has the end of its log."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where each server listens; 0 takes a free port."""
+
+    gateway: int = 8000
+    sandbox: int = 8100
+    vendor: int = 8200
+
+
+def free(wanted: int) -> int:
+    """The wanted port, or a free one when it is 0 or taken."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise ProcessFailed("There is no free port on 127.0.0.1.")
+
+
+@dataclass
+class Processes:
+    """Starts processes and stops all of them; logs are in the demo's directory."""
+
+    ports: Ports
+    directory: Path = field(init=False)
+    _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _temporary: tempfile.TemporaryDirectory[str] = field(init=False)
+
+    def __enter__(self) -> Self:
+        self._temporary = tempfile.TemporaryDirectory(prefix="greenroom-demo-")
+        self.directory = Path(self._temporary.name)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        for process in reversed(self._running.values()):
+            process.terminate()
+        for process in self._running.values():
+            try:
+                process.wait(timeout=STOP_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._temporary.cleanup()
+
+    def environment(self) -> dict[str, str]:
+        """What the gateway of the demo is set to: its own data, loopback reachable, nothing from outside."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("GREENROOM_")}
+        return {
+            **kept,
+            "GREENROOM_DATA_DIR": str(self.directory / "gateway"),
+            "GREENROOM_PUBLIC_URL": f"http://127.0.0.1:{self.ports.gateway}",
+            "GREENROOM_ALLOW_PRIVATE_NETWORKS": "127.0.0.0/8",
+            "GREENROOM_ALLOW_HTTP": "true",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def start(self, name: str, *arguments: str, ready: str, extra: dict[str, str] | None = None) -> None:
+        """
+        Start `python -m …`, and return once its log has the line `ready`.
+
+        Raises:
+            ProcessFailed: it ended, or did not get ready in time.
+        """
+        log = (self.directory / f"{name}.log").open("ab")
+        self._running[name] = subprocess.Popen(
+            [sys.executable, "-m", *arguments],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env=self.environment() | (extra or {}),
+            start_new_session=True,  # Ctrl-C is ours to pass on, in order
+        )
+        log.close()
+        until = time.monotonic() + START_S
+        while ready not in self.log(name):
+            self.check()
+            if time.monotonic() > until:
+                raise ProcessFailed(f"{name} did not get ready.\n{self.log(name)[-2000:]}")
+            threading.Event().wait(0.05)
+
+    def run(self, *arguments: str) -> str:
+        """
+        Run `python -m …` to its end; what it printed.
+
+        Raises:
+            ProcessFailed: it failed.
+        """
+        done = subprocess.run(
+            [sys.executable, "-m", *arguments], capture_output=True, text=True, env=self.environment(), check=False
+        )
+        if done.returncode:
+            raise ProcessFailed(f"{' '.join(arguments)} failed.\n{done.stderr[-2000:]}")
+        return done.stdout.strip()
+
+    def check(self) -> None:
+        """
+        Raise when a process has ended.
+
+        Raises:
+            ProcessFailed: one has; with the end of its log.
+        """
+        for name, process in self._running.items():
+            if process.poll() is not None:
+                raise ProcessFailed(f"{name} ended with {process.returncode}.\n{self.log(name)[-2000:]}")
+
+    def log(self, name: str) -> str:
+        """What a process has printed so far."""
+        path = self.directory / f"{name}.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+
+def new_secret() -> str:
+    """A credential for the demo's own parties."""
+    return secrets.token_urlsafe(24)

@@ -1,0 +1,306 @@
+"""The guide's story from the partner application to the scored interview kit, over real HTTP."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+from greenroom.demo.client import Client, Unexpected
+from greenroom.demo.processes import Ports, Processes, ProcessFailed, free, new_secret
+
+TENANT = "proctor"
+ORGANIZATION, JOB, APPLICATION = 101, 4001, 26234702
+PACKAGE = "pkg_core_sql"
+SCORE = "82.5"
+
+
+@dataclass
+class Story:
+    """The parties, what they have learned from each other so far, and what has been told."""
+
+    processes: Processes
+    quiet: bool
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    ids: dict[str, Any] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def gateway(self) -> str:
+        return f"http://127.0.0.1:{self.processes.ports.gateway}"
+
+    @property
+    def sandbox(self) -> str:
+        return f"http://127.0.0.1:{self.processes.ports.sandbox}"
+
+    @property
+    def vendor(self) -> str:
+        return f"http://127.0.0.1:{self.processes.ports.vendor}"
+
+    @property
+    def api(self) -> Client:
+        """The gateway's API, as the vendor calls it."""
+        return Client(self.gateway, self.keys.get("api_key"))
+
+    @property
+    def greenhouse(self) -> Client:
+        """The simulator's API: everything a recruiter, an admin or the support desk does."""
+        return Client(f"{self.sandbox}/api")
+
+    def play(self) -> bool:
+        """Every step in order, up to the first that fails."""
+        return all(self._step(name, step) for name, step in STEPS)
+
+    def _step(self, name: str, step: Callable[[Story], str | None]) -> bool:
+        started = time.monotonic()
+        said, url, fine = "", None, True
+        try:
+            url = step(self)
+        except (Unexpected, ProcessFailed) as error:
+            fine, said = False, str(error)
+        told: dict[str, Any] = {"name": name, "ok": fine, "ms": round((time.monotonic() - started) * 1000)}
+        if url:
+            told["url"] = url
+        if said:
+            told["problem"] = said
+        self.steps.append(told)
+        if not self.quiet:
+            print(f"{'✓' if fine else '✗'} {name:<62} {told['ms']:>5} ms  {url or ''}".rstrip(), flush=True)
+            if said:
+                print(f"\n{said}\n", flush=True)
+        return fine
+
+    def result(self) -> dict[str, Any]:
+        """The whole story for a script."""
+        urls = {"gateway": self.gateway, "sandbox": self.sandbox, "vendor": self.vendor}
+        fine = len(self.steps) == len(STEPS) and all(step["ok"] for step in self.steps)
+        return {"ok": fine, "steps": self.steps, "urls": urls, "ids": self.ids, "keys": self.keys}
+
+
+def start_servers(story: Story) -> str:
+    """Three processes: the gateway, Greenhouse's simulator, the vendor."""
+    ports = story.processes.ports
+    story.keys["api_key"] = story.processes.run("greenroom", "keys", "create", "--name", "demo", "--project", "proctor")
+    story.keys["packages_api_key"] = new_secret()
+    story.processes.start("gateway", "greenroom", "serve", "--port", str(ports.gateway), ready="Greenroom: http")
+    story.processes.start(
+        "sandbox", "greenroom_sandbox", "--port", str(ports.sandbox), ready="Greenhouse simulator: http"
+    )
+    settings = {"GATEWAY_URL": story.gateway, "API_KEY": story.keys["api_key"]}
+    settings["PACKAGES_API_KEY"] = story.keys["packages_api_key"]
+    story.processes.start(
+        "vendor", "greenroom.demo.vendor", "--port", str(ports.vendor), ready="Demo vendor is ready", extra=settings
+    )
+    # the demo's vendor lives on loopback, where Greenhouse would show nothing
+    story.greenhouse.call("PATCH", "/settings", {"show_private_result_urls": True})
+    return story.gateway
+
+
+def apply_for_partnership(story: Story) -> str:
+    """The application form with the four URLs; Greenhouse answers with the partner's credentials."""
+    base = f"{story.gateway}/external-trigger/greenhouse"
+    calls = ("list_tests", "send_test", "test_status", "response_error")
+    urls = {f"{call}_url": f"{base}/{call}?tenant-id={TENANT}" for call in calls}
+    partner = story.greenhouse.call("POST", "/partners", {"name": "Proctor", "category": "assessments", **urls})
+    story.ids["partner"] = partner["id"]
+    story.keys |= {"partner_username": partner["username"], "partner_password": partner["password"]}
+    story.greenhouse.call("POST", f"/partners/{partner['id']}/publish")
+    return f"{story.sandbox}/api/partners/{partner['id']}"
+
+
+def configure_integration(story: Story) -> str:
+    """The Greenhouse configuration: category, list endpoint, partner credentials."""
+    integration = {
+        "enabled": True,
+        "authentication_type": "partner",
+        "partner_category": "assessments",
+        "tenant_id": TENANT,
+        "packages_url": f"{story.vendor}/packages",
+        "packages_api_key": story.keys["packages_api_key"],
+        "partner_username": story.keys["partner_username"],
+        "partner_password": story.keys["partner_password"],
+        "callback_hosts": ["127.0.0.1"],
+    }
+    story.api.call("PUT", "/v1/integrations/greenhouse", integration)
+    shown = story.api.call("GET", "/v1/integrations/greenhouse?reveal=true")
+    Client(story.vendor).call("POST", "/configure", {"SIGNING_SECRET": shown["signing_secret"]})
+    return f"{story.gateway}/v1/integrations/greenhouse"
+
+
+def add_webhook(story: Story) -> str:
+    """Where the vendor hears of orders; the endpoint is tried out with a signed test event."""
+    hook = {"name": "Orders", "url": f"{story.vendor}/webhook", "events": ["ats_assessments.created"]}
+    made = story.api.call("POST", "/v1/webhooks", hook)
+    story.ids["webhook"] = made["id"]
+    Client(story.vendor).call("POST", "/configure", {"WEBHOOK_SECRET": made["secret"]})
+    tried = story.api.call("POST", f"/v1/webhooks/{made['id']}/test")
+    expect(tried["ok"], "the vendor to take the test event", tried)
+    return f"{story.gateway}/v1/webhooks/{made['id']}"
+
+
+def link_account(story: Story) -> str:
+    """A customer's Greenhouse is linked: its External Trigger Token comes into being."""
+    customer = {"provider": "greenhouse", "origin_owner_id": "hemlock-rye", "origin_owner_name": "Hemlock & Rye"}
+    account = story.api.call("POST", "/v1/accounts", customer)
+    story.ids["account"] = account["id"]
+    story.keys["external_trigger_token"] = account["external_trigger_token"]
+    Client(story.vendor).call("POST", "/configure", {"ACCOUNT_ID": account["id"]})
+    probe = story.api.call("POST", "/v1/integrations/greenhouse/probe")
+    expect(probe["ok"], "the vendor's list endpoint to answer with packages", probe)
+    return f"{story.gateway}/v1/accounts"
+
+
+def hand_token_to_support(story: Story) -> str:
+    """The customer gives the token to Greenhouse Support, who enables the integration."""
+    path = f"/organizations/{ORGANIZATION}/partners/{story.ids['partner']}"
+    story.greenhouse.call("PUT", path, {"key": story.keys["external_trigger_token"], "enabled": True})
+    return f"{story.sandbox}/api{path}"
+
+
+def add_stage(story: Story) -> str:
+    """The integration becomes a stage of a job's interview plan, and a candidate is moved into it."""
+    asked = {"kind": "partner", "partner_id": story.ids["partner"]}
+    stage = story.greenhouse.call("POST", f"/jobs/{JOB}/stages", asked)
+    story.ids["stage"] = stage["id"]
+    story.greenhouse.call("POST", f"/applications/{APPLICATION}/move", {"stage_id": stage["id"]})
+    return f"{story.sandbox}/api/jobs/{JOB}"
+
+
+def open_dialog(story: Story) -> str:
+    """The recruiter opens *Send test*: Greenhouse asks Greenroom, which asks the vendor."""
+    dialog = story.greenhouse.call("POST", f"/applications/{APPLICATION}/send-test/open")
+    tests = [test["partner_test_id"] for test in dialog["tests"]] if dialog["ok"] else []
+    expect(PACKAGE in tests, f"{PACKAGE} in the drop-down", dialog)
+    return f"{story.sandbox}/api/applications/{APPLICATION}"
+
+
+def send_test(story: Story) -> str:
+    """*Send test*: the order is on disk before Greenhouse hears that it is."""
+    sent = story.greenhouse.call("POST", f"/applications/{APPLICATION}/send-test", {"test_id": PACKAGE})
+    expect(sent["ok"], "Submitted tests", sent)
+    story.ids["take_home"] = sent["take_home"]["id"]
+    story.ids["order"] = sent["take_home"]["partner_interview_id"]
+    return f"{story.sandbox}/api/take-homes/{story.ids['take_home']}"
+
+
+def vendor_hears(story: Story) -> str:
+    """The signed webhook reaches the vendor."""
+
+    def arrived() -> bool:
+        orders = Client(story.vendor).call("GET", "/orders")["data"]
+        return story.ids["order"] in {order["id"] for order in orders}
+
+    story.processes.check()
+    until(arrived, "the order at the vendor's webhook")
+    return f"{story.vendor}/take/{story.ids['order']}"
+
+
+def candidate_takes_the_test(story: Story) -> str:
+    """The candidate hands in; the vendor sends the result; Greenroom tells Greenhouse."""
+    handed_in = Client(story.vendor).call("POST", f"/take/{story.ids['order']}", {"score": SCORE})
+    expect(handed_in["status"] == 200, "200 from the unified result endpoint", handed_in)
+    return f"{story.vendor}/result/{story.ids['order']}"
+
+
+def result_in_the_kit(story: Story) -> str:
+    """The recruiter sees report, score, times and notes in the interview kit."""
+    take_home = f"/take-homes/{story.ids['take_home']}"
+    waited = story.greenhouse.call("GET", f"{take_home}?status=received&wait=20")
+    expect(waited["status"] == "received", "the take-home test received", waited)
+    kit = story.greenhouse.call("GET", f"{take_home}/kit")
+    rows = {row["label"]: row["text"] for row in kit["rows"]}
+    wanted = {"Report": "View Report", "Score": SCORE}
+    expect(wanted.items() <= rows.items() and {"Started At", "Completed At", "Notes"} <= rows.keys(), str(wanted), kit)
+    if not story.quiet:
+        print("\n".join(f"      {label:<14} {text}" for label, text in rows.items()), flush=True)
+    return f"{story.sandbox}/api{take_home}/kit"
+
+
+def flight_recorder(story: Story) -> str:
+    """Everything that happened to the order is on record at the gateway."""
+
+    def acknowledged() -> bool:
+        order = story.api.call("GET", f"/v1/orders/{story.ids['order']}")
+        return bool(order["delivery"] == "acknowledged")
+
+    until(acknowledged, "delivery: acknowledged")
+    timeline = story.api.call("GET", f"/v1/orders/{story.ids['order']}/timeline")["data"]
+    kinds = [moment["kind"] for moment in timeline]
+    expect({"received", "attempt", "result", "acknowledged"} <= set(kinds), "a complete timeline", kinds)
+    return f"{story.gateway}/v1/orders/{story.ids['order']}/timeline"
+
+
+def expect(fine: bool, wanted: str, found: object) -> None:
+    """Raise unless a step went as the story has it."""
+    if not fine:
+        raise Unexpected(f"Expected {wanted}, but got: {json.dumps(found)[:1500]}")
+
+
+def until(holds: Callable[[], bool], what: str, *, patience_s: float = 20.0) -> None:
+    """Look until a condition holds; raise when patience ends."""
+    end = time.monotonic() + patience_s
+    while not holds():
+        if time.monotonic() > end:
+            raise Unexpected(f"Waited {patience_s:.0f} s for {what}.")
+        threading.Event().wait(0.05)
+
+
+STEPS: list[tuple[str, Callable[[Story], str | None]]] = [
+    ("Gateway, Greenhouse simulator and demo vendor are running", start_servers),
+    ("Partner application: Greenhouse issues credentials", apply_for_partnership),
+    ("Greenhouse is configured in Greenroom", configure_integration),
+    ("Webhook added, test event taken", add_webhook),
+    ("Customer linked, package list answers", link_account),
+    ("External Trigger Token handed to Greenhouse Support", hand_token_to_support),
+    ("Stage added to the interview plan, candidate moved into it", add_stage),
+    ("Recruiter opens Send test: packages are listed", open_dialog),
+    ("Recruiter clicks Send test: Submitted tests", send_test),
+    ("Vendor received the signed order webhook", vendor_hears),
+    ("Candidate took the test, vendor sent the result", candidate_takes_the_test),
+    ("Interview kit shows the scored result", result_in_the_kit),
+    ("The order's flight recorder is complete", flight_recorder),
+]
+
+
+def run(*, once: bool, as_json: bool, ports: Ports) -> int:
+    """
+    Play the story; unless `once`, keep serving until Ctrl-C. The exit status: 0 when every step went well.
+
+    `as_json` prints `{ok, steps: [{name, ok, ms, url?}], urls, ids, keys}` and nothing else.
+    """
+    taken = Ports(gateway=free(ports.gateway), sandbox=free(ports.sandbox), vendor=free(ports.vendor))
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: _stop(stopped, _frame))
+    try:
+        with Processes(taken) as processes:
+            story = Story(processes, quiet=as_json)
+            fine = story.play()
+            if as_json:
+                print(json.dumps(story.result()), flush=True)
+            elif fine:
+                print(f"\nThe recruiter sees the score. API key: {story.keys['api_key']}", flush=True)
+            if once or not fine:
+                return 0 if fine else 1
+            print("\nStill serving. Ctrl-C stops everything.", file=sys.stderr, flush=True)
+            while not stopped.wait(0.5):
+                processes.check()
+    except ProcessFailed as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+    return 0
+
+
+def _stop(stopped: threading.Event, _: FrameType | None) -> None:
+    if stopped.is_set():
+        return
+    stopped.set()
+    raise KeyboardInterrupt
