@@ -25,7 +25,7 @@ from greenroom.engine.loop import Engine
 from greenroom.outbound import Outbound
 from greenroom.security.tokens import new_id
 from greenroom.security.vault import Vault, load_or_create_key_file, parse_keys
-from greenroom.services import installation
+from greenroom.services import deliveries, installation
 from greenroom.settings import Settings, SettingsError
 from greenroom.store import migrate
 from greenroom.store.db import Store
@@ -124,8 +124,14 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
 
 
 @asynccontextmanager
-async def delivering(gateway: Gateway) -> AsyncIterator[None]:
-    """The delivery loop, running; at the end it finishes what is under way."""
+async def delivering(gateway: Gateway, *, alone: bool = False) -> AsyncIterator[None]:
+    """
+    The delivery loop, running; at the end it finishes what is under way.
+
+    `alone`: no other worker can live on this database, so what a killed one left is repeated at once.
+    """
+    if alone:
+        await deliveries.recover(gateway.ctx)
     running = asyncio.create_task(gateway.engine.run(), name="engine")
     try:
         yield
@@ -164,7 +170,11 @@ def build_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with sole_owner(settings), open_gateway(settings) as gateway, delivering(gateway):
+        async with (
+            sole_owner(settings),
+            open_gateway(settings) as gateway,
+            delivering(gateway, alone=not settings.database_url),
+        ):
             app.state.ctx, app.state.out, app.state.catalog = gateway.ctx, gateway.out, gateway.catalog
             app.state.engine = gateway.engine
             for connector in discover().values():

@@ -95,6 +95,17 @@ async def release(_: Context, tx: Tx, claimed: Sequence[Claimed]) -> None:
         await delivery_rows.release(tx, lease, [one.id for one in claimed if one.lease == lease])
 
 
+@transaction
+async def recover(_: Context, tx: Tx) -> int:
+    """
+    Make what a killed process left under way due at once; how many deliveries.
+
+    Only where this process is the one worker there is (SQLite): elsewhere a lease may be a living worker's, and ends by
+    itself.
+    """
+    return await delivery_rows.void_leases(tx)
+
+
 @snapshot
 async def next_due(_: Context, tx: Tx) -> timedelta | None:
     """How long until a delivery is due, negative when overdue; None when nothing waits."""

@@ -1,0 +1,1 @@
+"""What exists in the simulator: records without behaviour and without I/O."""

@@ -1,0 +1,62 @@
+"""One test sent (or to be sent) to one candidate. Greenhouse calls the instance a take-home test."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from greenroom_sandbox.model.record import Record
+
+Primitive = str | int | float | bool | None
+Status = Literal["scheduled", "sending", "failed", "sent", "received"]
+Stopped = Literal["complete", "hired", "eight_weeks", "deleted"]
+
+
+class StatusReply(BaseModel):
+    """A well-formed reply to ``test_status``. Source: Greenhouse Assessment API, Test Status."""
+
+    complete: bool
+    profile_url: str | None = None
+    score: int | float | None = None
+    metadata: dict[str, Primitive] = Field(default_factory=dict)
+
+
+class Result(BaseModel):
+    """What the partner reported with ``complete``; metadata in the partner's order, verbatim."""
+
+    profile_url: str
+    score: int | float | None
+    metadata: dict[str, Primitive]
+    received_at: datetime
+
+
+class TakeHome(Record):
+    """A sent test. ``id`` ends the call-back URL and is new for every send, resends included."""
+
+    url: str
+    status: Status
+    partner_id: int
+    organization_id: int
+    application_id: int
+    candidate_id: int
+    job_id: int
+    stage_id: int
+    test_id: str
+    test_name: str
+    to: str
+    sender_id: int
+    sent_by: str
+    grader_ids: list[int]
+    created_at: datetime
+    send_at: datetime | None = None
+    sent_at: datetime | None = None
+    resend_of: int | None = None
+    partner_interview_id: str | None = None
+    polls: int = 0
+    next_poll_at: datetime | None = None
+    check_at: datetime | None = None
+    polling_stopped: Stopped | None = None
+    held: StatusReply | None = None
+    result: Result | None = None

@@ -1,0 +1,90 @@
+"""What goes over the wire and how: settings, faults, the traffic log, the clock's state."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from greenroom_sandbox.model.record import Record
+
+CompletionAuth = Literal["partner", "org_key", "either"]
+StatusCheck = Literal["before_answer", "after_answer", "delayed", "never"]
+HttpPolicy = Literal["loopback", "allowed", "refused"]
+Placement = Literal["first", "last", "naive"]
+Target = Literal["list_tests", "send_test", "test_status", "response_error", "completion", "any"]
+WireCall = Literal["list_tests", "send_test", "test_status", "response_error", "completion"]
+FaultKind = Literal["latency", "timeout", "reset", "wrong_credentials", "duplicate", "malformed", "reorder", "status"]
+Variant = Literal[
+    "invalid_json", "empty", "array", "missing_email", "null_email", "missing_candidate", "missing_test", "missing_url"
+]
+Verdict = Literal["ok", "malformed", "failed", "refused"]
+
+
+class WireSettings(BaseModel):
+    """How the simulator speaks; defaults are today's Greenhouse as far as it is documented. See docs/sandbox.md."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    public_url: str | None = None
+    http: HttpPolicy = "loopback"
+    completion_auth: CompletionAuth = "partner"
+    completion_status: Literal[200, 202, 204] = 200
+    status_check: StatusCheck = "before_answer"
+    status_check_delay_seconds: float = Field(default=5, ge=0, le=10**7)
+    accept_later_updates: bool = False
+    show_private_result_urls: bool = False
+    send_ids: bool = True
+    id_type: Literal["integer", "string"] = "integer"
+    send_preferred_name: bool = True
+    send_sent_by: bool = True
+    callback_url: Literal["top", "candidate", "none"] = "top"
+    integer_test_ids: bool = False
+    interview_id: Placement = "last"
+    deadline_seconds: float = Field(default=10, gt=0, le=300)
+    reply_limit_bytes: int = Field(default=1024 * 1024, ge=1, le=64 * 1024 * 1024)
+
+
+class Fault(Record):
+    """A fault to inject; ``count`` is how many times it still strikes, None for ever."""
+
+    kind: FaultKind
+    target: Target
+    count: int | None = None
+    take_home_id: int | None = None
+    seconds: float = 1
+    variant: Variant = "invalid_json"
+    status: int = 500
+    retry_after: int | None = None
+    hits: int = 0
+
+
+class Exchange(Record):
+    """One HTTP request and its reply, either way. ``status`` is None when no reply came or none was given."""
+
+    at: datetime
+    direction: Literal["to_partner", "from_partner"]
+    call: WireCall
+    partner_id: int | None
+    organization_id: int | None
+    take_home_id: int | None
+    method: str
+    url: str
+    request_headers: dict[str, str]
+    request_body: str
+    status: int | None = None
+    reply_headers: dict[str, str] = Field(default_factory=dict)
+    reply_body: str = ""
+    ms: float = 0
+    verdict: Verdict = "ok"
+    problems: list[str] = Field(default_factory=list)
+    remarks: list[str] = Field(default_factory=list)
+    fault: str | None = None
+
+
+class ClockState(BaseModel):
+    """The virtual clock: real time plus an offset, or standing still at ``frozen_at``."""
+
+    offset_seconds: float = 0
+    frozen_at: datetime | None = None

@@ -1,0 +1,239 @@
+"""A customer's company: its seed, jobs and their interview plans, candidates and what becomes of them."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime
+from typing import Any
+
+from greenroom_sandbox.errors import Conflict, Refused
+from greenroom_sandbox.model.hiring import Application, Candidate, Job, Organization, Stage, StageKind, User
+from greenroom_sandbox.model.wire import WireSettings
+from greenroom_sandbox.world import World
+
+PLAN: list[tuple[StageKind, str]] = [
+    ("application_review", "Application Review"),
+    ("phone_interview", "Phone Interview"),
+    ("face_to_face", "Face to Face"),
+    ("offer", "Offer"),
+]
+KINDS: dict[str, str] = {
+    "phone_interview": "Phone Interview",
+    "face_to_face": "Face to Face",
+    "reference_check": "Reference Check",
+    "take_home_test": "Take Home Test",
+}
+PEOPLE = [
+    (101, "Ada", "Okafor", "ada.okafor@example.test"),
+    (101, "Zoë", "Nguyễn-O'Neill", "zoe.n@example.test"),
+    (101, "Mateo", "Silva", "mateo.silva@example.test"),
+    (101, "Priya", "Raman", "priya.raman@example.test"),
+    (101, "Björk", "", "bjork@example.test"),
+    (101, "Sam", "Lee", "sam.lee@example.test"),
+    (102, "Nils", "Berg", "nils.berg@example.test"),
+]
+FIRST = ["Amara", "Ben", "Chen", "Dalia", "Emil", "Farah", "Goran", "Hana", "Iker", "Jun", "Kofi", "Lena"]
+LAST = ["Adeyemi", "Baker", "Costa", "Dvořák", "Engel", "Fischer", "García", "Hansen", "Ito", "Jansen", "Kaya"]
+
+
+def plant(world: World, seed: int, now: datetime | None, settings: WireSettings) -> None:
+    """Empties the simulator and plants the fixed company; with ``now`` the clock stands still there."""
+    with world.together():
+        world.clear(seed, settings)
+        if now is not None:
+            world.clock.run(False)
+            world.clock.set(now)
+            world.save_clock()
+        for name in ("Hemlock & Rye", "Fjord Analytics"):
+            world.organizations.save(Organization(id=world.organizations.next_id(), name=name))
+        add_user(world, 101, "Rina", "Recruiter", "rina.recruiter@hemlock.example", "recruiter")
+        add_user(world, 101, "Hugo", "Hiring", "hugo.hiring@hemlock.example", "hiring_manager")
+        add_user(world, 101, "Greta", "Grader", "greta.grader@hemlock.example", "grader")
+        add_user(world, 102, "Ines", "Interview", "ines.interview@fjord.example", "recruiter")
+        jobs = [(101, "Data Engineer"), (101, "Support Specialist"), (102, "Analyst")]
+        for organization_id, name in jobs:
+            add_job(world, {"organization_id": organization_id, "name": name})
+        of_job = [4001, 4001, 4001, 4001, 4002, 4002, 4003]
+        for number, ((_, first, last, email), job_id) in enumerate(zip(PEOPLE, of_job, strict=True)):
+            sparse = number == 4
+            extra = {} if sparse else {"phone_number": f"+44 20 7946 0{number:03d}"}
+            resume = {} if sparse else {"resume_url": f"https://files.example/resumes/{number + 1}.pdf?sig=seed"}
+            values = {"job_id": job_id, "first_name": first, "last_name": last, "email": email, **extra, **resume}
+            add_candidate(world, values)
+
+
+def add_user(world: World, organization_id: int, first: str, last: str, email: str, role: Any) -> User:
+    """Adds somebody who works at a customer."""
+    world.organizations.get(organization_id)
+    user_id = world.users.next_id()
+    person = {"first_name": first, "last_name": last, "email": email, "role": role}
+    return world.users.save(User(id=user_id, organization_id=organization_id, **person))
+
+
+def add_job(world: World, values: dict[str, Any]) -> Job:
+    """Opens a job with the usual four stages."""
+    world.organizations.get(values["organization_id"])
+    job = world.jobs.save(Job(id=world.jobs.next_id(), **values))
+    for position, (kind, name) in enumerate(PLAN):
+        world.stages.save(Stage(id=world.stages.next_id(), job_id=job.id, name=name, kind=kind, position=position))
+    return job
+
+
+def stage_options(world: World, job_id: int) -> list[dict[str, Any]]:
+    """The *Add stage* dialog: a partner appears once a key is set and the integration enabled."""
+    job = world.jobs.get(job_id)
+    options: list[dict[str, Any]] = [
+        {"kind": kind, "partner_id": None, "name": name, "description": f"Add a {name.lower()} stage."}
+        for kind, name in KINDS.items()
+    ]
+    for partner in world.partners.all():
+        found = world.connection(job.organization_id, partner.id)
+        if found is not None and found.usable:
+            description = partner.tagline or f"Send tests through {partner.name}."
+            options.append(
+                {"kind": "partner", "partner_id": partner.id, "name": partner.name, "description": description}
+            )
+    return options
+
+
+def add_stage(
+    world: World, job_id: int, kind: StageKind, partner_id: int | None, name: str | None, position: int | None
+) -> Stage:
+    """Adds a stage, before *Offer* unless told otherwise."""
+    job = world.jobs.get(job_id)
+    title = name or KINDS.get(kind, kind)
+    if kind == "partner":
+        if partner_id is None:
+            raise Refused("is needed for a partner's stage", "partner_id")
+        partner = world.partners.get(partner_id)
+        found = world.connection(job.organization_id, partner_id)
+        if found is None or not found.usable:
+            raise Conflict(f"{partner.name} is not enabled for this customer", "partner_id")
+        title = name or partner.name
+    plan = world.plan(job_id)
+    offer = next((at for at, stage in enumerate(plan) if stage.kind == "offer"), len(plan))
+    stage = Stage(
+        id=world.stages.next_id(),
+        job_id=job_id,
+        name=title,
+        kind=kind,
+        position=0,
+        partner_id=partner_id if kind == "partner" else None,
+    )
+    plan.insert(offer if position is None else max(0, min(position, len(plan))), stage)
+    _renumber(world, plan)
+    return world.stages.get(stage.id)
+
+
+def change_stage(world: World, stage_id: int, changes: dict[str, Any]) -> Stage:
+    """Changes a stage; ``position`` moves it within the plan."""
+    stage = world.stages.get(stage_id)
+    for user_id in changes.get("grader_ids") or []:
+        world.users.get(user_id)
+    position = changes.pop("position", None)
+    if "default_test_id" in changes and stage.partner_id is not None:
+        found = world.connection(world.jobs.get(stage.job_id).organization_id, stage.partner_id)
+        names = found.listed if found else {}
+        changes["default_test_name"] = names.get(str(changes["default_test_id"]))
+    stage = world.stages.save(stage.model_copy(update=changes))
+    if position is not None:
+        plan = [one for one in world.plan(stage.job_id) if one.id != stage.id]
+        plan.insert(max(0, min(position, len(plan))), stage)
+        _renumber(world, plan)
+    return world.stages.get(stage_id)
+
+
+def _renumber(world: World, plan: list[Stage]) -> None:
+    for position, stage in enumerate(plan):
+        world.stages.save(stage.model_copy(update={"position": position}))
+
+
+def add_candidate(world: World, values: dict[str, Any]) -> tuple[Candidate, Application]:
+    """Adds a person with an application for a job, in its first stage unless told otherwise."""
+    values = dict(values)
+    job = world.jobs.get(values.pop("job_id"))
+    stage_id = values.pop("stage_id", None) or world.plan(job.id)[0].id
+    if world.stages.get(stage_id).job_id != job.id:
+        raise Refused("is a stage of another job", "stage_id")
+    candidate = world.candidates.save(
+        Candidate(id=world.candidates.next_id(), organization_id=job.organization_id, **values)
+    )
+    application = Application(
+        id=world.applications.next_id(),
+        candidate_id=candidate.id,
+        job_id=job.id,
+        stage_id=stage_id,
+        stage_since=world.clock.now(),
+    )
+    return candidate, world.applications.save(application)
+
+
+def generate_candidates(world: World, job_id: int, count: int, stage_id: int | None) -> dict[str, list[int]]:
+    """Adds many people with names from the seed."""
+    names = random.Random(world.seed * 1_000_003 + len(world.candidates))  # noqa: S311 - names, repeatable
+    made = []
+    with world.together():
+        for _ in range(count):
+            first, last = names.choice(FIRST), names.choice(LAST)
+            email = f"candidate{world.candidates.next_id()}@example.test"
+            values = {"job_id": job_id, "first_name": first, "last_name": last, "email": email, "stage_id": stage_id}
+            made.append(add_candidate(world, values))
+    return {
+        "candidate_ids": [candidate.id for candidate, _ in made],
+        "application_ids": [application.id for _, application in made],
+    }
+
+
+def applications_of(world: World, candidate_id: int) -> list[Application]:
+    """A candidate's applications, oldest first."""
+    return [one for one in world.applications.all() if one.candidate_id == candidate_id]
+
+
+def set_status(world: World, application_id: int, *, old: str, new: str) -> Application:
+    """Hires, rejects, or takes either back."""
+    application = world.applications.get(application_id)
+    if application.status != old:
+        raise Conflict(f"the application is {application.status}, not {old}")
+    return world.applications.save(application.model_copy(update={"status": new}))
+
+
+def delete_application(world: World, application_id: int) -> Application:
+    """Deletes an application; its open tests are not asked after any more."""
+    application = world.applications.get(application_id)
+    for test in world.tests_of(application_id):
+        if test.polling_stopped is None:
+            world.take_homes.save(
+                test.model_copy(update={"polling_stopped": "deleted", "next_poll_at": None, "check_at": None})
+            )
+    return world.applications.save(application.model_copy(update={"status": "deleted"}))
+
+
+def delete_candidate(world: World, candidate_id: int) -> Candidate:
+    """Deletes a person with every application."""
+    candidate = world.candidates.get(candidate_id)
+    for application in applications_of(world, candidate_id):
+        delete_application(world, application.id)
+    return world.candidates.save(candidate.model_copy(update={"status": "deleted"}))
+
+
+def anonymize(world: World, candidate_id: int) -> Candidate:
+    """Removes what identifies a person. Source: Greenhouse webhooks, candidate_anonymized: last name = id."""
+    changes: dict[str, Any] = dict.fromkeys(("preferred_name", "email", "phone_number", "resume_url"))
+    changes |= {"first_name": "Anonymized", "last_name": str(candidate_id), "status": "anonymized"}
+    return world.candidates.save(world.candidates.get(candidate_id).model_copy(update=changes))
+
+
+def merge(world: World, candidate_id: int, into: int) -> Candidate:
+    """Merges a duplicate; an application for a job that the survivor applied for is deleted."""
+    candidate, survivor = world.candidates.get(candidate_id), world.candidates.get(into)
+    if candidate.id == survivor.id or candidate.organization_id != survivor.organization_id:
+        raise Refused("must be another candidate of the same organization", "into")
+    jobs = {one.job_id for one in applications_of(world, into) if one.status != "deleted"}
+    for application in applications_of(world, candidate_id):
+        if application.job_id in jobs:
+            delete_application(world, application.id)
+            continue
+        world.applications.save(application.model_copy(update={"candidate_id": into}))
+        for test in world.tests_of(application.id):
+            world.take_homes.save(test.model_copy(update={"candidate_id": into}))
+    return world.candidates.save(candidate.model_copy(update={"status": "merged", "merged_into": into}))

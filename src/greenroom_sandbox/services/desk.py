@@ -1,0 +1,108 @@
+"""The partnership desk and the support desk."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from greenroom_sandbox import texts
+from greenroom_sandbox.errors import NotFound, Refused
+from greenroom_sandbox.model.partner import Connection, Partner
+from greenroom_sandbox.wire.address import check_partner_url
+from greenroom_sandbox.world import World
+
+URLS = ("list_tests_url", "send_test_url", "test_status_url", "response_error_url")
+#: Greenhouse takes keys of fewer than 171 characters
+LONGEST_KEY = 170
+
+
+def apply_for_partnership(world: World, values: dict[str, Any]) -> Partner:
+    """Approves an application: the partner with the user name and password issued to it."""
+    for name in URLS:
+        check_partner_url(name, values[name], world.settings.http)
+    values = {
+        **values,
+        "username": values.get("username") or f"partner_{secrets.token_hex(6)}",
+        "password": values.get("password") or secrets.token_urlsafe(24),
+    }
+    return world.partners.save(Partner(id=world.partners.next_id(), **values))
+
+
+def change_partner(world: World, partner_id: int, changes: dict[str, Any]) -> Partner:
+    """Changes what the partner gave in its application."""
+    partner = world.partners.get(partner_id)
+    for name in URLS:
+        if name in changes:
+            check_partner_url(name, changes[name], world.settings.http)
+    return world.partners.save(partner.model_copy(update=changes))
+
+
+def issue_credentials(world: World, partner_id: int, username: str | None, password: str | None) -> Partner:
+    """A new pair for the completion call-back; the old one ends."""
+    new = {
+        "username": username or f"partner_{secrets.token_hex(6)}",
+        "password": password or secrets.token_urlsafe(24),
+    }
+    return world.partners.save(world.partners.get(partner_id).model_copy(update=new))
+
+
+def take_key(world: World, organization_id: int, partner_id: int, key: str | None, enabled: bool) -> Connection:
+    """Stores a customer's key and switches the integration. Source: Greenhouse Assessment API, API key."""
+    world.organizations.get(organization_id)
+    world.partners.get(partner_id)
+    if key is not None:
+        check_key(key)
+    connection = world.connection(organization_id, partner_id) or Connection(
+        id=world.connections.next_id(), organization_id=organization_id, partner_id=partner_id
+    )
+    if key is None and connection.key is None and enabled:
+        raise Refused("is needed before the integration can be enabled", "key")
+    changes = {"key": key or connection.key, "enabled": enabled}
+    return world.connections.save(connection.model_copy(update=changes))
+
+
+def check_key(key: str) -> None:
+    """Refuses a key that Greenhouse could not send."""
+    if not 1 <= len(key) <= LONGEST_KEY:
+        raise Refused(f"must have 1 to {LONGEST_KEY} characters (fewer than 171)", "key")
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise Refused("must be visible ASCII characters", "key")
+    if ":" in key:
+        raise Refused("must not have a colon: it is the user name of Basic authentication", "key")
+
+
+def connection(world: World, organization_id: int, partner_id: int) -> Connection:
+    """A customer's connection, as support sees it."""
+    world.organizations.get(organization_id)
+    world.partners.get(partner_id)
+    found = world.connection(organization_id, partner_id)
+    return found or Connection(id=0, organization_id=organization_id, partner_id=partner_id)
+
+
+def switch(world: World, organization_id: int, partner_id: int, enabled: bool) -> Connection:
+    """Enables or disables the integration for a customer."""
+    return take_key(world, organization_id, partner_id, None, enabled)
+
+
+def forget_key(world: World, organization_id: int, partner_id: int) -> None:
+    """Forgets key and enablement."""
+    found = world.connection(organization_id, partner_id)
+    if found is None:
+        raise NotFound("there is no such connection")
+    world.connections.remove(found.id)
+
+
+def directory(world: World, search: str, category: str | None, organization_id: int | None) -> list[dict[str, Any]]:
+    """The published listings; with an organization also whether it is connected."""
+    listings = []
+    for partner in world.partners.all():
+        wanted = search.casefold() in f"{partner.name} {partner.tagline or ''}".casefold()
+        if not partner.published or not wanted or category not in (None, partner.category):
+            continue
+        status = None
+        if organization_id is not None:
+            found = world.connection(organization_id, partner.id)
+            status = texts.CONNECTED if found and found.usable else texts.NOT_CONNECTED
+        listing = {"partner_id": partner.id, "name": partner.name, "category": partner.category}
+        listings.append({**listing, "tagline": partner.tagline, "status": status})
+    return listings

@@ -1,0 +1,182 @@
+"""How results come in: the completion call-back, the hourly poll, and the virtual clock that drives both."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Any
+
+from greenroom_sandbox.errors import Conflict
+from greenroom_sandbox.model.partner import Partner
+from greenroom_sandbox.model.take_home import Result, StatusReply, TakeHome
+from greenroom_sandbox.services import sending
+from greenroom_sandbox.simulator import Heard, Simulator
+from greenroom_sandbox.wire import basic
+from greenroom_sandbox.world import World
+
+HOUR = timedelta(hours=1)
+#: polling ends eight weeks after sending; Source: Greenhouse Assessment API, Test Status
+EIGHT_WEEKS = timedelta(weeks=8)
+
+
+async def check(simulator: Simulator, test: TakeHome) -> Heard:
+    """Asks ``test_status`` now and keeps what a good reply says."""
+    world = simulator.world
+    if test.partner_interview_id is None:
+        raise Conflict(f"take-home {test.id} was never sent")
+    heard, reply, held_back = await simulator.test_status(test)
+    test = world.take_homes.get(test.id)
+    if reply is not None:
+        earlier, test.held = test.held, reply if held_back else None
+        world.take_homes.save(test)
+        if not held_back:
+            _keep(world, test.id, reply)
+        if earlier is not None:  # arrives after the one that was asked later
+            _keep(world, test.id, earlier)
+    return heard
+
+
+def _keep(world: World, take_home_id: int, reply: StatusReply) -> None:
+    test = world.take_homes.get(take_home_id)
+    # only active, unhired candidates are updated
+    if not reply.complete or world.applications.get(test.application_id).status != "active":
+        return
+    if test.result is not None and not world.settings.accept_later_updates:
+        return
+    result = Result(
+        profile_url=reply.profile_url or "",
+        score=reply.score,
+        metadata=reply.metadata,
+        received_at=world.clock.now(),
+    )
+    changes = {"result": result, "status": "received", "polling_stopped": "complete", "next_poll_at": None}
+    world.take_homes.save(test.model_copy(update=changes))
+
+
+def completing_partner(world: World, header: str | None, test: TakeHome | None) -> Partner | None:
+    """Whose credentials a PATCH carries, in the mode that is set; None when nobody's."""
+    given = basic.read(header)
+    if given is None:
+        return None
+    user, password = given
+    mode = world.settings.completion_auth
+    if mode in ("partner", "either"):
+        for partner in world.partners.all():
+            if basic.same(partner.username, user) and basic.same(partner.password, password):
+                return partner
+    if mode in ("org_key", "either"):
+        for connection in world.connections.all():
+            mine = test is None or connection.organization_id == test.organization_id
+            if connection.key and basic.same(connection.key, user) and mine:
+                return world.partners.find(connection.partner_id)
+    return None
+
+
+def completable(world: World, take_home_id: int, partner: Partner) -> TakeHome | None:
+    """The take-home that a partner may complete; None (404) for an unknown, another's or a deleted one."""
+    test = world.take_homes.find(take_home_id)
+    if test is None or test.partner_id != partner.id or test.partner_interview_id is None:
+        return None
+    return None if world.applications.get(test.application_id).status == "deleted" else test
+
+
+async def completed(simulator: Simulator, test: TakeHome, *, answered: bool) -> None:
+    """What an accepted PATCH leads to, before it is answered and after."""
+    world = simulator.world
+    settings = world.settings
+    if test.result is not None and not settings.accept_later_updates:
+        return
+    if settings.status_check == ("after_answer" if answered else "before_answer"):
+        await check(simulator, test)
+    elif settings.status_check == "delayed" and not answered:
+        at = world.clock.now() + timedelta(seconds=settings.status_check_delay_seconds)
+        world.take_homes.save(test.model_copy(update={"check_at": at}))
+
+
+async def advance(simulator: Simulator, by: timedelta) -> dict[str, Any]:
+    """Moves the clock; everything due on the way happens in order, each at its time."""
+    async with simulator.turn:
+        target = simulator.world.clock.now() + by
+        done = await _catch_up(simulator, target, move=True)
+        simulator.world.clock.set(target)
+        simulator.world.save_clock()
+    return {"now": simulator.world.clock.now().isoformat(), **done}
+
+
+async def tick(simulator: Simulator) -> None:
+    """Does what has come due by itself."""
+    if simulator.turn.locked():
+        return
+    async with simulator.turn:
+        await _catch_up(simulator, simulator.world.clock.now(), move=False)
+
+
+async def keep_time(simulator: Simulator, pause_s: float = 0.5) -> None:
+    """`tick`, for as long as the simulator runs."""
+    while True:
+        await asyncio.sleep(pause_s)
+        await tick(simulator)
+
+
+async def _catch_up(simulator: Simulator, target: datetime, *, move: bool) -> dict[str, int]:
+    world = simulator.world
+    done = {"sent": 0, "polled": 0, "checked": 0}
+    while agenda := [item for item in due(world) if item[0] <= target]:
+        at = agenda[0][0]
+        if move and at > world.clock.now():
+            world.clock.set(at)
+        together = [item for item in agenda if item[0] == at]
+        if any(fault.kind == "reorder" for fault in world.faults.all()):
+            together.reverse()
+        for _, what, take_home_id in together:
+            done[what] += 1
+            await _do(simulator, what, world.take_homes.get(take_home_id), at)
+    return done
+
+
+def due(world: World) -> list[tuple[datetime, str, int]]:
+    """What is to come: scheduled sends, delayed checks, polls; by time."""
+    found: list[tuple[datetime, str, int]] = []
+    for test in world.take_homes.all():
+        if test.send_at is not None and test.status == "scheduled":
+            found.append((test.send_at, "sent", test.id))
+        if test.check_at is not None:
+            found.append((test.check_at, "checked", test.id))
+        if test.next_poll_at is not None and world.partners.get(test.partner_id).polling:
+            found.append((test.next_poll_at, "polled", test.id))
+    return sorted(found)
+
+
+async def _do(simulator: Simulator, what: str, test: TakeHome, at: datetime) -> None:
+    world = simulator.world
+    if what == "sent":
+        await sending.dispatch(simulator, world.take_homes.save(test.model_copy(update={"status": "sending"})))
+    elif what == "checked":
+        await check(simulator, world.take_homes.save(test.model_copy(update={"check_at": None})))
+    elif _still_polled(world, test):
+        counted = test.model_copy(update={"polls": test.polls + 1, "next_poll_at": at + HOUR})
+        await check(simulator, world.take_homes.save(counted))
+        _still_polled(world, world.take_homes.get(test.id))
+
+
+def _still_polled(world: World, test: TakeHome) -> bool:
+    """Whether another poll is to come; writes down why not."""
+    application = world.applications.get(test.application_id)
+    stopped: str | None = None
+    if application.status == "hired":
+        stopped = "hired"
+    elif test.sent_at is None or test.next_poll_at is None:
+        return False
+    elif test.next_poll_at > test.sent_at + EIGHT_WEEKS:
+        stopped = "eight_weeks"
+    if stopped is not None:
+        world.take_homes.save(test.model_copy(update={"polling_stopped": stopped, "next_poll_at": None}))
+    return stopped is None
+
+
+def resume_polling(world: World, application_id: int) -> None:
+    """Unhiring: tests that were polled until the hire are polled again."""
+    for test in world.tests_of(application_id):
+        if test.polling_stopped == "hired":
+            changes = {"polling_stopped": None, "next_poll_at": world.clock.now() + HOUR}
+            world.take_homes.save(test.model_copy(update=changes))

@@ -1,0 +1,125 @@
+"""What people see: the candidate's page, the interview kit, a take-home test, with Greenhouse's own words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from greenroom_sandbox import texts
+from greenroom_sandbox.model.hiring import Stage
+from greenroom_sandbox.model.take_home import TakeHome
+from greenroom_sandbox.services.company import applications_of
+from greenroom_sandbox.wire.address import why_private
+from greenroom_sandbox.world import World
+
+
+def not_shown_because(world: World, test: TakeHome) -> str | None:
+    """Why a result that arrived is not shown; None when it is, or when there is none."""
+    if test.result is None or world.settings.show_private_result_urls:
+        return None
+    return why_private(test.result.profile_url)
+
+
+def result_shown(world: World, test: TakeHome) -> bool:
+    """Whether people see this test's result."""
+    return test.result is not None and not_shown_because(world, test) is None
+
+
+def take_home(world: World, test: TakeHome) -> dict[str, Any]:
+    """A take-home test as the API shows it."""
+    shown = test.model_dump(mode="json", exclude={"held", "check_at", "sender_id"})
+    states = {"received": "received", "sent": "sent"}
+    shown["interview_status"] = states.get(test.status, "to_be_sent")
+    shown["text"] = _text(world, test)
+    shown["result_shown"] = result_shown(world, test)
+    shown["not_shown_because"] = not_shown_because(world, test)
+    return shown
+
+
+def _text(world: World, test: TakeHome) -> str | None:
+    if result_shown(world, test):
+        return texts.scored(world.stages.get(test.stage_id).name, test.result.score if test.result else None)
+    if test.sent_at is not None:
+        return texts.awaiting(test.sent_at)
+    return texts.SCHEDULED if test.status == "scheduled" else texts.TO_BE_SENT
+
+
+def candidate_page(world: World, application_id: int) -> dict[str, Any]:
+    """The candidate's page for one application: every stage, and the tests of partners' stages."""
+    application = world.applications.get(application_id)
+    candidate = world.candidates.get(application.candidate_id)
+    stages = []
+    for stage in world.plan(application.job_id):
+        current = stage.id == application.stage_id
+        entry: dict[str, Any] = {"id": stage.id, "name": stage.name, "position": stage.position, "current": current}
+        entry["since"] = application.stage_since.isoformat() if current else None
+        if stage.partner_id is not None:
+            entry["tests"] = _tests(world, application_id, stage)
+        stages.append(entry)
+    return {
+        "id": application.id,
+        "status": application.status,
+        "candidate": {
+            **candidate.model_dump(mode="json"),
+            "name": candidate.name,
+            "application_ids": [one.id for one in applications_of(world, candidate.id)],
+        },
+        "job": world.jobs.get(application.job_id).model_dump(mode="json"),
+        "stage_id": application.stage_id,
+        "stages": stages,
+    }
+
+
+def _tests(world: World, application_id: int, stage: Stage) -> dict[str, Any]:
+    tests = [test for test in world.tests_of(application_id) if test.stage_id == stage.id]
+    shown = [test for test in tests if result_shown(world, test)]
+    sent = [test for test in tests if test.sent_at is not None]
+    rows = [
+        {
+            "take_home_id": test.id,
+            "text": texts.scored(stage.name, test.result.score),
+            "score": test.result.score,
+            "link": texts.GO_TO_TEST,
+            "url": test.result.profile_url,
+        }
+        for test in shown
+        if test.result is not None
+    ]
+    latest = tests[-1] if tests else None
+    graders = [world.users.get(user_id) for user_id in (latest.grader_ids if latest else stage.grader_ids)]
+    waiting = texts.awaiting(sent[-1].sent_at) if sent and sent[-1].sent_at else texts.TO_BE_SENT
+    return {
+        "heading": texts.SUBMITTED_TESTS,
+        "interview_status": "received" if shown else "sent" if sent else "to_be_sent",
+        "text": None if rows else waiting,
+        "rows": rows,
+        "link": texts.SEND_TEST,
+        "error": texts.ERROR if latest is not None and latest.status == "failed" else None,
+        "graders": [{"id": user.id, "name": user.name} for user in graders],
+        "graders_text": None if graders else texts.NO_GRADERS,
+        "kit_take_home_id": shown[-1].id if shown else None,
+        "take_home_ids": [test.id for test in tests],
+    }
+
+
+def kit(world: World, test: TakeHome) -> dict[str, Any]:
+    """The interview kit's *Grading Instructions*: Report, Score, then the metadata verbatim and in order."""
+    stage, candidate = world.stages.get(test.stage_id), world.candidates.get(test.candidate_id)
+    rows: list[dict[str, Any]] = []
+    if test.result is not None and result_shown(world, test):
+        url = test.result.profile_url
+        rows.append({"label": "Report", "value": url, "text": texts.VIEW_REPORT, "url": url})
+        pairs = [("Score", test.result.score)] if test.result.score is not None else []
+        rows += [
+            {"label": label, "value": value, "text": texts.value(value), "url": None}
+            for label, value in [*pairs, *test.result.metadata.items()]
+        ]
+    sender = world.users.get(test.sender_id).name
+    return {
+        "job": world.jobs.get(test.job_id).name,
+        "stage": stage.name,
+        "tabs": texts.KIT_TABS,
+        "title": f"{stage.name} Report for {candidate.name}",
+        "sent_by": f"Sent by {sender} on {texts.day(test.sent_at)}" if test.sent_at else None,
+        "text": None if rows else texts.NO_REPORT,
+        "rows": rows,
+    }

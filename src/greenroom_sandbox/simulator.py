@@ -1,0 +1,218 @@
+"""The simulator's mouth and ears: its calls to partners, each checked, logged, and spoiled when a fault says so."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from greenroom_sandbox import texts
+from greenroom_sandbox.model.partner import Call as CallName
+from greenroom_sandbox.model.partner import Connection, Partner
+from greenroom_sandbox.model.take_home import StatusReply, TakeHome
+from greenroom_sandbox.model.wire import Exchange, Fault, Target, Verdict
+from greenroom_sandbox.wire import bodies, replies
+from greenroom_sandbox.wire.address import with_interview_id
+from greenroom_sandbox.wire.basic import key_header, masked
+from greenroom_sandbox.wire.calls import Call, Caller, Outcome
+from greenroom_sandbox.world import World
+
+BODY_LIMIT = 64 * 1024
+WRONG_KEY = "a-key-that-no-partner-issued"
+
+
+@dataclass
+class Heard:
+    """What became of a call. ``reasons`` are what the recruiter does not see."""
+
+    ok: bool
+    reasons: list[str] = field(default_factory=list)
+    exchange_id: int | None = None
+
+    @property
+    def message(self) -> str | None:
+        """What the recruiter reads when it went wrong."""
+        return None if self.ok else texts.ERROR
+
+
+class Simulator:
+    """Greenhouse as its partners meet it. ``base`` is its own address, known once it listens."""
+
+    def __init__(self, world: World, caller: Caller) -> None:
+        self.world = world
+        self.base = "http://127.0.0.1"
+        self.turn = asyncio.Lock()
+        self._caller = caller
+
+    @property
+    def public_url(self) -> str:
+        """The base of the URLs it hands out."""
+        return self.world.settings.public_url or self.base
+
+    async def list_tests(self, partner: Partner, connection: Connection) -> tuple[Heard, list[replies.ListedTest]]:
+        """Asks for the tests now, as the dialog does; remembers their names."""
+        url = partner.list_tests_url
+        outcome, exchange = await self._call("list_tests", partner, connection, None, "GET", url, None)
+        checked = replies.list_tests(outcome.body, self.world.settings.integer_test_ids)
+        heard = await self._judge(outcome, exchange, checked, partner, connection, None)
+        tests = checked.value if heard.ok and checked.value is not None else []
+        if heard.ok:
+            connection.listed = {test.partner_test_id: test.partner_test_name for test in tests}
+            self.world.connections.save(connection)
+        return heard, tests
+
+    async def send_test(self, test: TakeHome) -> Heard:
+        """Sends a test; keeps the ``partner_interview_id`` of a good reply on it. Twice when a fault says so."""
+        partner, connection = self._parties(test)
+        candidate = self.world.candidates.get(test.candidate_id)
+        settings = self.world.settings
+        body = bodies.send_test(test, candidate, self.public_url, settings)
+        raw = json.dumps(body, ensure_ascii=False).encode()
+        for fault in self._strikes("send_test", test.id, ("malformed",)):
+            raw = bodies.spoiled(body, fault.variant)
+        url = partner.send_test_url
+
+        async def call() -> tuple[Outcome, Exchange]:
+            return await self._call("send_test", partner, connection, test, "POST", url, raw)
+
+        if not self._strikes("send_test", test.id, ("duplicate",)):
+            outcome, exchange = await call()
+        else:
+            (outcome, exchange), (again, second) = await asyncio.gather(call(), call())
+            other = replies.send_test(again.body, settings.integer_test_ids).value
+            if other != replies.send_test(outcome.body, settings.integer_test_ids).value:
+                second.remarks.append(f"the same send_test got another partner_interview_id: {other}")
+            second.id = self.world.exchanges.next_id()
+            self.world.log(second)
+        checked = replies.send_test(outcome.body, settings.integer_test_ids)
+        heard = await self._judge(outcome, exchange, checked, partner, connection, test)
+        if heard.ok:
+            test.partner_interview_id = checked.value
+        return heard
+
+    async def test_status(self, test: TakeHome) -> tuple[Heard, StatusReply | None, bool]:
+        """Asks how a test is; the reply when it is well-formed, and whether a fault holds it back."""
+        partner, connection = self._parties(test)
+        placement = self.world.settings.interview_id
+        url = with_interview_id(partner.test_status_url, test.partner_interview_id or "", placement)
+        outcome, exchange = await self._call("test_status", partner, connection, test, "GET", url, None)
+        checked = replies.test_status(outcome.body)
+        held_back = bool(self._strikes("test_status", test.id, ("reorder",)))
+        heard = await self._judge(outcome, exchange, checked, partner, connection, test)
+        return heard, checked.value if heard.ok else None, held_back
+
+    def strikes_completion(self, take_home_id: int | None) -> list[Fault]:
+        """The faults that hit this PATCH."""
+        return self._strikes("completion", take_home_id, ("latency", "timeout", "reset", "status"))
+
+    def _parties(self, test: TakeHome) -> tuple[Partner, Connection]:
+        connection = self.world.connection(test.organization_id, test.partner_id)
+        empty = Connection(id=0, organization_id=test.organization_id, partner_id=test.partner_id)
+        return self.world.partners.get(test.partner_id), connection or empty
+
+    async def _call(
+        self,
+        name: CallName,
+        partner: Partner,
+        connection: Connection,
+        test: TakeHome | None,
+        method: str,
+        url: str,
+        body: bytes | None,
+    ) -> tuple[Outcome, Exchange]:
+        settings = self.world.settings
+        faults = self._strikes(name, test.id if test else None, ("latency", "timeout", "reset", "wrong_credentials"))
+        kinds = {fault.kind: fault for fault in faults}
+        key = WRONG_KEY if "wrong_credentials" in kinds else connection.key or ""
+        headers = {"Authorization": key_header(key), "Accept": "application/json"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        if "latency" in kinds:
+            await asyncio.sleep(kinds["latency"].seconds)
+        deadline = kinds["timeout"].seconds if "timeout" in kinds else settings.deadline_seconds
+        at = self.world.clock.now()
+        call = Call(method, url, headers, body, deadline, settings.reply_limit_bytes)
+        outcome = await self._caller.make(call, cut="reset" in kinds)
+        exchange = Exchange(
+            id=self.world.exchanges.next_id(),
+            at=at,
+            direction="to_partner",
+            call=name,
+            partner_id=partner.id,
+            organization_id=connection.organization_id,
+            take_home_id=test.id if test else None,
+            method=method,
+            url=url,
+            request_headers=masked(headers.items()),
+            request_body=_text(body or b""),
+            status=outcome.status,
+            reply_headers=outcome.headers,
+            reply_body=_text(outcome.body),
+            ms=outcome.ms,
+            fault=",".join(sorted(kinds)) or None,
+        )
+        return outcome, exchange
+
+    async def _judge(
+        self,
+        outcome: Outcome,
+        exchange: Exchange,
+        checked: replies.Checked[Any],
+        partner: Partner,
+        connection: Connection,
+        test: TakeHome | None,
+    ) -> Heard:
+        """Logs a call with its verdict; tells the partner of a malformed reply, as Greenhouse does."""
+        verdict: Verdict = "ok"
+        problems: list[str] = []
+        if outcome.failure is not None:
+            verdict, problems = "failed", [outcome.failure]
+        elif checked.problems:
+            verdict, problems = "malformed", checked.problems
+        else:
+            exchange.remarks += checked.remarks + _remarks(outcome)
+        exchange.verdict, exchange.problems = verdict, problems
+        # two calls at once took the same number; the log gives each its own
+        exchange.id = self.world.exchanges.next_id()
+        self.world.log(exchange)
+        if verdict == "malformed":
+            await self._complain(exchange, problems, partner, connection, test)
+        return Heard(verdict == "ok", problems, exchange.id)
+
+    async def _complain(
+        self, about: Exchange, errors: list[str], partner: Partner, connection: Connection, test: TakeHome | None
+    ) -> None:
+        body = bodies.response_error(about.call, errors, test, self.world.settings)
+        raw = json.dumps(body, ensure_ascii=False).encode()
+        url = partner.response_error_url
+        outcome, exchange = await self._call("response_error", partner, connection, test, "POST", url, raw)
+        if outcome.failure is not None:  # there is nowhere to report an error of this call
+            exchange.verdict, exchange.problems = "failed", [outcome.failure]
+        exchange.id = self.world.exchanges.next_id()
+        self.world.log(exchange)
+
+    def _strikes(self, target: Target, take_home_id: int | None, kinds: tuple[str, ...]) -> list[Fault]:
+        """The faults of these kinds that hit now; each is counted."""
+        struck = []
+        for fault in self.world.faults.all():
+            fits = fault.target in (target, "any") and fault.take_home_id in (None, take_home_id)
+            if fault.kind in kinds and fits and fault.count != 0:
+                fault.hits += 1
+                fault.count = None if fault.count is None else fault.count - 1
+                struck.append(self.world.faults.save(fault))
+        return struck
+
+
+def _remarks(outcome: Outcome) -> list[str]:
+    remarks = []
+    kind = next((value for name, value in outcome.headers.items() if name.lower() == "content-type"), "")
+    if "json" not in kind:
+        remarks.append(f"the media type is {kind or 'missing'}, not application/json")
+    if outcome.status != 200:
+        remarks.append(f"the status is {outcome.status}, not 200")
+    return remarks
+
+
+def _text(raw: bytes) -> str:
+    return raw[:BODY_LIMIT].decode(errors="replace")

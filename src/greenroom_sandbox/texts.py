@@ -1,0 +1,46 @@
+"""The words a recruiter reads, as Greenhouse has them. Source: screenshots and guide of the Assessment integration."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+ERROR = "Sorry, we encountered an error. Please try again."
+SUBMITTED_TESTS = "Submitted tests"
+SCHEDULED = "Test scheduled"
+TO_BE_SENT = "Test needs to be sent to candidate"
+SEND_TEST = "Send test to candidate"
+NO_GRADERS = "No assignments to assign graders."
+GO_TO_TEST = "Go to test"
+VIEW_REPORT = "View Report"
+NO_REPORT = "No report yet"
+KIT_TABS = ["Grading Instructions", "Job Details", "Scorecard"]
+CONNECTED = "Connected"
+NOT_CONNECTED = "Contact Greenhouse Support to enable"
+
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+
+
+def day(at: datetime) -> str:
+    """A date as Greenhouse writes it: ``Jan 21, 2025``, whatever the locale."""
+    return f"{_MONTHS[at.month - 1]} {at.day}, {at.year}"
+
+
+def awaiting(sent_at: datetime) -> str:
+    """The line that stays until a result arrives."""
+    return f"Awaiting candidate's submission. Test last sent {day(sent_at)}"
+
+
+def scored(stage: str, score: int | float | None) -> str:
+    """The row of a finished test; without a score just the stage's name."""
+    return stage if score is None else f"{stage} (score: {value(score)})"
+
+
+def value(of: str | int | float | bool | None) -> str:
+    """A metadata value or score as text: strings verbatim, numbers and booleans as JavaScript prints them."""
+    if of is None:
+        return ""
+    if isinstance(of, bool):
+        return "true" if of else "false"
+    if isinstance(of, float) and of.is_integer() and abs(of) < 1e21:
+        return str(int(of))
+    return str(of)

@@ -1,0 +1,45 @@
+"""HTTP Basic, both ways, and the masking of credentials in the traffic log."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from collections.abc import Iterable
+
+_SECRET_HEADERS = {"authorization", "proxy-authorization", "cookie", "set-cookie"}
+
+
+def key_header(key: str) -> str:
+    """The header of every call to a partner: the customer's key as user name, an empty password.
+
+    Source: Greenhouse Assessment API, Authentication.
+    """
+    return "Basic " + base64.b64encode(f"{key}:".encode()).decode("ascii")
+
+
+def read(header: str | None) -> tuple[str, str] | None:
+    """User name and password of a Basic header, split at the first colon; None when it is not one."""
+    scheme, _, blob = (header or "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        text = base64.b64decode(blob.strip(), validate=True).decode("utf-8")
+    except (binascii.Error, ValueError):
+        return None
+    user, _, password = text.partition(":")
+    return user, password
+
+
+def same(left: str, right: str) -> bool:
+    """Compares secrets in constant time."""
+    return hmac.compare_digest(left.encode(), right.encode())
+
+
+def masked(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Headers for the log, values of credential headers hidden behind their scheme."""
+    shown: dict[str, str] = {}
+    for name, value in headers:
+        secret = name.lower() in _SECRET_HEADERS
+        shown[name] = f"{value.partition(' ')[0] if ' ' in value else ''} ••••".strip() if secret else value
+    return shown

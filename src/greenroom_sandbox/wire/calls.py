@@ -1,0 +1,114 @@
+"""The simulator's only way out: one HTTP request with a total deadline and a cap on the reply."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import time
+from dataclasses import dataclass, field
+
+import aiohttp
+from yarl import URL
+
+from greenroom_sandbox.wire.basic import masked
+
+# Longer than the pauses within one story, shorter than the idle limit of common servers (5 s and up).
+KEEPALIVE_SECONDS = 2
+MOST_CONNECTIONS = 256
+
+
+@dataclass
+class Call:
+    """A request to a partner. ``url`` goes out as it is; ``deadline`` in seconds covers everything."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: bytes | None
+    deadline: float
+    limit: int
+
+
+@dataclass
+class Outcome:
+    """What came back. ``failure`` is a sentence when there is no usable 2xx reply, else None."""
+
+    status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    ms: float = 0
+    failure: str | None = None
+
+
+class Caller:
+    """An HTTP client that follows no redirect, keeps no cookie and uses no proxy."""
+
+    def __init__(self) -> None:
+        self._session: aiohttp.ClientSession | None = None
+
+    async def open(self) -> None:
+        """Must run inside the loop that makes the calls."""
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=MOST_CONNECTIONS, keepalive_timeout=KEEPALIVE_SECONDS),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            skip_auto_headers=["Content-Type"],
+            headers={"User-Agent": "greenroom-sandbox", "Accept-Encoding": "identity"},
+        )
+
+    async def close(self) -> None:
+        """Ends every connection."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def make(self, call: Call, cut: bool = False) -> Outcome:
+        """Makes the call; with ``cut`` the connection is reset before the reply is read. Never raises for the wire."""
+        started = time.perf_counter()
+        outcome = Outcome()
+        try:
+            async with asyncio.timeout(call.deadline):
+                await self._exchange(call, outcome, cut)
+        except TimeoutError:
+            outcome.failure = f"no complete reply within {call.deadline:g} s"
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            outcome.failure = f"{type(error).__name__}: {error}"
+        outcome.ms = round((time.perf_counter() - started) * 1000, 3)
+        if outcome.failure is None and outcome.status is not None and not 200 <= outcome.status < 300:
+            outcome.failure = f"status {outcome.status}"
+        return outcome
+
+    async def _exchange(self, call: Call, outcome: Outcome, cut: bool) -> None:
+        if self._session is None:
+            raise RuntimeError("the caller was not opened")
+        async with self._session.request(
+            call.method,
+            URL(call.url, encoded=True),
+            data=call.body,
+            headers=call.headers,
+            allow_redirects=False,
+        ) as reply:
+            if cut:
+                _reset(reply)
+                outcome.failure = "connection reset before the reply was read"
+                return
+            outcome.status = reply.status
+            outcome.headers = masked(reply.headers.items())
+            async for chunk in reply.content.iter_chunked(65536):
+                outcome.body += chunk
+                if len(outcome.body) > call.limit:
+                    outcome.body = outcome.body[: call.limit]
+                    outcome.failure = f"reply is larger than {call.limit} bytes"
+                    reply.close()
+                    return
+
+
+def _reset(reply: aiohttp.ClientResponse) -> None:
+    transport = reply.connection.transport if reply.connection is not None else None
+    if transport is not None:
+        raw = transport.get_extra_info("socket")
+        if raw is not None:
+            # Lingering for zero seconds makes the kernel send RST instead of FIN.
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.abort()
+    reply.close()

@@ -1,0 +1,171 @@
+"""Strict reading of a partner's replies. Every complaint is a sentence that goes into ``response_error``."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from greenroom_sandbox.model.take_home import Primitive, StatusReply
+from greenroom_sandbox.wire.address import is_absolute
+from greenroom_sandbox.wire.strict_json import NotStrictJson, kind_of, parse
+
+T = TypeVar("T")
+
+
+@dataclass
+class Checked(Generic[T]):
+    """A reply's value (None when malformed), what makes it malformed, and what is merely unusual."""
+
+    value: T | None = None
+    problems: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ListedTest:
+    """One entry of ``list_tests``."""
+
+    partner_test_id: str
+    partner_test_name: str
+
+
+def list_tests(raw: bytes, integer_ids: bool) -> Checked[list[ListedTest]]:
+    """A bare array of ``{partner_test_id, partner_test_name}``. Source: Greenhouse Assessment API, List Tests."""
+    checked: Checked[list[ListedTest]] = Checked()
+    items = _parse(raw, checked)
+    if checked.problems:
+        return checked
+    if not isinstance(items, list):
+        checked.problems.append(f"reply must be an array of tests, not {_a(items)}")
+        return checked
+    tests: list[ListedTest] = []
+    for index, item in enumerate(items):
+        if not isinstance(item, dict):
+            checked.problems.append(f"[{index}] must be an object, not {_a(item)}")
+            continue
+        _unknown(item, {"partner_test_id", "partner_test_name"}, checked, f"[{index}].")
+        test_id = _identifier(item, "partner_test_id", integer_ids, checked, f"[{index}].")
+        name = _text(item, "partner_test_name", checked, f"[{index}].")
+        tests.append(ListedTest(test_id, name))
+    if len({test.partner_test_id for test in tests}) < len(tests):
+        checked.remarks.append("partner_test_id is not unique")
+    if not checked.problems:
+        checked.value = tests
+    return checked
+
+
+def send_test(raw: bytes, integer_ids: bool) -> Checked[str]:
+    """An object whose ``partner_interview_id`` is a string. Source: Greenhouse Assessment API, Send Test."""
+    checked: Checked[str] = Checked()
+    reply = _object(raw, checked)
+    if reply is None:
+        return checked
+    _unknown(reply, {"partner_interview_id"}, checked, "")
+    interview_id = _identifier(reply, "partner_interview_id", integer_ids, checked, "")
+    if not checked.problems:
+        checked.value = interview_id
+    return checked
+
+
+def test_status(raw: bytes) -> Checked[StatusReply]:
+    """Status, and with ``complete`` a profile URL; score and flat metadata. Source: as above, Test Status."""
+    checked: Checked[StatusReply] = Checked()
+    reply = _object(raw, checked)
+    if reply is None:
+        return checked
+    _unknown(reply, {"partner_status", "partner_profile_url", "partner_score", "metadata"}, checked, "")
+    status = _text(reply, "partner_status", checked, "")
+    complete = status == "complete"
+    if status != "complete" and status.strip().lower() == "complete":
+        checked.remarks.append(f"partner_status {status!r} is not 'complete', so the test counts as unfinished")
+    url = _profile_url(reply.get("partner_profile_url"), complete, checked)
+    score = _score(reply.get("partner_score"), checked)
+    metadata = _metadata(reply.get("metadata"), checked)
+    if not checked.problems:
+        checked.value = StatusReply(complete=complete, profile_url=url, score=score, metadata=metadata)
+    return checked
+
+
+def _profile_url(url: object, complete: bool, checked: Checked[StatusReply]) -> str | None:
+    if url is None and complete:
+        checked.problems.append("partner_status is complete but partner_profile_url is missing")
+    elif url is not None and not isinstance(url, str):
+        checked.problems.append(f"partner_profile_url must be a string, not {_a(url)}")
+    elif complete and isinstance(url, str) and not is_absolute(url):
+        checked.problems.append("partner_profile_url must be an absolute http(s) URL")
+    return url if isinstance(url, str) else None
+
+
+def _score(score: object, checked: Checked[StatusReply]) -> int | float | None:
+    if score is None:
+        return None
+    if isinstance(score, bool) or not isinstance(score, int | float):
+        checked.problems.append(f"partner_score must be a number, not {_a(score)}")
+        return None
+    if isinstance(score, float) and not math.isfinite(score):
+        checked.problems.append("partner_score must be a finite number")
+        return None
+    return score
+
+
+def _metadata(metadata: object, checked: Checked[StatusReply]) -> dict[str, Primitive]:
+    if metadata is None:
+        return {}
+    if not isinstance(metadata, dict):
+        checked.problems.append(f"metadata must be an object, not {_a(metadata)}")
+        return {}
+    flat: dict[str, Primitive] = {}
+    for label, value in metadata.items():
+        if isinstance(value, dict | list):
+            checked.problems.append(f"metadata values must not be nested: {label!r} is {_a(value)}")
+        elif isinstance(value, float) and not math.isfinite(value):
+            checked.problems.append(f"metadata value of {label!r} must be a finite number")
+        else:
+            flat[label] = value
+    return flat
+
+
+def _parse(raw: bytes, checked: Checked[T]) -> object:
+    try:
+        return parse(raw)
+    except NotStrictJson as error:
+        checked.problems.append(str(error))
+        return None
+
+
+def _object(raw: bytes, checked: Checked[T]) -> dict[str, object] | None:
+    reply = _parse(raw, checked)
+    if checked.problems:
+        return None
+    if not isinstance(reply, dict):
+        checked.problems.append(f"reply must be an object, not {_a(reply)}")
+        return None
+    return reply
+
+
+def _text(item: dict[str, object], key: str, checked: Checked[T], where: str) -> str:
+    value = item.get(key)
+    if key not in item:
+        checked.problems.append(f"{where}{key} is missing")
+    elif not isinstance(value, str):
+        checked.problems.append(f"{where}{key} must be a string, not {_a(value)}")
+    elif not value.strip():
+        checked.problems.append(f"{where}{key} must not be empty")
+    return value if isinstance(value, str) else ""
+
+
+def _identifier(item: dict[str, object], key: str, integer_ids: bool, checked: Checked[T], where: str) -> str:
+    value = item.get(key)
+    if integer_ids and isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return _text(item, key, checked, where)
+
+
+def _unknown(item: dict[str, object], known: set[str], checked: Checked[T], where: str) -> None:
+    checked.remarks.extend(f"{where}{key} is not part of the contract and ignored" for key in item if key not in known)
+
+
+def _a(value: object) -> str:
+    kind = kind_of(value)
+    return kind if kind == "null" else f"{'an' if kind[0] in 'ao' else 'a'} {kind}"

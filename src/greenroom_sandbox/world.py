@@ -1,0 +1,197 @@
+"""Everything the simulator knows, in tables that write through to the journal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Generic, TypeVar
+
+from greenroom_sandbox.clock import Clock
+from greenroom_sandbox.errors import NotFound
+from greenroom_sandbox.journal import Journal
+from greenroom_sandbox.model.hiring import Application, Candidate, Job, Organization, Stage, User
+from greenroom_sandbox.model.partner import Connection, Partner
+from greenroom_sandbox.model.record import Record
+from greenroom_sandbox.model.take_home import TakeHome
+from greenroom_sandbox.model.wire import ClockState, Exchange, Fault, WireSettings
+
+R = TypeVar("R", bound=Record)
+
+MOST_EXCHANGES = 10_000
+
+
+class Changes:
+    """Lets a request wait until something it asks about becomes true."""
+
+    def __init__(self) -> None:
+        self._next = asyncio.Event()
+
+    def note(self) -> None:
+        """Says that some record changed."""
+        woken, self._next = self._next, asyncio.Event()
+        woken.set()
+
+    async def until(self, holds: Callable[[], bool], seconds: float) -> None:
+        """Returns when ``holds()`` or after so many real seconds."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not holds():
+                    await self._next.wait()
+        except TimeoutError:
+            return
+
+
+class Table(Generic[R]):
+    """Records of one kind by id, in order of creation. ``first_id`` is the id of the first record ever added."""
+
+    def __init__(self, kind: type[R], what: str, first_id: int, journal: Journal, changes: Changes) -> None:
+        self._kind, self._what, self._first_id = kind, what, first_id
+        self._journal, self._changes = journal, changes
+        self._rows: dict[int, R] = {}
+        self._last = first_id - 1
+        for body in journal.read(what):
+            self._keep(kind.model_validate_json(body))
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def next_id(self) -> int:
+        """The id the next new record takes."""
+        return self._last + 1
+
+    def get(self, record_id: int) -> R:
+        """The record, or ``NotFound`` naming it."""
+        record = self._rows.get(record_id)
+        if record is None:
+            raise NotFound(f"there is no {self._what} {record_id}")
+        return record
+
+    def find(self, record_id: int) -> R | None:
+        """The record or None."""
+        return self._rows.get(record_id)
+
+    def all(self) -> list[R]:
+        """Every record, oldest first."""
+        return list(self._rows.values())
+
+    def save(self, record: R) -> R:
+        """Stores a new or changed record."""
+        self._keep(record)
+        self._journal.write(self._what, record.id, record.model_dump_json())
+        self._changes.note()
+        return record
+
+    def remove(self, record_id: int) -> None:
+        """Forgets a record."""
+        self._rows.pop(record_id, None)
+        self._journal.remove(self._what, record_id)
+
+    def oldest(self) -> int:
+        """The id of the oldest record kept."""
+        return next(iter(self._rows))
+
+    def clear(self) -> None:
+        """Forgets every record; ids start again."""
+        for record_id in list(self._rows):
+            self.remove(record_id)
+        self._last = self._first_id - 1
+
+    def _keep(self, record: R) -> None:
+        self._rows[record.id] = record
+        self._last = max(self._last, record.id)
+
+
+class World:
+    """All tables, the settings and the clock."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self.changes = Changes()
+        note = (journal, self.changes)
+        self.organizations = Table(Organization, "organization", 101, *note)
+        self.users = Table(User, "user", 901, *note)
+        self.jobs = Table(Job, "job", 4001, *note)
+        self.stages = Table(Stage, "stage", 5001, *note)
+        self.candidates = Table(Candidate, "candidate", 17681501, *note)
+        self.applications = Table(Application, "application", 26234701, *note)
+        self.partners = Table(Partner, "partner", 1, *note)
+        self.connections = Table(Connection, "connection", 1, *note)
+        self.take_homes = Table(TakeHome, "take-home", 900001, *note)
+        self.faults = Table(Fault, "fault", 1, *note)
+        self.exchanges = Table(Exchange, "exchange", 1, *note)
+        self.settings = WireSettings()
+        self.clock = Clock(ClockState())
+        self.seed = 1
+        for body in journal.read("settings"):
+            self.settings = WireSettings.model_validate_json(body)
+        for body in journal.read("clock"):
+            self.clock = Clock(ClockState.model_validate_json(body))
+        for body in journal.read("seed"):
+            self.seed = int(body)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """One unit of many writes; nothing inside may await."""
+        self.journal.begin()
+        try:
+            yield
+        finally:
+            self.journal.commit()
+
+    def clear(self, seed: int, settings: WireSettings) -> None:
+        """Empties everything and remembers the seed."""
+        for clear in (
+            self.organizations.clear,
+            self.users.clear,
+            self.jobs.clear,
+            self.stages.clear,
+            self.candidates.clear,
+            self.applications.clear,
+            self.partners.clear,
+            self.connections.clear,
+            self.take_homes.clear,
+            self.faults.clear,
+            self.exchanges.clear,
+        ):
+            clear()
+        self.seed = seed
+        self.journal.write("seed", 1, str(seed))
+        self.save_settings(settings)
+        self.clock = Clock(ClockState())
+        self.save_clock()
+
+    def save_settings(self, settings: WireSettings) -> None:
+        """Replaces the wire settings."""
+        self.settings = settings
+        self.journal.write("settings", 1, settings.model_dump_json())
+        self.changes.note()
+
+    def save_clock(self) -> None:
+        """Stores the clock after it was set, frozen or started."""
+        self.journal.write("clock", 1, self.clock.state.model_dump_json())
+        self.changes.note()
+
+    def connection(self, organization_id: int, partner_id: int) -> Connection | None:
+        """A customer's connection with a partner, or None."""
+        for connection in self.connections.all():
+            if (connection.organization_id, connection.partner_id) == (organization_id, partner_id):
+                return connection
+        return None
+
+    def plan(self, job_id: int) -> list[Stage]:
+        """A job's stages in order."""
+        return sorted(
+            (stage for stage in self.stages.all() if stage.job_id == job_id), key=lambda stage: stage.position
+        )
+
+    def tests_of(self, application_id: int) -> list[TakeHome]:
+        """An application's take-homes, oldest first."""
+        return [test for test in self.take_homes.all() if test.application_id == application_id]
+
+    def log(self, exchange: Exchange) -> Exchange:
+        """Stores an exchange and drops the oldest above the limit."""
+        self.exchanges.save(exchange)
+        while len(self.exchanges) > MOST_EXCHANGES:
+            self.exchanges.remove(self.exchanges.oldest())
+        return exchange

@@ -1,0 +1,155 @@
+"""The command line, as a stranger meets it: real processes, their output and their exit status."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+COMMANDS = ["serve", "work", "migrate", "keys", "apply", "export", "demo"]
+FILE = """
+[[projects]]
+name = "acme"
+
+[projects.integrations.greenhouse]
+tenant_id = "acme"
+partner_username = "acme"
+partner_password = "env:PARTNER_PASSWORD"
+package_id = "PACKAGE_1"
+
+[[projects.webhooks]]
+name = "orders"
+url = "https://vendor.example.com/hooks"
+events = ["ats_assessments.created"]
+"""
+
+
+def greenroom(*arguments: str, data: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command with its own data directory."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GREENROOM_")}
+    return subprocess.run(
+        [sys.executable, "-m", "greenroom", *arguments],
+        capture_output=True,
+        text=True,
+        env={**kept, "GREENROOM_DATA_DIR": str(data), "COLUMNS": "120", **environment},
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_says_what_it_does(command: str, tmp_path: Path) -> None:
+    """Every command of the contract is there, with help."""
+    done = greenroom(command, "--help", data=tmp_path)
+
+    assert done.returncode == 0
+    assert "Usage" in done.stdout
+
+
+def test_keys_create_prints_the_key_and_nothing_else(tmp_path: Path) -> None:
+    """Scripts read it; afterwards only its end is shown, and it can be revoked once."""
+    made = greenroom("keys", "create", "--name", "ci", "--project", "acme", data=tmp_path)
+    key = made.stdout.strip()
+    listed = greenroom("keys", "list", data=tmp_path).stdout
+
+    assert (made.returncode, made.stderr, made.stdout.count("\n")) == (0, "", 1)
+    assert key.startswith("gk_")
+    assert key not in listed
+    assert f"acme  ci  …{key[-4:]}  never used" in listed
+    key_id = listed.split()[0]
+    assert greenroom("keys", "revoke", key_id, data=tmp_path).returncode == 0
+    again = greenroom("keys", "revoke", key_id, data=tmp_path)
+    assert again.returncode == 1
+    assert "No live key" in again.stderr
+
+
+def test_migrate_check_changes_nothing(tmp_path: Path) -> None:
+    """It says what is missing and exits 1, then 0 once it is there."""
+    before = greenroom("migrate", "--check", data=tmp_path)
+    assert (before.returncode, list(tmp_path.iterdir())) == (1, [])
+    assert greenroom("migrate", data=tmp_path).returncode == 0
+    assert "Nothing to do" in greenroom("migrate", data=tmp_path).stdout
+    after = greenroom("migrate", "--check", data=tmp_path)
+    assert (after.returncode, after.stdout.strip()) == (0, "Up to date.")
+
+
+def test_apply_twice_changes_nothing(tmp_path: Path) -> None:
+    """A plan first, then the changes; what was exported can be applied again."""
+    file, data = tmp_path / "greenroom.toml", tmp_path / "data"
+    file.write_text(FILE)
+
+    asked = greenroom("apply", str(file), data=data, PARTNER_PASSWORD="pw")
+    first = greenroom("apply", str(file), "--yes", data=data, PARTNER_PASSWORD="pw")
+    second = greenroom("apply", str(file), "--yes", data=data, PARTNER_PASSWORD="pw")
+    changed = greenroom("apply", str(file), "--yes", data=data, PARTNER_PASSWORD="other")
+    exported = greenroom("export", data=data)
+
+    assert asked.returncode == 1  # nobody said yes
+    plan = ["+ project acme", "+ integration acme/greenhouse", "+ webhook acme/orders"]
+    assert first.stdout.splitlines() == [*plan, "Done."]
+    assert second.stdout.splitlines() == ["Nothing to change."]
+    assert changed.stdout.splitlines() == ["~ integration acme/greenhouse: partner_password", "Done."]
+    assert "pw" not in exported.stdout.replace("password", "")
+    (project,) = tomllib.loads(exported.stdout)["projects"]
+    assert project["integrations"]["greenhouse"]["partner_password"] == "env:GREENHOUSE_PARTNER_PASSWORD"
+    file.write_text(exported.stdout)
+    again = greenroom("apply", str(file), "--yes", data=data, GREENHOUSE_PARTNER_PASSWORD="other")
+    assert again.stdout.splitlines() == ["Nothing to change."], again.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("nonsense", "is not TOML"),
+        ("[[project]]", "unknown field project. Did you mean projects?"),
+        (FILE.replace("env:PARTNER_PASSWORD", "hunter2"), "write a reference"),
+        (FILE, "the environment has no PARTNER_PASSWORD"),
+        (FILE.replace("ats_assessments.created", "ats_x"), "is not an event"),
+        (FILE.replace("https://vendor", "ftp://vendor").replace("env:PARTNER_PASSWORD", "env:PATH"), "url: expected"),
+        (FILE.replace("integrations.greenhouse", "integrations.workday"), "Known: greenhouse"),
+    ],
+)
+def test_a_bad_file_is_explained_and_nothing_is_done(content: str, said: str, tmp_path: Path) -> None:
+    """One line for a person, no traceback, and never the secret."""
+    file, data = tmp_path / "greenroom.toml", tmp_path / "data"
+    file.write_text(content)
+
+    done = greenroom("apply", str(file), "--yes", data=data)
+
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "hunter2" not in done.stderr
+    assert "projects" not in greenroom("export", data=data).stdout.replace("projects = []", "")
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"GREENROOM_DATABASE_URI": "x"}, "Did you mean GREENROOM_DATABASE_URL?"),
+        ({"GREENROOM_DATABASE_URL": "mysql://x"}, "GREENROOM_DATABASE_URL: "),
+        ({"GREENROOM_PUBLIC_URL": "example.com"}, "GREENROOM_PUBLIC_URL: "),
+        ({"GREENROOM_ALLOW_PRIVATE_NETWORKS": "10.0.0.0/99"}, "GREENROOM_ALLOW_PRIVATE_NETWORKS: "),
+        ({"GREENROOM_SECRET_KEY": "short"}, "GREENROOM_SECRET_KEY: key 1 of 1"),
+        ({"GREENROOM_SECRET_KEY_FILE": "/nowhere"}, "GREENROOM_SECRET_KEY_FILE: cannot read"),
+        ({"GREENROOM_DATABASE_URL": "postgresql://127.0.0.1:1/x"}, "cannot be used"),
+    ],
+)
+def test_a_bad_setting_is_named(environment: dict[str, str], said: str, tmp_path: Path) -> None:
+    """What an operator got wrong is said in a line."""
+    done = greenroom("keys", "list", data=tmp_path / "data", **environment)
+
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_one_gateway_per_data_directory(tmp_path: Path) -> None:
+    """SQLite takes one process; work and --workers want PostgreSQL."""
+    for arguments in (["work"], ["serve", "--workers", "2"]):
+        done = greenroom(*arguments, data=tmp_path)
+        assert done.returncode == 1
+        assert "GREENROOM_DATABASE_URL" in done.stderr
