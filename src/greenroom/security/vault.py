@@ -55,7 +55,7 @@ class Vault:
                 f"(it has {', '.join(self._ciphers)}). Check GREENROOM_SECRET_KEY, or secret.key in the data directory."
             )
         try:
-            packed = base64.urlsafe_b64decode(content)
+            packed = base64.b64decode(content, altchars=b"-_", validate=True)
             return cipher.decrypt(packed[:NONCE_BYTES], packed[NONCE_BYTES:], _place(table, row, column)).decode()
         except (InvalidTag, binascii.Error, ValueError) as error:
             raise VaultError(f"A secret in {table}.{column} of {row} is damaged or was moved there.") from error

@@ -1,0 +1,170 @@
+"""No connection is opened to a forbidden address: watched at the socket, not by the outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator
+from ipaddress import IPv4Network
+from typing import Any
+
+import pytest
+
+from greenroom.errors import GiveUp, TryLater
+from greenroom.outbound import Outbound, Request
+from tests.house import Neighbour, neighbour
+
+_watched: list[list[str]] = []
+
+
+def _hook(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "socket.connect" and _watched:
+        address = arguments[1]
+        _watched[-1].append(str(address[0] if isinstance(address, tuple) else address))
+
+
+sys.addaudithook(_hook)
+
+
+@pytest.fixture
+def connections() -> Iterator[list[str]]:
+    """Every address that any socket of this process is connected to, as the interpreter sees it."""
+    seen: list[str] = []
+    _watched.append(seen)
+    yield seen
+    _watched.pop()
+
+
+@pytest.fixture
+async def guarded() -> AsyncIterator[Outbound]:
+    """The door as a public deployment has it, but for http."""
+    out = Outbound(allow_http=True)
+    yield out
+    await out.aclose()
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Neighbour]:
+    """Something that listens on loopback, and would answer."""
+    async with neighbour() as one:
+        yield one
+
+
+def resolves(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
+    """Names look up to these addresses, one list a look-up, the last for ever; what was looked up."""
+    asked: list[str] = []
+
+    async def getaddrinfo(_: object, host: str, port: int, **__: Any) -> list[Any]:
+        asked.append(host)
+        found = answers[min(len(asked), len(answers)) - 1]
+        return [
+            (socket.AF_INET6 if ":" in one else socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port)) for one in found
+        ]
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", getaddrinfo)
+    return asked
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "127.1", "0x7f.0.0.1", "0x7f000001", "2130706433", "0177.0.0.1", "017700000001", "localhost", "0.0.0.0",
+     "10.0.0.1", "169.254.169.254", "[::1]", "[::ffff:127.0.0.1]", "[::127.0.0.1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]",
+     "[::ffff:0:127.0.0.1]", "[::]", "127.0.0.1."],
+)  # fmt: skip
+async def test_literals_and_local_names(
+    guarded: Outbound, server: Neighbour, connections: list[str], host: str
+) -> None:
+    """In every notation."""
+    port = server.url.rpartition(":")[2]
+    with pytest.raises((GiveUp, TryLater)):
+        await guarded.send(Request("POST", f"http://{host}:{port}/", {}, b"x"), deadline=5)
+
+    assert connections == []
+    assert server.heard == []
+
+
+async def test_the_refusal_says_what_and_how_to_open_it(guarded: Outbound) -> None:
+    """For the operator at midnight."""
+    with pytest.raises(GiveUp) as caught:
+        await guarded.send(Request("GET", "http://10.1.2.3/?secret=canary", {}), deadline=5)
+
+    assert caught.value.kind == "forbidden_address"
+    assert "10.1.2.3" in caught.value.reason
+    assert "GREENROOM_ALLOW_PRIVATE_NETWORKS" in caught.value.reason
+    assert "canary" not in caught.value.reason
+
+
+@pytest.mark.parametrize(
+    "found", [["10.0.0.7"], ["93.184.215.14", "127.0.0.1"], ["::1"], ["fd00::1", "2606:4700::1111"]]
+)
+async def test_a_name_with_any_forbidden_address_is_refused(
+    guarded: Outbound, connections: list[str], monkeypatch: pytest.MonkeyPatch, found: list[str]
+) -> None:
+    """Mixed answers too: one bad address spoils the name."""
+    resolves(monkeypatch, found)
+
+    with pytest.raises(GiveUp) as caught:
+        await guarded.send(Request("GET", "http://rebind.example.com/", {}), deadline=5)
+
+    assert caught.value.kind == "forbidden_address"
+    assert connections == []
+
+
+async def test_the_vetted_address_is_the_one_connected_to(
+    connections: list[str], monkeypatch: pytest.MonkeyPatch, server: Neighbour
+) -> None:
+    """A name that changes its answer between check and connect gains nothing: there is one look-up."""
+    out = Outbound(allow_http=True, allowed_networks=[IPv4Network("127.0.0.1/32")])
+    asked = resolves(monkeypatch, ["127.0.0.1"], ["127.0.0.2"])
+    port = server.url.rpartition(":")[2]
+
+    answer = await out.send(Request("POST", f"http://rebind.example.com:{port}/", {}, b"x"), deadline=5)
+
+    assert (asked, connections) == (["rebind.example.com"], ["127.0.0.1"])
+    assert answer.address == "127.0.0.1"
+    assert server.heard[0].headers["host"] == f"rebind.example.com:{port}"
+    with pytest.raises(GiveUp):
+        await out.send(Request("GET", "http://127.0.0.2/", {}), deadline=5)
+    await out.aclose()
+
+
+async def test_a_redirect_is_an_answer(connections: list[str], server: Neighbour) -> None:
+    """It is returned to be judged, and leads nowhere."""
+    out = Outbound(allow_http=True, allowed_networks=[IPv4Network("127.0.0.1/32")])
+    server.will_answer((302, {"location": "http://127.0.0.3/"}, b""))
+
+    answer = await out.send(Request("GET", server.url, {}), deadline=5)
+
+    assert answer.status == 302
+    assert connections == ["127.0.0.1"]
+    await out.aclose()
+
+
+async def test_the_environments_proxies_are_not_used(
+    connections: list[str], monkeypatch: pytest.MonkeyPatch, server: Neighbour
+) -> None:
+    """They would be a way around the guard."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "all_proxy"):
+        monkeypatch.setenv(name, server.url)
+    out = Outbound(allow_http=True)
+
+    with pytest.raises(GiveUp):
+        await out.send(Request("GET", "http://10.0.0.1/", {}), deadline=5)
+
+    assert connections == []
+    await out.aclose()
+
+
+@pytest.mark.parametrize(
+    "url", ["http://93.184.215.14/", "https://u:p@x.example.com/", "file:///etc/passwd", "https://x y/"]
+)
+async def test_what_cannot_be_called_is_refused_before_anything_else(connections: list[str], url: str) -> None:
+    """Without allow_http, http is among it."""
+    out = Outbound()
+    with pytest.raises(GiveUp) as caught:
+        await out.send(Request("GET", url, {}), deadline=5)
+
+    assert caught.value.kind == "bad_url"
+    assert connections == []
+    await out.aclose()

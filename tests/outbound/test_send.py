@@ -1,0 +1,250 @@
+"""Bad peers: whatever they do, a call ends in time, in bounds, and once."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from ipaddress import IPv4Network
+from typing import Any
+
+import pytest
+import trustme
+
+from greenroom.errors import RemoteError, TryLater
+from greenroom.outbound import Outbound, Request
+
+LOOPBACK = [IPv4Network("127.0.0.0/8")]
+Peer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def listening(peer: Peer, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """A raw TCP server; its port."""
+    under_way: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        under_way.add(task)
+        try:
+            await peer(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError, ssl.SSLError):
+            pass
+        finally:
+            under_way.discard(task)
+            writer.transport.abort()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for task in list(under_way):
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+
+
+@pytest.fixture
+async def out() -> AsyncIterator[Outbound]:
+    """The door with loopback opened."""
+    one = Outbound(allow_http=True, allowed_networks=LOOPBACK)
+    yield one
+    await one.aclose()
+
+
+async def request_of(reader: asyncio.StreamReader) -> bytes:
+    """A request's head and its body of one byte."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    await reader.readexactly(1)
+    return head
+
+
+def asking(port: int, method: str = "POST") -> Request:
+    """A request with a body of one byte."""
+    return Request(method, f"http://127.0.0.1:{port}/hook?secret=canary", {"authorization": "Basic canary"}, b"x")
+
+
+async def test_a_dripping_success_is_cut_and_counts(out: Outbound) -> None:
+    """The status was heard: the rest may not hold us."""
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_of(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n")
+        while True:
+            writer.write(b".")
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    async with listening(drip) as port:
+        answer = await out.send(asking(port), deadline=0.3)
+
+    assert (answer.status, answer.truncated) == (200, True)
+    assert 0 < len(answer.body) < 1000
+
+
+async def test_silence_is_a_timeout(out: Outbound) -> None:
+    """The deadline covers the wait for headers."""
+
+    async def nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with listening(nothing) as port:
+        with pytest.raises(TryLater) as caught:
+            await out.send(asking(port), deadline=0.2)
+
+    assert caught.value.kind == "timeout"
+
+
+async def test_endless_headers_end(out: Outbound) -> None:
+    """Neither memory nor time without bound."""
+
+    async def headers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_of(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\n")
+        while True:
+            writer.write(b"x-filler: " + b"y" * 60_000 + b"\r\n")
+            await writer.drain()
+
+    async with listening(headers) as port:
+        with pytest.raises(TryLater) as caught:
+            await out.send(asking(port), deadline=5)
+
+    assert caught.value.kind in ("protocol", "timeout")
+
+
+async def test_a_bomb_stays_closed_and_a_flood_is_capped(out: Outbound) -> None:
+    """Bodies are neither decoded nor read beyond what was asked for."""
+    bomb = gzip.compress(b"\0" * 10_000_000)
+    heads: list[bytes] = []
+
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await request_of(reader))
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 1000000000\r\n\r\n" + bomb)
+        while True:
+            writer.write(b"\0" * 65536)
+            await writer.drain()
+
+    async with listening(flood) as port:
+        answer = await out.send(asking(port), deadline=5, max_body=4096)
+
+    assert b"accept-encoding: identity" in heads[0].lower()
+    assert (answer.body, answer.truncated) == (bomb[:4096], True)
+
+
+@pytest.mark.parametrize(
+    "said", [b"", b"HTTP/1.1 200 OK\r\nconte", b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc"]
+)
+async def test_a_broken_connection_is_said_to_be_one(out: Outbound, said: bytes) -> None:
+    """Before the answer, within its head, within its body."""
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_of(reader)
+        writer.write(said)
+        await writer.drain()
+        writer.close()
+
+    async with listening(hang_up) as port:
+        with pytest.raises(TryLater) as caught:
+            await out.send(asking(port), deadline=5)
+
+    assert caught.value.kind == "reset"
+    assert "canary" not in caught.value.reason
+
+
+@pytest.mark.parametrize("said", [b"SSH-2.0-x\r\n\r\n", b"HTTP/1.1 abc OK\r\n\r\n", b"\0" * 100])
+async def test_what_is_not_http(out: Outbound, said: bytes) -> None:
+    """Another protocol on the port."""
+
+    async def other(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_of(reader)
+        writer.write(said)
+        await writer.drain()
+        writer.close()
+
+    async with listening(other) as port:
+        with pytest.raises(RemoteError) as caught:
+            await out.send(asking(port), deadline=5)
+
+    assert caught.value.kind in ("protocol", "reset")
+
+
+async def test_nobody_listens(out: Outbound) -> None:
+    """A refused connection is tried again later."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        with pytest.raises(TryLater) as caught:
+            await out.send(asking(port), deadline=5)
+
+    assert caught.value.kind == "connect"
+
+
+async def test_an_unknown_name_and_a_broken_resolver(out: Outbound, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one is probably a typing mistake, the other is passing."""
+    for code, kind in ((socket.EAI_NONAME, "dns_unknown"), (socket.EAI_AGAIN, "dns")):
+
+        async def fail(*_: object, code: int = code, **__: object) -> None:
+            raise socket.gaierror(code, "x")
+
+        monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", fail)
+        with pytest.raises(TryLater) as caught:
+            await out.send(Request("GET", "https://nowhere.example.com/", {}), deadline=5)
+        assert caught.value.kind == kind
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+async def test_one_call_is_one_request_on_the_wire(out: Outbound, method: str) -> None:
+    """Also on a kept connection that the peer has meanwhile closed: no repeat behind our back."""
+    received: list[bytes] = []
+
+    async def once_then_hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.append(await request_of(reader))
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+        received.append(await request_of(reader))
+        writer.transport.abort()
+
+    async with listening(once_then_hang_up) as port:
+        assert (await out.send(asking(port, method), deadline=5)).status == 200
+        with pytest.raises(TryLater) as caught:
+            await out.send(asking(port, method), deadline=5)
+
+    assert caught.value.kind == "reset"
+    assert len(received) == 2
+
+
+async def test_certificates_are_verified(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unknown authority and wrong name are refused; the right one is fine."""
+    authority = trustme.CA()
+
+    async def fine(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_of(reader)
+        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        await writer.drain()
+
+    async def getaddrinfo(_: object, host: str, port: int, **__: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    served, trusting = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
+    authority.issue_cert("vendor.example.com").configure_cert(served)
+    authority.configure_trust(trusting)
+    async with listening(fine, served) as port:
+        monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", getaddrinfo)
+        for tls, name, kind in (
+            (None, "vendor.example.com", "tls"),
+            (trusting, "other.example.com", "tls"),
+            (trusting, "vendor.example.com", None),
+        ):
+            out = Outbound(allowed_networks=LOOPBACK, tls=tls)
+            request = Request("POST", f"https://{name}:{port}/", {}, b"x")
+            if kind is None:
+                assert (await out.send(request, deadline=5)).status == 204
+            else:
+                with pytest.raises(TryLater) as caught:
+                    await out.send(request, deadline=5)
+                assert caught.value.kind == kind
+            await out.aclose()

@@ -1,0 +1,76 @@
+"""URLs, judged from their text alone."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from greenroom.outbound import callable_problem, public_problem
+
+
+@given(st.text() | st.text().map(lambda text: f"https://{text}") | st.text().map(lambda text: f"https://x.com:{text}"))
+@example("https://[")
+@example("https://\ud800")
+@example("https://xn--/")
+@example("https://a..b/")
+def test_any_text_is_judged(text: str) -> None:
+    """A problem or none, never an exception."""
+    for problem in (callable_problem(text, allow_http=True), public_problem(text)):
+        assert problem is None or isinstance(problem, str)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://vendor.example.com/hooks?x=1",
+        "https://vendor.example.com:8443/",
+        "https://VENDOR.example.com./",
+        "https://bücher.example.com/",
+        "https://93.184.215.14/r",
+        "https://[2606:4700::1111]/r",
+    ],
+)
+def test_what_can_be_called(url: str) -> None:
+    """Absolute https URLs, also with a port, a trailing dot, an international name."""
+    assert callable_problem(url, allow_http=False) is None
+    assert public_problem(url) is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://vendor.example.com/",
+        "ftp://vendor.example.com/",
+        "//vendor.example.com/",
+        "/hooks",
+        "",
+        "https://",
+        "https://user@vendor.example.com/",
+        "https://user:pw@vendor.example.com/",
+        "https://vendor.example.com:99999/",
+        "https://vendor.example.com:0/",
+        "https://vendor.example.com/a b",
+        "https://vendor.example.com/\n",
+        "https://vendor.example.com\\@evil.example.net/",
+        "https://-x.example.com/",
+        "https://a..example.com/",
+        "https://[::1/",
+    ],
+)
+def test_what_cannot_be_called(url: str) -> None:
+    """The text already says no."""
+    assert callable_problem(url, allow_http=False)
+    assert public_problem(url)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["localhost", "intranet", "x.local", "x.internal", "x.test", "x.invalid", "x.example", "x.localhost", "x.onion",
+     "x.home.arpa", "127.0.0.1", "127.1", "0x7f000001", "2130706433", "10.0.0.1", "192.168.1.1", "169.254.169.254", "[::1]",
+     "[::ffff:10.0.0.1]", "[fd00::1]", "[64:ff9b::7f00:1]", "0.0.0.0"],
+)  # fmt: skip
+def test_a_result_url_must_open_for_a_stranger(host: str) -> None:
+    """Greenhouse shows nothing for a private one; development may."""
+    assert public_problem(f"https://{host}/r")
+    assert public_problem(f"http://{host}/r", allow_http=True) is None

@@ -1,0 +1,58 @@
+"""Webhook signatures, verified with the libraries that receivers use."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import time
+
+import pytest
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from greenroom.security.signatures import check_secret, webhook_headers
+from greenroom.security.tokens import new_webhook_secret
+
+BODY = '{"name":"Zoë"}'.encode()
+
+
+def test_the_specifications_vector() -> None:
+    """Standard Webhooks 1.0.0's own example."""
+    headers = webhook_headers(
+        event_id="msg_p5jXN8AQM9LWM0D4loKWxJek",
+        sent_at=1614265330,
+        body=b'{"test": 2432232314}',
+        secrets=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
+    )
+    assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+    assert (headers["webhook-id"], headers["webhook-timestamp"]) == ("msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330")
+
+
+def test_both_secrets_verify_during_a_rotation() -> None:
+    """A receiver with the old one, one with the new one; a stranger's does not."""
+    new, old = new_webhook_secret(), new_webhook_secret()
+    headers = webhook_headers(event_id="evt_1", sent_at=int(time.time()), body=BODY, secrets=[new, old])
+
+    for secret in (new, old):
+        assert Webhook(secret).verify(BODY, headers) == {"name": "Zoë"}
+    with pytest.raises(WebhookVerificationError):
+        Webhook(new_webhook_secret()).verify(BODY, headers)
+    stackone = hmac.new(old.encode(), BODY, hashlib.sha256).digest()
+    assert headers["x-stackone-signature"] == base64.urlsafe_b64encode(stackone).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    ("secret", "fine"),
+    [
+        (new_webhook_secret(), True),
+        ("whsec_" + base64.b64encode(b"x" * 24).decode(), True),
+        ("whsec_" + base64.b64encode(b"x" * 23).decode(), False),
+        ("whsec_" + base64.b64encode(b"x" * 65).decode(), False),
+        ("whsec_a-b_c", False),
+        (base64.b64encode(b"x" * 32).decode(), False),
+        ("", False),
+    ],
+)
+def test_a_secret_that_a_person_chose(secret: str, fine: bool) -> None:
+    """24 to 64 bytes in standard base64; a URL-safe one would silently become another key."""
+    assert (check_secret(secret) is None) == fine

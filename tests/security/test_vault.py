@@ -1,0 +1,77 @@
+"""Secrets at rest."""
+
+from __future__ import annotations
+
+import base64
+import os
+from pathlib import Path
+
+import pytest
+
+from greenroom.security.vault import Vault, VaultError, load_or_create_key_file, parse_keys
+
+OLD, NEW = os.urandom(32), os.urandom(32)
+PLACE = {"table": "webhook_secrets", "row": "whs_1", "column": "secret_sealed"}
+
+
+def test_what_was_sealed_opens_in_its_place() -> None:
+    """And looks different each time."""
+    vault = Vault([NEW])
+    sealed = [vault.seal("canary é", **PLACE) for _ in range(2)]
+
+    assert {vault.open(one, **PLACE) for one in sealed} == {"canary é"}
+    assert sealed[0] != sealed[1]
+    assert "canary" not in sealed[0]
+
+
+@pytest.mark.parametrize("name", list(PLACE))
+def test_moved_elsewhere_it_does_not_open(name: str) -> None:
+    """Another row, column or table."""
+    vault = Vault([NEW])
+    sealed = vault.seal("canary", **PLACE)
+
+    with pytest.raises(VaultError) as caught:
+        vault.open(sealed, **{**PLACE, name: "other"})
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda s: s[:-4], lambda s: s[:-1] + ("A" if s[-1] != "A" else "B"), lambda s: s + "%", lambda s: ""]
+)
+def test_damage_is_noticed(damage: object) -> None:
+    """A cut or changed text is an error, not another secret."""
+    vault = Vault([NEW])
+    with pytest.raises(VaultError):
+        vault.open(damage(vault.seal("canary", **PLACE)), **PLACE)  # type: ignore[operator]
+
+
+def test_rotation() -> None:
+    """The older key still opens; without it the error names the setting."""
+    sealed = Vault([OLD]).seal("canary", **PLACE)
+    both = Vault([NEW, OLD])
+
+    assert both.open(sealed, **PLACE) == "canary"
+    assert not both.is_current(sealed)
+    assert both.is_current(both.seal("x", **PLACE))
+    with pytest.raises(VaultError, match="GREENROOM_SECRET_KEY"):
+        Vault([NEW]).open(sealed, **PLACE)
+
+
+@pytest.mark.parametrize("texts", [["x"], [""], [base64.b64encode(b"short").decode()], []])
+def test_a_bad_key_is_counted_and_not_shown(texts: list[str]) -> None:
+    """Which of several it is, never its text."""
+    with pytest.raises(VaultError, match="GREENROOM_SECRET_KEY"):
+        parse_keys(texts)
+
+
+def test_the_key_file_is_made_once_and_closed(tmp_path: Path) -> None:
+    """Mode 0600; one that others can read is refused."""
+    path = tmp_path / "secret.key"
+    made = load_or_create_key_file(path)
+
+    assert load_or_create_key_file(path) == made
+    assert len(parse_keys([made])[0]) == 32
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.chmod(0o644)
+    with pytest.raises(VaultError, match="chmod 600"):
+        load_or_create_key_file(path)

@@ -1,0 +1,46 @@
+"""The documentation is held to the code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from greenroom.app import build_app
+from greenroom.settings import PREFIX, Settings
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.parametrize("name", list(Settings.model_fields))
+def test_every_setting_is_documented(name: str) -> None:
+    """In docs/settings.md, under the name an operator types."""
+    assert f"`{PREFIX}{name.upper()}`" in (ROOT / "docs" / "settings.md").read_text()
+
+
+def test_no_unknown_setting_is_documented() -> None:
+    """A name in the docs that the gateway would refuse."""
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    for page in (ROOT / "docs").rglob("*.md"):
+        for name in re.findall(rf"{PREFIX}[A-Z_]+", page.read_text()):
+            assert name.removesuffix("_FILE") in known, f"{page.name} names {name}"
+
+
+def test_every_route_of_the_api_is_in_the_reference() -> None:
+    """docs/api.md lists each path of the OpenAPI document."""
+    page = (ROOT / "docs" / "api.md").read_text()
+    for path in build_app(Settings()).openapi()["paths"]:
+        assert f"`{path}`" in page or any(
+            f"{method} {path}`" in page for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        ), path
+
+
+def test_the_files_that_the_tour_names_exist() -> None:
+    """docs/tour.md walks through real files."""
+    page = (ROOT / "docs" / "tour.md").read_text()
+    named = re.findall(r"`(src/[\w/.]+\.py)`", page)
+
+    assert named
+    for name in named:
+        assert (ROOT / name).exists(), name
