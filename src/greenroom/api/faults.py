@@ -72,7 +72,13 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def unreadable(request: Request, error: RequestValidationError) -> Response:
-        return refusal(request, _from_validation(error.errors()))
+        faults = error.errors()
+        untyped = "json" not in request.headers.get("content-type", "")
+        if untyped and any(tuple(fault["loc"]) == ("body",) for fault in faults):
+            return refusal(
+                request, BadRequest("Send the body as JSON, with the header Content-Type: application/json.")
+            )
+        return refusal(request, _from_validation(faults))
 
     @app.exception_handler(HTTPException)
     async def framework(request: Request, error: HTTPException) -> Response:

@@ -99,12 +99,8 @@ class PostgresStore:
                 yield connection
         except _AWAY as error:
             raise Unavailable from error
-        except (
-            UnicodeEncodeError,
-            asyncpg.CharacterNotInRepertoireError,
-            asyncpg.UntranslatableCharacterError,
-        ) as error:
-            raise Invalid("The request has a text with a character that cannot be stored.") from error
+        except asyncpg.DataError as error:  # NUL, half a surrogate pair, a number beyond the column's
+            raise Invalid("The request has a text or a number that cannot be stored.") from error
 
     async def _open(self) -> asyncpg.Pool[Any]:
         async with self._opening:

@@ -1,0 +1,142 @@
+"""Units of work: all or nothing, together, and nothing but their transaction. On both databases."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection
+
+from greenroom.errors import Invalid, Unavailable
+from greenroom.store import migrate
+from greenroom.store import projects as project_rows
+from greenroom.store.db import Store, Tx
+from greenroom.store.postgres import PostgresStore
+from greenroom.store.schema import metadata
+from greenroom.store.sqlite import SqliteStore
+from tests.support.postgres import Postgres
+
+
+async def add(store: Store, name: str, *, fail: bool = False) -> None:
+    """Make a project, and fail after it was written when asked to."""
+
+    async def work(tx: Tx) -> None:
+        await project_rows.ensure(tx, f"prj_{name}", name)
+        if fail:
+            raise Invalid(name)
+
+    await store.write(work)
+
+
+async def names(store: Store) -> list[str]:
+    """Every project's name."""
+    return [project.name for project in await store.read(project_rows.list_projects)]
+
+
+async def test_what_fails_leaves_nothing_behind(store: Store) -> None:
+    """The error reaches its caller; the next unit of work is fine."""
+    with pytest.raises(Invalid):
+        await add(store, "lost", fail=True)
+    await add(store, "kept")
+
+    assert await names(store) == ["kept"]
+
+
+async def test_a_failing_neighbour_hurts_nobody(store: Store) -> None:
+    """A hundred at once, every third fails: the others are there."""
+    works = [add(store, f"{number:03}", fail=number % 3 == 0) for number in range(100)]
+    answers = await asyncio.gather(*works, return_exceptions=True)
+
+    assert [isinstance(answer, Invalid) for answer in answers] == [number % 3 == 0 for number in range(100)]
+    assert await names(store) == [f"{number:03}" for number in range(100) if number % 3]
+
+
+async def test_one_project_of_a_name_however_many_make_it(store: Store) -> None:
+    """Idempotency is the database's."""
+
+    async def make(number: int) -> str:
+        return (await store.write(lambda tx: project_rows.ensure(tx, f"prj_{number}", "same"))).id
+
+    ids = await asyncio.gather(*(make(number) for number in range(20)))
+
+    assert len(set(ids)) == 1
+
+
+async def test_text_that_no_database_has_is_the_callers_fault(store: Store) -> None:
+    """Half a surrogate pair: refused by name, and the store goes on."""
+    with pytest.raises(Invalid, match="cannot be stored"):
+        await add(store, "\ud800")
+    await add(store, "fine")
+    assert await names(store) == ["fine"]
+
+
+async def test_closed_is_unavailable(store: Store) -> None:
+    """What was accepted before is finished."""
+    await add(store, "before")
+    await store.close()
+    if isinstance(store, SqliteStore):
+        with pytest.raises(Unavailable):
+            await add(store, "after")
+
+
+async def test_a_unit_of_work_awaits_only_its_transaction(tmp_path: Path) -> None:
+    """A transaction cannot span a remote call."""
+    store = SqliteStore(tmp_path / "x.db")
+
+    async def wait(_: Tx) -> None:
+        await asyncio.sleep(0)
+
+    with pytest.raises(RuntimeError, match="not its transaction"):
+        await store.write(wait)
+    await store.close()
+
+
+@pytest.mark.postgres
+async def test_a_database_that_is_away_is_unavailable_until_it_is_back(postgres: Postgres, migrated: str) -> None:
+    """Killed with -9 and started again: no restart of ours, nothing lost."""
+    store = PostgresStore(postgres.create_database(migrated))
+    await add(store, "before")
+    await asyncio.to_thread(postgres.kill)
+    try:
+        with pytest.raises(Unavailable) as caught:
+            await add(store, "during")
+    finally:
+        await asyncio.to_thread(postgres.start)
+    assert caught.value.retry_after
+    await add(store, "after")
+
+    assert await names(store) == ["after", "before"]
+    await store.close()
+
+
+async def test_the_migrations_make_the_tables_of_the_schema(database_url: str) -> None:
+    """On both databases, to the last index; a second upgrade does nothing."""
+
+    def differences(connection: Connection) -> list[object]:
+        return list(compare_metadata(MigrationContext.configure(connection), metadata))
+
+    assert await migrate.upgrade(database_url) == []
+    assert await migrate.missing(database_url) == []
+    assert await migrate._run(database_url, differences) == []
+
+
+async def test_missing_is_honest(tmp_path: Path) -> None:
+    """An empty database lacks everything, and asking changes nothing."""
+    url = migrate.sqlite_url(tmp_path / "new.db")
+    before = await migrate.missing(url)
+
+    assert before
+    assert await migrate.missing(url) == before
+    assert await migrate.upgrade(url) == before
+
+
+@pytest.mark.postgres
+async def test_processes_that_start_together_migrate_once(postgres: Postgres) -> None:
+    """Under an advisory lock."""
+    url = postgres.create_database()
+    applied = await asyncio.gather(*(migrate.upgrade(url) for _ in range(4)))
+
+    assert sum(1 for one in applied if one) == 1
