@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 export UV_PYTHON_DOWNLOADS := never
 export UV_NO_PROGRESS := 1
+# the certificates that this machine trusts, also behind a company's proxy
+export UV_SYSTEM_CERTS := 1
 
 .PHONY: help setup demo test check lock clean
 
