@@ -176,7 +176,7 @@ def build_app(settings: Settings) -> FastAPI:
             delivering(gateway, alone=not settings.database_url),
         ):
             app.state.ctx, app.state.out, app.state.catalog = gateway.ctx, gateway.out, gateway.catalog
-            app.state.engine = gateway.engine
+            app.state.engine, app.state.keys_used = gateway.engine, {}
             for connector in discover().values():
                 app.router.routes.extend(connector.routes(gateway.ctx, gateway.catalog))
             yield

@@ -288,6 +288,14 @@ async def test_a_disabled_integration_is_412_and_a_missing_account_400(proctor: 
     assert (await proctor.call("list_tests")).status_code == 401
 
 
+async def test_a_keys_last_use_is_known(proctor: Linked) -> None:
+    """So that an unused key can be told and revoked."""
+    from greenroom.services import projects
+
+    (key,) = await projects.list_keys(proctor.house.app.state.ctx)
+    assert key.last_used_at is not None
+
+
 async def test_health(house: House) -> None:
     """Liveness, readiness with the backlog's age, metrics."""
     assert (await house.client.get("/healthz")).json() == {"status": "ok"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated
 
 from fastapi import Depends, Header, Request, Security
@@ -16,6 +17,9 @@ from greenroom.model.projects import Project
 from greenroom.outbound import Outbound
 from greenroom.security.tokens import basic_user
 from greenroom.services import accounts, integrations, projects
+
+#: a key's last use is written down once in this time, so that reads cost no write
+NOTE_S = 60.0
 
 
 class _Basic(SecurityBase):
@@ -54,7 +58,13 @@ async def project_of(request: Request, _: Annotated[str | None, Security(_Basic(
     Raises:
         Unauthorized: no key, an unknown or a revoked one.
     """
-    return await projects.authenticate(context_of(request), basic_user(request.headers.get("authorization")))
+    ctx, key = context_of(request), basic_user(request.headers.get("authorization"))
+    project = await projects.authenticate(ctx, key)
+    used: dict[str, float] = request.app.state.keys_used
+    if key is not None and time.monotonic() - used.get(key, float("-inf")) > NOTE_S:
+        used[key] = time.monotonic()
+        await projects.note_use(ctx, key)
+    return project
 
 
 Ctx = Annotated[Context, Depends(context_of)]

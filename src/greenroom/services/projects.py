@@ -73,6 +73,12 @@ async def revoke_key(_: Context, tx: Tx, key_id: str) -> None:
         raise NotFound(f"No live key has the id {key_id}. `greenroom keys list` shows them.")
 
 
+@transaction
+async def note_use(ctx: Context, tx: Tx, key: str) -> None:
+    """Remember that a key was used just now, for whoever wonders whether it can be revoked."""
+    await project_rows.touch_key(tx, token_hash(key, ctx.pepper))
+
+
 @snapshot
 async def authenticate(ctx: Context, tx: Tx, key: str | None) -> Project:
     """
