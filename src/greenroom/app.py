@@ -25,12 +25,13 @@ from greenroom.engine.loop import Engine
 from greenroom.outbound import Outbound
 from greenroom.security.tokens import new_id
 from greenroom.security.vault import Vault, load_or_create_key_file, parse_keys
-from greenroom.services import deliveries, installation
+from greenroom.services import deliveries, installation, sessions
 from greenroom.settings import Settings, SettingsError
 from greenroom.store import migrate
 from greenroom.store.db import Store
 from greenroom.store.postgres import PostgresStore
 from greenroom.store.sqlite import SqliteStore
+from greenroom.web import pages
 
 VERSION = "0.1.0"
 log = structlog.get_logger("greenroom")
@@ -177,6 +178,8 @@ def build_app(settings: Settings) -> FastAPI:
         ):
             app.state.ctx, app.state.out, app.state.catalog = gateway.ctx, gateway.out, gateway.catalog
             app.state.engine, app.state.keys_used = gateway.engine, {}
+            app.state.first_link = await sessions.first_link(gateway.ctx)
+            app.router.routes.extend(pages.routes())
             for connector in discover().values():
                 app.router.routes.extend(connector.routes(gateway.ctx, gateway.catalog))
             yield

@@ -45,6 +45,7 @@ def test_it_keeps_serving_until_it_is_stopped() -> None:
         assert process.wait(timeout=60) == 0
 
     assert (rows["Report"], rows["Score"]) == ("View Report", "82.5")
+    assert "/sign-in/" in story["urls"]["sign_in"]
     for url in story["urls"].values():
         with pytest.raises(httpx2.ConnectError):
             httpx2.get(url)

@@ -5,21 +5,21 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Body, Path
+from fastapi import APIRouter, Body, Path, Query
 from pydantic import BaseModel, Field
 
 from greenroom.api.callers import Caller, Ctx
 from greenroom.api.faults import documented
 from greenroom.api.idempotent import IdempotentRoute
-from greenroom.api.integrations import connector_of
-from greenroom.api.shapes import Label, StrictBody
+from greenroom.api.integrations import MASK, connector_of
+from greenroom.api.shapes import Label, Next, Page, PageSize, Plain, StrictBody, after, page
 from greenroom.model.accounts import Account
 from greenroom.model.events import stamp
 from greenroom.services import accounts
 from greenroom.services.accounts import NewAccount
 
 router = APIRouter(prefix="/v1/accounts", tags=["Accounts"], route_class=IdempotentRoute)
-AccountId = Annotated[str, Path(alias="account_id", description="The account's id.")]
+AccountId = Annotated[Plain, Path(alias="account_id", description="The account's id.")]
 
 
 class AccountIn(StrictBody):
@@ -35,7 +35,7 @@ class AccountIn(StrictBody):
 
 
 class AccountOut(BaseModel):
-    """A linked account with the key that its ATS calls with."""
+    """A linked account with the key that its ATS calls with; reads show it as `********` unless `reveal=true`."""
 
     id: str
     provider: str
@@ -46,7 +46,9 @@ class AccountOut(BaseModel):
     type: Literal["production", "test"]
     status: Literal["active", "inactive", "error"]
     status_reasons: list[dict[str, Any]]
-    external_trigger_token: str = Field(description="The customer gives it to Greenhouse Support as the API key.")
+    external_trigger_token: str | None = Field(
+        description="The customer gives it to Greenhouse Support as the API key."
+    )
     created_at: str
     updated_at: str
 
@@ -66,6 +68,34 @@ async def create(ctx: Ctx, project: Caller, body: AccountIn) -> AccountOut:
     return _shown(*await accounts.link(ctx, project.id, NewAccount(**body.model_dump())))
 
 
+@router.get("", operation_id="list_accounts", responses=documented(400, 401))
+async def list_accounts(
+    ctx: Ctx,
+    project: Caller,
+    provider: Annotated[Plain | None, Query()] = None,
+    origin_owner_id: Annotated[Plain | None, Query(description="Your id of the customer.")] = None,
+    page_size: PageSize = 25,
+    next: Next = None,
+) -> Page[AccountOut]:
+    """Linked accounts, newest first."""
+    found = await accounts.list_page(
+        ctx, project.id, provider=provider, owner_id=origin_owner_id, before=after(next, "acc"), limit=page_size + 1
+    )
+    return page([_shown(one, MASK) for one in found], page_size, [one.id for one in found])
+
+
+@router.get("/{account_id}", operation_id="get_account", responses=documented(400, 401, 404))
+async def get(
+    ctx: Ctx,
+    project: Caller,
+    account_id: AccountId,
+    reveal: Annotated[bool, Query(description="Show the external trigger token.")] = False,
+) -> AccountOut:
+    """Show a linked account."""
+    account, token = await accounts.get_with_token(ctx, project.id, account_id)
+    return _shown(account, token if reveal else MASK)
+
+
 @router.post("/{account_id}/rotate-token", operation_id="rotate_token", responses=documented(400, 401, 404, 409, 422))
 async def rotate_token(
     ctx: Ctx, project: Caller, account_id: AccountId, body: Annotated[RotationIn | None, Body()] = None
@@ -75,7 +105,7 @@ async def rotate_token(
     return _shown(*await accounts.rotate_token(ctx, project.id, account_id, overlap=overlap))
 
 
-def _shown(account: Account, token: str) -> AccountOut:
+def _shown(account: Account, token: str | None) -> AccountOut:
     return AccountOut(
         id=account.id,
         provider=account.provider,

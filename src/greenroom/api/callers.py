@@ -11,7 +11,7 @@ from fastapi.security.base import SecurityBase
 
 from greenroom.catalog import Catalog
 from greenroom.context import Context
-from greenroom.errors import BadRequest, PreconditionFailed
+from greenroom.errors import PreconditionFailed
 from greenroom.model.accounts import Account
 from greenroom.model.projects import Project
 from greenroom.outbound import Outbound
@@ -76,18 +76,15 @@ Caller = Annotated[Project, Depends(project_of)]
 async def account_of(
     ctx: Ctx,
     project: Caller,
-    x_account_id: Annotated[str | None, Header(description="The linked account this is about.")] = None,
+    x_account_id: Annotated[str, Header(min_length=1, description="The linked account this is about.")],
 ) -> Account:
     """
     The project's account that the header names, its integration enabled.
 
     Raises:
-        BadRequest: the header is missing.
         NotFound: the account is not the project's.
         PreconditionFailed: the integration is disabled.
     """
-    if not x_account_id:
-        raise BadRequest("x-account-id: required; it names the linked account.", errors=["x-account-id: required"])
     account = await accounts.get(ctx, project.id, x_account_id)
     integration = await integrations.get(ctx, project.id, account.provider)
     if not integration.enabled:

@@ -10,14 +10,14 @@ from pydantic import BaseModel, Field
 from greenroom.api.callers import Caller, Ctx
 from greenroom.api.faults import documented
 from greenroom.api.idempotent import IdempotentRoute
-from greenroom.api.shapes import Next, Page, PageSize, after, page
+from greenroom.api.shapes import Next, Page, PageSize, Plain, after, page
 from greenroom.model.deliveries import Lane, State, Trigger
 from greenroom.model.events import stamp
 from greenroom.services import deliveries
 from greenroom.services.deliveries import Delivery, attempt_detail
 
 router = APIRouter(prefix="/v1/deliveries", tags=["Deliveries"], route_class=IdempotentRoute)
-DeliveryId = Annotated[str, Path(alias="delivery_id", description="The delivery's id.")]
+DeliveryId = Annotated[Plain, Path(alias="delivery_id", description="The delivery's id.")]
 
 
 class AttemptOut(BaseModel):
@@ -65,9 +65,9 @@ class DeliveryOut(BaseModel):
 async def list_deliveries(
     ctx: Ctx,
     project: Caller,
-    order_id: Annotated[str | None, Query()] = None,
-    event_id: Annotated[str | None, Query()] = None,
-    destination_id: Annotated[str | None, Query()] = None,
+    order_id: Annotated[Plain | None, Query()] = None,
+    event_id: Annotated[Plain | None, Query()] = None,
+    destination_id: Annotated[Plain | None, Query()] = None,
     state: Annotated[State | None, Query()] = None,
     lane: Annotated[Lane | None, Query()] = None,
     page_size: PageSize = 25,
@@ -81,7 +81,7 @@ async def list_deliveries(
         "state": state,
         "lane": lane,
     }
-    found = await deliveries.list_deliveries(ctx, project.id, filters, before=after(next), limit=page_size + 1)
+    found = await deliveries.list_deliveries(ctx, project.id, filters, before=after(next, "dlv"), limit=page_size + 1)
     return page([_shown(one) for one in found], page_size, [one.id for one in found])
 
 
@@ -91,7 +91,7 @@ async def get(ctx: Ctx, project: Caller, delivery_id: DeliveryId) -> DeliveryOut
     return _shown(await deliveries.get(ctx, project.id, delivery_id))
 
 
-@router.post("/{delivery_id}/retry", operation_id="retry_delivery", responses=documented(401, 404, 409))
+@router.post("/{delivery_id}/retry", operation_id="retry_delivery", responses=documented(400, 401, 404, 409))
 async def retry(ctx: Ctx, project: Caller, delivery_id: DeliveryId) -> DeliveryOut:
     """Try again now, whatever became of it; its schedule begins anew, its event id stays."""
     return _shown(await deliveries.retry(ctx, project.id, delivery_id))

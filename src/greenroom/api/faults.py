@@ -33,8 +33,11 @@ class Fault(BaseModel):
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that can refuse with these statuses."""
-    return {status: {"model": Fault, "description": HTTPStatus(status).phrase} for status in statuses}
+    """The `responses` of a route that can refuse with these statuses; `default` is what any route can answer."""
+    own: dict[int | str, dict[str, Any]] = {
+        status: {"model": Fault, "description": HTTPStatus(status).phrase} for status in statuses
+    }
+    return {**own, "default": {"model": Fault, "description": "Any other refusal, such as 413, 429 or 503."}}
 
 
 def refusal(_: Request, error: Refused) -> Response:
@@ -82,7 +85,13 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def framework(request: Request, error: HTTPException) -> Response:
-        messages = {404: "There is nothing at this path.", 405: f"{request.method} is not possible here."}
+        if isinstance(error.__cause__, Refused):  # it was raised while the framework read the body
+            return refusal(request, error.__cause__)
+        messages = {
+            400: "The body is not JSON that can be read.",
+            404: "There is nothing at this path.",
+            405: f"{request.method} is not possible here.",
+        }
         message = messages.get(error.status_code, str(error.detail))
         return _response(error.status_code, message, _code(error.status_code), headers=error.headers)
 
@@ -100,16 +109,20 @@ def _from_validation(faults: Sequence[Any]) -> Refused:
     """Pydantic's findings in our words: unreadable JSON and parameters are 400, a field's value is 422."""
     if any(fault["type"] == "json_invalid" for fault in faults):
         return BadRequest("The body is not JSON.")
-    lines = list(dict.fromkeys(f"{_path(fault['loc'])}: {_said(fault)}" for fault in faults))
+    lines = field_lines([{**fault, "loc": fault["loc"][1:]} for fault in faults])
     message = "; ".join(lines[:5])
     if all(fault["loc"][0] in ("query", "header", "path", "cookie") for fault in faults):
         return BadRequest(message, errors=lines)
     return Invalid(message, errors=lines)
 
 
+def field_lines(faults: Sequence[Any]) -> list[str]:
+    """Pydantic's findings, a line each: the field's path and what was expected."""
+    return list(dict.fromkeys(f"{_path(fault['loc'])}: {_said(fault)}" for fault in faults))
+
+
 def _path(location: Sequence[Any]) -> str:
-    parts = [str(part) for part in location[1:]]
-    return ".".join(parts) or "body"
+    return ".".join(str(part) for part in location) or "body"
 
 
 def _said(fault: Any) -> str:

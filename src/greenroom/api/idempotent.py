@@ -15,6 +15,13 @@ from greenroom.services import idempotency
 from greenroom.services.idempotency import Kept
 
 LONGEST_KEY = 255
+PARAMETER = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same request with the same key is done once, and answered the same. Kept for a week at least.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
+}
 
 
 class IdempotentRoute(APIRoute):
@@ -22,6 +29,11 @@ class IdempotentRoute(APIRoute):
     A route on which the same POST with the same `Idempotency-Key` is done once; its first successful answer is
     repeated, marked `Idempotent-Replayed: true`. A refused request gives the key back.
     """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **kwargs: Any) -> None:
+        if "POST" in (kwargs.get("methods") or ()):
+            kwargs["openapi_extra"] = {"parameters": [PARAMETER], **(kwargs.get("openapi_extra") or {})}
+        super().__init__(path, endpoint, **kwargs)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()

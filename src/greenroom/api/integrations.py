@@ -6,12 +6,12 @@ import re
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
 from greenroom.api.callers import Caller, Ctx, Packages
 from greenroom.api.faults import documented
 from greenroom.api.idempotent import IdempotentRoute
-from greenroom.api.shapes import Label, Line, StrictBody
+from greenroom.api.shapes import Label, Line, Plain, StrictBody
 from greenroom.connectors import Connector, discover
 from greenroom.context import Context
 from greenroom.errors import Invalid, NotFound
@@ -26,7 +26,7 @@ HOST = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|(\*\.)?\[?[0-9a-
 TENANT = re.compile(r"[A-Za-z0-9._~-]{1,100}")
 
 router = APIRouter(prefix="/v1/integrations", tags=["Integrations"], route_class=IdempotentRoute)
-Provider = Annotated[str, Path(description="Key of a connector, such as `greenhouse`.", examples=["greenhouse"])]
+Provider = Annotated[Plain, Path(description="Key of a connector, such as `greenhouse`.", examples=["greenhouse"])]
 
 
 class IntegrationIn(StrictBody):
@@ -54,6 +54,18 @@ class IntegrationIn(StrictBody):
     )
     harvest_client_id: Line | None = None
     harvest_client_secret: Line | None = Field(None, description="Write-only.")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _null_clears(cls, value: object, info: ValidationInfo) -> object:
+        return cls.model_fields[str(info.field_name)].default if value is None else value
+
+    @field_validator("partner_username")
+    @classmethod
+    def _basic_user(cls, value: str | None) -> str | None:
+        if value and ":" in value:
+            raise ValueError("has a colon, with which HTTP Basic ends the user name")
+        return value
 
     @field_validator("tenant_id")
     @classmethod
@@ -148,7 +160,7 @@ async def put(ctx: Ctx, project: Caller, provider: Provider, body: IntegrationIn
     return await shown(ctx, await integrations.put(ctx, project.id, provider, values))
 
 
-@router.post("/{provider}/probe", operation_id="probe_integration", responses=documented(401, 404))
+@router.post("/{provider}/probe", operation_id="probe_integration", responses=documented(400, 401, 404, 409))
 async def probe(ctx: Ctx, project: Caller, catalog: Packages, provider: Provider) -> ProbeOut:
     """Call the list endpoint as the recruiter's dialog would, and say what is wrong with its answer."""
     connector_of(provider)

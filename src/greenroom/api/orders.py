@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime, BaseModel, Field
 
-from greenroom.api import results
 from greenroom.api.callers import Caller, Ctx
 from greenroom.api.faults import documented
 from greenroom.api.idempotent import IdempotentRoute
-from greenroom.api.results import ResultIn, result_of
-from greenroom.api.shapes import Line, Next, Page, PageSize, StrictBody, after, page
+from greenroom.api.results import ResultToTry, Unreadable, result_of
+from greenroom.api.unified_models import UnifiedResult, unified_result
+from greenroom.api.shapes import Line, Next, Page, PageSize, Plain, StrictBody, after, page
 from greenroom.connectors import discover
 from greenroom.errors import Invalid
 from greenroom.model.events import stamp
@@ -20,7 +20,7 @@ from greenroom.model.orders import AtsDelivery, Order, Status
 from greenroom.services import orders
 
 router = APIRouter(prefix="/v1/orders", tags=["Orders"], route_class=IdempotentRoute)
-OrderId = Annotated[str, Path(alias="order_id", description="The order's id.")]
+OrderId = Annotated[Plain, Path(alias="order_id", description="The order's id.")]
 
 
 class PackageRef(BaseModel):
@@ -68,7 +68,7 @@ class OrderOut(BaseModel):
     callback_url: str | None
     callback_problem: str | None = Field(description="Why the result will never be pushed to callback_url.")
     previous_id: str | None = Field(description="The order before for the same candidate and package.")
-    result: dict[str, Any] | None
+    result: UnifiedResult | None
     result_at: str | None
     acknowledged_at: str | None = Field(description="When the ATS first read the result.")
     created_at: str
@@ -118,12 +118,12 @@ class PreviewOut(BaseModel):
 async def list_orders(
     ctx: Ctx,
     project: Caller,
-    account_id: Annotated[str | None, Query()] = None,
-    package_id: Annotated[str | None, Query()] = None,
+    account_id: Annotated[Plain | None, Query()] = None,
+    package_id: Annotated[Plain | None, Query()] = None,
     status: Annotated[Status | None, Query()] = None,
     delivery: Annotated[AtsDelivery | None, Query()] = None,
     created_after: Annotated[AwareDatetime | None, Query()] = None,
-    candidate_email: Annotated[str | None, Query()] = None,
+    candidate_email: Annotated[Plain | None, Query()] = None,
     page_size: PageSize = 25,
     next: Next = None,
 ) -> Page[OrderOut]:
@@ -136,7 +136,7 @@ async def list_orders(
         "created_after": created_after,
         "candidate_email": candidate_email,
     }
-    found = await orders.list_orders(ctx, project.id, filters, before=after(next), limit=page_size + 1)
+    found = await orders.list_orders(ctx, project.id, filters, before=after(next, "ord"), limit=page_size + 1)
     return page([shown(order) for order in found], page_size, [order.id for order in found])
 
 
@@ -162,23 +162,27 @@ async def set_status(ctx: Ctx, project: Caller, order_id: OrderId, body: StatusI
 
 
 @router.post("/{order_id}/result:preview", operation_id="preview_result", responses=documented(400, 401, 404, 422))
-async def preview(ctx: Ctx, project: Caller, order_id: OrderId, body: ResultIn) -> PreviewOut:
+async def preview(ctx: Ctx, project: Caller, order_id: OrderId, body: ResultToTry) -> PreviewOut:
     """What a recruiter would see of this result, field by field; changes nothing."""
     order = await orders.get(ctx, project.id, order_id)
+    if isinstance(body, Unreadable):
+        return _refused(body.lines)
     try:
         result = result_of(body, allow_http=ctx.settings.allow_http)
     except Invalid as error:
-        refused = [
-            FieldOut(field=line.partition(":")[0], verdict="refused", reason=line.partition(": ")[2], value=None)
-            for line in error.errors
-        ]
-        return PreviewOut(accepted=False, problem=error.message, fields=refused)
+        return _refused(error.errors)
     fields = [
         FieldOut(field=one.field, verdict=one.verdict, reason=one.reason, value=one.value)
         for one in discover()[order.provider].preview(order, result)
     ]
     problem = orders.result_problem(ctx, order, result)
     return PreviewOut(accepted=problem is None, problem=problem, fields=fields)
+
+
+def _refused(lines: list[str]) -> PreviewOut:
+    parts = [line.partition(": ") for line in lines]
+    fields = [FieldOut(field=field, verdict="refused", reason=reason, value=None) for field, _, reason in parts]
+    return PreviewOut(accepted=False, problem="; ".join(lines), fields=fields)
 
 
 def shown(order: Order) -> OrderOut:
@@ -204,7 +208,7 @@ def shown(order: Order) -> OrderOut:
         callback_url=request.callback_url,
         callback_problem=request.callback_problem,
         previous_id=order.previous_id,
-        result=results.unified(order.result) if order.result else None,
+        result=unified_result(order.result) if order.result else None,
         result_at=stamp(order.result_at) if order.result_at else None,
         acknowledged_at=stamp(order.acknowledged_at) if order.acknowledged_at else None,
         created_at=stamp(order.created_at),

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, field_validator
 
 from greenroom.api.callers import Caller, Ctx
 from greenroom.api.faults import documented
-from greenroom.api.shapes import Label, Line, StrictBody
+from greenroom.api.shapes import Label, Line, Plain, StrictBody
 from greenroom.model.packages import MOST, Package
 from greenroom.services import packages
 
@@ -85,7 +85,7 @@ async def get(
     ctx: Ctx,
     project: Caller,
     category: Annotated[CategoryName, Query()],
-    account_id: Annotated[str | None, Query(description="Left out: what is published for all accounts.")] = None,
+    account_id: Annotated[Plain | None, Query(description="Left out: what is published for all accounts.")] = None,
 ) -> PackagesOut:
     """Read back what is published."""
     found = await packages.list_published(ctx, project.id, category, account_id=account_id)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any, get_args
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, PlainSerializer
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, PlainSerializer, PlainValidator, ValidationError
 
+from greenroom.api.faults import field_lines
 from greenroom.errors import Invalid
 from greenroom.model.events import stamp
 from greenroom.model.results import Result, Score, Verdict, decimal_text
@@ -30,7 +32,10 @@ def _date(value: object) -> object:
         raise ValueError("expected an ISO 8601 date-time with a zone, such as 2026-11-03T09:05:00Z") from None
     if at.tzinfo is None:
         raise ValueError("has no zone; write 2026-11-03T09:05:00Z or 2026-11-03T10:05:00+01:00")
-    return at
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is outside the years 1 to 9999 in UTC") from None
 
 
 def _text(value: object) -> object:
@@ -72,11 +77,25 @@ class VerdictIn(BaseModel):
     source_value: Any = Field(None, description="`needs_review` marks the outcome so.")
 
 
+class ContentTypeIn(BaseModel):
+    """A unified enum: text, pdf, video or other, and the vendor's own word."""
+
+    value: Text = Field(None, examples=["pdf"])
+    source_value: Any = None
+
+
 class AttachmentIn(BaseModel):
-    """A file that belongs to the result."""
+    """A file that belongs to the result; Greenhouse shows none."""
 
     url: Text = None
-    content_type: dict[str, Any] | None = None
+    content_type: ContentTypeIn | None = None
+
+
+class PersonIn(BaseModel):
+    """The candidate at the vendor."""
+
+    id: Text = None
+    profile_url: Text = None
 
 
 class ResultIn(BaseModel):
@@ -93,8 +112,26 @@ class ResultIn(BaseModel):
     result: VerdictIn | None = None
     result_url: Text = Field(None, examples=["https://results.vendor.com/r/1"])
     attachments: list[AttachmentIn] | None = None
-    candidate: dict[str, Any] | None = None
+    candidate: PersonIn | None = None
     passthrough: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A result body that cannot be read; a line for each field, its path in front."""
+
+    lines: list[str]
+
+
+def _tried(value: object) -> ResultIn | Unreadable:
+    try:
+        return ResultIn.model_validate(value)
+    except ValidationError as error:
+        return Unreadable(field_lines(error.errors(include_url=False, include_context=False)))
+
+
+#: a result body, or why it is none, for a look ahead at what would become of it
+ResultToTry = Annotated[ResultIn | Unreadable, PlainValidator(_tried, json_schema_input_type=ResultIn)]
 
 
 def result_of(body: ResultIn, *, allow_http: bool) -> Result:
@@ -115,7 +152,7 @@ def result_of(body: ResultIn, *, allow_http: bool) -> Result:
         verdict_source=source if isinstance(source, str) else None,
         result_url=body.result_url or None,
         attachments=tuple(one.model_dump() for one in body.attachments or ()),
-        candidate=body.candidate,
+        candidate=body.candidate.model_dump() if body.candidate else None,
         passthrough=body.passthrough,
     )
     problem = _url_problem(result, allow_http=allow_http)
@@ -129,18 +166,3 @@ def _url_problem(result: Result, *, allow_http: bool) -> str | None:
         return "required with a final result: Greenhouse shows nothing without it" if result.is_final else None
     problem = public_problem(result.result_url, allow_http=allow_http)
     return f"{problem}; Greenhouse would show nothing" if problem else None
-
-
-def unified(result: Result) -> dict[str, Any]:
-    """A result in the unified read model."""
-    plain = result.as_dict()
-    return {
-        "score": plain["score"],
-        "start_date": stamp(result.start_date) if result.start_date else None,
-        "submission_date": stamp(result.submission_date) if result.submission_date else None,
-        "summary": result.summary,
-        "result": {"value": result.verdict, "source_value": result.verdict_source},
-        "result_url": result.result_url,
-        "attachments": plain["attachments"],
-        "candidate": result.candidate,
-    }

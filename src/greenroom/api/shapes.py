@@ -48,20 +48,21 @@ def cursor(last_id: str) -> str:
     return base64.urlsafe_b64encode(last_id.encode()).decode().rstrip("=")
 
 
-def after(text: str | None) -> str | None:
+def after(text: str | None, prefix: str) -> str | None:
     """
-    The id that a cursor stands for.
+    The id that a cursor stands for; an id of this list begins with `prefix` and an underscore.
 
     Raises:
-        BadRequest: it is not a cursor of ours.
+        BadRequest: it is not a cursor of this list.
     """
     if not text:
         return None
     try:
-        found = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+        found = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii")
     except (binascii.Error, ValueError):
         found = ""
-    if not found.isprintable() or not found:
+    # decoding skips over foreign characters, so only a cursor that would be written the same is ours
+    if not found.isprintable() or not found.startswith(f"{prefix}_") or cursor(found) != text.rstrip("="):
         raise BadRequest("next: not a cursor of ours; use the `next` of the page before.", errors=["next: unknown"])
     return found
 
@@ -78,5 +79,7 @@ def _plain(text: str) -> str:
     return text
 
 
+#: any text without control characters, NUL among them, which not every database can even look for
+Plain = Annotated[str, AfterValidator(_plain)]
 Label = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_plain)]
 Line = Annotated[str, Field(max_length=2000), AfterValidator(_plain)]

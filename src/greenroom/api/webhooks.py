@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, field_validator
 from greenroom.api.callers import Caller, Ctx, Door
 from greenroom.api.faults import documented
 from greenroom.api.idempotent import IdempotentRoute
-from greenroom.api.shapes import Label, Line, Page, StrictBody
+from greenroom.api.shapes import Label, Line, Page, Plain, StrictBody
 from greenroom.context import Context
 from greenroom.engine import vendor
 from greenroom.errors import Invalid
@@ -21,7 +21,7 @@ from greenroom.outbound import callable_problem
 from greenroom.services import webhooks
 
 router = APIRouter(prefix="/v1/webhooks", tags=["Webhooks"], route_class=IdempotentRoute)
-WebhookId = Annotated[str, Path(alias="webhook_id", description="The webhook's id.")]
+WebhookId = Annotated[Plain, Path(alias="webhook_id", description="The webhook's id.")]
 
 
 def _known(value: list[str] | None) -> list[str] | None:
@@ -145,7 +145,7 @@ async def rotate_secret(
     return SecretOut(secret=await webhooks.rotate_secret(ctx, project.id, webhook_id, overlap=overlap))
 
 
-@router.post("/{webhook_id}/test", operation_id="test_webhook", responses=documented(401, 404, 409))
+@router.post("/{webhook_id}/test", operation_id="test_webhook", responses=documented(400, 401, 404, 409))
 async def test(ctx: Ctx, project: Caller, out: Door, webhook_id: WebhookId) -> TestedOut:
     """Send a real signed test event now, and show the whole exchange."""
     tested = await vendor.try_out(ctx, out, project.id, webhook_id)

@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.command("work")(serve.work)
+app.command("sign-in-link")(serve.sign_in_link)
 app.command("migrate")(database.migrate)
 app.add_typer(keys.app, name="keys")
 app.command("apply")(configuration.apply)

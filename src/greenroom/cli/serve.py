@@ -10,9 +10,11 @@ from typing import Annotated
 
 import typer
 import uvicorn
+from fastapi import FastAPI
 
-from greenroom.app import build_app, delivering, open_gateway
+from greenroom.app import build_app, delivering, open_context, open_gateway
 from greenroom.cli import logs
+from greenroom.services import sessions
 from greenroom.settings import Settings, SettingsError
 
 #: how long a stop waits for requests that are being answered
@@ -25,7 +27,10 @@ def serve(
     workers: Annotated[int, typer.Option(help="Processes that share the port; more than one needs PostgreSQL.")] = 1,
     data: Annotated[Path | None, typer.Option(help="Data directory (GREENROOM_DATA_DIR).")] = None,
 ) -> None:
-    """Run the gateway: API and delivery in one process. Prints its address once it answers."""
+    """
+    Run the gateway: API, dashboard and delivery in one process. Prints its address once it answers; the first start
+    also prints a link that signs you in.
+    """
     settings = Settings.from_environment(data_dir=data)
     logs.configure(settings)
     if workers > 1:
@@ -33,14 +38,16 @@ def serve(
         return
     listener = _listen(host, port)
     settings = _reachable(settings, host, listener.getsockname()[1])
+    app = build_app(settings)
     server = _Server(
         uvicorn.Config(
-            build_app(settings),
+            app,
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=GRACE_S,
             server_header=False,
         ),
+        app,
         settings.public_url,
     )
     _stop_quietly()
@@ -58,6 +65,19 @@ def work() -> None:
     asyncio.run(_work(settings))
 
 
+def sign_in_link(
+    data: Annotated[Path | None, typer.Option(help="Data directory (GREENROOM_DATA_DIR).")] = None,
+) -> None:
+    """Print a link that signs in the owner, once, within 15 minutes; GREENROOM_PUBLIC_URL says where you serve."""
+    link = asyncio.run(_sign_in_link(Settings.from_environment(data_dir=data)))
+    print(f"Sign in: {link}")
+
+
+async def _sign_in_link(settings: Settings) -> str:
+    async with open_context(settings) as ctx:
+        return await sessions.make_link(ctx)
+
+
 async def _work(settings: Settings) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -71,14 +91,17 @@ async def _work(settings: Settings) -> None:
 class _Server(uvicorn.Server):
     """Says where it can be reached once it can."""
 
-    def __init__(self, config: uvicorn.Config, public_url: str) -> None:
+    def __init__(self, config: uvicorn.Config, app: FastAPI, public_url: str) -> None:
         super().__init__(config)
+        self._app = app
         self._public_url = public_url
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             print(f"Greenroom: {self._public_url}", flush=True)
+            if self._app.state.first_link:
+                print(f"Sign in: {self._app.state.first_link}", flush=True)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sys
 import threading
@@ -44,6 +45,12 @@ class Story:
         return f"http://127.0.0.1:{self.processes.ports.vendor}"
 
     @property
+    def sign_in_link(self) -> str:
+        """What the gateway printed at its first start; "" before that."""
+        found = re.search(r"^Sign in: (\S+)", self.processes.log("gateway"), re.MULTILINE)
+        return found[1] if found else ""
+
+    @property
     def api(self) -> Client:
         """The gateway's API, as the vendor calls it."""
         return Client(self.gateway, self.keys.get("api_key"))
@@ -78,7 +85,7 @@ class Story:
 
     def result(self) -> dict[str, Any]:
         """The whole story for a script."""
-        urls = {"gateway": self.gateway, "sandbox": self.sandbox, "vendor": self.vendor}
+        urls = {"gateway": self.gateway, "sandbox": self.sandbox, "vendor": self.vendor, "sign_in": self.sign_in_link}
         fine = len(self.steps) == len(STEPS) and all(step["ok"] for step in self.steps)
         return {"ok": fine, "steps": self.steps, "urls": urls, "ids": self.ids, "keys": self.keys}
 
@@ -233,7 +240,7 @@ def flight_recorder(story: Story) -> str:
     timeline = story.api.call("GET", f"/v1/orders/{story.ids['order']}/timeline")["data"]
     kinds = [moment["kind"] for moment in timeline]
     expect({"received", "attempt", "result", "acknowledged"} <= set(kinds), "a complete timeline", kinds)
-    return f"{story.gateway}/v1/orders/{story.ids['order']}/timeline"
+    return f"{story.gateway}/orders/{story.ids['order']}"
 
 
 def expect(fine: bool, wanted: str, found: object) -> None:
@@ -286,6 +293,7 @@ def run(*, once: bool, as_json: bool, ports: Ports) -> int:
                 print(json.dumps(story.result()), flush=True)
             elif fine:
                 print(f"\nThe recruiter sees the score. API key: {story.keys['api_key']}", flush=True)
+                print(f"The dashboard, once: {story.sign_in_link}", flush=True)
             if once or not fine:
                 return 0 if fine else 1
             print("\nStill serving. Ctrl-C stops everything.", file=sys.stderr, flush=True)

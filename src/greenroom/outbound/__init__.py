@@ -10,6 +10,7 @@ used, and a total deadline covers look-up, connection, TLS, headers and body.
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
 import time
@@ -20,6 +21,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import Connection
 from yarl import URL
 
 from greenroom.errors import GiveUp, RemoteError, TryLater
@@ -43,6 +45,8 @@ CONNECTIONS = 256
 CONNECTIONS_PER_HOST = 64
 #: idle connections are let go before most servers do
 KEEP_ALIVE_S = 10.0
+#: what a URL may be written with (RFC 3986): such a URL is called exactly as it was given
+_AS_GIVEN = re.compile(r"[\w.~:/?#\[\]@!$&'()*+,;=%-]*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,6 @@ class _Vetting(AbstractResolver):
 
     def __init__(self, allowed: Sequence[Network]) -> None:
         self._allowed = allowed
-        self.last: dict[str, str] = {}
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -77,7 +80,6 @@ class _Vetting(AbstractResolver):
             vet(address, self._allowed, host)
         if not addresses:
             raise OSError(f"{host} has no address")
-        self.last[host] = addresses[0]
         return [
             ResolveResult(hostname=host, host=str(entry[4][0]), port=port, family=entry[0], proto=entry[2], flags=0)
             for entry in found
@@ -85,6 +87,17 @@ class _Vetting(AbstractResolver):
 
     async def close(self) -> None:
         """Nothing is held."""
+
+
+class _Response(aiohttp.ClientResponse):
+    """An answer that knows whom it came from; its connection may be back in the pool before we can ask."""
+
+    peer: str | None = None
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        if connection.transport is not None:
+            self.peer = str(connection.transport.get_extra_info("peername", ("",))[0]) or None
+        return await super().start(connection)
 
 
 def vet(address: str, allowed: Sequence[Network], host: str) -> None:
@@ -114,9 +127,8 @@ class Outbound:
     ) -> None:
         self._allowed = tuple(allowed_networks)
         self._allow_http = allow_http
-        self._resolver = _Vetting(self._allowed)
         connector = aiohttp.TCPConnector(
-            resolver=self._resolver,
+            resolver=_Vetting(self._allowed),
             use_dns_cache=False,
             socket_factory=self._socket,
             limit=CONNECTIONS,
@@ -132,7 +144,10 @@ class Outbound:
             timeout=aiohttp.ClientTimeout(total=None),
             headers={"user-agent": user_agent, "accept-encoding": "identity"},
             skip_auto_headers=("content-type", "accept"),
+            response_class=_Response,
         )
+        # otherwise a GET or PUT is sent again when a kept connection breaks
+        self._session._retry_connection = False
 
     async def aclose(self) -> None:
         """Let go of every connection."""
@@ -153,6 +168,7 @@ class Outbound:
         started = time.monotonic()
         heard: list[tuple[int, dict[str, str]]] = []
         body = bytearray()
+        address: str | None = None
         try:
             async with (
                 asyncio.timeout(deadline),
@@ -160,18 +176,18 @@ class Outbound:
                     request.method, url, headers=request.headers, data=request.body, allow_redirects=False
                 ) as response,
             ):
+                address = getattr(response, "peer", None)
                 heard.append((response.status, {name.lower(): text for name, text in response.headers.items()}))
                 whole = await _read(response, body, max_body)
                 if not whole:
                     response.close()
         except TimeoutError:
             if not heard:
-                raise TryLater(f"No answer from {url.host} within {deadline:g} s.", kind="timeout") from None
+                raise TryLater(f"No answer from {url.raw_host} within {deadline:g} s.", kind="timeout") from None
             whole = False
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _fault(error, url) from error
         status, headers = heard[0]
-        address = self._resolver.last.get(url.host or "", url.host)
         return Answer(status, headers, bytes(body), not whole, address, (time.monotonic() - started) * 1000)
 
     def _vetted(self, text: str) -> URL:
@@ -179,13 +195,14 @@ class Outbound:
         if problem:
             raise GiveUp(f"The URL cannot be called: {problem}.", kind="bad_url")
         try:
-            url = URL(text)
+            url = URL(text, encoded=_AS_GIVEN.fullmatch(text) is not None)
+            host = url.raw_host or ""
         except ValueError:
             raise GiveUp("The URL cannot be called: it is not a URL.", kind="bad_url") from None
-        address = literal((url.host or "").rstrip("."))
+        address = literal(host.rstrip("."))
         if address is not None:
             try:
-                vet(str(address), self._allowed, str(url.host))
+                vet(str(address), self._allowed, host)
             except _Forbidden as error:
                 raise GiveUp(str(error), kind="forbidden_address") from None
         return url
@@ -208,6 +225,7 @@ async def _read(response: aiohttp.ClientResponse, body: bytearray, most: int) ->
 
 def _fault(error: Exception, url: URL) -> RemoteError:
     """A client library's exception in our words: no query, no header, no credential."""
+    host = url.raw_host
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, _Forbidden):
@@ -215,16 +233,17 @@ def _fault(error: Exception, url: URL) -> RemoteError:
         if isinstance(cause, socket.gaierror):
             unknown = cause.errno in (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
             said = "does not exist" if unknown else "cannot be looked up now"
-            return TryLater(f"The name {url.host} {said}.", kind="dns_unknown" if unknown else "dns")
+            return TryLater(f"The name {host} {said}.", kind="dns_unknown" if unknown else "dns")
         cause = getattr(cause, "os_error", None) or cause.__cause__
     if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError | ssl.SSLError):
         detail = getattr(error, "certificate_error", error)
         said = getattr(detail, "verify_message", "") or "the TLS handshake failed"
-        return TryLater(f"{url.host} cannot be trusted: {said}.", kind="tls")
+        return TryLater(f"{host} cannot be trusted: {said}.", kind="tls")
     if isinstance(error, aiohttp.ClientConnectorError):
-        return TryLater(f"No connection to {url.host}:{url.port}: {error.os_error.strerror}.", kind="connect")
+        said = error.os_error.strerror or "the connection broke while it was made"
+        return TryLater(f"No connection to {host}:{url.port}: {said}.", kind="connect")
     if isinstance(
         error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError | aiohttp.ClientPayloadError | OSError
     ):
-        return TryLater(f"{url.host} broke the connection before it had answered.", kind="reset")
-    return TryLater(f"{url.host} did not answer in HTTP as we accept it.", kind="protocol")
+        return TryLater(f"{host} broke the connection before it had answered.", kind="reset")
+    return TryLater(f"{host} did not answer in HTTP as we accept it.", kind="protocol")

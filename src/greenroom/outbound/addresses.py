@@ -25,7 +25,9 @@ FORBIDDEN_V4 = [
 #: for documentation, and what is for special purposes. Mapped, translated (64:ff9b::) and unique local addresses lie
 #: outside global unicast anyway.
 OPEN_V6 = IPv6Network("2000::/3")
-FORBIDDEN_V6 = [IPv6Network(text) for text in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")]
+FORBIDDEN_V6 = [
+    IPv6Network(text) for text in ("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20")
+]
 
 
 def is_public(address: Address) -> bool:

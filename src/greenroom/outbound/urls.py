@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import SplitResult, urlsplit
 
+from yarl import URL
+
 from greenroom.outbound.addresses import is_public, literal
 
 #: one label of a host name, after IDNA
@@ -71,9 +73,11 @@ def _parts(url: str, *, allow_http: bool) -> tuple[SplitResult | None, str, str 
 
 
 def _host(parts: SplitResult) -> str:
-    """The host in lower case and ASCII, without a trailing dot."""
-    host = (parts.hostname or "").rstrip(".")
-    return host if host.isascii() else host.encode("idna").decode()
+    """The host in lower case and ASCII, without a trailing dot; an international name as the client will call it."""
+    host = parts.hostname or ""
+    if not host.isascii():
+        host = URL.build(scheme="https", host=host).raw_host or ""
+    return host.rstrip(".")
 
 
 def _is_name(host: str) -> bool:

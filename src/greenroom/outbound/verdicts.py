@@ -84,7 +84,7 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
     else:
         try:
             at = parsedate_to_datetime(text)
-        except (ValueError, IndexError, TypeError):
+        except (ValueError, IndexError, TypeError, OverflowError):
             return None
         wait = (at if at.tzinfo else at.replace(tzinfo=UTC)) - now
     return min(wait, LONGEST_WAIT) if wait > timedelta(0) else None

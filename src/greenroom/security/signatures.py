@@ -7,7 +7,6 @@ Signed are the very bytes that are sent.
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 from collections.abc import Sequence
 from functools import lru_cache
@@ -41,7 +40,7 @@ def check_secret(secret: str) -> str | None:
     """Why a secret that a person chose cannot be used; None when it can: `whsec_` and 24 to 64 bytes in base64."""
     try:
         key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
-    except binascii.Error:
+    except ValueError:
         key = b""
     if not secret.startswith(PREFIX) or not 24 <= len(key) <= 64:
         return "expected whsec_ and 24 to 64 random bytes in base64"

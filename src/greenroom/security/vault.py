@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import os
 import stat
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def parse_keys(texts: Sequence[str]) -> list[bytes]:
     for number, text in enumerate(texts, start=1):
         try:
             key = base64.b64decode(text, validate=True)
-        except binascii.Error:
+        except ValueError:
             key = b""
         if len(key) != KEY_BYTES:
             raise VaultError(f"GREENROOM_SECRET_KEY: key {number} of {len(texts)} is not {KEY_BYTES} bytes in base64.")
@@ -90,20 +91,32 @@ def load_or_create_key_file(path: Path) -> str:
     """
     The key text kept in a file; made, with mode 0600 from its first byte, when there is none.
 
+    Of several processes that start at once, one makes the file and all read the same key.
+
     Raises:
-        VaultError: the file cannot be read, or others may read it.
+        VaultError: the file cannot be made or read, or others may read it.
     """
     try:
-        created = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        if not path.exists():
+            _make_key_file(path)
     except FileExistsError:
-        return _read_key_file(path)
+        pass
     except OSError as error:
         raise VaultError(f"Cannot write the encryption key to {path}: {error.strerror}.") from None
-    with os.fdopen(created, "w", encoding="ascii") as file:
-        file.write(base64.b64encode(os.urandom(KEY_BYTES)).decode() + "\n")
-        file.flush()
-        os.fsync(file.fileno())
     return _read_key_file(path)
+
+
+def _make_key_file(path: Path) -> None:
+    """Written elsewhere and linked when complete: nobody ever reads, and no crash leaves, half a key."""
+    created, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(created, "w", encoding="ascii") as file:
+            file.write(base64.b64encode(os.urandom(KEY_BYTES)).decode() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        path.hardlink_to(name)
+    finally:
+        Path(name).unlink()
 
 
 def _read_key_file(path: Path) -> str:

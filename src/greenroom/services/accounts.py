@@ -13,6 +13,7 @@ from greenroom.errors import NotFound, Unauthorized
 from greenroom.model.accounts import Account, AccountToken
 from greenroom.security.tokens import new_external_trigger_token, token_hash
 from greenroom.store import accounts as account_rows
+from greenroom.store import projects as project_rows
 from greenroom.store.db import Row, Tx, from_ms, maybe_from_ms
 
 #: how long a replaced token stays valid unless said otherwise: replacing it at the ATS is a support ticket
@@ -39,6 +40,7 @@ async def link(ctx: Context, tx: Tx, project_id: str, new: NewAccount) -> tuple[
 
     The same provider and owner give the account that is there already, with the token it has.
     """
+    await project_rows.lock(tx, project_id)
     account = await account_rows.find_by_owner(tx, project_id, new.provider, new.origin_owner_id)
     if account is None:
         now = ctx.now()
@@ -89,6 +91,34 @@ async def list_accounts(_: Context, tx: Tx, project_id: str) -> list[Account]:
 
 
 @snapshot
+async def list_page(
+    _: Context,
+    tx: Tx,
+    project_id: str,
+    *,
+    provider: str | None = None,
+    owner_id: str | None = None,
+    before: str | None = None,
+    limit: int = 25,
+) -> list[Account]:
+    """A project's accounts, newest first, from the one before id `before` on."""
+    return await account_rows.list_page(
+        tx, project_id, provider=provider, owner_id=owner_id, before=before, limit=limit
+    )
+
+
+@snapshot
+async def get_with_token(ctx: Context, tx: Tx, project_id: str, account_id: str) -> tuple[Account, str | None]:
+    """
+    A project's account and its newest live token in the open.
+
+    Raises:
+        NotFound: there is none, or it is another project's.
+    """
+    return await read(tx, project_id, account_id), await live_token(ctx, tx, account_id)
+
+
+@snapshot
 async def list_tokens(ctx: Context, tx: Tx, project_id: str, account_id: str) -> list[AccountToken]:
     """
     An account's live tokens in the open, newest first.
@@ -113,6 +143,7 @@ async def rotate_token(
     Raises:
         NotFound: the account is not the project's.
     """
+    await project_rows.lock(tx, project_id)
     account = await read(tx, project_id, account_id)
     await account_rows.expire_tokens(tx, account_id, overlap_ms=int(overlap.total_seconds() * 1000))
     return account, await _mint(ctx, tx, account_id)

@@ -11,6 +11,10 @@ from greenroom.store.db import Tx
 
 #: a request that has not ended by now was cut off
 ABANDONED_MS = 60_000
+#: how long an answer can be had again
+KEPT_MS = 8 * 86_400_000
+#: the share of requests that clear away what is older
+CLEARING = 0.01
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,8 @@ async def begin(ctx: Context, tx: Tx, project_id: str, key: str, fingerprint: st
     Raises:
         Conflict: the key was used for another request, or that request is still under way.
     """
+    if ctx.chance() < CLEARING:
+        await key_rows.forget_old(tx, project_id, older_ms=KEPT_MS)
     await key_rows.forget_abandoned(tx, project_id, key, older_ms=ABANDONED_MS)
     if await key_rows.begin(tx, project_id, key, fingerprint):
         return None

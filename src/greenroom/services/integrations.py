@@ -12,6 +12,7 @@ from greenroom.model.integrations import Integration
 from greenroom.security.tokens import new_webhook_secret
 from greenroom.store import accounts as account_rows
 from greenroom.store import integrations as integration_rows
+from greenroom.store import projects as project_rows
 from greenroom.store.db import Row, Tx, from_ms, to_json, to_ms
 
 #: write-only fields: left out they are kept, null clears them
@@ -49,6 +50,7 @@ async def put(ctx: Context, tx: Tx, project_id: str, provider: str, values: dict
     Replace an integration. `values` has fields of `Integration`; one left out takes its default, a secret left out
     is kept, None clears either. The signing secret is made once and stays.
     """
+    await project_rows.lock(tx, project_id)
     row = await integration_rows.find(tx, project_id, provider)
     old = _opened(ctx, row) if row else None
     now = ctx.now()

@@ -9,6 +9,7 @@ from greenroom.model.orders import Category
 from greenroom.model.packages import Package, PackageList, unique
 from greenroom.services import accounts, integrations
 from greenroom.store import packages as package_rows
+from greenroom.store import projects as project_rows
 from greenroom.store.db import Tx, from_ms
 
 
@@ -22,6 +23,7 @@ async def publish(
     Raises:
         NotFound: the account is not the project's.
     """
+    await project_rows.lock(tx, project_id)
     if account_id is not None:
         await accounts.read(tx, project_id, account_id)
     await package_rows.replace_all(tx, project_id, category, account_id or "", packages)

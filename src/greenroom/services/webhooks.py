@@ -12,6 +12,7 @@ from greenroom.model.webhooks import Webhook
 from greenroom.security.tokens import new_webhook_secret
 from greenroom.services import accounts
 from greenroom.store import deliveries as delivery_rows
+from greenroom.store import projects as project_rows
 from greenroom.store import webhooks as webhook_rows
 from greenroom.store.db import Tx
 
@@ -81,6 +82,7 @@ async def change(ctx: Context, tx: Tx, project_id: str, webhook_id: str, changes
     Raises:
         NotFound: the webhook, or one of the accounts, is not the project's.
     """
+    await project_rows.lock(tx, project_id)
     old = await _read(tx, project_id, webhook_id)
     for account_id in changes.get("account_ids", ()):
         await accounts.read(tx, project_id, account_id)
@@ -114,6 +116,7 @@ async def rotate_secret(ctx: Context, tx: Tx, project_id: str, webhook_id: str, 
     Raises:
         NotFound: there is none, or it is another project's.
     """
+    await project_rows.lock(tx, project_id)
     await _read(tx, project_id, webhook_id)
     await webhook_rows.expire_secrets(tx, webhook_id, overlap_ms=int(overlap.total_seconds() * 1000))
     return await _add_secret(ctx, tx, webhook_id, new_webhook_secret())

@@ -47,6 +47,24 @@ async def list_accounts(tx: Tx, project_id: str) -> list[Account]:
     return [account_of(row) for row in rows]
 
 
+async def list_page(
+    tx: Tx, project_id: str, *, provider: str | None, owner_id: str | None, before: str | None, limit: int
+) -> list[Account]:
+    """A project's accounts, newest first, from the one before id `before` on; None filters nothing."""
+    where: list[str] = ["project_id = $1", "deleted_at IS NULL"]
+    values: list[str | int] = [project_id]
+    for condition, value in (("provider =", provider), ("origin_owner_id =", owner_id), ("id <", before)):
+        if value is not None:
+            values.append(value)
+            where.append(f"{condition} ${len(values)}")
+    values.append(limit)
+    rows = await tx.all(
+        f"SELECT * FROM accounts WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT ${len(values)}",  # noqa: S608
+        *values,
+    )
+    return [account_of(row) for row in rows]
+
+
 async def add(tx: Tx, account: Account, *, credentials_sealed: str | None) -> None:
     """Store a new account."""
     await insert(

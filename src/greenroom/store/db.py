@@ -10,6 +10,7 @@ dialect word is `{skip_locked}` in `Tx.all`'s text.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
@@ -81,8 +82,23 @@ async def update(tx: Tx, table: str, row_id: str, changes: Mapping[str, Any]) ->
 
 
 def to_json(value: Any) -> str:
-    """Compact JSON text, characters as they are; half a surrogate pair, which no encoding has, becomes `?`."""
-    return well_formed(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    """
+    Compact JSON text, characters as they are. What JSON cannot say is replaced: half a surrogate pair, which no
+    encoding has, becomes `?`, a number that is not finite becomes null.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":"))
+    return well_formed(text)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def well_formed(text: str) -> str:

@@ -40,6 +40,13 @@ async def forget(tx: Tx, project_id: str, key: str) -> None:
     await tx.run("DELETE FROM idempotency_keys WHERE project_id = $1 AND key = $2", project_id, key)
 
 
+async def forget_old(tx: Tx, project_id: str, *, older_ms: int) -> int:
+    """Let go of a project's answers that nobody will ask for again; how many."""
+    return await tx.run(
+        "DELETE FROM idempotency_keys WHERE project_id = $1 AND created_at < now_ms() - $2", project_id, older_ms
+    )
+
+
 async def forget_abandoned(tx: Tx, project_id: str, key: str, *, older_ms: int) -> bool:
     """Give back a key whose request never came to an end, for instance because the process was killed."""
     return (

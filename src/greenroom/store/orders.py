@@ -93,7 +93,8 @@ async def list_orders(
     """
     A project's orders, newest first, from the one before id `before` on.
 
-    `filters` takes account_id, package_id, status, delivery, category, candidate_email and created_after (datetime).
+    `filters` takes account_id, package_id, status, delivery, category, candidate_email, created_after and updated_after
+    (datetimes).
     """
     where: list[str] = ["project_id = $1"]
     values: list[str | int] = [project_id]
@@ -101,9 +102,10 @@ async def list_orders(
         if filters.get(name) is not None:
             values.append(filters[name].casefold() if name == "candidate_email" else filters[name])
             where.append(f"{name} = ${len(values)}")
-    if filters.get("created_after") is not None:
-        values.append(to_ms(filters["created_after"]))
-        where.append(f"created_at > ${len(values)}")
+    for name, column in (("created_after", "created_at"), ("updated_after", "updated_at")):
+        if filters.get(name) is not None:
+            values.append(to_ms(filters[name]))
+            where.append(f"{column} > ${len(values)}")
     if before is not None:
         values.append(before)
         where.append(f"id < ${len(values)}")

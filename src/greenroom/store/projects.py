@@ -34,6 +34,12 @@ async def ensure(tx: Tx, new_id: str, name: str) -> Project:
     return project
 
 
+async def lock(tx: Tx, project_id: str) -> None:
+    """Keep others from configuring this project until the transaction ends, so that finding and adding are one."""
+    # a no-op update takes the row lock on PostgreSQL and the write lock that SQLite's writer holds anyway
+    await tx.run("UPDATE projects SET created_at = created_at WHERE id = $1", project_id)
+
+
 async def list_projects(tx: Tx) -> list[Project]:
     """Every project, by name."""
     return [Project(row["id"], row["name"]) for row in await tx.all("SELECT id, name FROM projects ORDER BY name")]

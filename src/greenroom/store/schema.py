@@ -317,6 +317,26 @@ attempts = Table(
     Index("ix_attempts_delivery_id_number", "delivery_id", "number"),
 )
 
+#: links that sign in the owner once
+sign_in_codes = Table(
+    "sign_in_codes",
+    metadata,
+    _id(),
+    Column("code_hash", Text, nullable=False, unique=True),
+    _at("created_at"),
+    _at("expires_at"),
+    _at("used_at", nullable=True),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    _id(),
+    Column("token_hash", Text, nullable=False, unique=True),
+    _at("created_at"),
+    _at("expires_at"),
+)
+
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,

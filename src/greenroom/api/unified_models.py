@@ -1,0 +1,207 @@
+"""
+What the unified API answers with: every field may be null, and one that was not asked for is left out.
+
+Source: StackOne's published OpenAPI document for its unified ATS API.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, Field
+
+from greenroom.model.events import stamp
+from greenroom.model.results import Result, Verdict
+
+T = TypeVar("T")
+
+
+class UnifiedPage(BaseModel, Generic[T]):
+    """A page of records; `next` is null at the end."""
+
+    data: list[T]
+    next: str | None = Field(None, description="Give it back as `next` for the following page.")
+    next_page: str | None = Field(None, description="Always null; later versions of the contract have only `next`.")
+
+
+class UnifiedRecord(BaseModel, Generic[T]):
+    """One record."""
+
+    data: T
+
+
+class UpdateResult(BaseModel):
+    """A write that was done."""
+
+    statusCode: int = Field(examples=[200])  # noqa: N815 - the unified API's own spelling
+    message: str = Field(examples=["Record updated successfully."])
+    timestamp: str = Field(examples=["2026-11-24T10:15:00.000Z"])
+
+
+class OrderPlaced(BaseModel):
+    """An order that was placed; flat, without `data`."""
+
+    id: str | None
+    remote_id: str | None
+    test_url: str | None
+
+
+class UnifiedTest(BaseModel):
+    """One check of a background-check package."""
+
+    id: str | None = None
+    remote_id: str | None = None
+    name: str | None = None
+    description: str | None = None
+
+
+class AssessmentPackage(BaseModel):
+    """A package."""
+
+    id: str | None = None
+    remote_id: str | None = None
+    name: str | None = None
+    description: str | None = None
+
+
+class BackgroundCheckPackage(AssessmentPackage):
+    """A package with its checks."""
+
+    tests: list[UnifiedTest] | None = None
+
+
+class UnifiedEnum(BaseModel):
+    """A word of ours and the source's own."""
+
+    value: str | None = None
+    source_value: Any = None
+
+
+class Member(BaseModel):
+    """A person of the customer's: the requester, or one of the hiring team."""
+
+    user_id: str | None = None
+    remote_user_id: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    email: str | None = None
+    role: str | None = None
+
+
+class UnifiedApplication(BaseModel):
+    """The application that the order is for."""
+
+    id: str | None = None
+    remote_id: str | None = None
+    application_status: UnifiedEnum | None = None
+
+
+class UnifiedJob(BaseModel):
+    """The job that the candidate applied for."""
+
+    id: str | None = None
+    remote_id: str | None = None
+    title: str | None = None
+    hiring_team: list[Member] | None = None
+
+
+class UnifiedEmail(BaseModel):
+    """An e-mail address."""
+
+    type: str | None = None
+    value: str | None = None
+
+
+class UnifiedCandidate(BaseModel):
+    """The person to test, as the ATS wrote them."""
+
+    id: str | None = None
+    remote_id: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    emails: list[UnifiedEmail] | None = None
+    profile_url: str | None = None
+    passthrough: dict[str, Any] | None = Field(None, description="preferred_name, phone_number, resume_url.")
+
+
+class UnifiedOrder(BaseModel):
+    """An order, as its event carries it; the flat ids equal the nested ones."""
+
+    id: str | None = None
+    remote_id: str | None = None
+    package: AssessmentPackage | None = None
+    application: UnifiedApplication | None = None
+    job: UnifiedJob | None = None
+    candidate: UnifiedCandidate | None = None
+    requester: Member | None = None
+    results_update_url: str | None = None
+    passthrough: dict[str, Any] | None = None
+    application_id: str | None = None
+    candidate_id: str | None = None
+    job_id: str | None = None
+    package_id: str | None = None
+
+
+class UnifiedScore(BaseModel):
+    """A score in the vendor's own notation."""
+
+    label: str | None = None
+    value: str | None = Field(None, examples=["82.5"])
+    min: str | None = None
+    max: str | None = None
+
+
+class UnifiedVerdict(BaseModel):
+    """A unified enum: our word and the vendor's own."""
+
+    value: Verdict | None = None
+    source_value: str | None = None
+
+
+class UnifiedAttachment(BaseModel):
+    """A file that belongs to the result."""
+
+    url: str | None = None
+    content_type: UnifiedEnum | None = None
+
+
+class UnifiedPerson(BaseModel):
+    """The candidate at the vendor."""
+
+    id: str | None = None
+    profile_url: str | None = None
+
+
+class UnifiedResult(BaseModel):
+    """What the vendor said of an order. Times are in UTC, whatever zone they were given in."""
+
+    score: UnifiedScore | None = None
+    start_date: str | None = Field(None, examples=["2026-11-03T09:05:00.000Z"])
+    submission_date: str | None = Field(None, examples=["2026-11-03T09:51:00.000Z"])
+    summary: str | None = None
+    result: UnifiedVerdict | None = None
+    result_url: str | None = None
+    attachments: list[UnifiedAttachment] | None = None
+    candidate: UnifiedPerson | None = None
+
+
+class OrderResult(UnifiedResult):
+    """An order's result with the order's ids."""
+
+    id: str | None = None
+    remote_id: str | None = None
+
+
+def unified_result(result: Result) -> UnifiedResult:
+    """A result in the unified read model."""
+    plain = result.as_dict()
+    return UnifiedResult(
+        score=plain["score"],
+        start_date=stamp(result.start_date) if result.start_date else None,
+        submission_date=stamp(result.submission_date) if result.submission_date else None,
+        summary=result.summary,
+        result=UnifiedVerdict(value=result.verdict, source_value=result.verdict_source),
+        result_url=result.result_url,
+        attachments=plain["attachments"],
+        candidate=plain["candidate"],
+    )

@@ -1,0 +1,151 @@
+"""Sign-in, Home, Orders and each order's flight recorder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from importlib import resources
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from greenroom.context import Context
+from greenroom.errors import NotFound, Unauthorized
+from greenroom.model.orders import Order
+from greenroom.model.projects import Project
+from greenroom.services import orders, projects, sessions
+
+COOKIE = "greenroom_session"
+PAGE = 50
+HEADERS = {
+    "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'",
+    "cache-control": "no-store",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+
+_templates = Environment(
+    loader=PackageLoader("greenroom.web"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_templates.filters["when"] = lambda at: f"{at:%Y-%m-%d %H:%M:%S} UTC" if isinstance(at, datetime) else "–"
+_templates.filters["pretty"] = lambda value: json.dumps(value, indent=2, ensure_ascii=False)
+
+Page = Callable[[Request, Context], Awaitable[Response]]
+
+
+def routes() -> list[BaseRoute]:
+    """Every page, by its stable path."""
+    return [
+        Route("/", _for_owner(home)),
+        Route("/orders", _for_owner(list_orders)),
+        Route("/orders/{order_id}", _for_owner(show_order)),
+        Route("/sign-in", _page(ask_to_sign_in)),
+        Route("/sign-in/{code}", _page(sign_in), methods=["GET"]),
+        Route("/sign-out", _page(sign_out), methods=["POST"]),
+        Route("/static/greenroom.css", stylesheet),
+    ]
+
+
+async def home(_: Request, ctx: Context) -> Response:
+    """Each project with its latest orders."""
+    found = []
+    for project in await projects.list_projects(ctx):
+        found.append((project, await orders.list_orders(ctx, project.id, {}, limit=5)))
+    return _shown("home.html", projects=found)
+
+
+async def list_orders(_: Request, ctx: Context) -> Response:
+    """The latest orders of every project."""
+    found: list[tuple[Project, Order]] = []
+    for project in await projects.list_projects(ctx):
+        found += [(project, order) for order in await orders.list_orders(ctx, project.id, {}, limit=PAGE)]
+    found.sort(key=lambda pair: pair[1].id, reverse=True)
+    return _shown("orders.html", orders=found[:PAGE])
+
+
+async def show_order(request: Request, ctx: Context) -> Response:
+    """One order: where it stands, and everything that happened to it."""
+    order_id = request.path_params["order_id"]
+    for project in await projects.list_projects(ctx):
+        try:
+            order = await orders.get(ctx, project.id, order_id)
+        except NotFound:
+            continue
+        moments = await orders.timeline(ctx, project.id, order_id)
+        return _shown("order.html", project=project, order=order, moments=moments)
+    return _shown("message.html", 404, title="No such order", text=f"There is no order {order_id[:80]} here.")
+
+
+async def ask_to_sign_in(_: Request, __: Context) -> Response:
+    """How to get in."""
+    return _shown(
+        "message.html",
+        401,
+        title="Sign in",
+        text="Run `greenroom sign-in-link` where the gateway runs. It prints a link that signs you in, once.",
+    )
+
+
+async def sign_in(request: Request, ctx: Context) -> Response:
+    """Uses up the link, and opens a session."""
+    try:
+        token = await sessions.sign_in(ctx, request.path_params["code"])
+    except Unauthorized as error:
+        return _shown("message.html", 401, title="Sign in", text=error.message)
+    response = RedirectResponse("/", status_code=303, headers=HEADERS)
+    response.set_cookie(
+        COOKIE,
+        token,
+        max_age=int(sessions.SESSION_LIVES.total_seconds()),
+        httponly=True,
+        samesite="lax",
+        secure=ctx.settings.public_url.startswith("https://"),
+    )
+    return response
+
+
+async def sign_out(request: Request, ctx: Context) -> Response:
+    """Ends the session."""
+    await sessions.sign_out(ctx, request.cookies.get(COOKIE, ""))
+    response = RedirectResponse("/sign-in", status_code=303, headers=HEADERS)
+    response.delete_cookie(COOKIE)
+    return response
+
+
+async def stylesheet(_: Request) -> Response:
+    """The one stylesheet."""
+    css = resources.files("greenroom.web").joinpath("static", "greenroom.css").read_text(encoding="utf-8")
+    return Response(css, media_type="text/css", headers={"cache-control": "max-age=3600"})
+
+
+def _page(page: Page) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        if request.method == "HEAD":  # a link preview must not use up a link
+            return Response(headers=HEADERS)
+        return await page(request, request.app.state.ctx)
+
+    return endpoint
+
+
+def _for_owner(page: Page) -> Callable[[Request], Awaitable[Response]]:
+    async def guarded(request: Request, ctx: Context) -> Response:
+        if await sessions.is_signed_in(ctx, request.cookies.get(COOKIE)):
+            return await page(request, ctx)
+        return RedirectResponse("/sign-in", status_code=303, headers=HEADERS)
+
+    return _page(guarded)
+
+
+def _shown(template: str, status: int = 200, **values: Any) -> Response:
+    signed_in = template != "message.html"
+    content = _templates.get_template(template).render(signed_in=signed_in, now=datetime.now(UTC), **values)
+    return HTMLResponse(content, status_code=status, headers=HEADERS)

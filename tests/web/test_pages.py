@@ -1,0 +1,121 @@
+"""The dashboard's pages: who gets in, and what they show."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from greenroom.services import sessions
+from tests.house import ADA, House, Linked, open_house, webhook
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    """A gateway with its neighbours."""
+    async with open_house(tmp_path) as one:
+        yield one
+
+
+@pytest.fixture
+async def proctor(house: House) -> Linked:
+    """A project with an account and a package."""
+    return await house.link("proctor", package_id="pkg_core_sql")
+
+
+async def link(house: House) -> str:
+    """A fresh sign-in link's path."""
+    url = await sessions.make_link(house.app.state.ctx)
+    return "/sign-in/" + url.rpartition("/")[2]
+
+
+async def test_a_link_signs_in_once(house: House) -> None:
+    """A preview's HEAD does not use it up; the second visit, and a made-up one, say what to do."""
+    path = await link(house)
+    assert (await house.client.head(path)).status_code == 200
+    first = await house.client.get(path)
+    home = await house.client.get("/")
+    again = await house.client.get(path)
+
+    assert (first.status_code, first.headers["location"]) == (303, "/")
+    cookie = first.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=lax" in cookie
+    assert "<h1>Home</h1>" in home.text
+    for refused in (again, await house.client.get("/sign-in/made-up")):
+        assert refused.status_code == 401
+        assert "greenroom sign-in-link" in refused.text
+
+
+async def test_an_old_link_is_refused(house: House) -> None:
+    """After fifteen minutes."""
+    path = await link(house)
+    await house.app.state.ctx.store.write(lambda tx: tx.run("UPDATE sign_in_codes SET expires_at = now_ms() - 1"))
+
+    assert (await house.client.get(path)).status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/", "/orders", "/orders/ord_x"])
+async def test_nobody_else_gets_in(house: House, path: str) -> None:
+    """Without a session, with a made-up one, after signing out."""
+    assert (await house.client.get(path)).headers["location"] == "/sign-in"
+    house.client.cookies.set("greenroom_session", "made-up")
+    assert (await house.client.get(path)).headers["location"] == "/sign-in"
+    house.client.cookies.clear()
+    await house.client.get(await link(house))
+    assert (await house.client.get(path)).status_code in (200, 404)
+    await house.client.post("/sign-out")
+    assert (await house.client.get(path)).headers["location"] == "/sign-in"
+
+
+async def test_an_order_with_everything_that_happened_to_it(house: House, proctor: Linked) -> None:
+    """Escaped, whatever a candidate is called."""
+    await webhook(proctor)
+    order = await proctor.send_test(
+        candidate={**ADA, "first_name": "<script>alert(1)</script>"}, url="https://evil.example/1"
+    )
+    await house.vendor.hear(1)
+    await proctor.give_result(order)
+    await proctor.becomes(order, delivery="refused")
+    await house.client.get(await link(house))
+
+    listed = await house.client.get("/orders")
+    page = await house.client.get(f"/orders/{order}")
+
+    assert f'href="/orders/{order}"' in listed.text
+    assert f"<h1>Order {order}</h1>" in page.text
+    for answer in (listed, page):
+        assert "<script" not in answer.text
+        assert "&lt;script&gt;" in answer.text
+    assert "evil.example is not in the integration&#39;s callback_hosts" in page.text
+    assert "Order received; 1 webhook(s) will be told." in page.text
+    assert "partner_password" not in page.text
+
+
+async def test_every_page_keeps_the_rules(house: House, proctor: Linked) -> None:
+    """One h1, a title, a language, landmarks, no inline style or script, a strict policy, nothing cached."""
+    order = await proctor.send_test()
+    await house.client.get(await link(house))
+    for path in ("/", "/orders", f"/orders/{order}", "/orders/ord_none", "/sign-in"):
+        answer = await house.client.get(path)
+        outline = Outline()
+        outline.feed(answer.text)
+        assert outline.count["h1"] == outline.count["main"] == outline.count["title"] == 1, path
+        assert 'lang="en"' in answer.text
+        assert not re.search(r"<script|<style|style=|\son\w+=", answer.text), path
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert answer.headers["cache-control"] == "no-store"
+
+
+class Outline(HTMLParser):
+    """Counts elements."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count: dict[str, int] = {}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.count[tag] = self.count.get(tag, 0) + 1
