@@ -50,6 +50,7 @@ SPECIAL_V6 = [
     "2001:10::/28",
     "2001:20::/28",
     "2002::/16",
+    "2620:4f:8000::/48",
     "3fff::/20",
     "5f00::/16",
     "fc00::/7",
@@ -76,6 +77,56 @@ def test_no_special_ipv4_address_is_public(address: IPv4Address) -> None:
 def test_no_special_ipv6_address_is_public(address: IPv6Address) -> None:
     """Embedded IPv4 of every kind among them: mapped, translated, compatible, 6to4, Teredo."""
     assert not is_public(address)
+
+
+#: where each form of IPv6 keeps an IPv4 address: bits before it, bits after it
+EMBEDDED = {
+    "mapped": ("::ffff:0:0", 0),
+    "compatible": ("::", 0),
+    "translated (SIIT)": ("::ffff:0:0:0", 0),
+    "NAT64": ("64:ff9b::", 0),
+    "local NAT64": ("64:ff9b:1::", 0),
+    "6to4": ("2002::", 80),
+    "Teredo's server": ("2001::", 64),
+}
+
+
+@given(st.ip_addresses(v=4), st.sampled_from(sorted(EMBEDDED)))
+def test_an_embedded_ipv4_address_is_never_public(inner: IPv4Address, form: str) -> None:
+    """Whatever it embeds: a translator on the way could lead anywhere."""
+    prefix, shift = EMBEDDED[form]
+
+    assert not is_public(IPv6Address(int(IPv6Address(prefix)) | int(inner) << shift))
+
+
+@given(st.ip_addresses(v=4))
+def test_teredos_hidden_client_is_never_public(inner: IPv4Address) -> None:
+    """Teredo keeps the client's address with its bits flipped."""
+    assert not is_public(IPv6Address(int(IPv6Address("2001::")) | (int(inner) ^ 0xFFFFFFFF)))
+
+
+@given(st.ip_addresses(v=4))
+def test_one_address_in_every_notation(address: IPv4Address) -> None:
+    """Decimal, hexadecimal and octal, whole and in two to four parts, read as the resolver reads them."""
+    number, parts = int(address), address.packed
+    written = [
+        str(number),
+        hex(number),
+        hex(number).upper().replace("0X", "0x"),
+        f"0{number:o}",
+        ".".join(hex(part) for part in parts),
+        ".".join(f"0{part:o}" for part in parts),
+        f"{parts[0]}.{number & 0xFFFFFF}",
+        f"{parts[0]}.{parts[1]}.{number & 0xFFFF}",
+    ]
+    assert {literal(one) for one in written} == {address}
+
+
+@given(st.text())
+def test_any_host_is_read(host: str) -> None:
+    """An address or none, never an exception."""
+    found = literal(host)
+    assert found is None or isinstance(found, IPv4Address | IPv6Address)
 
 
 @pytest.mark.parametrize("text", ["1.1.1.1", "8.8.8.8", "93.184.215.14", "2606:4700::1111", "2a00:1450:4001::200e"])
@@ -107,6 +158,8 @@ def test_an_exception_opens_what_it_names_and_nothing_else(address: IPv4Address 
         ("017700000001", "127.0.0.1"),
         ("::1", "::1"),
         ("fe80::1%eth0", "fe80::1"),
+        ("127.0.0.1%eth0", None),
+        ("127.0.0.1\x00", None),
         ("::ffff:127.0.0.1", "::ffff:127.0.0.1"),
         ("example.com", None),
         ("1.2.3.4 x", None),

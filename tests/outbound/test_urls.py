@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+from yarl import URL
 
 from greenroom.outbound import callable_problem, public_problem
+
+#: what parsers disagree about
+PIECES = ["a", "b.com", "A", "127.0.0.1", "[::1]", ":", "/", "//", "@", "?", "#", "[", "]", "%", "%40", "%2f", ";", ".", "。", "：",
+          "＠", "ß", "ü", "\u200d", "\xad", "ℂ", "℀", "xn--", "-", "_", "443", "\ud800"]  # fmt: skip
 
 
 @given(st.text() | st.text().map(lambda text: f"https://{text}") | st.text().map(lambda text: f"https://x.com:{text}"))
@@ -18,6 +25,28 @@ def test_any_text_is_judged(text: str) -> None:
     """A problem or none, never an exception."""
     for problem in (callable_problem(text, allow_http=True), public_problem(text)):
         assert problem is None or isinstance(problem, str)
+
+
+@settings(max_examples=500)
+@given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map(lambda some: "https://" + "".join(some)))
+@example("https://127.0.0.1%b.com/")
+@example("https://vendor.example.com#@127.0.0.1/")
+def test_the_host_that_was_judged_is_the_host_that_is_called(url: str) -> None:
+    """No URL reads as one host here and as another in the client."""
+    assume(callable_problem(url, allow_http=False) is None)
+    try:
+        called = URL(url).raw_host or ""
+    except ValueError:
+        return  # refused when it is called
+    judged = urlsplit(url).hostname or ""
+    if judged.isascii():
+        assert called.rstrip(".").lower() == judged.rstrip(".")
+    assert called.isascii()
+
+
+def test_an_international_name_is_judged_as_it_is_called() -> None:
+    """Of the two versions of IDNA, the client's: in the older one ß is another name."""
+    assert "xn--strae-oqa.internal" in (public_problem("https://straße.internal/") or "")
 
 
 @pytest.mark.parametrize(
@@ -56,6 +85,8 @@ def test_what_can_be_called(url: str) -> None:
         "https://-x.example.com/",
         "https://a..example.com/",
         "https://[::1/",
+        "https://127.0.0.1%25x/",
+        "https://8.8.8.8%evil.example.net/",
     ],
 )
 def test_what_cannot_be_called(url: str) -> None:
@@ -68,7 +99,8 @@ def test_what_cannot_be_called(url: str) -> None:
     "host",
     ["localhost", "intranet", "x.local", "x.internal", "x.test", "x.invalid", "x.example", "x.localhost", "x.onion",
      "x.home.arpa", "127.0.0.1", "127.1", "0x7f000001", "2130706433", "10.0.0.1", "192.168.1.1", "169.254.169.254", "[::1]",
-     "[::ffff:10.0.0.1]", "[fd00::1]", "[64:ff9b::7f00:1]", "0.0.0.0"],
+     "[::ffff:10.0.0.1]", "[fd00::1]", "[64:ff9b::7f00:1]", "0.0.0.0",
+     "１２７.0.0.1", "127。0。0。1", "10.0.0.1."],
 )  # fmt: skip
 def test_a_result_url_must_open_for_a_stranger(host: str) -> None:
     """Greenhouse shows nothing for a private one; development may."""

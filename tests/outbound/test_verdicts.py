@@ -70,6 +70,12 @@ def test_a_push_is_tried_again_only_for_passing_faults(status: int, kind: type[R
         ("9" * 4000, 86400),
         ("Tue, 24 Nov 2099 10:02:00 GMT", 86400),
         ("Tue, 24 Nov 2026 10:02:00", 120),
+        ("Tue, 24 Nov 2026 12:02:00 +0200", 120),
+        ("Tue, 24 Nov 2026 10:02:00 +99999999999999999999", None),
+        ("24 Nov 99999999999999999999 10:02:00 GMT", None),
+        ("Tue, 24 Nov 2026 99999999999999999999:02:00 GMT", None),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", 86400),
+        ("Mon, 1 Jan 0001 00:00:00 +2359", None),
     ],
 )
 def test_retry_after(text: str, seconds: int | None) -> None:
@@ -83,6 +89,16 @@ def test_retry_after(text: str, seconds: int | None) -> None:
 def test_any_retry_after_is_read(text: str) -> None:
     """A hostile header is a wait within a day, or none."""
     wait = retry_after({"retry-after": text}, NOW)
+
+    assert wait is None or timedelta(0) < wait <= timedelta(days=1)
+
+
+@given(
+    st.integers(), st.sampled_from(["Jan", "Nov", "Foo"]), st.integers(), st.integers(), st.integers(), st.integers()
+)
+def test_any_date_is_read(day: int, month: str, year: int, hour: int, minute: int, zone: int) -> None:
+    """Dates that no calendar has, too."""
+    wait = retry_after({"retry-after": f"{day} {month} {year} {hour}:{minute}:00 {zone:+05}"}, NOW)
 
     assert wait is None or timedelta(0) < wait <= timedelta(days=1)
 

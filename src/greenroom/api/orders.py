@@ -11,8 +11,8 @@ from greenroom.api.callers import Caller, Ctx
 from greenroom.api.faults import documented
 from greenroom.api.idempotent import IdempotentRoute
 from greenroom.api.results import ResultToTry, Unreadable, result_of
-from greenroom.api.unified_models import UnifiedResult, unified_result
 from greenroom.api.shapes import Line, Next, Page, PageSize, Plain, StrictBody, after, page
+from greenroom.api.unified_models import UnifiedResult, unified_result
 from greenroom.connectors import discover
 from greenroom.errors import Invalid
 from greenroom.model.events import stamp

@@ -10,13 +10,23 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BeforeValidator
 
-from greenroom.api import results
 from greenroom.api.callers import Ctx, Linked, Packages
 from greenroom.api.faults import documented
 from greenroom.api.results import ResultIn, result_of
-from greenroom.api.shapes import Page, after, cursor
+from greenroom.api.shapes import Next, Plain, after, cursor
+from greenroom.api.unified_models import (
+    AssessmentPackage,
+    BackgroundCheckPackage,
+    OrderPlaced,
+    OrderResult,
+    UnifiedOrder,
+    UnifiedPage,
+    UnifiedRecord,
+    UpdateResult,
+    unified_result,
+)
 from greenroom.api.unified_orders import OrderBody, request_of
 from greenroom.context import Context
 from greenroom.errors import BadRequest, Invalid, NotFound
@@ -27,51 +37,41 @@ from greenroom.model.packages import Package
 from greenroom.services import integrations, orders
 
 FAULTS = documented(400, 401, 404, 412)
+LIST_FAULTS = documented(400, 401, 404, 412, 502)
 WRITE_FAULTS = documented(400, 401, 404, 409, 412, 422)
-Id = Annotated[str, Path(alias="id")]
-Fields = Annotated[str | None, Query(description="Comma-separated fields to return; all by default.")]
-Raw = Annotated[bool | None, Query(description="Accepted; there is no raw response to add.")]
 LAST = 100
 
 
-class PackageOut(BaseModel):
-    """A package."""
-
-    id: str | None = None
-    remote_id: str | None = None
-    name: str | None = None
-    description: str | None = None
-    tests: list[dict[str, Any]] | None = None
+def _blank(value: object) -> object:
+    return None if value in ("", "null") else value
 
 
-class PackagePage(BaseModel):
-    """A page of packages; `next` is null at the end."""
-
-    data: list[dict[str, Any]]
-    next: str | None = None
-    next_page: str | None = None
-
-
-class DataOut(BaseModel):
-    """One record."""
-
-    data: dict[str, Any]
-
-
-class UpdateResult(BaseModel):
-    """A write that was done."""
-
-    statusCode: int = Field(examples=[200])  # noqa: N815 - the unified API's own spelling
-    message: str = Field(examples=["Record updated successfully."])
-    timestamp: str = Field(examples=["2026-11-24T10:15:00.000Z"])
-
-
-class OrderPlaced(BaseModel):
-    """An order that was placed; flat, without `data`."""
-
-    id: str | None
-    remote_id: str | None
-    test_url: str | None
+Id = Annotated[Plain, Path(alias="id")]
+Fields = Annotated[str | None, Query(description="Comma-separated fields to return; all by default.")]
+Raw = Annotated[bool | None, BeforeValidator(_blank), Query(description="Accepted; there is no raw response to add.")]
+Size = Annotated[str | None, Query(description="Entries a page, a whole number; 25 by default.", examples=["25"])]
+Instant = Annotated[AwareDatetime | None, BeforeValidator(_blank)]
+Filtered = Annotated[Instant, Query(alias="filter[updated_after]", description="An ISO 8601 date-time with a zone.")]
+Updated = Annotated[Instant, Query(deprecated=True, description="The older spelling of filter[updated_after].")]
+#: what clients of the contract may also send; read by nobody here
+ACCEPTED: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": "proxy",
+            "in": "query",
+            "style": "deepObject",
+            "description": "Accepted; there is no request of ours to add it to.",
+            "schema": {"type": "object", "additionalProperties": True},
+        },
+        {
+            "name": "Prefer",
+            "in": "header",
+            "description": "Accepted; answers come at once, so no heartbeat is sent.",
+            "schema": {"type": "string", "examples": ["heartbeat"]},
+        },
+    ]
+}
+PREFERRED: dict[str, Any] = {"parameters": ACCEPTED["parameters"][1:]}
 
 
 def build_router(category: Category) -> APIRouter:
@@ -80,43 +80,64 @@ def build_router(category: Category) -> APIRouter:
     router = APIRouter(prefix=f"/unified/ats/{category}", tags=[category.replace("_", " ").capitalize()])
     _packages(router, category, noun)
     _orders(router, category, noun)
+    _removed_reads(router, category, noun)
     return router
 
 
 def _packages(router: APIRouter, category: Category, noun: str) -> None:
-    plural = "packages"
+    model: Any = {"assessments": AssessmentPackage, "background_checks": BackgroundCheckPackage}[category]
 
-    @router.get("/packages", operation_id=f"ats_list_{noun}_{plural}", responses=FAULTS)
+    @router.get(
+        "/packages",
+        operation_id=f"ats_list_{noun}_packages",
+        responses=LIST_FAULTS,
+        openapi_extra=ACCEPTED,
+        response_model=UnifiedPage[model],
+        response_model_exclude_unset=True,
+    )
     async def list_packages(
         ctx: Ctx,
         account: Linked,
         catalog: Packages,
-        page_size: Annotated[str | None, Query(description="25 by default.")] = None,
-        next: Annotated[str | None, Query(description="Cursor: the `next` of the page before.")] = None,
+        page_size: Size = None,
+        next: Next = None,
         fields: Fields = None,
+        filtered: Filtered = None,
+        updated_after: Updated = None,
         raw: Raw = None,
-    ) -> PackagePage:
-        """The packages that a recruiter of this account sees."""
+    ) -> dict[str, Any]:
+        """
+        The packages that a recruiter of this account sees.
+
+        When a package last changed is not known, so `updated_after` leaves none out.
+        """
         found = await _of_category(ctx, account, category, catalog)
         start, size = _offset(next), _size(page_size)
         shown = [_only(_package(one, category), fields) for one in found[start : start + size]]
-        following = cursor(str(start + size)) if start + size < len(found) else None
-        return PackagePage(data=shown, next=following)
+        following = cursor(f"pkg_{start + size}") if start + size < len(found) else None
+        return {"data": shown, "next": following, "next_page": None}
 
-    @router.get("/packages/{id}", operation_id=f"ats_get_{noun}_package", responses=FAULTS)
+    @router.get(
+        "/packages/{id}",
+        operation_id=f"ats_get_{noun}_package",
+        responses=LIST_FAULTS,
+        openapi_extra=ACCEPTED,
+        response_model=UnifiedRecord[model],
+        response_model_exclude_unset=True,
+    )
     async def get_package(
         ctx: Ctx, account: Linked, catalog: Packages, package_id: Id, fields: Fields = None, raw: Raw = None
-    ) -> DataOut:
+    ) -> dict[str, Any]:
         """One of these packages."""
         found = await _of_category(ctx, account, category, catalog)
         package = next((one for one in found if one.id == package_id), None)
         if package is None:
             raise NotFound(f"There is no package {package_id[:80]!r} for this account.")
-        return DataOut(data=_only(_package(package, category), fields))
+        return {"data": _only(_package(package, category), fields)}
 
 
 def _orders(router: APIRouter, category: Category, noun: str) -> None:
-    @router.post("/orders", operation_id=f"ats_order_{noun}_request", responses=WRITE_FAULTS)
+    @router.post("/orders", operation_id=f"ats_order_{noun}_request", responses=WRITE_FAULTS, openapi_extra=PREFERRED)
     async def place(ctx: Ctx, account: Linked, catalog: Packages, body: OrderBody) -> OrderPlaced:
         """Place an order as if the ATS had sent it, to try things out without one."""
         request = request_of(body)
@@ -128,42 +149,76 @@ def _orders(router: APIRouter, category: Category, noun: str) -> None:
         order = await orders.place(ctx, account, request, category=category, package_name=name, source="api")
         return OrderPlaced(id=order.id, remote_id=None, test_url=None)
 
-    @router.patch("/orders/{id}/result", operation_id=f"ats_update_{noun}_result", responses=WRITE_FAULTS)
+    @router.patch(
+        "/orders/{id}/result",
+        operation_id=f"ats_update_{noun}_result",
+        responses=WRITE_FAULTS,
+        openapi_extra=PREFERRED,
+    )
     async def update_result(ctx: Ctx, account: Linked, order_id: Id, body: ResultIn) -> UpdateResult:
         """Give an order its result. A final one is pushed to the ATS, once; the same again changes nothing."""
         result = result_of(body, allow_http=ctx.settings.allow_http)
         await orders.record_result(ctx, account.project_id, account.id, order_id, category, result)
         return UpdateResult(statusCode=200, message="Record updated successfully.", timestamp=stamp(ctx.now()))
 
-    @router.get("/orders/{id}", operation_id=f"ats_get_{noun}_order", responses=FAULTS)
-    async def get_order(ctx: Ctx, account: Linked, order_id: Id, fields: Fields = None, raw: Raw = None) -> DataOut:
-        """An order in the unified model (a read that later versions of the contract dropped)."""
-        return DataOut(data=_only(_model(ctx, await _order(ctx, account, order_id, category)), fields))
 
-    @router.get("/orders/{id}/results", operation_id=f"ats_get_{noun}_result", responses=FAULTS)
-    async def get_result(ctx: Ctx, account: Linked, order_id: Id, fields: Fields = None, raw: Raw = None) -> DataOut:
+def _removed_reads(router: APIRouter, category: Category, noun: str) -> None:
+    @router.get(
+        "/orders/{id}",
+        operation_id=f"ats_get_{noun}_order",
+        responses=FAULTS,
+        openapi_extra=ACCEPTED,
+        response_model=UnifiedRecord[UnifiedOrder],
+        response_model_exclude_unset=True,
+    )
+    async def get_order(
+        ctx: Ctx, account: Linked, order_id: Id, fields: Fields = None, raw: Raw = None
+    ) -> dict[str, Any]:
+        """An order in the unified model (a read that later versions of the contract dropped)."""
+        return {"data": _only(_model(ctx, await _order(ctx, account, order_id, category)), fields)}
+
+    @router.get(
+        "/orders/{id}/results",
+        operation_id=f"ats_get_{noun}_result",
+        responses=FAULTS,
+        openapi_extra=ACCEPTED,
+        response_model=UnifiedRecord[OrderResult],
+        response_model_exclude_unset=True,
+    )
+    async def get_result(
+        ctx: Ctx, account: Linked, order_id: Id, fields: Fields = None, raw: Raw = None
+    ) -> dict[str, Any]:
         """An order's result in the unified model (a read that later versions of the contract dropped)."""
         order = await _order(ctx, account, order_id, category)
         if order.result is None:
             raise NotFound("The order has no result yet.")
-        found = {"id": order.id, "remote_id": order.request.dedupe_key, **results.unified(order.result)}
-        return DataOut(data=_only(found, fields))
+        ids = {name: _model(ctx, order)[name] for name in ("id", "remote_id")}
+        return {"data": _only({**ids, **unified_result(order.result).model_dump()}, fields)}
 
-    @router.get("/orders", operation_id=f"ats_list_{noun}_orders", responses=FAULTS)
+    @router.get(
+        "/orders",
+        operation_id=f"ats_list_{noun}_orders",
+        responses=FAULTS,
+        openapi_extra=ACCEPTED,
+        response_model=UnifiedPage[UnifiedOrder],
+        response_model_exclude_unset=True,
+    )
     async def list_orders(
         ctx: Ctx,
         account: Linked,
-        page_size: Annotated[str | None, Query(description="25 by default.")] = None,
-        next: Annotated[str | None, Query(description="Cursor: the `next` of the page before.")] = None,
+        page_size: Size = None,
+        next: Next = None,
         fields: Fields = None,
+        filtered: Filtered = None,
+        updated_after: Updated = None,
         raw: Raw = None,
-    ) -> Page[dict[str, Any]]:
+    ) -> dict[str, Any]:
         """The account's orders, newest first (a read that later versions of the contract dropped)."""
         size = min(_size(page_size), LAST)
-        filters = {"account_id": account.id, "category": category}
-        found = await orders.list_orders(ctx, account.project_id, filters, before=after(next), limit=size + 1)
+        filters = {"account_id": account.id, "category": category, "updated_after": filtered or updated_after}
+        found = await orders.list_orders(ctx, account.project_id, filters, before=after(next, "ord"), limit=size + 1)
         data = [_only(_model(ctx, order), fields) for order in found[:size]]
-        return Page(data=data, next=cursor(found[size - 1].id) if len(found) > size else None)
+        return {"data": data, "next": cursor(found[size - 1].id) if len(found) > size else None, "next_page": None}
 
 
 async def _of_category(ctx: Context, account: Account, category: Category, catalog: Packages) -> tuple[Package, ...]:
@@ -212,7 +267,7 @@ def _size(text: str | None) -> int:
 
 
 def _offset(text: str | None) -> int:
-    found = after(text) or "0"
-    if not found.isascii() or not found.isdigit():
+    found = (after(text, "pkg") or "pkg_0").removeprefix("pkg_")
+    if not found.isdigit():
         raise BadRequest("next: not a cursor of ours; use the `next` of the page before.", errors=["next: unknown"])
     return int(found[:9])

@@ -57,17 +57,22 @@ class IdBody(BaseModel):
     remote_id: Text = None
 
 
+class MemberBody(BaseModel):
+    """A person of the customer's: who orders, or one of the hiring team."""
+
+    user_id: Text = None
+    remote_user_id: Text = None
+    first_name: Text = None
+    last_name: Text = None
+    email: Text = None
+    role: Text = None
+
+
 class JobBody(IdBody):
     """The job."""
 
     title: Text = None
-    hiring_team: list[dict[str, Any]] | None = None
-
-
-class RequesterBody(BaseModel):
-    """Who orders."""
-
-    email: Text = None
+    hiring_team: list[MemberBody] | None = None
 
 
 class OrderBody(BaseModel):
@@ -78,7 +83,7 @@ class OrderBody(BaseModel):
     application: IdBody | None = None
     job: JobBody | None = None
     candidate: CandidateBody | None = None
-    requester: RequesterBody | None = None
+    requester: MemberBody | None = None
     passthrough: dict[str, Any] | None = None
 
 
@@ -101,6 +106,7 @@ def request_of(body: OrderBody) -> OrderRequest:
         raise Invalid("; ".join(faults), errors=faults)
     application, job = body.application or IdBody(), body.job or JobBody()
     job_id = job.remote_id or job.id
+    team = [one.model_dump() for one in job.hiring_team] if job.hiring_team is not None else None
     return OrderRequest(
         package_id=package_id,
         candidate=Candidate(
@@ -112,7 +118,7 @@ def request_of(body: OrderBody) -> OrderRequest:
         ),
         dedupe_key=f"api:{body.id[:200]}" if body.id else None,
         application_remote_id=application.remote_id or application.id,
-        job={"id": job_id, "title": job.title, "hiring_team": job.hiring_team} if body.job else None,
+        job={"id": job_id, "title": job.title, "hiring_team": team} if body.job else None,
         requester_email=body.requester.email if body.requester else None,
         passthrough=body.passthrough,
     )

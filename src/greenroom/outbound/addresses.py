@@ -49,7 +49,7 @@ def literal(host: str) -> Address | None:
     IPv4 as four decimals, but also `127.1`, `0x7f.1`, `017700000001` and `2130706433`; IPv6 without its scope.
     """
     try:
-        return ip_address(host.partition("%")[0])
+        return ip_address(host.partition("%")[0] if ":" in host else host)
     except ValueError:
         pass
     try:

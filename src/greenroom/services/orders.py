@@ -117,7 +117,7 @@ async def _announce(ctx: Context, tx: Tx, order: Order) -> str:
         )
     if not takers:
         return f"no webhook is subscribed to {event_type}, so nobody is told"
-    return f"{len(takers)} webhook(s) will be told"
+    return f"{len(takers)} webhook{'s' if len(takers) > 1 else ''} will be told"
 
 
 def update_url(ctx: Context, order: Order) -> str:
