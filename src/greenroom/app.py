@@ -7,7 +7,7 @@ import fcntl
 import os
 import random
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -166,22 +166,35 @@ async def sole_owner(settings: Settings) -> AsyncIterator[None]:
         os.close(lock)
 
 
-def build_app(settings: Settings) -> FastAPI:
-    """The ASGI application; its lifespan opens the gateway, mounts every connector and delivers."""
+@asynccontextmanager
+async def running_gateway(settings: Settings) -> AsyncIterator[Gateway]:
+    """
+    A gateway that delivers, for as long as the block runs.
+
+    Raises:
+        SettingsError, VaultError, Unavailable: it cannot start; each says what an operator can do.
+    """
+    async with (
+        sole_owner(settings),
+        open_gateway(settings) as gateway,
+        delivering(gateway, alone=not settings.database_url),
+    ):
+        yield gateway
+
+
+def build_app(settings: Settings, gateway: Gateway | None = None) -> FastAPI:
+    """The ASGI application on a running gateway; without one its lifespan runs its own."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with (
-            sole_owner(settings),
-            open_gateway(settings) as gateway,
-            delivering(gateway, alone=not settings.database_url),
-        ):
-            app.state.ctx, app.state.out, app.state.catalog = gateway.ctx, gateway.out, gateway.catalog
-            app.state.engine, app.state.keys_used = gateway.engine, {}
-            app.state.first_link = await sessions.first_link(gateway.ctx)
+        running: AbstractAsyncContextManager[Gateway] = nullcontext(gateway) if gateway else running_gateway(settings)
+        async with running as opened:
+            app.state.ctx, app.state.out, app.state.catalog = opened.ctx, opened.out, opened.catalog
+            app.state.engine, app.state.keys_used = opened.engine, {}
+            app.state.first_link = await sessions.first_link(opened.ctx)
             app.router.routes.extend(pages.routes())
             for connector in discover().values():
-                app.router.routes.extend(connector.routes(gateway.ctx, gateway.catalog))
+                app.router.routes.extend(connector.routes(opened.ctx, opened.catalog))
             yield
 
     app = FastAPI(

@@ -126,6 +126,7 @@ def test_a_bad_file_is_explained_and_nothing_is_done(content: str, said: str, tm
     assert "projects" not in greenroom("export", data=data).stdout.replace("projects = []", "")
 
 
+@pytest.mark.parametrize("command", [("keys", "list"), ("serve", "--port", "0")])
 @pytest.mark.parametrize(
     ("environment", "said"),
     [
@@ -135,15 +136,19 @@ def test_a_bad_file_is_explained_and_nothing_is_done(content: str, said: str, tm
         ({"GREENROOM_ALLOW_PRIVATE_NETWORKS": "10.0.0.0/99"}, "GREENROOM_ALLOW_PRIVATE_NETWORKS: "),
         ({"GREENROOM_SECRET_KEY": "short"}, "GREENROOM_SECRET_KEY: key 1 of 1"),
         ({"GREENROOM_SECRET_KEY_FILE": "/nowhere"}, "GREENROOM_SECRET_KEY_FILE: cannot read"),
-        ({"GREENROOM_DATABASE_URL": "postgresql://127.0.0.1:1/x"}, "cannot be used"),
+        ({"GREENROOM_DATABASE_URL": "postgresql://127.0.0.1:1/x"}, "The database cannot be reached or changed: "),
+        ({"GREENROOM_DATA_DIR": "/proc/nowhere"}, "GREENROOM_DATA_DIR: cannot make"),
     ],
 )
-def test_a_bad_setting_is_named(environment: dict[str, str], said: str, tmp_path: Path) -> None:
-    """What an operator got wrong is said in a line."""
-    done = greenroom("keys", "list", data=tmp_path / "data", **environment)
+def test_a_bad_setting_is_named(
+    command: tuple[str, ...], environment: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    """What an operator got wrong is said in a line, whatever they wanted to do."""
+    done = greenroom(*command, data=tmp_path / "data", **environment)
 
     assert done.returncode == 1
     assert said in done.stderr
+    assert done.stderr.count("\n") == 1
     assert "Traceback" not in done.stderr
 
 

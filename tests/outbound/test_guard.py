@@ -70,7 +70,8 @@ def resolves(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
     "host",
     ["127.0.0.1", "127.1", "0x7f.0.0.1", "0x7f000001", "2130706433", "0177.0.0.1", "017700000001", "localhost", "0.0.0.0",
      "10.0.0.1", "169.254.169.254", "[::1]", "[::ffff:127.0.0.1]", "[::127.0.0.1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]",
-     "[::ffff:0:127.0.0.1]", "[::]", "127.0.0.1."],
+     "[::ffff:0:127.0.0.1]", "[::]", "127.0.0.1.", "127.0.0.1%25x", "１２７.0.0.1",
+     "127。0。0。1", "[::1%25lo]"],
 )  # fmt: skip
 async def test_literals_and_local_names(
     guarded: Outbound, server: Neighbour, connections: list[str], host: str
@@ -153,6 +154,49 @@ async def test_the_environments_proxies_are_not_used(
         await out.send(Request("GET", "http://10.0.0.1/", {}), deadline=5)
 
     assert connections == []
+    await out.aclose()
+
+
+async def test_an_allowed_call_goes_past_the_environments_proxy(
+    connections: list[str], monkeypatch: pytest.MonkeyPatch, server: Neighbour
+) -> None:
+    """The proxy would be 127.0.0.9; only the server itself is connected to."""
+    for name in ("HTTP_PROXY", "ALL_PROXY", "http_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.9:9")
+    out = Outbound(allow_http=True, allowed_networks=[IPv4Network("127.0.0.0/8")])
+
+    assert (await out.send(Request("GET", server.url, {}), deadline=5)).status == 200
+
+    assert connections == ["127.0.0.1"]
+    await out.aclose()
+
+
+async def test_an_exception_opens_exactly_what_it_names(connections: list[str], server: Neighbour) -> None:
+    """Its neighbours stay closed, in every notation."""
+    out = Outbound(allow_http=True, allowed_networks=[IPv4Network("127.0.0.1/32")])
+    port = server.url.rpartition(":")[2]
+
+    for host in ("127.0.0.2", "[::1]", "[::ffff:127.0.0.1]", "10.0.0.1"):
+        with pytest.raises(GiveUp):
+            await out.send(Request("GET", f"http://{host}:{port}/", {}), deadline=5)
+    assert connections == []
+    assert (await out.send(Request("GET", server.url, {}), deadline=5)).status == 200
+    assert connections == ["127.0.0.1"]
+    await out.aclose()
+
+
+@pytest.mark.parametrize("host", ["rebind.example.com", "bücher.example.com", "xn--a.com"])
+async def test_the_address_told_is_the_one_connected_to(
+    monkeypatch: pytest.MonkeyPatch, server: Neighbour, host: str
+) -> None:
+    """Also when a name's first address did not answer, and when the connection was kept from the call before."""
+    out = Outbound(allow_http=True, allowed_networks=[IPv4Network("127.0.0.0/8")])
+    resolves(monkeypatch, ["127.0.0.9", "127.0.0.1"])
+    port = server.url.rpartition(":")[2]
+
+    for _ in range(2):
+        answer = await out.send(Request("POST", f"http://{host}:{port}/", {}, b"x"), deadline=5)
+        assert answer.address == "127.0.0.1"
     await out.aclose()
 
 

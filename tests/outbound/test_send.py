@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import gzip
 import socket
 import ssl
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 import trustme
 
+from greenroom import outbound
 from greenroom.errors import RemoteError, TryLater
 from greenroom.outbound import Outbound, Request
 
@@ -217,6 +219,192 @@ async def test_one_call_is_one_request_on_the_wire(out: Outbound, method: str) -
     assert len(received) == 2
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])
+async def test_what_may_be_repeated_is_not(out: Outbound, method: str) -> None:
+    """The client library would repeat these by itself."""
+    received: list[bytes] = []
+
+    async def once_then_hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+        received.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.transport.abort()
+
+    async with listening(once_then_hang_up) as port:
+        request = Request(method, f"http://127.0.0.1:{port}/", {})
+        assert (await out.send(request, deadline=5)).status == 200
+        with pytest.raises(TryLater):
+            await out.send(request, deadline=5)
+
+    assert len(received) == 2
+
+
+async def test_a_connection_that_was_closed_while_idle_is_replaced(out: Outbound) -> None:
+    """The ordinary end of a kept connection costs no attempt."""
+    closed = asyncio.Event()
+
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_of(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nconnection: keep-alive\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+        writer.write_eof()
+        assert await reader.read() == b""  # our side has seen the end, and hung up too
+        closed.set()
+
+    async with listening(once) as port:
+        for _ in range(3):
+            assert (await out.send(asking(port), deadline=5)).status == 200
+            async with asyncio.timeout(20):
+                await closed.wait()
+            closed.clear()
+
+
+async def test_connections_are_kept(out: Outbound) -> None:
+    """A hundred calls, eight at a time, need eight connections at the most."""
+    connections, calls = 0, 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections, calls
+        connections += 1
+        while True:
+            await request_of(reader)
+            calls += 1
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+            await writer.drain()
+
+    async def some(port: int) -> None:
+        for _ in range(13):
+            assert (await out.send(asking(port), deadline=20)).body == b"ok"
+
+    async with listening(serve) as port:
+        await asyncio.gather(*(some(port) for _ in range(8)))
+
+    assert calls == 104
+    assert connections <= 8
+
+
+async def test_a_cut_call_frees_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With room for one connection, the next call still gets through; one that never read our body included."""
+    monkeypatch.setattr(outbound, "CONNECTIONS_PER_HOST", 1)
+    out = Outbound(allow_http=True, allowed_networks=LOOPBACK)
+    calls = 0
+
+    async def first_hangs(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal calls
+        calls += 1
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n" + (b"o" if calls == 1 else b"ok"))
+        await writer.drain()
+        await asyncio.Event().wait()
+
+    async with listening(first_hangs) as port:
+        large = Request("POST", f"http://127.0.0.1:{port}/", {}, b"x" * 1_000_000)
+        assert (await out.send(large, deadline=0.2)).truncated
+        assert (await out.send(large, deadline=5)).body == b"ok"
+    await out.aclose()
+
+
+@pytest.mark.parametrize(
+    ("start", "endless"),
+    [
+        (b"HTTP/1.1 200 OK\r\n", b"x: y\r\n"),
+        (b"HTTP/1.1 200 ", b"OK"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n", b"x: y\r\n"),
+    ],
+    ids=["small headers", "reason", "interim answers", "trailers"],
+)
+async def test_other_endless_answers_end(out: Outbound, start: bytes, endless: bytes) -> None:
+    """Each part of an answer that could go on for ever."""
+
+    async def go_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request_of(reader)
+        writer.write(start)
+        while True:
+            writer.write(endless * 1000)
+            await writer.drain()
+
+    async with listening(go_on) as port:
+        with pytest.raises(TryLater) as caught:
+            await out.send(asking(port), deadline=0.5)
+
+    assert caught.value.kind in ("protocol", "timeout", "reset")
+    assert "canary" not in caught.value.reason
+
+
+@pytest.mark.parametrize("path", ["/a%2Fb/%7Ex?sig=%2F%3d+%20&u=https%3A%2F%2Fy", "/a/../b", "/hook?a=b;c&d"])
+async def test_a_url_is_called_as_it_was_given(out: Outbound, path: str) -> None:
+    """A signature in it may cover every character; a fragment stays at home."""
+    heads: list[bytes] = []
+
+    async def fine(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await request_of(reader))
+        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        await writer.drain()
+        await reader.read()
+
+    async with listening(fine) as port:
+        await out.send(Request("POST", f"http://127.0.0.1:{port}{path}#part", {}, b"x"), deadline=5)
+
+    assert heads[0].split(b"\r\n")[0].decode() == f"POST {path} HTTP/1.1"
+
+
+async def test_a_slow_look_up_is_under_the_deadline(out: Outbound, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resolver that never answers."""
+
+    async def never(*_: object, **__: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", never)
+    with pytest.raises(TryLater) as caught:
+        await out.send(Request("GET", "https://slow.example.com/?secret=canary", {}), deadline=0.1)
+
+    assert caught.value.kind == "timeout"
+    assert "canary" not in caught.value.reason
+
+
+@pytest.mark.parametrize(("said", "kind"), [(None, "timeout"), (b"", "connect"), (b"220 hello\r\n\r\n", "tls")])
+async def test_a_tls_handshake_that_fails(out: Outbound, said: bytes | None, kind: str) -> None:
+    """Silence, a reset, another protocol: each with its own word, and a reason that can be read."""
+
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        if said is None:
+            await asyncio.Event().wait()
+        elif said:
+            writer.write(said)
+            await writer.drain()
+            await reader.read()
+
+    async with listening(peer) as port:
+        with pytest.raises(TryLater) as caught:
+            await out.send(Request("GET", f"https://127.0.0.1:{port}/?secret=canary", {}), deadline=0.3)
+
+    assert caught.value.kind == kind
+    assert "None" not in caught.value.reason
+    assert "canary" not in caught.value.reason
+
+
+async def test_an_expired_certificate_is_refused() -> None:
+    """Of a known authority, for the right name."""
+    authority = trustme.CA()
+    served, trusting = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
+    yesterday = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
+    authority.issue_cert("127.0.0.1", not_after=yesterday).configure_cert(served)
+    authority.configure_trust(trusting)
+
+    async def fine(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    out = Outbound(allowed_networks=LOOPBACK, tls=trusting)
+    async with listening(fine, served) as port:
+        with pytest.raises(TryLater, match="expired") as caught:
+            await out.send(Request("GET", f"https://127.0.0.1:{port}/", {}), deadline=5)
+    assert caught.value.kind == "tls"
+    await out.aclose()
+
+
 async def test_certificates_are_verified(monkeypatch: pytest.MonkeyPatch) -> None:
     """Unknown authority and wrong name are refused; the right one is fine."""
     authority = trustme.CA()
@@ -238,6 +426,7 @@ async def test_certificates_are_verified(monkeypatch: pytest.MonkeyPatch) -> Non
             (None, "vendor.example.com", "tls"),
             (trusting, "other.example.com", "tls"),
             (trusting, "vendor.example.com", None),
+            (trusting, "VENDOR.example.com", None),
         ):
             out = Outbound(allowed_networks=LOOPBACK, tls=tls)
             request = Request("POST", f"https://{name}:{port}/", {}, b"x")

@@ -49,6 +49,8 @@ def test_both_secrets_verify_during_a_rotation() -> None:
         ("whsec_" + base64.b64encode(b"x" * 23).decode(), False),
         ("whsec_" + base64.b64encode(b"x" * 65).decode(), False),
         ("whsec_a-b_c", False),
+        ("whsec_é", False),
+        ("whsec_\ud800", False),
         (base64.b64encode(b"x" * 32).decode(), False),
         ("", False),
     ],
@@ -56,3 +58,28 @@ def test_both_secrets_verify_during_a_rotation() -> None:
 def test_a_secret_that_a_person_chose(secret: str, fine: bool) -> None:
     """24 to 64 bytes in standard base64; a URL-safe one would silently become another key."""
     assert (check_secret(secret) is None) == fine
+
+
+def test_the_raw_bytes_are_signed() -> None:
+    """A body that is not text, one secret: StackOne's header is unpadded base64url over the body alone."""
+    secret, body = new_webhook_secret(), bytes(range(256))
+    headers = webhook_headers(event_id="evt_1", sent_at=1, body=body, secrets=[secret])
+
+    assert headers["x-stackone-signature"] == (
+        base64.urlsafe_b64encode(hmac.new(secret.encode(), body, hashlib.sha256).digest()).decode().rstrip("=")
+    )
+    later = webhook_headers(event_id="evt_1", sent_at=2, body=body, secrets=[secret])
+    assert later["webhook-id"] == headers["webhook-id"]
+    assert later["webhook-signature"] != headers["webhook-signature"]
+    assert later["x-stackone-signature"] == headers["x-stackone-signature"]
+
+
+def test_after_the_overlap_the_old_secret_is_out() -> None:
+    """Only the new one verifies, under both schemes."""
+    new, old = new_webhook_secret(), new_webhook_secret()
+    headers = webhook_headers(event_id="evt_1", sent_at=int(time.time()), body=BODY, secrets=[new])
+
+    assert Webhook(new).verify(BODY, headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(old).verify(BODY, headers)
+    assert len(headers["webhook-signature"].split()) == 1

@@ -28,6 +28,12 @@ def encoded(text: str) -> str:
         (f"Basic {encoded('k' * 171)}", None),
         (f"Basic {encoded(':password')}", None),
         (f"Bearer {encoded('key:')}", None),
+        (f"bAsIc {encoded('k' * 170 + ':')}", "k" * 170),
+        (f"Basic {encoded('ключ:')}", "ключ"),
+        (f"Basic {encoded('key:')} {encoded('key:')}", None),
+        (f"Basic{encoded('key:')}", None),
+        ("Basic é", None),
+        ("Basic \ud800", None),
         ("Basic", None),
         ("Basic %%%", None),
         ("Basic /w==", None),
@@ -40,7 +46,11 @@ def test_basic_user(header: str | None, user: str | None) -> None:
     assert tokens.basic_user(header) == user
 
 
-@given(st.text() | st.binary().map(lambda raw: "Basic " + base64.b64encode(raw).decode()))
+@given(
+    st.text()
+    | st.text().map(lambda text: f"Basic {text}")
+    | st.binary().map(lambda raw: "Basic " + base64.b64encode(raw).decode())
+)
 def test_any_header_is_read(header: str) -> None:
     """A user name or none."""
     user = tokens.basic_user(header)

@@ -7,7 +7,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from greenroom.security import vault as vault_module
 from greenroom.security.vault import Vault, VaultError, load_or_create_key_file, parse_keys
 
 OLD, NEW = os.urandom(32), os.urandom(32)
@@ -45,6 +48,22 @@ def test_damage_is_noticed(damage: object) -> None:
         vault.open(damage(vault.seal("canary", **PLACE)), **PLACE)  # type: ignore[operator]
 
 
+@given(st.text() | st.text().map(lambda text: f"{Vault([OLD]).seal('', **PLACE)[:13]}{text}"))
+def test_any_text_opens_or_is_refused(text: str) -> None:
+    """Whatever stands in the column, `VaultError` is the only error."""
+    with pytest.raises(VaultError):
+        Vault([OLD]).open(text, **PLACE)
+
+
+def test_an_error_shows_no_key() -> None:
+    """The second of two keys is bad: the message counts it."""
+    good = base64.b64encode(OLD).decode()
+    with pytest.raises(VaultError, match="key 2 of 2") as caught:
+        parse_keys([good, "canary"])
+    assert good not in str(caught.value)
+    assert "canary" not in str(caught.value)
+
+
 def test_rotation() -> None:
     """The older key still opens; without it the error names the setting."""
     sealed = Vault([OLD]).seal("canary", **PLACE)
@@ -57,7 +76,7 @@ def test_rotation() -> None:
         Vault([NEW]).open(sealed, **PLACE)
 
 
-@pytest.mark.parametrize("texts", [["x"], [""], [base64.b64encode(b"short").decode()], []])
+@pytest.mark.parametrize("texts", [["x"], [""], ["é"], ["\ud800"], [base64.b64encode(b"short").decode()], []])
 def test_a_bad_key_is_counted_and_not_shown(texts: list[str]) -> None:
     """Which of several it is, never its text."""
     with pytest.raises(VaultError, match="GREENROOM_SECRET_KEY"):
@@ -74,4 +93,34 @@ def test_the_key_file_is_made_once_and_closed(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
     path.chmod(0o644)
     with pytest.raises(VaultError, match="chmod 600"):
+        load_or_create_key_file(path)
+
+
+def test_two_processes_that_start_at_once_have_one_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second comes while the first is making the file: both read the same, complete key."""
+    path = tmp_path / "secret.key"
+    second: list[str] = []
+    fsync = os.fsync
+
+    def meanwhile(file: int) -> None:
+        monkeypatch.setattr(vault_module.os, "fsync", fsync)
+        second.append(load_or_create_key_file(path))
+        fsync(file)
+
+    monkeypatch.setattr(vault_module.os, "fsync", meanwhile)
+    first = load_or_create_key_file(path)
+
+    assert second == [first]
+    assert len(parse_keys([first])[0]) == 32
+    assert [one.name for one in tmp_path.iterdir()] == ["secret.key"]
+
+
+def test_a_key_file_that_cannot_be_made_or_read(tmp_path: Path) -> None:
+    """No directory; not text."""
+    with pytest.raises(VaultError, match="Cannot write"):
+        load_or_create_key_file(tmp_path / "missing" / "secret.key")
+    path = tmp_path / "secret.key"
+    path.write_bytes(b"\xff\xfe")
+    path.chmod(0o600)
+    with pytest.raises(VaultError, match="Cannot read"):
         load_or_create_key_file(path)

@@ -6,7 +6,6 @@ import sys
 from typing import NoReturn
 
 import typer
-from sqlalchemy.exc import SQLAlchemyError
 
 from greenroom.cli import configuration, database, demo, keys, serve
 from greenroom.errors import Refused
@@ -36,8 +35,6 @@ def main() -> None:
         app()
     except (SettingsError, VaultError, Refused) as error:
         _say(str(error))
-    except (SQLAlchemyError, OSError) as error:
-        _say(f"The database or the data directory cannot be used: {error.args[0] if error.args else error}")
 
 
 def _say(text: str) -> NoReturn:

@@ -12,7 +12,7 @@ import typer
 import uvicorn
 from fastapi import FastAPI
 
-from greenroom.app import build_app, delivering, open_context, open_gateway
+from greenroom.app import build_app, delivering, open_context, open_gateway, running_gateway
 from greenroom.cli import logs
 from greenroom.services import sessions
 from greenroom.settings import Settings, SettingsError
@@ -38,20 +38,19 @@ def serve(
         return
     listener = _listen(host, port)
     settings = _reachable(settings, host, listener.getsockname()[1])
-    app = build_app(settings)
-    server = _Server(
-        uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=GRACE_S,
-            server_header=False,
-        ),
-        app,
-        settings.public_url,
-    )
     _stop_quietly()
-    asyncio.run(server.serve(sockets=[listener]))
+    asyncio.run(_serve(settings, listener))
+
+
+async def _serve(settings: Settings, listener: socket.socket) -> None:
+    # the gateway is opened first: what is wrong with it is said in a line, not in a server's traceback
+    async with running_gateway(settings) as gateway:
+        app = build_app(settings, gateway)
+        config = uvicorn.Config(
+            app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S, server_header=False
+        )
+        server = _Server(config, app, settings.public_url)
+        await server.serve(sockets=[listener])
     if not server.started:
         raise typer.Exit(1)
 
@@ -130,11 +129,18 @@ def _stop_quietly() -> None:
         signal.signal(number, lambda *_: None)
 
 
+async def _check(settings: Settings) -> None:
+    """Raise what the workers would, before there are any."""
+    async with open_context(settings):
+        pass
+
+
 def _serve_many(settings: Settings, host: str, port: int, workers: int) -> None:
     if not settings.database_url:
         raise SettingsError("--workers needs PostgreSQL: set GREENROOM_DATABASE_URL. SQLite takes one process.")
     if port == 0:
         raise SettingsError("--workers needs a --port of its own, not 0.")
+    asyncio.run(_check(settings))
     print(f"Greenroom: {_reachable(settings, host, port).public_url}", flush=True)
     uvicorn.run(
         "greenroom.app:from_environment",

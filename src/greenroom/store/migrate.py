@@ -7,14 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
+
+from greenroom.errors import Unavailable
 
 T = TypeVar("T")
 
@@ -39,7 +43,7 @@ async def upgrade(url: str) -> list[str]:
     Apply what is missing, in one transaction; the applied revisions, oldest first.
 
     Raises:
-        OSError, sqlalchemy.exc.SQLAlchemyError: the database cannot be reached or changed.
+        Unavailable: the database cannot be reached or changed; says why.
     """
 
     def work(connection: Connection) -> list[str]:
@@ -65,6 +69,14 @@ def _missing(connection: Connection) -> list[str]:
 
 
 async def _run(url: str, work: Callable[[Connection], T]) -> T:
+    try:
+        return await _connected(url, work)
+    except (OSError, SQLAlchemyError, asyncpg.PostgresError) as error:
+        reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
+        raise Unavailable(f"The database cannot be reached or changed: {reason}") from error
+
+
+async def _connected(url: str, work: Callable[[Connection], T]) -> T:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return await asyncio.to_thread(_run_sqlite, url, work)
