@@ -100,14 +100,14 @@ def test_two_processes_that_start_at_once_have_one_key(tmp_path: Path, monkeypat
     """The second comes while the first is making the file: both read the same, complete key."""
     path = tmp_path / "secret.key"
     second: list[str] = []
-    fsync = os.fsync
+    random = os.urandom
 
-    def meanwhile(file: int) -> None:
-        monkeypatch.setattr(vault_module.os, "fsync", fsync)
+    def meanwhile(size: int) -> bytes:
+        monkeypatch.setattr(vault_module.os, "urandom", random)
         second.append(load_or_create_key_file(path))
-        fsync(file)
+        return random(size)
 
-    monkeypatch.setattr(vault_module.os, "fsync", meanwhile)
+    monkeypatch.setattr(vault_module.os, "urandom", meanwhile)
     first = load_or_create_key_file(path)
 
     assert second == [first]
