@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +20,6 @@ OPERATIONS = [
     for method in methods
     if path not in ("/healthz", "/readyz", "/metrics")
 ]
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    """A gateway with its neighbours."""
-    async with open_house(tmp_path) as one:
-        yield one
-
-
-@pytest.fixture
-async def proctor(house: House) -> Linked:
-    """A project with an integration, an account and a static package."""
-    return await house.link("proctor", package_id="pkg_core_sql")
 
 
 def body_for(path: str) -> dict[str, Any] | None:

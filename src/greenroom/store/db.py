@@ -107,8 +107,8 @@ def well_formed(text: str) -> str:
 
 
 def to_ms(at: datetime) -> int:
-    """An aware time as whole milliseconds since 1970 UTC."""
-    return round(at.timestamp() * 1000)
+    """An aware time as whole milliseconds since 1970 UTC; cut off, as `model.events.stamp` does."""
+    return (at - EPOCH) // timedelta(milliseconds=1)
 
 
 def from_ms(ms: int) -> datetime:

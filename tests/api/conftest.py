@@ -1,0 +1,34 @@
+"""A project on a gateway of its own; on both databases where the database decides."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.house import House, Linked, open_house
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    """A gateway with its neighbours."""
+    async with open_house(tmp_path) as one:
+        yield one
+
+
+@pytest.fixture
+async def proctor(house: House) -> Linked:
+    """A project with an integration, an account and a static package."""
+    return await house.link("proctor", package_id="pkg_core_sql")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+async def on_each_database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Linked]:
+    """`proctor` on a database of its own, of each kind."""
+    url: Any = None
+    if request.param == "postgres":
+        url = request.getfixturevalue("postgres").create_database(request.getfixturevalue("migrated"))
+    async with open_house(tmp_path, url) as one:
+        yield await one.link("proctor", package_id="pkg_core_sql")

@@ -1,0 +1,98 @@
+"""The unified result body: what is read, what is refused, what two spellings of the same mean."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.house import RESULT, Linked
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("score", {"value": "85%"}, "score.value: expected a finite decimal"),
+        ("score", {"max": "NaN"}, "score.max: expected a finite decimal"),
+        ("score", {"min": True}, "score.min: expected a number"),
+        ("start_date", "2026-11-03T09:05:00", "start_date: has no zone; write"),
+        ("start_date", "yesterday", "start_date: expected an ISO 8601"),
+        ("submission_date", "0001-01-01T00:00:00+05:00", "submission_date: is outside the years"),
+        ("result", {"value": "pending"}, "result.value: expected one of initiated"),
+        ("result_url", None, "result_url: required"),
+        ("result_url", "results.example", "result_url: expected an absolute"),
+    ],
+)
+async def test_a_field_that_will_not_do(proctor: Linked, field: str, value: Any, said: str) -> None:
+    """422 naming it; the preview says the same of the same field, as `refused`."""
+    order = await proctor.send_test()
+    body = {**RESULT, field: value}
+    answer = await proctor.give_result(order, body)
+    tried = await proctor.api("POST", f"/v1/orders/{order}/result:preview", json=body)
+
+    assert answer.status_code == 422
+    assert said in answer.json()["message"]
+    assert answer.json()["errors"][0].startswith(said[: said.index(":")])
+    assert tried.status_code == 200
+    assert not tried.json()["accepted"]
+    assert [(one["field"], one["verdict"]) for one in tried.json()["fields"]] == [(said.partition(":")[0], "refused")]
+    assert (await proctor.order(order))["status"] == "received"
+
+
+async def test_what_is_welcome(proctor: Linked) -> None:
+    """Numbers for texts, an early client's `id`, unknown fields, blanks and nulls, an unmapped word."""
+    order = await proctor.send_test()
+    body = {
+        "id": "old-client",
+        "whatever": [1],
+        "score": {"value": 82.5, "min": 0, "max": 100, "label": "points"},
+        "start_date": "",
+        "submission_date": None,
+        "result": {"value": "unmapped_value", "source_value": "needs_review"},
+        "result_url": RESULT["result_url"],
+        "attachments": [{"url": "https://x.example.com/a", "content_type": {"value": "pdf"}}],
+        "candidate": {"id": 7, "profile_url": None, "more": 1},
+        "passthrough": {"anything": None},
+    }
+    answer = await proctor.give_result(order, body)
+    result = (await proctor.unified("GET", f"/assessments/orders/{order}/results")).json()["data"]
+
+    assert set(answer.json()) == {"statusCode", "message", "timestamp"}
+    assert (answer.json()["statusCode"], answer.json()["message"]) == (200, "Record updated successfully.")
+    assert result["score"] == {"label": "points", "value": "82.5", "min": "0", "max": "100"}
+    assert (result["start_date"], result["submission_date"]) == (None, None)
+    assert result["result"] == {"value": None, "source_value": "needs_review"}
+    assert result["candidate"] == {"id": "7", "profile_url": None}
+    assert (await proctor.order(order))["outcome"] == "needs_review"
+
+
+async def test_the_same_instant_in_another_zone_is_the_same_result(proctor: Linked) -> None:
+    """Recorded and shown in UTC; another instant is another result, and the field that differs is named."""
+    order = await proctor.send_test()
+    assert (await proctor.give_result(order, {**RESULT, "start_date": "2026-11-03T10:05:00+01:00"})).status_code == 200
+    assert (await proctor.give_result(order, RESULT)).status_code == 200
+    other = await proctor.give_result(order, {**RESULT, "start_date": "2026-11-03T10:05:00Z"})
+    read = (await proctor.unified("GET", f"/assessments/orders/{order}/results")).json()["data"]
+
+    assert (other.status_code, other.json()["errors"]) == (409, ["start_date: differs from the recorded result"])
+    assert read["start_date"] == "2026-11-03T09:05:00.000Z"
+    assert (await proctor.order(order))["result"]["start_date"] == "2026-11-03T09:05:00.000Z"
+
+
+async def test_a_result_of_the_other_category_is_not_found(proctor: Linked) -> None:
+    """Nor can it be read there."""
+    order = await proctor.send_test()
+
+    assert (await proctor.give_result(order, category="background_checks")).status_code == 404
+    for path in (f"/background_checks/orders/{order}", f"/background_checks/orders/{order}/results"):
+        assert (await proctor.unified("GET", path)).status_code == 404
+    assert (await proctor.unified("GET", "/background_checks/orders")).json()["data"] == []
+
+
+async def test_there_is_no_result_yet(proctor: Linked) -> None:
+    """Until the vendor gave one; progress is none."""
+    order = await proctor.send_test()
+    assert (await proctor.give_result(order, {"result": {"value": "in_progress"}})).status_code == 200
+
+    assert (await proctor.unified("GET", f"/assessments/orders/{order}/results")).status_code == 404
+    assert (await proctor.order(order))["status"] == "in_progress"
