@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from greenroom.api import accounts, deliveries, health, integrations, orders, packages, unified, webhooks
+from greenroom.api import (
+    accounts,
+    connect_sessions,
+    connector_meta,
+    deliveries,
+    health,
+    integrations,
+    linked_accounts,
+    orders,
+    packages,
+    proxy,
+    unified,
+    webhooks,
+)
 
 
 def build_routers() -> list[APIRouter]:
@@ -18,5 +31,9 @@ def build_routers() -> list[APIRouter]:
         deliveries.router,
         unified.build_router("assessments"),
         unified.build_router("background_checks"),
+        linked_accounts.router,
+        connect_sessions.router,
+        connector_meta.router,
+        proxy.router,
         health.router,
     ]
