@@ -21,6 +21,8 @@ from greenroom.model.events import stamp
 
 log = structlog.get_logger("greenroom.api")
 
+RETRY_AFTER: dict[str, Any] = {"description": "Whole seconds until you may come back.", "schema": {"type": "integer"}}
+
 
 class Fault(BaseModel):
     """A refusal. `message` says what is wrong and what to do; `errors` has one line per field, its path in front."""
@@ -33,11 +35,17 @@ class Fault(BaseModel):
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that can refuse with these statuses; `default` is what any route can answer."""
+    """
+    The `responses` of a route that can refuse with these statuses; `default` is what any route can answer.
+
+    A route that wants an API key (401) counts its requests (429).
+    """
     own: dict[int | str, dict[str, Any]] = {
         status: {"model": Fault, "description": HTTPStatus(status).phrase} for status in statuses
     }
-    return {**own, "default": {"model": Fault, "description": "Any other refusal, such as 413, 429 or 503."}}
+    if 401 in own:
+        own[429] = {"model": Fault, "description": HTTPStatus(429).phrase, "headers": {"Retry-After": RETRY_AFTER}}
+    return {**own, "default": {"model": Fault, "description": "Any other refusal, such as 413 or 503."}}
 
 
 def refusal(_: Request, error: Refused) -> Response:
