@@ -11,49 +11,6 @@ from tests.house import Linked, webhook
 ORDER = {"package": {"id": "pkg_core_sql"}, "candidate": {"emails": [{"type": "personal", "value": "a@b.example"}]}}
 
 
-async def publish(linked: Linked, count: int, category: str = "assessments", **more: Any) -> None:
-    """Publish numbered packages."""
-    packages = [{"id": f"p{n}", "name": f"Package {n}", **more} for n in range(count)]
-    answer = await linked.api("PUT", "/v1/packages", json={"category": category, "packages": packages})
-    assert answer.status_code == 200, answer.text
-
-
-async def test_packages_have_the_envelope_of_the_contract(proctor: Linked) -> None:
-    """Every key is there, null where there is nothing; `fields` leaves the others out."""
-    package = {"id": "pkg_core_sql", "remote_id": "pkg_core_sql", "name": "pkg_core_sql", "description": None}
-    listed = await proctor.unified("GET", "/assessments/packages")
-    one = await proctor.unified("GET", "/assessments/packages/pkg_core_sql?fields=id,%20name")
-
-    assert listed.json() == {"data": [package], "next": None, "next_page": None}
-    assert one.json() == {"data": {"id": "pkg_core_sql", "name": "pkg_core_sql"}}
-    assert (await proctor.unified("GET", "/assessments/packages/nope")).status_code == 404
-
-
-async def test_background_check_packages_have_tests(proctor: Linked) -> None:
-    """Once the integration is of that category; the other category's list is empty then."""
-    await proctor.api(
-        "PUT", "/v1/integrations/greenhouse", json={"tenant_id": "proctor", "partner_category": "background_checks"}
-    )
-    await publish(proctor, 1, "background_checks", tests=[{"id": "t1", "name": "Identity"}])
-    (package,) = (await proctor.unified("GET", "/background_checks/packages")).json()["data"]
-
-    assert package["tests"] == [{"id": "t1", "remote_id": "t1", "name": "Identity", "description": None}]
-    assert (await proctor.unified("GET", "/assessments/packages")).json()["data"] == []
-
-
-@pytest.mark.parametrize("size", ["2", "2&fields=id"])
-async def test_paging_meets_every_package_once(proctor: Linked, size: str) -> None:
-    """In the vendor's order."""
-    await publish(proctor, 5)
-    seen, following = [], ""
-    while following is not None:
-        page = (await proctor.unified("GET", f"/assessments/packages?page_size={size}&next={following}")).json()
-        seen += [one["id"] for one in page["data"]]
-        following = page["next"]
-
-    assert seen == [f"p{n}" for n in range(5)]
-
-
 @pytest.mark.parametrize(
     "query",
     [

@@ -161,7 +161,7 @@ trigger_calls = Table(
     _int("status"),
 )
 
-#: packages that the vendor published (PUT /v1/packages); account_id '' means every account of the project
+#: packages that the vendor published or stored; account_id '' means every account of the project
 packages = Table(
     "packages",
     metadata,

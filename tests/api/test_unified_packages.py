@@ -1,0 +1,357 @@
+"""Unified packages: what a recruiter sees, in pages; and background-check packages that a vendor stores."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from greenroom.services import packages as package_service
+from tests.house import ADA, RESULT, Linked
+
+PATH = "/background_checks/packages"
+CHECK = {
+    "name": "Criminal record",
+    "description": "Two countries.\nFive years.",
+    "tests": [{"name": "Identity", "description": "Passport"}, {"id": "mine", "name": "Court records"}],
+}
+
+
+async def publish(linked: Linked, count: int, category: str = "assessments", **more: Any) -> None:
+    """Publish numbered packages."""
+    packages = [{"id": f"p{n}", "name": f"Package {n}", **more} for n in range(count)]
+    answer = await linked.api("PUT", "/v1/packages", json={"category": category, "packages": packages})
+    assert answer.status_code == 200, answer.text
+
+
+async def test_packages_have_the_envelope_of_the_contract(proctor: Linked) -> None:
+    """Every key is there, null where there is nothing; `fields` leaves the others out."""
+    package = {"id": "pkg_core_sql", "remote_id": "pkg_core_sql", "name": "pkg_core_sql", "description": None}
+    listed = await proctor.unified("GET", "/assessments/packages")
+    one = await proctor.unified("GET", "/assessments/packages/pkg_core_sql?fields=id,%20name")
+
+    assert listed.json() == {"data": [package], "next": None, "next_page": None}
+    assert one.json() == {"data": {"id": "pkg_core_sql", "name": "pkg_core_sql"}}
+    assert (await proctor.unified("GET", "/assessments/packages/nope")).status_code == 404
+
+
+async def test_background_check_packages_have_tests(proctor: Linked) -> None:
+    """Once the integration is of that category; the other category's list is empty then."""
+    await proctor.api(
+        "PUT", "/v1/integrations/greenhouse", json={"tenant_id": "proctor", "partner_category": "background_checks"}
+    )
+    await publish(proctor, 1, "background_checks", tests=[{"id": "t1", "name": "Identity"}])
+    (package,) = (await proctor.unified("GET", "/background_checks/packages")).json()["data"]
+
+    assert package["tests"] == [{"id": "t1", "remote_id": "t1", "name": "Identity", "description": None}]
+    assert (await proctor.unified("GET", "/assessments/packages")).json()["data"] == []
+
+
+@pytest.mark.parametrize("size", ["2", "2&fields=id"])
+async def test_paging_meets_every_package_once(proctor: Linked, size: str) -> None:
+    """In the vendor's order."""
+    await publish(proctor, 5)
+    seen, following = [], ""
+    while following is not None:
+        page = (await proctor.unified("GET", f"/assessments/packages?page_size={size}&next={following}")).json()
+        seen += [one["id"] for one in page["data"]]
+        following = page["next"]
+
+    assert seen == [f"p{n}" for n in range(5)]
+
+
+# stored background-check packages
+
+
+async def configure(linked: Linked, category: str = "background_checks", **changes: Any) -> None:
+    """Replace the integration's configuration."""
+    body = {"tenant_id": linked.tenant, "partner_category": category, "callback_hosts": ["127.0.0.1"], **changes}
+    answer = await linked.api("PUT", "/v1/integrations/greenhouse", json=body)
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.fixture
+async def checks(on_each_database: Linked) -> Linked:
+    """A project for background checks that has no package yet."""
+    await configure(on_each_database)
+    return on_each_database
+
+
+async def create(linked: Linked, **changes: Any) -> str:
+    """A stored package; its id."""
+    answer = await linked.unified("POST", PATH, json={**CHECK, **changes})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["data"]["id"])
+
+
+async def listed(linked: Linked, query: str = "") -> list[dict[str, Any]]:
+    """The list of this account."""
+    answer = await linked.unified("GET", f"{PATH}{query}")
+    assert answer.status_code == 200, answer.text
+    return list(answer.json()["data"])
+
+
+async def read(linked: Linked, package_id: str) -> dict[str, Any]:
+    """One package."""
+    answer = await linked.unified("GET", f"{PATH}/{package_id}")
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json()["data"])
+
+
+async def test_a_package_is_created_read_changed_and_deleted(checks: Linked) -> None:
+    """With the statuses and envelopes of the contract; a recruiter sees it in between."""
+    created = await checks.unified("POST", PATH, json=CHECK)
+    said = created.json()
+    package_id = said["data"]["id"]
+    shown = await read(checks, package_id)
+    seen = (await checks.call("list_tests")).json()
+    changed = await checks.unified("PATCH", f"{PATH}/{package_id}", json={"name": "Record"})
+    deleted = await checks.unified("DELETE", f"{PATH}/{package_id}")
+
+    assert (created.status_code, said["statusCode"]) == (201, 201)
+    assert said.keys() == {"statusCode", "message", "timestamp", "data"}
+    assert said["message"] == "Record created successfully."
+    assert said["data"] == {"id": package_id, "remote_id": package_id}
+    assert shown == {
+        "id": package_id,
+        "remote_id": package_id,
+        "name": "Criminal record",
+        "description": "Two countries.\nFive years.",
+        "tests": [
+            {"id": shown["tests"][0]["id"], "remote_id": shown["tests"][0]["id"], **CHECK["tests"][0]},
+            {"id": "mine", "remote_id": "mine", "name": "Court records", "description": None},
+        ],
+    }
+    assert shown["tests"][0]["id"].startswith("tst_")
+    assert seen == [{"partner_test_id": package_id, "partner_test_name": "Criminal record"}]
+    assert (changed.status_code, changed.json()["statusCode"]) == (200, 200)
+    assert changed.json().keys() == {"statusCode", "message", "timestamp"}
+    assert (deleted.status_code, deleted.json()["statusCode"]) == (200, 204)
+    assert deleted.json().keys() == {"statusCode", "message", "timestamp"}
+    assert await listed(checks) == []
+    assert (await checks.unified("GET", f"{PATH}/{package_id}")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, {}),
+        ({"name": None, "description": None, "tests": None, "passthrough": None}, {}),
+        ({"name": "New"}, {"name": "New"}),
+        ({"description": "New"}, {"description": "New"}),
+        ({"description": ""}, {"description": None}),
+        ({"tests": []}, {"tests": []}),
+        ({"passthrough": {"a": {"b": 1}}, "unknown": 1, "id": "x"}, {}),
+    ],
+)
+async def test_what_is_left_out_of_a_change_stays(
+    checks: Linked, changes: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    """Null says nothing; an empty text or list clears."""
+    package_id = await create(checks)
+    before = await read(checks, package_id)
+    answer = await checks.unified("PATCH", f"{PATH}/{package_id}", json=changes)
+
+    assert answer.status_code == 200
+    assert await read(checks, package_id) == {**before, **expected}
+
+
+async def test_tests_that_are_given_replace_those_there_are(checks: Linked) -> None:
+    """A known id stays with its test, in the order given; a new test gets an id."""
+    package_id = await create(checks)
+    first, mine = (await read(checks, package_id))["tests"]
+    tests = [{"id": "mine", "name": "Court"}, {"name": "Credit"}, {"id": first["id"], "name": "Identity", "x": 1}]
+    await checks.unified("PATCH", f"{PATH}/{package_id}", json={"tests": tests})
+    after = (await read(checks, package_id))["tests"]
+
+    assert [one["name"] for one in after] == ["Court", "Credit", "Identity"]
+    assert (after[0]["id"], after[2]["id"]) == (mine["id"], first["id"])
+    assert after[1]["id"].startswith("tst_")
+    assert len({one["id"] for one in after}) == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({}, "name: required"),
+        ({"name": None}, "name: "),
+        ({"name": ""}, "name: "),
+        ({"name": "  "}, "name: is blank"),
+        ({"name": "x" * 201}, "name: string should have at most 200"),
+        ({"name": "a\x00"}, "name: has control characters"),
+        ({"name": 7}, "name: "),
+        ({"name": "x", "description": "x" * 2001}, "description: string should have at most 2000"),
+        ({"name": "x", "description": "a\x00"}, "description: has control characters"),
+        ({"name": "x", "tests": {}}, "tests: "),
+        ({"name": "x", "tests": [None]}, "tests.0: "),
+        ({"name": "x", "tests": [{"name": "x" * 201}]}, "tests.0.name: "),
+        ({"name": "x", "tests": [{"id": "a\n"}]}, "tests.0.id: has control characters"),
+        ({"name": "x", "tests": [{"id": "a"}, {"id": "a"}]}, "tests: two tests have the same id"),
+        ({"name": "x", "tests": [{}] * 101}, "tests: list should have at most 100"),
+        ({"name": "x", "passthrough": 1}, "passthrough: "),
+    ],
+)
+async def test_a_package_that_will_not_do(proctor: Linked, body: dict[str, Any], said: str) -> None:
+    """422 naming the field, for a new one and for a change; nothing is stored."""
+    await configure(proctor)
+    created = await proctor.unified("POST", PATH, json=body)
+
+    assert (created.status_code, created.json()["errorCode"]) == (422, "ValidationError")
+    assert created.json()["errors"][0].startswith(said)
+    assert await listed(proctor) == []
+    if body.get("name") is not None:
+        package_id = await create(proctor)
+        before = await read(proctor, package_id)
+        changed = await proctor.unified("PATCH", f"{PATH}/{package_id}", json=body)
+        assert (changed.status_code, changed.json()["errors"][0].startswith(said)) == (422, True)
+        assert await read(proctor, package_id) == before
+
+
+async def test_every_field_of_the_contract_may_be_null(proctor: Linked) -> None:
+    """But for the name."""
+    await configure(proctor)
+    body = {"name": "x", "description": None, "tests": [{"id": None, "name": None, "description": None}]}
+    package = await read(proctor, await create(proctor, **body, passthrough=None))
+
+    assert (package["name"], package["description"], len(package["tests"])) == ("x", None, 1)
+
+
+async def test_how_many_there_can_be(checks: Linked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when they come at the same time."""
+    monkeypatch.setattr(package_service, "MOST", 5)
+    answers = await asyncio.gather(*(checks.unified("POST", PATH, json=CHECK) for _ in range(9)))
+    refused = [answer for answer in answers if answer.status_code != 201]
+
+    assert len(await listed(checks)) == 5
+    assert {(one.status_code, one.json()["errorCode"]) for one in refused} == {(409, "TooManyPackages")}
+    assert "Delete" in refused[0].json()["message"]
+
+
+async def test_creating_at_the_same_time_keeps_every_package(checks: Linked) -> None:
+    """And an order that does not change any more."""
+    names = [f"Package {number}" for number in range(20)]
+    await asyncio.gather(*(create(checks, name=name) for name in names))
+    found = [one["name"] for one in await listed(checks)]
+
+    assert sorted(found) == sorted(names)
+    assert [one["name"] for one in await listed(checks)] == found
+
+
+async def test_changes_at_the_same_time_are_all_kept(checks: Linked) -> None:
+    """Each of another field."""
+    package_id = await create(checks)
+    changes: list[dict[str, Any]] = [{"name": "N"}, {"description": "D"}, {"tests": []}]
+    await asyncio.gather(*(checks.unified("PATCH", f"{PATH}/{package_id}", json=one) for one in changes))
+    package = await read(checks, package_id)
+
+    assert (package["name"], package["description"], package["tests"]) == ("N", "D", [])
+
+
+async def test_a_package_is_its_accounts_own(checks: Linked) -> None:
+    """Another account of the project neither sees nor changes it."""
+    package_id = await create(checks)
+    body = {"provider": "greenhouse", "origin_owner_id": "other", "origin_owner_name": "Other"}
+    other = Linked(checks.house, checks.key, checks.tenant)
+    other.account_id = (await checks.api("POST", "/v1/accounts", json=body)).json()["id"]
+
+    assert await listed(other) == []
+    for method in ("GET", "PATCH", "DELETE"):
+        body_of = {"name": "x"} if method == "PATCH" else None
+        assert (await other.unified(method, f"{PATH}/{package_id}", json=body_of)).status_code == 404
+    assert (await read(checks, package_id))["name"] == CHECK["name"]
+
+
+async def test_an_order_outlives_its_package(checks: Linked) -> None:
+    """It keeps the name that the recruiter saw, and takes its result."""
+    package_id = await create(checks)
+    order = await checks.send_test(partner_test_id=package_id)
+    await checks.unified("PATCH", f"{PATH}/{package_id}", json={"name": "Renamed"})
+    assert (await checks.unified("DELETE", f"{PATH}/{package_id}")).status_code == 200
+    shown = (await checks.unified("GET", f"/background_checks/orders/{order}")).json()["data"]
+    refused = await checks.call("send_test", json=checks.test_body(2, partner_test_id=package_id, candidate=ADA))
+
+    assert shown["package"]["name"] == CHECK["name"]
+    assert (await checks.give_result(order, RESULT, "background_checks")).status_code == 200
+    assert refused.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("category", "url", "said"),
+    [
+        ("background_checks", True, "packages_url"),
+        ("assessments", False, "the integration is for assessments"),
+        ("assessments", True, "the integration is for assessments"),
+    ],
+)
+async def test_a_stored_package_that_recruiters_do_not_see(
+    on_each_database: Linked, category: str, url: bool, said: str
+) -> None:
+    """The writer is warned each time, with the reason; it can be read by its id, changed and deleted all the same."""
+    linked = on_each_database
+    vendor = linked.house.vendor
+    vendor.will_answer((200, {}, json.dumps({"data": [{"id": "v1", "name": "From the vendor"}]}).encode()))
+    await configure(linked, category, packages_url=f"{vendor.url}/packages" if url else None)
+    created = (await linked.unified("POST", PATH, json=CHECK)).json()
+    package_id = created["data"]["id"]
+    changed = (await linked.unified("PATCH", f"{PATH}/{package_id}", json={"name": "New"})).json()
+
+    for answer in (created, changed):
+        (warning,) = answer["unified_warnings"]
+        assert warning["message"].startswith("Recruiters do not see this package: ")
+        assert said in warning["message"]
+        assert "PUT /v1/integrations/greenhouse" in warning["message"]
+    assert (await read(linked, package_id))["name"] == "New"
+    assert package_id not in [one["id"] for one in await listed(linked)]
+    assert (await linked.unified("DELETE", f"{PATH}/{package_id}")).status_code == 200
+    assert (await linked.unified("GET", f"{PATH}/{package_id}")).status_code == 404
+
+
+async def test_a_stored_package_is_read_while_the_list_endpoint_is_down(checks: Linked) -> None:
+    """What is stored here needs nobody else; what is not there is the vendor's failure, not a missing package."""
+    package_id = await create(checks)
+    checks.house.vendor.will_answer(500)
+    await configure(checks, packages_url=f"{checks.house.vendor.url}/packages")
+
+    assert (await read(checks, package_id))["name"] == CHECK["name"]
+    assert (await checks.unified("GET", f"{PATH}/other")).status_code == 502
+    assert (await checks.unified("PATCH", f"{PATH}/other", json={"name": "x"})).status_code == 404
+
+
+async def test_own_packages_hide_those_for_all_accounts(checks: Linked) -> None:
+    """The writer is told; when the last one is deleted, they are back."""
+    await publish(checks, 2, "background_checks")
+    created = (await checks.unified("POST", PATH, json=CHECK)).json()
+
+    assert "published for all accounts" in created["unified_warnings"][0]["message"]
+    assert [one["id"] for one in await listed(checks)] == [created["data"]["id"]]
+    assert (await read(checks, "p0"))["name"] == "Package 0"
+    await checks.unified("DELETE", f"{PATH}/{created['data']['id']}")
+    assert [one["id"] for one in await listed(checks)] == ["p0", "p1"]
+
+
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+async def test_a_package_from_elsewhere_cannot_be_changed_here(checks: Linked, method: str) -> None:
+    """409 saying where it comes from; one published for this account alone can."""
+    vendor = checks.house.vendor
+    vendor.will_answer((200, {}, json.dumps({"data": [{"id": "v1", "name": "From the vendor"}]}).encode()))
+    body = {"name": "x"} if method == "PATCH" else None
+    entry = {"id": "p0", "name": "One"}
+
+    async def refusal(package_id: str) -> str:
+        answer = await checks.unified(method, f"{PATH}/{package_id}", json=body)
+        assert (answer.status_code, answer.json()["errorCode"]) == (409, "PackageNotStored")
+        return str(answer.json()["message"])
+
+    await configure(checks, package_id="static")
+    assert "is the package_id of the integration" in await refusal("static")
+    await publish(checks, 1, "background_checks")
+    assert "PUT /v1/packages" in await refusal("p0")
+    await configure(checks, packages_url=f"{vendor.url}/packages")
+    assert "comes from the packages_url" in await refusal("v1")
+    assert "PUT /v1/packages" in await refusal("p0")
+    own = {"category": "background_checks", "account_id": checks.account_id, "packages": [entry]}
+    await checks.api("PUT", "/v1/packages", json=own)
+    assert (await checks.unified(method, f"{PATH}/p0", json=body)).status_code == 200
+    assert (await checks.unified(method, f"{PATH}/nowhere", json=body)).status_code == 404
