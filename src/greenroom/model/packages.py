@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -116,6 +117,5 @@ def unique(packages: list[Package]) -> tuple[Package, ...]:
     first: dict[str, Package] = {}
     for package in packages:
         first.setdefault(package.id, package)
-    names = [package.name for package in first.values()]
-    twice = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else set()
-    return tuple(replace(p, name=f"{p.name} ({p.id})") if p.name in twice else p for p in first.values())
+    uses = Counter(package.name for package in first.values())
+    return tuple(replace(p, name=f"{p.name} ({p.id})") if uses[p.name] > 1 else p for p in first.values())
