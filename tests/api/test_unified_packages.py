@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from greenroom.services import packages as package_service
+from greenroom.store.db import to_ms
 from tests.house import ADA, RESULT, Linked
 
 PATH = "/background_checks/packages"
@@ -17,6 +19,13 @@ CHECK = {
     "description": "Two countries.\nFive years.",
     "tests": [{"name": "Identity", "description": "Passport"}, {"id": "mine", "name": "Court records"}],
 }
+
+
+async def configure(linked: Linked, category: str = "background_checks", **changes: Any) -> None:
+    """Replace the integration's configuration."""
+    body = {"tenant_id": linked.tenant, "partner_category": category, "callback_hosts": ["127.0.0.1"], **changes}
+    answer = await linked.api("PUT", "/v1/integrations/greenhouse", json=body)
+    assert answer.status_code == 200, answer.text
 
 
 async def publish(linked: Linked, count: int, category: str = "assessments", **more: Any) -> None:
@@ -49,27 +58,91 @@ async def test_background_check_packages_have_tests(proctor: Linked) -> None:
     assert (await proctor.unified("GET", "/assessments/packages")).json()["data"] == []
 
 
-@pytest.mark.parametrize("size", ["2", "2&fields=id"])
-async def test_paging_meets_every_package_once(proctor: Linked, size: str) -> None:
+async def pages(linked: Linked, path: str, size: int, query: str = "") -> list[list[str]]:
+    """The ids of every page, to the end."""
+    found: list[list[str]] = []
+    following = ""
+    while following is not None:
+        page = (await linked.unified("GET", f"{path}?page_size={size}&next={following}{query}")).json()
+        found.append([one["id"] for one in page["data"]])
+        following = page["next"]
+    return found
+
+
+@pytest.mark.parametrize("query", ["", "&fields=id"])
+async def test_paging_meets_every_package_once(proctor: Linked, query: str) -> None:
     """In the vendor's order."""
     await publish(proctor, 5)
-    seen, following = [], ""
-    while following is not None:
-        page = (await proctor.unified("GET", f"/assessments/packages?page_size={size}&next={following}")).json()
-        seen += [one["id"] for one in page["data"]]
-        following = page["next"]
+    assert await pages(proctor, "/assessments/packages", 2, query) == [["p0", "p1"], ["p2", "p3"], ["p4"]]
 
-    assert seen == [f"p{n}" for n in range(5)]
+
+@pytest.mark.parametrize(("count", "size"), [(1_500, 25), (10_000, 1000), (10_000, 999)])
+@pytest.mark.parametrize("source", ["stored", "list_url"])
+async def test_paging_thousands_of_packages(proctor: Linked, source: str, count: int, size: int) -> None:
+    """Each is met once, in order, and every page but the last is full."""
+    if source == "stored":
+        await publish(proctor, count)
+    else:
+        listed = {"data": [{"id": f"p{n}", "name": f"Package {n}"} for n in range(count)]}
+        proctor.house.vendor.will_answer((200, {}, json.dumps(listed).encode()))
+        await configure(proctor, "assessments", packages_url=f"{proctor.house.vendor.url}/packages")
+    found = await pages(proctor, "/assessments/packages", size)
+
+    assert [one for page in found for one in page] == [f"p{n}" for n in range(count)]
+    assert {len(page) for page in found[:-1]} == {size}
+
+
+async def change_at(linked: Linked, package_id: str, at: str) -> None:
+    """Let a stored package have changed at this time last."""
+    ms = to_ms(datetime.fromisoformat(at))
+    sql = "UPDATE packages SET updated_at = $1 WHERE id = $2"
+    await linked.house.app.state.ctx.store.write(lambda tx: tx.run(sql, ms, package_id))
+
+
+@pytest.mark.parametrize("name", ["updated_after", "filter[updated_after]"])
+async def test_stored_packages_changed_since(proctor: Linked, name: str) -> None:
+    """Strictly after, in both spellings, page by page; one that is published again unchanged has not changed."""
+    await publish(proctor, 4)
+    for number in range(4):
+        await change_at(proctor, f"p{number}", f"2026-03-0{number + 1}T00:00:00.500Z")
+    await publish(proctor, 4)
+
+    async def since(at: str) -> list[list[str]]:
+        return await pages(proctor, "/assessments/packages", 2, f"&{name}={at}")
+
+    assert await since("2026-03-01T00:00:00.499Z") == [["p0", "p1"], ["p2", "p3"]]
+    assert await since("2026-03-01T00:00:00.500Z") == [["p1", "p2"], ["p3"]]
+    assert await since("2026-03-04T01:00:00.500%2B01:00") == [[]]
+    await publish(proctor, 4, description="New")
+    assert await since("2026-03-04T00:00:00.500Z") == [["p0", "p1"], ["p2", "p3"]]
+
+
+async def test_packages_of_which_no_time_is_known_are_never_left_out(proctor: Linked) -> None:
+    """The static one, and those of a list endpoint."""
+    query = "&updated_after=2099-01-01T00:00:00Z"
+    assert await pages(proctor, "/assessments/packages", 25, query) == [["pkg_core_sql"]]
+    proctor.house.vendor.will_answer((200, {}, json.dumps({"data": [{"id": "v1", "name": "V"}]}).encode()))
+    await configure(proctor, "assessments", packages_url=f"{proctor.house.vendor.url}/packages")
+    assert await pages(proctor, "/assessments/packages", 25, query) == [["v1"]]
+
+
+@pytest.mark.parametrize(
+    ("fields", "names"),
+    [
+        ("id", {"id"}),
+        ("id,nope,name", {"id", "name"}),
+        ("nope", {"id", "remote_id", "name", "description"}),
+        (",%20,", {"id", "remote_id", "name", "description"}),
+    ],
+)
+async def test_fields(proctor: Linked, fields: str, names: set[str]) -> None:
+    """An unknown name is ignored, so that nothing but unknown ones asks for everything, as the empty list does."""
+    for path in ("/assessments/packages", "/assessments/packages/pkg_core_sql"):
+        data = (await proctor.unified("GET", f"{path}?fields={fields}")).json()["data"]
+        assert set(data[0] if isinstance(data, list) else data) == names
 
 
 # stored background-check packages
-
-
-async def configure(linked: Linked, category: str = "background_checks", **changes: Any) -> None:
-    """Replace the integration's configuration."""
-    body = {"tenant_id": linked.tenant, "partner_category": category, "callback_hosts": ["127.0.0.1"], **changes}
-    answer = await linked.api("PUT", "/v1/integrations/greenhouse", json=body)
-    assert answer.status_code == 200, answer.text
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
 from greenroom.api.callers import Ctx, Linked, Packages
 from greenroom.api.faults import documented
@@ -26,13 +26,26 @@ from greenroom.api.unified_models import (
 )
 from greenroom.api.unified_orders import OrderBody, request_of
 from greenroom.api.unified_packages import add_reads, add_writes
-from greenroom.api.unified_queries import ACCEPTED, PREFERRED, Fields, Filtered, Id, Raw, Size, Updated, only, size_of
+from greenroom.api.unified_queries import (
+    ACCEPTED,
+    ACCEPTED_ON_LISTS,
+    PREFERRED,
+    Fields,
+    Filtered,
+    Id,
+    Raw,
+    Size,
+    Updated,
+    only,
+    prefer,
+    size_of,
+)
 from greenroom.context import Context
 from greenroom.errors import Invalid, NotFound
 from greenroom.model.accounts import Account
 from greenroom.model.events import order_model, stamp
 from greenroom.model.orders import Category, Order
-from greenroom.services import orders
+from greenroom.services import integrations, orders
 
 FAULTS = documented(400, 401, 404, 412)
 WRITE_FAULTS = documented(400, 401, 404, 409, 412, 422)
@@ -42,7 +55,8 @@ MOST_ORDERS = 100
 def build_router(category: Category) -> APIRouter:
     """The endpoints of one category; both have the same shapes."""
     noun = {"assessments": "assessments", "background_checks": "background_check"}[category]
-    router = APIRouter(prefix=f"/unified/ats/{category}", tags=[category.replace("_", " ").capitalize()])
+    tag = category.replace("_", " ").capitalize()
+    router = APIRouter(prefix=f"/unified/ats/{category}", tags=[tag], dependencies=[Depends(prefer)])
     add_reads(router, category, noun)
     if category == "background_checks":
         add_writes(router)
@@ -54,7 +68,12 @@ def build_router(category: Category) -> APIRouter:
 def _orders(router: APIRouter, category: Category, noun: str) -> None:
     @router.post("/orders", operation_id=f"ats_order_{noun}_request", responses=WRITE_FAULTS, openapi_extra=PREFERRED)
     async def place(ctx: Ctx, account: Linked, catalog: Packages, body: OrderBody) -> OrderPlaced:
-        """Place an order as if the ATS had sent it, to try things out without one."""
+        """
+        Place an order as if the ATS had sent it, to try things out without one.
+
+        Only of the integration's own category: the ATS sends no other.
+        """
+        await _must_be(ctx, account, category)
         request = request_of(body)
         try:
             package = await catalog.find(account, request.package_id)
@@ -115,7 +134,7 @@ def _removed_reads(router: APIRouter, category: Category, noun: str) -> None:
         "/orders",
         operation_id=f"ats_list_{noun}_orders",
         responses=FAULTS,
-        openapi_extra=ACCEPTED,
+        openapi_extra=ACCEPTED_ON_LISTS,
         response_model=UnifiedPage[UnifiedOrder],
         response_model_exclude_unset=True,
     )
@@ -135,6 +154,23 @@ def _removed_reads(router: APIRouter, category: Category, noun: str) -> None:
         found = await orders.list_orders(ctx, account.project_id, filters, before=after(next, "ord"), limit=size + 1)
         data = [only(_model(ctx, order), fields) for order in found[:size]]
         return {"data": data, "next": cursor(found[size - 1].id) if len(found) > size else None, "next_page": None}
+
+
+async def _must_be(ctx: Context, account: Account, category: Category) -> None:
+    """
+    Raise unless orders of this category can come from the account's ATS.
+
+    Raises:
+        Invalid: they cannot; says where to place the order, or what to configure.
+    """
+    integration = await integrations.get(ctx, account.project_id, account.provider)
+    own = integration.partner_category
+    if own != category:
+        raise Invalid(
+            f"The integration {account.provider} is for {own}, so there is no package of {category} to order. Order at "
+            f"/unified/ats/{own}/orders, or set partner_category: PUT /v1/integrations/{account.provider}.",
+            code="OtherCategory",
+        )
 
 
 async def _order(ctx: Context, account: Account, order_id: str, category: Category) -> Order:

@@ -27,6 +27,7 @@ from greenroom.api.unified_models import (
 )
 from greenroom.api.unified_queries import (
     ACCEPTED,
+    ACCEPTED_ON_LISTS,
     PREFERRED,
     Fields,
     Filtered,
@@ -134,7 +135,7 @@ def add_reads(router: APIRouter, category: Category, noun: str) -> None:
         "/packages",
         operation_id=f"ats_list_{noun}_packages",
         responses=LIST_FAULTS,
-        openapi_extra=ACCEPTED,
+        openapi_extra=ACCEPTED_ON_LISTS,
         response_model=UnifiedPage[model],
         response_model_exclude_unset=True,
     )
@@ -152,9 +153,12 @@ def add_reads(router: APIRouter, category: Category, noun: str) -> None:
         """
         The packages that a recruiter of this account sees.
 
-        When a package last changed is not known, so `updated_after` leaves none out.
+        `updated_after` leaves out stored packages that have not changed since. When any other package last changed is
+        not known, so it is never left out.
         """
-        found = (await of_category(ctx, account, category, catalog)).packages
+        since = filtered or updated_after
+        listed = (await of_category(ctx, account, category, catalog)).packages
+        found = [one for one in listed if since is None or one.updated_at is None or one.updated_at > since]
         start, size = offset_of(next), size_of(page_size)
         shown = [only(_shown(one, category), fields) for one in found[start : start + size]]
         following = cursor(f"pkg_{start + size}") if start + size < len(found) else None

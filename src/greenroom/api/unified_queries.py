@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
-from fastapi import Path, Query
+from fastapi import Path, Query, Request, Response
 from pydantic import AwareDatetime, BeforeValidator
 
 from greenroom.api.shapes import Plain, after
@@ -19,7 +20,9 @@ def blank_is_none(value: object) -> object:
 
 
 Id = Annotated[Plain, Path(alias="id")]
-Fields = Annotated[str | None, Query(description="Comma-separated fields to return; all by default.")]
+Fields = Annotated[
+    str | None, Query(description="Comma-separated fields to return; all by default. An unknown name is ignored.")
+]
 Raw = Annotated[
     bool | None, BeforeValidator(blank_is_none), Query(description="Accepted; there is no raw response to add.")
 ]
@@ -40,18 +43,39 @@ ACCEPTED: dict[str, Any] = {
         {
             "name": "Prefer",
             "in": "header",
-            "description": "Accepted; answers come at once, so no heartbeat is sent.",
+            "description": "`heartbeat` is confirmed with Preference-Applied; an answer takes a few seconds at the "
+            "most, so that no keep-alive byte is ever due.",
             "schema": {"type": "string", "examples": ["heartbeat"]},
         },
     ]
 }
 PREFERRED: dict[str, Any] = {"parameters": ACCEPTED["parameters"][1:]}
+#: the same on lists
+ACCEPTED_ON_LISTS: dict[str, Any] = {
+    "parameters": [
+        *ACCEPTED["parameters"],
+        {
+            "name": "page",
+            "in": "query",
+            "deprecated": True,
+            "description": "Accepted; pages are asked for with `next`.",
+            "schema": {"type": "string"},
+        },
+    ]
+}
+
+
+def prefer(request: Request, response: Response) -> None:
+    """Confirm `Prefer: heartbeat`, as RFC 7240 has it: several preferences, in one header or more, each with values."""
+    asked = ",".join(request.headers.getlist("prefer")).split(",")
+    if any(re.split("[;=]", one)[0].strip().lower() == "heartbeat" for one in asked):
+        response.headers["preference-applied"] = "heartbeat"
 
 
 def only(record: dict[str, Any], fields: str | None) -> dict[str, Any]:
-    """The fields that were asked for, all when none were."""
-    wanted = {name.strip() for name in (fields or "").split(",") if name.strip()}
-    return {name: value for name, value in record.items() if name in wanted} if wanted else record
+    """The fields that were asked for. An unknown name is ignored; all fields when no known one was asked for."""
+    wanted = {name.strip() for name in (fields or "").split(",")}
+    return {name: value for name, value in record.items() if name in wanted} or record
 
 
 def size_of(text: str | None) -> int:
