@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from greenroom import catalog
 from greenroom.services import packages as package_service
 from greenroom.store.db import to_ms
-from tests.house import ADA, RESULT, Linked
+from tests.house import ADA, RESULT, Linked, basic
 
 PATH = "/background_checks/packages"
 CHECK = {
@@ -140,6 +141,131 @@ async def test_fields(proctor: Linked, fields: str, names: set[str]) -> None:
     for path in ("/assessments/packages", "/assessments/packages/pkg_core_sql"):
         data = (await proctor.unified("GET", f"{path}?fields={fields}")).json()["data"]
         assert set(data[0] if isinstance(data, list) else data) == names
+
+
+# a list endpoint that fails
+
+
+@pytest.fixture
+async def listing(proctor: Linked) -> Linked:
+    """A project whose packages come from the vendor's list endpoint."""
+    url = f"{proctor.house.vendor.url}/packages?secret=in-the-query"
+    await configure(proctor, "assessments", packages_url=url, packages_api_key="key-of-the-list")
+    return proctor
+
+
+BASIC = basic("key-of-the-list").removeprefix("Basic ")
+HEADERS = {"content-type": "application/json", "x-request-id": "r1", "set-cookie": "session=1", "x-secret": "1"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "raw"),
+    [
+        ((500, HEADERS, b'{"error": "down", "odd": 1e999}'), 500, {"error": "down", "odd": None}),
+        ((200, HEADERS, b'{"packages": []}'), 200, {"packages": []}),
+        ((500, HEADERS, b"[1]"), 500, None),
+        ((500, HEADERS, b"down"), 500, None),
+        ((404, HEADERS, b""), 404, None),
+        ((200, HEADERS, b'{"data":' + b"[" * 100_000), 200, None),
+        ((200, HEADERS, b'{"data":' + b"[" * 900 + b"]" * 900 + b"}"), 200, None),
+        ((500, HEADERS, json.dumps({"headers": {"authorization": f"Basic {BASIC}"}}).encode()), 500, None),
+        ((500, HEADERS, BASIC.replace("=", "\\u003d").join(['{"a": "', '"}']).encode()), 500, None),
+        ((500, HEADERS, b'{"key": "key-of-the-list"}'), 500, None),
+        ((500, HEADERS, b'{"key": "\\u006bey-of-the-list"}'), 500, None),
+    ],
+)
+async def test_what_the_list_endpoint_answered_is_told(
+    listing: Linked, answer: tuple[int, dict[str, str], bytes], status: int, raw: object
+) -> None:
+    """502 with its status, its address and, when it is a JSON object, its body; no credential, no query, no cookie."""
+    listing.house.vendor.will_answer(answer)
+    expected: dict[str, Any] = {"status": status, "url": f"{listing.house.vendor.url}/packages"}
+    for path in ("/assessments/packages", "/assessments/packages/x"):
+        said = await listing.unified("GET", path)
+        (told,) = said.json()["provider_errors"]
+
+        assert (said.status_code, said.json()["errorCode"]) == (502, "BadGateway")
+        assert told.pop("headers").items() >= {"content-type": "application/json", "x-request-id": "r1"}.items()
+        assert told == expected | ({"raw": raw} if raw is not None else {})
+        for secret in ("key-of-the-list", BASIC.rstrip("="), "in-the-query", "session=1", "x-secret"):
+            assert secret not in said.text
+    assert (await listing.call("list_tests")).status_code == 503
+
+
+@pytest.mark.parametrize("body", [{"data": [BASIC]}, BASIC, {"data": "key-of-the-list"}])
+async def test_a_diagnosis_does_not_quote_our_credentials(listing: Linked, body: object) -> None:
+    """Though it quotes what it found; an endpoint may echo its request."""
+    content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    listing.house.vendor.will_answer((200, {}, content))
+    said = await listing.unified("GET", "/assessments/packages")
+    probe = await listing.api("POST", "/v1/integrations/greenhouse/probe")
+
+    for text in (said.text, probe.text):
+        assert "repeats a credential of ours" in text
+        assert BASIC[:12] not in text
+        assert "key-of" not in text
+
+
+async def test_headers_that_repeat_a_credential_are_not_told(listing: Linked) -> None:
+    """All of them then."""
+    listing.house.vendor.will_answer((500, {"x-request-id": f"Basic {BASIC}"}, b"{}"))
+    (told,) = (await listing.unified("GET", "/assessments/packages")).json()["provider_errors"]
+    assert told.keys() == {"status", "url", "raw"}
+
+
+async def test_a_list_endpoint_that_breaks_the_connection(listing: Linked) -> None:
+    """502, with nothing but its address."""
+    listing.house.vendor.will_answer(0)
+    said = await listing.unified("GET", "/assessments/packages")
+    assert said.status_code == 502
+    assert said.json()["provider_errors"] == [{"url": f"{listing.house.vendor.url}/packages"}]
+
+
+@pytest.mark.parametrize("heard", [False, True])
+async def test_a_list_endpoint_that_is_not_done_in_time_is_408(
+    listing: Linked, monkeypatch: pytest.MonkeyPatch, heard: bool
+) -> None:
+    """With Retry-After, whether its status was heard or not; Greenhouse hears 503; it serves again when it is back."""
+    monkeypatch.setattr(catalog, "DEADLINE_S", 0.3)
+    ended = asyncio.Event()
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        if heard:
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{")
+        await ended.wait()
+        writer.close()
+
+    async with await asyncio.start_server(slow, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/packages"
+        await configure(listing, "assessments", packages_url=url)
+        said = await listing.unified("GET", "/assessments/packages")
+        greenhouse = await listing.call("list_tests")
+        order = await listing.call("send_test", json=listing.test_body())
+        ended.set()
+
+    assert (said.status_code, said.json()["statusCode"], said.json()["errorCode"]) == (408, 408, "RequestTimeout")
+    assert said.headers["retry-after"] == "30"
+    assert said.json()["provider_errors"] == [{"url": url}]
+    assert (greenhouse.status_code, greenhouse.headers["retry-after"]) == (503, "5")
+    assert order.status_code == 200
+    listing.house.vendor.will_answer((200, {}, b'{"data": [{"id": "v1", "name": "V"}]}'))
+    await configure(listing, "assessments", packages_url=f"{listing.house.vendor.url}/packages")
+    assert (await listing.unified("GET", "/assessments/packages")).status_code == 200
+
+
+async def test_the_last_good_list_stands_in_for_a_failing_endpoint(listing: Linked) -> None:
+    """Also for one that is too slow: no refusal at all."""
+    vendor = listing.house.vendor
+    vendor.will_answer((200, {}, b'{"data": [{"id": "v1", "name": "V"}]}'), 500)
+    assert (await listing.unified("GET", "/assessments/packages")).status_code == 200
+    store = listing.house.app.state.ctx.store
+    await store.write(lambda tx: tx.run("UPDATE package_lists SET fetched_at = fetched_at - 60000"))
+
+    assert (await listing.unified("GET", "/assessments/packages/v1")).status_code == 200
+    assert len(vendor.heard) == 2
+    (kept,) = await store.read(lambda tx: tx.all("SELECT problem FROM package_lists"))
+    assert kept["problem"].startswith("status: expected 200")
 
 
 # stored background-check packages

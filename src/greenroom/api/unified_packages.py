@@ -50,7 +50,7 @@ from greenroom.model.packages import Package, PackageList
 from greenroom.services import integrations, packages
 from greenroom.services.packages import PackageChange
 
-LIST_FAULTS = documented(400, 401, 404, 412, 502)
+LIST_FAULTS = documented(400, 401, 404, 408, 412, 502)
 WRITE_FAULTS = documented(400, 401, 404, 409, 412, 422)
 MOST_TESTS = 100
 STORED: Category = "background_checks"
@@ -121,7 +121,7 @@ async def of_category(ctx: Context, account: Account, category: Category, catalo
     The effective list when the integration is of this category; the other category's list is empty.
 
     Raises:
-        BadGateway: the list endpoint has no usable answer.
+        BadGateway: the list endpoint has no usable answer; RequestTimeout: it has none in time.
     """
     integration = await integrations.get(ctx, account.project_id, account.provider)
     return await catalog.effective(account) if integration.partner_category == category else PackageList((), "stored")
