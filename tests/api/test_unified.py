@@ -29,6 +29,16 @@ async def test_packages_have_the_envelope_of_the_contract(proctor: Linked) -> No
     assert (await proctor.unified("GET", "/assessments/packages/nope")).status_code == 404
 
 
+async def test_a_package_whose_id_has_slashes(proctor: Linked) -> None:
+    """A vendor chooses its ids freely; clients encode them once for the path."""
+    packages = [{"id": "core/sql", "name": "SQL"}]
+    await proctor.api("PUT", "/v1/packages", json={"category": "assessments", "packages": packages})
+    one = await proctor.unified("GET", "/assessments/packages/core%2Fsql")
+
+    assert one.json()["data"]["name"] == "SQL"
+    assert (await proctor.unified("GET", "/assessments/packages/")).status_code == 404
+
+
 async def test_background_check_packages_have_tests(proctor: Linked) -> None:
     """Once the integration is of that category; the other category's list is empty then."""
     await proctor.api(

@@ -118,7 +118,7 @@ def _packages(router: APIRouter, category: Category, noun: str) -> None:
         return {"data": shown, "next": following, "next_page": None}
 
     @router.get(
-        "/packages/{id}",
+        "/packages/{id:path}",  # a vendor's id may have slashes in it
         operation_id=f"ats_get_{noun}_package",
         responses=LIST_FAULTS,
         openapi_extra=ACCEPTED,
