@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import difflib
+import re
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Query
@@ -73,13 +74,19 @@ def page(entries: list[T], limit: int, ids: list[str]) -> Page[T]:
     return Page(data=entries[:limit], next=cursor(ids[limit - 1]) if more else None)
 
 
+#: NUL, which not every database can even look for, line ends of every kind, and the rest of theirs
+CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+
+
 def _plain(text: str) -> str:
-    if not text.isprintable():
+    # half a surrogate pair cannot be stored either; a pattern in the document could not even name one
+    if re.search(rf"[{CONTROL}\ud800-\udfff]", text):
         raise ValueError("has control characters")
     return text
 
 
-#: any text without control characters, NUL among them, which not every database can even look for
-Plain = Annotated[str, AfterValidator(_plain)]
-Label = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_plain)]
-Line = Annotated[str, Field(max_length=2000), AfterValidator(_plain)]
+_PATTERN = Field(json_schema_extra={"pattern": f"^[^{CONTROL}]*$"})
+#: any text without control characters
+Plain = Annotated[str, AfterValidator(_plain), _PATTERN]
+Label = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_plain), _PATTERN]
+Line = Annotated[str, Field(max_length=2000), AfterValidator(_plain), _PATTERN]
