@@ -32,11 +32,11 @@ Provider = Annotated[Plain, Path(description="Key of a connector, such as `green
 class IntegrationIn(StrictBody):
     """Replaces the configuration: a plain field left out or null is cleared, a secret left out is kept."""
 
-    enabled: bool = True
-    authentication_type: Literal["public", "partner", "public_partner"] = Field(
+    enabled: bool | None = True
+    authentication_type: Literal["public", "partner", "public_partner"] | None = Field(
         "partner", description="public_partner adds the hiring team to events; partner does not."
     )
-    partner_category: Literal["assessments", "background_checks"] = Field(
+    partner_category: Literal["assessments", "background_checks"] | None = Field(
         "assessments", description="Decides the order event and the unified path of results."
     )
     tenant_id: str | None = Field(None, description="Your own word in the endpoint URLs.", examples=["acme-corp"])
@@ -46,7 +46,7 @@ class IntegrationIn(StrictBody):
     partner_password: Line | None = Field(None, description="Write-only.")
     package_id: Label | None = Field(None, description="Static package, when there is no list.")
     package_name: Label | None = Field(None, description="Its label; the id by default.")
-    callback_auth: Literal["partner", "account_key"] = Field(
+    callback_auth: Literal["partner", "account_key"] | None = Field(
         "partner", description="Which credentials the result push carries."
     )
     callback_hosts: list[str] | None = Field(
@@ -141,7 +141,7 @@ def connector_of(provider: str) -> Connector:
     return connector
 
 
-@router.get("/{provider}", operation_id="get_integration", responses=documented(401, 404))
+@router.get("/{provider}", operation_id="get_integration", responses=documented(400, 401, 404))
 async def get(
     ctx: Ctx,
     project: Caller,

@@ -6,10 +6,11 @@ import base64
 import binascii
 import difflib
 import re
-from typing import Annotated, Any, Generic, TypeVar
+from datetime import UTC, datetime
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from fastapi import Query
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from greenroom.errors import BadRequest
 
@@ -21,9 +22,9 @@ Next = Annotated[str | None, Query(description="Cursor: the `next` of the page b
 
 
 class StrictBody(BaseModel):
-    """A body of ours: an unknown field is refused, with the nearest known one."""
+    """A body of ours: an unknown field is refused, with the nearest known one; no value is taken for another type's."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -90,3 +91,24 @@ _PATTERN = Field(json_schema_extra={"pattern": f"^[^{CONTROL}]*$"})
 Plain = Annotated[str, AfterValidator(_plain), _PATTERN]
 Label = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_plain), _PATTERN]
 Line = Annotated[str, Field(max_length=2000), AfterValidator(_plain), _PATTERN]
+
+
+def _instant(value: object) -> datetime | None:
+    if value is None or value == "":
+        return None
+    try:
+        at = datetime.fromisoformat(str(value))
+    except ValueError:
+        raise ValueError("expected an ISO 8601 date-time with a zone, such as 2026-11-03T09:05:00Z") from None
+    if at.tzinfo is None:
+        raise ValueError("has no zone; write 2026-11-03T09:05:00Z or 2026-11-03T10:05:00+01:00")
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is outside the years 1 to 9999 in UTC") from None
+
+
+#: a time in UTC, whatever zone it was given in; blank is none
+Instant = Annotated[
+    AwareDatetime | None, BeforeValidator(_instant, json_schema_input_type=AwareDatetime | Literal[""] | None)
+]

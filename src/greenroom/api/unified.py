@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
-from pydantic import AwareDatetime, BeforeValidator
+from pydantic import BeforeValidator
 
 from greenroom.api.callers import Ctx, Linked, Packages
 from greenroom.api.faults import documented
 from greenroom.api.results import ResultIn, result_of
-from greenroom.api.shapes import Next, Plain, after, cursor
+from greenroom.api.shapes import Instant, Next, Plain, after, cursor
 from greenroom.api.unified_models import (
     AssessmentPackage,
     BackgroundCheckPackage,
@@ -50,9 +50,9 @@ Id = Annotated[Plain, Path(alias="id")]
 Fields = Annotated[str | None, Query(description="Comma-separated fields to return; all by default.")]
 Raw = Annotated[bool | None, BeforeValidator(_blank), Query(description="Accepted; there is no raw response to add.")]
 Size = Annotated[str | None, Query(description="Entries a page, a whole number; 25 by default.", examples=["25"])]
-Instant = Annotated[AwareDatetime | None, BeforeValidator(_blank)]
-Filtered = Annotated[Instant, Query(alias="filter[updated_after]", description="An ISO 8601 date-time with a zone.")]
-Updated = Annotated[Instant, Query(deprecated=True, description="The older spelling of filter[updated_after].")]
+Since = Annotated[Instant, BeforeValidator(_blank)]
+Filtered = Annotated[Since, Query(alias="filter[updated_after]", description="An ISO 8601 date-time with a zone.")]
+Updated = Annotated[Since, Query(deprecated=True, description="The older spelling of filter[updated_after].")]
 #: what clients of the contract may also send; read by nobody here
 ACCEPTED: dict[str, Any] = {
     "parameters": [

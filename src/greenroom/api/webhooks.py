@@ -112,7 +112,7 @@ async def create(ctx: Ctx, project: Caller, body: WebhookIn) -> NewWebhookOut:
     return NewWebhookOut(**_shown(webhook).model_dump(), secret=secret)
 
 
-@router.get("/{webhook_id}", operation_id="get_webhook", responses=documented(401, 404))
+@router.get("/{webhook_id}", operation_id="get_webhook", responses=documented(400, 401, 404))
 async def get(ctx: Ctx, project: Caller, webhook_id: WebhookId) -> WebhookOut:
     """Show a webhook."""
     return _shown(await webhooks.get(ctx, project.id, webhook_id))
@@ -128,7 +128,7 @@ async def change(ctx: Ctx, project: Caller, webhook_id: WebhookId, body: Webhook
     return _shown(await webhooks.change(ctx, project.id, webhook_id, changes | tuples))
 
 
-@router.delete("/{webhook_id}", status_code=204, operation_id="delete_webhook", responses=documented(401, 404))
+@router.delete("/{webhook_id}", status_code=204, operation_id="delete_webhook", responses=documented(400, 401, 404))
 async def delete(ctx: Ctx, project: Caller, webhook_id: WebhookId) -> None:
     """Delete a webhook; what was on its way to it is cancelled and stays visible."""
     await webhooks.delete(ctx, project.id, webhook_id)
