@@ -105,6 +105,12 @@ def test_no_route_documents_a_shape_that_it_does_not_have() -> None:
             assert ("x-account-id" in names) == path.startswith("/unified/"), (method, path)
 
 
+async def test_a_slash_too_many_is_no_redirect(proctor: Linked) -> None:
+    """The key is in the request already, and who followed would show it again."""
+    answer = await proctor.api("GET", "/v1/orders/")
+    assert (answer.status_code, "location" in answer.headers) == (404, False)
+
+
 @pytest.mark.parametrize(
     ("path", "allowed"),
     [
