@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 from fastapi import APIRouter
+from fastapi.routing import APIRoute
 
 from greenroom.api import accounts, deliveries, health, integrations, orders, packages, unified, webhooks
 
 
 def build_routers() -> list[APIRouter]:
-    """Every router of the API."""
-    return [
+    """Every router of the API; a route's summary is the first sentence of its description."""
+    routers = [
         integrations.router,
         packages.router,
         accounts.router,
@@ -20,3 +23,8 @@ def build_routers() -> list[APIRouter]:
         unified.build_router("background_checks"),
         health.router,
     ]
+    for router in routers:
+        for route in router.routes:
+            if isinstance(route, APIRoute):
+                route.summary = re.split(r"\.(\s|$)", route.description, maxsplit=1)[0]
+    return routers

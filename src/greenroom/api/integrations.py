@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, ValidationInfo, field_validator
 from greenroom.api.callers import Caller, Ctx, Packages
 from greenroom.api.faults import documented
 from greenroom.api.idempotent import IdempotentRoute
-from greenroom.api.shapes import Label, Line, Plain, StrictBody
+from greenroom.api.shapes import Label, Line, Plain, StrictBody, example
 from greenroom.connectors import Connector, discover
 from greenroom.context import Context
 from greenroom.errors import Invalid, NotFound
@@ -31,6 +31,13 @@ Provider = Annotated[Plain, Path(description="Key of a connector, such as `green
 
 class IntegrationIn(StrictBody):
     """Replaces the configuration: a plain field left out or null is cleared, a secret left out is kept."""
+
+    model_config = example(
+        tenant_id="acme-corp",
+        packages_url="https://vendor.example.com/packages",
+        packages_api_key="a key of yours",
+        partner_username="acme",
+    )
 
     enabled: bool | None = True
     authentication_type: Literal["public", "partner", "public_partner"] | None = Field(

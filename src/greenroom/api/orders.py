@@ -11,7 +11,7 @@ from greenroom.api.callers import Caller, Ctx
 from greenroom.api.faults import documented
 from greenroom.api.idempotent import IdempotentRoute
 from greenroom.api.results import ResultToTry, Unreadable, result_of
-from greenroom.api.shapes import Instant, Line, Next, Page, PageSize, Plain, StrictBody, after, page
+from greenroom.api.shapes import Instant, Line, Next, Page, PageSize, Plain, StrictBody, after, example, page
 from greenroom.api.unified_models import UnifiedResult, unified_result
 from greenroom.connectors import discover
 from greenroom.errors import Invalid
@@ -92,6 +92,8 @@ class TimelineOut(BaseModel):
 
 class StatusIn(StrictBody):
     """The vendor's word on an order's progress."""
+
+    model_config = example(status="rejected", message="Your licence has no tests left this month.")
 
     status: Literal["accepted", "invited", "in_progress", "rejected"]
     message: Line | None = Field(None, description="With `rejected`: why.")

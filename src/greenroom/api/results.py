@@ -8,7 +8,7 @@ from typing import Annotated, Any, get_args
 from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer, PlainValidator, ValidationError
 
 from greenroom.api.faults import field_lines
-from greenroom.api.shapes import Instant
+from greenroom.api.shapes import Instant, example
 from greenroom.errors import Invalid
 from greenroom.model.events import stamp
 from greenroom.model.results import Result, Score, Verdict, decimal_text
@@ -83,6 +83,15 @@ class ResultIn(BaseModel):
 
     Unknown fields, and the top-level `id` of early clients, are ignored.
     """
+
+    model_config = example(
+        score={"value": "82.5", "min": "0", "max": "100"},
+        start_date="2026-11-03T09:05:00Z",
+        submission_date="2026-11-03T09:51:00Z",
+        summary="Strong on joins; ran out of time on windowing.",
+        result={"value": "passed"},
+        result_url="https://results.vendor.com/r/1",
+    )
 
     score: ScoreIn | None = None
     start_date: Stamp = Field(None, examples=["2026-11-03T09:05:00Z"])

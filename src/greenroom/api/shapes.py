@@ -21,6 +21,11 @@ PageSize = Annotated[int, Query(ge=1, le=MOST, description="Entries a page.")]
 Next = Annotated[str | None, Query(description="Cursor: the `next` of the page before.")]
 
 
+def example(**fields: Any) -> ConfigDict:
+    """A body that would be taken, shown in the document."""
+    return ConfigDict(json_schema_extra={"examples": [fields]})
+
+
 class StrictBody(BaseModel):
     """A body of ours: an unknown field is refused, with the nearest known one; no value is taken for another type's."""
 

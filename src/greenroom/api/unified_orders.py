@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field
 
+from greenroom.api.shapes import example
 from greenroom.errors import Invalid
 from greenroom.model.orders import Candidate, OrderRequest
 
@@ -77,6 +78,16 @@ class JobBody(IdBody):
 
 class OrderBody(BaseModel):
     """An order; unknown fields are ignored."""
+
+    model_config = example(
+        id="try-1",
+        package={"id": "pkg_core_sql"},
+        candidate={
+            "first_name": "Ada",
+            "last_name": "Nguyễn",
+            "emails": [{"type": "personal", "value": "ada@example.com"}],
+        },
+    )
 
     id: Text = Field(None, description="Your own id: the same one again gives the same order.")
     package: PackageBody | None = None
