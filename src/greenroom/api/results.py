@@ -35,7 +35,8 @@ def _verdict(value: object) -> object:
 
 Decimal = Annotated[str | None, BeforeValidator(_decimal, json_schema_input_type=str | float | None)]
 Stamp = Annotated[Instant, PlainSerializer(lambda at: at and stamp(at), return_type=str | None)]
-Text = Annotated[Annotated[str, Field(max_length=100_000)] | None, BeforeValidator(_text)]
+_Limited = Annotated[str, Field(max_length=100_000)]
+Text = Annotated[_Limited | None, BeforeValidator(_text, json_schema_input_type=_Limited | float | None)]
 
 
 class ScoreIn(BaseModel):

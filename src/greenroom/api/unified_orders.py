@@ -22,7 +22,8 @@ def _without_nul(value: object) -> object:
     return value
 
 
-Text = Annotated[Annotated[str, Field(max_length=10_000)] | None, BeforeValidator(_without_nul)]
+_Limited = Annotated[str, Field(max_length=10_000)]
+Text = Annotated[_Limited | None, BeforeValidator(_without_nul, json_schema_input_type=_Limited | float | None)]
 
 
 class PackageBody(BaseModel):
