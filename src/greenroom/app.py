@@ -31,7 +31,7 @@ from greenroom.store import migrate
 from greenroom.store.db import Store
 from greenroom.store.postgres import PostgresStore
 from greenroom.store.sqlite import SqliteStore
-from greenroom.web import pages
+from greenroom.web import link, pages
 
 VERSION = "0.1.0"
 log = structlog.get_logger("greenroom")
@@ -192,7 +192,7 @@ def build_app(settings: Settings, gateway: Gateway | None = None) -> FastAPI:
             app.state.ctx, app.state.out, app.state.catalog = opened.ctx, opened.out, opened.catalog
             app.state.engine, app.state.keys_used = opened.engine, {}
             app.state.first_link = await sessions.first_link(opened.ctx)
-            app.router.routes.extend(pages.routes())
+            app.router.routes.extend([*pages.routes(), *link.routes()])
             for connector in discover().values():
                 app.router.routes.extend(connector.routes(opened.ctx, opened.catalog))
             yield

@@ -32,6 +32,8 @@ def body_for(path: str) -> dict[str, Any] | None:
         "/packages": {"category": "assessments", "packages": []},
         "/webhooks": {"name": "x", "url": "https://x.example.com/", "events": ["ats_assessments.created"]},
         "/accounts": {"provider": "greenhouse", "origin_owner_id": "1", "origin_owner_name": "x"},
+        "/connect_sessions": {"origin_owner_id": "1", "origin_owner_name": "x"},
+        "/authenticate": {"token": "pk_x"},
     }
     return next((body for end, body in bodies.items() if path.endswith(end)), {})
 
@@ -48,7 +50,8 @@ async def test_a_stranger_sees_nothing(house: House, proctor: Linked, method: st
         delivery = found[0]["id"]
     mallory = await house.link("mallory", tenant="mallory")
     ids = {"order_id": order, "webhook_id": hook["id"], "delivery_id": delivery, "account_id": proctor.account_id}
-    ids |= {"provider": "greenhouse", "id": "pkg_core_sql" if path.endswith("/packages/{id}") else order}
+    kinds = {"/packages/{id}": "pkg_core_sql", "/accounts/{id}": proctor.account_id}
+    ids |= {"provider": "greenhouse", "id": next((one for kind, one in kinds.items() if kind in path), order)}
     url = re.sub(r"\{(\w+)\}", lambda name: ids[name[1]], path)
     query = "?category=assessments" if path == "/v1/packages" else ""
     body = None if method == "GET" else body_for(path)

@@ -7,7 +7,20 @@ import re
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
-from greenroom.api import accounts, deliveries, health, integrations, orders, packages, unified, webhooks
+from greenroom.api import (
+    accounts,
+    connect_sessions,
+    connector_meta,
+    deliveries,
+    health,
+    integrations,
+    linked_accounts,
+    orders,
+    packages,
+    proxy,
+    unified,
+    webhooks,
+)
 
 
 def build_routers() -> list[APIRouter]:
@@ -21,6 +34,10 @@ def build_routers() -> list[APIRouter]:
         deliveries.router,
         unified.build_router("assessments"),
         unified.build_router("background_checks"),
+        linked_accounts.router,
+        connect_sessions.router,
+        connector_meta.router,
+        proxy.router,
         health.router,
     ]
     for router in routers:

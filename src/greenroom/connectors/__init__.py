@@ -10,7 +10,8 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from typing import Any, Literal, Protocol
@@ -20,7 +21,7 @@ from starlette.routing import BaseRoute
 from greenroom.catalog import Catalog
 from greenroom.context import Context
 from greenroom.model.integrations import Integration
-from greenroom.model.orders import Order
+from greenroom.model.orders import Category, Order
 from greenroom.model.results import Result
 from greenroom.outbound import Answer, Request
 
@@ -30,14 +31,34 @@ class Manifest:
     """
     The facts of a connector.
 
-    `calls` are the ATS's calls to us, by name. `callback_hosts` is the default allow-list of result pushes.
+    `categories` are the kinds of order it can send. `calls` are the ATS's calls to us, by name. `callback_hosts` is the
+    default allow-list of result pushes. `link_steps` tell the customer's administrator what to do with the token;
+    `no_proxy` says why a vendor's own request cannot be passed through.
     """
 
     provider: str
     name: str
     docs: str
+    categories: tuple[Category, ...]
     calls: tuple[str, ...]
     callback_hosts: tuple[str, ...]
+    link_steps: tuple[str, ...]
+    no_proxy: str
+
+
+@dataclass(frozen=True)
+class ResultField:
+    """
+    A field of the unified result that the ATS shows.
+
+    `path` is its place in the body (`score.value`), `type` its unified type. `required`: a final result is refused
+    without it. `values` maps our words to the ATS's, for an enum.
+    """
+
+    path: str
+    type: Literal["string", "datetime", "enum"]
+    required: bool = False
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -63,6 +84,7 @@ class Connector(Protocol):
     """The code for one ATS."""
 
     manifest: Manifest
+    result_fields: tuple[ResultField, ...]
 
     def routes(self, ctx: Context, catalog: Catalog) -> list[BaseRoute]:
         """The ATS's calls to us, absolute paths under `/external-trigger/<provider>`. They authenticate themselves."""
@@ -102,8 +124,11 @@ def read_manifest(package: str) -> Manifest:
         provider=package.rpartition(".")[2],
         name=facts["name"],
         docs=facts["docs"],
+        categories=tuple(facts["categories"]),
         calls=tuple(facts["calls"]),
         callback_hosts=tuple(facts["callback_hosts"]),
+        link_steps=tuple(facts["link_steps"]),
+        no_proxy=facts["no_proxy"],
     )
 
 

@@ -11,7 +11,13 @@ AccountStatus = Literal["active", "inactive", "error"]
 
 @dataclass(frozen=True)
 class Account:
-    """A linked customer ATS."""
+    """
+    A linked customer ATS.
+
+    `inactive` while linking is unfinished: its token was shown to the customer already, and works. `status_reasons` are
+    objects `{code, description, timestamp}`. `setup_information` is what the customer gave that is not secret,
+    `metadata` what the vendor noted.
+    """
 
     id: str
     project_id: str
@@ -25,6 +31,8 @@ class Account:
     type: Literal["production", "test"] = "production"
     status: AccountStatus = "active"
     status_reasons: tuple[dict[str, Any], ...] = ()
+    setup_information: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

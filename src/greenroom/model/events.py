@@ -6,6 +6,7 @@ import json
 from datetime import datetime
 from typing import Any
 
+from greenroom.model.accounts import Account
 from greenroom.model.orders import Category, Order
 
 #: canonical name of a category's order event
@@ -27,7 +28,10 @@ ALIASES = {
     "background_check.created": "ats_background_checks.created",
 }
 
-ACCOUNT_EVENTS = ("account.created", "account.updated", "account.deleted")
+ACCOUNT_CREATED = "account.created"
+ACCOUNT_UPDATED = "account.updated"
+ACCOUNT_DELETED = "account.deleted"
+ACCOUNT_EVENTS = (ACCOUNT_CREATED, ACCOUNT_UPDATED, ACCOUNT_DELETED)
 
 #: every name that a webhook can subscribe to
 NAMES = (*ORDER_CREATED.values(), *ALIASES, *ACCOUNT_EVENTS)
@@ -135,6 +139,28 @@ def order_payload(order: Order, *, update_url: str, at: datetime) -> dict[str, A
         "provider": order.provider,
         "raw_event": {"body": order.request.raw},
         "event_data": order_model(order, update_url=update_url),
+    }
+
+
+def account_payload(account: Account, *, at: datetime) -> dict[str, Any]:
+    """
+    An account event's body without its `event`.
+
+    Source: StackOne's webhook guide, account events.
+    """
+    when = stamp(at)
+    return {
+        "project_id": account.project_id,
+        "account_id": account.id,
+        "event_date": when,
+        "record_type": "account",
+        "record_id": account.id,
+        "sent_at": when,
+        "provider": account.provider,
+        "origin_owner_id": account.origin_owner_id,
+        "origin_owner_name": account.origin_owner_name,
+        "origin_username": account.origin_username,
+        "setup_information": account.setup_information,
     }
 
 

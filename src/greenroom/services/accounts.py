@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import hmac
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal
 
-from greenroom.context import Context, snapshot, transaction
+from greenroom.context import Context, queueing, snapshot, transaction
 from greenroom.errors import NotFound, Unauthorized
 from greenroom.model.accounts import Account, AccountToken
+from greenroom.model.events import ACCOUNT_CREATED, ACCOUNT_DELETED, ACCOUNT_UPDATED, account_payload, stamp
 from greenroom.security.tokens import new_external_trigger_token, token_hash
+from greenroom.services import events
 from greenroom.store import accounts as account_rows
 from greenroom.store import projects as project_rows
 from greenroom.store.db import Row, Tx, from_ms, maybe_from_ms
 
 #: how long a replaced token stays valid unless said otherwise: replacing it at the ATS is a support ticket
 OVERLAP = timedelta(days=30)
+
+#: why an account is not active yet
+UNFINISHED = {
+    "code": "linking_unfinished",
+    "description": "The customer has seen the token and has not finished linking.",
+}
 
 
 @dataclass(frozen=True)
@@ -30,18 +39,34 @@ class NewAccount:
     origin_username: str | None = None
     label: str | None = None
     type: Literal["production", "test"] = "production"
+    metadata: dict[str, Any] = field(default_factory=dict)
     credentials: dict[str, Any] | None = None
 
 
-@transaction
+@queueing
 async def link(ctx: Context, tx: Tx, project_id: str, new: NewAccount) -> tuple[Account, str]:
     """
     Link a customer's ATS; the account and its external trigger token.
 
     The same provider and owner give the account that is there already, with the token it has.
     """
+    account, token = await ensure(ctx, tx, project_id, new)
+    account = await finish(ctx, tx, account, credentials=new.credentials)
+    return account, token
+
+
+async def ensure(
+    ctx: Context, tx: Tx, project_id: str, new: NewAccount, *, another: bool = False
+) -> tuple[Account, str]:
+    """
+    The owner's account and its token, inside another service's transaction; made, not linked yet, when there is none.
+
+    `another` makes one even when there is.
+    """
     await project_rows.lock(tx, project_id)
-    account = await account_rows.find_by_owner(tx, project_id, new.provider, new.origin_owner_id)
+    account = None
+    if not another:
+        account = await account_rows.find_by_owner(tx, project_id, new.provider, new.origin_owner_id)
     if account is None:
         now = ctx.now()
         account = Account(
@@ -53,16 +78,76 @@ async def link(ctx: Context, tx: Tx, project_id: str, new: NewAccount) -> tuple[
             origin_username=new.origin_username,
             label=new.label,
             type=new.type,
+            status="inactive",
+            status_reasons=({**UNFINISHED, "timestamp": stamp(now)},),
+            metadata=new.metadata,
             created_at=now,
             updated_at=now,
         )
-        sealed = new.credentials and ctx.vault.seal(
-            json.dumps(new.credentials), table="accounts", row=account.id, column="credentials_sealed"
-        )
-        await account_rows.add(tx, account, credentials_sealed=sealed or None)
-    live = await account_rows.list_live_tokens(tx, account.id)
-    token = _open(ctx, live[0]) if live else await _mint(ctx, tx, account.id)
-    return account, token
+        await account_rows.add(tx, account)
+    return account, await live_token(ctx, tx, account.id) or await _mint(ctx, tx, account.id)
+
+
+async def finish(ctx: Context, tx: Tx, account: Account, *, credentials: Mapping[str, Any] | None = None) -> Account:
+    """
+    Make an account linked, inside another service's transaction; told as `account.created` the first time.
+
+    `credentials` are only taken then: later ones are a change, not a link.
+    """
+    if account.status != "inactive":
+        return account
+    linked = replace(account, status="active", status_reasons=(), updated_at=ctx.now())
+    await account_rows.save(tx, linked)
+    if credentials:
+        await _merge_credentials(ctx, tx, account.id, credentials)
+    await _announce(ctx, tx, linked, ACCOUNT_CREATED)
+    return linked
+
+
+@queueing
+async def change(
+    ctx: Context,
+    tx: Tx,
+    project_id: str,
+    account_id: str,
+    changes: Mapping[str, Any],
+    *,
+    credentials: Mapping[str, Any] | None = None,
+) -> Account:
+    """
+    Change some fields of an account; told as `account.updated` unless nothing changed.
+
+    `changes` has fields of `Account`; `credentials` are added to those that are kept.
+
+    Raises:
+        NotFound: there is none, or it is another project's.
+    """
+    await project_rows.lock(tx, project_id)
+    account = await read(tx, project_id, account_id)
+    changed = replace(account, **changes)
+    if credentials:
+        await _merge_credentials(ctx, tx, account_id, credentials)
+    if changed == account and not credentials:
+        return account
+    changed = replace(changed, updated_at=ctx.now())
+    await account_rows.save(tx, changed)
+    await _announce(ctx, tx, changed, ACCOUNT_UPDATED)
+    return changed
+
+
+@queueing
+async def delete(ctx: Context, tx: Tx, project_id: str, account_id: str) -> Account:
+    """
+    Unlink an account: its tokens end now, its orders stay on record. Told as `account.deleted`.
+
+    Raises:
+        NotFound: there is none, or it is another project's.
+    """
+    await project_rows.lock(tx, project_id)
+    account = await read(tx, project_id, account_id)
+    await account_rows.delete(tx, account_id)
+    await _announce(ctx, tx, account, ACCOUNT_DELETED)
+    return account
 
 
 @snapshot
@@ -105,6 +190,14 @@ async def list_page(
     return await account_rows.list_page(
         tx, project_id, provider=provider, owner_id=owner_id, before=before, limit=limit
     )
+
+
+@snapshot
+async def list_matching(
+    _: Context, tx: Tx, project_id: str, filters: Mapping[str, Sequence[str]], *, skip: int, limit: int
+) -> list[Account]:
+    """A project's accounts, oldest first, after the first `skip`; see `store.accounts.list_matching`."""
+    return await account_rows.list_matching(tx, project_id, filters, skip=skip, limit=limit)
 
 
 @snapshot
@@ -170,6 +263,18 @@ async def authenticate(ctx: Context, tx: Tx, provider: str, token: str | None, t
 async def note_call(_: Context, tx: Tx, account_id: str, call: str, status: int) -> None:
     """Remember when the ATS last made a call, and our answer."""
     await account_rows.note_call(tx, account_id, call, status)
+
+
+async def _announce(ctx: Context, tx: Tx, account: Account, event_type: str) -> None:
+    payload = account_payload(account, at=ctx.now())
+    await events.announce(ctx, tx, account.project_id, event_type, payload, account_id=account.id)
+
+
+async def _merge_credentials(ctx: Context, tx: Tx, account_id: str, new: Mapping[str, Any]) -> None:
+    place = {"table": "accounts", "row": account_id, "column": "credentials_sealed"}
+    sealed = await account_rows.find_credentials(tx, account_id)
+    kept: dict[str, Any] = json.loads(ctx.vault.open(sealed, **place)) if sealed else {}
+    await account_rows.save_credentials(tx, account_id, ctx.vault.seal(json.dumps({**kept, **new}), **place))
 
 
 async def _mint(ctx: Context, tx: Tx, account_id: str) -> str:

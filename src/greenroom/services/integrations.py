@@ -44,6 +44,19 @@ async def list_integrations(ctx: Context, tx: Tx, project_id: str) -> list[Integ
     return [_opened(ctx, row) for row in await integration_rows.list_integrations(tx, project_id)]
 
 
+@snapshot
+async def enabled_providers(_: Context, tx: Tx, project_id: str) -> frozenset[str]:
+    """The providers whose integration is enabled in a project."""
+    rows = await integration_rows.list_integrations(tx, project_id)
+    return frozenset(row["provider"] for row in rows if row["enabled"])
+
+
+async def only_enabled(tx: Tx, project_id: str) -> str | None:
+    """The provider of a project's only enabled integration, inside another service's transaction; None: not one."""
+    enabled = [row["provider"] for row in await integration_rows.list_integrations(tx, project_id) if row["enabled"]]
+    return enabled[0] if len(enabled) == 1 else None
+
+
 @transaction
 async def put(ctx: Context, tx: Tx, project_id: str, provider: str, values: dict[str, Any]) -> Integration:
     """

@@ -16,11 +16,10 @@ from greenroom.model.events import ORDER_CREATED, RESULT_RECORDED, order_payload
 from greenroom.model.integrations import Integration
 from greenroom.model.orders import Category, Order, OrderRequest, Status
 from greenroom.model.results import Result
-from greenroom.services import accounts, deliveries, integrations
+from greenroom.services import accounts, deliveries, events, integrations
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import events as event_rows
 from greenroom.store import orders as order_rows
-from greenroom.store import webhooks as webhook_rows
 from greenroom.store.db import Tx, from_ms, to_json, well_formed
 
 #: without an id of the ATS's own, the same package for the same e-mail within this is one request sent twice
@@ -86,38 +85,14 @@ async def place(
 
 
 async def _announce(ctx: Context, tx: Tx, order: Order) -> str:
-    event_id, event_type = ctx.new_id("evt"), ORDER_CREATED[order.category]
+    event_type = ORDER_CREATED[order.category]
     payload = order_payload(order, update_url=update_url(ctx, order), at=order.created_at)
-    await event_rows.add(
-        tx,
-        event_id,
-        project_id=order.project_id,
-        event_type=event_type,
-        payload=payload,
-        account_id=order.account_id,
-        order_id=order.id,
+    told = await events.announce(
+        ctx, tx, order.project_id, event_type, payload, account_id=order.account_id, order_id=order.id
     )
-    takers = [
-        (webhook, name)
-        for webhook in await webhook_rows.list_webhooks(tx, order.project_id)
-        if (name := webhook.takes(event_type, order.account_id))
-    ]
-    for webhook, name in takers:
-        await delivery_rows.add(
-            tx,
-            ctx.new_id("dlv"),
-            project_id=order.project_id,
-            event_id=event_id,
-            lane="vendor",
-            destination_id=webhook.id,
-            event_name=name,
-            state="pending" if webhook.enabled else "held",
-            order_id=order.id,
-            account_id=order.account_id,
-        )
-    if not takers:
+    if not told:
         return f"no webhook is subscribed to {event_type}, so nobody is told"
-    return f"{len(takers)} webhook{'s' if len(takers) > 1 else ''} will be told"
+    return f"{told} webhook{'s' if told > 1 else ''} will be told"
 
 
 def update_url(ctx: Context, order: Order) -> str:

@@ -56,6 +56,20 @@ async def find_by_name(_: Context, tx: Tx, name: str) -> Project | None:
 
 
 @snapshot
+async def name_of(_: Context, tx: Tx, project_id: str) -> str:
+    """
+    The name of a project, which customers know as the vendor's.
+
+    Raises:
+        NotFound: there is none.
+    """
+    project = await project_rows.find(tx, project_id)
+    if project is None:
+        raise NotFound(f"No project {project_id}.")
+    return project.name
+
+
+@snapshot
 async def list_keys(_: Context, tx: Tx) -> list[ApiKey]:
     """Every key that was ever made, oldest first."""
     return await project_rows.list_keys(tx)

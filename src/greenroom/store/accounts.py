@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from greenroom.model.accounts import Account
-from greenroom.store.db import Row, Tx, from_ms, insert, marks, to_json, to_ms
+from greenroom.store.db import Row, Tx, from_ms, insert, marks, to_json, to_ms, update
 
 
 async def find(tx: Tx, project_id: str, account_id: str) -> Account | None:
@@ -65,7 +65,31 @@ async def list_page(
     return [account_of(row) for row in rows]
 
 
-async def add(tx: Tx, account: Account, *, credentials_sealed: str | None) -> None:
+async def list_matching(
+    tx: Tx, project_id: str, filters: Mapping[str, Sequence[str]], *, skip: int, limit: int
+) -> list[Account]:
+    """
+    A project's accounts, oldest first, after the first `skip`.
+
+    `filters` takes id, provider, origin_owner_id and status, each with the values that will do; none filters nothing.
+    """
+    where: list[str] = ["project_id = $1", "deleted_at IS NULL"]
+    values: list[str | int] = [project_id]
+    for column in ("id", "provider", "origin_owner_id", "status"):
+        if wanted := filters.get(column):
+            where.append(f"{column} IN ({marks(wanted, len(values) + 1)})")
+            values += wanted
+    rows = await tx.all(
+        f"SELECT * FROM accounts WHERE {' AND '.join(where)} ORDER BY id "  # noqa: S608
+        f"LIMIT ${len(values) + 1} OFFSET ${len(values) + 2}",
+        *values,
+        limit,
+        skip,
+    )
+    return [account_of(row) for row in rows]
+
+
+async def add(tx: Tx, account: Account) -> None:
     """Store a new account."""
     await insert(
         tx,
@@ -73,19 +97,31 @@ async def add(tx: Tx, account: Account, *, credentials_sealed: str | None) -> No
         {
             "id": account.id,
             "project_id": account.project_id,
-            "provider": account.provider,
-            "origin_owner_id": account.origin_owner_id,
-            "origin_owner_name": account.origin_owner_name,
-            "origin_username": account.origin_username,
-            "label": account.label,
-            "type": account.type,
-            "status": account.status,
-            "status_reasons": to_json(list(account.status_reasons)),
-            "credentials_sealed": credentials_sealed,
             "created_at": to_ms(account.created_at),
-            "updated_at": to_ms(account.updated_at),
+            **_changing(account),
         },
     )
+
+
+async def save(tx: Tx, account: Account) -> None:
+    """Write what can change in an account."""
+    await update(tx, "accounts", account.id, _changing(account))
+
+
+async def find_credentials(tx: Tx, account_id: str) -> str | None:
+    """An account's sealed credentials."""
+    row = await tx.one("SELECT credentials_sealed FROM accounts WHERE id = $1", account_id)
+    return row["credentials_sealed"] if row else None
+
+
+async def save_credentials(tx: Tx, account_id: str, credentials_sealed: str | None) -> None:
+    """Replace an account's credentials."""
+    await update(tx, "accounts", account_id, {"credentials_sealed": credentials_sealed})
+
+
+async def delete(tx: Tx, account_id: str) -> None:
+    """End an account: nothing finds it any more, its orders stay."""
+    await tx.run("UPDATE accounts SET deleted_at = now_ms() WHERE id = $1", account_id)
 
 
 async def add_token(tx: Tx, token_id: str, account_id: str, *, token_hash: str, token_sealed: str) -> None:
@@ -157,6 +193,24 @@ def account_of(row: Row) -> Account:
         type=row["type"],
         status=row["status"],
         status_reasons=tuple(json.loads(row["status_reasons"])),
+        setup_information=json.loads(row["setup_information"]),
+        metadata=json.loads(row["metadata"]),
         created_at=from_ms(row["created_at"]),
         updated_at=from_ms(row["updated_at"]),
     )
+
+
+def _changing(account: Account) -> dict[str, str | int | None]:
+    return {
+        "provider": account.provider,
+        "origin_owner_id": account.origin_owner_id,
+        "origin_owner_name": account.origin_owner_name,
+        "origin_username": account.origin_username,
+        "label": account.label,
+        "type": account.type,
+        "status": account.status,
+        "status_reasons": to_json(list(account.status_reasons)),
+        "setup_information": to_json(account.setup_information),
+        "metadata": to_json(account.metadata),
+        "updated_at": to_ms(account.updated_at),
+    }

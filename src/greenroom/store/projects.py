@@ -6,6 +6,12 @@ from greenroom.model.projects import ApiKey, Project
 from greenroom.store.db import Row, Tx, from_ms, insert, maybe_from_ms
 
 
+async def find(tx: Tx, project_id: str) -> Project | None:
+    """The project of this id."""
+    row = await tx.one("SELECT id, name FROM projects WHERE id = $1", project_id)
+    return Project(row["id"], row["name"]) if row else None
+
+
 async def find_by_name(tx: Tx, name: str) -> Project | None:
     """The project of this name."""
     row = await tx.one("SELECT id, name FROM projects WHERE name = $1", name)

@@ -102,11 +102,37 @@ accounts = Table(
     _text("type"),
     _text("status"),
     _text("status_reasons", default="[]"),
+    _text("setup_information", default="{}"),
+    _text("metadata", default="{}"),
     _maybe("credentials_sealed"),
     _at("created_at"),
     _at("updated_at"),
     _at("deleted_at", nullable=True),
     Index("ix_accounts_project_id_provider_origin_owner_id", "project_id", "provider", "origin_owner_id"),
+)
+
+#: a customer's way to link an account: through the hub with the token, or the hosted page with the link's code
+connect_sessions = Table(
+    "connect_sessions",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    _ref("project_id", "projects"),
+    _ref("account_id", "accounts", nullable=True),
+    _maybe("provider"),
+    _text("origin_owner_id"),
+    _text("origin_owner_name"),
+    _maybe("origin_username"),
+    _maybe("categories"),
+    _maybe("label"),
+    _text("metadata", default="{}"),
+    _text("type"),
+    _maybe("integration_id"),
+    Column("token_hash", Text, nullable=False, unique=True),
+    Column("link_hash", Text, nullable=False, unique=True),
+    _at("created_at"),
+    _at("expires_at"),
+    _at("linked_at", nullable=True),
+    Index("ix_connect_sessions_project_id", "project_id"),
 )
 
 #: external trigger tokens; two may live during rotation

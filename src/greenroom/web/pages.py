@@ -48,9 +48,9 @@ def routes() -> list[BaseRoute]:
         Route("/", _for_owner(home)),
         Route("/orders", _for_owner(list_orders)),
         Route("/orders/{order_id}", _for_owner(show_order)),
-        Route("/sign-in", _page(ask_to_sign_in)),
-        Route("/sign-in/{code}", _page(sign_in), methods=["GET"]),
-        Route("/sign-out", _page(sign_out), methods=["POST"]),
+        Route("/sign-in", page(ask_to_sign_in)),
+        Route("/sign-in/{code}", page(sign_in), methods=["GET"]),
+        Route("/sign-out", page(sign_out), methods=["POST"]),
         Route("/static/greenroom.css", stylesheet),
     ]
 
@@ -60,7 +60,7 @@ async def home(_: Request, ctx: Context) -> Response:
     found = []
     for project in await projects.list_projects(ctx):
         found.append((project, await orders.list_orders(ctx, project.id, {}, limit=5)))
-    return _shown("home.html", projects=found)
+    return shown("home.html", projects=found)
 
 
 async def list_orders(_: Request, ctx: Context) -> Response:
@@ -69,7 +69,7 @@ async def list_orders(_: Request, ctx: Context) -> Response:
     for project in await projects.list_projects(ctx):
         found += [(project, order) for order in await orders.list_orders(ctx, project.id, {}, limit=PAGE)]
     found.sort(key=lambda pair: pair[1].id, reverse=True)
-    return _shown("orders.html", orders=found[:PAGE])
+    return shown("orders.html", orders=found[:PAGE])
 
 
 async def show_order(request: Request, ctx: Context) -> Response:
@@ -81,17 +81,16 @@ async def show_order(request: Request, ctx: Context) -> Response:
         except NotFound:
             continue
         moments = await orders.timeline(ctx, project.id, order_id)
-        return _shown("order.html", project=project, order=order, moments=moments)
-    return _shown("message.html", 404, title="No such order", text=f"There is no order {order_id[:80]} here.")
+        return shown("order.html", project=project, order=order, moments=moments)
+    return shown("message.html", 404, title="No such order", text=f"There is no order {order_id[:80]} here.")
 
 
 async def ask_to_sign_in(_: Request, __: Context) -> Response:
     """How to get in."""
-    return _shown(
-        "message.html",
+    return message(
         401,
-        title="Sign in",
-        text="Run `greenroom sign-in-link` where the gateway runs. It prints a link that signs you in, once.",
+        "Sign in",
+        "Run `greenroom sign-in-link` where the gateway runs. It prints a link that signs you in, once.",
     )
 
 
@@ -100,7 +99,7 @@ async def sign_in(request: Request, ctx: Context) -> Response:
     try:
         token = await sessions.sign_in(ctx, request.path_params["code"])
     except Unauthorized as error:
-        return _shown("message.html", 401, title="Sign in", text=error.message)
+        return message(401, "Sign in", error.message)
     response = RedirectResponse("/", status_code=303, headers=HEADERS)
     response.set_cookie(
         COOKIE,
@@ -127,25 +126,32 @@ async def stylesheet(_: Request) -> Response:
     return Response(css, media_type="text/css", headers={"cache-control": "max-age=3600"})
 
 
-def _page(page: Page) -> Callable[[Request], Awaitable[Response]]:
+def page(answer: Page) -> Callable[[Request], Awaitable[Response]]:
+    """An endpoint that hands the gateway's context to a page."""
+
     async def endpoint(request: Request) -> Response:
         if request.method == "HEAD":  # a link preview must not use up a link
             return Response(headers=HEADERS)
-        return await page(request, request.app.state.ctx)
+        return await answer(request, request.app.state.ctx)
 
     return endpoint
 
 
-def _for_owner(page: Page) -> Callable[[Request], Awaitable[Response]]:
+def message(status: int, title: str, text: str) -> Response:
+    """A page that says one thing to somebody who need not be signed in."""
+    return shown("message.html", status, signed_in=False, title=title, text=text)
+
+
+def _for_owner(answer: Page) -> Callable[[Request], Awaitable[Response]]:
     async def guarded(request: Request, ctx: Context) -> Response:
         if await sessions.is_signed_in(ctx, request.cookies.get(COOKIE)):
-            return await page(request, ctx)
+            return await answer(request, ctx)
         return RedirectResponse("/sign-in", status_code=303, headers=HEADERS)
 
-    return _page(guarded)
+    return page(guarded)
 
 
-def _shown(template: str, status: int = 200, **values: Any) -> Response:
-    signed_in = template != "message.html"
+def shown(template: str, status: int = 200, *, signed_in: bool = True, **values: Any) -> Response:
+    """A rendered page; `signed_in` puts the dashboard's navigation on it."""
     content = _templates.get_template(template).render(signed_in=signed_in, now=datetime.now(UTC), **values)
     return HTMLResponse(content, status_code=status, headers=HEADERS)

@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute
 
 from greenroom.catalog import Catalog
 from greenroom.connectors import FieldPreview, Push, read_manifest
-from greenroom.connectors.greenhouse import preview, push, routes
+from greenroom.connectors.greenhouse import preview, push, routes, wire
 from greenroom.context import Context
 from greenroom.model.orders import Order
 from greenroom.model.results import Result
@@ -19,6 +19,7 @@ class Greenhouse:
     """The `Connector` for Greenhouse."""
 
     manifest = read_manifest(__name__)
+    result_fields = wire.RESULT_FIELDS
 
     def routes(self, ctx: Context, catalog: Catalog) -> list[BaseRoute]:
         return routes.GreenhouseCalls(ctx, catalog).routes()

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from greenroom.connectors import ResultField
 from greenroom.errors import BadRequest, Invalid
 from greenroom.model.orders import Candidate, Order, OrderRequest
 from greenroom.model.packages import Package
@@ -18,6 +19,19 @@ EMAIL = re.compile(r"[^\s@\x00-\x1f\x7f]+@[^\s@\x00-\x1f\x7f]+")
 
 #: how a final verdict is put to the recruiter; "completed" alone says nothing that the score does not
 OUTCOMES = {"passed": "Passed", "failed": "Failed", "expired": "Expired", "cancelled": "Cancelled"}
+
+#: what test_status can tell of a result; everything else has no place in Greenhouse's partner API
+RESULT_FIELDS = (
+    ResultField("result_url", "string", required=True),
+    ResultField("score.value", "string"),
+    ResultField("score.label", "string"),
+    ResultField("score.min", "string"),
+    ResultField("score.max", "string"),
+    ResultField("start_date", "datetime"),
+    ResultField("submission_date", "datetime"),
+    ResultField("summary", "string"),
+    ResultField("result.value", "enum", values={**OUTCOMES, "completed": "complete"}),
+)
 
 
 def list_tests(packages: Iterable[Package]) -> list[dict[str, str]]:

@@ -1,0 +1,169 @@
+"""
+`/connect_sessions`: a vendor's backend opens a way for one customer to link their ATS.
+
+Source: StackOne's published OpenAPI document for its platform API, and its TypeScript clients for `organization_id`.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, BeforeValidator, Field
+
+from greenroom.api.callers import Caller, Ctx
+from greenroom.api.faults import documented
+from greenroom.api.shapes import Label, Plain
+from greenroom.connectors import discover
+from greenroom.errors import Invalid
+from greenroom.model.connect_sessions import ConnectSession
+from greenroom.model.events import stamp
+from greenroom.services import connect_sessions
+from greenroom.services.connect_sessions import NewSession
+
+router = APIRouter(prefix="/connect_sessions", tags=["Connect sessions"])
+
+Category = Literal[
+    "ats", "hris", "hris-legacy", "crm", "iam", "marketing", "lms", "stackone", "documents", "ticketing",
+    "screening", "messaging", "accounting", "scheduling",
+]  # fmt: skip
+LONGEST = timedelta(days=31)
+#: an installation is one organization
+ORGANIZATION = 1
+#: from this build on, the TypeScript client reads `organization_id` as text; before, only as a number
+TEXT_SINCE = (4, 33, 2)
+
+
+def _production_by_default(value: object) -> object:
+    return "production" if value is None else value
+
+
+class ConnectSessionIn(BaseModel):
+    """For whom the session is. Unknown fields, and the retired `provider_version`, are ignored."""
+
+    origin_owner_id: Label = Field(description="Your id of the customer.", examples=["cust-42"])
+    origin_owner_name: Label = Field(description="The customer's name.", examples=["Northwind"])
+    origin_username: Label | None = None
+    provider: Label | None = Field(
+        None, description="Key of a connector; the only enabled one by default.", examples=["greenhouse"]
+    )
+    account_id: Plain | None = Field(None, description="Opens this account for editing; wins over the owner's.")
+    categories: list[Category] | None = None
+    expires_in: float | None = Field(
+        1800, ge=1, le=LONGEST.total_seconds(), description="Seconds that token and link are valid; 1800 by default."
+    )
+    multiple: bool | None = Field(False, description="Link another account of the same owner and provider.")
+    label: Label | None = None
+    type: Annotated[
+        Literal["production", "test"], BeforeValidator(_production_by_default, json_schema_input_type=str | None)
+    ] = "production"
+    metadata: dict[str, Any] | None = None
+    integration_id: Label | None = Field(None, description="Kept and shown; a provider has one integration here.")
+
+
+class ConnectSessionOut(BaseModel):
+    """A connect session. `external_trigger_token` is null while the customer may still choose the provider."""
+
+    id: int
+    organization_id: str | int = Field(
+        description="Text; a number for builds of the TypeScript client that take nothing else, known by User-Agent."
+    )
+    project_id: str
+    origin_owner_id: str
+    origin_owner_name: str
+    origin_username: str | None
+    provider: str | None
+    account_id: str | None
+    categories: list[Category] | None
+    label: str | None
+    type: Literal["production", "test"]
+    metadata: dict[str, Any] | None
+    integration_id: str | None
+    external_trigger_token: str | None
+    created_at: str
+
+
+class NewConnectSessionOut(ConnectSessionOut):
+    """A new session with its token and link, which are shown this once."""
+
+    token: str = Field(description="For the hub in your front end.")
+    auth_link_url: str = Field(description="A page of ours on which the customer links without your front end.")
+
+
+class TokenIn(BaseModel):
+    """A session's token."""
+
+    token: Annotated[str, Field(min_length=1, max_length=500)]
+
+
+@router.post(
+    "", status_code=201, operation_id="stackone_create_connect_session", responses=documented(400, 401, 404, 422)
+)
+async def create(ctx: Ctx, project: Caller, body: ConnectSessionIn, request: Request) -> NewConnectSessionOut:
+    """Open a connect session for a customer."""
+    if body.provider is not None and body.provider not in discover():
+        said = f"provider: there is no {body.provider[:60]!r}. Known: {', '.join(discover())}"
+        raise Invalid(said, errors=[said])
+    opened = await connect_sessions.create(ctx, project.id, _new(body))
+    shown = _shown(opened.session, opened.external_trigger_token, request)
+    return NewConnectSessionOut(**shown.model_dump(), token=opened.token, auth_link_url=opened.link)
+
+
+@router.post(
+    "/authenticate",
+    status_code=201,
+    operation_id="stackone_authenticate_connect_session",
+    responses=documented(400, 401, 404, 410, 422),
+)
+async def authenticate(ctx: Ctx, project: Caller, body: TokenIn, request: Request) -> ConnectSessionOut:
+    """The session that a token opens."""
+    return _shown(*await connect_sessions.authenticate(ctx, project.id, body.token), request)
+
+
+def _new(body: ConnectSessionIn) -> NewSession:
+    return NewSession(
+        origin_owner_id=body.origin_owner_id,
+        origin_owner_name=body.origin_owner_name,
+        origin_username=body.origin_username,
+        provider=body.provider,
+        account_id=body.account_id,
+        categories=None if body.categories is None else tuple(body.categories),
+        label=body.label,
+        type=body.type,
+        metadata=body.metadata or {},
+        integration_id=body.integration_id,
+        multiple=bool(body.multiple),
+        lives=timedelta(seconds=body.expires_in or 1800),
+    )
+
+
+def _shown(session: ConnectSession, trigger_token: str | None, request: Request) -> ConnectSessionOut:
+    return ConnectSessionOut(
+        id=session.id,
+        organization_id=organization_id(request.headers.get("user-agent", "")),
+        project_id=session.project_id,
+        origin_owner_id=session.origin_owner_id,
+        origin_owner_name=session.origin_owner_name,
+        origin_username=session.origin_username,
+        provider=session.provider,
+        account_id=session.account_id,
+        categories=None if session.categories is None else list(session.categories),
+        label=session.label,
+        type=session.type,
+        metadata=session.metadata,
+        integration_id=session.integration_id,
+        external_trigger_token=trigger_token,
+        created_at=stamp(session.created_at),
+    )
+
+
+def organization_id(user_agent: str) -> str | int:
+    """The installation's id, as the caller's build of the official client reads it: text, or a number for old ones."""
+    build = re.match(
+        r"speakeasy-sdk/typescript (\d{1,6})\.(\d{1,6})\.(\d{1,6}) .*@stackone/stackone-client-ts", user_agent
+    )
+    if build and tuple(int(part) for part in build.groups()) < TEXT_SINCE:
+        return ORGANIZATION
+    return str(ORGANIZATION)

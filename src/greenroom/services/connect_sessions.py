@@ -1,0 +1,167 @@
+"""Connect sessions: opened by the vendor, finished by the customer."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any, Literal
+
+from greenroom.context import Context, queueing, snapshot, transaction
+from greenroom.errors import Gone, NotFound
+from greenroom.model.accounts import Account
+from greenroom.model.connect_sessions import ConnectSession
+from greenroom.security.tokens import token_hash
+from greenroom.services import accounts, integrations
+from greenroom.services.accounts import NewAccount
+from greenroom.store import connect_sessions as session_rows
+from greenroom.store import projects as project_rows
+from greenroom.store.db import Tx
+
+#: how long a session that has ended still answers "has expired" rather than "unknown"
+KEPT_MS = 90 * 86_400_000
+#: the share of new sessions that clear away older ones
+CLEARING = 0.01
+
+
+@dataclass(frozen=True)
+class NewSession:
+    """What a vendor opens a session with; `account_id` opens that account for editing, whoever's name is given."""
+
+    origin_owner_id: str
+    origin_owner_name: str
+    origin_username: str | None = None
+    provider: str | None = None
+    account_id: str | None = None
+    categories: tuple[str, ...] | None = None
+    label: str | None = None
+    type: Literal["production", "test"] = "production"
+    metadata: dict[str, Any] = field(default_factory=dict)
+    integration_id: str | None = None
+    multiple: bool = False
+    lives: timedelta = timedelta(minutes=30)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """
+    A new session with what is shown this once: its `token` for the hub, its `link` for a person's browser.
+
+    `external_trigger_token` is the account's, None while the provider is open.
+    """
+
+    session: ConnectSession
+    token: str = field(repr=False)
+    link: str = field(repr=False)
+    external_trigger_token: str | None = field(repr=False)
+
+
+@transaction
+async def create(ctx: Context, tx: Tx, project_id: str, new: NewSession) -> Opened:
+    """
+    Open a session. The customer is shown the external trigger token before they have finished, so the account is made
+    now, `inactive`: a token that was copied and handed on is never one without an account.
+
+    Without a provider, the project's only enabled integration is meant.
+
+    Raises:
+        NotFound: `account_id` is not the project's.
+    """
+    if ctx.chance() < CLEARING:
+        await session_rows.forget_old(tx, project_id, older_ms=KEPT_MS)
+    await project_rows.lock(tx, project_id)
+    account, trigger_token = await _account(ctx, tx, project_id, new)
+    now = ctx.now()
+    session = ConnectSession(
+        id=secrets.randbits(52),  # a number that every JSON parser keeps
+        project_id=project_id,
+        origin_owner_id=new.origin_owner_id,
+        origin_owner_name=new.origin_owner_name,
+        origin_username=new.origin_username,
+        provider=account.provider if account else new.provider,
+        account_id=account.id if account else None,
+        categories=new.categories,
+        label=new.label,
+        type=new.type,
+        metadata=new.metadata,
+        integration_id=new.integration_id,
+        created_at=now,
+        expires_at=now + new.lives,
+    )
+    token, code = f"pk_{project_id}.{secrets.token_urlsafe(32)}", secrets.token_urlsafe(32)
+    await session_rows.add(
+        tx, session, token_hash=token_hash(token, ctx.pepper), link_hash=token_hash(code, ctx.pepper)
+    )
+    return Opened(session, token, f"{ctx.settings.public_url}/link/{code}", trigger_token)
+
+
+async def _account(ctx: Context, tx: Tx, project_id: str, new: NewSession) -> tuple[Account | None, str | None]:
+    if new.account_id is not None:
+        account = await accounts.read(tx, project_id, new.account_id)
+        return account, await accounts.live_token(ctx, tx, account.id)
+    provider = new.provider or await integrations.only_enabled(tx, project_id)
+    if provider is None:
+        return None, None
+    wanted = NewAccount(
+        provider=provider,
+        origin_owner_id=new.origin_owner_id,
+        origin_owner_name=new.origin_owner_name,
+        origin_username=new.origin_username,
+        label=new.label,
+        type=new.type,
+        metadata=new.metadata,
+    )
+    return await accounts.ensure(ctx, tx, project_id, wanted, another=new.multiple)
+
+
+@snapshot
+async def authenticate(ctx: Context, tx: Tx, project_id: str, token: str) -> tuple[ConnectSession, str | None]:
+    """
+    The session of a token, and the external trigger token of its account.
+
+    Raises:
+        NotFound: it is not a token of this project.
+        Gone: the session has expired.
+    """
+    found = await session_rows.find_by_token(tx, project_id, token_hash(token, ctx.pepper))
+    return await _open(ctx, tx, found)
+
+
+@snapshot
+async def by_link(ctx: Context, tx: Tx, code: str) -> tuple[ConnectSession, str | None]:
+    """
+    The session of a hosted link, and the external trigger token of its account. Uses nothing up.
+
+    Raises:
+        NotFound: there is no such link.
+        Gone: it has expired.
+    """
+    return await _open(ctx, tx, await session_rows.find_by_link(tx, token_hash(code, ctx.pepper)))
+
+
+async def _open(ctx: Context, tx: Tx, found: tuple[ConnectSession, bool] | None) -> tuple[ConnectSession, str | None]:
+    if found is None:
+        raise NotFound("There is no such connect session.", code="UnknownConnectSession")
+    session, is_open = found
+    if not is_open:
+        raise Gone("This link has expired. Ask whoever sent it for a new one.", code="ConnectSessionExpired")
+    token = await accounts.live_token(ctx, tx, session.account_id) if session.account_id else None
+    return session, token
+
+
+@queueing
+async def finish(ctx: Context, tx: Tx, code: str) -> tuple[ConnectSession, Account]:
+    """
+    The customer has finished: the account of a hosted link becomes active. Doing it again changes nothing.
+
+    Raises:
+        NotFound: there is no such link, its account was deleted, or its provider is still open.
+        Gone: it has expired.
+    """
+    session, _ = await _open(ctx, tx, await session_rows.find_by_link(tx, token_hash(code, ctx.pepper)))
+    if session.account_id is None:
+        raise NotFound("There is nothing to link: no integration is enabled.")
+    await project_rows.lock(tx, session.project_id)
+    account = await accounts.finish(ctx, tx, await accounts.read(tx, session.project_id, session.account_id))
+    await session_rows.mark_linked(tx, session.id)
+    return replace(session, linked_at=session.linked_at or ctx.now()), account

@@ -1,0 +1,20 @@
+"""`/unified/proxy`: refused with a reason where the ATS gives nothing to call."""
+
+from __future__ import annotations
+
+from tests.house import Linked
+
+
+async def test_greenhouse_gives_a_vendor_nothing_to_call(proctor: Linked) -> None:
+    """501 in the shape of every refusal; a foreign account is still 404, an unreadable body 422."""
+    answer = await proctor.api(
+        "POST", "/unified/proxy", json={"path": "/x", "method": "get"}, headers={"x-account-id": proctor.account_id}
+    )
+    assert (answer.status_code, answer.json()["errorCode"]) == (501, "NotSupported")
+    assert "Harvest" in answer.json()["message"]
+    wrong = await proctor.api(
+        "POST", "/unified/proxy", json={"method": "brew"}, headers={"x-account-id": proctor.account_id}
+    )
+    assert wrong.status_code == 422
+    foreign = await proctor.api("POST", "/unified/proxy", json={}, headers={"x-account-id": "acc_x"})
+    assert foreign.status_code == 404
