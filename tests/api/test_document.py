@@ -18,6 +18,8 @@ DOCUMENT = build_app(Settings()).openapi()
 OPERATIONS = [(method, path) for path, methods in DOCUMENT["paths"].items() for method in methods]
 WITH_BODY = [(method, path) for method, path in OPERATIONS if "requestBody" in DOCUMENT["paths"][path][method]]
 HEALTH = ("/healthz", "/readyz", "/metrics")
+#: what no example can know beforehand, or no provider has
+NOT_DONE = {"stackone_authenticate_connect_session": 404, "stackone_proxy_request": 501}
 
 
 def operation_at(method: str, path: str) -> dict[str, Any]:
@@ -119,9 +121,11 @@ async def test_the_gateway_takes_the_example(house: House, method: str, path: st
     linked: Linked = await house.link("proctor", partner_category=category, package_id="pkg_core_sql")
     order, hook = await linked.send_test(), await webhook(linked)
     ids = {"order_id": order, "webhook_id": hook["id"], "account_id": linked.account_id, "provider": "greenhouse"}
-    url = re.sub(r"\{(\w+)\}", lambda name: ids.get(name[1], order), path)
+    ids["id"] = linked.account_id if path.startswith("/accounts") else order
+    url = re.sub(r"\{(\w+)\}", lambda name: ids[name[1]], path)
     headers = {"x-account-id": linked.account_id}
     (example,) = resolved(body_schema(method, path))["examples"]
 
     answer = await linked.api(method.upper(), url, json=example, headers=headers)
-    assert answer.status_code in (200, 201), answer.text
+    expected = NOT_DONE.get(operation_at(method, path)["operationId"])
+    assert answer.status_code in ({expected} if expected else {200, 201}), answer.text
