@@ -17,6 +17,9 @@ from greenroom.model.results import Result
 #: one @ with something on both sides; no white space or control characters anywhere
 EMAIL = re.compile(r"[^\s@\x00-\x1f\x7f]+@[^\s@\x00-\x1f\x7f]+")
 
+#: what no database can keep: NUL, half a surrogate pair
+UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+
 #: how a final verdict is put to the recruiter; "completed" alone says nothing that the score does not
 OUTCOMES = {"passed": "Passed", "failed": "Failed", "expired": "Expired", "cancelled": "Cancelled"}
 
@@ -104,7 +107,7 @@ def _text(
 
 
 def _storable(text: str) -> bool:
-    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+    return UNSTORABLE.search(text) is None
 
 
 def _trailing_id(url: str | None) -> str | None:
