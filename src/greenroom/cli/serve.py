@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import uvicorn
+import uvloop
 from fastapi import FastAPI
 
 from greenroom.app import build_app, delivering, open_context, open_gateway, running_gateway
@@ -39,7 +41,13 @@ def serve(
     listener = _listen(host, port)
     settings = _reachable(settings, host, listener.getsockname()[1])
     _stop_quietly()
-    asyncio.run(_serve(settings, listener))
+    _run(_serve(settings, listener))
+
+
+def _run(main: Coroutine[Any, Any, None]) -> None:
+    """What serves and delivers runs on the faster loop; a command that is over in a moment need not."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main)
 
 
 async def _serve(settings: Settings, listener: socket.socket) -> None:
@@ -61,7 +69,7 @@ def work() -> None:
     logs.configure(settings)
     if not settings.database_url:
         raise SettingsError("work needs PostgreSQL: set GREENROOM_DATABASE_URL. With SQLite, serve delivers by itself.")
-    asyncio.run(_work(settings))
+    _run(_work(settings))
 
 
 def sign_in_link(
