@@ -1,4 +1,4 @@
-"""What every test may ask for: a PostgreSQL server, and a store on each database."""
+"""What every test may ask for: a PostgreSQL server, a store on each database, a gateway with a project on it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from greenroom.store import migrate
 from greenroom.store.db import Store
 from greenroom.store.postgres import PostgresStore
 from greenroom.store.sqlite import SqliteStore
+from tests.house import House, Linked, open_house
 from tests.support.postgres import Postgres, in_thread, running_postgres
 
 DATABASES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
@@ -52,3 +53,16 @@ async def store(database_url: str) -> AsyncIterator[Store]:
         opened = SqliteStore(Path(database_url.removeprefix("sqlite:///")))
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    """A gateway with its neighbours."""
+    async with open_house(tmp_path) as one:
+        yield one
+
+
+@pytest.fixture
+async def proctor(house: House) -> Linked:
+    """A project with an integration, an account and a static package."""
+    return await house.link("proctor", package_id="pkg_core_sql")

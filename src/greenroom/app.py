@@ -205,6 +205,7 @@ def build_app(settings: Settings, gateway: Gateway | None = None) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # a client that followed would show its key again, perhaps over plain http
     )
     faults.install(app)
     for router in api.build_routers():

@@ -1,4 +1,4 @@
-"""A project on a gateway of its own; on both databases where the database decides."""
+"""A project on each database, where the database decides."""
 
 from __future__ import annotations
 
@@ -8,20 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.house import House, Linked, open_house
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    """A gateway with its neighbours."""
-    async with open_house(tmp_path) as one:
-        yield one
-
-
-@pytest.fixture
-async def proctor(house: House) -> Linked:
-    """A project with an integration, an account and a static package."""
-    return await house.link("proctor", package_id="pkg_core_sql")
+from tests.house import Linked, open_house
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

@@ -103,3 +103,24 @@ def test_no_route_documents_a_shape_that_it_does_not_have() -> None:
             names = [parameter["name"] for parameter in operation.get("parameters", [])]
             assert ("Idempotency-Key" in names) == (method == "post" and path.startswith("/v1/")), (method, path)
             assert ("x-account-id" in names) == path.startswith("/unified/"), (method, path)
+
+
+async def test_a_slash_too_many_is_no_redirect(proctor: Linked) -> None:
+    """The key is in the request already, and who followed would show it again."""
+    answer = await proctor.api("GET", "/v1/orders/")
+    assert (answer.status_code, "location" in answer.headers) == (404, False)
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/v1/webhooks", "GET, POST"),
+        ("/v1/webhooks/whk_x", "GET, PATCH, DELETE"),
+        ("/external-trigger/greenhouse/list_tests", "GET, HEAD"),
+        ("/unified/ats/assessments/orders", "GET, POST"),
+    ],
+)
+async def test_405_names_every_method_of_the_path(proctor: Linked, path: str, allowed: str) -> None:
+    """Also those that another route has."""
+    answer = await proctor.api("OPTIONS", path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)

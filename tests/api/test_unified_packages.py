@@ -554,3 +554,13 @@ async def test_a_package_from_elsewhere_cannot_be_changed_here(checks: Linked, m
     await checks.api("PUT", "/v1/packages", json=own)
     assert (await checks.unified(method, f"{PATH}/p0", json=body)).status_code == 200
     assert (await checks.unified(method, f"{PATH}/nowhere", json=body)).status_code == 404
+
+
+async def test_a_package_whose_id_has_slashes(proctor: Linked) -> None:
+    """A vendor chooses its ids freely; clients encode them once for the path."""
+    packages = [{"id": "core/sql", "name": "SQL"}]
+    await proctor.api("PUT", "/v1/packages", json={"category": "assessments", "packages": packages})
+    one = await proctor.unified("GET", "/assessments/packages/core%2Fsql")
+
+    assert one.json()["data"]["name"] == "SQL"
+    assert (await proctor.unified("GET", "/assessments/packages/")).status_code == 404

@@ -3,27 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 
 from greenroom.services import sessions
-from tests.house import ADA, House, Linked, open_house, webhook
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    """A gateway with its neighbours."""
-    async with open_house(tmp_path) as one:
-        yield one
-
-
-@pytest.fixture
-async def proctor(house: House) -> Linked:
-    """A project with an account and a package."""
-    return await house.link("proctor", package_id="pkg_core_sql")
+from tests.house import ADA, House, Linked, webhook
 
 
 async def link(house: House) -> str:

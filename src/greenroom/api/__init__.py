@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from fastapi import APIRouter
+from fastapi.routing import APIRoute
 
 from greenroom.api import (
     accounts,
@@ -21,8 +24,8 @@ from greenroom.api import (
 
 
 def build_routers() -> list[APIRouter]:
-    """Every router of the API."""
-    return [
+    """Every router of the API; a route's summary is the first sentence of its description."""
+    routers = [
         integrations.router,
         packages.router,
         accounts.router,
@@ -37,3 +40,8 @@ def build_routers() -> list[APIRouter]:
         proxy.router,
         health.router,
     ]
+    for router in routers:
+        for route in router.routes:
+            if isinstance(route, APIRoute):
+                route.summary = re.split(r"\.(\s|$)", route.description, maxsplit=1)[0]
+    return routers

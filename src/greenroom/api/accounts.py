@@ -12,7 +12,7 @@ from greenroom.api.callers import Caller, Ctx
 from greenroom.api.faults import documented
 from greenroom.api.idempotent import IdempotentRoute
 from greenroom.api.integrations import MASK, connector_of
-from greenroom.api.shapes import Label, Next, Page, PageSize, Plain, StrictBody, after, page
+from greenroom.api.shapes import Label, Next, Page, PageSize, Plain, StrictBody, after, example, page
 from greenroom.model.accounts import Account
 from greenroom.model.events import stamp
 from greenroom.services import accounts
@@ -24,6 +24,10 @@ AccountId = Annotated[Plain, Path(alias="account_id", description="The account's
 
 class AccountIn(StrictBody):
     """A customer whose ATS is to be linked; the same provider and owner give the account that is there already."""
+
+    model_config = example(
+        provider="greenhouse", origin_owner_id="customer-42", origin_owner_name="Northwind", label="Pilot", type="test"
+    )
 
     provider: Label = Field(examples=["greenhouse"])
     origin_owner_id: Label = Field(description="Your id of the customer.")
@@ -55,6 +59,8 @@ class AccountOut(BaseModel):
 
 class RotationIn(StrictBody):
     """How long the replaced one stays valid."""
+
+    model_config = example(overlap_seconds=86400)
 
     overlap_seconds: int = Field(
         int(accounts.OVERLAP.total_seconds()), ge=0, le=365 * 86400, description="Replacing it takes a support ticket."

@@ -11,11 +11,11 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, StrictBool
 
 from greenroom.api.callers import Caller, Ctx
 from greenroom.api.faults import documented
-from greenroom.api.shapes import Label, Plain
+from greenroom.api.shapes import Label, Plain, example
 from greenroom.connectors import discover
 from greenroom.errors import Invalid
 from greenroom.model.connect_sessions import ConnectSession
@@ -43,6 +43,8 @@ def _production_by_default(value: object) -> object:
 class ConnectSessionIn(BaseModel):
     """For whom the session is. Unknown fields, and the retired `provider_version`, are ignored."""
 
+    model_config = example(origin_owner_id="customer-42", origin_owner_name="Northwind", provider="greenhouse")
+
     origin_owner_id: Label = Field(description="Your id of the customer.", examples=["cust-42"])
     origin_owner_name: Label = Field(description="The customer's name.", examples=["Northwind"])
     origin_username: Label | None = None
@@ -54,7 +56,7 @@ class ConnectSessionIn(BaseModel):
     expires_in: float | None = Field(
         1800, ge=1, le=LONGEST.total_seconds(), description="Seconds that token and link are valid; 1800 by default."
     )
-    multiple: bool | None = Field(False, description="Link another account of the same owner and provider.")
+    multiple: StrictBool | None = Field(False, description="Link another account of the same owner and provider.")
     label: Label | None = None
     type: Annotated[
         Literal["production", "test"], BeforeValidator(_production_by_default, json_schema_input_type=str | None)
@@ -94,6 +96,8 @@ class NewConnectSessionOut(ConnectSessionOut):
 
 class TokenIn(BaseModel):
     """A session's token."""
+
+    model_config = example(token="as the new session shows it")  # noqa: S106 - nobody's
 
     token: Annotated[str, Field(min_length=1, max_length=500)]
 

@@ -85,7 +85,7 @@ async def list_deliveries(
     return page([_shown(one) for one in found], page_size, [one.id for one in found])
 
 
-@router.get("/{delivery_id}", operation_id="get_delivery", responses=documented(401, 404))
+@router.get("/{delivery_id}", operation_id="get_delivery", responses=documented(400, 401, 404))
 async def get(ctx: Ctx, project: Caller, delivery_id: DeliveryId) -> DeliveryOut:
     """Show a delivery with its attempts."""
     return _shown(await deliveries.get(ctx, project.id, delivery_id))

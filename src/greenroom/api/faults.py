@@ -16,12 +16,14 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from greenroom.errors import BadRequest, Invalid, Refused
 from greenroom.model.events import stamp
 
 log = structlog.get_logger("greenroom.api")
 
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 RETRY_AFTER: dict[str, Any] = {"description": "Whole seconds until you may come back.", "schema": {"type": "integer"}}
 
 
@@ -122,12 +124,23 @@ def install(app: FastAPI) -> None:
             405: f"{request.method} is not possible here.",
         }
         message = messages.get(error.status_code, str(error.detail))
-        return _response(error.status_code, message, _code(error.status_code), headers=error.headers)
+        headers = {"allow": _allowed(request)} if error.status_code == 405 else error.headers
+        return _response(error.status_code, message, _code(error.status_code), headers=headers)
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
         log.error("request_failed_inside", method=request.method, path=request.url.path, exc_info=error)
         return _response(500, "Greenroom failed on this request. The log has the details.", _code(500))
+
+
+def _allowed(request: Request) -> str:
+    """The methods that the path has on any route; the framework names only those of the first one."""
+
+    def has(method: str) -> bool:
+        scope = {**request.scope, "method": method}
+        return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+
+    return ", ".join(method for method in METHODS if has(method))
 
 
 def _code(status: int) -> str:

@@ -10,6 +10,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from greenroom.api.callers import context_of, project_of
+from greenroom.api.faults import documented
 from greenroom.errors import BadRequest
 from greenroom.services import idempotency
 from greenroom.services.idempotency import Kept
@@ -33,6 +34,7 @@ class IdempotentRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **kwargs: Any) -> None:
         if "POST" in (kwargs.get("methods") or ()):
             kwargs["openapi_extra"] = {"parameters": [PARAMETER], **(kwargs.get("openapi_extra") or {})}
+            kwargs["responses"] = {**documented(409), **(kwargs.get("responses") or {})}
         super().__init__(path, endpoint, **kwargs)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, ValidationInfo, field_validator
 from greenroom.api.callers import Caller, Ctx, Packages
 from greenroom.api.faults import documented
 from greenroom.api.idempotent import IdempotentRoute
-from greenroom.api.shapes import Label, Line, Plain, StrictBody
+from greenroom.api.shapes import Label, Line, Plain, StrictBody, example
 from greenroom.connectors import Connector, discover
 from greenroom.context import Context
 from greenroom.errors import Invalid, NotFound
@@ -32,11 +32,18 @@ Provider = Annotated[Plain, Path(description="Key of a connector, such as `green
 class IntegrationIn(StrictBody):
     """Replaces the configuration: a plain field left out or null is cleared, a secret left out is kept."""
 
-    enabled: bool = True
-    authentication_type: Literal["public", "partner", "public_partner"] = Field(
+    model_config = example(
+        tenant_id="acme-corp",
+        packages_url="https://vendor.example.com/packages",
+        packages_api_key="a key of yours",
+        partner_username="acme",
+    )
+
+    enabled: bool | None = True
+    authentication_type: Literal["public", "partner", "public_partner"] | None = Field(
         "partner", description="public_partner adds the hiring team to events; partner does not."
     )
-    partner_category: Literal["assessments", "background_checks"] = Field(
+    partner_category: Literal["assessments", "background_checks"] | None = Field(
         "assessments", description="Decides the order event and the unified path of results."
     )
     tenant_id: str | None = Field(None, description="Your own word in the endpoint URLs.", examples=["acme-corp"])
@@ -46,7 +53,7 @@ class IntegrationIn(StrictBody):
     partner_password: Line | None = Field(None, description="Write-only.")
     package_id: Label | None = Field(None, description="Static package, when there is no list.")
     package_name: Label | None = Field(None, description="Its label; the id by default.")
-    callback_auth: Literal["partner", "account_key"] = Field(
+    callback_auth: Literal["partner", "account_key"] | None = Field(
         "partner", description="Which credentials the result push carries."
     )
     callback_hosts: list[str] | None = Field(
@@ -141,7 +148,7 @@ def connector_of(provider: str) -> Connector:
     return connector
 
 
-@router.get("/{provider}", operation_id="get_integration", responses=documented(401, 404))
+@router.get("/{provider}", operation_id="get_integration", responses=documented(400, 401, 404))
 async def get(
     ctx: Ctx,
     project: Caller,

@@ -15,7 +15,7 @@ from greenroom.api.callers import Caller, Ctx
 from greenroom.api.connector_meta import meta_of
 from greenroom.api.faults import documented
 from greenroom.api.integrations import connector_of
-from greenroom.api.shapes import Label, Plain
+from greenroom.api.shapes import Label, Plain, example
 from greenroom.errors import Invalid
 from greenroom.model.accounts import Account
 from greenroom.model.events import stamp
@@ -73,6 +73,8 @@ class AccountPatch(BaseModel):
     those that have no meaning here, are ignored.
     """
 
+    model_config = example(origin_owner_name="Northwind Ltd", label="Pilot")
+
     provider: Label | None = Field(None, description="Cannot be changed; the account's own is accepted.")
     origin_owner_id: Label | None = None
     origin_owner_name: Label | None = None
@@ -115,13 +117,13 @@ async def list_linked_accounts(
     return [_shown(one) for one in await accounts.list_matching(ctx, project.id, filters, skip=skip, limit=size)]
 
 
-@router.get("/{id}", operation_id="stackone_get_account", responses=documented(401, 404))
+@router.get("/{id}", operation_id="stackone_get_account", responses=documented(400, 401, 404))
 async def get_account(ctx: Ctx, project: Caller, account_id: AccountId) -> LinkedAccount:
     """One linked account."""
     return _shown(await accounts.get(ctx, project.id, account_id))
 
 
-@router.get("/{id}/meta", operation_id="stackone_get_account_meta_info", responses=documented(401, 404))
+@router.get("/{id}/meta", operation_id="stackone_get_account_meta_info", responses=documented(400, 401, 404))
 async def get_meta(ctx: Ctx, project: Caller, account_id: AccountId) -> LinkedAccountMeta:
     """What the account's connector can do."""
     account = await accounts.get(ctx, project.id, account_id)
@@ -142,7 +144,7 @@ async def update_account(ctx: Ctx, project: Caller, account_id: AccountId, body:
     return _shown(await accounts.change(ctx, project.id, account_id, changes, credentials=credentials))
 
 
-@router.delete("/{id}", operation_id="stackone_delete_account", responses=documented(401, 404))
+@router.delete("/{id}", operation_id="stackone_delete_account", responses=documented(400, 401, 404))
 async def delete_account(ctx: Ctx, project: Caller, account_id: AccountId) -> LinkedAccount:
     """Unlink an account; answers with it. Its external trigger token ends at once, its orders stay on record."""
     deleted = _shown(await accounts.delete(ctx, project.id, account_id))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from greenroom.api.callers import Caller, Ctx
 from greenroom.api.faults import documented
 from greenroom.api.idempotent import IdempotentRoute
 from greenroom.api.results import ResultToTry, Unreadable, result_of
-from greenroom.api.shapes import Line, Next, Page, PageSize, Plain, StrictBody, after, page
+from greenroom.api.shapes import Instant, Line, Next, Page, PageSize, Plain, StrictBody, after, example, page
 from greenroom.api.unified_models import UnifiedResult, unified_result
 from greenroom.connectors import discover
 from greenroom.errors import Invalid
@@ -93,6 +93,8 @@ class TimelineOut(BaseModel):
 class StatusIn(StrictBody):
     """The vendor's word on an order's progress."""
 
+    model_config = example(status="rejected", message="Your licence has no tests left this month.")
+
     status: Literal["accepted", "invited", "in_progress", "rejected"]
     message: Line | None = Field(None, description="With `rejected`: why.")
 
@@ -122,7 +124,7 @@ async def list_orders(
     package_id: Annotated[Plain | None, Query()] = None,
     status: Annotated[Status | None, Query()] = None,
     delivery: Annotated[AtsDelivery | None, Query()] = None,
-    created_after: Annotated[AwareDatetime | None, Query()] = None,
+    created_after: Annotated[Instant, Query(description="An ISO 8601 date-time with a zone.")] = None,
     candidate_email: Annotated[Plain | None, Query()] = None,
     page_size: PageSize = 25,
     next: Next = None,
@@ -140,13 +142,13 @@ async def list_orders(
     return page([shown(order) for order in found], page_size, [order.id for order in found])
 
 
-@router.get("/{order_id}", operation_id="get_order", responses=documented(401, 404))
+@router.get("/{order_id}", operation_id="get_order", responses=documented(400, 401, 404))
 async def get(ctx: Ctx, project: Caller, order_id: OrderId) -> OrderOut:
     """Show an order."""
     return shown(await orders.get(ctx, project.id, order_id))
 
 
-@router.get("/{order_id}/timeline", operation_id="get_order_timeline", responses=documented(401, 404))
+@router.get("/{order_id}/timeline", operation_id="get_order_timeline", responses=documented(400, 401, 404))
 async def timeline(ctx: Ctx, project: Caller, order_id: OrderId) -> TimelineOut:
     """The flight recorder: what was said, and every attempt to tell somebody."""
     moments = await orders.timeline(ctx, project.id, order_id)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, field_validator
 
 from greenroom.api.callers import Caller, Ctx
 from greenroom.api.faults import documented
-from greenroom.api.shapes import Label, Line, Plain, StrictBody
+from greenroom.api.shapes import Label, Line, Plain, StrictBody, example
 from greenroom.model.packages import MOST, Package
 from greenroom.services import packages
 
@@ -39,6 +39,14 @@ class PackageIn(StrictBody):
 
 class PackagesIn(StrictBody):
     """Replaces everything published before for this category and account."""
+
+    model_config = example(
+        category="assessments",
+        packages=[
+            {"id": "pkg_core_sql", "name": "SQL essentials", "description": "45 minutes, with a report"},
+            {"id": "pkg_listening", "name": "Listening"},
+        ],
+    )
 
     category: CategoryName
     account_id: Label | None = Field(None, description="For one account; left out: for all accounts.")

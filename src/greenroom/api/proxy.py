@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from greenroom.api.callers import Linked
 from greenroom.api.faults import documented
 from greenroom.api.integrations import connector_of
+from greenroom.api.shapes import example
 from greenroom.errors import NotSupported
 
 router = APIRouter(prefix="/unified/proxy", tags=["Proxy"])
@@ -17,6 +18,8 @@ router = APIRouter(prefix="/unified/proxy", tags=["Proxy"])
 
 class ProxyIn(BaseModel):
     """The request that is to be made."""
+
+    model_config = example(method="get", path="/v1/candidates")
 
     url: str | None = None
     method: Literal["get", "post", "put", "delete", "patch"] | None = "get"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Annotated, Any, get_args
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, PlainSerializer, PlainValidator, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer, PlainValidator, ValidationError
 
 from greenroom.api.faults import field_lines
+from greenroom.api.shapes import Instant, example
 from greenroom.errors import Invalid
 from greenroom.model.events import stamp
 from greenroom.model.results import Result, Score, Verdict, decimal_text
@@ -19,23 +19,6 @@ VERDICTS = get_args(Verdict)
 
 def _decimal(value: object) -> str | None:
     return None if value is None or value == "" else decimal_text(value)
-
-
-def _date(value: object) -> object:
-    if value is None or value == "":
-        return None
-    if not isinstance(value, str):
-        raise ValueError("expected an ISO 8601 date-time with a zone, such as 2026-11-03T09:05:00Z")
-    try:
-        at = datetime.fromisoformat(value)
-    except ValueError:
-        raise ValueError("expected an ISO 8601 date-time with a zone, such as 2026-11-03T09:05:00Z") from None
-    if at.tzinfo is None:
-        raise ValueError("has no zone; write 2026-11-03T09:05:00Z or 2026-11-03T10:05:00+01:00")
-    try:
-        return at.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("is outside the years 1 to 9999 in UTC") from None
 
 
 def _text(value: object) -> object:
@@ -51,12 +34,9 @@ def _verdict(value: object) -> object:
 
 
 Decimal = Annotated[str | None, BeforeValidator(_decimal, json_schema_input_type=str | float | None)]
-Instant = Annotated[
-    AwareDatetime | None,
-    BeforeValidator(_date, json_schema_input_type=str | None),
-    PlainSerializer(lambda at: at and stamp(at), return_type=str | None),
-]
-Text = Annotated[Annotated[str, Field(max_length=100_000)] | None, BeforeValidator(_text)]
+Stamp = Annotated[Instant, PlainSerializer(lambda at: at and stamp(at), return_type=str | None)]
+_Limited = Annotated[str, Field(max_length=100_000)]
+Text = Annotated[_Limited | None, BeforeValidator(_text, json_schema_input_type=_Limited | float | None)]
 
 
 class ScoreIn(BaseModel):
@@ -105,9 +85,18 @@ class ResultIn(BaseModel):
     Unknown fields, and the top-level `id` of early clients, are ignored.
     """
 
+    model_config = example(
+        score={"value": "82.5", "min": "0", "max": "100"},
+        start_date="2026-11-03T09:05:00Z",
+        submission_date="2026-11-03T09:51:00Z",
+        summary="Strong on joins; ran out of time on windowing.",
+        result={"value": "passed"},
+        result_url="https://results.vendor.com/r/1",
+    )
+
     score: ScoreIn | None = None
-    start_date: Instant = Field(None, examples=["2026-11-03T09:05:00Z"])
-    submission_date: Instant = Field(None, examples=["2026-11-03T09:51:00Z"])
+    start_date: Stamp = Field(None, examples=["2026-11-03T09:05:00Z"])
+    submission_date: Stamp = Field(None, examples=["2026-11-03T09:51:00Z"])
     summary: Text = None
     result: VerdictIn | None = None
     result_url: Text = Field(None, examples=["https://results.vendor.com/r/1"])

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 import difflib
-from typing import Annotated, Any, Generic, TypeVar
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from fastapi import Query
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from greenroom.errors import BadRequest
 
@@ -19,10 +21,15 @@ PageSize = Annotated[int, Query(ge=1, le=MOST, description="Entries a page.")]
 Next = Annotated[str | None, Query(description="Cursor: the `next` of the page before.")]
 
 
-class StrictBody(BaseModel):
-    """A body of ours: an unknown field is refused, with the nearest known one."""
+def example(**fields: Any) -> ConfigDict:
+    """A body that would be taken, shown in the document."""
+    return ConfigDict(json_schema_extra={"examples": [fields]})
 
-    model_config = ConfigDict(extra="forbid")
+
+class StrictBody(BaseModel):
+    """A body of ours: an unknown field is refused, with the nearest known one; no value is taken for another type's."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -73,13 +80,40 @@ def page(entries: list[T], limit: int, ids: list[str]) -> Page[T]:
     return Page(data=entries[:limit], next=cursor(ids[limit - 1]) if more else None)
 
 
+#: NUL, which not every database can even look for, line ends of every kind, and the rest of theirs
+CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
+
+
 def _plain(text: str) -> str:
-    if not text.isprintable():
+    # half a surrogate pair cannot be stored either; a pattern in the document could not even name one
+    if re.search(rf"[{CONTROL}\ud800-\udfff]", text):
         raise ValueError("has control characters")
     return text
 
 
-#: any text without control characters, NUL among them, which not every database can even look for
-Plain = Annotated[str, AfterValidator(_plain)]
-Label = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_plain)]
-Line = Annotated[str, Field(max_length=2000), AfterValidator(_plain)]
+_PATTERN = Field(json_schema_extra={"pattern": f"^[^{CONTROL}]*$"})
+#: any text without control characters
+Plain = Annotated[str, AfterValidator(_plain), _PATTERN]
+Label = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_plain), _PATTERN]
+Line = Annotated[str, Field(max_length=2000), AfterValidator(_plain), _PATTERN]
+
+
+def _instant(value: object) -> datetime | None:
+    if value is None or value == "":
+        return None
+    try:
+        at = datetime.fromisoformat(str(value))
+    except ValueError:
+        raise ValueError("expected an ISO 8601 date-time with a zone, such as 2026-11-03T09:05:00Z") from None
+    if at.tzinfo is None:
+        raise ValueError("has no zone; write 2026-11-03T09:05:00Z or 2026-11-03T10:05:00+01:00")
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is outside the years 1 to 9999 in UTC") from None
+
+
+#: a time in UTC, whatever zone it was given in; blank is none
+Instant = Annotated[
+    AwareDatetime | None, BeforeValidator(_instant, json_schema_input_type=AwareDatetime | Literal[""] | None)
+]

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field
 
+from greenroom.api.shapes import example
 from greenroom.errors import Invalid
 from greenroom.model.orders import Candidate, OrderRequest
 
@@ -21,7 +22,8 @@ def _without_nul(value: object) -> object:
     return value
 
 
-Text = Annotated[Annotated[str, Field(max_length=10_000)] | None, BeforeValidator(_without_nul)]
+_Limited = Annotated[str, Field(max_length=10_000)]
+Text = Annotated[_Limited | None, BeforeValidator(_without_nul, json_schema_input_type=_Limited | float | None)]
 
 
 class PackageBody(BaseModel):
@@ -77,6 +79,16 @@ class JobBody(IdBody):
 
 class OrderBody(BaseModel):
     """An order; unknown fields are ignored."""
+
+    model_config = example(
+        id="try-1",
+        package={"id": "pkg_core_sql"},
+        candidate={
+            "first_name": "Ada",
+            "last_name": "Nguyễn",
+            "emails": [{"type": "personal", "value": "ada@example.com"}],
+        },
+    )
 
     id: Text = Field(None, description="Your own id: the same one again gives the same order.")
     package: PackageBody | None = None

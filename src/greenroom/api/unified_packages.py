@@ -165,7 +165,7 @@ def add_reads(router: APIRouter, category: Category, noun: str) -> None:
         return {"data": shown, "next": following, "next_page": None}
 
     @router.get(
-        "/packages/{id}",
+        "/packages/{id:path}",  # a vendor's id may have slashes in it
         operation_id=f"ats_get_{noun}_package",
         responses=LIST_FAULTS,
         openapi_extra=ACCEPTED,
@@ -208,7 +208,7 @@ def add_writes(router: APIRouter) -> None:
         )
 
     @router.patch(
-        "/packages/{id}",
+        "/packages/{id:path}",
         operation_id="ats_update_background_check_package",
         responses=WRITE_FAULTS,
         openapi_extra=PREFERRED,
@@ -225,7 +225,7 @@ def add_writes(router: APIRouter) -> None:
         return UpdateResult(**_done(ctx, 200, "updated"), **await _warnings(ctx, account))
 
     @router.delete(
-        "/packages/{id}",
+        "/packages/{id:path}",
         operation_id="ats_delete_background_check_package",
         responses=documented(400, 401, 404, 409, 412),
         openapi_extra=PREFERRED,

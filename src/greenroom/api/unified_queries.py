@@ -6,9 +6,9 @@ import re
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Request, Response
-from pydantic import AwareDatetime, BeforeValidator
+from pydantic import BeforeValidator
 
-from greenroom.api.shapes import Plain, after
+from greenroom.api.shapes import Instant, Plain, after
 from greenroom.errors import BadRequest
 
 LAST = 1000
@@ -27,9 +27,9 @@ Raw = Annotated[
     bool | None, BeforeValidator(blank_is_none), Query(description="Accepted; there is no raw response to add.")
 ]
 Size = Annotated[str | None, Query(description="Entries a page, a whole number; 25 by default.", examples=["25"])]
-Instant = Annotated[AwareDatetime | None, BeforeValidator(blank_is_none)]
-Filtered = Annotated[Instant, Query(alias="filter[updated_after]", description="An ISO 8601 date-time with a zone.")]
-Updated = Annotated[Instant, Query(deprecated=True, description="The older spelling of filter[updated_after].")]
+Since = Annotated[Instant, BeforeValidator(blank_is_none)]
+Filtered = Annotated[Since, Query(alias="filter[updated_after]", description="An ISO 8601 date-time with a zone.")]
+Updated = Annotated[Since, Query(deprecated=True, description="The older spelling of filter[updated_after].")]
 #: what clients of the contract may also send; read by nobody here
 ACCEPTED: dict[str, Any] = {
     "parameters": [

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, field_validator
 from greenroom.api.callers import Caller, Ctx, Door
 from greenroom.api.faults import documented
 from greenroom.api.idempotent import IdempotentRoute
-from greenroom.api.shapes import Label, Line, Page, Plain, StrictBody
+from greenroom.api.shapes import Label, Line, Page, Plain, StrictBody, example
 from greenroom.context import Context
 from greenroom.engine import vendor
 from greenroom.errors import Invalid
@@ -34,6 +34,10 @@ def _known(value: list[str] | None) -> list[str] | None:
 class WebhookIn(StrictBody):
     """A new webhook."""
 
+    model_config = example(
+        name="Orders", url="https://vendor.example.com/hooks", events=["ats_assessments.created"], account_ids=[]
+    )
+
     name: Label
     url: Line = Field(description="Absolute https URL.", examples=["https://vendor.example.com/hooks"])
     events: list[str] = Field(min_length=1, examples=[["ats_assessments.created"]])
@@ -45,6 +49,8 @@ class WebhookIn(StrictBody):
 
 class WebhookChange(StrictBody):
     """Only the fields given are changed."""
+
+    model_config = example(enabled=False)
 
     name: Label | None = None
     url: Line | None = None
@@ -84,6 +90,8 @@ class SecretOut(BaseModel):
 class RotationIn(StrictBody):
     """How long the replaced secret signs on."""
 
+    model_config = example(overlap_seconds=86400)
+
     overlap_seconds: int = Field(int(webhooks.OVERLAP.total_seconds()), ge=0, le=30 * 86400)
 
 
@@ -112,7 +120,7 @@ async def create(ctx: Ctx, project: Caller, body: WebhookIn) -> NewWebhookOut:
     return NewWebhookOut(**_shown(webhook).model_dump(), secret=secret)
 
 
-@router.get("/{webhook_id}", operation_id="get_webhook", responses=documented(401, 404))
+@router.get("/{webhook_id}", operation_id="get_webhook", responses=documented(400, 401, 404))
 async def get(ctx: Ctx, project: Caller, webhook_id: WebhookId) -> WebhookOut:
     """Show a webhook."""
     return _shown(await webhooks.get(ctx, project.id, webhook_id))
@@ -128,7 +136,7 @@ async def change(ctx: Ctx, project: Caller, webhook_id: WebhookId, body: Webhook
     return _shown(await webhooks.change(ctx, project.id, webhook_id, changes | tuples))
 
 
-@router.delete("/{webhook_id}", status_code=204, operation_id="delete_webhook", responses=documented(401, 404))
+@router.delete("/{webhook_id}", status_code=204, operation_id="delete_webhook", responses=documented(400, 401, 404))
 async def delete(ctx: Ctx, project: Caller, webhook_id: WebhookId) -> None:
     """Delete a webhook; what was on its way to it is cancelled and stays visible."""
     await webhooks.delete(ctx, project.id, webhook_id)

@@ -100,7 +100,7 @@ class GreenhouseCalls:
         raw = await request.body()
         try:
             body = json.loads(raw)
-        except ValueError:
+        except (ValueError, RecursionError):
             body = {"error": raw[:4000].decode(errors="replace")}
         await orders.keep_response_error(self._ctx, account, body)
         return JSONResponse({"status": 200})

@@ -1,0 +1,108 @@
+"""Refusals as the SDK's own errors: the class, the status, the message, the time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.house import House, Linked, open_house
+from tests.interop.sdk import Driver, Sdk, SdkError
+
+UPDATE = "updateAssessmentsResult"
+BODY = "atsUpdateCandidatesAssessmentsResultsRequestDto"
+
+
+async def refused(sdk: Sdk, call: str, request: dict[str, Any], kind: str, status: int) -> SdkError:
+    """The error that the SDK throws, once it is of this class and whole."""
+    with pytest.raises(SdkError) as caught:
+        await sdk(call, request)
+    error = caught.value
+    assert (error.kind, error.status) == (kind, status)
+    assert error.json["statusCode"] == status
+    assert error.message == error.json["message"] != ""
+    assert datetime.fromisoformat(error.timestamp or "").tzinfo is not None
+    return error
+
+
+async def unified(sdk: Sdk, method: str, request: dict[str, Any], kind: str, status: int) -> SdkError:
+    """The same for a method on the account."""
+    return await refused(sdk, f"ats.{method}", {"xAccountId": sdk.linked.account_id, **request}, kind, status)
+
+
+async def test_400_a_cursor_that_is_not_ours(sdk: Sdk) -> None:
+    """The field is named in the body."""
+    error = await unified(sdk, "listAssessmentsPackages", {"next": "nonsense"}, "BadRequestResponse", 400)
+    assert error.message.startswith("next: ")
+    assert error.json["errors"] == ["next: unknown"]
+
+
+@pytest.mark.parametrize("key", ["gk_nobody", ""], ids=["unknown", "none"])
+async def test_401_a_key_that_is_not_known(sdk: Sdk, key: str) -> None:
+    """The same for both."""
+    stranger = replace(sdk, options={"username": key})
+    await unified(stranger, "listAssessmentsPackages", {}, "UnauthorizedResponse", 401)
+
+
+async def test_403_plain_http_to_an_https_gateway(driver: Driver, tmp_path: Path) -> None:
+    """Seen by the proxy in front, which says how the request came."""
+    async with open_house(tmp_path, public_url="https://greenroom.example.com") as house:
+        sdk = Sdk(driver, Linked(house, "gk_x", "proctor", "acc_x"), headers={"x-forwarded-proto": "http"})
+        error = await unified(sdk, "listAssessmentsPackages", {}, "ForbiddenResponse", 403)
+    assert "https" in error.message
+
+
+@pytest.mark.parametrize("change", [{"id": "nope"}, {"xAccountId": "acc_nope"}], ids=["package", "account"])
+async def test_404_what_is_not_there(sdk: Sdk, change: dict[str, str]) -> None:
+    """A package, or the account itself."""
+    await unified(sdk, "getAssessmentsPackage", {"id": "pkg_core_sql", **change}, "NotFoundResponse", 404)
+
+
+async def test_404_another_projects_order(house: House, proctor: Linked, sdk: Sdk) -> None:
+    """Two keys, two projects: the same words as for an order that never was."""
+    order = await proctor.send_test()
+    mallory = Sdk(sdk.driver, await house.link("mallory", tenant="mallory", package_id="x"))
+    body = {"resultUrl": "https://results.proctor-tests.com/r/1"}
+    error = await unified(mallory, UPDATE, {"id": order, BODY: body}, "NotFoundResponse", 404)
+    never = await unified(mallory, UPDATE, {"id": "ord_never", BODY: body}, "NotFoundResponse", 404)
+
+    assert error.message.replace(order, "") == never.message.replace("ord_never", "")
+    assert (await proctor.order(order))["result"] is None
+
+
+async def test_409_a_second_result(proctor: Linked, sdk: Sdk) -> None:
+    """Greenhouse takes one; the message says which field differs."""
+    order = await proctor.send_test()
+    body = {"resultUrl": "https://results.proctor-tests.com/r/1", "score": {"value": "80"}}
+    await sdk.ats(UPDATE, id=order, **{BODY: body})
+    again = await sdk.ats(UPDATE, id=order, **{BODY: body})
+    error = await unified(sdk, UPDATE, {"id": order, BODY: {**body, "score": {"value": "81"}}}, "ConflictResponse", 409)
+
+    assert again["statusCode"] == 200
+    assert "score" in error.message
+
+
+async def test_412_the_integration_is_disabled(proctor: Linked, sdk: Sdk) -> None:
+    """With StackOne's word for it."""
+    await proctor.api("PUT", "/v1/integrations/greenhouse", json={"enabled": False, "tenant_id": "proctor"})
+    error = await unified(sdk, "listAssessmentsPackages", {}, "PreconditionFailedResponse", 412)
+    assert error.json["errorCode"] == "AccountIntegrationInactiveError"
+
+
+async def test_422_a_result_that_nobody_could_open(proctor: Linked, sdk: Sdk) -> None:
+    """Each field is named."""
+    order = await proctor.send_test()
+    error = await unified(sdk, UPDATE, {"id": order, BODY: {"summary": "x"}}, "UnprocessableEntityResponse", 422)
+    assert error.json["errors"][0].startswith("result_url: ")
+
+
+async def test_502_the_vendors_list_does_not_answer(house: House, proctor: Linked, sdk: Sdk) -> None:
+    """The message says what the list endpoint did."""
+    url = f"{house.vendor.url}/packages"
+    await proctor.api("PUT", "/v1/integrations/greenhouse", json={"tenant_id": "proctor", "packages_url": url})
+    house.vendor.will_answer(500)
+    error = await unified(sdk, "listAssessmentsPackages", {}, "BadGatewayResponse", 502)
+    assert "500" in error.message

@@ -1,0 +1,89 @@
+"""`ats` packages of assessments: values, pages, and every parameter that the SDK can send."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.house import Linked
+from tests.interop.sdk import Sdk
+
+
+async def publish(linked: Linked, packages: list[dict[str, Any]], category: str = "assessments") -> None:
+    """Publish packages."""
+    answer = await linked.api("PUT", "/v1/packages", json={"category": category, "packages": packages})
+    assert answer.status_code == 200, answer.text
+
+
+async def test_a_package_is_listed_and_read(proctor: Linked, sdk: Sdk) -> None:
+    """With the same values, by either way."""
+    await publish(proctor, [{"id": "sql", "name": "SQL essentials", "description": "45 minutes"}])
+    package = {"id": "sql", "remoteId": "sql", "name": "SQL essentials", "description": "45 minutes"}
+    listed = await sdk.ats("listAssessmentsPackages")
+    one = await sdk.ats("getAssessmentsPackage", id="sql")
+
+    assert listed["assessmentPackagePaginated"] == {"data": [package], "next": None, "nextPage": None}
+    assert one["assessmentPackageResult"]["data"] == package
+    assert (listed["statusCode"], listed["contentType"]) == (200, "application/json")
+
+
+async def test_two_thousand_packages_come_once_each_and_in_order(proctor: Linked, sdk: Sdk) -> None:
+    """In twenty pages, which the SDK's iterator asks for by itself."""
+    ids = [f"package-{number:04}" for number in range(2000)]
+    await publish(proctor, [{"id": one, "name": one.upper()} for one in ids])
+    pages = [page["assessmentPackagePaginated"] for page in await sdk.pages("listAssessmentsPackages", pageSize="100")]
+
+    assert [len(page["data"]) for page in pages] == [100] * 20
+    assert [one["id"] for page in pages for one in page["data"]] == ids
+    assert [page["next"] is None for page in pages] == [False] * 19 + [True]
+
+
+async def test_without_a_page_size_a_page_has_25(proctor: Linked, sdk: Sdk) -> None:
+    """The contract's default."""
+    await publish(proctor, [{"id": f"p{number}", "name": "x"} for number in range(26)])
+    pages = [page["assessmentPackagePaginated"] for page in await sdk.pages("listAssessmentsPackages")]
+    assert [len(page["data"]) for page in pages] == [25, 1]
+
+
+async def test_fields_leaves_the_others_out(proctor: Linked, sdk: Sdk) -> None:
+    """In lists and single reads."""
+    await publish(proctor, [{"id": "sql", "name": "SQL essentials", "description": "45 minutes"}])
+    listed = await sdk.ats("listAssessmentsPackages", fields="id,name")
+    one = await sdk.ats("getAssessmentsPackage", id="sql", fields="description")
+
+    assert listed["assessmentPackagePaginated"]["data"] == [{"id": "sql", "name": "SQL essentials"}]
+    assert one["assessmentPackageResult"]["data"] == {"description": "45 minutes"}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"raw": True},
+        {"raw": False, "proxy": {"filter": "x", "nested": {"eq": 25}}},
+        {"filter": {"updatedAfter": datetime(2020, 1, 1, tzinfo=UTC)}},
+        {"updatedAfter": datetime(2020, 1, 1, tzinfo=UTC)},
+        {"page": "1"},
+    ],
+    ids=["raw", "proxy", "filter", "updated_after", "page"],
+)
+async def test_every_parameter_is_understood(sdk: Sdk, asked: dict[str, Any]) -> None:
+    """None of them hides the package."""
+    listed = await sdk.ats("listAssessmentsPackages", **asked)
+    assert [one["id"] for one in listed["assessmentPackagePaginated"]["data"]] == ["pkg_core_sql"]
+
+
+@pytest.mark.parametrize("package_id", ["Übung 1", "a/b", "50%", "what?", "a+b#c"])
+async def test_an_id_is_found_whatever_is_in_it(proctor: Linked, sdk: Sdk, package_id: str) -> None:
+    """The SDK encodes it once for the path; the vendor chose it freely."""
+    await publish(proctor, [{"id": package_id, "name": "Odd"}])
+    one = await sdk.ats("getAssessmentsPackage", id=package_id)
+    assert one["assessmentPackageResult"]["data"]["id"] == package_id
+
+
+async def test_a_heartbeat_may_be_preferred(sdk: Sdk) -> None:
+    """Newer builds of the SDK send this header."""
+    patient = Sdk(sdk.driver, sdk.linked, headers={"prefer": "heartbeat"})
+    listed = await patient.ats("listAssessmentsPackages")
+    assert len(listed["assessmentPackagePaginated"]["data"]) == 1
