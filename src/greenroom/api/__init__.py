@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from greenroom.api import accounts, deliveries, health, integrations, orders, packages, unified, webhooks
+from greenroom.api import accounts, deliveries, health, integrations, orders, packages, request_logs, unified, webhooks
 
 
 def build_routers() -> list[APIRouter]:
@@ -18,5 +18,6 @@ def build_routers() -> list[APIRouter]:
         deliveries.router,
         unified.build_router("assessments"),
         unified.build_router("background_checks"),
+        request_logs.router,
         health.router,
     ]
