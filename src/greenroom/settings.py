@@ -56,6 +56,13 @@ class Settings(BaseModel):
     log_format: Annotated[Literal["text", "json"], Field(description="text for a terminal, json for a collector.")] = (
         "text"
     )
+    log_bodies: Annotated[
+        Literal["off", "errors", "all"],
+        Field(description="Which requests' headers and bodies the request log keeps; errors: of status 400 and above."),
+    ] = "off"
+    log_retention_days: Annotated[
+        int, Field(ge=1, le=3650, description="How long the request log keeps a request, in days.")
+    ] = 90
 
     @field_validator("secret_key", mode="before")
     @classmethod

@@ -19,6 +19,7 @@ from greenroom.errors import GiveUp, NotFound, RemoteError, TryLater, Unavailabl
 from greenroom.model.deliveries import Claimed
 from greenroom.model.webhooks import Webhook
 from greenroom.outbound import Answer, Outbound, Request
+from greenroom.security import masks
 from greenroom.services import deliveries, orders, webhooks
 from greenroom.services.deliveries import Ended, Exchange
 
@@ -32,8 +33,6 @@ POLL_S = 0.5
 #: how long a stop waits for attempts under way
 GRACE_S = 20.0
 KEPT_BODY = 2048
-#: request headers that would let a reader of the record act in our name
-CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization"})
 
 Judge = Callable[[Answer], None]
 Destinations = dict[str, tuple[Webhook, list[str]]]
@@ -127,7 +126,7 @@ class Engine:
         exchange, fault = Exchange(), None
         try:
             request, judge = await self._prepare(claimed, destinations)
-            exchange = Exchange(url=request.url, headers=_shown(request))
+            exchange = Exchange(url=request.url, headers=masks.headers(request.headers))
             answer = await self._out.send(request, deadline=vendor.DEADLINE_S)
             exchange = _answered(exchange, answer)
             judge(answer)
@@ -177,15 +176,11 @@ class Engine:
         log.error("attempt_not_recorded", delivery_id=ended.claimed.id, note="it will be repeated")
 
 
-def _shown(request: Request) -> dict[str, str]:
-    return {name: "(hidden)" if name.lower() in CREDENTIALS else value for name, value in request.headers.items()}
-
-
 def _answered(exchange: Exchange, answer: Answer) -> Exchange:
     return replace(
         exchange,
         status=answer.status,
-        response_headers=answer.headers,
+        response_headers=masks.headers(answer.headers),
         response_body=answer.body[:KEPT_BODY].decode(errors="replace"),
         address=answer.address,
     )

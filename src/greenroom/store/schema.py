@@ -8,6 +8,8 @@ Migrations make these tables; a test compares the two.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, Table, Text, text
 
 metadata = MetaData(
@@ -377,10 +379,61 @@ idempotency_keys = Table(
     _at("created_at"),
 )
 
+
+def _called() -> list[Column[Any]]:
+    """What a request and its steps have in common; `detail_sealed` has the headers and bodies that are kept."""
+    return [
+        _id(),
+        _ref("project_id", "projects"),
+        _maybe("account_id"),
+        _maybe("provider"),
+        _maybe("service"),
+        _maybe("resource"),
+        _maybe("child_resource"),
+        _maybe("sub_resource"),
+        _maybe("action"),
+        _text("method"),
+        _text("path"),
+        _text("url"),
+        Column("status", Integer, nullable=True),
+        _int("duration_ms"),
+        _at("started_at"),
+        _maybe("detail_sealed"),
+    ]
+
+
+#: each request of a project, for as long as GREENROOM_LOG_RETENTION_DAYS says
+request_logs = Table(
+    "request_logs",
+    metadata,
+    *_called(),
+    #: the list it is on: unified or platform
+    _text("listed"),
+    _maybe("category"),
+    _text("source_type"),
+    _maybe("source_value"),
+    _maybe("source_id"),
+    _maybe("source_ip"),
+    Index("ix_request_logs_project_id_listed_id", "project_id", "listed", "id"),
+    Index("ix_request_logs_project_id_account_id_id", "project_id", "account_id", "id"),
+    Index("ix_request_logs_started_at", "started_at"),
+)
+
+#: the calls that were made while a request was served; an id is the request's with a number
+request_steps = Table(
+    "request_steps",
+    metadata,
+    *_called(),
+    _ref("request_id", "request_logs"),
+    _maybe("error"),
+    Index("ix_request_steps_project_id_id", "project_id", "id"),
+    Index("ix_request_steps_request_id", "request_id"),
+)
+
 #: every sealed column that is kept for good, for re-encryption after a key rotation
 SEALED = [
     (table.name, column.name)
     for table in metadata.sorted_tables
     for column in table.columns
-    if column.name.endswith("_sealed") and "id" in table.columns
+    if column.name.endswith("_sealed") and table not in (idempotency_keys, request_logs, request_steps)
 ]
