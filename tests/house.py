@@ -241,6 +241,7 @@ async def webhook(linked: Linked, events: list[str] | None = None, **changes: An
 async def open_house(data: Path, database_url: str | None = None, **settings: Any) -> AsyncIterator[House]:
     """Everything, on free ports; stopped in order at the end."""
     values = {"data_dir": data, "database_url": database_url, "allow_private_networks": LOOPBACK, "allow_http": True}
+    values["rate_limit"] = 0  # a test that waits for something asks often
     configured = Settings.model_validate({**values, **settings})
     app = build_app(configured)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False))

@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from greenroom import api
 from greenroom.api import faults
 from greenroom.api.limits import BodyLimit
+from greenroom.api.rate_limit import RateLimit
 from greenroom.catalog import Catalog
 from greenroom.connectors import discover
 from greenroom.context import Context
@@ -190,7 +191,7 @@ def build_app(settings: Settings, gateway: Gateway | None = None) -> FastAPI:
         running: AbstractAsyncContextManager[Gateway] = nullcontext(gateway) if gateway else running_gateway(settings)
         async with running as opened:
             app.state.ctx, app.state.out, app.state.catalog = opened.ctx, opened.out, opened.catalog
-            app.state.engine, app.state.keys_used = opened.engine, {}
+            app.state.engine, app.state.rate_limit = opened.engine, RateLimit(opened.ctx)
             app.state.first_link = await sessions.first_link(opened.ctx)
             # an ATS's calls come first: every route in front of them is tried on each of the busiest requests
             called = [route for one in discover().values() for route in one.routes(opened.ctx, opened.catalog)]

@@ -13,21 +13,28 @@ import json
 import time
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
 
 from greenroom.context import Context
-from greenroom.errors import BadGateway, NotFound, RemoteError
+from greenroom.errors import BadGateway, NotFound, ProviderError, RemoteError, RequestTimeout, TryLater
 from greenroom.model.accounts import Account
 from greenroom.model.integrations import Integration
 from greenroom.model.packages import MOST, BadList, Package, PackageList, read_page, unique
 from greenroom.outbound import Answer, Outbound, Request
 from greenroom.security.signatures import webhook_headers
 from greenroom.services import packages
+from greenroom.store.db import to_json
 
 FRESH = timedelta(seconds=30)
 #: for all pages together
 DEADLINE_S = 5.0
 PAGES = 20
 PAGE_BYTES = 2 * 1024 * 1024
+#: what a caller is told of an answer that cannot be used: these headers, and a body of at most this size and depth
+TOLD_HEADERS = frozenset({"content-type", "date", "retry-after", "server", "x-request-id"})
+TOLD_BYTES = 16 * 1024
+TOLD_DEPTH = 200
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,8 @@ class Catalog:
         What a recruiter of this account would see; `fresh` asks the vendor even when the kept answer is young.
 
         Raises:
-            BadGateway: the list endpoint has no usable answer now, and never had one; says why.
+            BadGateway: the list endpoint has no usable answer now, and never had one; says why, and what it answered.
+            RequestTimeout: it did not answer in time, and never had an answer.
             NotFound: the integration is gone.
         """
         began = time.monotonic()
@@ -72,12 +80,13 @@ class Catalog:
             return kept
         try:
             return await self._fetch_once(account, integration, began)
-        except (RemoteError, BadList) as error:
+        except BadGateway as error:
             self._failed_at[account.id] = time.monotonic()
             if kept is None:
-                raise BadGateway(f"The packages list endpoint has no usable answer: {error}") from error
-            await packages.note_problem(self._ctx, account.id, str(error))
-            return replace(kept, problem=str(error))
+                raise
+            problem = str(error.__cause__)
+            await packages.note_problem(self._ctx, account.id, problem)
+            return replace(kept, problem=problem)
 
     async def find(self, account: Account, package_id: str) -> Package | None:
         """
@@ -107,14 +116,14 @@ class Catalog:
         if not integration.packages_url:
             raise NotFound("No packages_url is configured, so there is nothing to probe.")
         started = time.monotonic()
-        status: list[int] = []
+        heard: list[Answer] = []
         try:
-            found = await self._pages(integration, account_id, status)
+            found = await self._pages(integration, account_id, heard)
         except BadList as error:
-            return Probe(_ms(started), status[-1], (), str(error), error.path, error.expected)
+            return Probe(_ms(started), heard[-1].status, (), str(error), error.path, error.expected)
         except RemoteError as error:
-            return Probe(_ms(started), status[-1] if status else None, (), error.reason)
-        return Probe(_ms(started), status[-1], found)
+            return Probe(_ms(started), heard[-1].status if heard else None, (), error.reason)
+        return Probe(_ms(started), heard[-1].status, found)
 
     def _may_serve(self, account: Account, kept: PackageList) -> bool:
         if kept.fetched_at is not None and self._ctx.now() - kept.fetched_at < FRESH:
@@ -134,21 +143,25 @@ class Catalog:
         return await asyncio.shield(call)
 
     async def _fetch(self, account: Account, integration: Integration) -> PackageList:
-        found = await self._pages(integration, account.id, [])
+        heard: list[Answer] = []
+        try:
+            found = await self._pages(integration, account.id, heard)
+        except (RemoteError, BadList) as error:
+            raise _failure(integration, error, heard) from error
         await packages.keep_list(self._ctx, account.id, str(integration.packages_url), found)
         self._failed_at.pop(account.id, None)
         fetched = PackageList(found, "list_url", self._ctx.now())
         self._answered[account.id] = (time.monotonic(), fetched)
         return fetched
 
-    async def _pages(self, integration: Integration, account_id: str, status: list[int]) -> tuple[Package, ...]:
+    async def _pages(self, integration: Integration, account_id: str, heard: list[Answer]) -> tuple[Package, ...]:
         found: list[Package] = []
         following: str | None = None
         seen: set[str] = set()
         until = time.monotonic() + DEADLINE_S
         for _ in range(PAGES):
             answer = await self._call(integration, account_id, following, deadline=until - time.monotonic())
-            status.append(answer.status)
+            heard.append(answer)
             page, following = _read(answer, integration)
             found += page
             if following is None or following in seen or len(found) >= MOST:
@@ -173,7 +186,7 @@ class Catalog:
             secrets=[integration.signing_secret],
         )
         if integration.packages_api_key:
-            headers["authorization"] = "Basic " + base64.b64encode(f"{integration.packages_api_key}:".encode()).decode()
+            headers["authorization"] = f"Basic {_basic(integration.packages_api_key)}"
         request = Request("POST", str(integration.packages_url), headers, body)
         return await self._out.send(request, deadline=max(deadline, 0.001), max_body=PAGE_BYTES)
 
@@ -187,13 +200,68 @@ def _read(answer: Answer, integration: Integration) -> tuple[list[Package], str 
             405: "; it must take POST",
         }.get(answer.status, "")
         raise BadList("status", f"200 with a list of packages{hint}", answer.status)
+    if answer.truncated and len(answer.body) < PAGE_BYTES:
+        raise TryLater(f"The list did not come whole within {DEADLINE_S:.0f} s.", kind="timeout")
     if answer.truncated:
-        raise BadList("$", f"at most {PAGE_BYTES} bytes a page, whole within {DEADLINE_S:.0f} s", "more")
+        raise BadList("$", f"at most {PAGE_BYTES} bytes a page", "more")
     try:
-        body = json.loads(answer.body)
+        return read_page(json.loads(answer.body), integration.partner_category)
+    except BadList as error:
+        if not _repeats_a_credential(answer.body.decode(errors="replace"), integration):
+            raise
+        raise BadList(error.path, error.expected, "an answer that repeats a credential of ours") from None
     except ValueError:
+        if _repeats_a_credential(answer.body.decode(errors="replace"), integration):
+            raise BadList("$", "JSON", "an answer that repeats a credential of ours") from None
         raise BadList("$", "JSON", answer.body[:60].decode(errors="replace")) from None
-    return read_page(body, integration.partner_category)
+    except RecursionError:
+        raise BadList("$", "JSON that is not nested without end", "more") from None
+
+
+def _failure(integration: Integration, error: RemoteError | BadList, heard: list[Answer]) -> BadGateway:
+    """What a caller is told of a list endpoint that has no usable answer."""
+    message = f"The packages list endpoint has no usable answer: {error}"
+    # an answer that cannot be used was the last one heard; when none came, what was heard before is not at fault
+    said = [_provider_error(integration, heard[-1] if isinstance(error, BadList) else None)]
+    if isinstance(error, TryLater) and error.kind == "timeout":
+        return RequestTimeout(message, retry_after=int(FRESH.total_seconds()), provider_errors=said)
+    return BadGateway(message, provider_errors=said)
+
+
+def _provider_error(integration: Integration, answer: Answer | None) -> ProviderError:
+    parts = urlsplit(str(integration.packages_url))
+    url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    if answer is None:
+        return ProviderError(url)
+    headers = {name: text for name, text in answer.headers.items() if name in TOLD_HEADERS}
+    if _repeats_a_credential(to_json(headers), integration):
+        headers = {}
+    return ProviderError(url, answer.status, _told_body(answer, integration), headers or None)
+
+
+def _told_body(answer: Answer, integration: Integration) -> dict[str, Any] | None:
+    """The body as an object; None when it is none, is longer or deeper than an error would be, or repeats a secret."""
+    depth = sum(answer.body.count(bracket) for bracket in (b"{", b"["))
+    if answer.truncated or len(answer.body) > TOLD_BYTES or depth > TOLD_DEPTH:
+        return None
+    try:
+        text = to_json(json.loads(answer.body))
+    except ValueError:
+        return None
+    told = json.loads(text)
+    return told if isinstance(told, dict) and not _repeats_a_credential(text, integration) else None
+
+
+def _repeats_a_credential(text: str, integration: Integration) -> bool:
+    """Whether an endpoint echoes what we call it with, as it is or as JSON writes it."""
+    key = integration.packages_api_key
+    sent = [key, _basic(key).rstrip("=")] if key else []
+    plain = text.replace("\\/", "/")
+    return any(one in plain or json.dumps(one)[1:-1] in plain for one in sent)
+
+
+def _basic(key: str) -> str:
+    return base64.b64encode(f"{key}:".encode()).decode()
 
 
 def _ms(started: float) -> int:

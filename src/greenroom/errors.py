@@ -5,7 +5,7 @@ Every deliberate error, drawn as a tree.
     ├── Refused                what a caller is told; carries the HTTP status
     │   ├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · Gone 410
     │   ├── Conflict 409 · PreconditionFailed 412 · PayloadTooLarge 413 · Invalid 422 · TooManyRequests 429
-    │   ├── NotSupported 501 · BadGateway 502 · Unavailable 503
+    │   ├── NotSupported 501 · BadGateway 502 (RequestTimeout 408) · Unavailable 503
     └── RemoteError            what a remote party did to us; carries the verdict on retry
         ├── TryLater           not able to answer now
         └── GiveUp             asking again will not help
@@ -15,8 +15,9 @@ Every deliberate error, drawn as a tree.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 Kind = Literal[
     "http_status",  # it answered, with a status that is not a success
@@ -36,6 +37,20 @@ Kind = Literal[
 ]
 
 
+@dataclass(frozen=True)
+class ProviderError:
+    """
+    What a remote party answered, for the caller that it was asked for: without any credential of ours.
+
+    `url` has neither user-info nor query; `raw` is the body when it was a JSON object; `headers` are the few that help.
+    """
+
+    url: str
+    status: int | None = None
+    raw: dict[str, Any] | None = None
+    headers: dict[str, str] | None = None
+
+
 class GreenroomError(Exception):
     """Something that Greenroom decided, as opposed to a defect."""
 
@@ -46,7 +61,7 @@ class Refused(GreenroomError):
 
     `message` says in a sentence for a person what is wrong and what to do. `errors` has one line per field, each
     beginning with the field's path. `code` is a stable word for programs; by default the class's own.
-    `retry_after` is in whole seconds, for callers who may come back.
+    `retry_after` is in whole seconds, for callers who may come back. `provider_errors` are what remote parties said.
     """
 
     status: ClassVar[int] = 400
@@ -59,12 +74,14 @@ class Refused(GreenroomError):
         code: str | None = None,
         errors: list[str] | None = None,
         retry_after: int | None = None,
+        provider_errors: list[ProviderError] | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.code = code or type(self).code
         self.errors = errors or []
         self.retry_after = retry_after
+        self.provider_errors = provider_errors or []
 
 
 class BadRequest(Refused):
@@ -152,6 +169,13 @@ class BadGateway(Refused):
 
     status = 502
     code = "BadGateway"
+
+
+class RequestTimeout(BadGateway):
+    """A remote party that we asked on the caller's behalf did not answer in time."""
+
+    status = 408
+    code = "RequestTimeout"
 
 
 class Unavailable(Refused):

@@ -50,6 +50,9 @@ class Settings(BaseModel):
     allow_http: Annotated[
         bool, Field(description="Development: outgoing calls and result URLs may use http and local names.")
     ] = False
+    rate_limit: Annotated[
+        int, Field(ge=0, le=1_000_000, description="Requests that one API key may make in a minute; 0: no limit.")
+    ] = 1000
     log_format: Annotated[Literal["text", "json"], Field(description="text for a terminal, json for a collector.")] = (
         "text"
     )

@@ -6,62 +6,169 @@ from typing import Any
 
 import pytest
 
-from tests.house import Linked, webhook
+from tests.house import Linked, basic, webhook
 
 ORDER = {"package": {"id": "pkg_core_sql"}, "candidate": {"emails": [{"type": "personal", "value": "a@b.example"}]}}
 
+PERSON = {
+    "user_id": "u1",
+    "remote_user_id": "ru1",
+    "first_name": "Rina",
+    "last_name": "Okafor",
+    "email": "rina@northwind.example",
+    "role": "recruiter",
+}
+CHECK = {"id": "t1", "remote_id": "t1", "name": "Identity", "description": "Passport"}
+PACKAGE = {"id": "pkg_core_sql", "remote_id": "pkg_core_sql", "name": "SQL", "description": "45 min", "tests": [CHECK]}
+STATUS = {"value": "background_check", "source_value": {"stage": 3}}
+#: every field of the contract
+WHOLE_ORDER: dict[str, Any] = {
+    "id": "order-1",
+    "remote_id": "remote-order-1",
+    "package": PACKAGE,
+    "application": {"id": "a1", "remote_id": "ra1", "application_status": STATUS, "passthrough": {"a": [1]}},
+    "job": {"id": "j1", "remote_id": "rj1", "title": "Dev", "hiring_team": [PERSON], "passthrough": {"b": None}},
+    "candidate": {
+        "id": "c1",
+        "remote_id": "rc1",
+        "first_name": "Ada",
+        "last_name": "Nguyễn",
+        "emails": [{"type": "personal", "value": "ada@example.test"}],
+        "passthrough": {"c": {"d": 1}},
+        "profile_url": "https://ats.example/people/1",
+    },
+    "requester": PERSON,
+    "results_update_url": "https://vendor.example/elsewhere",
+    "passthrough": {"e": "f"},
+}
+WHOLE_RESULT: dict[str, Any] = {
+    "id": "order-1",
+    "score": {"label": "Percentage", "value": "82.5", "min": "0", "max": "100"},
+    "start_date": "2026-11-03T09:05:00.000Z",
+    "submission_date": "2026-11-03T10:51:00+01:00",
+    "summary": "Strong on joins.",
+    "result": {"value": "passed", "source_value": "PASS"},
+    "result_url": "https://results.proctor-tests.com/r/1",
+    "attachments": [
+        {"url": "https://x.example.com/a.pdf", "content_type": {"value": "pdf", "source_value": "application/pdf"}},
+        {"url": "https://x.example.com/b", "content_type": {"value": "unmapped_value", "source_value": [1, {"a": 2}]}},
+    ],
+    "candidate": {"id": "c1", "profile_url": "https://vendor.example/people/1"},
+    "passthrough": {"a": {"b": [1, None]}},
+}
 
-async def publish(linked: Linked, count: int, category: str = "assessments", **more: Any) -> None:
-    """Publish numbered packages."""
-    packages = [{"id": f"p{n}", "name": f"Package {n}", **more} for n in range(count)]
-    answer = await linked.api("PUT", "/v1/packages", json={"category": category, "packages": packages})
-    assert answer.status_code == 200, answer.text
+
+def nulled(value: Any) -> Any:
+    """The same body with null in the place of everything that is not an object or an array."""
+    if isinstance(value, dict):
+        return {name: nulled(part) for name, part in value.items()}
+    return [nulled(part) for part in value] if isinstance(value, list) else None
 
 
-async def test_packages_have_the_envelope_of_the_contract(proctor: Linked) -> None:
-    """Every key is there, null where there is nothing; `fields` leaves the others out."""
-    package = {"id": "pkg_core_sql", "remote_id": "pkg_core_sql", "name": "pkg_core_sql", "description": None}
-    listed = await proctor.unified("GET", "/assessments/packages")
-    one = await proctor.unified("GET", "/assessments/packages/pkg_core_sql?fields=id,%20name")
-
-    assert listed.json() == {"data": [package], "next": None, "next_page": None}
-    assert one.json() == {"data": {"id": "pkg_core_sql", "name": "pkg_core_sql"}}
-    assert (await proctor.unified("GET", "/assessments/packages/nope")).status_code == 404
+async def of_category(linked: Linked, category: str) -> None:
+    """Make the integration one of this category."""
+    body = {"tenant_id": linked.tenant, "partner_category": category, "package_id": "pkg_core_sql"}
+    assert (await linked.api("PUT", "/v1/integrations/greenhouse", json=body)).status_code == 200
 
 
-async def test_a_package_whose_id_has_slashes(proctor: Linked) -> None:
-    """A vendor chooses its ids freely; clients encode them once for the path."""
-    packages = [{"id": "core/sql", "name": "SQL"}]
-    await proctor.api("PUT", "/v1/packages", json={"category": "assessments", "packages": packages})
-    one = await proctor.unified("GET", "/assessments/packages/core%2Fsql")
+@pytest.mark.parametrize("category", ["assessments", "background_checks"])
+async def test_bodies_with_every_field_of_the_contract(proctor: Linked, category: str) -> None:
+    """An order and its result, in either category; what we keep of them can be read back."""
+    await of_category(proctor, category)
+    placed = await proctor.unified("POST", f"/{category}/orders", json=WHOLE_ORDER)
+    order_id = placed.json()["id"]
+    order = (await proctor.unified("GET", f"/{category}/orders/{order_id}")).json()["data"]
+    given = await proctor.unified("PATCH", f"/{category}/orders/{order_id}/result", json=WHOLE_RESULT)
+    result = (await proctor.unified("GET", f"/{category}/orders/{order_id}/results")).json()["data"]
 
-    assert one.json()["data"]["name"] == "SQL"
-    assert (await proctor.unified("GET", "/assessments/packages/")).status_code == 404
+    assert placed.status_code == 200
+    assert placed.json().keys() == {"id", "remote_id", "test_url"}
+    assert (order["package"]["id"], order["application"]["remote_id"]) == ("pkg_core_sql", "ra1")
+    assert (order["job"]["title"], order["job"]["hiring_team"]) == ("Dev", [PERSON])
+    assert order["candidate"]["emails"] == WHOLE_ORDER["candidate"]["emails"]
+    assert (order["requester"]["email"], order["passthrough"]) == ("rina@northwind.example", {"e": "f"})
+    assert order["results_update_url"].endswith(f"/{category}/orders/{order_id}/result")
+    assert given.status_code == 200
+    assert given.json().keys() == {"statusCode", "message", "timestamp"}
+    expected = {"submission_date": "2026-11-03T09:51:00.000Z", "id": order_id, "remote_id": None}
+    kept = {name: value for name, value in WHOLE_RESULT.items() if name != "passthrough"}
+    assert result == kept | expected
 
 
-async def test_background_check_packages_have_tests(proctor: Linked) -> None:
-    """Once the integration is of that category; the other category's list is empty then."""
-    await proctor.api(
-        "PUT", "/v1/integrations/greenhouse", json={"tenant_id": "proctor", "partner_category": "background_checks"}
-    )
-    await publish(proctor, 1, "background_checks", tests=[{"id": "t1", "name": "Identity"}])
-    (package,) = (await proctor.unified("GET", "/background_checks/packages")).json()["data"]
+@pytest.mark.parametrize("category", ["assessments", "background_checks"])
+async def test_bodies_in_which_everything_is_null(proctor: Linked, category: str) -> None:
+    """Null is as good as left out, at any depth: only what the order and the ATS cannot do without is missed."""
+    await of_category(proctor, category)
+    path = f"/{category}/orders"
+    for body in (nulled(WHOLE_ORDER), dict.fromkeys(WHOLE_ORDER)):
+        said = (await proctor.unified("POST", path, json=body)).json()
+        assert [line.partition(":")[0] for line in said["errors"]] == ["package.id", "candidate.emails"]
+    enough = {**nulled(WHOLE_ORDER), "package": {**nulled(PACKAGE), "id": "pkg_core_sql"}}
+    enough["candidate"]["emails"].append({"type": None, "value": "a@b.example"})
+    placed = await proctor.unified("POST", path, json=enough)
+    result = f"{path}/{placed.json()['id']}/result"
 
-    assert package["tests"] == [{"id": "t1", "remote_id": "t1", "name": "Identity", "description": None}]
-    assert (await proctor.unified("GET", "/assessments/packages")).json()["data"] == []
+    assert placed.status_code == 200
+    for body in (nulled(WHOLE_RESULT), dict.fromkeys(WHOLE_RESULT)):
+        said = (await proctor.unified("PATCH", result, json=body)).json()
+        assert [line.partition(":")[0] for line in said["errors"]] == ["result_url"]
+    for body in (nulled(WHOLE_RESULT), dict.fromkeys(WHOLE_RESULT)):
+        progress = {**body, "result": {"value": "in_progress", "source_value": None}}
+        assert (await proctor.unified("PATCH", result, json=progress)).status_code == 200
+    final = {**nulled(WHOLE_RESULT), "result_url": WHOLE_RESULT["result_url"]}
+    assert (await proctor.unified("PATCH", result, json=final)).status_code == 200
 
 
-@pytest.mark.parametrize("size", ["2", "2&fields=id"])
-async def test_paging_meets_every_package_once(proctor: Linked, size: str) -> None:
-    """In the vendor's order."""
-    await publish(proctor, 5)
-    seen, following = [], ""
-    while following is not None:
-        page = (await proctor.unified("GET", f"/assessments/packages?page_size={size}&next={following}")).json()
-        seen += [one["id"] for one in page["data"]]
-        following = page["next"]
+@pytest.mark.parametrize("source", ["PASS", 7, 7.5, True, {"a": 1}, [1], None])
+async def test_a_source_value_is_anything(proctor: Linked, source: object) -> None:
+    """Text, number, yes or no, object, array, null."""
+    order = await proctor.send_test()
+    body = {**WHOLE_RESULT, "result": {"value": "passed", "source_value": source}}
+    assert (await proctor.give_result(order, body)).status_code == 200
 
-    assert seen == [f"p{n}" for n in range(5)]
+
+@pytest.mark.parametrize(("own", "other"), [("assessments", "background_checks"), ("background_checks", "assessments")])
+async def test_an_order_of_the_other_category(proctor: Linked, own: str, other: str) -> None:
+    """Refused, saying where to place it: the ATS could not send it. The order that is there still takes its result."""
+    await of_category(proctor, own)
+    placed = (await proctor.unified("POST", f"/{own}/orders", json=ORDER)).json()["id"]
+    refused = await proctor.unified("POST", f"/{other}/orders", json=ORDER)
+    await of_category(proctor, other)
+
+    assert (refused.status_code, refused.json()["errorCode"]) == (422, "OtherCategory")
+    assert f"/unified/ats/{own}/orders" in refused.json()["message"]
+    assert (await proctor.unified("PATCH", f"/{other}/orders/{placed}/result", json=WHOLE_RESULT)).status_code == 404
+    assert (await proctor.unified("PATCH", f"/{own}/orders/{placed}/result", json=WHOLE_RESULT)).status_code == 200
+    assert len((await proctor.api("GET", "/v1/orders")).json()["data"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("prefer", "applied"),
+    [
+        ([], None),
+        (["heartbeat"], "heartbeat"),
+        (["respond-async, HeartBeat=5; x=1"], "heartbeat"),
+        (["wait=1", "heartbeat ;a"], "heartbeat"),
+        (["heartbeats"], None),
+        (["return=heartbeat"], None),
+        ([", ,"], None),
+    ],
+)
+async def test_a_preference_for_heartbeats_is_confirmed(
+    proctor: Linked, prefer: list[str], applied: str | None
+) -> None:
+    """On reads and on writes, in every form of the header; the answer is the same."""
+    headers = [("x-account-id", proctor.account_id), ("authorization", basic(proctor.key))]
+    headers += [("prefer", one) for one in prefer]
+    client, root = proctor.house.client, "/unified/ats/assessments"
+    listed = await client.get(f"{root}/packages", headers=headers)
+    one = await client.get(f"{root}/packages/pkg_core_sql", headers=headers)
+    placed = await client.post(f"{root}/orders", headers=headers, json=ORDER)
+    given = await client.patch(f"{root}/orders/{placed.json()['id']}/result", headers=headers, json=WHOLE_RESULT)
+
+    for answer in (listed, one, placed, given):
+        assert (answer.status_code, answer.headers.get("preference-applied")) == (200, applied)
+    assert not listed.content.startswith(b"\n")
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ class Gateway:
             "GREENROOM_DATA_DIR": str(data),
             "GREENROOM_ALLOW_PRIVATE_NETWORKS": LOOPBACK,
             "GREENROOM_ALLOW_HTTP": "1",
+            "GREENROOM_RATE_LIMIT": "0",
             **({"GREENROOM_DATABASE_URL": database_url} if database_url else {}),
         }
         self.url = ""

@@ -39,6 +39,26 @@ def test_any_json_is_read_or_diagnosed(body: object) -> None:
         assert all(package.id and package.name for package in packages)
 
 
+class Counted(str):
+    """A name that counts how often it is compared."""
+
+    comparisons = 0
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        Counted.comparisons += 1
+        return str.__eq__(self, other)
+
+
+def test_ten_thousand_packages_of_one_name_are_little_work() -> None:
+    """A few comparisons for each, not one with every other."""
+    Counted.comparisons = 0
+    told = unique([Package(str(number), Counted("Test")) for number in range(10_000)])
+
+    assert [package.name for package in told] == [f"Test ({number})" for number in range(10_000)]
+    assert Counted.comparisons < 100_000
+
+
 def test_one_id_appears_once_and_names_are_told_apart() -> None:
     """A drop-down with two equal labels cannot be used."""
     packages = [Package("a", "Test"), Package("b", "Test"), Package("a", "Again"), Package("c", "Other")]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated
 
 from fastapi import Depends, Header, Request, Security
 from fastapi.openapi.models import HTTPBase as HTTPBaseModel
 from fastapi.security.base import SecurityBase
 
+from greenroom.api.rate_limit import RateLimit
 from greenroom.catalog import Catalog
 from greenroom.context import Context
 from greenroom.errors import PreconditionFailed
@@ -17,9 +17,6 @@ from greenroom.model.projects import Project
 from greenroom.outbound import Outbound
 from greenroom.security.tokens import basic_user
 from greenroom.services import accounts, integrations, projects
-
-#: a key's last use is written down once in this time, so that reads cost no write
-NOTE_S = 60.0
 
 
 class _Basic(SecurityBase):
@@ -53,17 +50,20 @@ def outbound_of(request: Request) -> Outbound:
 
 async def project_of(request: Request, _: Annotated[str | None, Security(_Basic())] = None) -> Project:
     """
-    The project whose API key is the Basic user name.
+    The project whose API key is the Basic user name; a request is looked up and counted once, however often it asks.
 
     Raises:
         Unauthorized: no key, an unknown or a revoked one.
+        TooManyRequests: the key has made its requests of this minute.
     """
-    ctx, key = context_of(request), basic_user(request.headers.get("authorization"))
-    project = await projects.authenticate(ctx, key)
-    used: dict[str, float] = request.app.state.keys_used
-    if key is not None and time.monotonic() - used.get(key, float("-inf")) > NOTE_S:
-        used[key] = time.monotonic()
-        await projects.note_use(ctx, key)
+    known: Project | None = getattr(request.state, "project", None)
+    if known is not None:
+        return known
+    key = basic_user(request.headers.get("authorization"))
+    project = await projects.authenticate(context_of(request), key)
+    limit: RateLimit = request.app.state.rate_limit
+    await limit.spend(str(key))
+    request.state.project = project
     return project
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypedDict, get_args, get_origin
 
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
+from pydantic.fields import FieldInfo
 
 from greenroom.api.callers import Caller, Ctx
 from greenroom.api.faults import documented
@@ -20,6 +21,7 @@ from greenroom.api.integrations import connector_of
 from greenroom.api.shapes import Plain
 from greenroom.api.unified_models import AssessmentPackage, BackgroundCheckPackage, OrderPlaced
 from greenroom.api.unified_orders import OrderBody
+from greenroom.api.unified_packages import STORED, PackageBody, PackageChangeBody
 from greenroom.connectors import Connector, ResultField, discover
 from greenroom.model.events import ORDER_CREATED
 from greenroom.model.orders import Category
@@ -145,10 +147,15 @@ _ID_ONLY: Fields = [{"name": "id", "type": "string"}]
 def _packages(category: Category) -> dict[str, Any]:
     path, fields = f"/unified/ats/{category}/packages", fields_of(PACKAGES[category])
     filters = [{"name": "updated_after", "type": "datetime"}]
-    return {
+    operations = {
         "list": {**_read(path, fields), "unified_filters": filters},
         "get": _read(f"{path}/:id", fields),
     }
+    if category == STORED:
+        operations["create"] = _write(path, fields_of(PackageBody), _ID_ONLY)
+        operations["update"] = _write(f"{path}/:id", fields_of(PackageChangeBody), _ID_ONLY)
+        operations["delete"] = _write(f"{path}/:id", [], _ID_ONLY)
+    return operations
 
 
 def _read(path: str, fields: Fields) -> dict[str, Any]:
@@ -166,8 +173,19 @@ def _side(fields: Fields) -> dict[str, Any]:
 
 
 def fields_of(model: type[BaseModel]) -> Fields:
-    """The fields of a unified model: name and type, a nested model's or list's fields in place of a type's name."""
-    return [{"name": name, **_type_of(field.annotation)} for name, field in model.model_fields.items()]
+    """
+    The fields of a unified model: name, type and whether a write must have it.
+
+    A nested model, or a list of them, has its fields in place of a type's name.
+    """
+    return [
+        {"name": name, **_type_of(field.annotation), **({"required": True} if _is_needed(field) else {})}
+        for name, field in model.model_fields.items()
+    ]
+
+
+def _is_needed(field: FieldInfo) -> bool:
+    return field.is_required() and type(None) not in get_args(field.annotation)
 
 
 def _type_of(annotation: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -23,6 +24,16 @@ from greenroom.model.events import stamp
 log = structlog.get_logger("greenroom.api")
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+RETRY_AFTER: dict[str, Any] = {"description": "Whole seconds until you may come back.", "schema": {"type": "integer"}}
+
+
+class ProviderFault(BaseModel):
+    """What a remote party answered; `raw` only when that was a JSON object. Never a credential."""
+
+    status: int | None = Field(None, examples=[500])
+    url: str | None = Field(None, examples=["https://vendor.example.com/packages"])
+    raw: dict[str, Any] | None = None
+    headers: dict[str, str] | None = Field(None, examples=[{"content-type": "application/json"}])
 
 
 class Fault(BaseModel):
@@ -33,14 +44,23 @@ class Fault(BaseModel):
     timestamp: str = Field(examples=["2026-11-24T10:15:00.000Z"])
     errorCode: str | None = Field(None, examples=["ValidationError"])  # noqa: N815
     errors: list[str] | None = Field(None, examples=[["score.value: expected a finite decimal number"]])
+    provider_errors: list[ProviderFault] | None = Field(None, description="Whose answer it was that could not be used.")
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that can refuse with these statuses; `default` is what any route can answer."""
+    """
+    The `responses` of a route that can refuse with these statuses; `default` is what any route can answer.
+
+    A route that wants an API key (401) counts its requests (429).
+    """
     own: dict[int | str, dict[str, Any]] = {
         status: {"model": Fault, "description": HTTPStatus(status).phrase} for status in statuses
     }
-    return {**own, "default": {"model": Fault, "description": "Any other refusal, such as 413, 429 or 503."}}
+    if 401 in own:
+        own[429] = {"model": Fault, "description": HTTPStatus(429).phrase}
+    for status in own.keys() & {408, 429}:
+        own[status]["headers"] = {"Retry-After": RETRY_AFTER}
+    return {**own, "default": {"model": Fault, "description": "Any other refusal, such as 413 or 503."}}
 
 
 def refusal(_: Request, error: Refused) -> Response:
@@ -50,20 +70,28 @@ def refusal(_: Request, error: Refused) -> Response:
         headers["www-authenticate"] = 'Basic realm="Greenroom", charset="UTF-8"'
     if error.retry_after is not None:
         headers["retry-after"] = str(error.retry_after)
-    return _response(error.status, error.message, error.code, error.errors, headers)
+    more: dict[str, Any] = {"errors": error.errors} if error.errors else {}
+    if error.provider_errors:
+        more["provider_errors"] = [
+            {name: value for name, value in asdict(one).items() if value is not None} for one in error.provider_errors
+        ]
+    return _response(error.status, error.message, error.code, more, headers)
 
 
 def _response(
-    status: int, message: str, code: str, errors: Sequence[str] = (), headers: Mapping[str, str] | None = None
+    status: int,
+    message: str,
+    code: str,
+    more: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
     content: dict[str, Any] = {
         "statusCode": status,
         "message": message,
         "timestamp": stamp(datetime.now(UTC)),
         "errorCode": code,
+        **(more or {}),
     }
-    if errors:
-        content["errors"] = list(errors)
     # a message may quote the caller, and the caller may have sent half a surrogate pair
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
     return Response(text, status_code=status, headers=headers, media_type="application/json")

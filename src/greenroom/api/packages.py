@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
@@ -54,10 +55,9 @@ class PackagesIn(StrictBody):
     @field_validator("packages")
     @classmethod
     def _ids_are_unique(cls, value: list[PackageIn]) -> list[PackageIn]:
-        ids = [package.id for package in value]
-        twice = next((one for one in ids if ids.count(one) > 1), None) if len(set(ids)) < len(ids) else None
-        if twice is not None:
-            raise ValueError(f"the id {twice!r} appears twice")
+        ((most_used, uses),) = Counter(package.id for package in value).most_common(1) or [("", 0)]
+        if uses > 1:
+            raise ValueError(f"the id {most_used!r} appears twice")
         return value
 
 

@@ -7,18 +7,15 @@ Source: StackOne's published OpenAPI document for its unified ATS API.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Path, Query
-from pydantic import BeforeValidator
+from fastapi import APIRouter, Depends
 
 from greenroom.api.callers import Ctx, Linked, Packages
 from greenroom.api.faults import documented
 from greenroom.api.results import ResultIn, result_of
-from greenroom.api.shapes import Instant, Next, Plain, after, cursor
+from greenroom.api.shapes import Next, after, cursor
 from greenroom.api.unified_models import (
-    AssessmentPackage,
-    BackgroundCheckPackage,
     OrderPlaced,
     OrderResult,
     UnifiedOrder,
@@ -28,118 +25,55 @@ from greenroom.api.unified_models import (
     unified_result,
 )
 from greenroom.api.unified_orders import OrderBody, request_of
+from greenroom.api.unified_packages import add_reads, add_writes
+from greenroom.api.unified_queries import (
+    ACCEPTED,
+    ACCEPTED_ON_LISTS,
+    PREFERRED,
+    Fields,
+    Filtered,
+    Id,
+    Raw,
+    Size,
+    Updated,
+    only,
+    prefer,
+    size_of,
+)
 from greenroom.context import Context
-from greenroom.errors import BadRequest, Invalid, NotFound
+from greenroom.errors import Invalid, NotFound
 from greenroom.model.accounts import Account
 from greenroom.model.events import order_model, stamp
 from greenroom.model.orders import Category, Order
-from greenroom.model.packages import Package
 from greenroom.services import integrations, orders
 
 FAULTS = documented(400, 401, 404, 412)
-LIST_FAULTS = documented(400, 401, 404, 412, 502)
 WRITE_FAULTS = documented(400, 401, 404, 409, 412, 422)
-LAST = 100
-
-
-def _blank(value: object) -> object:
-    return None if value in ("", "null") else value
-
-
-Id = Annotated[Plain, Path(alias="id")]
-Fields = Annotated[str | None, Query(description="Comma-separated fields to return; all by default.")]
-Raw = Annotated[bool | None, BeforeValidator(_blank), Query(description="Accepted; there is no raw response to add.")]
-Size = Annotated[str | None, Query(description="Entries a page, a whole number; 25 by default.", examples=["25"])]
-Since = Annotated[Instant, BeforeValidator(_blank)]
-Filtered = Annotated[Since, Query(alias="filter[updated_after]", description="An ISO 8601 date-time with a zone.")]
-Updated = Annotated[Since, Query(deprecated=True, description="The older spelling of filter[updated_after].")]
-#: what clients of the contract may also send; read by nobody here
-ACCEPTED: dict[str, Any] = {
-    "parameters": [
-        {
-            "name": "proxy",
-            "in": "query",
-            "style": "deepObject",
-            "description": "Accepted; there is no request of ours to add it to.",
-            "schema": {"type": "object", "additionalProperties": True},
-        },
-        {
-            "name": "Prefer",
-            "in": "header",
-            "description": "Accepted; answers come at once, so no heartbeat is sent.",
-            "schema": {"type": "string", "examples": ["heartbeat"]},
-        },
-    ]
-}
-PREFERRED: dict[str, Any] = {"parameters": ACCEPTED["parameters"][1:]}
+MOST_ORDERS = 100
 
 
 def build_router(category: Category) -> APIRouter:
     """The endpoints of one category; both have the same shapes."""
     noun = {"assessments": "assessments", "background_checks": "background_check"}[category]
-    router = APIRouter(prefix=f"/unified/ats/{category}", tags=[category.replace("_", " ").capitalize()])
-    _packages(router, category, noun)
+    tag = category.replace("_", " ").capitalize()
+    router = APIRouter(prefix=f"/unified/ats/{category}", tags=[tag], dependencies=[Depends(prefer)])
+    add_reads(router, category, noun)
+    if category == "background_checks":
+        add_writes(router)
     _orders(router, category, noun)
     _removed_reads(router, category, noun)
     return router
 
 
-def _packages(router: APIRouter, category: Category, noun: str) -> None:
-    model: Any = {"assessments": AssessmentPackage, "background_checks": BackgroundCheckPackage}[category]
-
-    @router.get(
-        "/packages",
-        operation_id=f"ats_list_{noun}_packages",
-        responses=LIST_FAULTS,
-        openapi_extra=ACCEPTED,
-        response_model=UnifiedPage[model],
-        response_model_exclude_unset=True,
-    )
-    async def list_packages(
-        ctx: Ctx,
-        account: Linked,
-        catalog: Packages,
-        page_size: Size = None,
-        next: Next = None,
-        fields: Fields = None,
-        filtered: Filtered = None,
-        updated_after: Updated = None,
-        raw: Raw = None,
-    ) -> dict[str, Any]:
-        """
-        The packages that a recruiter of this account sees.
-
-        When a package last changed is not known, so `updated_after` leaves none out.
-        """
-        found = await _of_category(ctx, account, category, catalog)
-        start, size = _offset(next), _size(page_size)
-        shown = [_only(_package(one, category), fields) for one in found[start : start + size]]
-        following = cursor(f"pkg_{start + size}") if start + size < len(found) else None
-        return {"data": shown, "next": following, "next_page": None}
-
-    @router.get(
-        "/packages/{id:path}",  # a vendor's id may have slashes in it
-        operation_id=f"ats_get_{noun}_package",
-        responses=LIST_FAULTS,
-        openapi_extra=ACCEPTED,
-        response_model=UnifiedRecord[model],
-        response_model_exclude_unset=True,
-    )
-    async def get_package(
-        ctx: Ctx, account: Linked, catalog: Packages, package_id: Id, fields: Fields = None, raw: Raw = None
-    ) -> dict[str, Any]:
-        """One of these packages."""
-        found = await _of_category(ctx, account, category, catalog)
-        package = next((one for one in found if one.id == package_id), None)
-        if package is None:
-            raise NotFound(f"There is no package {package_id[:80]!r} for this account.")
-        return {"data": _only(_package(package, category), fields)}
-
-
 def _orders(router: APIRouter, category: Category, noun: str) -> None:
     @router.post("/orders", operation_id=f"ats_order_{noun}_request", responses=WRITE_FAULTS, openapi_extra=PREFERRED)
     async def place(ctx: Ctx, account: Linked, catalog: Packages, body: OrderBody) -> OrderPlaced:
-        """Place an order as if the ATS had sent it, to try things out without one."""
+        """
+        Place an order as if the ATS had sent it, to try things out without one.
+
+        Only of the integration's own category: the ATS sends no other.
+        """
+        await _must_be(ctx, account, category)
         request = request_of(body)
         try:
             package = await catalog.find(account, request.package_id)
@@ -154,6 +88,7 @@ def _orders(router: APIRouter, category: Category, noun: str) -> None:
         operation_id=f"ats_update_{noun}_result",
         responses=WRITE_FAULTS,
         openapi_extra=PREFERRED,
+        response_model_exclude_unset=True,
     )
     async def update_result(ctx: Ctx, account: Linked, order_id: Id, body: ResultIn) -> UpdateResult:
         """Give an order its result. A final one is pushed to the ATS, once; the same again changes nothing."""
@@ -175,7 +110,7 @@ def _removed_reads(router: APIRouter, category: Category, noun: str) -> None:
         ctx: Ctx, account: Linked, order_id: Id, fields: Fields = None, raw: Raw = None
     ) -> dict[str, Any]:
         """An order in the unified model (a read that later versions of the contract dropped)."""
-        return {"data": _only(_model(ctx, await _order(ctx, account, order_id, category)), fields)}
+        return {"data": only(_model(ctx, await _order(ctx, account, order_id, category)), fields)}
 
     @router.get(
         "/orders/{id}/results",
@@ -193,13 +128,13 @@ def _removed_reads(router: APIRouter, category: Category, noun: str) -> None:
         if order.result is None:
             raise NotFound("The order has no result yet.")
         ids = {name: _model(ctx, order)[name] for name in ("id", "remote_id")}
-        return {"data": _only({**ids, **unified_result(order.result).model_dump()}, fields)}
+        return {"data": only({**ids, **unified_result(order.result).model_dump()}, fields)}
 
     @router.get(
         "/orders",
         operation_id=f"ats_list_{noun}_orders",
         responses=FAULTS,
-        openapi_extra=ACCEPTED,
+        openapi_extra=ACCEPTED_ON_LISTS,
         response_model=UnifiedPage[UnifiedOrder],
         response_model_exclude_unset=True,
     )
@@ -214,19 +149,28 @@ def _removed_reads(router: APIRouter, category: Category, noun: str) -> None:
         raw: Raw = None,
     ) -> dict[str, Any]:
         """The account's orders, newest first (a read that later versions of the contract dropped)."""
-        size = min(_size(page_size), LAST)
+        size = min(size_of(page_size), MOST_ORDERS)
         filters = {"account_id": account.id, "category": category, "updated_after": filtered or updated_after}
         found = await orders.list_orders(ctx, account.project_id, filters, before=after(next, "ord"), limit=size + 1)
-        data = [_only(_model(ctx, order), fields) for order in found[:size]]
+        data = [only(_model(ctx, order), fields) for order in found[:size]]
         return {"data": data, "next": cursor(found[size - 1].id) if len(found) > size else None, "next_page": None}
 
 
-async def _of_category(ctx: Context, account: Account, category: Category, catalog: Packages) -> tuple[Package, ...]:
-    """The effective list when the integration is of this category; the other category's list is empty."""
+async def _must_be(ctx: Context, account: Account, category: Category) -> None:
+    """
+    Raise unless orders of this category can come from the account's ATS.
+
+    Raises:
+        Invalid: they cannot; says where to place the order, or what to configure.
+    """
     integration = await integrations.get(ctx, account.project_id, account.provider)
-    if integration.partner_category != category:
-        return ()
-    return (await catalog.effective(account)).packages
+    own = integration.partner_category
+    if own != category:
+        raise Invalid(
+            f"The integration {account.provider} is for {own}, so there is no package of {category} to order. Order at "
+            f"/unified/ats/{own}/orders, or set partner_category: PUT /v1/integrations/{account.provider}.",
+            code="OtherCategory",
+        )
 
 
 async def _order(ctx: Context, account: Account, order_id: str, category: Category) -> Order:
@@ -238,36 +182,3 @@ async def _order(ctx: Context, account: Account, order_id: str, category: Catego
 
 def _model(ctx: Context, order: Order) -> dict[str, Any]:
     return order_model(order, update_url=orders.update_url(ctx, order))
-
-
-def _package(package: Package, category: Category) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "id": package.id,
-        "remote_id": package.id,
-        "name": package.name,
-        "description": package.description,
-    }
-    if category == "background_checks":
-        shown["tests"] = [{"remote_id": test.get("id"), **test} for test in package.tests]
-    return shown
-
-
-def _only(record: dict[str, Any], fields: str | None) -> dict[str, Any]:
-    """The fields that were asked for, all when none were."""
-    wanted = {name.strip() for name in (fields or "").split(",") if name.strip()}
-    return {name: value for name, value in record.items() if name in wanted} if wanted else record
-
-
-def _size(text: str | None) -> int:
-    if not text:
-        return 25
-    if not text.isascii() or not text.isdigit() or not int(text[:9]) >= 1:
-        raise BadRequest("page_size: expected a whole number from 1 on", errors=["page_size: not a number"])
-    return min(int(text[:9]), 1000)
-
-
-def _offset(text: str | None) -> int:
-    found = (after(text, "pkg") or "pkg_0").removeprefix("pkg_")
-    if not found.isdigit():
-        raise BadRequest("next: not a cursor of ours; use the `next` of the page before.", errors=["next: unknown"])
-    return int(found[:9])

@@ -30,11 +30,39 @@ class UnifiedRecord(BaseModel, Generic[T]):
     data: T
 
 
+class UnifiedWarning(BaseModel):
+    """Something to know of a write that was done."""
+
+    message: str
+
+
 class UpdateResult(BaseModel):
     """A write that was done."""
 
     statusCode: int = Field(examples=[200])  # noqa: N815 - the unified API's own spelling
     message: str = Field(examples=["Record updated successfully."])
+    timestamp: str = Field(examples=["2026-11-24T10:15:00.000Z"])
+    unified_warnings: list[UnifiedWarning] | None = Field(None, description="Left out when there are none.")
+
+
+class CreatedIds(BaseModel):
+    """The ids of what was made."""
+
+    id: str | None
+    remote_id: str | None
+
+
+class CreateResult(UpdateResult):
+    """A record that was made."""
+
+    data: CreatedIds
+
+
+class DeleteResult(BaseModel):
+    """A record that was deleted; answered with 200, since 204 has no body."""
+
+    statusCode: int = Field(examples=[204])  # noqa: N815 - the unified API's own spelling
+    message: str = Field(examples=["Record deleted successfully."])
     timestamp: str = Field(examples=["2026-11-24T10:15:00.000Z"])
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -14,12 +15,17 @@ MOST = 10_000
 
 @dataclass(frozen=True)
 class Package:
-    """One entry of the recruiter's list. `tests` is used by background checks: objects with id, name, description."""
+    """
+    One entry of the recruiter's list. `tests` is used by background checks: objects with id, name, description.
+
+    `updated_at` is when a stored package last changed; None for any other, of which that is not known.
+    """
 
     id: str
     name: str
     description: str | None = None
     tests: tuple[dict[str, Any], ...] = ()
+    updated_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -111,8 +117,5 @@ def unique(packages: list[Package]) -> tuple[Package, ...]:
     first: dict[str, Package] = {}
     for package in packages:
         first.setdefault(package.id, package)
-    names = [package.name for package in first.values()]
-    twice = {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else set()
-    return tuple(
-        Package(p.id, f"{p.name} ({p.id})", p.description, p.tests) if p.name in twice else p for p in first.values()
-    )
+    uses = Counter(package.name for package in first.values())
+    return tuple(replace(p, name=f"{p.name} ({p.id})") if uses[p.name] > 1 else p for p in first.values())

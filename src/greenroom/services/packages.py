@@ -1,12 +1,16 @@
-"""Packages that a vendor published, and the kept answers of its list endpoint."""
+"""Packages that a vendor published or stored, and the kept answers of its list endpoint."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from typing import Any
+
 from greenroom.context import Context, snapshot, transaction
+from greenroom.errors import Conflict, NotFound
 from greenroom.model.accounts import Account
 from greenroom.model.integrations import Integration
 from greenroom.model.orders import Category
-from greenroom.model.packages import Package, PackageList, unique
+from greenroom.model.packages import MOST, Package, PackageList, unique
 from greenroom.services import accounts, integrations
 from greenroom.store import packages as package_rows
 from greenroom.store import projects as project_rows
@@ -42,6 +46,111 @@ async def list_published(
     if account_id is not None:
         await accounts.read(tx, project_id, account_id)
     return await package_rows.list_published(tx, project_id, category, account_id or "")
+
+
+@dataclass(frozen=True)
+class PackageChange:
+    """What is said of a stored package; None says nothing, an empty text or tuple clears."""
+
+    name: str | None = None
+    description: str | None = None
+    tests: tuple[dict[str, Any], ...] | None = None
+
+
+@transaction
+async def create(ctx: Context, tx: Tx, account: Account, category: Category, new: PackageChange) -> Package:
+    """
+    Store a package for one account, behind those it has; `new` has a name. A test without an id gets one.
+
+    Raises:
+        Conflict: the account has as many as there can be.
+    """
+    await project_rows.lock(tx, account.project_id)
+    if await package_rows.count(tx, account.project_id, category, account.id) >= MOST:
+        raise Conflict(
+            f"This account has {MOST} stored packages, the most there can be. Delete those that are not used.",
+            code="TooManyPackages",
+        )
+    package = _changed(ctx, Package(ctx.new_id("pkg"), ""), new)
+    await package_rows.add(tx, account.project_id, category, account.id, package)
+    return package
+
+
+@transaction
+async def change(
+    ctx: Context, tx: Tx, account: Account, category: Category, package_id: str, changes: PackageChange
+) -> None:
+    """
+    Change a package that is stored for this account.
+
+    Raises:
+        NotFound: it is not stored for this account.
+    """
+    await project_rows.lock(tx, account.project_id)
+    package = await package_rows.find(tx, account.project_id, category, account.id, package_id)
+    if package is None:
+        raise _not_stored(package_id)
+    changed = _changed(ctx, package, changes)
+    if changed != package:
+        await package_rows.save(tx, account.project_id, category, account.id, changed)
+
+
+@transaction
+async def delete(_: Context, tx: Tx, account: Account, category: Category, package_id: str) -> None:
+    """
+    Delete a package that is stored for this account. Orders keep its name.
+
+    Raises:
+        NotFound: it is not stored for this account.
+    """
+    await project_rows.lock(tx, account.project_id)
+    if not await package_rows.delete(tx, account.project_id, category, account.id, package_id):
+        raise _not_stored(package_id)
+
+
+@snapshot
+async def find_stored(_: Context, tx: Tx, account: Account, category: Category, package_id: str) -> Package | None:
+    """A package that is stored for this account or for all, whether recruiters see it or not."""
+    for account_id in (account.id, ""):
+        package = await package_rows.find(tx, account.project_id, category, account_id, package_id)
+        if package is not None:
+            return package
+    return None
+
+
+@snapshot
+async def warnings(ctx: Context, tx: Tx, account: Account, category: Category) -> list[str]:
+    """What whoever stores a package for this account should know: that recruiters do not see it, or other ones now."""
+    integration = await integrations.read(ctx, tx, account.project_id, account.provider)
+    configure = f"PUT /v1/integrations/{account.provider}"
+    if integration.partner_category != category:
+        return [
+            f"Recruiters do not see this package: the integration is for {integration.partner_category}. "
+            f"Set partner_category to {category}: {configure}."
+        ]
+    if integration.packages_url:
+        return [
+            "Recruiters do not see this package: their list comes from packages_url, which wins over stored packages. "
+            f"Clear packages_url: {configure}."
+        ]
+    if await package_rows.count(tx, account.project_id, category, ""):
+        return [
+            "Recruiters of this account see its own packages only, no longer those published for all accounts with "
+            "PUT /v1/packages."
+        ]
+    return []
+
+
+def _changed(ctx: Context, package: Package, changes: PackageChange) -> Package:
+    tests = package.tests
+    if changes.tests is not None:
+        tests = tuple({**test, "id": test.get("id") or ctx.new_id("tst")} for test in changes.tests)
+    description = package.description if changes.description is None else changes.description or None
+    return replace(package, name=changes.name or package.name, description=description, tests=tests)
+
+
+def _not_stored(package_id: str) -> NotFound:
+    return NotFound(f"There is no package {package_id[:80]!r} stored for this account.")
 
 
 @snapshot

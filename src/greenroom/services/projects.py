@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from greenroom.context import Context, snapshot, transaction
 from greenroom.errors import Invalid, NotFound, Unauthorized
 from greenroom.model.projects import ApiKey, Project
@@ -10,6 +12,8 @@ from greenroom.store import projects as project_rows
 from greenroom.store.db import Tx, to_ms
 
 DEFAULT = "default"
+#: how long requests are counted together; it begins with the first one
+WINDOW = timedelta(minutes=1)
 
 
 @transaction
@@ -88,9 +92,21 @@ async def revoke_key(_: Context, tx: Tx, key_id: str) -> None:
 
 
 @transaction
-async def note_use(ctx: Context, tx: Tx, key: str) -> None:
-    """Remember that a key was used just now, for whoever wonders whether it can be revoked."""
-    await project_rows.touch_key(tx, token_hash(key, ctx.pepper))
+async def draw_permits(ctx: Context, tx: Tx, key: str, wanted: int) -> tuple[int, timedelta]:
+    """
+    Count requests in the minute of an API key, before they are made, and remember that the key is in use.
+
+    How many were counted in this minute by now, by every process together, and the time until it ends. More than the
+    limit may be counted: the last of them are not to be made.
+
+    Raises:
+        Unauthorized: there is no such key.
+    """
+    window_ms = int(WINDOW.total_seconds() * 1000)
+    drawn = await project_rows.draw_permits(tx, token_hash(key, ctx.pepper), wanted, window_ms=window_ms)
+    if drawn is None:
+        raise Unauthorized
+    return drawn[0], timedelta(milliseconds=drawn[1])
 
 
 @snapshot

@@ -1,4 +1,4 @@
-"""Published packages, and the last good answer of each vendor's list endpoint."""
+"""Published and stored packages, and the last good answer of each vendor's list endpoint."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ import json
 from collections.abc import Sequence
 
 from greenroom.model.packages import Package
-from greenroom.store.db import Row, Tx, to_json
+from greenroom.store.db import Row, Tx, from_ms, to_json, to_ms
 
 
 async def replace_all(tx: Tx, project_id: str, category: str, account_id: str, packages: Sequence[Package]) -> None:
-    """Publish exactly these; `account_id` '' publishes for every account."""
+    """Publish exactly these; `account_id` '' publishes for every account. One that stays the same has not changed."""
+    before = {one.id: one for one in await list_published(tx, project_id, category, account_id)}
+
+    def unchanged_since(package: Package) -> int | None:
+        known = before.get(package.id)
+        return to_ms(known.updated_at) if known and known.updated_at and known == package else None
+
     await tx.run(
         "DELETE FROM packages WHERE project_id = $1 AND category = $2 AND account_id = $3",
         project_id,
@@ -19,9 +25,19 @@ async def replace_all(tx: Tx, project_id: str, category: str, account_id: str, p
     )
     await tx.many(
         "INSERT INTO packages (project_id, category, account_id, id, position, name, description, tests, updated_at) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now_ms())",
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, COALESCE($9, now_ms()))",
         [
-            (project_id, category, account_id, p.id, position, p.name, p.description, to_json(list(p.tests)))
+            (
+                project_id,
+                category,
+                account_id,
+                p.id,
+                position,
+                p.name,
+                p.description,
+                to_json(list(p.tests)),
+                unchanged_since(p),
+            )
             for position, p in enumerate(packages)
         ],
     )
@@ -35,7 +51,80 @@ async def list_published(tx: Tx, project_id: str, category: str, account_id: str
         category,
         account_id,
     )
-    return [Package(row["id"], row["name"], row["description"], tuple(json.loads(row["tests"]))) for row in rows]
+    return [_package(row) for row in rows]
+
+
+async def find(tx: Tx, project_id: str, category: str, account_id: str, package_id: str) -> Package | None:
+    """One of these."""
+    row = await tx.one(
+        "SELECT * FROM packages WHERE project_id = $1 AND category = $2 AND account_id = $3 AND id = $4",
+        project_id,
+        category,
+        account_id,
+        package_id,
+    )
+    return _package(row) if row else None
+
+
+async def count(tx: Tx, project_id: str, category: str, account_id: str) -> int:
+    """How many there are."""
+    row = await tx.one(
+        "SELECT COUNT(*) AS number FROM packages WHERE project_id = $1 AND category = $2 AND account_id = $3",
+        project_id,
+        category,
+        account_id,
+    )
+    return int(row["number"]) if row else 0
+
+
+async def add(tx: Tx, project_id: str, category: str, account_id: str, package: Package) -> None:
+    """Put one behind the others; the project is locked."""
+    await tx.run(
+        "INSERT INTO packages (project_id, category, account_id, id, position, name, description, tests, updated_at) "
+        "SELECT $1, $2, $3, $4, COALESCE(MAX(position) + 1, 0), $5, $6, $7, now_ms() FROM packages "
+        "WHERE project_id = $1 AND category = $2 AND account_id = $3",
+        project_id,
+        category,
+        account_id,
+        package.id,
+        package.name,
+        package.description,
+        to_json(list(package.tests)),
+    )
+
+
+async def save(tx: Tx, project_id: str, category: str, account_id: str, package: Package) -> None:
+    """Write a package that has changed."""
+    await tx.run(
+        "UPDATE packages SET name = $5, description = $6, tests = $7, updated_at = now_ms() "
+        "WHERE project_id = $1 AND category = $2 AND account_id = $3 AND id = $4",
+        project_id,
+        category,
+        account_id,
+        package.id,
+        package.name,
+        package.description,
+        to_json(list(package.tests)),
+    )
+
+
+async def delete(tx: Tx, project_id: str, category: str, account_id: str, package_id: str) -> bool:
+    """Delete one. False: it is not there."""
+    return (
+        await tx.run(
+            "DELETE FROM packages WHERE project_id = $1 AND category = $2 AND account_id = $3 AND id = $4",
+            project_id,
+            category,
+            account_id,
+            package_id,
+        )
+        == 1
+    )
+
+
+def _package(row: Row) -> Package:
+    tests = tuple(json.loads(row["tests"]))
+    return Package(row["id"], row["name"], row["description"], tests, from_ms(row["updated_at"]))
 
 
 async def find_list(tx: Tx, account_id: str) -> Row | None:

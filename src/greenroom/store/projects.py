@@ -60,13 +60,25 @@ async def add_key(tx: Tx, key_id: str, project_id: str, name: str, *, hint: str,
     )
 
 
-async def touch_key(tx: Tx, key_hash: str) -> None:
-    """Note that a key was used, to the minute."""
-    await tx.run(
-        "UPDATE api_keys SET last_used_at = now_ms() "
-        "WHERE key_hash = $1 AND (last_used_at IS NULL OR last_used_at < now_ms() - 60000)",
+async def draw_permits(tx: Tx, key_hash: str, wanted: int, *, window_ms: int) -> tuple[int, int] | None:
+    """
+    Count `wanted` requests in a key's window, a new one when the last has ended, and note that the key is in use.
+
+    How many were counted in it by now, these included, and the milliseconds until it ends; None: there is no such key.
+    """
+    # a start that lies ahead by more than a window is of a clock that was set back; by less, another process was faster
+    row = await tx.one(
+        "UPDATE api_keys SET last_used_at = now_ms(), "
+        "window_used = CASE WHEN window_started_at BETWEEN now_ms() - $3 + 1 AND now_ms() + $3 "
+        "THEN window_used + $2 ELSE $2 END, "
+        "window_started_at = CASE WHEN window_started_at BETWEEN now_ms() - $3 + 1 AND now_ms() + $3 "
+        "THEN window_started_at ELSE now_ms() END "
+        "WHERE key_hash = $1 RETURNING window_used, window_started_at + $3 - now_ms() AS left_ms",
         key_hash,
+        wanted,
+        window_ms,
     )
+    return (row["window_used"], row["left_ms"]) if row else None
 
 
 async def list_keys(tx: Tx) -> list[ApiKey]:

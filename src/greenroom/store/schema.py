@@ -60,6 +60,9 @@ api_keys = Table(
     _at("created_at"),
     _at("last_used_at", nullable=True),
     _at("revoked_at", nullable=True),
+    #: the minute in which its requests are counted, and how many were
+    _at("window_started_at", nullable=True),
+    _int("window_used", default=0),
     Index("ix_api_keys_project_id", "project_id"),
 )
 
@@ -158,7 +161,7 @@ trigger_calls = Table(
     _int("status"),
 )
 
-#: packages that the vendor published (PUT /v1/packages); account_id '' means every account of the project
+#: packages that the vendor published or stored; account_id '' means every account of the project
 packages = Table(
     "packages",
     metadata,

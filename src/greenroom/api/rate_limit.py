@@ -1,0 +1,90 @@
+"""How many requests an API key may make in a minute, counted together by every process on one database."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from greenroom.context import Context
+from greenroom.errors import TooManyRequests, Unavailable
+from greenroom.services import projects
+
+#: permits that a process draws at once, at the most
+BLOCK = 20
+#: a block is at most this share of what is left, so that no process sits on permits that another one needs
+SHARE = 8
+#: how long nothing is counted after the database could not be written: reads may still be possible
+UNCOUNTED_S = 5.0
+
+
+@dataclass
+class _Window:
+    """What this process holds of a key's window; `remaining` is what the database had left at the last draw."""
+
+    until: float = -math.inf
+    permits: float = 0
+    remaining: int = 0
+    drawing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class RateLimit:
+    """
+    Permits for requests, per API key and minute; `GREENROOM_RATE_LIMIT` of them, any number when that is 0.
+
+    A window is a minute of the database's clock that begins with a key's first request. A process draws permits in
+    blocks and spends them here, so that a request costs no write on average. Blocks shrink as the window fills: one
+    process alone gets every permit, several together never more than there are. Holds one small entry per key in use.
+    """
+
+    def __init__(self, ctx: Context, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._ctx = ctx
+        self._limit = ctx.settings.rate_limit
+        self._clock = clock
+        self._windows: dict[str, _Window] = {}
+
+    async def spend(self, key: str) -> None:
+        """
+        Take one permit of a valid API key.
+
+        Raises:
+            TooManyRequests: none is left in this window; `retry_after` is when it ends.
+            Unauthorized: the key has just gone.
+        """
+        window = self._windows.setdefault(key, _Window())
+        if self._take(window):
+            return
+        async with window.drawing:
+            while not self._take(window):
+                await self._draw(key, window)
+
+    def _take(self, window: _Window) -> bool:
+        """Spend a permit that is here; False: ask the database."""
+        left_s = window.until - self._clock()
+        if left_s <= 0:
+            return False
+        if window.permits >= 1:
+            window.permits -= 1
+            return True
+        if window.remaining:
+            return False
+        wait = math.ceil(left_s)
+        raise TooManyRequests(
+            f"This API key has made its {self._limit} requests of this minute. Come back in {wait} s.", retry_after=wait
+        )
+
+    async def _draw(self, key: str, window: _Window) -> None:
+        asked_at = self._clock()
+        known = window.remaining if asked_at < window.until else self._limit
+        wanted = min(max(known // SHARE, 1), BLOCK) if self._limit else 0
+        try:
+            used, left = await projects.draw_permits(self._ctx, key, wanted)
+        except Unavailable:
+            window.until, window.permits = asked_at + UNCOUNTED_S, math.inf
+            return
+        # counted from before the question, so that no permit is spent in the window after its own
+        window.until = asked_at + left.total_seconds()
+        window.remaining = max(self._limit - used, 0)
+        window.permits = min(wanted, max(self._limit - (used - wanted), 0)) if self._limit else math.inf

@@ -1,0 +1,105 @@
+"""What the unified reads take: fields, pages, filters, and what clients of the contract send besides."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from fastapi import Path, Query, Request, Response
+from pydantic import BeforeValidator
+
+from greenroom.api.shapes import Instant, Plain, after
+from greenroom.errors import BadRequest
+
+LAST = 1000
+
+
+def blank_is_none(value: object) -> object:
+    """What clients write for nothing, as None."""
+    return None if value in ("", "null") else value
+
+
+Id = Annotated[Plain, Path(alias="id")]
+Fields = Annotated[
+    str | None, Query(description="Comma-separated fields to return; all by default. An unknown name is ignored.")
+]
+Raw = Annotated[
+    bool | None, BeforeValidator(blank_is_none), Query(description="Accepted; there is no raw response to add.")
+]
+Size = Annotated[str | None, Query(description="Entries a page, a whole number; 25 by default.", examples=["25"])]
+Since = Annotated[Instant, BeforeValidator(blank_is_none)]
+Filtered = Annotated[Since, Query(alias="filter[updated_after]", description="An ISO 8601 date-time with a zone.")]
+Updated = Annotated[Since, Query(deprecated=True, description="The older spelling of filter[updated_after].")]
+#: what clients of the contract may also send; read by nobody here
+ACCEPTED: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": "proxy",
+            "in": "query",
+            "style": "deepObject",
+            "description": "Accepted; there is no request of ours to add it to.",
+            "schema": {"type": "object", "additionalProperties": True},
+        },
+        {
+            "name": "Prefer",
+            "in": "header",
+            "description": "`heartbeat` is confirmed with Preference-Applied; an answer takes a few seconds at the "
+            "most, so that no keep-alive byte is ever due.",
+            "schema": {"type": "string", "examples": ["heartbeat"]},
+        },
+    ]
+}
+PREFERRED: dict[str, Any] = {"parameters": ACCEPTED["parameters"][1:]}
+#: the same on lists
+ACCEPTED_ON_LISTS: dict[str, Any] = {
+    "parameters": [
+        *ACCEPTED["parameters"],
+        {
+            "name": "page",
+            "in": "query",
+            "deprecated": True,
+            "description": "Accepted; pages are asked for with `next`.",
+            "schema": {"type": "string"},
+        },
+    ]
+}
+
+
+def prefer(request: Request, response: Response) -> None:
+    """Confirm `Prefer: heartbeat`, as RFC 7240 has it: several preferences, in one header or more, each with values."""
+    asked = ",".join(request.headers.getlist("prefer")).split(",")
+    if any(re.split("[;=]", one)[0].strip().lower() == "heartbeat" for one in asked):
+        response.headers["preference-applied"] = "heartbeat"
+
+
+def only(record: dict[str, Any], fields: str | None) -> dict[str, Any]:
+    """The fields that were asked for. An unknown name is ignored; all fields when no known one was asked for."""
+    wanted = {name.strip() for name in (fields or "").split(",")}
+    return {name: value for name, value in record.items() if name in wanted} or record
+
+
+def size_of(text: str | None) -> int:
+    """
+    Entries a page, 1000 at the most.
+
+    Raises:
+        BadRequest: not a whole number from 1 on.
+    """
+    if not text:
+        return 25
+    if not text.isascii() or not text.isdigit() or not int(text[:9]) >= 1:
+        raise BadRequest("page_size: expected a whole number from 1 on", errors=["page_size: not a number"])
+    return min(int(text[:9]), LAST)
+
+
+def offset_of(text: str | None) -> int:
+    """
+    Where the page begins that a cursor of a package list stands for.
+
+    Raises:
+        BadRequest: it is not such a cursor.
+    """
+    found = (after(text, "pkg") or "pkg_0").removeprefix("pkg_")
+    if not found.isdigit():
+        raise BadRequest("next: not a cursor of ours; use the `next` of the page before.", errors=["next: unknown"])
+    return int(found[:9])

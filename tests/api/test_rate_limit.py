@@ -1,0 +1,291 @@
+"""The rate limit: how permits are drawn and spent, alone and by several processes, and what a caller hears of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from greenroom.api.rate_limit import UNCOUNTED_S, RateLimit
+from greenroom.context import Context
+from greenroom.errors import TooManyRequests, Unauthorized, Unavailable
+from greenroom.security.tokens import new_id
+from greenroom.security.vault import Vault
+from greenroom.services import projects
+from greenroom.settings import Settings
+from greenroom.store.db import Store, Tx, Work
+from greenroom.store.postgres import PostgresStore
+from greenroom.store.sqlite import SqliteStore
+from tests.house import House, Linked, basic, open_house
+
+WINDOW_MS = 60_000
+
+
+@dataclass
+class Counting:
+    """A store that counts its writes, and can be away for them."""
+
+    store: Store
+    writes: int = 0
+    away: bool = False
+
+    async def write(self, work: Work[Any]) -> Any:
+        self.writes += 1
+        if self.away:
+            raise Unavailable
+        return await self.store.write(work)
+
+    async def read(self, work: Work[Any]) -> Any:
+        return await self.store.read(work)
+
+    async def close(self) -> None:
+        await self.store.close()
+
+
+@pytest.fixture
+async def second(database_url: str) -> AsyncIterator[Store]:
+    """Another process's store on the same database."""
+    opened: Store
+    if database_url.startswith("postgresql"):
+        opened = PostgresStore(database_url)
+    else:
+        opened = SqliteStore(Path(database_url.removeprefix("sqlite:///")))
+    yield opened
+    await opened.close()
+
+
+def context(store: Store, limit: int) -> Context:
+    """What a process has."""
+    return Context(
+        settings=Settings(rate_limit=limit),
+        store=store,
+        vault=Vault([bytes(32)]),
+        pepper=b"pepper",
+        now=lambda: datetime.now(UTC),
+        new_id=new_id,
+        chance=lambda: 1.0,
+    )
+
+
+async def key_on(store: Store) -> str:
+    """An API key."""
+    return await projects.create_key(context(store, 1), name="k")
+
+
+async def spend(limit: RateLimit, key: str) -> bool:
+    """Whether one more request may be made."""
+    try:
+        await limit.spend(key)
+    except TooManyRequests:
+        return False
+    return True
+
+
+async def passed(limit: RateLimit, key: str, requests: int) -> int:
+    """How many of so many requests at once may be made."""
+    return sum(await asyncio.gather(*(spend(limit, key) for _ in range(requests))))
+
+
+async def shift(store: Store, ms: int) -> None:
+    """Move every window this far into the past."""
+    await store.write(lambda tx: tx.run("UPDATE api_keys SET window_started_at = window_started_at - $1", ms))
+
+
+@pytest.mark.parametrize("limit", [1, 7, 8, 100, 1000])
+async def test_one_process_gets_every_permit_and_no_more(store: Store, limit: int) -> None:
+    """However many ask at once; the refusal says when to come back."""
+    one, key = RateLimit(context(store, limit)), await key_on(store)
+
+    assert await passed(one, key, limit + 30) == limit
+    with pytest.raises(TooManyRequests, match=f"its {limit} requests") as refused:
+        await one.spend(key)
+    assert refused.value.retry_after is not None
+    assert 1 <= refused.value.retry_after <= 60
+
+
+async def test_a_request_costs_no_write_on_average(store: Store) -> None:
+    """Blocks while much is left, single permits only at the end; a refused request writes nothing at all."""
+    counting = Counting(store)
+    one, key = RateLimit(context(counting, 1000)), await key_on(store)
+
+    assert await passed(one, key, 800) == 800
+    assert counting.writes == 40
+    assert await passed(one, key, 200) == 200
+    assert counting.writes < 100
+    before = counting.writes
+    assert await passed(one, key, 500) == 0
+    assert counting.writes == before
+
+
+async def test_many_at_once_draw_one_block(store: Store) -> None:
+    """Those who wait for a draw spend what it brings."""
+    counting = Counting(store)
+    one, key = RateLimit(context(counting, 1000)), await key_on(store)
+
+    assert await passed(one, key, 20) == 20
+    assert counting.writes == 1
+
+
+@pytest.mark.parametrize("turns", [1, 3, 50])
+async def test_two_processes_share_the_limit(store: Store, second: Store, turns: int) -> None:
+    """Together exactly as many as one alone, in turns or at the same time."""
+    key = await key_on(store)
+    pair = RateLimit(context(store, 300)), RateLimit(context(second, 300))
+    made = 0
+    for _ in range(600 // turns):
+        made += sum(await asyncio.gather(*(passed(one, key, turns) for one in pair)))
+
+    assert made == 300
+
+
+@pytest.mark.parametrize(("limit", "block"), [(1000, 20), (160, 20), (40, 5), (4, 1)])
+async def test_a_process_that_falls_silent_keeps_little(store: Store, second: Store, limit: int, block: int) -> None:
+    """At most one block, an eighth of what was left."""
+    key = await key_on(store)
+    silent, busy = RateLimit(context(store, limit)), RateLimit(context(second, limit))
+    assert await passed(silent, key, 1) == 1
+
+    assert await passed(busy, key, limit) == limit - block
+
+
+async def test_the_next_window_begins_with_its_first_request(store: Store, second: Store) -> None:
+    """By the database's clock; a new process sees it at once, the old one when its own minute has passed."""
+    key, late = await key_on(store), 0.0
+    one = RateLimit(context(store, 10), clock=lambda: time.monotonic() + late)
+    assert await passed(one, key, 20) == 10
+    await shift(store, WINDOW_MS - 30_000)
+    assert not await spend(RateLimit(context(second, 10)), key)
+    await shift(store, 30_000)
+
+    assert not await spend(one, key)
+    late = 61.0
+    assert await passed(one, key, 20) == 10
+
+
+async def test_permits_end_with_their_window(store: Store, second: Store) -> None:
+    """What was drawn and not spent is not carried over."""
+    key, late = await key_on(store), 0.0
+    one = RateLimit(context(store, 160), clock=lambda: time.monotonic() + late)
+    assert await spend(one, key)
+    await shift(store, WINDOW_MS)
+    late = 61.0
+
+    other = RateLimit(context(second, 160))
+    assert await passed(other, key, 140) == 140
+    assert await passed(one, key, 100) + await passed(other, key, 100) == 20
+
+
+async def test_a_clock_that_was_set_back_locks_nobody_out(store: Store) -> None:
+    """A window that lies more than a minute ahead is none."""
+    key = await key_on(store)
+    assert await passed(RateLimit(context(store, 5)), key, 6) == 5
+    await shift(store, -2 * WINDOW_MS)
+
+    assert await passed(RateLimit(context(store, 5)), key, 6) == 5
+
+
+async def test_a_database_that_cannot_be_written_stops_nobody(store: Store) -> None:
+    """What needs a write will hear of it; reads go on, uncounted, and the database is asked again after a while."""
+    counting, late = Counting(store), 0.0
+    one = RateLimit(context(counting, 5), clock=lambda: time.monotonic() + late)
+    key, counting.away = await key_on(store), True
+    assert await passed(one, key, 50) == 50
+    assert counting.writes == 1
+    counting.away, late = False, UNCOUNTED_S
+
+    assert await passed(one, key, 50) == 5
+
+
+async def test_without_a_limit_a_keys_use_is_still_noted(store: Store) -> None:
+    """Once a minute."""
+    counting = Counting(store)
+    one, key = RateLimit(context(counting, 0)), await key_on(store)
+
+    assert await passed(one, key, 3000) == 3000
+    assert counting.writes == 1
+    (noted,) = await projects.list_keys(context(store, 0))
+    assert noted.last_used_at is not None
+
+
+async def test_a_key_that_is_gone(store: Store) -> None:
+    """Nothing to count, and nobody to let in."""
+    with pytest.raises(Unauthorized):
+        await RateLimit(context(store, 5)).spend("gk_gone")
+
+
+# over HTTP
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+async def limited(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Linked]:
+    """A project on a gateway whose keys may make 20 requests a minute; its project's set-up is not counted."""
+    url: Any = None
+    if request.param == "postgres":
+        url = request.getfixturevalue("postgres").create_database(request.getfixturevalue("migrated"))
+    async with open_house(tmp_path, url, rate_limit=20) as house:
+        linked = await house.link("proctor", package_id="pkg_core_sql")
+        await next_minute(house)
+        yield linked
+
+
+async def next_minute(house: House) -> None:
+    """Every window has passed, in the database and by the process's clock."""
+    await house.app.state.ctx.store.write(windows_end)
+    limit = house.app.state.rate_limit
+    limit._clock = lambda before=limit._clock: before() + 61.0
+
+
+async def windows_end(tx: Tx) -> int:
+    return await tx.run("UPDATE api_keys SET window_started_at = window_started_at - $1", WINDOW_MS)
+
+
+async def test_a_key_makes_its_requests_and_then_waits_for_the_next_minute(limited: Linked) -> None:
+    """The other key of the project goes on, Greenhouse goes on, and so does this key in the next minute."""
+    first = [await limited.api("GET", "/v1/orders") for _ in range(19)]
+    unified = await limited.unified("GET", "/assessments/packages")
+    over = await limited.api("GET", "/v1/orders")
+    over_unified = await limited.unified("GET", "/assessments/packages")
+
+    assert {answer.status_code for answer in [*first, unified]} == {200}
+    for answer in (over, over_unified):
+        said = answer.json()
+        assert (answer.status_code, said["statusCode"], said["errorCode"]) == (429, 429, "TooManyRequests")
+        assert "20 requests" in said["message"]
+        assert said["timestamp"]
+        assert 1 <= int(answer.headers["retry-after"]) <= 60
+    other = await projects.create_key(limited.house.app.state.ctx, name="second", project="proctor")
+    headers = {"authorization": basic(other)}
+    assert (await limited.house.client.get("/v1/orders", headers=headers)).status_code == 200
+    for number in range(30):
+        await limited.send_test(number)
+    assert (await limited.house.client.get("/healthz")).status_code == 200
+    await next_minute(limited.house)
+    assert (await limited.api("GET", "/v1/orders")).status_code == 200
+
+
+async def test_every_request_counts_once(limited: Linked) -> None:
+    """A refused one, one that is replayed by its Idempotency-Key, one that asks for its project twice."""
+    body = {"name": "x", "url": "https://x.example.com/", "events": ["account.created"]}
+    headers = {"idempotency-key": "k"}
+    answers = [await limited.api("POST", "/v1/webhooks", json=body, headers=headers) for _ in range(10)]
+    answers += [await limited.api("GET", "/v1/orders/nope") for _ in range(10)]
+    over = await limited.api("POST", "/v1/webhooks", json=body, headers=headers)
+
+    assert [answer.status_code for answer in answers] == [201] * 10 + [404] * 10
+    assert "idempotent-replayed" in answers[9].headers
+    assert over.status_code == 429
+
+
+async def test_a_wrong_key_is_401_and_counts_for_nobody(limited: Linked) -> None:
+    """Nothing is kept of it either."""
+    for number in range(40):
+        answer = await limited.house.client.get("/v1/orders", headers={"authorization": basic(f"gk_{number}")})
+        assert answer.status_code == 401
+    assert len(limited.house.app.state.rate_limit._windows) == 1
+    assert (await limited.api("GET", "/v1/orders")).status_code == 200
