@@ -21,8 +21,9 @@ async function answer({ call, request, options: { username, ...options }, header
 }
 
 function thrown(error) {
-  const { message, statusCode, timestamp, body } = error;
-  return { class: error.constructor.name, message, statusCode, timestamp, body };
+  const { message, statusCode, timestamp, body, headers = [] } = error;
+  const heard = Object.fromEntries(headers);
+  return { class: error.constructor.name, message, statusCode, timestamp, body, headers: heard };
 }
 
 for await (const line of createInterface({ input: process.stdin })) {

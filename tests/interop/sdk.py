@@ -22,6 +22,8 @@ from typing import Any
 from tests.house import Linked
 
 HERE = Path(__file__).parent
+#: the first one with fetch
+OLDEST_NODE = 18
 #: nothing waits for ever, and a refusal is shown instead of tried again for an hour
 OPTIONS: dict[str, Any] = {"timeoutMs": 20_000, "retryConfig": {"strategy": "none"}}
 
@@ -36,6 +38,7 @@ class SdkError(Exception):
         self.status: int | None = thrown.get("statusCode")
         self.timestamp: str | None = thrown.get("timestamp")
         self.body: str | None = thrown.get("body")
+        self.headers: dict[str, str] = thrown["headers"]
 
     @property
     def json(self) -> Any:
@@ -106,10 +109,11 @@ class Sdk:
 
 def missing_tool() -> str | None:
     """What this machine lacks, and how to get it; None when it has everything."""
-    absent = [name for name in ("node", "npm") if shutil.which(name) is None]
-    if not absent:
-        return None
-    return f"{' and '.join(absent)} not found: install Node.js 18 or newer with npm (on Debian: apt-get install nodejs npm)"
+    if shutil.which("node") and shutil.which("npm"):
+        version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
+        if int(version.removeprefix("v").split(".")[0]) >= OLDEST_NODE:
+            return None
+    return f"needs Node.js {OLDEST_NODE} or newer with npm (on Debian: apt-get install nodejs npm)"
 
 
 def install() -> None:

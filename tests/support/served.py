@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import structlog
+
 from tests.house import House, open_house
 
 T = TypeVar("T")
@@ -29,8 +31,26 @@ class Served:
 
 
 @contextmanager
+def _logged_for_pytest() -> Iterator[None]:
+    """A thread's log goes where pytest shows it with the test that failed, not between two tests."""
+    before = structlog.get_config()
+    processors = [structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()]
+    structlog.configure(processors=processors, logger_factory=structlog.stdlib.LoggerFactory())
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+
+
+@contextmanager
 def served_house(data: Path, database_url: str | None = None, **settings: Any) -> Iterator[Served]:
     """`open_house` on a thread of its own, for as long as the block runs."""
+    with _logged_for_pytest(), _served(data, database_url, **settings) as served:
+        yield served
+
+
+@contextmanager
+def _served(data: Path, database_url: str | None, **settings: Any) -> Iterator[Served]:
     opened: list[Served] = []
     ready = threading.Event()
 
