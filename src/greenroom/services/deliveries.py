@@ -80,32 +80,6 @@ class Delivery:
     attempts: tuple[Attempt, ...] = ()
 
 
-@transaction
-async def claim(ctx: Context, tx: Tx, *, lease: timedelta, limit: int) -> list[Claimed]:
-    """Take up to `limit` due deliveries; each is this caller's alone until the lease ends."""
-    return await delivery_rows.claim(
-        tx, lease=ctx.new_id("lse"), lease_ms=int(lease.total_seconds() * 1000), limit=limit
-    )
-
-
-@transaction
-async def release(_: Context, tx: Tx, claimed: Sequence[Claimed]) -> None:
-    """Give back deliveries of which no attempt was made."""
-    for lease in {one.lease for one in claimed}:
-        await delivery_rows.release(tx, lease, [one.id for one in claimed if one.lease == lease])
-
-
-@transaction
-async def recover(_: Context, tx: Tx) -> int:
-    """
-    Make what a killed process left under way due at once; how many deliveries.
-
-    Only where this process is the one worker there is (SQLite): elsewhere a lease may be a living worker's, and ends by
-    itself.
-    """
-    return await delivery_rows.void_leases(tx)
-
-
 @snapshot
 async def next_due(_: Context, tx: Tx) -> timedelta | None:
     """How long until a delivery is due, negative when overdue; None when nothing waits."""

@@ -301,6 +301,8 @@ deliveries = Table(
     _text("event_name"),
     _text("trigger"),
     _text("state"),
+    #: hand, first or again: see model.deliveries.Queue
+    _text("queue", default="first"),
     _int("attempts"),
     #: attempts made before its schedule last began (a manual retry begins it anew)
     _int("attempts_before", default=0),
@@ -316,11 +318,31 @@ deliveries = Table(
         postgresql_where=text("state = 'pending'"),
         sqlite_where=text("state = 'pending'"),
     ),
+    #: claims hop over it from destination to destination
+    Index(
+        "ix_deliveries_queue",
+        "queue",
+        "destination_id",
+        "due_at",
+        postgresql_where=text("state = 'pending'"),
+        sqlite_where=text("state = 'pending'"),
+    ),
+    #: what is under way, a few hundred rows at the most
+    Index(
+        "ix_deliveries_lease",
+        "lease",
+        "destination_id",
+        postgresql_where=text("lease IS NOT NULL"),
+        sqlite_where=text("lease IS NOT NULL"),
+    ),
     Index("ix_deliveries_project_id_id", "project_id", "id"),
     Index("ix_deliveries_order_id", "order_id"),
     Index("ix_deliveries_event_id", "event_id"),
     Index("ix_deliveries_destination_id_state", "destination_id", "state"),
 )
+
+#: one row: a worker that claims holds it until it has committed
+claim_turn = Table("claim_turn", metadata, _id())
 
 attempts = Table(
     "attempts",

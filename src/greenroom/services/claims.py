@@ -1,0 +1,76 @@
+"""Claims: what a worker may attempt now, its share of everybody's deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from greenroom.context import Context, transaction
+from greenroom.model.claims import Turn, Waiting, deal
+from greenroom.model.deliveries import PER_DESTINATION, SHARES, SLOTS, Claimed, Queue
+from greenroom.store import claims as claim_rows
+from greenroom.store.db import Tx
+
+#: destinations that one look meets in each queue: as many as there can be places
+STEPS = SLOTS
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a look at the queues gave, and where the next one begins in each queue that was looked at."""
+
+    claimed: list[Claimed]
+    turns: Mapping[Queue, Turn]
+
+
+@transaction
+async def claim(ctx: Context, tx: Tx, turns: Mapping[Queue, Turn], free: Mapping[Queue, int], lease: timedelta) -> Look:
+    """
+    Take due deliveries, each this caller's alone until its lease ends: in turn over the destinations of each queue.
+
+    `free` is how many each queue may still give; together they never give more than the first, "hand", could alone.
+    A queue without free places is not looked at.
+    """
+    places = free["hand"]
+    begins = {queue: turns[queue].after for queue in SHARES if free[queue] > 0}
+    if not begins:
+        return Look([], {})
+    await claim_rows.wait_turn(tx)
+    held = await claim_rows.under_way(tx)
+    met = await claim_rows.look(tx, begins, steps=STEPS, most=PER_DESTINATION)
+    shares: list[tuple[Queue, str, int]] = []
+    moved: dict[Queue, Turn] = {}
+    for queue, found in met.items():
+        waiting = [Waiting(id_, _may_leave(queue, due, held.get(id_, 0))) for id_, due in found]
+        given = deal(waiting, min(places, free[queue]))
+        for (id_, _), count in zip(found, given, strict=True):
+            held[id_] = held.get(id_, 0) + count
+        shares += [(queue, id_, count) for (id_, _), count in zip(found, given, strict=True) if count]
+        places -= sum(given)
+        moved[queue] = turns[queue].moved(waiting, given, ended=len(found) < STEPS)
+    lease_ms = int(lease.total_seconds() * 1000)
+    return Look(await claim_rows.take(tx, shares, lease=ctx.new_id("lse"), lease_ms=lease_ms), moved)
+
+
+def _may_leave(queue: Queue, due: int, held: int) -> int:
+    """What a person asked for goes at once, whatever is under way."""
+    return due if queue == "hand" else min(due, max(0, PER_DESTINATION - held))
+
+
+@transaction
+async def release(_: Context, tx: Tx, claimed: Sequence[Claimed]) -> None:
+    """Give back deliveries of which no attempt was made."""
+    for lease in {one.lease for one in claimed}:
+        await claim_rows.release(tx, lease, [one.id for one in claimed if one.lease == lease])
+
+
+@transaction
+async def recover(_: Context, tx: Tx) -> int:
+    """
+    Make what a killed process left under way due at once; how many deliveries.
+
+    Only where this process is the one worker there is (SQLite): elsewhere a lease may be a living worker's, and ends by
+    itself.
+    """
+    return await claim_rows.void(tx)

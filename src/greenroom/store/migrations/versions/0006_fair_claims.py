@@ -1,0 +1,39 @@
+"""Claims in turn over the destinations of a queue"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0006"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+PENDING = sa.text("state = 'pending'")
+HELD = sa.text("lease IS NOT NULL")
+
+
+def upgrade() -> None:
+    op.add_column("deliveries", sa.Column("queue", sa.Text(), nullable=False, server_default=sa.text("'first'")))
+    op.execute("UPDATE deliveries SET queue = 'hand' WHERE trigger = 'manual'")
+    op.execute("UPDATE deliveries SET queue = 'again' WHERE trigger <> 'manual' AND attempts > 0")
+    op.create_index(
+        "ix_deliveries_queue",
+        "deliveries",
+        ["queue", "destination_id", "due_at"],
+        postgresql_where=PENDING,
+        sqlite_where=PENDING,
+    )
+    op.create_index(
+        "ix_deliveries_lease", "deliveries", ["lease", "destination_id"], postgresql_where=HELD, sqlite_where=HELD
+    )
+    op.create_table(
+        "claim_turn", sa.Column("id", sa.Text(), nullable=False), sa.PrimaryKeyConstraint("id", name="pk_claim_turn")
+    )
+    op.execute("INSERT INTO claim_turn (id) VALUES ('claim')")
+    if op.get_bind().dialect.name == "postgresql":
+        # these rows change all the time: the planner's numbers and the indexes are kept fresh
+        op.execute(
+            "ALTER TABLE deliveries SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02)"
+        )
