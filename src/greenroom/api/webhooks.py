@@ -15,10 +15,12 @@ from greenroom.api.shapes import Label, Line, Page, Plain, StrictBody
 from greenroom.context import Context
 from greenroom.engine import vendor
 from greenroom.errors import Invalid
+from greenroom.model.breakers import Health
 from greenroom.model.events import NAMES, stamp
 from greenroom.model.webhooks import Webhook
 from greenroom.outbound import callable_problem
-from greenroom.services import webhooks
+from greenroom.services import breakers, webhooks
+from greenroom.services.breakers import Condition
 
 router = APIRouter(prefix="/v1/webhooks", tags=["Webhooks"], route_class=IdempotentRoute)
 WebhookId = Annotated[Plain, Path(alias="webhook_id", description="The webhook's id.")]
@@ -55,6 +57,18 @@ class WebhookChange(StrictBody):
     _events = field_validator("events")(_known)
 
 
+class HealthOut(BaseModel):
+    """
+    How the endpoint does. `open` after five failures in a row: nothing is sent until `open_until`, then one delivery
+    tries it; `half_open` while it is being tried, a few at a time. What waits meanwhile loses none of its attempts.
+    """
+
+    state: Health
+    consecutive_failures: int
+    open_until: str | None
+    last_error: str | None
+
+
 class WebhookOut(BaseModel):
     """A webhook."""
 
@@ -65,6 +79,7 @@ class WebhookOut(BaseModel):
     enabled: bool
     disabled_reason: str | None
     account_ids: list[str]
+    health: HealthOut
     created_at: str
     updated_at: str
 
@@ -100,7 +115,9 @@ class TestedOut(BaseModel):
 @router.get("", operation_id="list_webhooks", responses=documented(401))
 async def list_webhooks(ctx: Ctx, project: Caller) -> Page[WebhookOut]:
     """Every webhook of the project."""
-    return Page(data=[_shown(one) for one in await webhooks.list_webhooks(ctx, project.id)], next=None)
+    found = await webhooks.list_webhooks(ctx, project.id)
+    conditions = await breakers.conditions(ctx, [one.id for one in found])
+    return Page(data=[_shown(one, conditions[one.id]) for one in found], next=None)
 
 
 @router.post("", status_code=201, operation_id="create_webhook", responses=documented(400, 401, 404, 409, 422))
@@ -109,13 +126,13 @@ async def create(ctx: Ctx, project: Caller, body: WebhookIn) -> NewWebhookOut:
     check_url(ctx, body.url)
     values = body.model_dump() | {"events": tuple(body.events), "account_ids": tuple(body.account_ids)}
     webhook, secret = await webhooks.create(ctx, project.id, **values)
-    return NewWebhookOut(**_shown(webhook).model_dump(), secret=secret)
+    return NewWebhookOut(**_shown(webhook, Condition()).model_dump(), secret=secret)
 
 
 @router.get("/{webhook_id}", operation_id="get_webhook", responses=documented(401, 404))
 async def get(ctx: Ctx, project: Caller, webhook_id: WebhookId) -> WebhookOut:
     """Show a webhook."""
-    return _shown(await webhooks.get(ctx, project.id, webhook_id))
+    return await _with_health(ctx, await webhooks.get(ctx, project.id, webhook_id))
 
 
 @router.patch("/{webhook_id}", operation_id="change_webhook", responses=documented(400, 401, 404, 422))
@@ -125,7 +142,7 @@ async def change(ctx: Ctx, project: Caller, webhook_id: WebhookId, body: Webhook
     if "url" in changes:
         check_url(ctx, changes["url"])
     tuples = {name: tuple(changes[name]) for name in ("events", "account_ids") if name in changes}
-    return _shown(await webhooks.change(ctx, project.id, webhook_id, changes | tuples))
+    return await _with_health(ctx, await webhooks.change(ctx, project.id, webhook_id, changes | tuples))
 
 
 @router.delete("/{webhook_id}", status_code=204, operation_id="delete_webhook", responses=documented(401, 404))
@@ -170,7 +187,11 @@ def check_url(ctx: Context, url: str) -> None:
         raise Invalid(f"url: {problem}", errors=[f"url: {problem}"])
 
 
-def _shown(webhook: Webhook) -> WebhookOut:
+async def _with_health(ctx: Context, webhook: Webhook) -> WebhookOut:
+    return _shown(webhook, (await breakers.conditions(ctx, [webhook.id]))[webhook.id])
+
+
+def _shown(webhook: Webhook, condition: Condition) -> WebhookOut:
     return WebhookOut(
         id=webhook.id,
         name=webhook.name,
@@ -179,6 +200,12 @@ def _shown(webhook: Webhook) -> WebhookOut:
         enabled=webhook.enabled,
         disabled_reason=webhook.disabled_reason,
         account_ids=list(webhook.account_ids),
+        health=HealthOut(
+            state=condition.state,
+            consecutive_failures=condition.consecutive_failures,
+            open_until=stamp(condition.open_until) if condition.open_until else None,
+            last_error=condition.last_error,
+        ),
         created_at=stamp(webhook.created_at),
         updated_at=stamp(webhook.updated_at),
     )

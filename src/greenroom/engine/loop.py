@@ -160,9 +160,12 @@ class Engine:
 
     async def _settle(self, ended: Ended) -> None:
         """Write what became of it, patiently: an outage here means a repeat, never a loss."""
+        if ended.fault is not None:
+            self._places.troubled.add(ended.claimed.destination_id)
+        watched = ended.claimed.destination_id in self._places.troubled
         for pause in (0.2, 1.0, 3.0, 8.0):
             try:
-                state = await deliveries.settle(self._ctx, ended, worker=self.worker)
+                state = await deliveries.settle(self._ctx, ended, worker=self.worker, watched=watched)
             except Unavailable:
                 await asyncio.sleep(pause)
                 continue

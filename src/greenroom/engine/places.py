@@ -22,6 +22,7 @@ class Places:
         self._ctx = ctx
         self._held: Counter[Queue] = Counter()
         self._turns: dict[Queue, Turn] = {queue: Turn() for queue in SHARES}
+        self.troubled: set[str] = set()  #: destinations seen in trouble
         self.idle = False  #: the last look ended a round in which nothing was to be had
 
     async def claim(self) -> list[Claimed]:
@@ -36,6 +37,8 @@ class Places:
         look = await claims.claim(self._ctx, self._turns, room, LEASE)
         self._turns |= look.turns
         self._held.update(one.queue for one in look.claimed)
+        self.troubled -= {one.destination_id for one in look.claimed}
+        self.troubled |= look.troubled
         self.idle = all(turn.idle for turn in look.turns.values())
         return look.claimed
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from greenroom.context import Context, transaction
 from greenroom.model.claims import Turn, Waiting, deal
 from greenroom.model.deliveries import PER_DESTINATION, SHARES, SLOTS, Claimed, Queue
+from greenroom.store import breakers as breaker_rows
 from greenroom.store import claims as claim_rows
 from greenroom.store.db import Tx
 
@@ -22,6 +23,8 @@ class Look:
 
     claimed: list[Claimed]
     turns: Mapping[Queue, Turn]
+    #: destinations of what was claimed that are in trouble: their good answers count
+    troubled: frozenset[str] = frozenset()
 
 
 @transaction
@@ -39,10 +42,14 @@ async def claim(ctx: Context, tx: Tx, turns: Mapping[Queue, Turn], free: Mapping
     await claim_rows.wait_turn(tx)
     held = await claim_rows.under_way(tx)
     met = await claim_rows.look(tx, begins, steps=STEPS, most=PER_DESTINATION)
+    troubled = await breaker_rows.find(tx, sorted({id_ for found in met.values() for id_, _ in found}))
+    cap = {id_: breaker.places(now) for id_, (breaker, now) in troubled.items()}
     shares: list[tuple[Queue, str, int]] = []
     moved: dict[Queue, Turn] = {}
     for queue, found in met.items():
-        waiting = [Waiting(id_, _may_leave(queue, due, held.get(id_, 0))) for id_, due in found]
+        waiting = [
+            Waiting(id_, _may_leave(queue, due, cap.get(id_, PER_DESTINATION) - held.get(id_, 0))) for id_, due in found
+        ]
         given = deal(waiting, min(places, free[queue]))
         for (id_, _), count in zip(found, given, strict=True):
             held[id_] = held.get(id_, 0) + count
@@ -50,12 +57,13 @@ async def claim(ctx: Context, tx: Tx, turns: Mapping[Queue, Turn], free: Mapping
         places -= sum(given)
         moved[queue] = turns[queue].moved(waiting, given, ended=len(found) < STEPS)
     lease_ms = int(lease.total_seconds() * 1000)
-    return Look(await claim_rows.take(tx, shares, lease=ctx.new_id("lse"), lease_ms=lease_ms), moved)
+    claimed = await claim_rows.take(tx, shares, lease=ctx.new_id("lse"), lease_ms=lease_ms)
+    return Look(claimed, moved, frozenset(one.destination_id for one in claimed) & troubled.keys())
 
 
-def _may_leave(queue: Queue, due: int, held: int) -> int:
-    """What a person asked for goes at once, whatever is under way."""
-    return due if queue == "hand" else min(due, max(0, PER_DESTINATION - held))
+def _may_leave(queue: Queue, due: int, room: int) -> int:
+    """What a person asked for goes at once, whatever is under way and however the destination does."""
+    return due if queue == "hand" else min(due, max(0, room))
 
 
 @transaction

@@ -344,6 +344,18 @@ deliveries = Table(
 #: one row: a worker that claims holds it until it has committed
 claim_turn = Table("claim_turn", metadata, _id())
 
+#: destinations in trouble: see model.breakers
+breakers = Table(
+    "breakers",
+    metadata,
+    Column("destination_id", Text, primary_key=True),
+    _int("failures"),
+    _int("trips"),
+    _at("open_until"),
+    _int("room"),
+    _text("last_error"),
+)
+
 attempts = Table(
     "attempts",
     metadata,

@@ -1,4 +1,4 @@
-"""Claims in turn over the destinations of a queue"""
+"""Claims in turn over the destinations of a queue, and breakers"""
 
 from __future__ import annotations
 
@@ -32,6 +32,16 @@ def upgrade() -> None:
         "claim_turn", sa.Column("id", sa.Text(), nullable=False), sa.PrimaryKeyConstraint("id", name="pk_claim_turn")
     )
     op.execute("INSERT INTO claim_turn (id) VALUES ('claim')")
+    op.create_table(
+        "breakers",
+        sa.Column("destination_id", sa.Text(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("trips", sa.Integer(), nullable=False),
+        sa.Column("open_until", sa.BigInteger(), nullable=False),
+        sa.Column("room", sa.Integer(), nullable=False),
+        sa.Column("last_error", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("destination_id", name="pk_breakers"),
+    )
     if op.get_bind().dialect.name == "postgresql":
         # these rows change all the time: the planner's numbers and the indexes are kept fresh
         op.execute(
