@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from greenroom.context import Context
+from greenroom.engine.places import LEASE, LONGEST
 from greenroom.errors import RemoteError, TryLater
 from greenroom.model.breakers import FIRST_WAIT_MS, OPENS_AT
 from greenroom.model.claims import Turn
@@ -19,7 +20,7 @@ AWAY = TryLater("No connection.", kind="connect")
 
 async def claim(ctx: Context, most: int = 64) -> list[Claimed]:
     free = dict.fromkeys(SHARES, most)
-    return (await claims.claim(ctx, {name: Turn() for name in SHARES}, free, timedelta(seconds=45))).claimed
+    return (await claims.claim(ctx, {name: Turn() for name in SHARES}, free, lease=LEASE, longest=LONGEST)).claimed
 
 
 async def settle(ctx: Context, claimed: list[Claimed], fault: RemoteError | None, status: int | None = None) -> None:

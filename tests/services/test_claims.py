@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
 
 from greenroom.context import Context
-from greenroom.engine.places import Places
+from greenroom.engine.places import LEASE, LONGEST, Places
 from greenroom.model.claims import Turn
 from greenroom.model.deliveries import PER_DESTINATION, SHARES, SLOTS, Claimed, Queue
 from greenroom.services import claims
 from greenroom.store.db import Store
 from tests.support.queues import context, queue
 
-LEASE = timedelta(seconds=45)
-
 
 async def claim(ctx: Context, places: int = SLOTS) -> list[Claimed]:
     """One look from the start, every queue with so many free places."""
     turns: dict[Queue, Turn] = {name: Turn() for name in SHARES}
-    return (await claims.claim(ctx, turns, dict.fromkeys(SHARES, places), LEASE)).claimed
+    return (await claims.claim(ctx, turns, dict.fromkeys(SHARES, places), lease=LEASE, longest=LONGEST)).claimed
 
 
 def by_destination(claimed: list[Claimed]) -> Counter[str]:
@@ -35,6 +32,18 @@ async def test_a_destination_holds_no_more_than_its_cap_over_all_workers(store: 
     assert [len(one) for one in held] == [PER_DESTINATION, 0, 0]
     await queue(store, {"whk_fresh": 3})
     assert by_destination(await claim(ctx)) == {"whk_fresh": 3}
+
+
+async def test_a_dead_worker_takes_no_place_for_longer_than_an_attempt(store: Store) -> None:
+    """Its leases last on, but nothing of it can be under way."""
+    ctx = context(store)
+    await queue(store, {"whk_a": 100})
+    await claim(ctx)
+    await store.write(
+        lambda tx: tx.run("UPDATE deliveries SET due_at = due_at - $1", int(LONGEST.total_seconds() * 1000))
+    )
+
+    assert len(await claim(ctx)) == PER_DESTINATION
 
 
 async def test_destinations_are_served_in_turn(store: Store) -> None:

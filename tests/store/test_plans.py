@@ -15,7 +15,7 @@ ROWS = 20_000
 DESTINATIONS = 200
 
 HOT: dict[str, Callable[[Tx], Awaitable[object]]] = {
-    "under_way": claim_rows.under_way,
+    "under_way": lambda tx: claim_rows.under_way(tx, over_ms=29_000),
     "look": lambda tx: claim_rows.look(tx, {"first": "", "again": "whk_100"}, steps=64, most=16),
     "take": lambda tx: claim_rows.take(tx, [("first", "whk_100", 8)], lease="lse_1", lease_ms=1000),
     "settle": lambda tx: delivery_rows.settle(tx, "dlv_1", "lse_1", state="delivered", wait_ms=0, error=None),

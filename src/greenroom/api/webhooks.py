@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Path
-from pydantic import BaseModel, Field, field_validator
+from pydantic import AwareDatetime, BaseModel, Field, field_validator
 
 from greenroom.api.callers import Caller, Ctx, Door
 from greenroom.api.faults import documented
@@ -17,12 +17,14 @@ from greenroom.engine import vendor
 from greenroom.errors import Invalid
 from greenroom.model.breakers import Health
 from greenroom.model.events import NAMES, stamp
+from greenroom.model.replays import Progress, Replay, Status
 from greenroom.model.webhooks import Webhook
 from greenroom.outbound import callable_problem
-from greenroom.services import breakers, webhooks
+from greenroom.services import breakers, replays, webhooks
 from greenroom.services.breakers import Condition
 
 router = APIRouter(prefix="/v1/webhooks", tags=["Webhooks"], route_class=IdempotentRoute)
+ReplayId = Annotated[Plain, Path(alias="replay_id", description="The replay's id.")]
 WebhookId = Annotated[Plain, Path(alias="webhook_id", description="The webhook's id.")]
 
 
@@ -102,6 +104,24 @@ class RotationIn(StrictBody):
     overlap_seconds: int = Field(int(webhooks.OVERLAP.total_seconds()), ge=0, le=30 * 86400)
 
 
+class ReplayIn(StrictBody):
+    """Which deliveries to send again."""
+
+    since: AwareDatetime = Field(description="Made at this time or later.", examples=["2026-11-01T00:00:00Z"])
+    until: AwareDatetime | None = Field(None, description="Made before this time; left out: before now.")
+    status: Status = Field("dead", description="What became of them; `any` is every one that is not on its way.")
+
+
+class ReplayOut(BaseModel):
+    """A job. `total` was counted at its start, `done` is how many it has put on their way again."""
+
+    id: str
+    state: Progress
+    total: int
+    done: int
+    created_at: str
+
+
 class TestedOut(BaseModel):
     """The exchange of a test event; `ok` means that the endpoint answered 2xx."""
 
@@ -173,6 +193,36 @@ async def test(ctx: Ctx, project: Caller, out: Door, webhook_id: WebhookId) -> T
         error=tested.fault.reason if tested.fault else None,
         error_kind=tested.fault.kind if tested.fault else None,
     )
+
+
+@router.post(
+    "/{webhook_id}/replay",
+    status_code=202,
+    operation_id="replay_webhook",
+    responses=documented(400, 401, 404, 409, 422),
+)
+async def replay(ctx: Ctx, project: Caller, webhook_id: WebhookId, body: ReplayIn) -> ReplayOut:
+    """Send past deliveries again, in the background and after what is new; event ids stay."""
+    if body.until is not None and body.until <= body.since:
+        raise Invalid("until: must be later than since", errors=["until: must be later than since"])
+    started = await replays.start(ctx, project.id, webhook_id, since=body.since, until=body.until, status=body.status)
+    return _replayed(started)
+
+
+@router.get("/{webhook_id}/replays/{replay_id}", operation_id="get_replay", responses=documented(401, 404))
+async def get_replay(ctx: Ctx, project: Caller, webhook_id: WebhookId, replay_id: ReplayId) -> ReplayOut:
+    """Show how far a replay is."""
+    return _replayed(await replays.get(ctx, project.id, webhook_id, replay_id))
+
+
+@router.delete("/{webhook_id}/replays/{replay_id}", operation_id="cancel_replay", responses=documented(401, 404))
+async def cancel_replay(ctx: Ctx, project: Caller, webhook_id: WebhookId, replay_id: ReplayId) -> ReplayOut:
+    """Cancel a replay; the up to 100 deliveries that it has on their way are still sent."""
+    return _replayed(await replays.cancel(ctx, project.id, webhook_id, replay_id))
+
+
+def _replayed(one: Replay) -> ReplayOut:
+    return ReplayOut(id=one.id, state=one.state, total=one.total, done=one.done, created_at=stamp(one.created_at))
 
 
 def check_url(ctx: Context, url: str) -> None:

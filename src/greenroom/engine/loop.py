@@ -17,11 +17,12 @@ from greenroom.connectors import Push, discover
 from greenroom.context import Context
 from greenroom.engine import vendor
 from greenroom.engine.places import Places
+from greenroom.engine.upkeep import keep_up
 from greenroom.errors import GiveUp, NotFound, RemoteError, TryLater, Unavailable
 from greenroom.model.deliveries import Claimed
 from greenroom.model.webhooks import Webhook
 from greenroom.outbound import Answer, Outbound, Request
-from greenroom.services import deliveries, orders, webhooks
+from greenroom.services import deliveries, orders, replays, webhooks
 from greenroom.services.deliveries import Ended, Exchange
 
 log = structlog.get_logger("greenroom.engine")
@@ -62,6 +63,14 @@ class Engine:
 
     async def run(self) -> None:
         """Deliver until `stop`."""
+        upkeep = asyncio.create_task(keep_up(self._ctx), name="upkeep")
+        try:
+            await self._run()
+        finally:
+            upkeep.cancel()
+            await asyncio.gather(upkeep, return_exceptions=True)
+
+    async def _run(self) -> None:
         pause = POLL_S
         while not self._stopping:
             self._awake.clear()
@@ -114,6 +123,7 @@ class Engine:
     async def run_once(self) -> int:
         """Attempt everything that is due now, and wait for it; how many attempts. For tests and tools."""
         made = 0
+        await replays.advance(self._ctx)
         while (claimed := await self._places.claim()) or not self._places.idle:
             destinations = await self._destinations(claimed)
             await asyncio.gather(*(self._deliver(one, destinations) for one in claimed))

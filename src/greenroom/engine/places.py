@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from greenroom.context import Context
+from greenroom.engine.vendor import DEADLINE_S
 from greenroom.model.claims import Turn
 from greenroom.model.deliveries import SHARES, SLOTS, Claimed, Queue
 from greenroom.services import claims
 
 #: an attempt cut by a crash is repeated when its lease has ended; longer than any attempt may take
 LEASE = timedelta(seconds=45)
+#: the deadline of an attempt, and a little for what is around it
+LONGEST = timedelta(seconds=DEADLINE_S + 1)
 
 
 class Places:
@@ -34,7 +37,7 @@ class Places:
         """
         free = SLOTS - self._held.total()
         room = {queue: min(free, share - self._held[queue]) for queue, share in SHARES.items()}
-        look = await claims.claim(self._ctx, self._turns, room, LEASE)
+        look = await claims.claim(self._ctx, self._turns, room, lease=LEASE, longest=LONGEST)
         self._turns |= look.turns
         self._held.update(one.queue for one in look.claimed)
         self.troubled -= {one.destination_id for one in look.claimed}

@@ -28,19 +28,29 @@ class Look:
 
 
 @transaction
-async def claim(ctx: Context, tx: Tx, turns: Mapping[Queue, Turn], free: Mapping[Queue, int], lease: timedelta) -> Look:
+async def claim(
+    ctx: Context,
+    tx: Tx,
+    turns: Mapping[Queue, Turn],
+    free: Mapping[Queue, int],
+    *,
+    lease: timedelta,
+    longest: timedelta,
+) -> Look:
     """
     Take due deliveries, each this caller's alone until its lease ends: in turn over the destinations of each queue.
 
     `free` is how many each queue may still give; together they never give more than the first, "hand", could alone.
-    A queue without free places is not looked at.
+    A queue without free places is not looked at. `longest` is what an attempt may take: an older lease is a dead
+    worker's and takes no place from its destination.
     """
     places = free["hand"]
     begins = {queue: turns[queue].after for queue in SHARES if free[queue] > 0}
     if not begins:
         return Look([], {})
     await claim_rows.wait_turn(tx)
-    held = await claim_rows.under_way(tx)
+    lease_ms, longest_ms = (int(span.total_seconds() * 1000) for span in (lease, longest))
+    held = await claim_rows.under_way(tx, over_ms=lease_ms - longest_ms)
     met = await claim_rows.look(tx, begins, steps=STEPS, most=PER_DESTINATION)
     troubled = await breaker_rows.find(tx, sorted({id_ for found in met.values() for id_, _ in found}))
     cap = {id_: breaker.places(now) for id_, (breaker, now) in troubled.items()}
@@ -56,7 +66,6 @@ async def claim(ctx: Context, tx: Tx, turns: Mapping[Queue, Turn], free: Mapping
         shares += [(queue, id_, count) for (id_, _), count in zip(found, given, strict=True) if count]
         places -= sum(given)
         moved[queue] = turns[queue].moved(waiting, given, ended=len(found) < STEPS)
-    lease_ms = int(lease.total_seconds() * 1000)
     claimed = await claim_rows.take(tx, shares, lease=ctx.new_id("lse"), lease_ms=lease_ms)
     return Look(claimed, moved, frozenset(one.destination_id for one in claimed) & troubled.keys())
 

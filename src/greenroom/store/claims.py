@@ -19,11 +19,12 @@ async def wait_turn(tx: Tx) -> None:
     await tx.run("UPDATE claim_turn SET id = id")
 
 
-async def under_way(tx: Tx) -> dict[str, int]:
-    """How many attempts are under way to each destination, over all workers."""
+async def under_way(tx: Tx, *, over_ms: int) -> dict[str, int]:
+    """How many attempts are under way to each destination, over all workers: leases that last longer than `over_ms`."""
     rows = await tx.all(
         "SELECT destination_id, count(*) AS held FROM deliveries "
-        "WHERE lease IS NOT NULL AND state = 'pending' AND due_at > now_ms() GROUP BY destination_id"
+        "WHERE lease IS NOT NULL AND state = 'pending' AND due_at > now_ms() + $1 GROUP BY destination_id",
+        over_ms,
     )
     return {row["destination_id"]: row["held"] for row in rows}
 

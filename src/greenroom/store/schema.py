@@ -301,7 +301,7 @@ deliveries = Table(
     _text("event_name"),
     _text("trigger"),
     _text("state"),
-    #: hand, first or again: see model.deliveries.Queue
+    #: hand, first, again or replay: see model.deliveries.Queue
     _text("queue", default="first"),
     _int("attempts"),
     #: attempts made before its schedule last began (a manual retry begins it anew)
@@ -309,6 +309,8 @@ deliveries = Table(
     #: pending: when the next attempt is due; while an attempt is under way: when its lease ends
     _at("due_at"),
     _maybe("lease"),
+    #: the replay that sent it last
+    _maybe("replay_id"),
     _maybe("last_error"),
     _at("created_at"),
     _at("updated_at"),
@@ -338,11 +340,30 @@ deliveries = Table(
     Index("ix_deliveries_project_id_id", "project_id", "id"),
     Index("ix_deliveries_order_id", "order_id"),
     Index("ix_deliveries_event_id", "event_id"),
-    Index("ix_deliveries_destination_id_state", "destination_id", "state"),
+    Index("ix_deliveries_destination_id_state_id", "destination_id", "state", "id"),
 )
 
 #: one row: a worker that claims holds it until it has committed
 claim_turn = Table("claim_turn", metadata, _id())
+
+#: jobs that send a webhook's deliveries again: `states` they have still to go through, `after` is how far they came
+replays = Table(
+    "replays",
+    metadata,
+    _id(),
+    _ref("project_id", "projects"),
+    _ref("webhook_id", "webhooks"),
+    _text("states"),
+    _at("since_at"),
+    _at("until_at"),
+    _text("state"),
+    _int("total"),
+    _int("done"),
+    _text("after"),
+    _at("created_at"),
+    _at("updated_at"),
+    Index("ix_replays_state", "state"),
+)
 
 #: destinations in trouble: see model.breakers
 breakers = Table(

@@ -1,4 +1,4 @@
-"""Claims in turn over the destinations of a queue, and breakers"""
+"""Claims in turn over the destinations of a queue, breakers, replays"""
 
 from __future__ import annotations
 
@@ -42,6 +42,28 @@ def upgrade() -> None:
         sa.Column("last_error", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("destination_id", name="pk_breakers"),
     )
+    op.add_column("deliveries", sa.Column("replay_id", sa.Text(), nullable=True))
+    op.drop_index("ix_deliveries_destination_id_state", "deliveries")
+    op.create_index("ix_deliveries_destination_id_state_id", "deliveries", ["destination_id", "state", "id"])
+    op.create_table(
+        "replays",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("project_id", sa.Text(), nullable=False),
+        sa.Column("webhook_id", sa.Text(), nullable=False),
+        sa.Column("states", sa.Text(), nullable=False),
+        sa.Column("since_at", sa.BigInteger(), nullable=False),
+        sa.Column("until_at", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("done", sa.Integer(), nullable=False),
+        sa.Column("after", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name="fk_replays_project_id", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["webhook_id"], ["webhooks.id"], name="fk_replays_webhook_id", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name="pk_replays"),
+    )
+    op.create_index("ix_replays_state", "replays", ["state"])
     if op.get_bind().dialect.name == "postgresql":
         # these rows change all the time: the planner's numbers and the indexes are kept fresh
         op.execute(
