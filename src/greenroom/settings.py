@@ -50,6 +50,14 @@ class Settings(BaseModel):
     allow_http: Annotated[
         bool, Field(description="Development: outgoing calls and result URLs may use http and local names.")
     ] = False
+    retention_days: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=36500,
+            description="Days that events, ended deliveries and attempts are kept. Orders stay.",
+        ),
+    ] = 90
     log_format: Annotated[Literal["text", "json"], Field(description="text for a terminal, json for a collector.")] = (
         "text"
     )

@@ -396,6 +396,7 @@ attempts = Table(
     _at("next_due_at", nullable=True),
     _text("worker"),
     Index("ix_attempts_delivery_id_number", "delivery_id", "number"),
+    Index("ix_attempts_started_at", "started_at"),
 )
 
 #: links that sign in the owner once

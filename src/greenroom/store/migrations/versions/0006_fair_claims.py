@@ -1,4 +1,4 @@
-"""Claims in turn over the destinations of a queue, breakers, replays"""
+"""Claims in turn over the destinations of a queue, breakers, replays, retention"""
 
 from __future__ import annotations
 
@@ -64,6 +64,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_replays"),
     )
     op.create_index("ix_replays_state", "replays", ["state"])
+    op.create_index("ix_attempts_started_at", "attempts", ["started_at"])
     if op.get_bind().dialect.name == "postgresql":
         # these rows change all the time: the planner's numbers and the indexes are kept fresh
         op.execute(
