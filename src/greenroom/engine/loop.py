@@ -15,7 +15,7 @@ import structlog
 
 from greenroom.connectors import Push, discover
 from greenroom.context import Context
-from greenroom.engine import vendor
+from greenroom.engine import metrics, vendor
 from greenroom.engine.places import Places
 from greenroom.engine.upkeep import keep_up
 from greenroom.errors import GiveUp, NotFound, RemoteError, TryLater, Unavailable
@@ -179,6 +179,7 @@ class Engine:
             except Unavailable:
                 await asyncio.sleep(pause)
                 continue
+            metrics.count(ended, now=self._ctx.now())
             log.info(
                 "attempt",
                 delivery_id=ended.claimed.id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from greenroom.errors import GiveUp, RemoteError, TryLater
@@ -77,6 +77,7 @@ class Claimed:
     step: int
     lease: str
     payload: str
+    created_at: datetime
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from greenroom.model.deliveries import Claimed, Queue
-from greenroom.store.db import Row, Tx
+from greenroom.store.db import Row, Tx, from_ms
 
 
 async def wait_turn(tx: Tx) -> None:
@@ -105,4 +105,5 @@ def _claimed(row: Row) -> Claimed:
         step=row["attempts"] - row["attempts_before"],
         lease=row["lease"],
         payload=row["payload"],
+        created_at=from_ms(row["created_at"]),
     )

@@ -337,6 +337,13 @@ deliveries = Table(
         postgresql_where=text("lease IS NOT NULL"),
         sqlite_where=text("lease IS NOT NULL"),
     ),
+    #: what a person should look at, counted for the metrics
+    Index(
+        "ix_deliveries_stuck",
+        "state",
+        postgresql_where=text("state IN ('held', 'dead')"),
+        sqlite_where=text("state IN ('held', 'dead')"),
+    ),
     Index("ix_deliveries_project_id_id", "project_id", "id"),
     Index("ix_deliveries_order_id", "order_id"),
     Index("ix_deliveries_event_id", "event_id"),

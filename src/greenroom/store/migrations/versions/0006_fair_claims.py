@@ -12,6 +12,7 @@ depends_on = None
 
 PENDING = sa.text("state = 'pending'")
 HELD = sa.text("lease IS NOT NULL")
+STUCK = sa.text("state IN ('held', 'dead')")
 
 
 def upgrade() -> None:
@@ -28,6 +29,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_deliveries_lease", "deliveries", ["lease", "destination_id"], postgresql_where=HELD, sqlite_where=HELD
     )
+    op.create_index("ix_deliveries_stuck", "deliveries", ["state"], postgresql_where=STUCK, sqlite_where=STUCK)
     op.create_table(
         "claim_turn", sa.Column("id", sa.Text(), nullable=False), sa.PrimaryKeyConstraint("id", name="pk_claim_turn")
     )
