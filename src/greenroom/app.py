@@ -28,7 +28,7 @@ from greenroom.engine.request_logs import RequestLog
 from greenroom.outbound import Outbound
 from greenroom.security.tokens import new_id
 from greenroom.security.vault import Vault, load_or_create_key_file, parse_keys
-from greenroom.services import deliveries, installation, sessions
+from greenroom.services import claims, installation, sessions
 from greenroom.settings import Settings, SettingsError
 from greenroom.store import migrate
 from greenroom.store.db import Store
@@ -135,7 +135,7 @@ async def delivering(gateway: Gateway, *, alone: bool = False) -> AsyncIterator[
     `alone`: no other worker can live on this database, so what a killed one left is repeated at once.
     """
     if alone:
-        await deliveries.recover(gateway.ctx)
+        await claims.recover(gateway.ctx)
     running = asyncio.create_task(gateway.engine.run(), name="engine")
     try:
         yield
