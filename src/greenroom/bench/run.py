@@ -1,0 +1,95 @@
+"""A whole run: the chosen sections in order, everything they start ended afterwards."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from greenroom.bench.accept import accept
+from greenroom.bench.bench import Bench, started
+from greenroom.bench.databases import describe
+from greenroom.bench.deliver import deliver
+from greenroom.bench.figures import Figure
+from greenroom.demo.processes import Ports, Processes
+
+SECTIONS: dict[str, Callable[[Bench], list[Figure]]] = {
+    "accept": accept,
+    "deliver": deliver,
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run found, and on what."""
+
+    machine: dict[str, Any]
+    database: str
+    options: dict[str, Any]
+    figures: list[Figure]
+    took_s: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "machine": self.machine,
+            "database": self.database,
+            "options": self.options,
+            "took_s": round(self.took_s, 1),
+            "figures": [figure.as_dict() for figure in self.figures],
+        }
+
+
+def run(
+    *,
+    server: str | None,
+    only: Sequence[str],
+    seconds: float,
+    rounds: int,
+    full: bool,
+    say: Callable[[str], None],
+) -> Report:
+    """
+    Measure. `say` hears what is going on.
+
+    Raises:
+        BenchFailed, ProcessFailed, Unavailable: the run itself failed.
+    """
+    began = time.monotonic()
+    figures: list[Figure] = []
+    database = describe(server)
+    with Processes(Ports(), prefix="greenroom-bench-") as processes:
+        receiver = started(processes, "receiver", "Receiver is ready")
+        generator = started(processes, "load", "Load is ready")
+        bench = Bench(processes, server, seconds, rounds, full, say, receiver, generator)
+        for name, section in SECTIONS.items():
+            if name in only:
+                say(name)
+                bench.behave()
+                figures += section(bench)
+    options = {"only": list(only), "seconds": seconds, "rounds": rounds, "full": full}
+    return Report(machine(), database, options, figures, time.monotonic() - began)
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    return {
+        "cpu": _cpu_model(),
+        "cores": os.cpu_count(),
+        "kernel": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def _cpu_model() -> str:
+    listed = Path("/proc/cpuinfo")
+    if listed.exists():
+        for line in listed.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
