@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TypeVar
+
+K = TypeVar("K", bound=Hashable)
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -36,9 +39,9 @@ def arrivals(rate: float, seconds: float, *, seed: int = 1) -> list[float]:
     return found
 
 
-def waits(due: Mapping[int, float], happened: Mapping[int, float], *, until: float) -> list[float]:
+def waits(due: Mapping[K, float], happened: Mapping[K, float], *, until: float) -> list[float]:
     """
     How long each had to wait from the moment it was *due*, so that a server which holds up its clients is not excused
     from the requests they could not send. What has not happened counts as having waited until `until`: at least that.
     """
-    return [happened.get(number, until) - at for number, at in due.items()]
+    return [happened.get(one, until) - at for one, at in due.items()]

@@ -74,7 +74,10 @@ def _verdict(figure: Figure) -> str:
     if figure.bar is None:
         return ""
     asked = f"bar {'≤' if figure.at_most else '≥'} {figure.bar:g}"
-    return f"{asked}: met" if figure.met else f"{asked}: missed by {figure.missed_by:.0%}"
+    if figure.missed_by is None:
+        return f"{asked}: met"
+    far = f"{1 + figure.missed_by:.1f} times the bar" if figure.missed_by > 1 else f"missed by {figure.missed_by:.0%}"
+    return f"{asked}: {far}"
 
 
 def number(value: float) -> str:

@@ -69,9 +69,14 @@ class Gateway:
 
 
 class Installation:
-    """A gateway's data before it is served: customers are made and a queue is filled through its own services."""
+    """
+    A gateway's data before it is served: customers are made and a queue is filled through its own services.
+
+    `database_url` is its database's, None for SQLite.
+    """
 
     def __init__(self, processes: Processes, name: str, database_url: str | None) -> None:
+        self.database_url = database_url
         self._processes = processes
         self._name = name
         port = free(0)

@@ -138,10 +138,11 @@ class _Generator:
             return False
 
 
-async def _run(job: Job) -> Load:
+async def run_job(job: Job) -> Load:
+    """Do what a job says; what came of it. A request without an answer counts as failed."""
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0),
-        auth=aiohttp.BasicAuth(job.token) if job.token else None,
+        headers={"authorization": aiohttp.encode_basic_auth(job.token, "")} if job.token else None,
         timeout=aiohttp.ClientTimeout(total=DEADLINE_S),
     )
     async with session:
@@ -149,7 +150,7 @@ async def _run(job: Job) -> Load:
 
 
 async def _answer(request: web.BaseRequest) -> web.StreamResponse:
-    return web.json_response(asdict(await _run(Job(**json.loads(await request.read())))))
+    return web.json_response(asdict(await run_job(Job(**json.loads(await request.read())))))
 
 
 async def _serve(port: int) -> None:

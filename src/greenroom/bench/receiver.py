@@ -25,12 +25,14 @@ _NUMBER = re.compile(rb"take_home_tests/(\d+)")
 class Receiver:
     """
     Answers 200 at once, unless its path is among `hanging` or `failing` (a share from 0 to 1) makes it answer 500.
+    `held` are those that hang now: they are answered, and not counted, once it behaves otherwise.
 
     Times are the machine's monotonic clock, which all processes of a machine share. While `watching`, who came when is
     kept.
     """
 
     answered: int = 0
+    held: int = 0
     watching: bool = False
     hanging: frozenset[str] = frozenset()
     failing: float = 0.0
@@ -45,7 +47,9 @@ class Receiver:
         if request.path.startswith("/control/"):
             return web.json_response(self._controlled(request.path.removeprefix("/control/"), body))
         if request.path in self.hanging:
+            self.held += 1
             await self._released.wait()
+            self.held -= 1
             return web.Response()
         self.answered += 1
         self.last = body
@@ -64,7 +68,7 @@ class Receiver:
             return {"body": self.last.decode()}
         if call == "arrivals":
             return self.arrivals
-        return {"answered": self.answered, "at": time.monotonic()}
+        return {"answered": self.answered, "held": self.held, "at": time.monotonic()}
 
     def _behave(self, *, watching: bool = False, hanging: Sequence[str] = (), failing: float = 0.0) -> None:
         """From now on; what hangs is let go, what was kept is forgotten."""

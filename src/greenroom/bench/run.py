@@ -15,11 +15,19 @@ from greenroom.bench.bench import Bench, started
 from greenroom.bench.databases import describe
 from greenroom.bench.deliver import deliver
 from greenroom.bench.figures import Figure
+from greenroom.bench.growth import growth
+from greenroom.bench.isolation import isolation
+from greenroom.bench.latency import latency
+from greenroom.bench.limits import limits
 from greenroom.demo.processes import Ports, Processes
 
 SECTIONS: dict[str, Callable[[Bench], list[Figure]]] = {
+    "limits": limits,
     "accept": accept,
     "deliver": deliver,
+    "latency": latency,
+    "isolation": isolation,
+    "growth": growth,
 }
 
 
@@ -50,6 +58,7 @@ def run(
     only: Sequence[str],
     seconds: float,
     rounds: int,
+    scale: float,
     full: bool,
     say: Callable[[str], None],
 ) -> Report:
@@ -65,13 +74,13 @@ def run(
     with Processes(Ports(), prefix="greenroom-bench-") as processes:
         receiver = started(processes, "receiver", "Receiver is ready")
         generator = started(processes, "load", "Load is ready")
-        bench = Bench(processes, server, seconds, rounds, full, say, receiver, generator)
+        bench = Bench(processes, server, seconds, rounds, scale, full, say, receiver, generator)
         for name, section in SECTIONS.items():
             if name in only:
                 say(name)
                 bench.behave()
                 figures += section(bench)
-    options = {"only": list(only), "seconds": seconds, "rounds": rounds, "full": full}
+    options = {"only": list(only), "seconds": seconds, "rounds": rounds, "scale": scale, "full": full}
     return Report(machine(), database, options, figures, time.monotonic() - began)
 
 

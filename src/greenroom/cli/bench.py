@@ -13,6 +13,7 @@ from greenroom.bench import figures
 from greenroom.bench.bench import BenchFailed
 from greenroom.bench.run import SECTIONS, Report, run
 from greenroom.demo.processes import ProcessFailed
+from greenroom.settings import Settings
 
 ALL = ",".join(SECTIONS)
 
@@ -29,6 +30,9 @@ def bench(
     only: Annotated[str, typer.Option(help="Sections to run, separated by commas.")] = ALL,
     seconds: Annotated[float, typer.Option(min=0.2, max=10, help="How long each thing is measured at a time.")] = 2.0,
     rounds: Annotated[int, typer.Option(min=1, help="How often, in turn with what it is compared to.")] = 3,
+    scale: Annotated[
+        float, typer.Option(min=0.1, max=1, help="Shortens the queues that growth compares, for a quick look.")
+    ] = 1.0,
     full: Annotated[bool, typer.Option("--full", help="Grow the queue to 1,000,000 as well; takes long.")] = False,
 ) -> None:
     """
@@ -38,9 +42,10 @@ def bench(
     run itself failed: a bar that is missed is a finding.
     """
     chosen = _chosen(only)
+    server = Settings.from_environment({}, database_url=database_url).database_url
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        report = run(server=database_url, only=chosen, seconds=seconds, rounds=rounds, full=full, say=_say)
+        report = run(server=server, only=chosen, seconds=seconds, rounds=rounds, scale=scale, full=full, say=_say)
     except (BenchFailed, ProcessFailed) as error:
         print(f"greenroom: the run failed: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
