@@ -14,13 +14,25 @@ from typing import Any
 import asyncpg
 import pytest
 
-from greenroom.bench.run import SECTIONS
+from greenroom.bench.bench import Bench, BenchFailed
+from greenroom.bench.figures import Figure
+from greenroom.bench.run import SECTIONS, run
 from tests.support.postgres import Postgres, in_thread
 
 TINY = ["--seconds", "0.2", "--rounds", "1", "--scale", "0.1"]
 FIELDS = {
-    "section", "name", "value", "unit", "against", "base", "ratio", "bar", "at_most", "met", "missed_by",
-}  # fmt: skip
+    "section",
+    "name",
+    "value",
+    "unit",
+    "against",
+    "base",
+    "ratio",
+    "bar",
+    "at_most",
+    "met",
+    "missed_by",
+}
 
 
 def command(*arguments: str) -> list[str]:
@@ -36,7 +48,7 @@ def environment(directory: Path) -> dict[str, str]:
 def bench(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command(*arguments), capture_output=True, text=True, env=environment(directory), cwd=directory
-    )  # fmt: skip
+    )
 
 
 def living(directory: Path) -> list[str]:
@@ -52,7 +64,8 @@ def living(directory: Path) -> list[str]:
 
 
 def check(report: dict[str, Any], sections: list[str]) -> None:
-    assert set(report) == {"machine", "database", "options", "took_s", "figures"}
+    assert set(report) == {"machine", "database", "options", "took_s", "failed", "figures"}
+    assert report["failed"] == {}
     assert {"cpu", "cores", "kernel", "python", "at"} == set(report["machine"])
     assert list(dict.fromkeys(figure["section"] for figure in report["figures"])) == sections
     for figure in report["figures"]:
@@ -77,8 +90,12 @@ def test_sections_on_sqlite(tmp_path: Path) -> None:
     assert report["database"].startswith("SQLite")
     bars = {(figure["section"], figure["bar"]) for figure in report["figures"] if figure["bar"] is not None}
     assert bars == {
-        ("accept", 0.6), ("accept", 0.5), ("deliver", 0.7), ("latency", 10), ("isolation", 1.2),
-    }  # fmt: skip
+        ("accept", 0.6),
+        ("accept", 0.5),
+        ("deliver", 0.7),
+        ("latency", 10),
+        ("isolation", 1.2),
+    }
     assert (living(tmp_path), list(tmp_path.iterdir())) == ([], [])
 
 
@@ -117,8 +134,12 @@ def test_a_run_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
     """In the middle of a section, with a gateway, a receiver and a load under way."""
     with subprocess.Popen(
         command("--only", "deliver", "--seconds", "5"),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(tmp_path), cwd=tmp_path,
-    ) as process:  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(tmp_path),
+        cwd=tmp_path,
+    ) as process:
         assert process.stderr is not None
         for line in process.stderr:
             if "queueing" in line:
@@ -143,3 +164,18 @@ def test_what_cannot_be_run_is_said(arguments: list[str], status: int, said: str
     assert done.returncode == status
     assert said in " ".join(done.stderr.replace("│", " ").split())
     assert "Traceback" not in done.stderr
+
+
+def test_a_section_that_fails_leaves_the_others_their_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Why it failed is part of the report."""
+
+    def fails(_: Bench) -> list[Figure]:
+        raise BenchFailed("nothing came")
+
+    monkeypatch.setattr(
+        "greenroom.bench.run.SECTIONS", {"one": fails, "two": lambda _: [Figure("two", "x", 1.0, "/s")]}
+    )
+    report = run(server=None, only=["one", "two"], seconds=1, rounds=1, scale=1, full=False, say=lambda _: None)
+
+    assert report.failed == {"one": "nothing came"}
+    assert [figure.section for figure in report.figures] == ["two"]

@@ -79,6 +79,7 @@ class Installation:
         self.database_url = database_url
         self._processes = processes
         self._name = name
+        self._started: list[str] = []
         port = free(0)
         self._port = str(port)
         self._environment = {
@@ -101,7 +102,11 @@ class Installation:
     async def _customer(self, tenant: str, urls: Sequence[str], enabled: bool, queued: int) -> Customer:
         async with open_context(Settings.from_environment(self._environment)) as ctx:
             project = await projects.ensure(ctx, tenant)
-            values: dict[str, Any] = {"tenant_id": tenant, "package_id": payload.PACKAGE}
+            values: dict[str, Any] = {
+                "tenant_id": tenant,
+                "package_id": payload.PACKAGE,
+                "callback_hosts": ("app.greenhouse.io",),
+            }
             await integrations.put(ctx, project.id, PROVIDER, values)
             owner = accounts.NewAccount(PROVIDER, origin_owner_id=tenant, origin_owner_name=tenant)
             account, token = await accounts.link(ctx, project.id, owner)
@@ -121,20 +126,37 @@ class Installation:
         Raises:
             ProcessFailed: it did not get ready.
         """
-        self._processes.start(
-            self._name, "greenroom", "serve", "--port", self._port, ready="Greenroom: http", extra=self._environment
-        )
-        return Gateway(self._processes, self._name, self._environment["GREENROOM_PUBLIC_URL"], self._environment)
+        return self._start(self._name, "serve", "--port", self._port, ready="Greenroom: http")
+
+    def work(self, number: int) -> Gateway:
+        """
+        Start a worker, which delivers and serves nothing.
+
+        Raises:
+            ProcessFailed: it did not get ready.
+        """
+        return self._start(f"{self._name}-{number}", "work", ready="Delivering as")
+
+    def _start(self, name: str, *arguments: str, ready: str) -> Gateway:
+        self._started.append(name)
+        self._processes.start(name, "greenroom", *arguments, ready=ready, extra=self._environment)
+        return Gateway(self._processes, name, self._environment["GREENROOM_PUBLIC_URL"], self._environment)
+
+    def stop(self) -> None:
+        """End everything that was started on it."""
+        for name in self._started:
+            self._processes.stop(name)
 
 
 @contextmanager
 def installation(processes: Processes, name: str, server: str | None) -> Iterator[Installation]:
-    """A new installation; at the end its gateway is stopped and its database is gone."""
+    """A new installation; at the end its processes are stopped and its database is gone."""
     with own_database(server) as url:
+        made = Installation(processes, name, url)
         try:
-            yield Installation(processes, name, url)
+            yield made
         finally:
-            processes.stop(name)
+            made.stop()
 
 
 async def _queue(ctx: Context, customer: Customer, count: int) -> None:

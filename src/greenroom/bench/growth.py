@@ -1,4 +1,4 @@
-"""Whether a delivery costs more the more are queued."""
+"""Whether a delivery costs more the more are queued, and whether workers add up."""
 
 from __future__ import annotations
 
@@ -17,7 +17,14 @@ QUICK_PER_S = 3000
 
 
 def growth(bench: Bench) -> list[Figure]:
-    """The time per delivery from queues of several lengths, over that from the shortest."""
+    """
+    The time per delivery from queues of several lengths, over that from the shortest; on PostgreSQL also what two
+    workers deliver, over one.
+    """
+    return [*_lengths(bench), *(_workers(bench) if bench.server else [])]
+
+
+def _lengths(bench: Bench) -> list[Figure]:
     lengths = [int(length * bench.scale) for length in (*LENGTHS, *([FULL] if bench.full else []))]
     seconds = min(bench.seconds, lengths[0] / bench.rounds / QUICK_PER_S)
     with ExitStack() as stack:
@@ -50,3 +57,20 @@ def _cost_ms(bench: Bench, served: Gateway, seconds: float) -> float:
     rate = bench.counted_for(seconds)
     served.pause()
     return 1000 / rate
+
+
+def _workers(bench: Bench) -> list[Figure]:
+    pairs = []
+    with bench.installation("workers") as installed:
+        queued = int(QUICK_PER_S * (2 * bench.rounds * bench.seconds + 1))
+        bench.say(f"queueing {queued:,} deliveries")
+        installed.customer("workers", [bench.hook("workers")], queued=queued)
+        installed.work(1)
+        second = installed.work(2)
+        for _ in range(bench.rounds):
+            second.pause()
+            one = bench.counted_for(bench.seconds)
+            second.resume()
+            pairs.append((bench.counted_for(bench.seconds), one))
+    value, base, ratio = of_rounds(pairs)
+    return [Figure(SECTION, "two workers deliver", value, "/s", "one worker", base, ratio, 1.6)]

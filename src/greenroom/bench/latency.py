@@ -47,9 +47,7 @@ def _round(bench: Bench, installed: Installation, served: Gateway, customer: Cus
     trip_ms = round_trip_ms(bench, seconds=YARDSTICK_S)
     before, _ = bench.counted()
     bench.behave(watching=True)
-    load = bench.load(
-        Job("open", served.send_test_url(customer), 2 * bench.seconds, rate=rate, token=customer.token)
-    )  # fmt: skip
+    load = bench.load(Job("open", served.send_test_url(customer), 2 * bench.seconds, rate=rate, token=customer.token))
     ended = bench.until_counted(before + load.done + 1)
     arrived = {number: at for _, number, at in bench.arrivals()}
     return _Round(
@@ -71,8 +69,6 @@ def _figures(rounds: list[_Round]) -> list[Figure]:
         Figure(SECTION, "due → accepted, p50", accepted(0.5), "ms"),
         Figure(SECTION, "due → accepted, p99", accepted(0.99), "ms"),
         Figure(SECTION, "due → delivered, p50", delivered(0.5), "ms"),
-        Figure(
-            SECTION, "due → delivered, p95", value, "ms", "round trip + commit", base, ratio, bar=10, at_most=True
-        ),
+        Figure(SECTION, "due → delivered, p95", value, "ms", "round trip + commit", base, ratio, bar=10, at_most=True),
         Figure(SECTION, "due → delivered, p99", delivered(0.99), "ms"),
-    ]  # fmt: skip
+    ]

@@ -124,9 +124,7 @@ class _Generator:
 
     async def _bare(self, number: int) -> bool:
         body = self._job.body.encode()
-        headers = webhook_headers(
-            event_id=f"evt_{number}", sent_at=int(time.time()), body=body, secrets=self._secrets
-        )  # fmt: skip
+        headers = webhook_headers(event_id=f"evt_{number}", sent_at=int(time.time()), body=body, secrets=self._secrets)
         return await self._post(body, {"content-type": "application/json", **headers})
 
     async def _post(self, body: bytes, headers: dict[str, str]) -> bool:

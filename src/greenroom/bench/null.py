@@ -79,7 +79,7 @@ async def _serve(port: int) -> None:
         app = build_app(settings, Gateway(ctx, out, Catalog(ctx, out), Engine(ctx, out)))
         config = uvicorn.Config(
             app, host="127.0.0.1", port=port, log_config=None, access_log=False, server_header=False
-        )  # fmt: skip
+        )
         await _Server(config).serve()
         await out.aclose()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from greenroom.bench.accept import accept
-from greenroom.bench.bench import Bench, started
+from greenroom.bench.bench import Bench, BenchFailed, started
 from greenroom.bench.databases import describe
 from greenroom.bench.deliver import deliver
 from greenroom.bench.figures import Figure
@@ -19,7 +19,8 @@ from greenroom.bench.growth import growth
 from greenroom.bench.isolation import isolation
 from greenroom.bench.latency import latency
 from greenroom.bench.limits import limits
-from greenroom.demo.processes import Ports, Processes
+from greenroom.demo.client import Unexpected
+from greenroom.demo.processes import Ports, Processes, ProcessFailed
 
 SECTIONS: dict[str, Callable[[Bench], list[Figure]]] = {
     "limits": limits,
@@ -33,13 +34,14 @@ SECTIONS: dict[str, Callable[[Bench], list[Figure]]] = {
 
 @dataclass(frozen=True)
 class Report:
-    """What a run found, and on what."""
+    """What a run found, and on what; `failed` says why a section has no figures."""
 
     machine: dict[str, Any]
     database: str
     options: dict[str, Any]
     figures: list[Figure]
     took_s: float
+    failed: dict[str, str]
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -48,6 +50,7 @@ class Report:
             "database": self.database,
             "options": self.options,
             "took_s": round(self.took_s, 1),
+            "failed": self.failed,
             "figures": [figure.as_dict() for figure in self.figures],
         }
 
@@ -63,13 +66,14 @@ def run(
     say: Callable[[str], None],
 ) -> Report:
     """
-    Measure. `say` hears what is going on.
+    Measure. `say` hears what is going on. A section that fails does not keep the others from being measured.
 
     Raises:
-        BenchFailed, ProcessFailed, Unavailable: the run itself failed.
+        ProcessFailed, Unavailable: nothing could be measured at all.
     """
     began = time.monotonic()
     figures: list[Figure] = []
+    failed: dict[str, str] = {}
     database = describe(server)
     with Processes(Ports(), prefix="greenroom-bench-") as processes:
         receiver = started(processes, "receiver", "Receiver is ready")
@@ -78,10 +82,13 @@ def run(
         for name, section in SECTIONS.items():
             if name in only:
                 say(name)
-                bench.behave()
-                figures += section(bench)
+                try:
+                    bench.behave()
+                    figures += section(bench)
+                except (BenchFailed, ProcessFailed, Unexpected) as error:
+                    failed[name] = str(error)
     options = {"only": list(only), "seconds": seconds, "rounds": rounds, "scale": scale, "full": full}
-    return Report(machine(), database, options, figures, time.monotonic() - began)
+    return Report(machine(), database, options, figures, time.monotonic() - began, failed)
 
 
 def machine() -> dict[str, Any]:

@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from greenroom.bench import figures
-from greenroom.bench.bench import BenchFailed
 from greenroom.bench.run import SECTIONS, Report, run
 from greenroom.demo.processes import ProcessFailed
 from greenroom.settings import Settings
@@ -46,12 +45,15 @@ def bench(
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         report = run(server=server, only=chosen, seconds=seconds, rounds=rounds, scale=scale, full=full, say=_say)
-    except (BenchFailed, ProcessFailed) as error:
+    except ProcessFailed as error:
         print(f"greenroom: the run failed: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
     print(json.dumps(report.as_dict(), ensure_ascii=False) if as_json else _text(report))
+    for name, why in report.failed.items():
+        print(f"greenroom: {name} failed: {why}", file=sys.stderr)
+    raise typer.Exit(1 if report.failed else 0)
 
 
 def _chosen(only: str) -> list[str]:
