@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = ["serve", "work", "sign-in-link", "migrate", "keys", "apply", "export", "demo"]
+COMMANDS = ["serve", "work", "sign-in-link", "migrate", "keys", "apply", "export", "demo", "bench"]
 FILE = """
 [[projects]]
 name = "acme"

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import typer
 
-from greenroom.cli import configuration, database, demo, keys, serve
+from greenroom.cli import bench, configuration, database, demo, keys, serve
 from greenroom.errors import Refused
 from greenroom.security.vault import VaultError
 from greenroom.settings import SettingsError
@@ -27,6 +27,7 @@ app.add_typer(keys.app, name="keys")
 app.command("apply")(configuration.apply)
 app.command("export")(configuration.export)
 app.command("demo")(demo.demo)
+app.command("bench")(bench.bench)
 
 
 def main() -> None:

@@ -1,9 +1,10 @@
-"""The demo's three servers, each a process of its own on loopback."""
+"""Servers, each a process of its own on loopback: the demo's three, and those that the benchmark measures."""
 
 from __future__ import annotations
 
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -48,27 +49,24 @@ def free(wanted: int) -> int:
 
 @dataclass
 class Processes:
-    """Starts processes and stops all of them; logs are in the demo's directory."""
+    """Starts processes and stops all of them; logs are in a directory that goes with them."""
 
     ports: Ports
+    prefix: str = "greenroom-demo-"
     directory: Path = field(init=False)
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _temporary: tempfile.TemporaryDirectory[str] = field(init=False)
 
     def __enter__(self) -> Self:
-        self._temporary = tempfile.TemporaryDirectory(prefix="greenroom-demo-")
+        self._temporary = tempfile.TemporaryDirectory(prefix=self.prefix)
         self.directory = Path(self._temporary.name)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         for process in reversed(self._running.values()):
-            process.terminate()
+            _end(process)
         for process in self._running.values():
-            try:
-                process.wait(timeout=STOP_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            _await(process)
         self._temporary.cleanup()
 
     def environment(self) -> dict[str, str]:
@@ -121,6 +119,21 @@ class Processes:
             raise ProcessFailed(f"{' '.join(arguments)} failed.\n{done.stderr[-2000:]}")
         return done.stdout.strip()
 
+    def stop(self, name: str) -> None:
+        """End one process, and wait until it has; nothing when there is none of this name."""
+        process = self._running.pop(name, None)
+        if process is not None:
+            _end(process)
+            _await(process)
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """Send a process a signal."""
+        self._running[name].send_signal(number)
+
+    def pid(self, name: str) -> int:
+        """A process's id."""
+        return self._running[name].pid
+
     def check(self) -> None:
         """
         Raise when a process has ended.
@@ -136,6 +149,19 @@ class Processes:
         """What a process has printed so far."""
         path = self.directory / f"{name}.log"
         return path.read_text(errors="replace") if path.exists() else ""
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    process.send_signal(signal.SIGCONT)  # a process that was stopped hears nothing else
+
+
+def _await(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(timeout=STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def new_secret() -> str:

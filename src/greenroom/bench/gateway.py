@@ -1,0 +1,208 @@
+"""A gateway to be measured: a real `greenroom serve` with a database of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from greenroom.app import open_context
+from greenroom.bench import payload
+from greenroom.bench.databases import own_database
+from greenroom.connectors.greenhouse import wire
+from greenroom.context import Context
+from greenroom.demo.processes import Processes, free
+from greenroom.model.events import order_payload
+from greenroom.model.orders import Order
+from greenroom.services import accounts, integrations, orders, projects, webhooks
+from greenroom.settings import Settings
+from greenroom.store import deliveries as delivery_rows
+from greenroom.store import events as event_rows
+from greenroom.store.db import Tx
+
+PROVIDER = "greenhouse"
+EVENT = "ats_assessments.created"
+#: queued deliveries that are written in one transaction, and transactions at the same time
+BATCH = 250
+WRITERS = 8
+
+
+@dataclass(frozen=True)
+class Customer:
+    """A project with one linked account. `token` is what its ATS calls with, `tenant` names it in the URL."""
+
+    project_id: str
+    account_id: str
+    tenant: str
+    token: str
+    webhook_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """A gateway's process and where it listens; `environment` is how it is set up."""
+
+    processes: Processes
+    name: str
+    url: str
+    environment: dict[str, str]
+
+    def send_test_url(self, customer: Customer, base: str | None = None) -> str:
+        """Where orders are sent; `base` is another server's that plays this one."""
+        return f"{base or self.url}/external-trigger/{PROVIDER}/send_test?tenant-id={customer.tenant}"
+
+    def pause(self) -> None:
+        """Stop its process where it stands, so that something else can be measured; `resume` goes on."""
+        self.processes.signal(self.name, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a paused process go on."""
+        self.processes.signal(self.name, signal.SIGCONT)
+
+    @property
+    def pid(self) -> int:
+        """Its process's id."""
+        return self.processes.pid(self.name)
+
+
+class Installation:
+    """
+    A gateway's data before it is served: customers are made and a queue is filled through its own services.
+
+    `database_url` is its database's, None for SQLite.
+    """
+
+    def __init__(self, processes: Processes, name: str, database_url: str | None) -> None:
+        self.database_url = database_url
+        self._processes = processes
+        self._name = name
+        self._started: list[str] = []
+        port = free(0)
+        self._port = str(port)
+        self._environment = {
+            "GREENROOM_DATA_DIR": str(processes.directory / name),
+            "GREENROOM_PUBLIC_URL": f"http://127.0.0.1:{port}",
+            "GREENROOM_ALLOW_PRIVATE_NETWORKS": "127.0.0.0/8",
+            "GREENROOM_ALLOW_HTTP": "true",
+        }
+        if database_url:
+            self._environment["GREENROOM_DATABASE_URL"] = database_url
+
+    def customer(self, tenant: str, urls: Sequence[str], *, enabled: bool = True, queued: int = 0) -> Customer:
+        """
+        A project, its account, a webhook for each URL; `queued` deliveries wait already, over the webhooks in turn.
+
+        Orders of a customer whose webhooks are disabled are held: accepted, and delivered by nobody.
+        """
+        return asyncio.run(self._customer(tenant, urls, enabled, queued))
+
+    async def _customer(self, tenant: str, urls: Sequence[str], enabled: bool, queued: int) -> Customer:
+        async with open_context(Settings.from_environment(self._environment)) as ctx:
+            project = await projects.ensure(ctx, tenant)
+            values: dict[str, Any] = {
+                "tenant_id": tenant,
+                "package_id": payload.PACKAGE,
+                "callback_hosts": ("app.greenhouse.io",),
+            }
+            await integrations.put(ctx, project.id, PROVIDER, values)
+            owner = accounts.NewAccount(PROVIDER, origin_owner_id=tenant, origin_owner_name=tenant)
+            account, token = await accounts.link(ctx, project.id, owner)
+            made = [
+                (await webhooks.create(ctx, project.id, name=url, url=url, events=(EVENT,), enabled=enabled))[0].id
+                for url in urls
+            ]
+            customer = Customer(project.id, account.id, tenant, token, tuple(made))
+            if queued:
+                await _queue(ctx, customer, queued)
+            return customer
+
+    def serve(self) -> Gateway:
+        """
+        Start its gateway.
+
+        Raises:
+            ProcessFailed: it did not get ready.
+        """
+        return self._start(self._name, "serve", "--port", self._port, ready="Greenroom: http")
+
+    def work(self, number: int) -> Gateway:
+        """
+        Start a worker, which delivers and serves nothing.
+
+        Raises:
+            ProcessFailed: it did not get ready.
+        """
+        return self._start(f"{self._name}-{number}", "work", ready="Delivering as")
+
+    def _start(self, name: str, *arguments: str, ready: str) -> Gateway:
+        self._started.append(name)
+        self._processes.start(name, "greenroom", *arguments, ready=ready, extra=self._environment)
+        return Gateway(self._processes, name, self._environment["GREENROOM_PUBLIC_URL"], self._environment)
+
+    def stop(self) -> None:
+        """End everything that was started on it."""
+        for name in self._started:
+            self._processes.stop(name)
+
+
+@contextmanager
+def installation(processes: Processes, name: str, server: str | None) -> Iterator[Installation]:
+    """A new installation; at the end its processes are stopped and its database is gone."""
+    with own_database(server) as url:
+        made = Installation(processes, name, url)
+        try:
+            yield made
+        finally:
+            made.stop()
+
+
+async def _queue(ctx: Context, customer: Customer, count: int) -> None:
+    """Events with one pending delivery each, as `count` orders of long ago would have left them."""
+    content = await _sample(ctx, customer)
+
+    async def write(first: int) -> None:
+        await ctx.store.write(lambda tx: _add(ctx, tx, customer, content, range(first, min(first + BATCH, count))))
+
+    firsts = iter(range(0, count, BATCH))
+
+    async def writer() -> None:
+        for first in firsts:
+            await write(first)
+
+    await asyncio.gather(*(writer() for _ in range(WRITERS)))
+
+
+async def _sample(ctx: Context, customer: Customer) -> dict[str, Any]:
+    """The payload of an order, which itself is not kept."""
+    now = ctx.now()
+    order = Order(
+        id=ctx.new_id("ord"),
+        project_id=customer.project_id,
+        account_id=customer.account_id,
+        provider=PROVIDER,
+        category="assessments",
+        source="ats",
+        request=wire.order_request(payload.send_test(1)),
+        package_name=None,
+        created_at=now,
+        updated_at=now,
+    )
+    return order_payload(order, update_url=orders.update_url(ctx, order), at=now)
+
+
+async def _add(ctx: Context, tx: Tx, customer: Customer, content: dict[str, Any], numbers: range) -> None:
+    for number in numbers:
+        event_id = ctx.new_id("evt")
+        await event_rows.add(tx, event_id, project_id=customer.project_id, event_type=EVENT, payload=content)
+        await delivery_rows.add(
+            tx,
+            ctx.new_id("dlv"),
+            project_id=customer.project_id,
+            event_id=event_id,
+            lane="vendor",
+            destination_id=customer.webhook_ids[number % len(customer.webhook_ids)],
+            event_name=EVENT,
+        )

@@ -1,0 +1,76 @@
+"""Whether a delivery costs more the more are queued, and whether workers add up."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from statistics import median
+
+from greenroom.bench.bench import Bench, of_rounds
+from greenroom.bench.figures import Figure
+from greenroom.bench.gateway import Gateway
+
+SECTION = "growth"
+LENGTHS = (10_000, 100_000)
+FULL = 1_000_000
+#: faster than any engine here, so that the shortest queue does not run dry
+QUICK_PER_S = 3000
+
+
+def growth(bench: Bench) -> list[Figure]:
+    """
+    The time per delivery from queues of several lengths, over that from the shortest; on PostgreSQL also what two
+    workers deliver, over one.
+    """
+    return [*_lengths(bench), *(_workers(bench) if bench.server else [])]
+
+
+def _lengths(bench: Bench) -> list[Figure]:
+    lengths = [int(length * bench.scale) for length in (*LENGTHS, *([FULL] if bench.full else []))]
+    seconds = min(bench.seconds, lengths[0] / bench.rounds / QUICK_PER_S)
+    with ExitStack() as stack:
+        gateways = [_filled(bench, stack, length) for length in lengths]
+        costs = [[_cost_ms(bench, one, seconds) for one in gateways] for _ in range(bench.rounds)]
+    shortest = median(row[0] for row in costs)
+    figures = [Figure(SECTION, f"a delivery, {lengths[0]:,} queued", shortest, "ms")]
+    for column, length in enumerate(lengths[1:], start=1):
+        value, base, ratio = of_rounds([(row[column], row[0]) for row in costs])
+        against = f"with {lengths[0]:,}"
+        figures.append(
+            Figure(SECTION, f"a delivery, {length:,} queued", value, "ms", against, base, ratio, 1.3, at_most=True)
+        )
+    return figures
+
+
+def _filled(bench: Bench, stack: ExitStack, length: int) -> Gateway:
+    """A gateway with so many deliveries queued, paused."""
+    bench.say(f"queueing {length:,} deliveries")
+    name = f"queue-{length}"
+    installed = stack.enter_context(bench.installation(name))
+    installed.customer(name, [bench.hook(name)], queued=length)
+    served = installed.serve()
+    served.pause()
+    return served
+
+
+def _cost_ms(bench: Bench, served: Gateway, seconds: float) -> float:
+    served.resume()
+    rate = bench.counted_for(seconds)
+    served.pause()
+    return 1000 / rate
+
+
+def _workers(bench: Bench) -> list[Figure]:
+    pairs = []
+    with bench.installation("workers") as installed:
+        queued = int(QUICK_PER_S * (2 * bench.rounds * bench.seconds + 1))
+        bench.say(f"queueing {queued:,} deliveries")
+        installed.customer("workers", [bench.hook("workers")], queued=queued)
+        installed.work(1)
+        second = installed.work(2)
+        for _ in range(bench.rounds):
+            second.pause()
+            one = bench.counted_for(bench.seconds)
+            second.resume()
+            pairs.append((bench.counted_for(bench.seconds), one))
+    value, base, ratio = of_rounds(pairs)
+    return [Figure(SECTION, "two workers deliver", value, "/s", "one worker", base, ratio, 1.6)]

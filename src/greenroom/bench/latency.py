@@ -1,0 +1,74 @@
+"""How long an order takes to its vendor when orders come as strangers do: at their own times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+
+from greenroom.bench import databases
+from greenroom.bench.accept import accepted_and_delivered
+from greenroom.bench.arithmetic import percentile, waits
+from greenroom.bench.bench import Bench, of_rounds
+from greenroom.bench.deliver import round_trip_ms
+from greenroom.bench.figures import Figure
+from greenroom.bench.gateway import Customer, Gateway, Installation
+from greenroom.bench.load import Job
+
+SECTION = "latency"
+#: the yardsticks are measured this long in each round
+YARDSTICK_S = 0.3
+
+
+@dataclass(frozen=True)
+class _Round:
+    """Milliseconds from the moment an order was due; `least` is one commit and one round trip."""
+
+    accepted: list[float]
+    delivered: list[float]
+    least: float
+
+
+def latency(bench: Bench) -> list[Figure]:
+    """
+    From the moment an order is due to its answer, and to its arrival at the vendor, at half the rate that can be
+    sustained; over the receiver's own round trip and one commit.
+    """
+    with bench.installation("latency") as installed:
+        told = installed.customer("told", [bench.hook("told")])
+        served = installed.serve()
+        accepted_and_delivered(bench, served, told, seconds=0.3)
+        sustained, _ = accepted_and_delivered(bench, served, told, seconds=bench.seconds)
+        rounds = [_round(bench, installed, served, told, sustained / 2) for _ in range(bench.rounds)]
+    return [Figure(SECTION, "orders that come", sustained / 2, "orders/s"), *_figures(rounds)]
+
+
+def _round(bench: Bench, installed: Installation, served: Gateway, customer: Customer, rate: float) -> _Round:
+    commit_ms = 1000 / databases.commits(installed.database_url, bench.directory, YARDSTICK_S)
+    trip_ms = round_trip_ms(bench, seconds=YARDSTICK_S)
+    before, _ = bench.counted()
+    bench.behave(watching=True)
+    load = bench.load(Job("open", served.send_test_url(customer), 2 * bench.seconds, rate=rate, token=customer.token))
+    ended = bench.until_counted(before + load.done + 1)
+    arrived = {number: at for _, number, at in bench.arrivals()}
+    return _Round(
+        [wait * 1000 for wait in waits(load.due, load.answered, until=ended)],
+        [wait * 1000 for wait in waits(load.due, arrived, until=ended)],
+        commit_ms + trip_ms,
+    )
+
+
+def _figures(rounds: list[_Round]) -> list[Figure]:
+    def accepted(share: float) -> float:
+        return median(percentile(one.accepted, share) for one in rounds)
+
+    def delivered(share: float) -> float:
+        return median(percentile(one.delivered, share) for one in rounds)
+
+    value, base, ratio = of_rounds([(percentile(one.delivered, 0.95), one.least) for one in rounds])
+    return [
+        Figure(SECTION, "due → accepted, p50", accepted(0.5), "ms"),
+        Figure(SECTION, "due → accepted, p99", accepted(0.99), "ms"),
+        Figure(SECTION, "due → delivered, p50", delivered(0.5), "ms"),
+        Figure(SECTION, "due → delivered, p95", value, "ms", "round trip + commit", base, ratio, bar=10, at_most=True),
+        Figure(SECTION, "due → delivered, p99", delivered(0.99), "ms"),
+    ]

@@ -1,0 +1,95 @@
+"""
+The same server with a null store: what a request costs without any database.
+
+The application is the gateway's own: route, authentication, parsing, the service, the JSON answer. Only its store is
+replaced, by one that asks the real database each question once and afterwards answers from memory, and that writes
+nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+import uvicorn
+
+from greenroom.app import Gateway, build_app, open_context
+from greenroom.catalog import Catalog
+from greenroom.engine.loop import Engine
+from greenroom.outbound import Outbound
+from greenroom.settings import Settings
+from greenroom.store.db import Row, Store, Work
+
+T = TypeVar("T")
+
+
+@dataclass
+class NullStore:
+    """
+    A `Store` and its `Tx` in one. A SELECT is answered with what the database said when its text was first asked,
+    whatever the values; everything else writes nothing and says that it touched one row.
+    """
+
+    real: Store
+    _known: dict[str, Sequence[Row]] = field(default_factory=dict)
+
+    async def write(self, work: Work[T]) -> T:
+        return await work(self)
+
+    async def read(self, work: Work[T]) -> T:
+        return await work(self)
+
+    async def close(self) -> None:
+        """The real store is its owner's to close."""
+
+    async def all(self, sql: str, *values: Any) -> Sequence[Row]:
+        known = self._known.get(sql)
+        if known is None:
+            is_question = sql.lstrip().upper().startswith("SELECT")
+            known = await self.real.read(lambda tx: tx.all(sql, *values)) if is_question else []
+            self._known[sql] = known
+        return known
+
+    async def one(self, sql: str, *values: Any) -> Row | None:
+        found = await self.all(sql, *values)
+        return found[0] if found else None
+
+    async def run(self, sql: str, *values: Any) -> int:
+        return 1
+
+    async def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Nothing is written."""
+
+
+class _Server(uvicorn.Server):
+    async def startup(self, sockets: Any = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            print("Null server is ready", flush=True)
+
+
+async def _serve(port: int) -> None:
+    settings = Settings.from_environment()
+    async with open_context(settings) as real:
+        ctx = replace(real, store=NullStore(real.store))
+        out = Outbound()
+        app = build_app(settings, Gateway(ctx, out, Catalog(ctx, out), Engine(ctx, out)))
+        config = uvicorn.Config(
+            app, host="127.0.0.1", port=port, log_config=None, access_log=False, server_header=False
+        )
+        await _Server(config).serve()
+        await out.aclose()
+
+
+def main() -> None:
+    """`python -m greenroom.bench.null --port PORT`, on the database that the environment names."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    asyncio.run(_serve(parser.parse_args().port))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""The order that is sent over and over: a Send Test of Greenhouse's, about 2.5 kB."""
+
+from __future__ import annotations
+
+from typing import Any
+
+TENANT = "bench"
+PACKAGE = "pkg_core_sql"
+
+#: a signed link to a file store, as résumé links are: long
+_RESUME = "https://files.example.test/resumes/ada.pdf?X-Amz-Signature=" + "0123456789abcdef" * 70
+
+
+def send_test(number: int) -> dict[str, Any]:
+    """A send_test body that no other number repeats; its `url` is never called, since no result is sent."""
+    return {
+        "partner_test_id": PACKAGE,
+        "candidate": {
+            "id": number,
+            "first_name": "Ada",
+            "last_name": "Nguyễn-O'Neill",
+            "preferred_name": None,
+            "resume_url": _RESUME,
+            "phone_number": "+44 20 7946 0018",
+            "email": f"ada.{number}@example.test",
+            "greenhouse_profile_url": f"https://app.greenhouse.io/people/{number}?application_id={number}",
+        },
+        "application": {"id": number},
+        "sent_by": "rina@northwind.example",
+        "url": f"https://app.greenhouse.io/integrations/testing_partners/take_home_tests/{number}",
+        "note": "Backend engineer, platform team. " * 24,
+    }

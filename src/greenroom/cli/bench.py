@@ -1,0 +1,78 @@
+"""`greenroom bench`."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from typing import Annotated
+
+import typer
+
+from greenroom.bench import figures
+from greenroom.bench.run import SECTIONS, Report, run
+from greenroom.demo.processes import ProcessFailed
+from greenroom.settings import Settings
+
+ALL = ",".join(SECTIONS)
+
+
+def bench(
+    database_url: Annotated[
+        str | None,
+        typer.Option(
+            help="A PostgreSQL server whose user may create databases: each section makes one of its own and drops it. "
+            "Without it: SQLite in a temporary directory (TMPDIR says where; its disk is what is measured)."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")] = False,
+    only: Annotated[str, typer.Option(help="Sections to run, separated by commas.")] = ALL,
+    seconds: Annotated[float, typer.Option(min=0.2, max=10, help="How long each thing is measured at a time.")] = 2.0,
+    rounds: Annotated[int, typer.Option(min=1, help="How often, in turn with what it is compared to.")] = 3,
+    scale: Annotated[
+        float, typer.Option(min=0.1, max=1, help="Shortens the queues that growth compares, for a quick look.")
+    ] = 1.0,
+    full: Annotated[bool, typer.Option("--full", help="Grow the queue to 1,000,000 as well; takes long.")] = False,
+) -> None:
+    """
+    Measure this gateway on this machine, each figure beside what the machine itself can do in the same run.
+
+    Starts a gateway, a receiver and a load generator on loopback, and leaves nothing behind. Exit status 0 unless the
+    run itself failed: a bar that is missed is a finding.
+    """
+    chosen = _chosen(only)
+    server = Settings.from_environment({}, database_url=database_url).database_url
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        report = run(server=server, only=chosen, seconds=seconds, rounds=rounds, scale=scale, full=full, say=_say)
+    except ProcessFailed as error:
+        print(f"greenroom: the run failed: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    print(json.dumps(report.as_dict(), ensure_ascii=False) if as_json else _text(report))
+    for name, why in report.failed.items():
+        print(f"greenroom: {name} failed: {why}", file=sys.stderr)
+    raise typer.Exit(1 if report.failed else 0)
+
+
+def _chosen(only: str) -> list[str]:
+    chosen = [name.strip() for name in only.split(",") if name.strip()]
+    unknown = [name for name in chosen if name not in SECTIONS]
+    if unknown or not chosen:
+        raise typer.BadParameter(f"{', '.join(unknown) or 'nothing'} is not a section. There are: {ALL}.")
+    return chosen
+
+
+def _text(report: Report) -> str:
+    machine = report.machine
+    head = f"Greenroom on {report.database}, {machine['cores']} cores ({machine['cpu']}), {machine['kernel']}"
+    return f"{head}\n\n{figures.table(report.figures)}\n\nTook {report.took_s:.0f} s."
+
+
+def _say(text: str) -> None:
+    print(f"… {text}", file=sys.stderr, flush=True)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt

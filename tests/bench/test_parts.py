@@ -1,0 +1,158 @@
+"""The receiver, the load and the null store, each alone."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+import pytest
+from aiohttp import web
+
+from greenroom.bench import payload
+from greenroom.bench.figures import Figure, table
+from greenroom.bench.load import Job, Load, run_job
+from greenroom.bench.null import NullStore
+from greenroom.bench.receiver import Receiver
+from greenroom.connectors.greenhouse import wire
+from greenroom.store.db import Store, Tx, insert
+
+
+@asynccontextmanager
+async def listening(answer: Any) -> AsyncIterator[str]:
+    runner = web.ServerRunner(web.Server(answer, access_log=None), shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[httpx2.AsyncClient]:
+    async with listening(Receiver().answer) as url, httpx2.AsyncClient(base_url=url, timeout=20) as client:
+        yield client
+
+
+async def test_the_receiver_counts_and_remembers_while_it_watches(receiver: httpx2.AsyncClient) -> None:
+    body = json.dumps({"raw_event": {"body": payload.send_test(42)}})
+    await receiver.post("/hook-1", content=body)
+    await receiver.post("/control/behave", json={"watching": True})
+    await receiver.post("/hook-2", content=body)
+
+    count = (await receiver.post("/control/count")).json()
+    arrived = (await receiver.post("/control/arrivals")).json()
+    assert count["answered"] == 2
+    assert [(path, number) for path, number, _ in arrived] == [("/hook-2", 42)]
+    assert arrived[0][2] <= count["at"]
+    assert (await receiver.post("/control/last")).json() == {"body": body}
+
+
+async def test_the_receiver_fails_as_often_as_it_is_told(receiver: httpx2.AsyncClient) -> None:
+    await receiver.post("/control/behave", json={"failing": 0.25})
+    failing = [(await receiver.post("/hook")).status_code for _ in range(8)]
+    await receiver.post("/control/behave", json={})
+    after = [(await receiver.post("/hook")).status_code for _ in range(8)]
+
+    assert (failing.count(500), after.count(500)) == (2, 0)
+
+
+async def test_what_hangs_is_let_go(receiver: httpx2.AsyncClient) -> None:
+    """Until then only that path hangs, and it counts as answered by nobody."""
+    await receiver.post("/control/behave", json={"hanging": ["/slow"]})
+    hung = asyncio.create_task(receiver.post("/slow"))
+    assert (await receiver.post("/quick")).status_code == 200
+    async with asyncio.timeout(20):
+        while (await receiver.post("/control/count")).json()["held"] < 1:
+            await asyncio.sleep(0.01)
+    assert not hung.done()
+
+    await receiver.post("/control/behave", json={})
+    assert (await hung).status_code == 200
+    count = (await receiver.post("/control/count")).json()
+    assert (count["answered"], count["held"]) == (1, 0)
+
+
+async def test_orders_are_such_as_greenhouse_sends_and_all_different() -> None:
+    """2 to 4 kB, read by the gateway's own parser."""
+    heard: list[bytes] = []
+
+    async def answer(request: web.BaseRequest) -> web.Response:
+        assert request.headers["authorization"].startswith("Basic ")
+        heard.append(await request.read())
+        return web.Response()
+
+    async with listening(answer) as url:
+        load = await run_job(Job("open", url, 0.2, rate=100, token="gr_x"))
+
+    assert load.done == len(load.due) == len(load.answered) == len(heard) - 1
+    assert len({wire.order_request(json.loads(body)).dedupe_key for body in heard}) == len(heard)
+    assert all(2000 < len(body) < 4000 for body in heard)
+    assert Load.from_json(json.loads(json.dumps(load.__dict__))) == load
+
+
+@pytest.mark.parametrize("kind", ["closed", "open", "bare"])
+async def test_a_request_that_is_not_answered_well_is_a_failure(kind: Any) -> None:
+    """Never part of a rate."""
+
+    async def answer(_: web.BaseRequest) -> web.Response:
+        return web.Response(status=503)
+
+    async with listening(answer) as url:
+        load = await run_job(Job(kind, url, 0.05, rate=100, body="{}"))
+        assert load.failed > 0
+        assert load.done == 0
+        assert load.answered == {}
+    assert (await run_job(Job(kind, url, 0.05, rate=100, body="{}"))).failed > 0  # nobody listens
+
+
+async def test_the_null_store_asks_once_and_writes_nothing(store: Store) -> None:
+    """On either database the same answers, afterwards from memory."""
+
+    async def add(tx: Tx) -> bool:
+        return await insert(tx, "projects", {"id": "prj_1", "name": "acme", "created_at": 1})
+
+    async def name(tx: Tx) -> Any:
+        row = await tx.one("SELECT name FROM projects WHERE id = $1", "prj_1")
+        return row["name"] if row else None
+
+    null = NullStore(store)
+    assert await null.write(add)
+    assert await store.read(name) is None
+
+    await store.write(add)
+    assert await null.read(name) == "acme"
+    await store.write(lambda tx: tx.run("UPDATE projects SET name = 'other'"))
+    assert await null.read(name) == "acme"
+    assert await null.write(lambda tx: tx.all("UPDATE projects SET name = 'x' RETURNING id")) == []
+    assert await store.read(name) == "other"
+
+
+def figures() -> Iterator[Figure]:
+    yield Figure("accept", "accepted", 1234.5, "orders/s", "null store", 2469, 0.5, bar=0.6)
+    yield Figure("accept", "memory", 81.26, "MiB")
+    yield Figure("latency", "p95", 3.456, "ms", "round trip", 1.0, 3.456, bar=10, at_most=True)
+    yield Figure("latency", "others", 96.0, "ms", "none", 4.0, 24.0, bar=1.2, at_most=True)
+
+
+def test_the_table_says_what_is_met_and_by_how_much_not() -> None:
+    accept, memory, p95, others = figures()
+
+    assert (accept.met, memory.met, p95.met) == (False, None, True)
+    assert accept.missed_by == pytest.approx(1 / 6)
+    assert p95.missed_by is None
+    lines = [" ".join(line.split()) for line in table([accept, memory, p95, others]).splitlines()]
+    assert lines == [
+        "accept",
+        "accepted 1,234 orders/s 0.50 × null store (2,469 orders/s) bar ≥ 0.6: missed by 17%",
+        "memory 81.3 MiB",
+        "",
+        "latency",
+        "p95 3.46 ms 3.46 × round trip (1.00 ms) bar ≤ 10: met",
+        "others 96.0 ms 24.00 × none (4.00 ms) bar ≤ 1.2: 20.0 times the bar",
+    ]

@@ -1,0 +1,181 @@
+"""A tiny run of the real command: what it says, and that nothing is left of it. How fast it was is nobody's business."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from greenroom.bench.bench import Bench, BenchFailed
+from greenroom.bench.figures import Figure
+from greenroom.bench.run import SECTIONS, run
+from tests.support.postgres import Postgres, in_thread
+
+TINY = ["--seconds", "0.2", "--rounds", "1", "--scale", "0.1"]
+FIELDS = {
+    "section",
+    "name",
+    "value",
+    "unit",
+    "against",
+    "base",
+    "ratio",
+    "bar",
+    "at_most",
+    "met",
+    "missed_by",
+}
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "greenroom", "bench", *arguments]
+
+
+def environment(directory: Path) -> dict[str, str]:
+    """Temporary files go where the test can see them; an operator's own settings must not matter."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GREENROOM_")}
+    return {**kept, "TMPDIR": str(directory), "GREENROOM_DATABASE_URL": "postgresql://nowhere.invalid/production"}
+
+
+def bench(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments), capture_output=True, text=True, env=environment(directory), cwd=directory
+    )
+
+
+def living(directory: Path) -> list[str]:
+    """Processes that a run in this directory has left; their environment names it."""
+    found = []
+    for environ in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if f"TMPDIR={directory}".encode() in environ.read_bytes().split(b"\0"):
+                found.append((environ.parent / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue
+    return found
+
+
+def check(report: dict[str, Any], sections: list[str]) -> None:
+    assert set(report) == {"machine", "database", "options", "took_s", "failed", "figures"}
+    assert report["failed"] == {}
+    assert {"cpu", "cores", "kernel", "python", "at"} == set(report["machine"])
+    assert list(dict.fromkeys(figure["section"] for figure in report["figures"])) == sections
+    for figure in report["figures"]:
+        assert set(figure) == FIELDS
+        assert math.isfinite(figure["value"])
+        assert figure["value"] > 0, figure
+        assert (figure["ratio"] is None) == (figure["against"] is None)
+        assert figure["ratio"] is None or (math.isfinite(figure["ratio"]) and figure["ratio"] > 0), figure
+        assert (figure["met"] is None) == (figure["bar"] is None)
+
+
+SQLITE = ["limits", "accept", "deliver", "latency", "isolation"]
+
+
+def test_sections_on_sqlite(tmp_path: Path) -> None:
+    """JSON on standard output and nothing else; no process and no file is left."""
+    done = bench(tmp_path, *TINY, "--only", ",".join(SQLITE), "--json")
+
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    check(report, SQLITE)
+    assert report["database"].startswith("SQLite")
+    bars = {(figure["section"], figure["bar"]) for figure in report["figures"] if figure["bar"] is not None}
+    assert bars == {
+        ("accept", 0.6),
+        ("accept", 0.5),
+        ("deliver", 0.7),
+        ("latency", 10),
+        ("isolation", 1.2),
+    }
+    assert (living(tmp_path), list(tmp_path.iterdir())) == ([], [])
+
+
+@pytest.mark.postgres
+def test_sections_on_postgresql(tmp_path: Path, postgres: Postgres) -> None:
+    """Each section has a database of its own, and none is left; the one that the URL names is as it was."""
+    assert set(SECTIONS) == {*SQLITE, "growth"}
+    url = postgres.create_database()
+    done = bench(tmp_path, *TINY, "--only", "growth", "--database-url", url, "--json")
+
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    check(report, ["growth"])
+    assert report["database"].startswith("PostgreSQL")
+    assert left(url) == ([], [])
+    assert (living(tmp_path), list(tmp_path.iterdir())) == ([], [])
+
+
+def left(url: str) -> tuple[list[str], list[str]]:
+    """Databases of the benchmark on the server, and tables in the database that the URL names."""
+    found: tuple[list[str], list[str]] = ([], [])
+
+    async def look() -> None:
+        connection = await asyncpg.connect(url)
+        rows = await connection.fetch("SELECT datname FROM pg_database WHERE datname LIKE 'greenroom%bench%'")
+        found[0].extend(row["datname"] for row in rows)
+        rows = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        found[1].extend(row["tablename"] for row in rows)
+        await connection.close()
+
+    in_thread(look())
+    return found
+
+
+def test_a_run_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
+    """In the middle of a section, with a gateway, a receiver and a load under way."""
+    with subprocess.Popen(
+        command("--only", "deliver", "--seconds", "5"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(tmp_path),
+        cwd=tmp_path,
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "queueing" in line:
+                break
+        assert len(living(tmp_path)) >= 3
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 130
+
+    assert (living(tmp_path), list(tmp_path.iterdir())) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["--only", "accept,speed"], 2, "speed is not a section"),
+        (["--database-url", "postgresql://127.0.0.1:1/x"], 1, "--database-url"),
+    ],
+)
+def test_what_cannot_be_run_is_said(arguments: list[str], status: int, said: str, tmp_path: Path) -> None:
+    done = bench(tmp_path, *arguments)
+
+    assert done.returncode == status
+    assert said in " ".join(done.stderr.replace("│", " ").split())
+    assert "Traceback" not in done.stderr
+
+
+def test_a_section_that_fails_leaves_the_others_their_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Why it failed is part of the report."""
+
+    def fails(_: Bench) -> list[Figure]:
+        raise BenchFailed("nothing came")
+
+    monkeypatch.setattr(
+        "greenroom.bench.run.SECTIONS", {"one": fails, "two": lambda _: [Figure("two", "x", 1.0, "/s")]}
+    )
+    report = run(server=None, only=["one", "two"], seconds=1, rounds=1, scale=1, full=False, say=lambda _: None)
+
+    assert report.failed == {"one": "nothing came"}
+    assert [figure.section for figure in report.figures] == ["two"]
