@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import uvicorn
+import uvloop
 
 from greenroom.app import Gateway, build_app, open_context
 from greenroom.catalog import Catalog
@@ -88,7 +89,9 @@ def main() -> None:
     """`python -m greenroom.bench.null --port PORT`, on the database that the environment names."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
-    asyncio.run(_serve(parser.parse_args().port))
+    port = parser.parse_args().port
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # the loop that `serve` has
+        runner.run(_serve(port))
 
 
 if __name__ == "__main__":
