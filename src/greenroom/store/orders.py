@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
@@ -154,10 +154,10 @@ async def add_response_error(
 
 
 def _request_columns(request: OrderRequest) -> dict[str, Any]:
-    kept = asdict(request)
-    for column in ("raw", "package_id", "callback_url", "callback_problem"):
-        del kept[column]
-    return kept
+    # what has a column of its own is left out before anything is copied: `raw` is most of a request
+    own = {"raw", "package_id", "callback_url", "callback_problem"}
+    kept = {field.name: getattr(request, field.name) for field in fields(request) if field.name not in own}
+    return {**kept, "candidate": asdict(request.candidate)}
 
 
 def _changing(order: Order) -> dict[str, Any]:
