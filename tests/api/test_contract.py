@@ -25,7 +25,13 @@ from tests.house import Linked, basic, webhook
 from tests.support.postgres import Postgres
 from tests.support.served import Served, served_house
 
-pytestmark = pytest.mark.postgres
+pytestmark = [
+    pytest.mark.postgres,
+    # of a failing request, which may be long; as an error it would hide the failure
+    pytest.mark.filterwarnings("ignore:Generating overly large repr"),
+    # the gateway does, on its own thread
+    pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies"),
+]
 
 DOCUMENT = build_app(Settings()).openapi()
 CONFIG = {
