@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from greenroom.context import Context
+from greenroom.security.tokens import new_id
+from greenroom.security.vault import Vault
+from greenroom.settings import Settings
 from greenroom.store import migrate
 from greenroom.store.db import Store
 from greenroom.store.postgres import PostgresStore
@@ -66,3 +72,17 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 async def proctor(house: House) -> Linked:
     """A project with an integration, an account and a static package."""
     return await house.link("proctor", package_id="pkg_core_sql")
+
+
+@pytest.fixture
+def ctx(store: Store) -> Context:
+    """What services are handed, on each database."""
+    return Context(
+        settings=Settings(),
+        store=store,
+        vault=Vault([b"k" * 32]),
+        pepper=b"p" * 32,
+        now=lambda: datetime.now(UTC),
+        new_id=new_id,
+        chance=random.random,
+    )

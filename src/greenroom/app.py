@@ -19,14 +19,16 @@ from greenroom import api
 from greenroom.api import faults
 from greenroom.api.limits import BodyLimit
 from greenroom.api.rate_limit import RateLimit
+from greenroom.api.recording import Recording
 from greenroom.catalog import Catalog
 from greenroom.connectors import discover
 from greenroom.context import Context
 from greenroom.engine.loop import Engine
+from greenroom.engine.request_logs import RequestLog
 from greenroom.outbound import Outbound
 from greenroom.security.tokens import new_id
 from greenroom.security.vault import Vault, load_or_create_key_file, parse_keys
-from greenroom.services import deliveries, installation, sessions
+from greenroom.services import claims, installation, sessions
 from greenroom.settings import Settings, SettingsError
 from greenroom.store import migrate
 from greenroom.store.db import Store
@@ -133,12 +135,24 @@ async def delivering(gateway: Gateway, *, alone: bool = False) -> AsyncIterator[
     `alone`: no other worker can live on this database, so what a killed one left is repeated at once.
     """
     if alone:
-        await deliveries.recover(gateway.ctx)
+        await claims.recover(gateway.ctx)
     running = asyncio.create_task(gateway.engine.run(), name="engine")
     try:
         yield
     finally:
         await gateway.engine.stop()
+        await running
+
+
+@asynccontextmanager
+async def recording_requests(ctx: Context) -> AsyncIterator[RequestLog]:
+    """The request log, being written; at the end what waits is written too."""
+    request_log = RequestLog(ctx)
+    running = asyncio.create_task(request_log.run(), name="request-log")
+    try:
+        yield request_log
+    finally:
+        request_log.stop()
         await running
 
 
@@ -189,7 +203,8 @@ def build_app(settings: Settings, gateway: Gateway | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         running: AbstractAsyncContextManager[Gateway] = nullcontext(gateway) if gateway else running_gateway(settings)
-        async with running as opened:
+        async with running as opened, recording_requests(opened.ctx) as request_log:
+            app.state.request_log = request_log
             app.state.ctx, app.state.out, app.state.catalog = opened.ctx, opened.out, opened.catalog
             app.state.engine, app.state.rate_limit = opened.engine, RateLimit(opened.ctx)
             app.state.first_link = await sessions.first_link(opened.ctx)
@@ -211,6 +226,7 @@ def build_app(settings: Settings, gateway: Gateway | None = None) -> FastAPI:
     for router in api.build_routers():
         app.include_router(router)
     app.add_middleware(BodyLimit, https_only=settings.public_url.startswith("https://"))
+    app.add_middleware(Recording)
     return app
 
 

@@ -53,9 +53,24 @@ class Settings(BaseModel):
     rate_limit: Annotated[
         int, Field(ge=0, le=1_000_000, description="Requests that one API key may make in a minute; 0: no limit.")
     ] = 1000
+    retention_days: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=36500,
+            description="Days that events, ended deliveries and attempts are kept. Orders stay.",
+        ),
+    ] = 90
     log_format: Annotated[Literal["text", "json"], Field(description="text for a terminal, json for a collector.")] = (
         "text"
     )
+    log_bodies: Annotated[
+        Literal["off", "errors", "all"],
+        Field(description="Which requests' headers and bodies the request log keeps; errors: of status 400 and above."),
+    ] = "off"
+    log_retention_days: Annotated[
+        int, Field(ge=1, le=3650, description="How long the request log keeps a request, in days.")
+    ] = 90
 
     @field_validator("secret_key", mode="before")
     @classmethod

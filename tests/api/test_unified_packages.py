@@ -564,3 +564,23 @@ async def test_a_package_whose_id_has_slashes(proctor: Linked) -> None:
 
     assert one.json()["data"]["name"] == "SQL"
     assert (await proctor.unified("GET", "/assessments/packages/")).status_code == 404
+
+
+async def test_raw_shows_the_calls_that_were_made(proctor: Linked) -> None:
+    """To the list endpoint, asked anew; none where nobody was asked, and no key where it was not wanted."""
+    answer = {"data": [{"id": "p1", "name": "One"}], "next": None}
+    proctor.house.vendor.will_answer((200, {}, json.dumps(answer).encode()))
+    url = f"{proctor.house.vendor.url}/packages"
+    body = {"tenant_id": "proctor", "packages_url": url, "packages_api_key": "canary-77ab"}
+    await proctor.api("PUT", "/v1/integrations/greenhouse", json=body)
+    plain = await proctor.unified("GET", "/assessments/packages")
+    listed = await proctor.unified("GET", "/assessments/packages?raw=true")
+    one = await proctor.unified("GET", "/assessments/packages/p1?raw=true")
+    asked = {"account_id": proctor.account_id, "provider": "greenhouse"}
+
+    assert "raw" not in plain.json()
+    for shown in (listed.json()["raw"], one.json()["raw"]):
+        assert shown == [{"method": "POST", "url": url, "body": asked, "response": answer}]
+    assert len(proctor.house.vendor.heard) == 3
+    await proctor.api("PUT", "/v1/integrations/greenhouse", json={"tenant_id": "proctor", "package_id": "x"})
+    assert (await proctor.unified("GET", "/assessments/packages?raw=true")).json()["raw"] == []

@@ -99,6 +99,16 @@ async def test_422_a_result_that_nobody_could_open(proctor: Linked, sdk: Sdk) ->
     assert error.json["errors"][0].startswith("result_url: ")
 
 
+async def test_429_a_key_that_asks_too_often(driver: Driver, tmp_path: Path) -> None:
+    """With the seconds to wait, which the SDK heeds when it may try again."""
+    async with open_house(tmp_path, rate_limit=5) as house:
+        sdk = Sdk(driver, await house.link("proctor", package_id="pkg_core_sql"))
+        for _ in range(3):
+            await sdk.ats("listAssessmentsPackages")
+        error = await unified(sdk, "listAssessmentsPackages", {}, "TooManyRequestsResponse", 429)
+    assert 1 <= int(error.headers["retry-after"]) <= 60
+
+
 async def test_502_the_vendors_list_does_not_answer(house: House, proctor: Linked, sdk: Sdk) -> None:
     """The message says what the list endpoint did."""
     url = f"{house.vendor.url}/packages"

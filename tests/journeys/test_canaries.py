@@ -29,6 +29,7 @@ async def test_no_secret_in_logs_files_or_answers(tmp_path: Path) -> None:
         "GREENROOM_ALLOW_PRIVATE_NETWORKS": LOOPBACK,
         "GREENROOM_ALLOW_HTTP": "1",
         "GREENROOM_LOG_FORMAT": "json",
+        "GREENROOM_LOG_BODIES": "all",
     }
     command = [sys.executable, "-m", "greenroom"]
     key = subprocess.run(
@@ -95,6 +96,15 @@ async def test_no_secret_in_logs_files_or_answers(tmp_path: Path) -> None:
             ):
                 await call("GET", seen)
             await call("POST", f"/v1/webhooks/{hook.json()['id']}/test")
+            await call("POST", "/v1/webhooks", content=f'{{"partner_password": "{CANARIES["partner_password"]}"')
+            await call("GET", f"/v1/orders?token={CANARIES['partner_password']}", headers={"user-agent": f"x {key}"})
+            lines = [
+                line["request_id"]
+                for seen in ("/requests/logs", "/requests/platform-logs")
+                for line in (await call("GET", f"{seen}?page_size=100")).json()["data"]
+            ]
+            for line in lines:
+                await call("GET", f"/requests/logs/{line}?include=advanced_logs")
         process.send_signal(signal.SIGTERM)
         assert await process.wait() == 0
         process._transport.close()  # type: ignore[attr-defined]
@@ -104,6 +114,7 @@ async def test_no_secret_in_logs_files_or_answers(tmp_path: Path) -> None:
     basics = [basic(one)[6:] for one in secrets] + [basic("u", CANARIES["partner_password"])[6:]]
     said = (tmp_path / "log").read_text() + "".join(answers)
     kept = b"".join(path.read_bytes() for path in data.rglob("*") if path.is_file() and path.name != "secret.key")
+    assert '"tenant_id":"t"' in said  # what the log keeps of a body is among what is searched
     for canary in [*secrets, *basics]:
         assert canary not in said
         assert canary.encode() not in kept

@@ -18,6 +18,7 @@ from greenroom.api import (
     orders,
     packages,
     proxy,
+    request_logs,
     unified,
     webhooks,
 )
@@ -38,6 +39,7 @@ def build_routers() -> list[APIRouter]:
         connect_sessions.router,
         connector_meta.router,
         proxy.router,
+        request_logs.router,
         health.router,
     ]
     for router in routers:

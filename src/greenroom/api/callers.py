@@ -11,6 +11,7 @@ from fastapi.security.base import SecurityBase
 from greenroom.api.rate_limit import RateLimit
 from greenroom.catalog import Catalog
 from greenroom.context import Context
+from greenroom.engine.request_logs import RequestLog
 from greenroom.errors import PreconditionFailed
 from greenroom.model.accounts import Account
 from greenroom.model.projects import Project
@@ -48,9 +49,16 @@ def outbound_of(request: Request) -> Outbound:
     return out
 
 
+def request_log_of(request: Request) -> RequestLog:
+    """The gateway's request log, on its way to the database."""
+    request_log: RequestLog = request.app.state.request_log
+    return request_log
+
+
 async def project_of(request: Request, _: Annotated[str | None, Security(_Basic())] = None) -> Project:
     """
-    The project whose API key is the Basic user name; a request is looked up and counted once, however often it asks.
+    The project whose API key is the Basic user name; a request is looked up and counted once, however often it asks,
+    and is the project's from here on, for the request log.
 
     Raises:
         Unauthorized: no key, an unknown or a revoked one.
@@ -61,19 +69,21 @@ async def project_of(request: Request, _: Annotated[str | None, Security(_Basic(
         return known
     key = basic_user(request.headers.get("authorization"))
     project = await projects.authenticate(context_of(request), key)
+    request.state.project = project
     limit: RateLimit = request.app.state.rate_limit
     await limit.spend(str(key))
-    request.state.project = project
     return project
 
 
 Ctx = Annotated[Context, Depends(context_of)]
 Packages = Annotated[Catalog, Depends(catalog_of)]
 Door = Annotated[Outbound, Depends(outbound_of)]
+Log = Annotated[RequestLog, Depends(request_log_of)]
 Caller = Annotated[Project, Depends(project_of)]
 
 
 async def account_of(
+    request: Request,
     ctx: Ctx,
     project: Caller,
     x_account_id: Annotated[str, Header(min_length=1, description="The linked account this is about.")],
@@ -86,6 +96,7 @@ async def account_of(
         PreconditionFailed: the integration is disabled.
     """
     account = await accounts.get(ctx, project.id, x_account_id)
+    request.state.account = account
     integration = await integrations.get(ctx, project.id, account.provider)
     if not integration.enabled:
         raise PreconditionFailed(

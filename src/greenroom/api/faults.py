@@ -23,6 +23,8 @@ from greenroom.model.events import stamp
 
 log = structlog.get_logger("greenroom.api")
 
+#: names a request in its answer, in our log and in the project's request log
+REQUEST_ID = "x-request-id"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 RETRY_AFTER: dict[str, Any] = {"description": "Whole seconds until you may come back.", "schema": {"type": "integer"}}
 
@@ -129,8 +131,17 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
-        log.error("request_failed_inside", method=request.method, path=request.url.path, exc_info=error)
-        return _response(500, "Greenroom failed on this request. The log has the details.", _code(500))
+        # this is answered outside of everything that adds headers to an answer
+        request_id = str(getattr(request.state, "request_id", ""))
+        log.error(
+            "request_failed_inside",
+            method=request.method,
+            path=request.url.path,
+            request_id=request_id,
+            exc_info=error,
+        )
+        message = "Greenroom failed on this request. The log has the details."
+        return _response(500, message, _code(500), headers={REQUEST_ID: request_id})
 
 
 def _allowed(request: Request) -> str:

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from typing import Literal
 
-from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+import structlog
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from pydantic import BaseModel
 
 from greenroom.api.callers import Ctx
 from greenroom.api.faults import documented
+from greenroom.errors import Unavailable
 from greenroom.services import deliveries
+from greenroom.services.overview import Overview, overview
 
 router = APIRouter(tags=["Health"])
+log = structlog.get_logger("greenroom.health")
+
+#: how long the figures of all workers are shown without asking the database again
+FRESH_S = 5.0
+OLDEST_DUE = Gauge("greenroom_oldest_due_seconds", "How long the oldest due delivery has waited.")
+IN_FLIGHT = Gauge("greenroom_deliveries_in_flight", "Attempts under way, over all workers.")
+STUCK = Gauge("greenroom_deliveries_stuck", "Deliveries that are held or dead.", ["state"])
+BREAKERS = Gauge("greenroom_breakers", "Destinations in trouble, by the state of their breaker.", ["state"])
 
 
 class Alive(BaseModel):
@@ -43,6 +55,22 @@ async def readyz(ctx: Ctx) -> Ready:
 
 
 @router.get("/metrics", operation_id="get_metrics", response_class=Response)
-async def metrics() -> Response:
-    """Prometheus metrics of this process."""
+async def metrics(ctx: Ctx, request: Request) -> Response:
+    """Prometheus metrics: this process's counters, and how the deliveries of all workers stand."""
+    read_at = getattr(request.app.state, "overview_at", None)
+    if read_at is None or time.monotonic() - read_at > FRESH_S:
+        try:
+            _show(await overview(ctx))
+            request.app.state.overview_at = time.monotonic()
+        except Unavailable:  # the counters are worth more without the gauges than not at all
+            log.warning("metrics_without_database")
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _show(now: Overview) -> None:
+    OLDEST_DUE.set(now.oldest_due_s)
+    IN_FLIGHT.set(now.in_flight)
+    for state, count in now.stuck.items():
+        STUCK.labels(state).set(count)
+    for state, count in now.breakers.items():
+        BREAKERS.labels(state).set(count)

@@ -16,18 +16,29 @@ from greenroom.model.results import Result, Verdict
 T = TypeVar("T")
 
 
+class RawResponse(BaseModel):
+    """A call that we made to answer this one; JSON as it was, anything else as text, credentials hidden."""
+
+    method: str
+    url: str
+    body: Any = None
+    response: Any = None
+
+
 class UnifiedPage(BaseModel, Generic[T]):
     """A page of records; `next` is null at the end."""
 
     data: list[T]
     next: str | None = Field(None, description="Give it back as `next` for the following page.")
     next_page: str | None = Field(None, description="Always null; later versions of the contract have only `next`.")
+    raw: list[RawResponse] | None = Field(None, description="With `raw=true`.")
 
 
 class UnifiedRecord(BaseModel, Generic[T]):
     """One record."""
 
     data: T
+    raw: list[RawResponse] | None = Field(None, description="With `raw=true`.")
 
 
 class UnifiedWarning(BaseModel):

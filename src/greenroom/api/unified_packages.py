@@ -47,6 +47,8 @@ from greenroom.model.accounts import Account
 from greenroom.model.events import stamp
 from greenroom.model.orders import Category
 from greenroom.model.packages import Package, PackageList
+from greenroom.outbound.recorder import Step, recording
+from greenroom.security import masks
 from greenroom.services import integrations, packages
 from greenroom.services.packages import PackageChange
 
@@ -118,15 +120,20 @@ class PackageChangeBody(BaseModel):
     passthrough: dict[str, Any] | None = Field(None, description="Accepted; there is no provider to give it to.")
 
 
-async def of_category(ctx: Context, account: Account, category: Category, catalog: Catalog) -> PackageList:
+async def of_category(
+    ctx: Context, account: Account, category: Category, catalog: Catalog, *, fresh: bool = False
+) -> PackageList:
     """
-    The effective list when the integration is of this category; the other category's list is empty.
+    The effective list when the integration is of this category; the other category's list is empty. `fresh` asks the
+    vendor even when its last answer is young.
 
     Raises:
         BadGateway: the list endpoint has no usable answer; RequestTimeout: it has none in time.
     """
     integration = await integrations.get(ctx, account.project_id, account.provider)
-    return await catalog.effective(account) if integration.partner_category == category else PackageList((), "stored")
+    if integration.partner_category != category:
+        return PackageList((), "stored")
+    return await catalog.effective(account, fresh=fresh)
 
 
 def add_reads(router: APIRouter, category: Category, noun: str) -> None:
@@ -159,12 +166,13 @@ def add_reads(router: APIRouter, category: Category, noun: str) -> None:
         not known, so it is never left out.
         """
         since = filtered or updated_after
-        listed = (await of_category(ctx, account, category, catalog)).packages
+        with recording() as steps:
+            listed = (await of_category(ctx, account, category, catalog, fresh=bool(raw))).packages
         found = [one for one in listed if since is None or one.updated_at is None or one.updated_at > since]
         start, size = offset_of(next), size_of(page_size)
         shown = [only(_shown(one, category), fields) for one in found[start : start + size]]
         following = cursor(f"pkg_{start + size}") if start + size < len(found) else None
-        return {"data": shown, "next": following, "next_page": None}
+        return {"data": shown, "next": following, "next_page": None, **_raw(steps, raw)}
 
     @router.get(
         "/packages/{id:path}",  # a vendor's id may have slashes in it
@@ -179,14 +187,32 @@ def add_reads(router: APIRouter, category: Category, noun: str) -> None:
     ) -> dict[str, Any]:
         """One of these packages, or a stored one that recruiters do not see now."""
         failed: BadGateway | None = None
-        try:
-            found = (await of_category(ctx, account, category, catalog)).find(package_id)
-        except BadGateway as error:
-            found, failed = None, error
+        with recording() as steps:
+            try:
+                found = (await of_category(ctx, account, category, catalog, fresh=bool(raw))).find(package_id)
+            except BadGateway as error:
+                found, failed = None, error
         found = found or await packages.find_stored(ctx, account, category, package_id)
         if found is None:
             raise failed or NotFound(f"There is no package {package_id[:80]!r} for this account.")
-        return {"data": only(_shown(found, category), fields)}
+        return {"data": only(_shown(found, category), fields), **_raw(steps, raw)}
+
+
+def _raw(steps: list[Step], wanted: bool | None) -> dict[str, Any]:
+    """The calls that were made, where they are asked for."""
+    if not wanted:
+        return {}
+    return {
+        "raw": [
+            {
+                "method": step.method,
+                "url": masks.text(step.url),
+                "body": masks.body(step.request_body or b"", cut=False),
+                "response": masks.body(step.response_body, cut=step.truncated),
+            }
+            for step in steps
+        ]
+    }
 
 
 def add_writes(router: APIRouter) -> None:

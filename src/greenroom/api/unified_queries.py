@@ -24,7 +24,9 @@ Fields = Annotated[
     str | None, Query(description="Comma-separated fields to return; all by default. An unknown name is ignored.")
 ]
 Raw = Annotated[
-    bool | None, BeforeValidator(blank_is_none), Query(description="Accepted; there is no raw response to add.")
+    bool | None,
+    BeforeValidator(blank_is_none),
+    Query(description="Add `raw`: the calls made for this answer, on packages the call to packages_url."),
 ]
 Size = Annotated[str | None, Query(description="Entries a page, a whole number; 25 by default.", examples=["25"])]
 Since = Annotated[Instant, BeforeValidator(blank_is_none)]

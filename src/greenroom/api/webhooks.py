@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Path
-from pydantic import BaseModel, Field, field_validator
+from pydantic import AwareDatetime, BaseModel, Field, field_validator
 
 from greenroom.api.callers import Caller, Ctx, Door
 from greenroom.api.faults import documented
@@ -15,12 +15,16 @@ from greenroom.api.shapes import Label, Line, Page, Plain, StrictBody, example
 from greenroom.context import Context
 from greenroom.engine import vendor
 from greenroom.errors import Invalid
+from greenroom.model.breakers import Health
 from greenroom.model.events import NAMES, stamp
+from greenroom.model.replays import Progress, Replay, Status
 from greenroom.model.webhooks import Webhook
 from greenroom.outbound import callable_problem
-from greenroom.services import webhooks
+from greenroom.services import breakers, replays, webhooks
+from greenroom.services.breakers import Condition
 
 router = APIRouter(prefix="/v1/webhooks", tags=["Webhooks"], route_class=IdempotentRoute)
+ReplayId = Annotated[Plain, Path(alias="replay_id", description="The replay's id.")]
 WebhookId = Annotated[Plain, Path(alias="webhook_id", description="The webhook's id.")]
 
 
@@ -61,6 +65,18 @@ class WebhookChange(StrictBody):
     _events = field_validator("events")(_known)
 
 
+class HealthOut(BaseModel):
+    """
+    How the endpoint does. `open` after five failures in a row: nothing is sent until `open_until`, then one delivery
+    tries it; `half_open` while it is being tried, a few at a time. What waits meanwhile loses none of its attempts.
+    """
+
+    state: Health
+    consecutive_failures: int
+    open_until: str | None
+    last_error: str | None
+
+
 class WebhookOut(BaseModel):
     """A webhook."""
 
@@ -71,6 +87,7 @@ class WebhookOut(BaseModel):
     enabled: bool
     disabled_reason: str | None
     account_ids: list[str]
+    health: HealthOut
     created_at: str
     updated_at: str
 
@@ -95,6 +112,24 @@ class SecretRotationIn(StrictBody):
     overlap_seconds: int = Field(int(webhooks.OVERLAP.total_seconds()), ge=0, le=30 * 86400)
 
 
+class ReplayIn(StrictBody):
+    """Which deliveries to send again."""
+
+    since: AwareDatetime = Field(description="Made at this time or later.", examples=["2026-11-01T00:00:00Z"])
+    until: AwareDatetime | None = Field(None, description="Made before this time; left out: before now.")
+    status: Status = Field("dead", description="What became of them; `any` is every one that is not on its way.")
+
+
+class ReplayOut(BaseModel):
+    """A job. `total` was counted at its start, `done` is how many it has put on their way again."""
+
+    id: str
+    state: Progress
+    total: int
+    done: int
+    created_at: str
+
+
 class TestedOut(BaseModel):
     """The exchange of a test event; `ok` means that the endpoint answered 2xx."""
 
@@ -108,7 +143,9 @@ class TestedOut(BaseModel):
 @router.get("", operation_id="list_webhooks", responses=documented(401))
 async def list_webhooks(ctx: Ctx, project: Caller) -> Page[WebhookOut]:
     """Every webhook of the project."""
-    return Page(data=[_shown(one) for one in await webhooks.list_webhooks(ctx, project.id)], next=None)
+    found = await webhooks.list_webhooks(ctx, project.id)
+    conditions = await breakers.conditions(ctx, [one.id for one in found])
+    return Page(data=[_shown(one, conditions[one.id]) for one in found], next=None)
 
 
 @router.post("", status_code=201, operation_id="create_webhook", responses=documented(400, 401, 404, 409, 422))
@@ -117,13 +154,13 @@ async def create(ctx: Ctx, project: Caller, body: WebhookIn) -> NewWebhookOut:
     check_url(ctx, body.url)
     values = body.model_dump() | {"events": tuple(body.events), "account_ids": tuple(body.account_ids)}
     webhook, secret = await webhooks.create(ctx, project.id, **values)
-    return NewWebhookOut(**_shown(webhook).model_dump(), secret=secret)
+    return NewWebhookOut(**_shown(webhook, Condition()).model_dump(), secret=secret)
 
 
 @router.get("/{webhook_id}", operation_id="get_webhook", responses=documented(400, 401, 404))
 async def get(ctx: Ctx, project: Caller, webhook_id: WebhookId) -> WebhookOut:
     """Show a webhook."""
-    return _shown(await webhooks.get(ctx, project.id, webhook_id))
+    return await _with_health(ctx, await webhooks.get(ctx, project.id, webhook_id))
 
 
 @router.patch("/{webhook_id}", operation_id="change_webhook", responses=documented(400, 401, 404, 422))
@@ -133,7 +170,7 @@ async def change(ctx: Ctx, project: Caller, webhook_id: WebhookId, body: Webhook
     if "url" in changes:
         check_url(ctx, changes["url"])
     tuples = {name: tuple(changes[name]) for name in ("events", "account_ids") if name in changes}
-    return _shown(await webhooks.change(ctx, project.id, webhook_id, changes | tuples))
+    return await _with_health(ctx, await webhooks.change(ctx, project.id, webhook_id, changes | tuples))
 
 
 @router.delete("/{webhook_id}", status_code=204, operation_id="delete_webhook", responses=documented(400, 401, 404))
@@ -166,6 +203,36 @@ async def test(ctx: Ctx, project: Caller, out: Door, webhook_id: WebhookId) -> T
     )
 
 
+@router.post(
+    "/{webhook_id}/replay",
+    status_code=202,
+    operation_id="replay_webhook",
+    responses=documented(400, 401, 404, 409, 422),
+)
+async def replay(ctx: Ctx, project: Caller, webhook_id: WebhookId, body: ReplayIn) -> ReplayOut:
+    """Send past deliveries again, in the background and after what is new; event ids stay."""
+    if body.until is not None and body.until <= body.since:
+        raise Invalid("until: must be later than since", errors=["until: must be later than since"])
+    started = await replays.start(ctx, project.id, webhook_id, since=body.since, until=body.until, status=body.status)
+    return _replayed(started)
+
+
+@router.get("/{webhook_id}/replays/{replay_id}", operation_id="get_replay", responses=documented(401, 404))
+async def get_replay(ctx: Ctx, project: Caller, webhook_id: WebhookId, replay_id: ReplayId) -> ReplayOut:
+    """Show how far a replay is."""
+    return _replayed(await replays.get(ctx, project.id, webhook_id, replay_id))
+
+
+@router.delete("/{webhook_id}/replays/{replay_id}", operation_id="cancel_replay", responses=documented(401, 404))
+async def cancel_replay(ctx: Ctx, project: Caller, webhook_id: WebhookId, replay_id: ReplayId) -> ReplayOut:
+    """Cancel a replay; the up to 100 deliveries that it has on their way are still sent."""
+    return _replayed(await replays.cancel(ctx, project.id, webhook_id, replay_id))
+
+
+def _replayed(one: Replay) -> ReplayOut:
+    return ReplayOut(id=one.id, state=one.state, total=one.total, done=one.done, created_at=stamp(one.created_at))
+
+
 def check_url(ctx: Context, url: str) -> None:
     """
     Raise unless a webhook's URL can be called.
@@ -178,7 +245,11 @@ def check_url(ctx: Context, url: str) -> None:
         raise Invalid(f"url: {problem}", errors=[f"url: {problem}"])
 
 
-def _shown(webhook: Webhook) -> WebhookOut:
+async def _with_health(ctx: Context, webhook: Webhook) -> WebhookOut:
+    return _shown(webhook, (await breakers.conditions(ctx, [webhook.id]))[webhook.id])
+
+
+def _shown(webhook: Webhook, condition: Condition) -> WebhookOut:
     return WebhookOut(
         id=webhook.id,
         name=webhook.name,
@@ -187,6 +258,12 @@ def _shown(webhook: Webhook) -> WebhookOut:
         enabled=webhook.enabled,
         disabled_reason=webhook.disabled_reason,
         account_ids=list(webhook.account_ids),
+        health=HealthOut(
+            state=condition.state,
+            consecutive_failures=condition.consecutive_failures,
+            open_until=stamp(condition.open_until) if condition.open_until else None,
+            last_error=condition.last_error,
+        ),
         created_at=stamp(webhook.created_at),
         updated_at=stamp(webhook.updated_at),
     )

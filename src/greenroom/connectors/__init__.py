@@ -87,7 +87,11 @@ class Connector(Protocol):
     result_fields: tuple[ResultField, ...]
 
     def routes(self, ctx: Context, catalog: Catalog) -> list[BaseRoute]:
-        """The ATS's calls to us, absolute paths under `/external-trigger/<provider>`. They authenticate themselves."""
+        """
+        The ATS's calls to us, absolute paths under `/external-trigger/<provider>`. They authenticate themselves.
+
+        For the request log they then say whose call it is and which: `request.state.account`, `request.state.call`.
+        """
         ...
 
     def endpoints(self, public_url: str, tenant_id: str | None) -> dict[str, str]:

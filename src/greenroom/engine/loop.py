@@ -9,31 +9,32 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
 from greenroom.connectors import Push, discover
 from greenroom.context import Context
-from greenroom.engine import vendor
+from greenroom.engine import metrics, vendor
+from greenroom.engine.places import Places
+from greenroom.engine.upkeep import keep_up
 from greenroom.errors import GiveUp, NotFound, RemoteError, TryLater, Unavailable
 from greenroom.model.deliveries import Claimed
 from greenroom.model.webhooks import Webhook
 from greenroom.outbound import Answer, Outbound, Request
-from greenroom.services import deliveries, orders, webhooks
+from greenroom.security import masks
+from greenroom.services import deliveries, orders, replays, webhooks
 from greenroom.services.deliveries import Ended, Exchange
 
 log = structlog.get_logger("greenroom.engine")
 
-#: an attempt cut by a crash is repeated when its lease has ended; longer than any attempt may take
-LEASE = timedelta(seconds=45)
-IN_FLIGHT = 64
 #: how late we notice what another process queued, and what became due
 POLL_S = 0.5
+#: a claim costs the same for one delivery as for many, so the places that come free meanwhile are filled together
+GATHER_S = 0.005
 #: how long a stop waits for attempts under way
 GRACE_S = 20.0
 KEPT_BODY = 2048
-#: request headers that would let a reader of the record act in our name
-CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization"})
 
 Judge = Callable[[Answer], None]
 Destinations = dict[str, tuple[Webhook, list[str]]]
@@ -49,6 +50,7 @@ class Engine:
     def __init__(self, ctx: Context, out: Outbound) -> None:
         self._ctx = ctx
         self._out = out
+        self._places = Places(ctx)
         self._awake = asyncio.Event()
         self._stopping = False
         self._under_way: set[asyncio.Task[None]] = set()
@@ -60,6 +62,14 @@ class Engine:
 
     async def run(self) -> None:
         """Deliver until `stop`."""
+        upkeep = asyncio.create_task(keep_up(self._ctx), name="upkeep")
+        try:
+            await self._run()
+        finally:
+            upkeep.cancel()
+            await asyncio.gather(upkeep, return_exceptions=True)
+
+    async def _run(self) -> None:
         pause = POLL_S
         while not self._stopping:
             self._awake.clear()
@@ -69,7 +79,9 @@ class Engine:
             except Unavailable as error:
                 busy, pause = False, min(pause * 2, 10.0)
                 log.warning("database_away", error=error.message, next_try_s=pause)
-            if not busy:
+            if busy:
+                await asyncio.sleep(GATHER_S)
+            else:
                 await self._rest(pause)
 
     async def stop(self) -> None:
@@ -90,30 +102,32 @@ class Engine:
             pass
 
     async def _start_due(self) -> bool:
-        """Claim as many as there are free places and start them; False: nothing to do right now."""
-        free = IN_FLIGHT - len(self._under_way)
-        if free <= 0:
-            await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
-            return True
-        claimed = await deliveries.claim(self._ctx, lease=LEASE, limit=free)
-        if not claimed:
-            return False
+        """Claim as many as there are free places and start them; False: nothing to do until something happens."""
+        claimed = await self._places.claim()
         if self._stopping:
-            await deliveries.release(self._ctx, claimed)
+            await self._places.give_back(claimed)
             return False
         destinations = await self._destinations(claimed)
         for one in claimed:
             task = asyncio.create_task(self._deliver(one, destinations))
             self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
-        return True
+            task.add_done_callback(partial(self._ended, one))
+        return bool(claimed) or not self._places.idle
+
+    def _ended(self, claimed: Claimed, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        self._places.leave(claimed)
+        self.wake()
 
     async def run_once(self) -> int:
         """Attempt everything that is due now, and wait for it; how many attempts. For tests and tools."""
         made = 0
-        while claimed := await deliveries.claim(self._ctx, lease=LEASE, limit=IN_FLIGHT):
+        await replays.advance(self._ctx)
+        while (claimed := await self._places.claim()) or not self._places.idle:
             destinations = await self._destinations(claimed)
             await asyncio.gather(*(self._deliver(one, destinations) for one in claimed))
+            for one in claimed:
+                self._places.leave(one)
             made += len(claimed)
         return made
 
@@ -127,7 +141,7 @@ class Engine:
         exchange, fault = Exchange(), None
         try:
             request, judge = await self._prepare(claimed, destinations)
-            exchange = Exchange(url=request.url, headers=_shown(request))
+            exchange = Exchange(url=request.url, headers=masks.headers(request.headers))
             answer = await self._out.send(request, deadline=vendor.DEADLINE_S)
             exchange = _answered(exchange, answer)
             judge(answer)
@@ -155,12 +169,16 @@ class Engine:
 
     async def _settle(self, ended: Ended) -> None:
         """Write what became of it, patiently: an outage here means a repeat, never a loss."""
+        if ended.fault is not None:
+            self._places.troubled.add(ended.claimed.destination_id)
+        watched = ended.claimed.destination_id in self._places.troubled
         for pause in (0.2, 1.0, 3.0, 8.0):
             try:
-                state = await deliveries.settle(self._ctx, ended, worker=self.worker)
+                state = await deliveries.settle(self._ctx, ended, worker=self.worker, watched=watched)
             except Unavailable:
                 await asyncio.sleep(pause)
                 continue
+            metrics.count(ended, now=self._ctx.now())
             log.info(
                 "attempt",
                 delivery_id=ended.claimed.id,
@@ -177,15 +195,11 @@ class Engine:
         log.error("attempt_not_recorded", delivery_id=ended.claimed.id, note="it will be repeated")
 
 
-def _shown(request: Request) -> dict[str, str]:
-    return {name: "(hidden)" if name.lower() in CREDENTIALS else value for name, value in request.headers.items()}
-
-
 def _answered(exchange: Exchange, answer: Answer) -> Exchange:
     return replace(
         exchange,
         status=answer.status,
-        response_headers=answer.headers,
+        response_headers=masks.headers(answer.headers),
         response_body=answer.body[:KEPT_BODY].decode(errors="replace"),
         address=answer.address,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from greenroom.errors import GiveUp, RemoteError, TryLater
@@ -11,6 +11,17 @@ from greenroom.errors import GiveUp, RemoteError, TryLater
 Lane = Literal["vendor", "ats"]
 State = Literal["pending", "delivered", "dead", "held", "cancelled"]
 Trigger = Literal["auto", "manual", "replay", "test"]
+#: where a pending delivery waits: asked for by a person, for its first attempt, for another one, replayed
+Queue = Literal["hand", "first", "again", "replay"]
+
+#: attempts that one worker has under way at the most
+SLOTS = 64
+#: how many of them each queue may hold, served in this order. So a million retries leave 16 places to what is new,
+#: however many new events leave 8 to retries, and a person waits for neither
+SHARES: dict[Queue, int] = {"hand": SLOTS, "first": 56, "again": 48, "replay": 8}
+#: attempts under way to one destination at the most, over all workers. A destination that hangs to the deadline holds a
+#: quarter of one worker; a quick one needs no more than this to keep a worker's processor busy
+PER_DESTINATION = 16
 
 #: waits before attempts 1, 2, …; jitter is only ever added
 SCHEDULES: dict[Lane, tuple[timedelta, ...]] = {
@@ -60,11 +71,13 @@ class Claimed:
     lane: Lane
     destination_id: str
     event_name: str
+    queue: Queue
     trigger: Trigger
     attempt: int
     step: int
     lease: str
     payload: str
+    created_at: datetime
 
 
 @dataclass(frozen=True)

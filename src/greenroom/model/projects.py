@@ -8,10 +8,11 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class Project:
-    """A vendor's workspace: everything else belongs to one."""
+    """A vendor's workspace: everything else belongs to one. `key_id` is the API key that opened it, where one did."""
 
     id: str
     name: str
+    key_id: str | None = None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Any
 
@@ -26,6 +27,7 @@ from yarl import URL
 
 from greenroom.errors import GiveUp, RemoteError, TryLater
 from greenroom.outbound.addresses import Network, is_allowed, literal
+from greenroom.outbound.recorder import Step, is_recording, record, recording
 from greenroom.outbound.urls import callable_problem, public_problem
 from greenroom.outbound.verdicts import Answer, judge_push, judge_webhook, retry_after
 
@@ -33,10 +35,12 @@ __all__ = [
     "Answer",
     "Outbound",
     "Request",
+    "Step",
     "callable_problem",
     "judge_push",
     "judge_webhook",
     "public_problem",
+    "recording",
     "retry_after",
 ]
 
@@ -45,6 +49,8 @@ CONNECTIONS = 256
 CONNECTIONS_PER_HOST = 64
 #: idle connections are let go before most servers do
 KEEP_ALIVE_S = 10.0
+#: what is in front of the host of a URL that is refused for it
+_USER_INFO = re.compile(r"^(\w[\w+.-]*:/*)?[^/?#]*@")
 #: what a URL may be written with (RFC 3986): such a URL is called exactly as it was given
 _AS_GIVEN = re.compile(r"[\w.~:/?#\[\]@!$&'()*+,;=%-]*", re.ASCII)
 
@@ -158,12 +164,25 @@ class Outbound:
         One request on the wire, whatever comes of it; `deadline` in seconds is for all of it.
 
         An answer of any status is returned, for the caller to judge. When the deadline passes while the body is still
-        coming, the answer is returned with what came, `truncated`: its status was heard.
+        coming, the answer is returned with what came, `truncated`: its status was heard. Either way the call is on
+        record with whoever is `recording`.
 
         Raises:
             GiveUp: the URL cannot be called, or leads to an address that must not be reached.
             TryLater: no answer: look-up, connection, TLS, a broken connection, the deadline.
         """
+        if not is_recording():
+            return await self._send(request, deadline, max_body)
+        started_at, started = datetime.now(UTC), time.monotonic()
+        try:
+            answer = await self._send(request, deadline, max_body)
+        except RemoteError as error:
+            record(_step(request, started_at, started, error))
+            raise
+        record(_step(request, started_at, started, answer))
+        return answer
+
+    async def _send(self, request: Request, deadline: float, max_body: int) -> Answer:
         url = self._vetted(request.url)
         started = time.monotonic()
         heard: list[tuple[int, dict[str, str]]] = []
@@ -211,6 +230,26 @@ class Outbound:
         """The last gate, which every connection passes, literal addresses too: aiohttp does not look those up."""
         vet(str(info[4][0]), self._allowed, str(info[4][0]))
         return socket.socket(family=info[0], type=info[1], proto=info[2])
+
+
+def _step(request: Request, started_at: datetime, started: float, came: Answer | RemoteError) -> Step:
+    step = Step(
+        request.method,
+        _USER_INFO.sub(r"\1", request.url),
+        request.headers,
+        request.body,
+        started_at,
+        (time.monotonic() - started) * 1000,
+    )
+    if isinstance(came, RemoteError):
+        return replace(step, error=came.reason)
+    return replace(
+        step,
+        status=came.status,
+        response_headers=came.headers,
+        response_body=came.body,
+        truncated=came.truncated,
+    )
 
 
 async def _read(response: aiohttp.ClientResponse, body: bytearray, most: int) -> bool:

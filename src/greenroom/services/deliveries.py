@@ -12,6 +12,7 @@ from greenroom.context import Context, queueing, snapshot, transaction
 from greenroom.errors import Conflict, GiveUp, NotFound, RemoteError
 from greenroom.model.deliveries import Claimed, Lane, Next, State, Trigger, after_attempt
 from greenroom.model.events import stamp
+from greenroom.services import breakers
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import orders as order_rows
 from greenroom.store import webhooks as webhook_rows
@@ -80,32 +81,6 @@ class Delivery:
     attempts: tuple[Attempt, ...] = ()
 
 
-@transaction
-async def claim(ctx: Context, tx: Tx, *, lease: timedelta, limit: int) -> list[Claimed]:
-    """Take up to `limit` due deliveries; each is this caller's alone until the lease ends."""
-    return await delivery_rows.claim(
-        tx, lease=ctx.new_id("lse"), lease_ms=int(lease.total_seconds() * 1000), limit=limit
-    )
-
-
-@transaction
-async def release(_: Context, tx: Tx, claimed: Sequence[Claimed]) -> None:
-    """Give back deliveries of which no attempt was made."""
-    for lease in {one.lease for one in claimed}:
-        await delivery_rows.release(tx, lease, [one.id for one in claimed if one.lease == lease])
-
-
-@transaction
-async def recover(_: Context, tx: Tx) -> int:
-    """
-    Make what a killed process left under way due at once; how many deliveries.
-
-    Only where this process is the one worker there is (SQLite): elsewhere a lease may be a living worker's, and ends by
-    itself.
-    """
-    return await delivery_rows.void_leases(tx)
-
-
 @snapshot
 async def next_due(_: Context, tx: Tx) -> timedelta | None:
     """How long until a delivery is due, negative when overdue; None when nothing waits."""
@@ -114,10 +89,11 @@ async def next_due(_: Context, tx: Tx) -> timedelta | None:
 
 
 @transaction
-async def settle(ctx: Context, tx: Tx, ended: Ended, *, worker: str) -> State | None:
+async def settle(ctx: Context, tx: Tx, ended: Ended, *, worker: str, watched: bool = False) -> State | None:
     """
-    Put an attempt on record and decide what becomes of its delivery, together.
+    Put an attempt on record and decide what becomes of its delivery and of its destination's breaker, together.
 
+    `watched`: the destination was seen in trouble, so that a good answer counts.
     None: the lease had passed to another worker; the attempt is on record, the delivery is the other's.
     """
     claimed, fault = ended.claimed, ended.fault
@@ -135,6 +111,7 @@ async def settle(ctx: Context, tx: Tx, ended: Ended, *, worker: str) -> State | 
     await delivery_rows.add_attempt(tx, _attempt_row(ctx, ended, worker, next_due_at))
     if not held:
         return None
+    await breakers.record(tx, claimed, fault, ended.exchange.status, watched=watched)
     if claimed.lane == "ats":
         await _tell_order(ctx, tx, claimed, following, fault)
     elif isinstance(fault, GiveUp) and fault.gone:

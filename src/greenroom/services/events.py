@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from prometheus_client import Counter
+
 from greenroom.context import Context
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import events as event_rows
 from greenroom.store import webhooks as webhook_rows
 from greenroom.store.db import Tx
+
+ACCEPTED = Counter("greenroom_events_accepted", "Events written down; what a failed commit took back counts too.")
 
 
 async def announce(
@@ -27,6 +31,7 @@ async def announce(
 
     Belongs inside a `queueing` service's transaction. A disabled webhook's delivery is held, not dropped.
     """
+    ACCEPTED.inc()
     event_id = ctx.new_id("evt")
     await event_rows.add(
         tx,

@@ -11,6 +11,7 @@ from greenroom.errors import NotFound
 from greenroom.model.webhooks import Webhook
 from greenroom.security.tokens import new_webhook_secret
 from greenroom.services import accounts
+from greenroom.store import breakers as breaker_rows
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import projects as project_rows
 from greenroom.store import webhooks as webhook_rows
@@ -77,7 +78,8 @@ async def list_webhooks(_: Context, tx: Tx, project_id: str) -> list[Webhook]:
 @queueing
 async def change(ctx: Context, tx: Tx, project_id: str, webhook_id: str, changes: dict[str, Any]) -> Webhook:
     """
-    Change some fields of a webhook. Disabling holds what is on its way to it, enabling lets it go.
+    Change some fields of a webhook. Disabling holds what is on its way to it, enabling lets it go. Another URL, or
+    enabling, makes a new start: earlier failures no longer count.
 
     Raises:
         NotFound: the webhook, or one of the accounts, is not the project's.
@@ -91,6 +93,8 @@ async def change(ctx: Context, tx: Tx, project_id: str, webhook_id: str, changes
         new = replace(new, disabled_reason=None if new.enabled else "disabled by hand")
         states = ("held", "pending") if new.enabled else ("pending", "held")
         await delivery_rows.change_state(tx, webhook_id, old=states[0], new=states[1])
+    if new.url != old.url or (new.enabled and not old.enabled):
+        await breaker_rows.save(tx, webhook_id, None)
     await webhook_rows.save(tx, new)
     return new
 
@@ -106,6 +110,7 @@ async def delete(_: Context, tx: Tx, project_id: str, webhook_id: str) -> None:
     if not await webhook_rows.delete(tx, project_id, webhook_id):
         raise NotFound(f"No webhook {webhook_id} in this project.")
     await delivery_rows.cancel_for(tx, webhook_id)
+    await breaker_rows.save(tx, webhook_id, None)
 
 
 @transaction

@@ -1,16 +1,11 @@
-"""
-Deliveries and their attempts.
-
-A pending delivery is due at `due_at`. A claim puts that to the end of its lease and leaves a token: should the worker
-die, the row is simply due again, and should it wake too late, its token no longer fits.
-"""
+"""Deliveries and their attempts; who holds which is in `store.claims`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from greenroom.model.deliveries import Claimed, Lane, Trigger
+from greenroom.model.deliveries import Lane, Trigger
 from greenroom.store.db import Row, Tx, marks
 
 
@@ -31,8 +26,8 @@ async def add(
     """Store a delivery that is due now (or held)."""
     await tx.run(
         "INSERT INTO deliveries (id, project_id, event_id, order_id, account_id, lane, destination_id, event_name, "
-        "trigger, state, attempts, due_at, created_at, updated_at) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, now_ms(), now_ms(), now_ms())",
+        "trigger, state, queue, attempts, due_at, created_at, updated_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'first', 0, now_ms(), now_ms(), now_ms())",
         delivery_id,
         project_id,
         event_id,
@@ -46,48 +41,12 @@ async def add(
     )
 
 
-async def claim(tx: Tx, *, lease: str, lease_ms: int, limit: int) -> list[Claimed]:
-    """Take up to `limit` due deliveries for `lease_ms`; two workers never take the same one."""
-    rows = await tx.all(
-        "UPDATE deliveries SET lease = $1, due_at = now_ms() + $2, attempts = attempts + 1 WHERE id IN "
-        "(SELECT id FROM deliveries WHERE state = 'pending' AND due_at <= now_ms() ORDER BY due_at LIMIT $3 "
-        "{skip_locked}) RETURNING *",
-        lease,
-        lease_ms,
-        limit,
-    )
-    if not rows:
-        return []
-    event_ids = list({row["event_id"] for row in rows})
-    events = await tx.all(f"SELECT id, payload FROM events WHERE id IN ({marks(event_ids)})", *event_ids)  # noqa: S608
-    payloads = {event["id"]: event["payload"] for event in events}
-    return [_claimed(row, payloads[row["event_id"]]) for row in rows]
-
-
-def _claimed(row: Row, payload: str) -> Claimed:
-    return Claimed(
-        id=row["id"],
-        project_id=row["project_id"],
-        event_id=row["event_id"],
-        order_id=row["order_id"],
-        account_id=row["account_id"],
-        lane=row["lane"],
-        destination_id=row["destination_id"],
-        event_name=row["event_name"],
-        trigger=row["trigger"],
-        attempt=row["attempts"],
-        step=row["attempts"] - row["attempts_before"],
-        lease=row["lease"],
-        payload=payload,
-    )
-
-
 async def settle(tx: Tx, delivery_id: str, lease: str, *, state: str, wait_ms: int, error: str | None) -> bool:
     """Write what becomes of a claimed delivery. False: the lease has passed to another worker, nothing changed."""
     return (
         await tx.run(
             "UPDATE deliveries SET state = $3, due_at = now_ms() + $4, last_error = $5, lease = NULL, "
-            "trigger = 'auto', updated_at = now_ms() WHERE id = $1 AND lease = $2",
+            "queue = 'again', trigger = 'auto', updated_at = now_ms() WHERE id = $1 AND lease = $2",
             delivery_id,
             lease,
             state,
@@ -95,21 +54,6 @@ async def settle(tx: Tx, delivery_id: str, lease: str, *, state: str, wait_ms: i
             error,
         )
         == 1
-    )
-
-
-async def release(tx: Tx, lease: str, delivery_ids: Sequence[str]) -> None:
-    """Give back claimed deliveries of which no attempt was made, as if they had not been claimed."""
-    await tx.many(
-        "UPDATE deliveries SET lease = NULL, due_at = now_ms(), attempts = attempts - 1 WHERE id = $1 AND lease = $2",
-        [(delivery_id, lease) for delivery_id in delivery_ids],
-    )
-
-
-async def void_leases(tx: Tx) -> int:
-    """Make every delivery that is under way due now; how many. Only for who knows that no other worker lives."""
-    return await tx.run(
-        "UPDATE deliveries SET lease = NULL, due_at = now_ms() WHERE state = 'pending' AND lease IS NOT NULL"
     )
 
 
@@ -172,8 +116,8 @@ async def make_due(tx: Tx, delivery_id: str) -> bool:
     """
     return (
         await tx.run(
-            "UPDATE deliveries SET state = 'pending', trigger = 'manual', attempts_before = attempts, "
-            "due_at = now_ms(), updated_at = now_ms() WHERE id = $1 AND lease IS NULL",
+            "UPDATE deliveries SET state = 'pending', queue = 'hand', trigger = 'manual', "
+            "attempts_before = attempts, due_at = now_ms(), updated_at = now_ms() WHERE id = $1 AND lease IS NULL",
             delivery_id,
         )
         == 1

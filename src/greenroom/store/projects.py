@@ -21,11 +21,11 @@ async def find_by_name(tx: Tx, name: str) -> Project | None:
 async def find_by_key(tx: Tx, key_hash: str) -> Project | None:
     """The project that a live API key opens."""
     row = await tx.one(
-        "SELECT p.id, p.name FROM api_keys k JOIN projects p ON p.id = k.project_id "
+        "SELECT p.id, p.name, k.id AS key_id FROM api_keys k JOIN projects p ON p.id = k.project_id "
         "WHERE k.key_hash = $1 AND k.revoked_at IS NULL",
         key_hash,
     )
-    return Project(row["id"], row["name"]) if row else None
+    return Project(row["id"], row["name"], row["key_id"]) if row else None
 
 
 async def ensure(tx: Tx, new_id: str, name: str) -> Project:

@@ -8,6 +8,8 @@ Migrations make these tables; a test compares the two.
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, Table, Text, text
 
 metadata = MetaData(
@@ -304,12 +306,16 @@ deliveries = Table(
     _text("event_name"),
     _text("trigger"),
     _text("state"),
+    #: hand, first, again or replay: see model.deliveries.Queue
+    _text("queue", default="first"),
     _int("attempts"),
     #: attempts made before its schedule last began (a manual retry begins it anew)
     _int("attempts_before", default=0),
     #: pending: when the next attempt is due; while an attempt is under way: when its lease ends
     _at("due_at"),
     _maybe("lease"),
+    #: the replay that sent it last
+    _maybe("replay_id"),
     _maybe("last_error"),
     _at("created_at"),
     _at("updated_at"),
@@ -319,10 +325,68 @@ deliveries = Table(
         postgresql_where=text("state = 'pending'"),
         sqlite_where=text("state = 'pending'"),
     ),
+    #: claims hop over it from destination to destination
+    Index(
+        "ix_deliveries_queue",
+        "queue",
+        "destination_id",
+        "due_at",
+        postgresql_where=text("state = 'pending'"),
+        sqlite_where=text("state = 'pending'"),
+    ),
+    #: what is under way, a few hundred rows at the most
+    Index(
+        "ix_deliveries_lease",
+        "lease",
+        "destination_id",
+        postgresql_where=text("lease IS NOT NULL"),
+        sqlite_where=text("lease IS NOT NULL"),
+    ),
+    #: what a person should look at, counted for the metrics
+    Index(
+        "ix_deliveries_stuck",
+        "state",
+        postgresql_where=text("state IN ('held', 'dead')"),
+        sqlite_where=text("state IN ('held', 'dead')"),
+    ),
     Index("ix_deliveries_project_id_id", "project_id", "id"),
     Index("ix_deliveries_order_id", "order_id"),
     Index("ix_deliveries_event_id", "event_id"),
-    Index("ix_deliveries_destination_id_state", "destination_id", "state"),
+    Index("ix_deliveries_destination_id_state_id", "destination_id", "state", "id"),
+)
+
+#: one row: a worker that claims holds it until it has committed
+claim_turn = Table("claim_turn", metadata, _id())
+
+#: jobs that send a webhook's deliveries again: `states` they have still to go through, `after` is how far they came
+replays = Table(
+    "replays",
+    metadata,
+    _id(),
+    _ref("project_id", "projects"),
+    _ref("webhook_id", "webhooks"),
+    _text("states"),
+    _at("since_at"),
+    _at("until_at"),
+    _text("state"),
+    _int("total"),
+    _int("done"),
+    _text("after"),
+    _at("created_at"),
+    _at("updated_at"),
+    Index("ix_replays_state", "state"),
+)
+
+#: destinations in trouble: see model.breakers
+breakers = Table(
+    "breakers",
+    metadata,
+    Column("destination_id", Text, primary_key=True),
+    _int("failures"),
+    _int("trips"),
+    _at("open_until"),
+    _int("room"),
+    _text("last_error"),
 )
 
 attempts = Table(
@@ -344,6 +408,7 @@ attempts = Table(
     _at("next_due_at", nullable=True),
     _text("worker"),
     Index("ix_attempts_delivery_id_number", "delivery_id", "number"),
+    Index("ix_attempts_started_at", "started_at"),
 )
 
 #: links that sign in the owner once
@@ -377,10 +442,61 @@ idempotency_keys = Table(
     _at("created_at"),
 )
 
+
+def _called() -> list[Column[Any]]:
+    """What a request and its steps have in common; `detail_sealed` has the headers and bodies that are kept."""
+    return [
+        _id(),
+        _ref("project_id", "projects"),
+        _maybe("account_id"),
+        _maybe("provider"),
+        _maybe("service"),
+        _maybe("resource"),
+        _maybe("child_resource"),
+        _maybe("sub_resource"),
+        _maybe("action"),
+        _text("method"),
+        _text("path"),
+        _text("url"),
+        Column("status", Integer, nullable=True),
+        _int("duration_ms"),
+        _at("started_at"),
+        _maybe("detail_sealed"),
+    ]
+
+
+#: each request of a project, for as long as GREENROOM_LOG_RETENTION_DAYS says
+request_logs = Table(
+    "request_logs",
+    metadata,
+    *_called(),
+    #: the list it is on: unified or platform
+    _text("listed"),
+    _maybe("category"),
+    _text("source_type"),
+    _maybe("source_value"),
+    _maybe("source_id"),
+    _maybe("source_ip"),
+    Index("ix_request_logs_project_id_listed_id", "project_id", "listed", "id"),
+    Index("ix_request_logs_project_id_account_id_id", "project_id", "account_id", "id"),
+    Index("ix_request_logs_started_at", "started_at"),
+)
+
+#: the calls that were made while a request was served; an id is the request's with a number
+request_steps = Table(
+    "request_steps",
+    metadata,
+    *_called(),
+    _ref("request_id", "request_logs"),
+    _maybe("error"),
+    Index("ix_request_steps_project_id_id", "project_id", "id"),
+    Index("ix_request_steps_request_id", "request_id"),
+)
+
 #: every sealed column that is kept for good, for re-encryption after a key rotation
 SEALED = [
     (table.name, column.name)
     for table in metadata.sorted_tables
     for column in table.columns
-    if column.name.endswith("_sealed") and "id" in table.columns
+    if column.name.endswith("_sealed") and table not in (idempotency_keys, request_logs, request_steps)
 ]

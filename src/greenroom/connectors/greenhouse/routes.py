@@ -110,6 +110,7 @@ class GreenhouseCalls:
             tenant = request.path_params.get("tenant") or wire.query_values(request.url.query)[0]
             token = basic_user(request.headers.get("authorization"))
             account = await accounts.authenticate(self._ctx, PROVIDER, token, tenant)
+            request.state.account, request.state.call = account, call
             try:
                 response = await answer(request, account)
             except Refused as refusal:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from greenroom.model.deliveries import Claimed
+from greenroom.model.deliveries import SHARES, Claimed, Queue
+from greenroom.store import claims as claim_rows
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import events as event_rows
 from greenroom.store import projects as project_rows
@@ -34,7 +35,9 @@ async def queue(store: Store, count: int) -> None:
 
 
 async def claim(store: Store, lease: str, limit: int = 100) -> list[Claimed]:
-    return await store.write(lambda tx: delivery_rows.claim(tx, lease=lease, lease_ms=LEASE_MS, limit=limit))
+    """Up to so many of the one destination's, whatever queue they wait in."""
+    shares: list[tuple[Queue, str, int]] = [(queue, "whk_1", limit) for queue in SHARES]
+    return await store.write(lambda tx: claim_rows.take(tx, shares, lease=lease, lease_ms=LEASE_MS))
 
 
 async def settle(store: Store, claimed: Claimed, state: str = "delivered", wait_ms: int = 0) -> bool:
@@ -54,7 +57,7 @@ async def test_eight_workers_share_three_hundred_and_none_twice(store: Store) ->
 
     async def worker(name: str) -> list[str]:
         mine: list[str] = []
-        while found := await claim(store, name, limit=7):
+        while found := await claim(store, f"{name}_{len(mine)}", limit=7):
             mine += [one.id for one in found]
         return mine
 
@@ -103,6 +106,6 @@ async def test_release_is_as_if_nothing_had_been_claimed(store: Store) -> None:
     """A worker that stops gives back what it has not begun."""
     await queue(store, 2)
     claimed = await claim(store, "lse_1")
-    await store.write(lambda tx: delivery_rows.release(tx, "lse_1", [one.id for one in claimed]))
+    await store.write(lambda tx: claim_rows.release(tx, "lse_1", [one.id for one in claimed]))
 
     assert [one.attempt for one in await claim(store, "lse_2")] == [1, 1]

@@ -1,0 +1,25 @@
+"""What this process counts of its attempts, for Prometheus. Labels are words of closed lists, never an id."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from prometheus_client import Counter, Histogram
+
+from greenroom.services.deliveries import Ended
+
+ATTEMPTS = Counter("greenroom_attempts", "Attempts that have ended, by lane and what came of them.", ["lane", "result"])
+DELIVERED_AFTER = Histogram(
+    "greenroom_delivery_seconds",
+    "From accepting an event to its delivery, manual retries and replays apart.",
+    ["lane"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 86400),
+)
+
+
+def count(ended: Ended, *, now: datetime) -> None:
+    """Count an attempt that is on record; its result is `delivered` or the kind of its fault."""
+    claimed, fault = ended.claimed, ended.fault
+    ATTEMPTS.labels(claimed.lane, fault.kind if fault else "delivered").inc()
+    if fault is None and claimed.trigger == "auto":
+        DELIVERED_AFTER.labels(claimed.lane).observe(max(0.0, (now - claimed.created_at).total_seconds()))

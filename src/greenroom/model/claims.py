@@ -1,0 +1,53 @@
+"""Who is next: a round over the destinations of a queue, and what each gets of the free places. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A destination met on a round: how many of its deliveries are due and may leave now."""
+
+    destination_id: str
+    due: int
+
+
+@dataclass(frozen=True)
+class Turn:
+    """
+    Where a worker's round over the destinations of one queue stands.
+
+    The next look begins after `after` in the order of ids, "" is the start. `quiet`: nothing was to be had since the
+    round began.
+    """
+
+    after: str = ""
+    quiet: bool = True
+
+    @property
+    def idle(self) -> bool:
+        """A whole round found nothing to do."""
+        return self.quiet and not self.after
+
+    def moved(self, met: Sequence[Waiting], shares: Sequence[int], *, ended: bool) -> Turn:
+        """The turn after a look that met these and gave each its share; `ended`: no destination comes after them."""
+        quiet = (self.quiet or not self.after) and not any(shares)
+        passed_over = next((n for n, one in enumerate(met) if one.due and not shares[n]), None)
+        if passed_over is not None:
+            return Turn(met[passed_over - 1].destination_id if passed_over else self.after, quiet)
+        return Turn("" if ended or not met else met[-1].destination_id, quiet)
+
+
+def deal(met: Sequence[Waiting], places: int) -> list[int]:
+    """Share out free places: one for each destination in turn, until the places or the due deliveries are used up."""
+    shares = [0] * len(met)
+    while places > 0:
+        hungry = [n for n, one in enumerate(met) if shares[n] < one.due]
+        if not hungry:
+            break
+        for n in hungry[:places]:
+            shares[n] += 1
+        places -= len(hungry)
+    return shares

@@ -1,0 +1,81 @@
+"""Replays: a webhook's deliveries sent again, as a job that survives a restart."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from greenroom.context import Context, queueing, snapshot, transaction
+from greenroom.errors import Conflict, NotFound
+from greenroom.model.replays import Replay, Status, states_of
+from greenroom.store import replays as replay_rows
+from greenroom.store import webhooks as webhook_rows
+from greenroom.store.db import Tx, to_ms
+
+#: deliveries of one webhook that a replay has waiting at a time: a cancelled job sends no more than these
+BATCH = 100
+
+
+@queueing
+async def start(
+    ctx: Context, tx: Tx, project_id: str, webhook_id: str, *, since: datetime, until: datetime | None, status: Status
+) -> Replay:
+    """
+    Make a job that sends a webhook's deliveries again: those of a status made from `since` on, before `until` (now).
+
+    Raises:
+        NotFound: the webhook is not the project's.
+        Conflict: it is disabled.
+    """
+    webhook = await webhook_rows.find(tx, project_id, webhook_id)
+    if webhook is None:
+        raise NotFound(f"No webhook {webhook_id} in this project.")
+    if not webhook.enabled:
+        raise Conflict("The webhook is disabled. Enable it first.", code="WebhookDisabled")
+    states = states_of(status)
+    begin, end = to_ms(since), to_ms(until or ctx.now())
+    total = await replay_rows.count(tx, webhook_id, states, since=begin, until=end)
+    replay_id = ctx.new_id("rpl")
+    await replay_rows.add(tx, replay_id, project_id, webhook_id, states, since=begin, until=end, total=total)
+    return await _read(tx, project_id, webhook_id, replay_id)
+
+
+@snapshot
+async def get(_: Context, tx: Tx, project_id: str, webhook_id: str, replay_id: str) -> Replay:
+    """
+    A job and its progress.
+
+    Raises:
+        NotFound: there is none, or it is another project's.
+    """
+    return await _read(tx, project_id, webhook_id, replay_id)
+
+
+@transaction
+async def cancel(_: Context, tx: Tx, project_id: str, webhook_id: str, replay_id: str) -> Replay:
+    """
+    End a job; what it has put on its way already is still sent. One that has ended stays as it is.
+
+    Raises:
+        NotFound: there is none, or it is another project's.
+    """
+    await _read(tx, project_id, webhook_id, replay_id)
+    await replay_rows.cancel(tx, replay_id)
+    return await _read(tx, project_id, webhook_id, replay_id)
+
+
+async def advance(ctx: Context) -> int:
+    """Let every running job go on by one batch, each in a transaction of its own; how many deliveries were queued."""
+    jobs = await ctx.store.read(replay_rows.list_running)
+    return sum([await _advance(ctx, job) for job in jobs])
+
+
+@queueing
+async def _advance(_: Context, tx: Tx, replay_id: str) -> int:
+    return await replay_rows.advance(tx, replay_id, batch=BATCH)
+
+
+async def _read(tx: Tx, project_id: str, webhook_id: str, replay_id: str) -> Replay:
+    replay = await replay_rows.find(tx, project_id, webhook_id, replay_id)
+    if replay is None:
+        raise NotFound(f"No replay {replay_id} of this webhook.")
+    return replay

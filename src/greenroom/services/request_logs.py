@@ -1,0 +1,203 @@
+"""The request log: written in batches, read by the project whose requests they were, forgotten after a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import timedelta
+from typing import Any
+
+from greenroom.context import Context, snapshot, transaction
+from greenroom.errors import NotFound
+from greenroom.model.request_logs import Entry, Exchange, Half, Line, Listed
+from greenroom.security import masks
+from greenroom.security.vault import VaultError
+from greenroom.store import request_logs as log_rows
+from greenroom.store.db import Row, Tx, from_ms, to_json, to_ms, well_formed
+
+#: of texts that a caller chose
+LONGEST = 2000
+#: entries that are deleted together at the most
+FORGET = 500
+
+
+@dataclass(frozen=True)
+class Asked:
+    """
+    Which entries are wanted: see `store.request_logs.list_entries`. `after` is the id of the last one seen.
+
+    `details` opens the headers and bodies that were kept.
+    """
+
+    filters: Mapping[str, Any]
+    order: str = "eventDatetime"
+    descending: bool = True
+    after: str | None = None
+    limit: int = 25
+
+
+async def keep(ctx: Context, lines: Sequence[Line]) -> None:
+    """
+    Write lines down, together. Credentials are hidden first, outside of the transaction: it takes a while.
+
+    Raises:
+        Unavailable: the database is away; nothing was written.
+    """
+    requests = [_request_row(ctx, line) for line in lines]
+    steps = [_step_row(ctx, line, number, step) for line in lines for number, step in enumerate(line.steps, start=1)]
+    await _add(ctx, requests, steps)
+
+
+@transaction
+async def _add(_: Context, tx: Tx, requests: list[list[Any]], steps: list[list[Any]]) -> None:
+    await log_rows.add(tx, requests, steps)
+
+
+@snapshot
+async def get(ctx: Context, tx: Tx, project_id: str, request_id: str, *, details: bool = False) -> Entry:
+    """
+    A project's request with its steps, on whichever list it is; `details` opens the headers and bodies that were kept.
+
+    Raises:
+        NotFound: there is none, or it is another project's.
+    """
+    row = await log_rows.find(tx, project_id, request_id)
+    if row is None:
+        raise NotFound(f"No request {request_id[:80]} is on record in this project.")
+    steps = await log_rows.list_steps_of(tx, project_id, [request_id])
+    shown = tuple(_entry(step, _detail(ctx, "request_steps", step) if details else None) for step in steps)
+    return replace(_entry(row, _detail(ctx, "request_logs", row) if details else None), step_requests=shown)
+
+
+@snapshot
+async def list_requests(
+    _: Context, tx: Tx, project_id: str, listed: Listed, asked: Asked, *, steps: bool = False
+) -> list[Entry]:
+    """A project's requests of one list, `steps` joined where they are wanted."""
+    filters = {**asked.filters, "listed": listed}
+    found = [_entry(row) for row in await _rows(tx, "request_logs", project_id, replace(asked, filters=filters))]
+    if not steps:
+        return found
+    made: dict[str, list[Entry]] = {entry.id: [] for entry in found}
+    for row in await log_rows.list_steps_of(tx, project_id, list(made)):
+        made[row["request_id"]].append(_entry(row))
+    return [replace(entry, step_requests=tuple(made[entry.id])) for entry in found]
+
+
+@snapshot
+async def list_steps(_: Context, tx: Tx, project_id: str, asked: Asked) -> list[Entry]:
+    """The calls that were made while a project's requests were served, on whichever list those are."""
+    return [_entry(row) for row in await _rows(tx, "request_steps", project_id, asked)]
+
+
+@transaction
+async def forget_old(_: Context, tx: Tx, *, kept: timedelta) -> bool:
+    """Forget some of the requests that are older than `kept`; whether there may be more of them."""
+    older_ms = int(kept.total_seconds() * 1000)
+    return await log_rows.forget_old(tx, older_ms=older_ms, limit=FORGET) == FORGET
+
+
+async def _rows(tx: Tx, table: log_rows.Table, project_id: str, asked: Asked) -> Sequence[Row]:
+    return await log_rows.list_entries(
+        tx,
+        table,
+        project_id,
+        asked.filters,
+        order=asked.order,
+        descending=asked.descending,
+        after=asked.after,
+        limit=asked.limit,
+    )
+
+
+def _request_row(ctx: Context, line: Line) -> list[Any]:
+    source = line.source
+    row = {
+        **_called(ctx, "request_logs", line.id, line, line.exchange),
+        "listed": line.listed,
+        "category": line.words.category,
+        "source_type": source.type,
+        "source_value": _plain(source.value),
+        "source_id": source.id,
+        "source_ip": source.ip,
+    }
+    return [row[name] for name in log_rows.REQUEST]
+
+
+def _step_row(ctx: Context, line: Line, number: int, step: Exchange) -> list[Any]:
+    row = {
+        **_called(ctx, "request_steps", f"{line.id}.{number:03}", line, step),
+        "request_id": line.id,
+        "error": _plain(step.error),
+    }
+    return [row[name] for name in log_rows.STEP]
+
+
+def _called(ctx: Context, table: log_rows.Table, row_id: str, line: Line, exchange: Exchange) -> dict[str, Any]:
+    words, url = line.words, _plain(exchange.url) or ""
+    return {
+        "id": row_id,
+        "project_id": line.project_id,
+        "account_id": _plain(line.account_id),
+        "provider": line.provider,
+        "service": words.service,
+        "resource": words.resource,
+        "child_resource": words.child_resource,
+        "sub_resource": words.sub_resource,
+        "action": words.action,
+        "method": exchange.method,
+        "path": _path(url),
+        "url": url,
+        "status": exchange.status,
+        "duration_ms": exchange.duration_ms,
+        "started_at": to_ms(exchange.started_at),
+        "detail_sealed": _sealed(ctx, table, row_id, exchange),
+    }
+
+
+def _plain(text: str | None) -> str | None:
+    """A caller's text as it may be kept: credentials hidden, no NUL and no half surrogate pair, not endless."""
+    return None if text is None else well_formed(masks.text(text)[:LONGEST]).replace("\x00", "\ufffd")
+
+
+def _path(url: str) -> str:
+    whole = url.partition("?")[0].partition("#")[0]
+    return "/" + whole.partition("://")[2].partition("/")[2]
+
+
+def _sealed(ctx: Context, table: log_rows.Table, row_id: str, exchange: Exchange) -> str | None:
+    if exchange.request is None and exchange.response is None:
+        return None
+    detail = {"request": _half(exchange.request), "response": _half(exchange.response)}
+    return ctx.vault.seal(to_json(detail), table=table, row=row_id, column="detail_sealed")
+
+
+def _half(half: Half | None) -> dict[str, Any] | None:
+    if half is None:
+        return None
+    return {"headers": masks.headers(half.headers), "body": masks.body(half.body, cut=half.cut)}
+
+
+def _detail(ctx: Context, table: log_rows.Table, row: Row) -> dict[str, Any] | None:
+    if row["detail_sealed"] is None:
+        return None
+    try:
+        opened = ctx.vault.open(row["detail_sealed"], table=table, row=row["id"], column="detail_sealed")
+    except VaultError:  # its key was taken away after a rotation: the log outlives no key
+        return None
+    return dict(json.loads(opened))
+
+
+def _entry(row: Row, detail: dict[str, Any] | None = None) -> Entry:
+    """A request or a step from its row: each has columns of its own."""
+    kept = dict(row)
+    named = {
+        **{field.name: kept[field.name] for field in fields(Entry) if field.name in kept},
+        "request_id": kept.get("request_id", kept["id"]),
+        "http_method": kept["method"],
+        "start_time": from_ms(kept["started_at"]),
+        "duration": kept["duration_ms"],
+        "detail": detail,
+    }
+    return Entry(**named)

@@ -1,0 +1,60 @@
+"""Breakers: destinations in trouble. One without a row has none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from greenroom.model.breakers import Breaker
+from greenroom.model.deliveries import PER_DESTINATION
+from greenroom.store.db import Row, Tx, marks
+
+
+async def lock(tx: Tx, destination_id: str) -> tuple[Breaker, int]:
+    """A destination's breaker, kept from others until the transaction ends, and the database's time in ms."""
+    row = await tx.one(
+        "INSERT INTO breakers (destination_id, failures, trips, open_until, room, last_error) "
+        "VALUES ($1, 0, 0, 0, $2, '') ON CONFLICT (destination_id) DO UPDATE SET room = breakers.room "
+        "RETURNING *, now_ms() AS now",
+        destination_id,
+        PER_DESTINATION,
+    )
+    assert row is not None  # noqa: S101 - just written
+    return _breaker(row), row["now"]
+
+
+async def save(tx: Tx, destination_id: str, breaker: Breaker | None) -> None:
+    """Write a locked breaker back; None: all is well."""
+    if breaker is None:
+        await tx.run("DELETE FROM breakers WHERE destination_id = $1", destination_id)
+        return
+    await tx.run(
+        "UPDATE breakers SET failures = $2, trips = $3, open_until = $4, room = $5, last_error = $6 "
+        "WHERE destination_id = $1",
+        destination_id,
+        breaker.failures,
+        breaker.trips,
+        breaker.open_until,
+        breaker.room,
+        breaker.last_error,
+    )
+
+
+async def find(tx: Tx, destination_ids: Sequence[str]) -> dict[str, tuple[Breaker, int]]:
+    """The breakers of these destinations that are in trouble, each with the database's time in ms."""
+    if not destination_ids:
+        return {}
+    rows = await tx.all(
+        f"SELECT breakers.*, now_ms() AS now FROM breakers WHERE destination_id IN ({marks(destination_ids)})",  # noqa: S608
+        *destination_ids,
+    )
+    return {row["destination_id"]: (_breaker(row), row["now"]) for row in rows}
+
+
+def _breaker(row: Row) -> Breaker:
+    return Breaker(
+        failures=row["failures"],
+        trips=row["trips"],
+        open_until=row["open_until"],
+        room=row["room"],
+        last_error=row["last_error"],
+    )

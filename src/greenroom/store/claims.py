@@ -1,0 +1,109 @@
+"""
+Claims: which worker holds which delivery, and until when.
+
+A pending delivery is due at `due_at`. A claim puts that to the end of its lease and leaves a token: should the worker
+die, the row is simply due again, and should it wake too late, its token no longer fits. Every statement here costs the
+same however long the queues are: destinations are found by hopping over the index from one to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from greenroom.model.deliveries import Claimed, Queue
+from greenroom.store.db import Row, Tx, from_ms
+
+
+async def wait_turn(tx: Tx) -> None:
+    """One claim at a time over all workers, so that what is under way to a destination can be counted."""
+    await tx.run("UPDATE claim_turn SET id = id")
+
+
+async def under_way(tx: Tx, *, over_ms: int) -> dict[str, int]:
+    """How many attempts are under way to each destination, over all workers: leases that last longer than `over_ms`."""
+    rows = await tx.all(
+        "SELECT destination_id, count(*) AS held FROM deliveries "
+        "WHERE lease IS NOT NULL AND state = 'pending' AND due_at > now_ms() + $1 GROUP BY destination_id",
+        over_ms,
+    )
+    return {row["destination_id"]: row["held"] for row in rows}
+
+
+async def look(tx: Tx, begins: Mapping[Queue, str], *, steps: int, most: int) -> dict[Queue, list[tuple[str, int]]]:
+    """
+    The next `steps` destinations with pending deliveries of each queue, in the order of their ids, after the given one;
+    with each how many of its deliveries are due, counted up to `most`.
+    """
+    starts = ", ".join(f"(CAST(${2 * n + 3} AS TEXT), CAST(${2 * n + 4} AS TEXT))" for n in range(len(begins)))
+    rows = await tx.all(
+        f"WITH RECURSIVE begins(queue, after) AS (VALUES {starts}), walk(queue, id, step) AS ("  # noqa: S608
+        "SELECT queue, (SELECT destination_id FROM deliveries WHERE state = 'pending' AND queue = begins.queue "
+        "AND destination_id > begins.after ORDER BY destination_id LIMIT 1), 1 FROM begins "
+        "UNION ALL "
+        "SELECT queue, (SELECT destination_id FROM deliveries WHERE state = 'pending' AND queue = walk.queue "
+        "AND destination_id > walk.id ORDER BY destination_id LIMIT 1), step + 1 "
+        "FROM walk WHERE id IS NOT NULL AND step < $1) "
+        "SELECT queue, id, (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'pending' "
+        "AND queue = walk.queue AND destination_id = walk.id AND due_at <= now_ms() LIMIT $2) AS ready) AS due "
+        "FROM walk WHERE id IS NOT NULL ORDER BY queue, id",
+        steps,
+        most,
+        *(value for begin in begins.items() for value in begin),
+    )
+    met: dict[Queue, list[tuple[str, int]]] = {queue: [] for queue in begins}
+    for row in rows:
+        met[row["queue"]].append((row["id"], row["due"]))
+    return met
+
+
+async def take(tx: Tx, shares: Sequence[tuple[Queue, str, int]], *, lease: str, lease_ms: int) -> list[Claimed]:
+    """Claim so many due deliveries of each (queue, destination), the longest due first."""
+    if not shares:
+        return []
+    await tx.many(
+        "UPDATE deliveries SET lease = $1, due_at = now_ms() + $2, attempts = attempts + 1 WHERE id IN "
+        "(SELECT id FROM deliveries WHERE state = 'pending' AND queue = $3 AND destination_id = $4 "
+        "AND due_at <= now_ms() ORDER BY due_at LIMIT $5 {skip_locked})",
+        [(lease, lease_ms, *share) for share in shares],
+    )
+    rows = await tx.all(
+        "SELECT deliveries.*, events.payload FROM deliveries JOIN events ON events.id = deliveries.event_id "
+        "WHERE deliveries.lease = $1",
+        lease,
+    )
+    return [_claimed(row) for row in rows]
+
+
+async def release(tx: Tx, lease: str, delivery_ids: Sequence[str]) -> None:
+    """Give back claimed deliveries of which no attempt was made, as if they had not been claimed."""
+    await tx.many(
+        "UPDATE deliveries SET lease = NULL, due_at = now_ms(), attempts = attempts - 1 WHERE id = $1 AND lease = $2",
+        [(delivery_id, lease) for delivery_id in delivery_ids],
+    )
+
+
+async def void(tx: Tx) -> int:
+    """Make every delivery that is under way due now; how many. Only for who knows that no other worker lives."""
+    return await tx.run(
+        "UPDATE deliveries SET lease = NULL, due_at = now_ms() WHERE state = 'pending' AND lease IS NOT NULL"
+    )
+
+
+def _claimed(row: Row) -> Claimed:
+    return Claimed(
+        id=row["id"],
+        project_id=row["project_id"],
+        event_id=row["event_id"],
+        order_id=row["order_id"],
+        account_id=row["account_id"],
+        lane=row["lane"],
+        destination_id=row["destination_id"],
+        event_name=row["event_name"],
+        queue=row["queue"],
+        trigger=row["trigger"],
+        attempt=row["attempts"],
+        step=row["attempts"] - row["attempts_before"],
+        lease=row["lease"],
+        payload=row["payload"],
+        created_at=from_ms(row["created_at"]),
+    )

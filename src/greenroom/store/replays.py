@@ -1,0 +1,138 @@
+"""Replays: jobs that send deliveries again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from greenroom.model.replays import Replay
+from greenroom.store.db import Row, Tx, from_ms, marks, to_json
+
+
+async def count(tx: Tx, webhook_id: str, states: Sequence[str], *, since: int, until: int) -> int:
+    """How many deliveries of a webhook are in these states and were made from `since` on and before `until`."""
+    row = await tx.one(
+        f"SELECT count(*) AS n FROM deliveries WHERE destination_id = $1 AND state IN ({marks(states, 4)}) "  # noqa: S608
+        "AND created_at >= $2 AND created_at < $3",
+        webhook_id,
+        since,
+        until,
+        *states,
+    )
+    return int(row["n"]) if row else 0
+
+
+async def add(
+    tx: Tx,
+    replay_id: str,
+    project_id: str,
+    webhook_id: str,
+    states: Sequence[str],
+    *,
+    since: int,
+    until: int,
+    total: int,
+) -> None:
+    """Store a new job."""
+    await tx.run(
+        "INSERT INTO replays (id, project_id, webhook_id, states, since_at, until_at, state, total, done, after, "
+        "created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, 'running', $7, 0, '', now_ms(), now_ms())",
+        replay_id,
+        project_id,
+        webhook_id,
+        to_json(list(states)),
+        since,
+        until,
+        total,
+    )
+
+
+async def find(tx: Tx, project_id: str, webhook_id: str, replay_id: str) -> Replay | None:
+    """A job of a project's webhook."""
+    row = await tx.one(
+        "SELECT * FROM replays WHERE id = $1 AND webhook_id = $2 AND project_id = $3", replay_id, webhook_id, project_id
+    )
+    return _replay(row) if row else None
+
+
+async def cancel(tx: Tx, replay_id: str) -> None:
+    """End a running job."""
+    await tx.run(
+        "UPDATE replays SET state = 'cancelled', updated_at = now_ms() WHERE id = $1 AND state = 'running'", replay_id
+    )
+
+
+async def list_running(tx: Tx) -> list[str]:
+    """Jobs that can go on now: their webhook is enabled."""
+    rows = await tx.all(
+        "SELECT replays.id FROM replays JOIN webhooks ON webhooks.id = replays.webhook_id "
+        "WHERE replays.state = 'running' AND webhooks.enabled = 1 ORDER BY replays.id"
+    )
+    return [row["id"] for row in rows]
+
+
+async def advance(tx: Tx, replay_id: str, *, batch: int) -> int:
+    """
+    Put the next deliveries of a job on their way again, unless a batch of that webhook still waits; how many.
+
+    The job's row is held meanwhile and remembers how far it came, so that no delivery is taken twice by one job.
+    """
+    job = await tx.one(
+        "UPDATE replays SET updated_at = now_ms() WHERE id = $1 AND state = 'running' RETURNING *", replay_id
+    )
+    if job is None or await _waiting(tx, job["webhook_id"], batch) >= batch:
+        return 0
+    states = json.loads(job["states"])
+    ids = await _next(tx, job, states[0], batch)
+    await tx.many(
+        "UPDATE deliveries SET state = 'pending', queue = 'replay', trigger = 'replay', attempts_before = attempts, "
+        "replay_id = $2, due_at = now_ms(), updated_at = now_ms() WHERE id = $1",
+        [(delivery_id, replay_id) for delivery_id in ids],
+    )
+    left = states if len(ids) == batch else states[1:]
+    await tx.run(
+        "UPDATE replays SET done = done + $2, after = $3, states = $4, state = $5 WHERE id = $1",
+        replay_id,
+        len(ids),
+        ids[-1] if len(ids) == batch else "",
+        to_json(left),
+        "running" if left else "done",
+    )
+    return len(ids)
+
+
+async def _waiting(tx: Tx, webhook_id: str, most: int) -> int:
+    row = await tx.one(
+        "SELECT count(*) AS n FROM (SELECT 1 FROM deliveries WHERE state = 'pending' AND queue = 'replay' "
+        "AND destination_id = $1 LIMIT $2) AS waiting",
+        webhook_id,
+        most,
+    )
+    return int(row["n"]) if row else 0
+
+
+async def _next(tx: Tx, job: Row, state: str, batch: int) -> list[str]:
+    # what this job sent already may have come back to one of its states
+    rows = await tx.all(
+        "SELECT id FROM deliveries WHERE destination_id = $1 AND state = $2 AND id > $3 AND created_at >= $4 "
+        "AND created_at < $5 AND (replay_id IS NULL OR replay_id <> $6) ORDER BY id LIMIT $7 {skip_locked}",
+        job["webhook_id"],
+        state,
+        job["after"],
+        job["since_at"],
+        job["until_at"],
+        job["id"],
+        batch,
+    )
+    return [row["id"] for row in rows]
+
+
+def _replay(row: Row) -> Replay:
+    return Replay(
+        id=row["id"],
+        webhook_id=row["webhook_id"],
+        state=row["state"],
+        total=row["total"],
+        done=row["done"],
+        created_at=from_ms(row["created_at"]),
+    )

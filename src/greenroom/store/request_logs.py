@@ -1,0 +1,130 @@
+"""The request log: each request of a project, and the calls that were made while it was served."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from greenroom.store.db import Row, Tx, marks, to_ms
+
+Table = Literal["request_logs", "request_steps"]
+
+_CALLED = (
+    "id", "project_id", "account_id", "provider", "service", "resource", "child_resource", "sub_resource", "action",
+    "method", "path", "url", "status", "duration_ms", "started_at", "detail_sealed",
+)  # fmt: skip
+#: the columns of a row to be added, in their order
+REQUEST = (*_CALLED, "listed", "category", "source_type", "source_value", "source_id", "source_ip")
+STEP = (*_CALLED, "request_id", "error")
+
+#: the column of each filter that takes several values
+FILTERS = {
+    "account_ids": "account_id",
+    "actions": "action",
+    "categories": "category",
+    "child_resources": "child_resource",
+    "http_methods": "method",
+    "providers": "provider",
+    "resources": "resource",
+    "services": "service",
+    "source_ids": "source_id",
+    "source_types": "source_type",
+    "source_values": "source_value",
+    "status_codes": "status",
+    "sub_resources": "sub_resource",
+}
+#: what entries can be ordered by; ids are in the order of time
+ORDERS = {
+    "eventDatetime": "id",
+    "provider": "coalesce(provider, '')",
+    "service": "coalesce(service, '')",
+    "status": "coalesce(status, 0)",
+    "duration": "duration_ms",
+}
+
+
+async def add(tx: Tx, requests: Sequence[Sequence[Any]], steps: Sequence[Sequence[Any]]) -> None:
+    """Store requests and steps, rows of the columns `REQUEST` and `STEP`."""
+    await tx.many(f"INSERT INTO request_logs ({', '.join(REQUEST)}) VALUES ({marks(REQUEST)})", requests)  # noqa: S608
+    if steps:
+        await tx.many(f"INSERT INTO request_steps ({', '.join(STEP)}) VALUES ({marks(STEP)})", steps)  # noqa: S608
+
+
+async def find(tx: Tx, project_id: str, request_id: str) -> Row | None:
+    """A project's request, on whichever list."""
+    return await tx.one("SELECT * FROM request_logs WHERE id = $1 AND project_id = $2", request_id, project_id)
+
+
+async def list_entries(
+    tx: Tx,
+    table: Table,
+    project_id: str,
+    filters: Mapping[str, Any],
+    *,
+    order: str,
+    descending: bool,
+    after: str | None,
+    limit: int,
+) -> Sequence[Row]:
+    """
+    A project's requests or steps, from the one after id `after` on; `order` is a key of `ORDERS`.
+
+    `filters` takes sequences for the keys of `FILTERS` and for request_ids, `listed`, `success` (bool), and
+    `start_date` and `end_date` (datetimes, both included).
+    """
+    where: list[str] = ["project_id = $1"]
+    values: list[Any] = [project_id]
+    for condition, wanted in _conditions(table, filters):
+        where.append(condition.format(marks(wanted, len(values) + 1)))
+        values += wanted
+    column, way, beyond = ORDERS[order], *(("DESC", "<") if descending else ("ASC", ">"))
+    key = column if column == "id" else f"{column}, id"
+    if after is not None:
+        values.append(after)
+        place = f"SELECT {key} FROM {table} WHERE id = ${len(values)} AND project_id = $1"  # noqa: S608
+        where.append(f"({key}) {beyond} ({place})" if key != "id" else f"id {beyond} ${len(values)}")
+    values.append(limit)
+    return await tx.all(
+        f"SELECT * FROM {table} WHERE {' AND '.join(where)} "  # noqa: S608
+        f"ORDER BY {key.replace(', id', f' {way}, id')} {way} LIMIT ${len(values)}",
+        *values,
+    )
+
+
+def _conditions(table: Table, filters: Mapping[str, Any]) -> list[tuple[str, list[Any]]]:
+    """Each condition with `{}` where its values go."""
+    found: list[tuple[str, list[Any]]] = []
+    ids = {"request_ids": "id" if table == "request_logs" else "request_id"}
+    for name, column in {**FILTERS, **ids}.items():
+        if filters.get(name):
+            found.append((f"{column} IN ({{}})", list(filters[name])))
+    if filters.get("listed") is not None:
+        found.append(("listed = {}", [filters["listed"]]))
+    if filters.get("success") is not None:
+        found.append(("status < 400" if filters["success"] else "coalesce(status, 500) >= 400", []))
+    for name, condition in (("start_date", "started_at >= {}"), ("end_date", "started_at <= {}")):
+        if filters.get(name) is not None:
+            found.append((condition, [to_ms(filters[name])]))
+    return found
+
+
+async def list_steps_of(tx: Tx, project_id: str, request_ids: Sequence[str]) -> Sequence[Row]:
+    """The steps of these requests, each request's in their order."""
+    if not request_ids:
+        return []
+    return await tx.all(
+        f"SELECT * FROM request_steps WHERE project_id = $1 AND request_id IN ({marks(request_ids, 2)}) "  # noqa: S608
+        "ORDER BY id",
+        project_id,
+        *request_ids,
+    )
+
+
+async def forget_old(tx: Tx, *, older_ms: int, limit: int) -> int:
+    """Delete up to `limit` requests that began this long ago, oldest first, with their steps; how many."""
+    return await tx.run(
+        "DELETE FROM request_logs WHERE id IN "
+        "(SELECT id FROM request_logs WHERE started_at < now_ms() - $1 ORDER BY started_at LIMIT $2)",
+        older_ms,
+        limit,
+    )

@@ -1,0 +1,38 @@
+"""What an operator's monitoring reads."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.house import Linked, webhook
+
+
+def samples(text: str) -> dict[str, float]:
+    """Every sample by its name with labels."""
+    lines = [line.rpartition(" ") for line in text.splitlines() if line.startswith("greenroom_")]
+    return {name: float(value) for name, _, value in lines}
+
+
+async def test_metrics(on_each_database: Linked) -> None:
+    """Counters of this process and the figures of all workers; no id among the labels."""
+    linked = on_each_database
+    before = samples((await linked.house.client.get("/metrics")).text)
+    assert before["greenroom_deliveries_in_flight"] == 0
+    hook = await webhook(linked)
+    linked.house.vendor.will_answer(410)
+    order = await linked.send_test()
+    while (await linked.api("GET", "/v1/deliveries")).json()["data"][0]["state"] != "dead":
+        await asyncio.sleep(0.02)
+    await linked.send_test(2)
+    linked.house.app.state.overview_at = None
+    text = (await linked.house.client.get("/metrics")).text
+    after = samples(text)
+
+    refused = 'greenroom_attempts_total{lane="vendor",result="http_status"}'
+    assert after[refused] == before.get(refused, 0) + 1
+    assert after["greenroom_events_accepted_total"] == before["greenroom_events_accepted_total"] + 2
+    assert after['greenroom_deliveries_stuck{state="dead"}'] == 1
+    assert after['greenroom_deliveries_stuck{state="held"}'] == 1
+    assert after['greenroom_breakers{state="open"}'] == 0
+    assert after["greenroom_oldest_due_seconds"] == 0
+    assert not [identifier for identifier in (order, hook["id"], linked.account_id) if identifier in text]

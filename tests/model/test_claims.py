@@ -1,0 +1,62 @@
+"""Whose turn it is."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from greenroom.model.claims import Turn, Waiting, deal
+
+
+def met(*due: int) -> list[Waiting]:
+    """Destinations a, b, c, … with so many due deliveries."""
+    return [Waiting("abcdefgh"[n], count) for n, count in enumerate(due)]
+
+
+@pytest.mark.parametrize(
+    ("due", "places", "expected"),
+    [
+        ((5, 5), 4, [2, 2]),
+        ((9, 1, 1), 6, [4, 1, 1]),  # what the others leave is the busy one's
+        ((0, 3), 2, [0, 2]),
+        ((4, 4, 4), 2, [1, 1, 0]),
+        ((2,), 10, [2]),
+        ((), 10, []),
+    ],
+)
+def test_deal(due: tuple[int, ...], places: int, expected: list[int]) -> None:
+    """One for each in turn."""
+    assert deal(met(*due), places) == expected
+
+
+@given(st.lists(st.integers(0, 20), max_size=8), st.integers(0, 64))
+def test_deal_gives_all_it_can_and_nobody_two_more_than_a_hungry_one(due: list[int], places: int) -> None:
+    """No place stays empty while something is due."""
+    shares = deal(met(*due), places)
+
+    assert sum(shares) == min(places, sum(due))
+    hungry = [share for share, count in zip(shares, due, strict=True) if share < count]
+    assert not hungry or max(shares) <= min(hungry) + 1
+
+
+@pytest.mark.parametrize(
+    ("turn", "due", "shares", "ended", "expected"),
+    [
+        (Turn(), (1, 1), [1, 1], True, Turn("", quiet=False)),
+        (Turn(), (1, 1, 1), [1, 0, 0], True, Turn("a", quiet=False)),  # the next look begins with b
+        (Turn("a", quiet=False), (1,), [1], True, Turn("", quiet=False)),
+        (Turn(), (0, 0), [0, 0], False, Turn("b", quiet=True)),  # there are more destinations: go on
+        (Turn("b", quiet=True), (), [], True, Turn("", quiet=True)),
+        (Turn("b", quiet=False), (0,), [0], True, Turn("", quiet=False)),  # the round did find something
+        (Turn("", quiet=False), (0,), [0], True, Turn("", quiet=True)),
+    ],
+)
+def test_a_turn_moves_on(turn: Turn, due: tuple[int, ...], shares: list[int], ended: bool, expected: Turn) -> None:
+    """Past who was served, back to the start after the last one."""
+    assert turn.moved(met(*due), shares, ended=ended) == expected
+
+
+def test_a_round_ends_after_finding_nothing() -> None:
+    """Only then may a worker rest."""
+    assert [Turn().idle, Turn("b").idle, Turn("", quiet=False).idle] == [True, False, False]

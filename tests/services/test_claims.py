@@ -1,0 +1,108 @@
+"""Fair shares for destinations and queues, on both databases."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from greenroom.context import Context
+from greenroom.engine.places import LEASE, LONGEST, Places
+from greenroom.model.claims import Turn
+from greenroom.model.deliveries import PER_DESTINATION, SHARES, SLOTS, Claimed, Queue
+from greenroom.services import claims
+from greenroom.store.db import Store
+from tests.support.queues import context, queue
+
+
+async def claim(ctx: Context, places: int = SLOTS) -> list[Claimed]:
+    """One look from the start, every queue with so many free places."""
+    turns: dict[Queue, Turn] = {name: Turn() for name in SHARES}
+    return (await claims.claim(ctx, turns, dict.fromkeys(SHARES, places), lease=LEASE, longest=LONGEST)).claimed
+
+
+def by_destination(claimed: list[Claimed]) -> Counter[str]:
+    return Counter(one.destination_id for one in claimed)
+
+
+async def test_a_destination_holds_no_more_than_its_cap_over_all_workers(store: Store) -> None:
+    """Ten thousand wait for it, three workers ask: the fourth part of one worker is all it gets."""
+    ctx = context(store)
+    await queue(store, {"whk_slow": 10_000})
+    held = [await claim(ctx) for _ in range(3)]
+
+    assert [len(one) for one in held] == [PER_DESTINATION, 0, 0]
+    await queue(store, {"whk_fresh": 3})
+    assert by_destination(await claim(ctx)) == {"whk_fresh": 3}
+
+
+async def test_a_dead_worker_takes_no_place_for_longer_than_an_attempt(store: Store) -> None:
+    """Its leases last on, but nothing of it can be under way."""
+    ctx = context(store)
+    await queue(store, {"whk_a": 100})
+    await claim(ctx)
+    await store.write(
+        lambda tx: tx.run("UPDATE deliveries SET due_at = due_at - $1", int(LONGEST.total_seconds() * 1000))
+    )
+
+    assert len(await claim(ctx)) == PER_DESTINATION
+
+
+async def test_destinations_are_served_in_turn(store: Store) -> None:
+    """An old backlog of one does not come before the others' first."""
+    ctx = context(store)
+    await queue(store, {"whk_a": 500})
+    await queue(store, {"whk_b": 1, "whk_c": 40})
+
+    assert by_destination(await claim(ctx, places=9)) == {"whk_a": 4, "whk_b": 1, "whk_c": 4}
+
+
+async def test_more_destinations_than_places_all_get_their_turn(store: Store) -> None:
+    """Two hundred wait, each with more than enough; every look goes on where the last one ended."""
+    ctx = context(store)
+    await queue(store, {f"whk_{number:03}": 5 for number in range(200)})
+    places = Places(ctx)
+    served: Counter[str] = Counter()
+    for _ in range(4):
+        claimed = await places.claim()
+        served.update(by_destination(claimed))
+        for one in claimed:
+            places.leave(one)
+
+    assert len(served) == 200
+    assert max(served.values()) <= 2
+
+
+async def test_retries_leave_places_to_first_attempts(store: Store) -> None:
+    """However many retries of however many destinations are due."""
+    ctx = context(store)
+    await queue(store, {f"whk_{number:03}": 10 for number in range(100)}, waits_in="again")
+    places = Places(ctx)
+    assert len(await places.claim()) == SHARES["again"]
+    assert await places.claim() == []
+    await queue(store, {"whk_fresh": 2})
+
+    assert [(one.destination_id, one.queue) for one in await places.claim()] == [("whk_fresh", "first")] * 2
+
+
+async def test_what_a_person_asked_for_passes_everybody(store: Store) -> None:
+    """Though the destination's cap is reached."""
+    ctx = context(store)
+    await queue(store, {"whk_a": 100})
+    await claim(ctx)
+    await queue(store, {"whk_a": 1}, waits_in="hand")
+
+    assert [one.queue for one in await claim(ctx)] == ["hand"]
+
+
+async def test_a_worker_rests_only_after_a_whole_round(store: Store) -> None:
+    """Destinations whose deliveries are not due yet do not hide the ones behind them."""
+    ctx = context(store)
+    await queue(store, {f"whk_{number:03}": 1 for number in range(150)}, waits_in="again", wait_ms=60_000)
+    await queue(store, {"whk_999": 1}, waits_in="again")
+    places = Places(ctx)
+    claimed: list[Claimed] = []
+    looks = 0
+    while not claimed and not places.idle:
+        claimed = await places.claim()
+        looks += 1
+
+    assert (by_destination(claimed), looks) == ({"whk_999": 1}, 3)

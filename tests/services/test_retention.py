@@ -1,0 +1,66 @@
+"""What is deleted for its age, and what never is; on both databases."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from greenroom.services import retention
+from greenroom.settings import Settings
+from greenroom.store import deliveries as delivery_rows
+from greenroom.store.db import Store
+from tests.support.queues import PROJECT, context, queue
+
+DAY_MS = 86_400_000
+
+
+async def aged(store: Store, state: str, days: int) -> str:
+    """A delivery in a state, with one attempt, that was made so many days ago."""
+    (delivery_id,) = await queue(store, {"whk_1": 1})
+    attempt = {
+        "id": f"att_{delivery_id}", "project_id": PROJECT, "delivery_id": delivery_id, "number": 1, "trigger": "auto",
+        "started_at": 0, "duration_ms": 1, "request": "{}", "response": "{}", "worker": "w",
+    }  # fmt: skip
+    await store.write(lambda tx: delivery_rows.add_attempt(tx, attempt))
+    await store.write(lambda tx: tx.run("UPDATE deliveries SET state = $1 WHERE id = $2", state, delivery_id))
+    for table, column in [("events", "created_at"), ("attempts", "started_at")]:
+        which = "id = (SELECT event_id FROM deliveries WHERE id = $1)" if table == "events" else "delivery_id = $1"
+        sql = f"UPDATE {table} SET {column} = now_ms() - $2 WHERE {which}"
+        await store.write(lambda tx, sql=sql: tx.run(sql, delivery_id, days * DAY_MS))
+    return delivery_id
+
+
+async def left(store: Store, table: str, column: str = "id") -> set[str]:
+    return {row[column] for row in await store.read(lambda tx: tx.all(f"SELECT * FROM {table}"))}
+
+
+async def test_old_and_ended_goes_the_rest_stays(store: Store) -> None:
+    """A held delivery keeps its event, though its old attempts go."""
+    ctx = replace(context(store), settings=Settings(retention_days=30))
+    for state in ("delivered", "dead", "cancelled"):
+        await aged(store, state, 31)
+    held, pending = await aged(store, "held", 31), await aged(store, "pending", 31)
+    young = await aged(store, "delivered", 29)
+
+    assert (await retention.sweep(ctx))[0] is None
+    assert await left(store, "deliveries") == {held, pending, young}
+    assert len(await left(store, "events")) == 3
+    assert await left(store, "attempts", "delivery_id") == {young}
+
+
+async def test_it_goes_on_where_the_last_batch_ended(store: Store) -> None:
+    """What cannot be deleted is not looked at again and again."""
+    ctx = context(store)
+    old = retention.BATCH
+    ids = [await aged(store, "held", 100) for _ in range(2)]
+    await store.write(
+        lambda tx: tx.many(
+            "INSERT INTO events (id, project_id, type, payload, created_at) VALUES ($1, $2, 'x', '{}', 0)",
+            [(f"evt_0{number:04}", PROJECT) for number in range(old)],
+        )
+    )
+    last, deleted = await retention.sweep(ctx)
+    assert (last, deleted) == (f"evt_0{old - 1:04}", old + 2)
+    assert last is not None
+
+    assert await retention.sweep(ctx, after=last) == (None, 0)
+    assert await left(store, "deliveries") == set(ids)

@@ -1,0 +1,81 @@
+"""The hot queries use their indexes, however many deliveries there are: EXPLAIN on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from greenroom.store import claims as claim_rows
+from greenroom.store import deliveries as delivery_rows
+from greenroom.store.db import Row, Store, Tx
+from greenroom.store.postgres import PostgresStore
+from tests.support.queues import queue
+
+ROWS = 20_000
+DESTINATIONS = 200
+
+HOT: dict[str, Callable[[Tx], Awaitable[object]]] = {
+    "under_way": lambda tx: claim_rows.under_way(tx, over_ms=29_000),
+    "look": lambda tx: claim_rows.look(tx, {"first": "", "again": "whk_100"}, steps=64, most=16),
+    "take": lambda tx: claim_rows.take(tx, [("first", "whk_100", 8)], lease="lse_1", lease_ms=1000),
+    "settle": lambda tx: delivery_rows.settle(tx, "dlv_1", "lse_1", state="delivered", wait_ms=0, error=None),
+    "next_due": delivery_rows.next_due_ms,
+}
+
+
+class Explaining:
+    """A `Tx` that notes the plan of each statement before it runs it."""
+
+    def __init__(self, tx: Tx, *, postgres: bool) -> None:
+        self._tx = tx
+        self._word = "EXPLAIN" if postgres else "EXPLAIN QUERY PLAN"
+        self.plans: list[str] = []
+
+    async def all(self, sql: str, *values: Any) -> Sequence[Row]:
+        rows = await self._tx.all(f"{self._word} {sql}", *values)
+        self.plans.append(
+            "\n".join(str(list(row.values() if hasattr(row, "values") else tuple(row))[-1]) for row in rows)
+        )
+        return await self._tx.all(sql, *values)
+
+    async def one(self, sql: str, *values: Any) -> Row | None:
+        rows = await self.all(sql, *values)
+        return rows[0] if rows else None
+
+    async def run(self, sql: str, *values: Any) -> int:
+        await self.all(sql, *values)
+        return 1
+
+    async def many(self, sql: str, rows: Any) -> None:
+        for values in rows:
+            await self.all(sql, *values)
+
+
+def scans(plan: str) -> list[str]:
+    """The lines of a plan that read the deliveries from end to end."""
+    lines = [line.strip(" ->") for line in plan.splitlines()]
+    return [
+        line
+        for line in lines
+        if line.startswith("Seq Scan on deliveries") or (line.startswith("SCAN deliveries") and "INDEX" not in line)
+    ]
+
+
+async def test_hot_queries_read_no_deliveries_from_end_to_end(store: Store) -> None:
+    """With many rows, most of them not due."""
+    await queue(store, {f"whk_{number:03}": ROWS // DESTINATIONS for number in range(DESTINATIONS)}, waits_in="again")
+    await queue(store, {f"whk_{number:03}": 2 for number in range(DESTINATIONS)})
+    await store.write(lambda tx: tx.all("ANALYZE"))
+    plans: dict[str, list[str]] = {}
+
+    async def work(tx: Tx) -> None:
+        for name, hot in HOT.items():
+            explaining = Explaining(tx, postgres=isinstance(store, PostgresStore))
+            await hot(explaining)
+            plans[name] = explaining.plans
+
+    await store.write(work)
+
+    for name in HOT:
+        assert plans[name]
+        assert [scans(plan) for plan in plans[name]] == [[]] * len(plans[name]), (name, plans[name])
