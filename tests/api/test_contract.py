@@ -29,6 +29,8 @@ pytestmark = [
     pytest.mark.postgres,
     # of a failing request, which may be long; as an error it would hide the failure
     pytest.mark.filterwarnings("ignore:Generating overly large repr"),
+    # the gateway does, on its own thread
+    pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies"),
 ]
 
 DOCUMENT = build_app(Settings()).openapi()

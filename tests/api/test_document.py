@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -74,11 +75,15 @@ def test_it_is_valid_openapi() -> None:
         validator({"$ref": f"#/components/schemas/{name}"})
 
 
-def test_ids_are_unique() -> None:
-    """Generated clients name their methods after them."""
+def test_names_are_good_for_generated_clients() -> None:
+    """Methods are named after operations, classes after schemas, of which each is in use."""
     ids = [operation_at(method, path)["operationId"] for method, path in OPERATIONS]
     assert len(set(ids)) == len(ids)
     assert all(re.fullmatch(r"[a-z]+(_[a-z]+)+", one) for one in ids)
+    text = json.dumps(DOCUMENT)
+    for name in DOCUMENT["components"]["schemas"]:
+        assert re.fullmatch(r"[A-Z][A-Za-z]+(_[A-Z][A-Za-z]+_)?", name)
+        assert f'"#/components/schemas/{name}"' in text, name
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
@@ -121,7 +126,10 @@ async def test_the_gateway_takes_the_example(house: House, method: str, path: st
     linked: Linked = await house.link("proctor", partner_category=category, package_id="pkg_core_sql")
     order, hook = await linked.send_test(), await webhook(linked)
     ids = {"order_id": order, "webhook_id": hook["id"], "account_id": linked.account_id, "provider": "greenhouse"}
-    ids["id"] = linked.account_id if path.startswith("/accounts") else order
+    ids["id"] = linked.account_id if path.startswith("/accounts/") else order
+    if "/packages/" in path:
+        stored = await linked.unified("POST", "/background_checks/packages", json={"name": "Basic"})
+        ids["id"] = stored.json()["data"]["id"]
     url = re.sub(r"\{(\w+)\}", lambda name: ids[name[1]], path)
     headers = {"x-account-id": linked.account_id}
     (example,) = resolved(body_schema(method, path))["examples"]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from greenroom.api.shapes import Instant, Label, Line, Plain, StrictBody
+from greenroom.api.shapes import Instant, Label, Line, Plain, Prose, StrictBody
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,13 @@ def test_control_characters_are_not(text: str) -> None:
     for kind in (Label, Line, Plain):
         with pytest.raises(ValidationError, match=r"has control characters|unicode"):
             TypeAdapter(kind).validate_python(text)
+
+
+def test_prose_has_lines() -> None:
+    """And tabs, and nothing else of the kind."""
+    assert TypeAdapter(Prose).validate_python("Two\r\nlines,\ta tab, 👩\u200d💻") == "Two\r\nlines,\ta tab, 👩\u200d💻"
+    with pytest.raises(ValidationError, match="has control characters"):
+        TypeAdapter(Prose).validate_python("a\n\x00")
 
 
 @pytest.mark.parametrize("text", ["", "x" * 201])

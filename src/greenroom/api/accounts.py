@@ -57,7 +57,7 @@ class AccountOut(BaseModel):
     updated_at: str
 
 
-class RotationIn(StrictBody):
+class TokenRotationIn(StrictBody):
     """How long the replaced one stays valid."""
 
     model_config = example(overlap_seconds=86400)
@@ -104,10 +104,10 @@ async def get(
 
 @router.post("/{account_id}/rotate-token", operation_id="rotate_token", responses=documented(400, 401, 404, 409, 422))
 async def rotate_token(
-    ctx: Ctx, project: Caller, account_id: AccountId, body: Annotated[RotationIn | None, Body()] = None
+    ctx: Ctx, project: Caller, account_id: AccountId, body: Annotated[TokenRotationIn | None, Body()] = None
 ) -> AccountOut:
     """Replace the external trigger token; the one before stays valid for the overlap."""
-    overlap = timedelta(seconds=(body or RotationIn()).overlap_seconds)
+    overlap = timedelta(seconds=(body or TokenRotationIn()).overlap_seconds)
     return _shown(*await accounts.rotate_token(ctx, project.id, account_id, overlap=overlap))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer, PlainValidator, ValidationError
@@ -105,11 +104,11 @@ class ResultIn(BaseModel):
     passthrough: dict[str, Any] | None = None
 
 
-@dataclass(frozen=True)
 class Unreadable:
     """A result body that cannot be read; a line for each field, its path in front."""
 
-    lines: list[str]
+    def __init__(self, lines: list[str]) -> None:
+        self.lines = lines
 
 
 def _tried(value: object) -> ResultIn | Unreadable:

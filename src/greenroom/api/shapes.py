@@ -91,11 +91,18 @@ def _plain(text: str) -> str:
     return text
 
 
+def _prose(text: str) -> str:
+    _plain(re.sub(r"[\t\r\n]", " ", text))
+    return text
+
+
 _PATTERN = Field(json_schema_extra={"pattern": f"^[^{CONTROL}]*$"})
 #: any text without control characters
 Plain = Annotated[str, AfterValidator(_plain), _PATTERN]
 Label = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_plain), _PATTERN]
 Line = Annotated[str, Field(max_length=2000), AfterValidator(_plain), _PATTERN]
+#: lines of text
+Prose = Annotated[str, Field(max_length=2000), AfterValidator(_prose)]
 
 
 def _instant(value: object) -> datetime | None:

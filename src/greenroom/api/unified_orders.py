@@ -26,7 +26,7 @@ _Limited = Annotated[str, Field(max_length=10_000)]
 Text = Annotated[_Limited | None, BeforeValidator(_without_nul, json_schema_input_type=_Limited | float | None)]
 
 
-class PackageBody(BaseModel):
+class OrderedPackageBody(BaseModel):
     """The package that is ordered, by `id` (or `remote_id`)."""
 
     id: Text = None
@@ -91,7 +91,7 @@ class OrderBody(BaseModel):
     )
 
     id: Text = Field(None, description="Your own id: the same one again gives the same order.")
-    package: PackageBody | None = None
+    package: OrderedPackageBody | None = None
     application: IdBody | None = None
     job: JobBody | None = None
     candidate: CandidateBody | None = None
@@ -106,7 +106,7 @@ def request_of(body: OrderBody) -> OrderRequest:
     Raises:
         Invalid: no package, or no candidate with an e-mail address.
     """
-    package, person = body.package or PackageBody(), body.candidate or CandidateBody()
+    package, person = body.package or OrderedPackageBody(), body.candidate or CandidateBody()
     email = next((one.value for one in person.emails or () if one.value and "@" in one.value), None)
     faults = []
     package_id = package.id or package.remote_id

@@ -6,14 +6,14 @@ Source: StackOne's published OpenAPI document for its unified ATS API.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 from fastapi import APIRouter
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from greenroom.api.callers import Ctx, Linked, Packages
 from greenroom.api.faults import documented
-from greenroom.api.shapes import Label, Next, cursor
+from greenroom.api.shapes import Label, Next, Prose, cursor, example
 from greenroom.api.unified_models import (
     AssessmentPackage,
     BackgroundCheckPackage,
@@ -70,14 +70,8 @@ def _named(text: str) -> str:
     return text
 
 
-def _prose(text: str) -> str:
-    if not all(line.isprintable() for line in text.replace("\t", " ").splitlines()):
-        raise ValueError("has control characters")
-    return text
-
-
 Name = Annotated[Label, AfterValidator(_named)]
-Prose = Annotated[str, Field(max_length=2000), AfterValidator(_prose)]
+TestId = Annotated[Label | None, BeforeValidator(blank_is_none, json_schema_input_type=Label | Literal[""] | None)]
 
 
 class TestBody(BaseModel):
@@ -85,7 +79,7 @@ class TestBody(BaseModel):
 
     __test__ = False
 
-    id: Annotated[Label | None, BeforeValidator(blank_is_none)] = None
+    id: TestId = None
     name: Label | None = None
     description: Prose | None = None
 
@@ -103,6 +97,12 @@ Tests = Annotated[list[TestBody], Field(max_length=MOST_TESTS), AfterValidator(_
 class PackageBody(BaseModel):
     """A new package; unknown fields are ignored."""
 
+    model_config = example(
+        name="Criminal record and identity",
+        description="Takes three working days",
+        tests=[{"name": "Criminal record"}, {"name": "Identity", "description": "Passport"}],
+    )
+
     name: Name = Field(examples=["Criminal record and identity"])
     description: Prose | None = None
     tests: Tests | None = None
@@ -111,6 +111,8 @@ class PackageBody(BaseModel):
 
 class PackageChangeBody(BaseModel):
     """What is to change: a field left out or null stays as it is. `""` clears the description, `[]` the tests."""
+
+    model_config = example(description="Takes two working days")
 
     name: Name | None = None
     description: Prose | None = None

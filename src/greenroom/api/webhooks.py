@@ -104,7 +104,7 @@ class SecretOut(BaseModel):
     secret: str
 
 
-class RotationIn(StrictBody):
+class SecretRotationIn(StrictBody):
     """How long the replaced secret signs on."""
 
     model_config = example(overlap_seconds=86400)
@@ -183,10 +183,10 @@ async def delete(ctx: Ctx, project: Caller, webhook_id: WebhookId) -> None:
     "/{webhook_id}/rotate-secret", operation_id="rotate_webhook_secret", responses=documented(400, 401, 404, 409, 422)
 )
 async def rotate_secret(
-    ctx: Ctx, project: Caller, webhook_id: WebhookId, body: Annotated[RotationIn | None, Body()] = None
+    ctx: Ctx, project: Caller, webhook_id: WebhookId, body: Annotated[SecretRotationIn | None, Body()] = None
 ) -> SecretOut:
     """Replace the secret; both sign until the overlap ends."""
-    overlap = timedelta(seconds=(body or RotationIn()).overlap_seconds)
+    overlap = timedelta(seconds=(body or SecretRotationIn()).overlap_seconds)
     return SecretOut(secret=await webhooks.rotate_secret(ctx, project.id, webhook_id, overlap=overlap))
 
 
