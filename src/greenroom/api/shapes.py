@@ -120,6 +120,8 @@ def _instant(value: object) -> datetime | None:
         raise ValueError("is outside the years 1 to 9999 in UTC") from None
 
 
+#: a time in UTC, whatever zone it was given in
+At = Annotated[AwareDatetime, BeforeValidator(_instant, json_schema_input_type=AwareDatetime)]
 #: a time in UTC, whatever zone it was given in; blank is none
 Instant = Annotated[
     AwareDatetime | None, BeforeValidator(_instant, json_schema_input_type=AwareDatetime | Literal[""] | None)

@@ -6,12 +6,12 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Path
-from pydantic import AwareDatetime, BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, field_validator
 
 from greenroom.api.callers import Caller, Ctx, Door
 from greenroom.api.faults import documented
 from greenroom.api.idempotent import IdempotentRoute
-from greenroom.api.shapes import Label, Line, Page, Plain, StrictBody, example
+from greenroom.api.shapes import At, Instant, Label, Line, Page, Plain, StrictBody, example
 from greenroom.context import Context
 from greenroom.engine import vendor
 from greenroom.errors import Invalid
@@ -115,8 +115,10 @@ class SecretRotationIn(StrictBody):
 class ReplayIn(StrictBody):
     """Which deliveries to send again."""
 
-    since: AwareDatetime = Field(description="Made at this time or later.", examples=["2026-11-01T00:00:00Z"])
-    until: AwareDatetime | None = Field(None, description="Made before this time; left out: before now.")
+    model_config = example(since="2026-11-03T09:00:00Z", status="dead")
+
+    since: At = Field(description="Made at this time or later.", examples=["2026-11-01T00:00:00Z"])
+    until: Instant = Field(None, description="Made before this time; left out: before now.")
     status: Status = Field("dead", description="What became of them; `any` is every one that is not on its way.")
 
 
@@ -217,13 +219,13 @@ async def replay(ctx: Ctx, project: Caller, webhook_id: WebhookId, body: ReplayI
     return _replayed(started)
 
 
-@router.get("/{webhook_id}/replays/{replay_id}", operation_id="get_replay", responses=documented(401, 404))
+@router.get("/{webhook_id}/replays/{replay_id}", operation_id="get_replay", responses=documented(400, 401, 404))
 async def get_replay(ctx: Ctx, project: Caller, webhook_id: WebhookId, replay_id: ReplayId) -> ReplayOut:
     """Show how far a replay is."""
     return _replayed(await replays.get(ctx, project.id, webhook_id, replay_id))
 
 
-@router.delete("/{webhook_id}/replays/{replay_id}", operation_id="cancel_replay", responses=documented(401, 404))
+@router.delete("/{webhook_id}/replays/{replay_id}", operation_id="cancel_replay", responses=documented(400, 401, 404))
 async def cancel_replay(ctx: Ctx, project: Caller, webhook_id: WebhookId, replay_id: ReplayId) -> ReplayOut:
     """Cancel a replay; the up to 100 deliveries that it has on their way are still sent."""
     return _replayed(await replays.cancel(ctx, project.id, webhook_id, replay_id))
