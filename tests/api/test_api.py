@@ -32,10 +32,17 @@ def body_for(path: str) -> dict[str, Any] | None:
         "/packages": {"category": "assessments", "packages": []},
         "/webhooks": {"name": "x", "url": "https://x.example.com/", "events": ["ats_assessments.created"]},
         "/accounts": {"provider": "greenhouse", "origin_owner_id": "1", "origin_owner_name": "x"},
+        "/replay": {"since": "2026-01-01T00:00:00Z"},
         "/connect_sessions": {"origin_owner_id": "1", "origin_owner_name": "x"},
         "/authenticate": {"token": "pk_x"},
     }
     return next((body for end, body in bodies.items() if path.endswith(end)), {})
+
+
+async def replay_of(linked: Linked, webhook_id: str) -> str:
+    """A replay of a webhook; its id."""
+    asked = {"since": "2026-01-01T00:00:00Z"}
+    return str((await linked.api("POST", f"/v1/webhooks/{webhook_id}/replay", json=asked)).json()["id"])
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
@@ -51,6 +58,7 @@ async def test_a_stranger_sees_nothing(house: House, proctor: Linked, method: st
     mallory = await house.link("mallory", tenant="mallory")
     ids = {"order_id": order, "webhook_id": hook["id"], "delivery_id": delivery, "account_id": proctor.account_id}
     kinds = {"/packages/{id}": "pkg_core_sql", "/accounts/{id}": proctor.account_id}
+    ids |= {"replay_id": await replay_of(proctor, hook["id"])}
     ids |= {"provider": "greenhouse", "id": next((one for kind, one in kinds.items() if kind in path), order)}
     url = re.sub(r"\{(\w+)\}", lambda name: ids[name[1]], path)
     query = "?category=assessments" if path == "/v1/packages" else ""
