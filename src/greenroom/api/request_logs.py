@@ -18,7 +18,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 
 from greenroom.api.callers import Caller, Ctx, Log
 from greenroom.api.faults import documented
-from greenroom.api.shapes import MOST, Page, Plain, after, page
+from greenroom.api.shapes import MOST, Instant, Page, Plain, after, page
 from greenroom.errors import BadRequest
 from greenroom.model.events import stamp
 from greenroom.model.request_logs import Entry
@@ -55,7 +55,11 @@ def split(text: str | None) -> list[str]:
 
 
 Several = Annotated[Plain | None, AfterValidator(_few), Field(description="Several are separated by commas.")]
-Moment = Annotated[AwareDatetime | None, BeforeValidator(_blank), Field(description="An ISO 8601 time with a zone.")]
+Moment = Annotated[
+    Instant,
+    BeforeValidator(_blank, json_schema_input_type=AwareDatetime | Literal["", "null"] | None),
+    Field(description="An ISO 8601 time with a zone."),
+]
 Stamp = Annotated[str, BeforeValidator(stamp)]
 
 
@@ -76,7 +80,9 @@ class StepsAsked(BaseModel):
     start_date: Moment = None
     status_codes: Annotated[Several, AfterValidator(_statuses)] = None
     sub_resources: Several = None
-    success: Annotated[bool | None, BeforeValidator(_blank)] = None
+    success: Annotated[
+        bool | None, BeforeValidator(_blank, json_schema_input_type=bool | Literal["", "null"] | None)
+    ] = None
     page_size: Annotated[int, Field(ge=1, le=MOST, description="Entries a page.")] = 25
     next: Annotated[str | None, Field(description="Cursor: the `next` of the page before.")] = None
 
@@ -93,7 +99,10 @@ class PlatformLogsAsked(StepsAsked):
 class LogsAsked(PlatformLogsAsked):
     """Which unified requests, and whether with their steps."""
 
-    include: Annotated[Literal["step_logs"] | None, BeforeValidator(_blank)] = None
+    include: Annotated[
+        Literal["step_logs"] | None,
+        BeforeValidator(_blank, json_schema_input_type=Literal["step_logs", "", "null"] | None),
+    ] = None
 
 
 #: what is not a filter, though it is asked in the query too
