@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
+from hypothesis.errors import Flaky
 from schemathesis import Case
+from schemathesis.core.failures import FailureGroup
 from schemathesis.generation.stateful import run_state_machine_as_test
 
 from greenroom.app import build_app
@@ -70,11 +72,8 @@ class Target:
 
     served: Served
     linked: Linked
-    order_id: str
-    webhook_id: str
-    delivery_id: str
-    #: an account that may be deleted
-    spare_id: str
+    #: by parameter; where that is just `id`, by the segment of the path before it
+    ids: dict[str, str]
 
     @property
     def call(self) -> dict[str, Any]:
@@ -85,44 +84,41 @@ class Target:
     def aim(self, case: Case) -> None:
         """Put real ids into most requests."""
         if case.method == "DELETE":  # the one before has taken the last
-            self.served.run(self.restock())
+            self.served.run(restock(self, case.operation.path))
+        self.ids["Idempotency-Key"] = new_id("key")
         for values in (case.path_parameters, case.headers):
             for name, value in dict(values or {}).items():
-                real = self._real(name, case.operation.path)
+                real = self.ids.get(case.operation.path.split("/{id}")[0].rpartition("/")[2] if name == "id" else name)
                 if real is not None and zlib.crc32(str(value).encode(errors="replace")) % 4:
                     values[name] = real
-
-    async def restock(self) -> None:
-        """A new webhook, and a new account with nothing but itself."""
-        self.webhook_id = (await webhook(self.linked))["id"]
-        body = {"provider": "greenhouse", "origin_owner_id": new_id("own"), "origin_owner_name": "Hemlock"}
-        self.spare_id = (await self.linked.api("POST", "/v1/accounts", json=body)).json()["id"]
-
-    def _real(self, name: str, path: str) -> str | None:
-        ids = {"/accounts/": self.spare_id, "/packages/": "pkg_core_sql", "/orders/": self.order_id}
-        known = {
-            "id": next((one for part, one in ids.items() if part in path), None),
-            "x-account-id": self.linked.account_id,
-            "account_id": self.linked.account_id,
-            "order_id": self.order_id,
-            "webhook_id": self.webhook_id,
-            "delivery_id": self.delivery_id,
-            "provider": "greenhouse",
-            "Idempotency-Key": new_id("key"),
-        }
-        return known.get(name)
 
 
 async def make_target(served: Served, project: str, category: str) -> Target:
     """A new project with an order that its webhook has heard of."""
     linked = await served.house.link(project, tenant=project, partner_category=category)
     packages = [{"id": "pkg_core_sql", "name": "SQL"}]
-    await linked.api("PUT", "/v1/packages", json={"category": category, "packages": packages})
-    events = [f"ats_{category}.created"]
-    hook = await webhook(linked, events)
-    order = await linked.send_test()
-    (delivery,) = (await linked.api("GET", f"/v1/deliveries?order_id={order}")).json()["data"]
-    return Target(served, linked, order, hook["id"], delivery["id"], linked.account_id)
+    published = await linked.api("PUT", "/v1/packages", json={"category": category, "packages": packages})
+    ids = {"x-account-id": linked.account_id, "account_id": linked.account_id, "provider": "greenhouse"}
+    ids |= {"accounts": linked.account_id, "packages": "pkg_core_sql", "logs": published.headers["x-request-id"]}
+    ids["webhook_id"] = (await webhook(linked, [f"ats_{category}.created"]))["id"]
+    ids["order_id"] = ids["orders"] = await linked.send_test()
+    (delivery,) = (await linked.api("GET", f"/v1/deliveries?order_id={ids['order_id']}")).json()["data"]
+    ids["delivery_id"] = delivery["id"]
+    replays = f"/v1/webhooks/{ids['webhook_id']}/replay"
+    ids["replay_id"] = (await linked.api("POST", replays, json={"since": "2026-01-01T00:00:00Z"})).json()["id"]
+    return Target(served, linked, ids)
+
+
+async def restock(target: Target, path: str) -> None:
+    """A new one of what this operation deletes."""
+    if path.endswith("/webhooks/{webhook_id}"):
+        target.ids["webhook_id"] = (await webhook(target.linked))["id"]
+    elif path.endswith("/packages/{id}"):
+        stored = await target.linked.unified("POST", "/background_checks/packages", json={"name": "Basic"})
+        target.ids["packages"] = stored.json()["data"]["id"]
+    elif path.endswith("/accounts/{id}"):
+        body = {"provider": "greenhouse", "origin_owner_id": new_id("own"), "origin_owner_name": "Hemlock"}
+        target.ids["accounts"] = (await target.linked.api("POST", "/v1/accounts", json=body)).json()["id"]
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +132,10 @@ def served(postgres: Postgres, migrated: str, tmp_path_factory: pytest.TempPathF
 def target(request: pytest.FixtureRequest, served: Served) -> Target:
     """A project of this operation's own, in its category."""
     category = "background_checks" if "background_checks" in request.node.name else "assessments"
-    return served.run(make_target(served, f"p{zlib.crc32(request.node.name.encode())}", category))
+    made = served.run(make_target(served, f"p{zlib.crc32(request.node.name.encode())}", category))
+    if "PATCH" in request.node.name:
+        served.run(restock(made, request.node.name.rstrip("]")))
+    return made
 
 
 def documented(response: Any, case: Case) -> None:
@@ -155,6 +154,7 @@ def test_an_operation_keeps_its_promises(case: Case, target: Target) -> None:
 
 def test_chains_of_operations_keep_them_too(target: Target) -> None:
     """What one call answers goes into the next: made, read, changed, deleted, read again."""
+    broken: list[BaseException] = []
 
     class Chain(SCHEMA.exclude(operation_id="put_integration").as_state_machine()):  # type: ignore[misc]
         def before_call(self, case: Case) -> None:
@@ -164,8 +164,16 @@ def test_chains_of_operations_keep_them_too(target: Target) -> None:
         def get_call_kwargs(self, case: Case) -> dict[str, Any]:
             return target.call
 
-        def after_call(self, response: Any, case: Case) -> None:
-            super().after_call(response, case)
-            documented(response, case)
+        def step(self, input: Any) -> Any:
+            try:
+                output = super().step(input)
+                documented(output.response, output.case)
+            except (AssertionError, FailureGroup) as error:
+                broken.append(error)
+                raise
+            return output
 
-    run_state_machine_as_test(Chain, settings=settings(BOUNDED, max_examples=40, stateful_step_count=8))
+    try:
+        run_state_machine_as_test(Chain, settings=settings(BOUNDED, max_examples=30, stateful_step_count=8))
+    except Flaky:  # a chain that is tried again meets what it left behind; what it met first is the failure
+        raise broken[0] from None
