@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -73,6 +74,21 @@ async def test_404_another_projects_order(house: House, proctor: Linked, sdk: Sd
     assert (await proctor.order(order))["result"] is None
 
 
+async def test_408_the_vendors_list_takes_too_long(
+    house: House, proctor: Linked, sdk: Sdk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the seconds after which to ask again."""
+    monkeypatch.setattr("greenroom.catalog.DEADLINE_S", 0.2)
+    answered = asyncio.Event()
+    house.vendor.inside = answered.wait
+    configured = {"tenant_id": "proctor", "packages_url": f"{house.vendor.url}/packages"}
+    await proctor.api("PUT", "/v1/integrations/greenhouse", json=configured)
+    error = await unified(sdk, "listAssessmentsPackages", {}, "RequestTimedOutResponse", 408)
+    answered.set()
+
+    assert int(error.headers["retry-after"]) > 0
+
+
 async def test_409_a_second_result(proctor: Linked, sdk: Sdk) -> None:
     """Greenhouse takes one; the message says which field differs."""
     order = await proctor.send_test()
@@ -115,4 +131,7 @@ async def test_502_the_vendors_list_does_not_answer(house: House, proctor: Linke
     await proctor.api("PUT", "/v1/integrations/greenhouse", json={"tenant_id": "proctor", "packages_url": url})
     house.vendor.will_answer(500)
     error = await unified(sdk, "listAssessmentsPackages", {}, "BadGatewayResponse", 502)
+    (said,) = error.json["provider_errors"]
+
     assert "500" in error.message
+    assert (said["status"], said["url"]) == (500, url)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.house import Linked
+from tests.house import House, Linked
 from tests.interop.sdk import Sdk
 
 
@@ -72,6 +72,28 @@ async def test_every_parameter_is_understood(sdk: Sdk, asked: dict[str, Any]) ->
     """None of them hides the package."""
     listed = await sdk.ats("listAssessmentsPackages", **asked)
     assert [one["id"] for one in listed["assessmentPackagePaginated"]["data"]] == ["pkg_core_sql"]
+
+
+async def test_only_packages_that_changed_since(proctor: Linked, sdk: Sdk) -> None:
+    """A date in the filter, or in its older place."""
+    await publish(proctor, [{"id": "sql", "name": "SQL essentials"}])
+    for year, found in ((2020, ["sql"]), (2099, [])):
+        since = datetime(year, 1, 1, tzinfo=UTC)
+        for asked in ({"filter": {"updatedAfter": since}}, {"updatedAfter": since}):
+            listed = await sdk.ats("listAssessmentsPackages", **asked)
+            assert [one["id"] for one in listed["assessmentPackagePaginated"]["data"]] == found
+
+
+async def test_raw_shows_what_the_vendor_answered(house: House, proctor: Linked, sdk: Sdk) -> None:
+    """With what we asked it."""
+    house.vendor.will_answer((200, {"content-type": "application/json"}, b'{"data": [{"id": "sql", "name": "SQL"}]}'))
+    configured = {"tenant_id": "proctor", "packages_url": f"{house.vendor.url}/packages"}
+    await proctor.api("PUT", "/v1/integrations/greenhouse", json=configured)
+    (call,) = (await sdk.ats("listAssessmentsPackages", raw=True))["assessmentPackagePaginated"]["raw"]
+
+    assert (call["method"], call["url"]) == ("POST", f"{house.vendor.url}/packages")
+    assert call["body"] == {"account_id": proctor.account_id, "provider": "greenhouse"}
+    assert call["response"] == {"data": [{"id": "sql", "name": "SQL"}]}
 
 
 @pytest.mark.parametrize("package_id", ["Übung 1", "a/b", "50%", "what?", "a+b#c"])
