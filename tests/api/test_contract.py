@@ -63,7 +63,7 @@ CONFIG = {
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT, config=schemathesis.Config.from_dict(CONFIG))
 #: what any route may answer, documented as `default`
 ANYWHERE = {405, 413, 429, 503}
-BOUNDED = settings(max_examples=8, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+BOUNDED = settings(max_examples=4, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @dataclass(repr=False)
@@ -174,6 +174,6 @@ def test_chains_of_operations_keep_them_too(target: Target) -> None:
             return output
 
     try:
-        run_state_machine_as_test(Chain, settings=settings(BOUNDED, max_examples=30, stateful_step_count=8))
+        run_state_machine_as_test(Chain, settings=settings(BOUNDED, max_examples=25, stateful_step_count=8))
     except Flaky:  # a chain that is tried again meets what it left behind; what it met first is the failure
         raise broken[0] from None
