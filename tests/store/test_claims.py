@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+from greenroom.errors import Unavailable
 from greenroom.model.deliveries import SHARES, Claimed, Queue
 from greenroom.store import claims as claim_rows
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import events as event_rows
 from greenroom.store import projects as project_rows
 from greenroom.store.db import Store, Tx
+from greenroom.store.postgres import PostgresStore
+from tests.support.postgres import Postgres
 
 LEASE_MS = 60_000
 
@@ -109,3 +114,30 @@ async def test_release_is_as_if_nothing_had_been_claimed(store: Store) -> None:
     await store.write(lambda tx: claim_rows.release(tx, "lse_1", [one.id for one in claimed]))
 
     assert [one.attempt for one in await claim(store, "lse_2")] == [1, 1]
+
+
+@pytest.mark.postgres
+async def test_a_worker_that_stops_in_the_middle_of_a_claim_does_not_stop_the_others(
+    postgres: Postgres, migrated: str
+) -> None:
+    """What it holds is let go once it has been silent for a while; should it wake, it is told so, and goes on."""
+    url = postgres.create_database(migrated)
+    stopped, other = PostgresStore(url, silence_ms=300), PostgresStore(url)
+    took, wakes = asyncio.Event(), asyncio.Event()
+
+    async def never_ending(tx: Tx) -> None:
+        await claim_rows.wait_turn(tx)
+        took.set()
+        await wakes.wait()
+        await claim_rows.wait_turn(tx)
+
+    holding = asyncio.create_task(stopped.write(never_ending))
+    await took.wait()
+    async with asyncio.timeout(20):
+        await other.write(claim_rows.wait_turn)
+    wakes.set()
+    with pytest.raises(Unavailable):
+        await holding
+    await stopped.write(claim_rows.wait_turn)
+    await stopped.close()
+    await other.close()

@@ -19,6 +19,9 @@ POOL = 12
 #: how long a caller waits for a connection, and a statement for its answer
 PATIENCE_S = 2.0
 STATEMENT_S = 30.0
+#: a transaction whose process says nothing for so long is ended, and what it locked is let go: the process may have
+#: been stopped, or its machine paused, and others wait for its locks
+SILENCE_MS = 5_000
 #: a unit of work is repeated this often when PostgreSQL chose it to break a deadlock
 RETRIES = 3
 
@@ -55,6 +58,7 @@ _AWAY = (
     asyncpg.InterfaceError,
     asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.ReadOnlySQLTransactionError,
 )
 _AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
@@ -67,8 +71,9 @@ class PostgresStore:
     Connections are made when they are first needed, so a database that is away at start is only away.
     """
 
-    def __init__(self, url: str, *, pool: int = POOL) -> None:
+    def __init__(self, url: str, *, pool: int = POOL, silence_ms: int = SILENCE_MS) -> None:
         self._url = url
+        self._silence_ms = silence_ms
         self._size = pool
         self._pool: asyncpg.Pool[Any] | None = None
         self._opening = asyncio.Lock()
@@ -106,6 +111,11 @@ class PostgresStore:
         async with self._opening:
             if self._pool is None:
                 self._pool = await asyncpg.create_pool(
-                    self._url, min_size=0, max_size=self._size, command_timeout=STATEMENT_S, timeout=PATIENCE_S
+                    self._url,
+                    min_size=0,
+                    max_size=self._size,
+                    command_timeout=STATEMENT_S,
+                    timeout=PATIENCE_S,
+                    server_settings={"idle_in_transaction_session_timeout": str(self._silence_ms)},
                 )
             return self._pool
