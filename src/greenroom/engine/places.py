@@ -28,6 +28,11 @@ class Places:
         self.troubled: set[str] = set()  #: destinations seen in trouble
         self.idle = False  #: the last look ended a round in which nothing was to be had
 
+    @property
+    def free(self) -> int:
+        """How many are not held."""
+        return SLOTS - self._held.total()
+
     async def claim(self) -> list[Claimed]:
         """
         Take due deliveries for the free places; may be none although some are due further on, unless `idle`.
@@ -35,7 +40,7 @@ class Places:
         Raises:
             Unavailable: the database is away.
         """
-        free = SLOTS - self._held.total()
+        free = self.free
         room = {queue: min(free, share - self._held[queue]) for queue, share in SHARES.items()}
         look = await claims.claim(self._ctx, self._turns, room, lease=LEASE, longest=LONGEST)
         self._turns |= look.turns

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from greenroom.context import Context, queueing, snapshot, transaction
 from greenroom.errors import Conflict, GiveUp, NotFound, RemoteError
+from greenroom.model.attempts import Ended
 from greenroom.model.deliveries import Claimed, Lane, Next, State, Trigger, after_attempt
 from greenroom.model.events import stamp
 from greenroom.services import breakers
@@ -17,29 +18,6 @@ from greenroom.store import deliveries as delivery_rows
 from greenroom.store import orders as order_rows
 from greenroom.store import webhooks as webhook_rows
 from greenroom.store.db import Row, Tx, from_ms, maybe_from_ms, to_json, to_ms
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """One HTTP request as it may be shown: credentials are not in it. Bodies are capped text."""
-
-    url: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    status: int | None = None
-    response_headers: Mapping[str, str] = field(default_factory=dict)
-    response_body: str = ""
-    address: str | None = None
-
-
-@dataclass(frozen=True)
-class Ended:
-    """An attempt that has ended: `fault` None means success."""
-
-    claimed: Claimed
-    started_at: datetime
-    duration: timedelta
-    fault: RemoteError | None
-    exchange: Exchange
 
 
 @dataclass(frozen=True)
@@ -89,58 +67,74 @@ async def next_due(_: Context, tx: Tx) -> timedelta | None:
 
 
 @transaction
-async def settle(ctx: Context, tx: Tx, ended: Ended, *, worker: str, watched: bool = False) -> State | None:
+async def settle(
+    ctx: Context, tx: Tx, ended: Sequence[Ended], *, worker: str, watched: Set[str] = frozenset()
+) -> list[State | None]:
     """
-    Put an attempt on record and decide what becomes of its delivery and of its destination's breaker, together.
+    Put attempts on record and decide what becomes of their deliveries and of their destinations' breakers, together.
 
-    `watched`: the destination was seen in trouble, so that a good answer counts.
-    None: the lease had passed to another worker; the attempt is on record, the delivery is the other's.
+    `watched`: destinations that were seen in trouble, so that their good answers count.
+    Each delivery's new state; None: its lease had passed to another worker, so that the attempt is on record and the
+    delivery is the other's.
     """
-    claimed, fault = ended.claimed, ended.fault
-    following = after_attempt(claimed.lane, claimed.step, fault, chance=ctx.chance())
-    wait = following.wait or timedelta(0)
+    following = await _move_on(ctx, tx, ended)
+    pairs = list(zip(ended, following, strict=True))
+    await delivery_rows.add_attempts(tx, [_attempt_row(ctx, one, worker, after) for one, after in pairs])
+    await breakers.record(tx, [one for one, after in pairs if after], watched=watched)
+    for one, after in pairs:
+        if after and one.claimed.lane == "ats":
+            await _tell_order(ctx, tx, one.claimed, after, one.fault)
+        elif after and isinstance(one.fault, GiveUp) and one.fault.gone:
+            await _disable(ctx, tx, one.claimed)
+    return [after.state if after else None for after in following]
+
+
+async def _move_on(ctx: Context, tx: Tx, ended: Sequence[Ended]) -> list[Next | None]:
+    """What becomes of each delivery, written; None: not ours to say any more."""
+    following = [after_attempt(one.claimed.lane, one.claimed.step, one.fault, chance=ctx.chance()) for one in ended]
     held = await delivery_rows.settle(
         tx,
-        claimed.id,
-        claimed.lease,
-        state=following.state,
-        wait_ms=int(wait.total_seconds() * 1000),
-        error=fault.reason if fault else None,
+        [
+            (one.claimed.id, one.claimed.lease, after.state, _ms(after.wait), one.fault.reason if one.fault else None)
+            for one, after in zip(ended, following, strict=True)
+        ],
     )
-    next_due_at = ctx.now() + wait if held and following.state == "pending" else None
-    await delivery_rows.add_attempt(tx, _attempt_row(ctx, ended, worker, next_due_at))
-    if not held:
-        return None
-    await breakers.record(tx, claimed, fault, ended.exchange.status, watched=watched)
-    if claimed.lane == "ats":
-        await _tell_order(ctx, tx, claimed, following, fault)
-    elif isinstance(fault, GiveUp) and fault.gone:
-        await _disable(ctx, tx, claimed)
-    return following.state
+    # should two attempts at one delivery come together, the first one's lease had passed to the second
+    newest = {one.claimed.id: one.claimed.lease for one in sorted(ended, key=lambda one: one.claimed.attempt)}
+    return [
+        after if one.claimed.id in held and one.claimed.lease == newest[one.claimed.id] else None
+        for one, after in zip(ended, following, strict=True)
+    ]
 
 
-def _attempt_row(ctx: Context, ended: Ended, worker: str, next_due_at: datetime | None) -> dict[str, Any]:
-    exchange = ended.exchange
-    return {
-        "id": ctx.new_id("att"),
-        "project_id": ended.claimed.project_id,
-        "delivery_id": ended.claimed.id,
-        "number": ended.claimed.attempt,
-        "trigger": ended.claimed.trigger,
-        "started_at": to_ms(ended.started_at),
-        "duration_ms": round(ended.duration.total_seconds() * 1000),
-        "status": exchange.status,
-        "error_kind": ended.fault.kind if ended.fault else None,
-        "error": ended.fault.reason if ended.fault else None,
-        "address": exchange.address,
-        "request": to_json({"url": exchange.url, "headers": dict(exchange.headers)}),
+def _ms(span: timedelta | None) -> int:
+    return int(span.total_seconds() * 1000) if span else 0
+
+
+def _attempt_row(ctx: Context, ended: Ended, worker: str, following: Next | None) -> tuple[Any, ...]:
+    """As `store.deliveries.add_attempts` takes it."""
+    claimed, exchange, fault = ended.claimed, ended.exchange, ended.fault
+    waits = following is not None and following.state == "pending"
+    return (
+        ended.id,
+        claimed.project_id,
+        claimed.id,
+        claimed.attempt,
+        claimed.trigger,
+        to_ms(ended.started_at),
+        round(ended.duration.total_seconds() * 1000),
+        exchange.status,
+        fault.kind if fault else None,
+        fault.reason if fault else None,
+        exchange.address,
+        to_json({"url": exchange.url, "headers": dict(exchange.headers)}),
         # PostgreSQL's TEXT refuses NUL
-        "response": to_json({"headers": dict(exchange.response_headers), "body": exchange.response_body}).replace(
+        to_json({"headers": dict(exchange.response_headers), "body": exchange.response_body}).replace(
             "\\u0000", "\\ufffd"
         ),
-        "next_due_at": to_ms(next_due_at) if next_due_at else None,
-        "worker": worker,
-    }
+        to_ms(ctx.now()) + _ms(following.wait) if waits and following else None,
+        worker,
+    )
 
 
 async def _tell_order(ctx: Context, tx: Tx, claimed: Claimed, following: Next, fault: RemoteError | None) -> None:

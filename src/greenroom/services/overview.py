@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from greenroom.context import Context, snapshot
-from greenroom.model.deliveries import PER_DESTINATION
+from greenroom.model.breakers import WHOLE_ROOM
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import overview as overview_rows
 from greenroom.store.db import Tx
@@ -30,5 +30,5 @@ async def overview(_: Context, tx: Tx) -> Overview:
         oldest_due_s=max(0.0, -(wait or 0) / 1000),
         in_flight=await overview_rows.leased(tx),
         stuck=await overview_rows.stuck(tx),
-        breakers=await overview_rows.breakers(tx, whole_room=PER_DESTINATION),
+        breakers=await overview_rows.breakers(tx, whole_room=WHOLE_ROOM),
     )

@@ -3,8 +3,8 @@ One store over two databases.
 
 A unit of work is an `async` function that takes a `Tx` and awaits nothing but it. On PostgreSQL it runs in a
 transaction of its own; on SQLite it runs, together with others that wait, inside one commit of the writer thread
-(group commit). Both speak the same SQL: parameters are `$1, $2, …`, the database's clock is `now_ms()`, and the only
-dialect word is `{skip_locked}` in `Tx.all`'s text.
+(group commit). Both speak the same SQL: parameters are `$1, $2, …`, the database's clock is `now_ms()`, and the
+dialect words are `{skip_locked}`, and `{given}` in the text of `Tx.together`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import json
 import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 T = TypeVar("T")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Row = Mapping[str, Any]
 Work = Callable[["Tx"], Awaitable[T]]
+ColumnType = Literal["TEXT", "BIGINT"]
 
 
 class Tx(Protocol):
@@ -38,6 +39,15 @@ class Tx(Protocol):
 
     async def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Execute once for each row of values."""
+        ...
+
+    async def together(
+        self, sql: str, columns: Mapping[str, ColumnType], rows: Sequence[Sequence[Any]]
+    ) -> Sequence[Row]:
+        """
+        Execute once for all rows of values, which the text reads as `{given}`: a table called `given` with these
+        columns. Every row that it returns.
+        """
         ...
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import Any, TypeVar, cast
@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 import asyncpg
 
 from greenroom.errors import Invalid, Unavailable
-from greenroom.store.db import Row, Work
+from greenroom.store.db import ColumnType, Row, Work
 
 T = TypeVar("T")
 
@@ -29,6 +29,12 @@ RETRIES = 3
 @lru_cache(maxsize=1024)
 def _dialect(sql: str) -> str:
     return sql.replace("{skip_locked}", "FOR UPDATE SKIP LOCKED")
+
+
+@lru_cache(maxsize=128)
+def _unnested(sql: str, columns: tuple[tuple[str, ColumnType], ...]) -> str:
+    arrays = ", ".join(f"${number}::{kind}[]" for number, (_, kind) in enumerate(columns, start=1))
+    return sql.replace("{given}", f"unnest({arrays}) AS given({', '.join(name for name, _ in columns)})")
 
 
 class PostgresTx:
@@ -49,6 +55,11 @@ class PostgresTx:
 
     async def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         await self._connection.executemany(_dialect(sql), rows)
+
+    async def together(
+        self, sql: str, columns: Mapping[str, ColumnType], rows: Sequence[Sequence[Any]]
+    ) -> Sequence[Row]:
+        return await self.all(_unnested(sql, tuple(columns.items())), *zip(*rows, strict=True)) if rows else []
 
 
 _AWAY = (

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from greenroom.errors import Invalid, Unavailable
-from greenroom.store.db import Row, Work
+from greenroom.store.db import ColumnType, Row, Work
 
 T = TypeVar("T")
 
@@ -26,34 +27,49 @@ BUSY_S = 30.0
 
 @lru_cache(maxsize=1024)
 def _dialect(sql: str) -> str:
-    return sql.replace("{skip_locked}", "")
+    # a parameter and not a function of ours, which would be called for each row
+    return sql.replace("{skip_locked}", "").replace("now_ms()", "$now")
 
 
-def _named(values: Sequence[Any]) -> dict[str, Any]:
-    # SQLite takes $1 for a parameter *named* "1"
-    return {str(number): value for number, value in enumerate(values, start=1)}
+@lru_cache(maxsize=128)
+def _from_json(sql: str, names: tuple[str, ...]) -> str:
+    columns = ", ".join(f"json_extract(value, '$[{number}]') AS {name}" for number, name in enumerate(names))
+    return sql.replace("{given}", f"(SELECT {columns} FROM json_each($1)) AS given")  # noqa: S608
 
 
 class SqliteTx:
     """A `Tx` whose coroutines never suspend, so that a thread without an event loop can run them."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, clock: Callable[[], int]) -> None:
         self._connection = connection
+        self._clock = clock
 
     async def all(self, sql: str, *values: Any) -> Sequence[Row]:
-        return cast("Sequence[Row]", self._connection.execute(_dialect(sql), _named(values)).fetchall())
+        return cast("Sequence[Row]", self._connection.execute(_dialect(sql), self._named(values)).fetchall())
 
     async def one(self, sql: str, *values: Any) -> Row | None:
-        cursor = self._connection.execute(_dialect(sql), _named(values))
+        cursor = self._connection.execute(_dialect(sql), self._named(values))
         row = cursor.fetchone()
         cursor.close()
         return cast("Row | None", row)
 
     async def run(self, sql: str, *values: Any) -> int:
-        return self._connection.execute(_dialect(sql), _named(values)).rowcount
+        return self._connection.execute(_dialect(sql), self._named(values)).rowcount
 
     async def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        self._connection.executemany(_dialect(sql), [_named(row) for row in rows])
+        self._connection.executemany(_dialect(sql), [self._named(row) for row in rows])
+
+    async def together(
+        self, sql: str, columns: Mapping[str, ColumnType], rows: Sequence[Sequence[Any]]
+    ) -> Sequence[Row]:
+        # one statement, so that this thread waits once for the interpreter's lock and not once for each row
+        return await self.all(_from_json(sql, tuple(columns)), json.dumps(rows, ensure_ascii=False))
+
+    def _named(self, values: Sequence[Any]) -> dict[str, Any]:
+        # SQLite takes $1 for a parameter *named* "1"
+        named = {str(number): value for number, value in enumerate(values, start=1)}
+        named["now"] = self._clock()
+        return named
 
 
 def _drive(work: Awaitable[T]) -> T:
@@ -67,10 +83,9 @@ def _drive(work: Awaitable[T]) -> T:
     raise RuntimeError("a unit of work awaited something that is not its transaction")
 
 
-def _connect(path: Path, clock: Callable[[], int]) -> sqlite3.Connection:
+def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_S)
     connection.row_factory = sqlite3.Row
-    connection.create_function("now_ms", 0, clock)
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-65536", "temp_store=MEMORY"):
         connection.execute(f"PRAGMA {pragma}").close()
     return connection
@@ -100,7 +115,7 @@ class SqliteStore:
     """
     A `Store` on one SQLite file; one gateway process per file.
 
-    `clock` gives milliseconds since 1970 and is what `now_ms()` reads.
+    `clock` gives milliseconds since 1970 and is what `now_ms()` means.
     """
 
     def __init__(self, path: Path, *, clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
@@ -141,11 +156,11 @@ class SqliteStore:
         connection = getattr(self._local, "connection", None)
         try:
             if connection is None:
-                connection = self._local.connection = _connect(self._path, self._clock)
+                connection = self._local.connection = _connect(self._path)
                 self._reading.append(connection)
             connection.execute("BEGIN")
             try:
-                return _drive(work(SqliteTx(connection)))
+                return _drive(work(SqliteTx(connection, self._clock)))
             finally:
                 connection.execute("ROLLBACK")
         except sqlite3.OperationalError as error:
@@ -158,8 +173,8 @@ class SqliteStore:
         while (jobs := self._next_group()) is not None:
             try:
                 if connection is None:
-                    connection = _connect(self._path, self._clock)
-                _commit_together(connection, jobs)
+                    connection = _connect(self._path)
+                _commit_together(connection, self._clock, jobs)
             except BaseException as error:  # noqa: BLE001 - every waiting caller must get an answer, whatever it is
                 for job in jobs:
                     job.error = job.error or _as_refusal(error)
@@ -185,9 +200,9 @@ class SqliteStore:
         return None
 
 
-def _commit_together(connection: sqlite3.Connection, jobs: list[_Job]) -> None:
+def _commit_together(connection: sqlite3.Connection, clock: Callable[[], int], jobs: list[_Job]) -> None:
     connection.execute("BEGIN IMMEDIATE")
-    tx = SqliteTx(connection)
+    tx = SqliteTx(connection, clock)
     for job in jobs:
         connection.execute("SAVEPOINT job")
         try:
