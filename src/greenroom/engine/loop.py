@@ -21,10 +21,10 @@ from greenroom.engine.upkeep import keep_up
 from greenroom.errors import GiveUp, NotFound, RemoteError, TryLater, Unavailable
 from greenroom.model.attempts import Ended, Exchange
 from greenroom.model.deliveries import Claimed, State
-from greenroom.model.webhooks import Webhook
 from greenroom.outbound import Answer, Outbound, Request
 from greenroom.security import masks
-from greenroom.services import deliveries, orders, replays, webhooks
+from greenroom.services import deliveries, orders, replays
+from greenroom.services.webhooks import Destination
 
 log = structlog.get_logger("greenroom.engine")
 
@@ -37,7 +37,6 @@ GRACE_S = 20.0
 KEPT_BODY = 2048
 
 Judge = Callable[[Answer], None]
-Destinations = dict[str, tuple[Webhook, list[str]]]
 
 
 class Engine:
@@ -113,16 +112,15 @@ class Engine:
         """Claim as many as there are free places and start them; False: nothing to do until something happens."""
         if self._records.late or not self._places.free:
             return False
-        claimed = await self._places.claim()
+        look = await self._places.claim()
         if self._stopping:
-            await self._places.give_back(claimed)
+            await self._places.give_back(look.claimed)
             return False
-        destinations = await self._destinations(claimed)
-        for one in claimed:
-            task = asyncio.create_task(self._deliver(one, destinations))
+        for one in look.claimed:
+            task = asyncio.create_task(self._deliver(one, look.destinations.get(one.destination_id)))
             self._under_way.add(task)
             task.add_done_callback(partial(self._ended, one))
-        return bool(claimed) or not self._places.idle
+        return bool(look.claimed) or not self._places.idle
 
     def _ended(self, claimed: Claimed, task: asyncio.Task[Ended]) -> None:
         self._under_way.discard(task)
@@ -135,24 +133,20 @@ class Engine:
         """Attempt everything that is due now, and wait for it; how many attempts. For tests and tools."""
         made = 0
         await replays.advance(self._ctx)
-        while (claimed := await self._places.claim()) or not self._places.idle:
-            destinations = await self._destinations(claimed)
-            for ended in await asyncio.gather(*(self._deliver(one, destinations) for one in claimed)):
+        while (look := await self._places.claim()).claimed or not self._places.idle:
+            attempts = (self._deliver(one, look.destinations.get(one.destination_id)) for one in look.claimed)
+            for ended in await asyncio.gather(*attempts):
                 self._records.add(ended)
             await self._records.write()
-            made += len(claimed)
+            made += len(look.claimed)
         return made
 
-    async def _destinations(self, claimed: Sequence[Claimed]) -> Destinations:
-        ids = sorted({one.destination_id for one in claimed if one.lane == "vendor"})
-        return await webhooks.destinations(self._ctx, ids) if ids else {}
-
-    async def _deliver(self, claimed: Claimed, destinations: Destinations) -> Ended:
+    async def _deliver(self, claimed: Claimed, destination: Destination | None) -> Ended:
         """One attempt, from the request to what came of it."""
         started_at, started = self._ctx.now(), time.monotonic()
         request, answer, fault = None, None, None
         try:
-            request, judge = await self._prepare(claimed, destinations)
+            request, judge = await self._prepare(claimed, destination)
             answer = await self._out.send(request, deadline=vendor.DEADLINE_S)
             judge(answer)
         except RemoteError as error:
@@ -163,11 +157,11 @@ class Engine:
         duration = timedelta(seconds=time.monotonic() - started)
         return Ended(self._ctx.new_id("att"), claimed, started_at, duration, fault, _exchange(request, answer))
 
-    async def _prepare(self, claimed: Claimed, destinations: Destinations) -> tuple[Request, Judge]:
+    async def _prepare(self, claimed: Claimed, destination: Destination | None) -> tuple[Request, Judge]:
         """The request of this attempt, and who judges its answer."""
         if claimed.lane == "vendor":
             sent_at = int(self._ctx.now().timestamp())
-            request = vendor.webhook_request(claimed, destinations.get(claimed.destination_id), sent_at=sent_at)
+            request = vendor.webhook_request(claimed, destination, sent_at=sent_at)
             return request, vendor.judge
         try:
             order, integration, token = await orders.for_push(self._ctx, claimed.project_id, str(claimed.order_id))

@@ -11,6 +11,7 @@ from greenroom.engine.vendor import DEADLINE_S
 from greenroom.model.claims import Turn
 from greenroom.model.deliveries import SHARES, SLOTS, Claimed, Queue
 from greenroom.services import claims
+from greenroom.services.claims import Look
 
 #: an attempt cut by a crash is repeated when its lease has ended; longer than any attempt may take
 LEASE = timedelta(seconds=45)
@@ -33,7 +34,7 @@ class Places:
         """How many are not held."""
         return SLOTS - self._held.total()
 
-    async def claim(self) -> list[Claimed]:
+    async def claim(self) -> Look:
         """
         Take due deliveries for the free places; may be none although some are due further on, unless `idle`.
 
@@ -48,7 +49,7 @@ class Places:
         self.troubled -= {one.destination_id for one in look.claimed}
         self.troubled |= look.troubled
         self.idle = all(turn.idle for turn in look.turns.values())
-        return look.claimed
+        return look
 
     def leave(self, claimed: Claimed) -> None:
         """Its attempt has ended."""

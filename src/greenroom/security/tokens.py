@@ -14,6 +14,7 @@ import time
 KEY_LIMIT = 171
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 
 
 def new_api_key() -> str:
@@ -34,7 +35,7 @@ def new_webhook_secret() -> str:
 def new_id(prefix: str) -> str:
     """A URL-safe id that sorts by time of making: `ord_` and 26 lower-case characters (48 bits of ms, 80 random)."""
     number = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
-    characters = [_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5)]
+    characters = [_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)]
     return f"{prefix}_{''.join(characters)}"
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from greenroom.context import Context, transaction
 from greenroom.model.claims import Turn, Waiting, deal
 from greenroom.model.deliveries import PER_DESTINATION, SHARES, Claimed, Queue
-from greenroom.store import breakers as breaker_rows
+from greenroom.services import webhooks
+from greenroom.services.webhooks import Destination
 from greenroom.store import claims as claim_rows
+from greenroom.store.claims import Met
 from greenroom.store.db import Tx
 
 #: destinations that one look meets in each queue; the next look goes on from there
@@ -25,6 +27,8 @@ class Look:
     turns: Mapping[Queue, Turn]
     #: destinations of what was claimed that are in trouble: their good answers count
     troubled: frozenset[str] = frozenset()
+    #: the webhooks that what was claimed is for, as far as they still exist
+    destinations: Mapping[str, Destination] = field(default_factory=dict)
 
 
 @transaction
@@ -50,29 +54,35 @@ async def claim(
         return Look([], {})
     await claim_rows.wait_turn(tx)
     lease_ms, longest_ms = (int(span.total_seconds() * 1000) for span in (lease, longest))
-    held = await claim_rows.under_way(tx, over_ms=lease_ms - longest_ms)
-    met = await claim_rows.look(tx, begins, steps=STEPS, most=PER_DESTINATION)
-    troubled = await breaker_rows.find(tx, sorted({id_ for found in met.values() for id_, _ in found}))
-    cap = {id_: breaker.places(now) for id_, (breaker, now) in troubled.items()}
+    met = await claim_rows.look(tx, begins, steps=STEPS, most=PER_DESTINATION, over_ms=lease_ms - longest_ms)
+    held = {one.destination_id: one.held for found in met.values() for one in found}
     shares: list[tuple[Queue, str, int]] = []
     moved: dict[Queue, Turn] = {}
     for queue, found in met.items():
-        waiting = [
-            Waiting(id_, _may_leave(queue, due, cap.get(id_, PER_DESTINATION) - held.get(id_, 0))) for id_, due in found
-        ]
+        waiting = [Waiting(one.destination_id, _may_leave(queue, one, held[one.destination_id])) for one in found]
         given = deal(waiting, min(places, free[queue]))
-        for (id_, _), count in zip(found, given, strict=True):
-            held[id_] = held.get(id_, 0) + count
-        shares += [(queue, id_, count) for (id_, _), count in zip(found, given, strict=True) if count]
+        for one, count in zip(found, given, strict=True):
+            held[one.destination_id] += count
+        shares += [(queue, one.destination_id, count) for one, count in zip(found, given, strict=True) if count]
         places -= sum(given)
         moved[queue] = turns[queue].moved(waiting, given, ended=len(found) < STEPS)
     claimed = await claim_rows.take(tx, shares, lease=ctx.new_id("lse"), lease_ms=lease_ms)
-    return Look(claimed, moved, frozenset(one.destination_id for one in claimed) & troubled.keys())
+    troubled = {one.destination_id for found in met.values() for one in found if one.breaker}
+    webhook_ids = sorted({one.destination_id for one in claimed if one.lane == "vendor"})
+    return Look(
+        claimed,
+        moved,
+        frozenset(one.destination_id for one in claimed if one.destination_id in troubled),
+        await webhooks.read_destinations(ctx, tx, webhook_ids) if webhook_ids else {},
+    )
 
 
-def _may_leave(queue: Queue, due: int, room: int) -> int:
+def _may_leave(queue: Queue, met: Met, held: int) -> int:
     """What a person asked for goes at once, whatever is under way and however the destination does."""
-    return due if queue == "hand" else min(due, max(0, room))
+    if queue == "hand":
+        return met.due
+    most = met.breaker.places(met.now) if met.breaker else PER_DESTINATION
+    return min(met.due, max(0, most - held))
 
 
 @transaction
