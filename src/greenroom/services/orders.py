@@ -243,6 +243,7 @@ async def acknowledge(ctx: Context, tx: Tx, account: Account, order_id: str) -> 
     await order_rows.save(
         tx, replace(order, delivery="acknowledged", delivery_detail=None, acknowledged_at=now, updated_at=now)
     )
+    await delivery_rows.end_asked(tx, order.id)
     await _log(ctx, tx, order, "acknowledged", "The ATS has read the result.")
 
 

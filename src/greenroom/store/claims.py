@@ -103,6 +103,7 @@ def _claimed(row: Row) -> Claimed:
         trigger=row["trigger"],
         attempt=row["attempts"],
         step=row["attempts"] - row["attempts_before"],
+        told=row["told"],
         lease=row["lease"],
         payload=row["payload"],
         created_at=from_ms(row["created_at"]),

@@ -311,6 +311,8 @@ deliveries = Table(
     _int("attempts"),
     #: attempts made before its schedule last began (a manual retry begins it anew)
     _int("attempts_before", default=0),
+    #: how often an ATS was told and did not ask for the result
+    _int("told", default=0),
     #: pending: when the next attempt is due; while an attempt is under way: when its lease ends
     _at("due_at"),
     _maybe("lease"),
