@@ -31,6 +31,7 @@ from greenroom.security.vault import Vault, load_or_create_key_file, parse_keys
 from greenroom.services import claims, installation, sessions
 from greenroom.settings import Settings, SettingsError
 from greenroom.store import migrate
+from greenroom.store.bounded import BoundedStore
 from greenroom.store.db import Store
 from greenroom.store.postgres import PostgresStore
 from greenroom.store.sqlite import SqliteStore
@@ -123,7 +124,8 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
         )
         stack.push_async_callback(out.aclose)
         engine = Engine(ctx, out)
-        ctx = replace(ctx, wake=engine.wake)
+        # requests can be told to come back; the engine's few units of work always find room
+        ctx = replace(ctx, wake=engine.wake, store=BoundedStore(ctx.store))
         yield Gateway(ctx, out, Catalog(ctx, out), engine)
 
 
