@@ -90,10 +90,10 @@ class Delivery:
 
 
 @snapshot
-async def next_due(_: Context, tx: Tx) -> timedelta | None:
-    """How long until a delivery is due, negative when overdue; None when nothing waits."""
-    wait = await delivery_rows.next_due_ms(tx)
-    return None if wait is None else timedelta(milliseconds=wait)
+async def backlog_age(_: Context, tx: Tx) -> timedelta:
+    """How long the oldest due delivery has waited; nothing when none is due."""
+    waits = await delivery_rows.next_due_ms(tx)
+    return timedelta(milliseconds=max([0, *(-wait for wait in waits.values())]))
 
 
 @transaction

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from greenroom.model.deliveries import Lane, Trigger
+from greenroom.model.deliveries import SHARES, Lane, Queue, Trigger
 from greenroom.store.db import Row, Tx, marks
 
 
@@ -75,10 +75,14 @@ async def add_attempt(tx: Tx, attempt: Mapping[str, Any]) -> None:
     )
 
 
-async def next_due_ms(tx: Tx) -> int | None:
-    """Milliseconds until the next pending delivery is due, negative when overdue; None when there is none."""
-    row = await tx.one("SELECT min(due_at) - now_ms() AS wait FROM deliveries WHERE state = 'pending'")
-    return None if row is None or row["wait"] is None else int(row["wait"])
+async def next_due_ms(tx: Tx) -> dict[Queue, int]:
+    """Milliseconds until the next pending delivery of each queue is due, negative when overdue; empty ones left out."""
+    names = " UNION ALL ".join(f"SELECT '{queue}' AS name" for queue in SHARES)
+    rows = await tx.all(
+        "SELECT name, (SELECT min(due_at) FROM deliveries WHERE state = 'pending' AND queue = name) - now_ms() AS wait "  # noqa: S608
+        f"FROM ({names}) AS queues"
+    )
+    return {row["name"]: int(row["wait"]) for row in rows if row["wait"] is not None}
 
 
 async def find(tx: Tx, project_id: str, delivery_id: str) -> Row | None:

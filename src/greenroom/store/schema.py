@@ -321,8 +321,10 @@ deliveries = Table(
     _maybe("last_error"),
     _at("created_at"),
     _at("updated_at"),
+    #: the oldest of each queue
     Index(
-        "ix_deliveries_due_at",
+        "ix_deliveries_queue_due_at",
+        "queue",
         "due_at",
         postgresql_where=text("state = 'pending'"),
         sqlite_where=text("state = 'pending'"),
