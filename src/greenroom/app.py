@@ -35,6 +35,7 @@ from greenroom.store.bounded import BoundedStore
 from greenroom.store.db import Store
 from greenroom.store.postgres import PostgresStore
 from greenroom.store.sqlite import SqliteStore
+from greenroom.tracing import open_tracing
 from greenroom.web import link, pages
 
 VERSION = "0.1.0"
@@ -123,6 +124,10 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
             user_agent=f"Greenroom/{VERSION}",
         )
         stack.push_async_callback(out.aclose)
+        tracing = open_tracing(settings, version=VERSION)
+        if tracing is not None:
+            stack.push_async_callback(asyncio.to_thread, tracing.close)
+            ctx = replace(ctx, tracing=tracing)
         engine = Engine(ctx, out)
         # requests can be told to come back; the engine's few units of work always find room
         ctx = replace(ctx, wake=engine.wake, store=BoundedStore(ctx.store))

@@ -83,6 +83,8 @@ class Claimed:
     lease: str
     payload: str
     created_at: datetime
+    #: the traceparent of what its event comes of, where tracing was on
+    trace: str | None = None
 
 
 @dataclass(frozen=True)

@@ -288,6 +288,8 @@ events = Table(
     _maybe("order_id"),
     _text("type"),
     _text("payload"),
+    #: the traceparent of what it comes of, where tracing is on
+    _maybe("trace"),
     _at("created_at"),
     Index("ix_events_order_id", "order_id"),
 )
