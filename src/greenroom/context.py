@@ -11,6 +11,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from greenroom.security.vault import Vault
 from greenroom.settings import Settings
 from greenroom.store.db import Store, Tx
+from greenroom.tracing import Tracing
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -22,7 +23,8 @@ class Context:
     Handed down, never global.
 
     `pepper` keys the hashes of tokens. `now` gives aware UTC, `new_id` an id with the given prefix, `chance` a number
-    in [0, 1). `wake` tells the engine of this process that something may be due; a hint, never needed.
+    in [0, 1). `wake` tells the engine of this process that something may be due; a hint, never needed. `tracing` is
+    None unless it is on; `trace` is then the traceparent of what is being done, for the events that come of it.
     """
 
     settings: Settings
@@ -33,6 +35,8 @@ class Context:
     new_id: Callable[[str], str]
     chance: Callable[[], float]
     wake: Callable[[], None] = lambda: None
+    tracing: Tracing | None = None
+    trace: str | None = None
 
 
 def transaction(
