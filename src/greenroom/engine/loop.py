@@ -17,6 +17,7 @@ from greenroom.context import Context
 from greenroom.engine import vendor
 from greenroom.engine.places import Places
 from greenroom.engine.records import Records
+from greenroom.engine.traces import Step, step
 from greenroom.engine.upkeep import keep_up
 from greenroom.errors import GiveUp, NotFound, RemoteError, TryLater, Unavailable
 from greenroom.model.attempts import Ended, Exchange
@@ -143,10 +144,17 @@ class Engine:
 
     async def _deliver(self, claimed: Claimed, destination: Destination | None) -> Ended:
         """One attempt, from the request to what came of it."""
+        with step(self._ctx.tracing, claimed) as traced:
+            ended = await self._attempt(claimed, destination, traced)
+            traced.ended(ended.exchange, ended.fault)
+        return ended
+
+    async def _attempt(self, claimed: Claimed, destination: Destination | None, traced: Step) -> Ended:
         started_at, started = self._ctx.now(), time.monotonic()
         request, answer, fault = None, None, None
         try:
             request, judge = await self._prepare(claimed, destination)
+            request = traced.carried_by(request)
             answer = await self._out.send(request, deadline=vendor.DEADLINE_S)
             judge(answer)
         except RemoteError as error:

@@ -11,13 +11,21 @@ from typing import Any
 from greenroom.context import Context, queueing, snapshot, transaction
 from greenroom.errors import Conflict, GiveUp, NotFound, RemoteError
 from greenroom.model.attempts import Ended
-from greenroom.model.deliveries import Claimed, Lane, Next, State, Trigger, after_attempt
+from greenroom.model.deliveries import Claimed, Lane, Next, State, Trigger, after_attempt, until_asked
 from greenroom.model.events import stamp
+from greenroom.model.orders import Order
 from greenroom.services import breakers
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import orders as order_rows
 from greenroom.store import webhooks as webhook_rows
 from greenroom.store.db import Row, Tx, from_ms, maybe_from_ms, to_json, to_ms
+
+#: what an order says when its ATS was told as often as it is worth
+NEVER_ASKED = (
+    "The ATS was told {times} times, answered well each time and never asked for the result (test_status), so it shows "
+    "nothing. Have the ATS's support check the test_status URL that it calls against `endpoints` of the integration, "
+    "then retry the delivery."
+)
 
 
 @dataclass(frozen=True)
@@ -60,10 +68,10 @@ class Delivery:
 
 
 @snapshot
-async def next_due(_: Context, tx: Tx) -> timedelta | None:
-    """How long until a delivery is due, negative when overdue; None when nothing waits."""
-    wait = await delivery_rows.next_due_ms(tx)
-    return None if wait is None else timedelta(milliseconds=wait)
+async def backlog_age(_: Context, tx: Tx) -> timedelta:
+    """How long the oldest due delivery has waited; nothing when none is due."""
+    waits = await delivery_rows.next_due_ms(tx)
+    return timedelta(milliseconds=max([0, *(-wait for wait in waits.values())]))
 
 
 @transaction
@@ -77,25 +85,34 @@ async def settle(
     Each delivery's new state; None: its lease had passed to another worker, so that the attempt is on record and the
     delivery is the other's.
     """
-    following = await _move_on(ctx, tx, ended)
+    orders = await _lock_orders(tx, ended)
+    following = await _move_on(ctx, tx, ended, orders)
     pairs = list(zip(ended, following, strict=True))
-    await delivery_rows.add_attempts(tx, [_attempt_row(ctx, one, worker, after) for one, after in pairs])
+    now = ctx.now()
+    await delivery_rows.add_attempts(tx, [_attempt_row(one, worker, _next_due(after, now)) for one, after in pairs])
     await breakers.record(tx, [one for one, after in pairs if after], watched=watched)
     for one, after in pairs:
-        if after and one.claimed.lane == "ats":
-            await _tell_order(ctx, tx, one.claimed, after, one.fault)
+        if after and (order := orders.get(one.claimed.id)):
+            await _tell_order(ctx, tx, order, after, one.fault, _next_due(after, now))
         elif after and isinstance(one.fault, GiveUp) and one.fault.gone:
             await _disable(ctx, tx, one.claimed)
     return [after.state if after else None for after in following]
 
 
-async def _move_on(ctx: Context, tx: Tx, ended: Sequence[Ended]) -> list[Next | None]:
+async def _move_on(ctx: Context, tx: Tx, ended: Sequence[Ended], orders: Mapping[str, Order]) -> list[Next | None]:
     """What becomes of each delivery, written; None: not ours to say any more."""
-    following = [after_attempt(one.claimed.lane, one.claimed.step, one.fault, chance=ctx.chance()) for one in ended]
+    following = [_following(ctx, one, orders.get(one.claimed.id)) for one in ended]
     held = await delivery_rows.settle(
         tx,
         [
-            (one.claimed.id, one.claimed.lease, after.state, _ms(after.wait), one.fault.reason if one.fault else None)
+            (
+                one.claimed.id,
+                one.claimed.lease,
+                after.state,
+                int((after.wait or timedelta(0)).total_seconds() * 1000),
+                after.told,
+                one.fault.reason if one.fault else None,
+            )
             for one, after in zip(ended, following, strict=True)
         ],
     )
@@ -107,14 +124,23 @@ async def _move_on(ctx: Context, tx: Tx, ended: Sequence[Ended]) -> list[Next | 
     ]
 
 
-def _ms(span: timedelta | None) -> int:
-    return int(span.total_seconds() * 1000) if span else 0
+def _following(ctx: Context, ended: Ended, order: Order | None) -> Next:
+    claimed = ended.claimed
+    following = after_attempt(claimed.lane, claimed.step, ended.fault, chance=ctx.chance())
+    if order is None:
+        return following
+    return until_asked(following, claimed.told, asked=order.delivery == "acknowledged", chance=ctx.chance())
 
 
-def _attempt_row(ctx: Context, ended: Ended, worker: str, following: Next | None) -> tuple[Any, ...]:
+def _next_due(following: Next | None, now: datetime) -> datetime | None:
+    if following is None or following.state != "pending":
+        return None
+    return now + (following.wait or timedelta(0))
+
+
+def _attempt_row(ended: Ended, worker: str, next_due_at: datetime | None) -> tuple[Any, ...]:
     """As `store.deliveries.add_attempts` takes it."""
     claimed, exchange, fault = ended.claimed, ended.exchange, ended.fault
-    waits = following is not None and following.state == "pending"
     return (
         ended.id,
         claimed.project_id,
@@ -132,23 +158,44 @@ def _attempt_row(ctx: Context, ended: Ended, worker: str, following: Next | None
         to_json({"headers": dict(exchange.response_headers), "body": exchange.response_body}).replace(
             "\\u0000", "\\ufffd"
         ),
-        to_ms(ctx.now()) + _ms(following.wait) if waits and following else None,
+        to_ms(next_due_at) if next_due_at else None,
         worker,
     )
 
 
-async def _tell_order(ctx: Context, tx: Tx, claimed: Claimed, following: Next, fault: RemoteError | None) -> None:
+async def _lock_orders(tx: Tx, ended: Sequence[Ended]) -> dict[str, Order]:
+    """By delivery, the orders that an ATS is told of; locked before their deliveries, as by all who change both."""
+    orders: dict[str, Order] = {}
+    for one in sorted(ended, key=lambda one: str(one.claimed.order_id)):
+        claimed = one.claimed
+        if claimed.lane == "ats":
+            order = await order_rows.find_of_account(tx, str(claimed.account_id), str(claimed.order_id), lock=True)
+            if order is not None:
+                orders[claimed.id] = order
+    return orders
+
+
+async def _tell_order(
+    ctx: Context, tx: Tx, order: Order, following: Next, fault: RemoteError | None, next_due_at: datetime | None
+) -> None:
     """The order's own view of its way to the ATS; what the ATS has acknowledged stays so."""
-    order = await order_rows.find_of_account(tx, str(claimed.account_id), str(claimed.order_id), lock=True)
-    if order is None or order.delivery == "acknowledged":
+    if order.delivery == "acknowledged":
         return
-    if following.state == "delivered":
-        changed = replace(order, delivery="sent", delivery_detail="The ATS was told and has not asked yet.")
-    elif following.state == "dead" and fault is not None:
+    changed, alert = order, None
+    if fault is None and next_due_at is not None:
+        again = stamp(next_due_at)
+        detail = f"The ATS was told and has not asked yet. It is told again at {again}, unless it asks before."
+        changed = replace(order, delivery="sent", delivery_detail=detail)
+    elif fault is None:
+        alert = NEVER_ASKED.format(times=following.told)
+        changed = replace(order, delivery="sent", delivery_detail=alert)
+    elif following.state == "dead":
+        alert = f"The ATS cannot be told: {fault.reason}"
         changed = replace(order, delivery="refused", delivery_detail=fault.reason)
-        await order_rows.log(tx, ctx.new_id("log"), order.id, "alert", f"The ATS cannot be told: {fault.reason}")
     else:
-        changed = replace(order, delivery_detail=fault.reason if fault else None)
+        changed = replace(order, delivery_detail=fault.reason)
+    if alert:
+        await order_rows.log(tx, ctx.new_id("log"), order.id, "alert", alert)
     await order_rows.save(tx, replace(changed, updated_at=ctx.now()))
 
 

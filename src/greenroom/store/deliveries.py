@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from greenroom.model.deliveries import Lane, State, Trigger
+from greenroom.model.deliveries import SHARES, Lane, Queue, State, Trigger
 from greenroom.store.db import ColumnType, Row, Tx, marks
 
 
@@ -41,17 +41,20 @@ async def add(
     )
 
 
-async def settle(tx: Tx, ended: Sequence[tuple[str, str, State, int, str | None]]) -> set[str]:
+async def settle(tx: Tx, ended: Sequence[tuple[str, str, State, int, int, str | None]]) -> set[str]:
     """
-    Write what becomes of claimed deliveries: id, lease, state, wait in ms and error of each.
+    Write what becomes of claimed deliveries: id, lease, state, wait in ms, `told` and error of each.
 
-    The ids of those that were still held; of the others the lease has passed to another worker, and nothing changed.
+    A schedule begins anew each time that the ATS was `told` once more. The ids of those that were still held; of the
+    others the lease has passed to another worker, and nothing changed.
     """
     rows = await tx.together(
         "UPDATE deliveries SET state = given.state, due_at = now_ms() + given.wait_ms, last_error = given.error, "
-        "lease = NULL, queue = 'again', trigger = 'auto', updated_at = now_ms() "
+        "lease = NULL, queue = 'again', trigger = CASE WHEN given.told > 0 THEN 'nudge' ELSE 'auto' END, "
+        "attempts_before = CASE WHEN given.told > deliveries.told THEN attempts ELSE attempts_before END, "
+        "told = given.told, updated_at = now_ms() "
         "FROM {given} WHERE deliveries.id = given.id AND deliveries.lease = given.lease RETURNING deliveries.id",
-        {"id": "TEXT", "lease": "TEXT", "state": "TEXT", "wait_ms": "BIGINT", "error": "TEXT"},
+        {"id": "TEXT", "lease": "TEXT", "state": "TEXT", "wait_ms": "BIGINT", "told": "BIGINT", "error": "TEXT"},
         sorted(ended),  # always locked in the same order
     )
     return {row["id"] for row in rows}
@@ -87,10 +90,14 @@ async def add_attempts(tx: Tx, attempts: Sequence[Sequence[Any]]) -> None:
     )
 
 
-async def next_due_ms(tx: Tx) -> int | None:
-    """Milliseconds until the next pending delivery is due, negative when overdue; None when there is none."""
-    row = await tx.one("SELECT min(due_at) - now_ms() AS wait FROM deliveries WHERE state = 'pending'")
-    return None if row is None or row["wait"] is None else int(row["wait"])
+async def next_due_ms(tx: Tx) -> dict[Queue, int]:
+    """Milliseconds until the next pending delivery of each queue is due, negative when overdue; empty ones left out."""
+    names = " UNION ALL ".join(f"SELECT '{queue}' AS name" for queue in SHARES)
+    rows = await tx.all(
+        "SELECT name, (SELECT min(due_at) FROM deliveries WHERE state = 'pending' AND queue = name) - now_ms() AS wait "  # noqa: S608
+        f"FROM ({names}) AS queues"
+    )
+    return {row["name"]: int(row["wait"]) for row in rows if row["wait"] is not None}
 
 
 async def find(tx: Tx, project_id: str, delivery_id: str) -> Row | None:
@@ -138,10 +145,20 @@ async def make_due(tx: Tx, delivery_id: str) -> bool:
     return (
         await tx.run(
             "UPDATE deliveries SET state = 'pending', queue = 'hand', trigger = 'manual', "
-            "attempts_before = attempts, due_at = now_ms(), updated_at = now_ms() WHERE id = $1 AND lease IS NULL",
+            "attempts_before = attempts, told = 0, due_at = now_ms(), updated_at = now_ms() "
+            "WHERE id = $1 AND lease IS NULL",
             delivery_id,
         )
         == 1
+    )
+
+
+async def end_asked(tx: Tx, order_id: str) -> None:
+    """The ATS has asked for an order's result: it is not told again. What is under way ends by itself."""
+    await tx.run(
+        "UPDATE deliveries SET state = 'delivered', updated_at = now_ms() "
+        "WHERE order_id = $1 AND lane = 'ats' AND state = 'pending' AND told > 0 AND lease IS NULL",
+        order_id,
     )
 
 
