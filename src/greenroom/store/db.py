@@ -104,13 +104,17 @@ async def update(tx: Tx, table: str, row_id: str, changes: Mapping[str, Any]) ->
     return await tx.run(f"UPDATE {table} SET {columns} WHERE id = $1", row_id, *changes.values()) == 1  # noqa: S608
 
 
+#: made once: `json.dumps` makes one for each call that asks for anything but its defaults
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
 def to_json(value: Any) -> str:
     """
     Compact JSON text, characters as they are. What JSON cannot say is replaced: half a surrogate pair, which no
     encoding has, becomes `?`, a number that is not finite becomes null.
     """
     try:
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        text = _ENCODER.encode(value)
     except ValueError:
         text = json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":"))
     return well_formed(text)
