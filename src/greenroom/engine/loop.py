@@ -31,7 +31,7 @@ log = structlog.get_logger("greenroom.engine")
 
 #: how late we notice what another process queued, and what became due
 POLL_S = 0.5
-#: a claim costs the same for one delivery as for many, so what becomes due within this is claimed together
+#: a claim costs the same for one delivery as for many, so no two are begun within this
 GATHER_S = 0.005
 #: how long a stop waits for attempts under way
 GRACE_S = 20.0
@@ -84,16 +84,16 @@ class Engine:
         pause = POLL_S
         while not self._stopping:
             self._awake.clear()
+            began = time.monotonic()
             try:
                 more = await self._start_due()
                 pause = POLL_S
             except Unavailable as error:
                 more, pause = False, min(pause * 2, 10.0)
                 log.warning("database_away", error=error.message, next_try_s=pause)
-            if more:
-                await asyncio.sleep(GATHER_S)
-            else:
+            if not more:
                 await self._rest(pause)
+            await asyncio.sleep(max(0.0, began + GATHER_S - time.monotonic()))
 
     async def _finish(self) -> None:
         if self._under_way:
@@ -110,7 +110,7 @@ class Engine:
             pass
 
     async def _start_due(self) -> bool:
-        """Claim as many as there are free places and start them; False: nothing to do until something happens."""
+        """Claim as many as there are free places and start them; whether there are destinations still to be met."""
         if self._records.late or not self._places.free:
             return False
         look = await self._places.claim()
@@ -121,7 +121,7 @@ class Engine:
             task = asyncio.create_task(self._deliver(one, look.destinations.get(one.destination_id)))
             self._under_way.add(task)
             task.add_done_callback(partial(self._ended, one))
-        return bool(look.claimed) or not self._places.idle
+        return self._places.more
 
     def _ended(self, claimed: Claimed, task: asyncio.Task[Ended]) -> None:
         self._under_way.discard(task)

@@ -28,6 +28,7 @@ class Places:
         self._turns: dict[Queue, Turn] = {queue: Turn() for queue in SHARES}
         self.troubled: set[str] = set()  #: destinations seen in trouble
         self.idle = False  #: the last look ended a round in which nothing was to be had
+        self.more = False  #: the last look did not come to the end of a round
 
     @property
     def free(self) -> int:
@@ -49,6 +50,7 @@ class Places:
         self.troubled -= {one.destination_id for one in look.claimed}
         self.troubled |= look.troubled
         self.idle = all(turn.idle for turn in look.turns.values())
+        self.more = any(turn.after for turn in look.turns.values())
         return look
 
     def leave(self, claimed: Claimed) -> None:
