@@ -83,7 +83,7 @@ class Engine:
             if busy:
                 await asyncio.sleep(GATHER_S)
             else:
-                await self._rest(pause)
+                await self._rest(self._places.rest_s(pause))
 
     async def stop(self) -> None:
         """Claim nothing more, finish what is under way."""
