@@ -55,15 +55,19 @@ def queueing(
     service: Callable[Concatenate[Context, Tx, P], Awaitable[T]],
 ) -> Callable[Concatenate[Context, P], Awaitable[T]]:
     """A `transaction` after which deliveries may be due: the engine is woken once it is committed."""
-    committed = transaction(service)
+    return _waking(transaction(service))
+
+
+def quick_queueing(
+    service: Callable[Concatenate[Context, Tx, P], Awaitable[T]],
+) -> Callable[Concatenate[Context, P], Awaitable[T]]:
+    """`queueing` for a quick unit of work, as `store.db` defines it."""
 
     @wraps(service)
-    async def queued(ctx: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        result = await committed(ctx, *args, **kwargs)
-        ctx.wake()
-        return result
+    async def committed(ctx: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await ctx.store.quick_write(lambda tx: service(ctx, tx, *args, **kwargs))
 
-    return queued
+    return _waking(committed)
 
 
 def snapshot(
@@ -76,3 +80,27 @@ def snapshot(
         return await ctx.store.read(lambda tx: service(ctx, tx, *args, **kwargs))
 
     return consistent
+
+
+def quick_snapshot(
+    service: Callable[Concatenate[Context, Tx, P], Awaitable[T]],
+) -> Callable[Concatenate[Context, P], Awaitable[T]]:
+    """`snapshot` for a quick unit of work, as `store.db` defines it."""
+
+    @wraps(service)
+    async def consistent(ctx: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await ctx.store.quick_read(lambda tx: service(ctx, tx, *args, **kwargs))
+
+    return consistent
+
+
+def _waking(
+    committed: Callable[Concatenate[Context, P], Awaitable[T]],
+) -> Callable[Concatenate[Context, P], Awaitable[T]]:
+    @wraps(committed)
+    async def queued(ctx: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        result = await committed(ctx, *args, **kwargs)
+        ctx.wake()
+        return result
+
+    return queued

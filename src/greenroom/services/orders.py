@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from greenroom.context import Context, queueing, snapshot, transaction
+from greenroom.context import Context, queueing, quick_queueing, snapshot, transaction
 from greenroom.errors import Conflict, NotFound
 from greenroom.model.accounts import Account
 from greenroom.model.events import ORDER_CREATED, RESULT_RECORDED, order_payload, stamp
@@ -38,7 +38,7 @@ class Moment:
 
 
 @traced("accept order")
-@queueing
+@quick_queueing
 async def place(
     ctx: Context,
     tx: Tx,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from prometheus_client import Counter
@@ -31,18 +32,30 @@ class BoundedStore:
         self._writes = 0
 
     async def write(self, work: Work[T]) -> T:
+        return await self._writing(self._store.write, work)
+
+    async def quick_write(self, work: Work[T]) -> T:
+        return await self._writing(self._store.quick_write, work)
+
+    async def read(self, work: Work[T]) -> T:
+        return await self._reading(self._store.read, work)
+
+    async def quick_read(self, work: Work[T]) -> T:
+        return await self._reading(self._store.quick_read, work)
+
+    async def _writing(self, write: Callable[[Work[T]], Awaitable[T]], work: Work[T]) -> T:
         self._refuse_beyond(self._writes)
         self._writes += 1
         try:
-            return await self._store.write(work)
+            return await write(work)
         finally:
             self._writes -= 1
 
-    async def read(self, work: Work[T]) -> T:
+    async def _reading(self, read: Callable[[Work[T]], Awaitable[T]], work: Work[T]) -> T:
         self._refuse_beyond(self._reads)
         self._reads += 1
         try:
-            return await self._store.read(work)
+            return await read(work)
         finally:
             self._reads -= 1
 
