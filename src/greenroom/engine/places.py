@@ -30,6 +30,11 @@ class Places:
         self._again_s = math.inf
         self.idle = False  #: the last look ended a round in which nothing was to be had
 
+    @property
+    def free(self) -> int:
+        """How many are not held."""
+        return SLOTS - self._held.total()
+
     async def claim(self) -> list[Claimed]:
         """
         Take due deliveries for the free places; may be none although some are due further on, unless `idle`.
@@ -37,7 +42,7 @@ class Places:
         Raises:
             Unavailable: the database is away.
         """
-        free = SLOTS - self._held.total()
+        free = self.free
         room = {queue: min(free, share - self._held[queue]) for queue, share in SHARES.items()}
         look = await claims.claim(self._ctx, self._turns, room, lease=LEASE, longest=LONGEST)
         self._turns |= look.turns

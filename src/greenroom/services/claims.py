@@ -10,14 +10,14 @@ from datetime import timedelta
 
 from greenroom.context import Context, transaction
 from greenroom.model.claims import Turn, Waiting, deal
-from greenroom.model.deliveries import PER_DESTINATION, SHARES, SLOTS, Claimed, Queue
+from greenroom.model.deliveries import PER_DESTINATION, SHARES, Claimed, Queue
 from greenroom.store import breakers as breaker_rows
 from greenroom.store import claims as claim_rows
 from greenroom.store import rates as rate_rows
 from greenroom.store.db import Tx
 
-#: destinations that one look meets in each queue: as many as there can be places
-STEPS = SLOTS
+#: destinations that one look meets in each queue; the next look goes on from there
+STEPS = 64
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
-from greenroom.store.db import Row, Work
+from greenroom.store.db import ColumnType, Row, Work
 
 T = TypeVar("T")
 
@@ -53,6 +53,11 @@ class _Tx:
     async def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         for values in rows:
             await self.run(sql, *values)
+
+    async def together(
+        self, sql: str, columns: Mapping[str, ColumnType], rows: Sequence[Sequence[Any]]
+    ) -> Sequence[Row]:
+        return await self.all(unnested(sql, tuple(columns.items())), *zip(*rows, strict=True)) if rows else []
 
 
 @dataclass
@@ -110,6 +115,13 @@ async def _answer(connection: Any, units: Iterable[_Unit]) -> None:
 def dialect(sql: str) -> str:
     """The statement as PostgreSQL has it."""
     return sql.replace("{skip_locked}", "FOR UPDATE SKIP LOCKED")
+
+
+@lru_cache(maxsize=128)
+def unnested(sql: str, columns: tuple[tuple[str, ColumnType], ...]) -> str:
+    """The statement with an array of values for each column of `{given}`."""
+    arrays = ", ".join(f"${number}::{kind}[]" for number, (_, kind) in enumerate(columns, start=1))
+    return sql.replace("{given}", f"unnest({arrays}) AS given({', '.join(name for name, _ in columns)})")
 
 
 @lru_cache(maxsize=1024)
