@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from greenroom.context import Context, queueing, snapshot, transaction
+from greenroom.context import Context, queueing, quick_snapshot, snapshot, transaction
 from greenroom.errors import Conflict, GiveUp, NotFound, RemoteError
 from greenroom.model.attempts import Ended, Settled
 from greenroom.model.deliveries import Claimed, Lane, Next, State, Trigger, after_attempt, until_asked
@@ -67,7 +67,7 @@ class Delivery:
     attempts: tuple[Attempt, ...] = ()
 
 
-@snapshot
+@quick_snapshot
 async def backlog_age(_: Context, tx: Tx) -> timedelta:
     """How long the oldest due delivery has waited; nothing when none is due."""
     waits = await delivery_rows.next_due_ms(tx)

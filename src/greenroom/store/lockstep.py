@@ -163,7 +163,8 @@ class Groups:
 
     async def _run_all(self) -> None:
         while self._waiting:
-            group = [self._waiting.popleft() for _ in range(min(GROUP, len(self._waiting)))]
+            taken = [self._waiting.popleft() for _ in range(min(GROUP, len(self._waiting)))]
+            group = [(work, future) for work, future in taken if not future.done()]  # some have given up waiting
             results = await self._results([work for work, _ in group])
             for (_, future), result in zip(group, results, strict=True):
                 _settle(future, result)
