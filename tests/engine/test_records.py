@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,9 +18,9 @@ from greenroom.engine import records
 from greenroom.engine.places import LEASE, LONGEST
 from greenroom.engine.records import Records
 from greenroom.errors import Unavailable
-from greenroom.model.attempts import Ended, Exchange
+from greenroom.model.attempts import Ended, Exchange, Settled
 from greenroom.model.claims import Turn
-from greenroom.model.deliveries import SHARES, State
+from greenroom.model.deliveries import SHARES
 from greenroom.services import claims, deliveries
 from greenroom.store.db import Store
 from tests.house import House, Linked, webhook
@@ -46,7 +47,7 @@ async def test_one_that_cannot_be_stored_keeps_nobody_from_it(store: Store) -> N
     batch = await ended(ctx, 5)
     batch[2] = replace(batch[2], exchange=Exchange(status=200, address="\ud800"))
     left: list[Ended] = []
-    written = Records(partial(deliveries.settle, ctx, worker="w"), left.append)
+    written = Records(partial(deliveries.settle, ctx, worker="w"), left.append, worker="w")
     for one in batch:
         written.add(one)
     with capture_logs() as lines:
@@ -71,7 +72,7 @@ async def test_a_lost_lease_is_told_of_and_the_others_are_settled(store: Store) 
     lost = batch[1].claimed
     await claims.release(ctx, [lost])
     left: list[Ended] = []
-    written = Records(partial(deliveries.settle, ctx, worker="w"), left.append)
+    written = Records(partial(deliveries.settle, ctx, worker="w"), left.append, worker="w")
     for one in batch:
         written.add(one)
     with capture_logs() as lines:
@@ -90,7 +91,7 @@ async def test_an_outage_is_waited_for(store: Store, monkeypatch: pytest.MonkeyP
     left: list[Ended] = []
     away, late = 3, []
 
-    async def settle(some: Sequence[Ended]) -> list[State | None]:
+    async def settle(some: Sequence[Ended]) -> list[Settled | None]:
         nonlocal away
         late.append((written.late, len(left)))
         if away:
@@ -98,7 +99,7 @@ async def test_an_outage_is_waited_for(store: Store, monkeypatch: pytest.MonkeyP
             raise Unavailable
         return await deliveries.settle(ctx, some, worker="w")
 
-    written = Records(settle, left.append)
+    written = Records(settle, left.append, worker="w")
     running = asyncio.create_task(written.run())
     for one in batch:
         written.add(one)
@@ -116,10 +117,10 @@ async def test_a_stop_does_not_wait_for_ever(store: Store, monkeypatch: pytest.M
     monkeypatch.setattr(records, "LAST_PAUSE_S", 1e-5)
     ctx = context(store)
 
-    async def settle(some: Sequence[Ended]) -> list[State | None]:
+    async def settle(some: Sequence[Ended]) -> list[Settled | None]:
         raise Unavailable
 
-    written = Records(settle, lambda _: None)
+    written = Records(settle, lambda _: None, worker="w")
     for one in await ended(ctx, 2):
         written.add(one)
     written.stop()
@@ -160,3 +161,35 @@ async def test_an_answer_that_never_got_on_record_is_repeated_under_the_same_id(
                 break
             await asyncio.sleep(0.01)
     assert sorted(attempt["number"] for attempt in delivery["attempts"]) == [1, 2]
+
+
+async def test_an_attempt_is_one_line_that_says_all(proctor: Linked) -> None:
+    """Who made it, of what, to whom, what came of it and what follows; nothing private."""
+    hook = await webhook(proctor)
+    proctor.house.vendor.will_answer(503, 200)
+    with capture_logs() as lines:
+        order = await proctor.send_test()
+        (heard,) = await proctor.house.vendor.hear(1)
+        while not (told := [line for line in lines if line["event"] == "attempt"]):
+            await proctor.api("GET", "/healthz")
+    line: dict[str, Any] = dict(told[0])
+
+    (delivery,) = (await proctor.api("GET", f"/v1/deliveries?order_id={order}")).json()["data"]
+    assert line["worker"].endswith(f":{os.getpid()}")
+    assert line["address"].startswith("127.0.0.1")
+    assert isinstance(line["ms"], int)
+    assert line["next_attempt_at"] == delivery["attempts"][0]["next_due_at"]
+    same = {
+        "delivery_id": delivery["id"],
+        "event_id": heard.headers["webhook-id"],
+        "order_id": order,
+        "destination_id": hook["id"],
+        "lane": "vendor",
+        "trigger": "auto",
+        "number": 1,
+        "status": 503,
+        "error": "http_status",
+        "state": "pending",
+    }
+    assert {name: line[name] for name in same} == same
+    assert [word for word in ("@", "http:", "Ada") if word in str(line)] == []

@@ -9,7 +9,7 @@ from greenroom.engine.places import LEASE, LONGEST
 from greenroom.errors import RemoteError, TryLater
 from greenroom.model.attempts import Ended, Exchange
 from greenroom.model.claims import Turn
-from greenroom.model.deliveries import SHARES, Claimed
+from greenroom.model.deliveries import SHARES, Claimed, State
 from greenroom.services import claims, deliveries
 from greenroom.store.db import Store
 from tests.support.queues import PROJECT, context, queue
@@ -29,6 +29,10 @@ def ended(ctx: Context, claimed: Claimed, fault: RemoteError | None = None, stat
     return Ended(ctx.new_id("att"), claimed, datetime.now(UTC), timedelta(0), fault, Exchange(status=status))
 
 
+async def settle(ctx: Context, batch: list[Ended], *, worker: str) -> list[State | None]:
+    return [one and one.state for one in await deliveries.settle(ctx, batch, worker=worker)]
+
+
 async def stands(ctx: Context, delivery_id: str) -> tuple[str, list[tuple[int, int | None]]]:
     """A delivery's state, and number and status of each of its attempts."""
     found = await deliveries.get(ctx, PROJECT, delivery_id)
@@ -42,7 +46,7 @@ async def test_each_is_settled_by_what_became_of_it(store: Store) -> None:
     good, bad = await claim(ctx)
     fault = TryLater("It answered 503.", kind="http_status")
 
-    states = await deliveries.settle(ctx, [ended(ctx, good), ended(ctx, bad, fault, 503)], worker="w")
+    states = await settle(ctx, [ended(ctx, good), ended(ctx, bad, fault, 503)], worker="w")
 
     assert states == ["delivered", "pending"]
     assert await stands(ctx, good.id) == ("delivered", [(1, 200)])
@@ -63,14 +67,12 @@ async def test_a_lease_that_has_passed_is_anothers_and_the_others_are_settled(st
     first, last = await claim(ctx)
     fault = TryLater("No connection.", kind="connect")
 
-    states = await deliveries.settle(
-        ctx, [ended(ctx, first), ended(ctx, slept, fault, 503), ended(ctx, last)], worker="w"
-    )
+    states = await settle(ctx, [ended(ctx, first), ended(ctx, slept, fault, 503), ended(ctx, last)], worker="w")
 
     assert states == ["delivered", None, "delivered"]
     assert await stands(ctx, slept.id) == ("pending", [(1, 503)])
     assert (await deliveries.get(ctx, PROJECT, slept.id)).under_way
-    assert await deliveries.settle(ctx, [ended(ctx, taken)], worker="w2") == ["delivered"]
+    assert await settle(ctx, [ended(ctx, taken)], worker="w2") == ["delivered"]
 
 
 async def test_of_two_attempts_at_one_delivery_the_last_claim_decides(store: Store) -> None:
@@ -81,7 +83,7 @@ async def test_of_two_attempts_at_one_delivery_the_last_claim_decides(store: Sto
     await expire(store)
     (taken,) = await claim(ctx)
 
-    states = await deliveries.settle(ctx, [ended(ctx, taken, status=204), ended(ctx, slept)], worker="w")
+    states = await settle(ctx, [ended(ctx, taken, status=204), ended(ctx, slept)], worker="w")
 
     assert states == ["delivered", None]
     assert await stands(ctx, slept.id) == ("delivered", [(1, 200), (2, 204)])
@@ -93,6 +95,6 @@ async def test_what_is_written_twice_is_on_record_once(store: Store) -> None:
     await queue(store, {"whk_1": 1})
     batch = [ended(ctx, one) for one in await claim(ctx)]
 
-    assert await deliveries.settle(ctx, batch, worker="w") == ["delivered"]
-    assert await deliveries.settle(ctx, batch, worker="w") == [None]
+    assert await settle(ctx, batch, worker="w") == ["delivered"]
+    assert await settle(ctx, batch, worker="w") == [None]
     assert await stands(ctx, batch[0].claimed.id) == ("delivered", [(1, 200)])

@@ -46,7 +46,7 @@ async def claim(store: Store, lease: str, limit: int = 100) -> list[Claimed]:
 
 
 async def settle(store: Store, claimed: Claimed, state: State = "delivered", wait_ms: int = 0) -> bool:
-    ended = [(claimed.id, claimed.lease, state, wait_ms, 0, None)]
+    ended = [(claimed.id, claimed.lease, state, wait_ms, None, 0)]
     return await store.write(lambda tx: delivery_rows.settle(tx, ended)) == {claimed.id}
 
 

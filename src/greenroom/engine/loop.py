@@ -20,8 +20,8 @@ from greenroom.engine.records import Records
 from greenroom.engine.traces import Step, step
 from greenroom.engine.upkeep import keep_up
 from greenroom.errors import GiveUp, NotFound, RemoteError, TryLater, Unavailable
-from greenroom.model.attempts import Ended, Exchange
-from greenroom.model.deliveries import Claimed, State
+from greenroom.model.attempts import Ended, Exchange, Settled
+from greenroom.model.deliveries import Claimed
 from greenroom.outbound import Answer, Outbound, Request
 from greenroom.security import masks
 from greenroom.services import deliveries, orders, replays
@@ -51,11 +51,11 @@ class Engine:
         self._ctx = ctx
         self._out = out
         self._places = Places(ctx)
-        self._records = Records(self._settle, self._leave)
+        self.worker = f"{socket.gethostname()}:{os.getpid()}"
+        self._records = Records(self._settle, self._leave, worker=self.worker)
         self._awake = asyncio.Event()
         self._stopping = False
         self._under_way: set[asyncio.Task[Ended]] = set()
-        self.worker = f"{socket.gethostname()}:{os.getpid()}"
 
     def wake(self) -> None:
         """Something may be due: look now."""
@@ -92,7 +92,7 @@ class Engine:
                 more, pause = False, min(pause * 2, 10.0)
                 log.warning("database_away", error=error.message, next_try_s=pause)
             if not more:
-                await self._rest(pause)
+                await self._rest(self._places.rest_s(pause))
             await asyncio.sleep(max(0.0, began + GATHER_S - time.monotonic()))
 
     async def _finish(self) -> None:
@@ -146,7 +146,7 @@ class Engine:
         """One attempt, from the request to what came of it."""
         with step(self._ctx.tracing, claimed) as traced:
             ended = await self._attempt(claimed, destination, traced)
-            traced.ended(ended.exchange, ended.fault)
+            traced.ended(ended)
         return ended
 
     async def _attempt(self, claimed: Claimed, destination: Destination | None, traced: Step) -> Ended:
@@ -179,7 +179,7 @@ class Engine:
         push = Push(order, integration, token)
         return connector.push_request(push, allow_http=self._ctx.settings.allow_http), connector.judge
 
-    async def _settle(self, ended: Sequence[Ended]) -> list[State | None]:
+    async def _settle(self, ended: Sequence[Ended]) -> list[Settled | None]:
         self._places.troubled.update(one.claimed.destination_id for one in ended if one.fault is not None)
         watched = frozenset(self._places.troubled)
         return await deliveries.settle(self._ctx, ended, worker=self.worker, watched=watched)

@@ -10,8 +10,9 @@ import structlog
 
 from greenroom.engine import metrics
 from greenroom.errors import Unavailable
-from greenroom.model.attempts import Ended
-from greenroom.model.deliveries import PER_DESTINATION, State
+from greenroom.model.attempts import Ended, Settled
+from greenroom.model.deliveries import PER_DESTINATION
+from greenroom.model.events import stamp
 
 log = structlog.get_logger("greenroom.engine")
 
@@ -26,8 +27,8 @@ LONGEST_PAUSE_S = 8.0
 #: who stops does not wait longer than this before the next try
 LAST_PAUSE_S = 2.0
 
-#: what becomes of each delivery, None where its lease has passed to another worker
-Settle = Callable[[Sequence[Ended]], Awaitable[list[State | None]]]
+#: where each delivery is then, None where its lease has passed to another worker
+Settle = Callable[[Sequence[Ended]], Awaitable[list[Settled | None]]]
 
 
 class Records:
@@ -36,9 +37,10 @@ class Records:
     a delay. `leave` is told of each attempt that is on record, or that cannot be and will be repeated.
     """
 
-    def __init__(self, settle: Settle, leave: Callable[[Ended], None]) -> None:
+    def __init__(self, settle: Settle, leave: Callable[[Ended], None], *, worker: str) -> None:
         self._settle = settle
         self._leave = leave
+        self._worker = worker
         self._waiting: list[Ended] = []
         self._alone = 0
         self._came = asyncio.Event()
@@ -99,7 +101,7 @@ class Records:
     async def _write_some(self) -> None:
         batch = self._waiting[: 1 if self._alone else TOGETHER]
         try:
-            states = await self._settle(batch)
+            settled = await self._settle(batch)
         except Unavailable:
             raise
         except Exception:
@@ -107,27 +109,32 @@ class Records:
                 self._alone = len(batch)
                 return
             log.exception("attempt_not_recorded", delivery_id=batch[0].claimed.id, note="it will be repeated")
-            states = []
+            settled = []
         self._alone = max(0, self._alone - len(batch))
         del self._waiting[: len(batch)]
         for ended in batch:
             self._leave(ended)
-        for ended, state in zip(batch, states, strict=False):
-            _tell(ended, state)
+        for ended, left in zip(batch, settled, strict=False):
+            _tell(ended, left, self._worker)
 
 
-def _tell(ended: Ended, state: State | None) -> None:
+def _tell(ended: Ended, settled: Settled | None, worker: str) -> None:
     metrics.count(ended)
-    claimed = ended.claimed
+    claimed, next_due_at = ended.claimed, settled.next_due_at if settled else None
     log.info(
         "attempt",
         delivery_id=claimed.id,
         event_id=claimed.event_id,
         order_id=claimed.order_id,
         lane=claimed.lane,
+        destination_id=claimed.destination_id,
         number=claimed.attempt,
+        trigger=claimed.trigger,
         status=ended.exchange.status,
         error=ended.fault.kind if ended.fault else None,
         ms=round(ended.duration.total_seconds() * 1000),
-        state=state or "lease lost",
+        address=ended.exchange.address,
+        state=settled.state if settled else "lease lost",
+        next_attempt_at=stamp(next_due_at) if next_due_at else None,
+        worker=worker,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from greenroom.errors import RemoteError
-from greenroom.model.deliveries import Claimed
+from greenroom.model.deliveries import Claimed, State
 
 
 @dataclass(frozen=True)
@@ -32,3 +32,11 @@ class Ended:
     duration: timedelta
     fault: RemoteError | None
     exchange: Exchange
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Where a delivery is after an attempt; `next_due_at` while it waits for another one."""
+
+    state: State
+    next_due_at: datetime | None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,6 +14,7 @@ from greenroom.model.deliveries import PER_DESTINATION, SHARES, Claimed, Queue
 from greenroom.services import webhooks
 from greenroom.services.webhooks import Destination
 from greenroom.store import claims as claim_rows
+from greenroom.store import rates as rate_rows
 from greenroom.store.claims import Met
 from greenroom.store.db import Tx
 
@@ -27,6 +30,8 @@ class Look:
     turns: Mapping[Queue, Turn]
     #: destinations of what was claimed that are in trouble: their good answers count
     troubled: frozenset[str] = frozenset()
+    #: when a destination that waits for its rate limit may be sent more
+    again_s: float = math.inf
     #: the webhooks that what was claimed is for, as far as they still exist
     destinations: Mapping[str, Destination] = field(default_factory=dict)
 
@@ -55,34 +60,67 @@ async def claim(
     await claim_rows.wait_turn(tx)
     lease_ms, longest_ms = (int(span.total_seconds() * 1000) for span in (lease, longest))
     met = await claim_rows.look(tx, begins, steps=STEPS, most=PER_DESTINATION, over_ms=lease_ms - longest_ms)
-    held = {one.destination_id: one.held for found in met.values() for one in found}
+    destinations = {one.destination_id: one for found in met.values() for one in found}
+    limited = await rate_rows.find(tx, sorted(destinations))
+    room = _Room(
+        held={id_: one.held for id_, one in destinations.items()},
+        cap={id_: one.breaker.places(one.now) for id_, one in destinations.items() if one.breaker},
+        tokens={id_: bucket.tokens(now) for id_, (bucket, now) in limited.items()},
+    )
     shares: list[tuple[Queue, str, int]] = []
     moved: dict[Queue, Turn] = {}
     for queue, found in met.items():
-        waiting = [Waiting(one.destination_id, _may_leave(queue, one, held[one.destination_id])) for one in found]
+        waiting = [Waiting(one.destination_id, room.may_leave(queue, one)) for one in found]
         given = deal(waiting, min(places, free[queue]))
         for one, count in zip(found, given, strict=True):
-            held[one.destination_id] += count
+            room.leaves(one.destination_id, count)
         shares += [(queue, one.destination_id, count) for one, count in zip(found, given, strict=True) if count]
         places -= sum(given)
         moved[queue] = turns[queue].moved(waiting, given, ended=len(found) < STEPS)
     claimed = await claim_rows.take(tx, shares, lease=ctx.new_id("lse"), lease_ms=lease_ms)
-    troubled = {one.destination_id for found in met.values() for one in found if one.breaker}
+    spent = {id_: (bucket.taken(room.left[id_], now), now) for id_, (bucket, now) in limited.items()}
+    await rate_rows.save(tx, {id_: bucket for id_, (bucket, _) in spent.items() if room.left[id_]})
+    waits = {one.destination_id for found in met.values() for one in found if one.due and room.is_spent(one)}
     webhook_ids = sorted({one.destination_id for one in claimed if one.lane == "vendor"})
     return Look(
         claimed,
         moved,
-        frozenset(one.destination_id for one in claimed if one.destination_id in troubled),
+        frozenset(one.destination_id for one in claimed) & room.cap.keys(),
+        min((bucket.wait_s(now) for id_, (bucket, now) in spent.items() if id_ in waits), default=math.inf),
         await webhooks.read_destinations(ctx, tx, webhook_ids) if webhook_ids else {},
     )
 
 
-def _may_leave(queue: Queue, met: Met, held: int) -> int:
-    """What a person asked for goes at once, whatever is under way and however the destination does."""
-    if queue == "hand":
-        return met.due
-    most = met.breaker.places(met.now) if met.breaker else PER_DESTINATION
-    return min(met.due, max(0, most - held))
+@dataclass
+class _Room:
+    """
+    What may leave for each destination: `held` attempts are under way, `cap` is how many may be where it is in trouble,
+    `tokens` how many may leave where it has a rate limit. `left` is what has been given.
+    """
+
+    held: dict[str, int]
+    cap: dict[str, int]
+    tokens: dict[str, int]
+    left: Counter[str] = field(default_factory=Counter)
+
+    def may_leave(self, queue: Queue, met: Met) -> int:
+        """What a person asked for goes whatever is under way and however the destination does, but for its rate."""
+        id_ = met.destination_id
+        at_its_rate = min(met.due, self.tokens.get(id_, met.due))
+        if queue == "hand":
+            return at_its_rate
+        return min(at_its_rate, max(0, self.cap.get(id_, PER_DESTINATION) - self.held[id_]))
+
+    def is_spent(self, met: Met) -> bool:
+        """Whether its rate lets nothing more leave now."""
+        return self.tokens.get(met.destination_id) == 0
+
+    def leaves(self, id_: str, count: int) -> None:
+        """So many are given to a destination."""
+        self.held[id_] += count
+        if id_ in self.tokens and count:
+            self.tokens[id_] -= count
+            self.left[id_] += count
 
 
 @transaction

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from greenroom.context import Context, queueing, snapshot, transaction
+from greenroom.context import Context, queueing, quick_snapshot, snapshot, transaction
 from greenroom.errors import Conflict, GiveUp, NotFound, RemoteError
-from greenroom.model.attempts import Ended
+from greenroom.model.attempts import Ended, Settled
 from greenroom.model.deliveries import Claimed, Lane, Next, State, Trigger, after_attempt, until_asked
 from greenroom.model.events import stamp
 from greenroom.model.orders import Order
@@ -67,7 +67,7 @@ class Delivery:
     attempts: tuple[Attempt, ...] = ()
 
 
-@snapshot
+@quick_snapshot
 async def backlog_age(_: Context, tx: Tx) -> timedelta:
     """How long the oldest due delivery has waited; nothing when none is due."""
     waits = await delivery_rows.next_due_ms(tx)
@@ -77,31 +77,33 @@ async def backlog_age(_: Context, tx: Tx) -> timedelta:
 @transaction
 async def settle(
     ctx: Context, tx: Tx, ended: Sequence[Ended], *, worker: str, watched: Set[str] = frozenset()
-) -> list[State | None]:
+) -> list[Settled | None]:
     """
     Put attempts on record and decide what becomes of their deliveries and of their destinations' breakers, together.
 
     `watched`: destinations that were seen in trouble, so that their good answers count.
-    Each delivery's new state; None: its lease had passed to another worker, so that the attempt is on record and the
+    Where each delivery is then; None: its lease had passed to another worker, so that the attempt is on record and the
     delivery is the other's.
     """
     orders = await _lock_orders(tx, ended)
     following = await _move_on(ctx, tx, ended, orders)
-    pairs = list(zip(ended, following, strict=True))
     now = ctx.now()
-    await delivery_rows.add_attempts(tx, [_attempt_row(one, worker, _next_due(after, now)) for one, after in pairs])
-    await breakers.record(tx, [one for one, after in pairs if after], watched=watched)
-    for one, after in pairs:
-        if after and (order := orders.get(one.claimed.id)):
-            await _tell_order(ctx, tx, order, after, one.fault, _next_due(after, now))
+    settled = [Settled(after.state, now + after.wait if after.wait else None) if after else None for after in following]
+    rows = [_attempt_row(one, worker, left) for one, left in zip(ended, settled, strict=True)]
+    await delivery_rows.add_attempts(tx, rows)
+    pairs = list(zip(ended, following, settled, strict=True))
+    await breakers.record(tx, [one for one, after, _ in pairs if after], watched=watched)
+    for one, after, left in pairs:
+        if after and left and one.claimed.id in orders:
+            await _tell_order(ctx, tx, orders[one.claimed.id], after, one.fault, left.next_due_at)
         elif after and isinstance(one.fault, GiveUp) and one.fault.gone:
             await _disable(ctx, tx, one.claimed)
-    return [after.state if after else None for after in following]
+    return settled
 
 
 async def _move_on(ctx: Context, tx: Tx, ended: Sequence[Ended], orders: Mapping[str, Order]) -> list[Next | None]:
     """What becomes of each delivery, written; None: not ours to say any more."""
-    following = [_following(ctx, one, orders.get(one.claimed.id)) for one in ended]
+    following = [_after(ctx, one, orders.get(one.claimed.id)) for one in ended]
     held = await delivery_rows.settle(
         tx,
         [
@@ -109,9 +111,9 @@ async def _move_on(ctx: Context, tx: Tx, ended: Sequence[Ended], orders: Mapping
                 one.claimed.id,
                 one.claimed.lease,
                 after.state,
-                int((after.wait or timedelta(0)).total_seconds() * 1000),
-                after.told,
+                _ms(after.wait),
                 one.fault.reason if one.fault else None,
+                after.told,
             )
             for one, after in zip(ended, following, strict=True)
         ],
@@ -124,7 +126,7 @@ async def _move_on(ctx: Context, tx: Tx, ended: Sequence[Ended], orders: Mapping
     ]
 
 
-def _following(ctx: Context, ended: Ended, order: Order | None) -> Next:
+def _after(ctx: Context, ended: Ended, order: Order | None) -> Next:
     claimed = ended.claimed
     following = after_attempt(claimed.lane, claimed.step, ended.fault, chance=ctx.chance())
     if order is None:
@@ -132,15 +134,14 @@ def _following(ctx: Context, ended: Ended, order: Order | None) -> Next:
     return until_asked(following, claimed.told, asked=order.delivery == "acknowledged", chance=ctx.chance())
 
 
-def _next_due(following: Next | None, now: datetime) -> datetime | None:
-    if following is None or following.state != "pending":
-        return None
-    return now + (following.wait or timedelta(0))
+def _ms(span: timedelta | None) -> int:
+    return int(span.total_seconds() * 1000) if span else 0
 
 
-def _attempt_row(ended: Ended, worker: str, next_due_at: datetime | None) -> tuple[Any, ...]:
+def _attempt_row(ended: Ended, worker: str, settled: Settled | None) -> tuple[Any, ...]:
     """As `store.deliveries.add_attempts` takes it."""
     claimed, exchange, fault = ended.claimed, ended.exchange, ended.fault
+    next_due_at = settled.next_due_at if settled else None
     return (
         ended.id,
         claimed.project_id,
@@ -164,15 +165,16 @@ def _attempt_row(ended: Ended, worker: str, next_due_at: datetime | None) -> tup
 
 
 async def _lock_orders(tx: Tx, ended: Sequence[Ended]) -> dict[str, Order]:
-    """By delivery, the orders that an ATS is told of; locked before their deliveries, as by all who change both."""
-    orders: dict[str, Order] = {}
-    for one in sorted(ended, key=lambda one: str(one.claimed.order_id)):
-        claimed = one.claimed
-        if claimed.lane == "ats":
-            order = await order_rows.find_of_account(tx, str(claimed.account_id), str(claimed.order_id), lock=True)
-            if order is not None:
-                orders[claimed.id] = order
-    return orders
+    """
+    The orders of which an ATS was told, by delivery; locked before their deliveries, as by everybody who changes both.
+    """
+    told = sorted((one.claimed for one in ended if one.claimed.lane == "ats"), key=lambda one: str(one.order_id))
+    found = {}
+    for claimed in told:
+        order = await order_rows.find_of_account(tx, str(claimed.account_id), str(claimed.order_id), lock=True)
+        if order is not None:
+            found[claimed.id] = order
+    return found
 
 
 async def _tell_order(

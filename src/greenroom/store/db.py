@@ -3,13 +3,13 @@ One store over two databases.
 
 A unit of work is an `async` function that takes a `Tx` and awaits nothing but it. On PostgreSQL it runs in a
 transaction of its own; on SQLite it runs, together with others that wait, inside one commit (group commit). Both speak
-the same SQL: parameters are `$1, $2, …`, the database's clock is `now_ms()`, which stands still during a statement, and
-the dialect words are `{skip_locked}`, and `{given}` in the text of `Tx.together`.
+the same SQL: parameters are `$1, $2, …`, the database's clock is `now_ms()`, and the dialect words are `{skip_locked}`,
+and `{given}` in the text of `Tx.together`.
 
 A *quick* unit of work touches a handful of rows, each found by an index, and takes no lock to keep others away: what
 must not happen twice is left to the database's constraints. It may be begun again, and be run statement by statement in
 turn with other quick ones, in one transaction with them. On SQLite it runs on the event loop, where it costs no thread;
-on PostgreSQL the same statement of all of them is one message. It has no use for `Tx.together`.
+on PostgreSQL the same statement of all of them is one message.
 """
 
 from __future__ import annotations

@@ -41,12 +41,13 @@ async def add(
     )
 
 
-async def settle(tx: Tx, ended: Sequence[tuple[str, str, State, int, int, str | None]]) -> set[str]:
+async def settle(tx: Tx, ended: Sequence[tuple[str, str, State, int, str | None, int]]) -> set[str]:
     """
-    Write what becomes of claimed deliveries: id, lease, state, wait in ms, `told` and error of each.
+    Write what becomes of claimed deliveries: of each its id, lease, state, wait in ms, error, and how often the ATS was
+    told.
 
-    A schedule begins anew each time that the ATS was `told` once more. The ids of those that were still held; of the
-    others the lease has passed to another worker, and nothing changed.
+    The ids of those that were still held; of the others the lease has passed to another worker, and nothing changed.
+    A schedule begins anew each time that the ATS was told once more.
     """
     rows = await tx.together(
         "UPDATE deliveries SET state = given.state, due_at = now_ms() + given.wait_ms, last_error = given.error, "
@@ -54,7 +55,7 @@ async def settle(tx: Tx, ended: Sequence[tuple[str, str, State, int, int, str | 
         "attempts_before = CASE WHEN given.told > deliveries.told THEN attempts ELSE attempts_before END, "
         "told = given.told, updated_at = now_ms() "
         "FROM {given} WHERE deliveries.id = given.id AND deliveries.lease = given.lease RETURNING deliveries.id",
-        {"id": "TEXT", "lease": "TEXT", "state": "TEXT", "wait_ms": "BIGINT", "told": "BIGINT", "error": "TEXT"},
+        {"id": "TEXT", "lease": "TEXT", "state": "TEXT", "wait_ms": "BIGINT", "error": "TEXT", "told": "BIGINT"},
         sorted(ended),  # always locked in the same order
     )
     return {row["id"] for row in rows}

@@ -57,7 +57,7 @@ class _Tx:
     async def together(
         self, sql: str, columns: Mapping[str, ColumnType], rows: Sequence[Sequence[Any]]
     ) -> Sequence[Row]:
-        raise RuntimeError("a quick unit of work touches a handful of rows")
+        return await self.all(unnested(sql, tuple(columns.items())), *zip(*rows, strict=True)) if rows else []
 
 
 @dataclass
@@ -126,6 +126,13 @@ def dialect(sql: str) -> str:
     return sql.replace("{skip_locked}", "FOR UPDATE SKIP LOCKED")
 
 
+@lru_cache(maxsize=128)
+def unnested(sql: str, columns: tuple[tuple[str, ColumnType], ...]) -> str:
+    """The statement with an array of values for each column of `{given}`."""
+    arrays = ", ".join(f"${number}::{kind}[]" for number, (_, kind) in enumerate(columns, start=1))
+    return sql.replace("{given}", f"unnest({arrays}) AS given({', '.join(name for name, _ in columns)})")
+
+
 @lru_cache(maxsize=1024)
 def _marked(sql: str, *, touched: bool, mark: int) -> str:
     """The statement whose rows say, in `WHOSE`, the number given as parameter `mark`; or how many rows it touched."""
@@ -165,7 +172,8 @@ class Groups:
 
     async def _run_all(self) -> None:
         while self._waiting:
-            group = [self._waiting.popleft() for _ in range(min(GROUP, len(self._waiting)))]
+            taken = [self._waiting.popleft() for _ in range(min(GROUP, len(self._waiting)))]
+            group = [(work, future) for work, future in taken if not future.done()]  # some have given up waiting
             results = await self._results([work for work, _ in group])
             for (_, future), result in zip(group, results, strict=True):
                 _settle(future, result)

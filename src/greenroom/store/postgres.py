@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 import asyncpg
 
 from greenroom.errors import Invalid, Unavailable
 from greenroom.store.db import ColumnType, Row, Work
-from greenroom.store.lockstep import Groups, dialect, run_in_step
+from greenroom.store.lockstep import Groups, dialect, run_in_step, unnested
 
 T = TypeVar("T")
 
@@ -25,12 +24,6 @@ STATEMENT_S = 30.0
 SILENCE_MS = 5_000
 #: a unit of work is repeated this often when PostgreSQL chose it to break a deadlock
 RETRIES = 3
-
-
-@lru_cache(maxsize=128)
-def _unnested(sql: str, columns: tuple[tuple[str, ColumnType], ...]) -> str:
-    arrays = ", ".join(f"${number}::{kind}[]" for number, (_, kind) in enumerate(columns, start=1))
-    return sql.replace("{given}", f"unnest({arrays}) AS given({', '.join(name for name, _ in columns)})")
 
 
 class PostgresTx:
@@ -55,7 +48,7 @@ class PostgresTx:
     async def together(
         self, sql: str, columns: Mapping[str, ColumnType], rows: Sequence[Sequence[Any]]
     ) -> Sequence[Row]:
-        return await self.all(_unnested(sql, tuple(columns.items())), *zip(*rows, strict=True)) if rows else []
+        return await self.all(unnested(sql, tuple(columns.items())), *zip(*rows, strict=True)) if rows else []
 
 
 _AWAY = (
