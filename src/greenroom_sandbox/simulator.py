@@ -7,6 +7,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from aiohttp import web
+
 from greenroom_sandbox import texts
 from greenroom_sandbox.model.partner import Call as CallName
 from greenroom_sandbox.model.partner import Connection, Partner
@@ -202,6 +204,10 @@ class Simulator:
                 fault.count = None if fault.count is None else fault.count - 1
                 struck.append(self.world.faults.save(fault))
         return struck
+
+
+#: where the application keeps it
+SIMULATOR = web.AppKey("simulator", Simulator)
 
 
 def _remarks(outcome: Outcome) -> list[str]:
