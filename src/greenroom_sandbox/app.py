@@ -18,12 +18,13 @@ from greenroom_sandbox.journal import Journal
 from greenroom_sandbox.model.wire import WireSettings
 from greenroom_sandbox.services import company, results
 from greenroom_sandbox.simulator import SIMULATOR, Simulator
-from greenroom_sandbox.web import jobs, pages
+from greenroom_sandbox.web import desk as desk_pages
+from greenroom_sandbox.web import directory, jobs, kit, pages, people, pipeline, plan, sending
 from greenroom_sandbox.wire.calls import Caller
 from greenroom_sandbox.world import World
 
 MOST_BYTES = 1024 * 1024
-PAGES = (pages.routes, jobs.routes)
+PAGES = tuple(room.routes for room in (pages, jobs, plan, pipeline, people, sending, kit, directory, desk_pages))
 
 
 class _Status(SandboxError):
