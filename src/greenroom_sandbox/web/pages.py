@@ -22,12 +22,13 @@ from greenroom_sandbox.world import World
 
 #: remembers whose eyes a visitor looks through
 USER_COOKIE = "sandbox_user"
-#: (words, path); a page under the path is marked as the current one
+#: (words, path, other places that belong there); the entry of the page that is shown is marked
 NAVIGATION = [
-    ("Jobs", "/jobs"),
-    ("Candidates", "/people"),
-    ("Integrations", "/integrations"),
-    ("Support desk", "/support"),
+    ("Jobs", "/jobs", ("/stages",)),
+    ("Candidates", "/people", ("/applications", "/take-homes")),
+    ("Integrations", "/integrations", ()),
+    ("Support desk", "/support", ()),
+    ("Settings", "/settings", ()),
 ]
 HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
@@ -123,7 +124,10 @@ def shown(
         "who": who or visitor(request),
         "everybody": [(one, [user for user in world.users.all() if user.organization_id == one.id])
                    for one in world.organizations.all()],
-        "navigation": [(words, path, _under(path, request.path)) for words, path in NAVIGATION],
+        "navigation": [
+            (words, path, any(_under(place, request.path) for place in (path, *others)))
+            for words, path, others in NAVIGATION
+        ],
         "said": texts.SAID.get(request.query.get("said", "")) if status < 400 else None,
         "now": world.clock.now(),
     }  # fmt: skip
