@@ -74,9 +74,10 @@ def _axe() -> str:
 
 async def tab_to(page: Page, target: Locator) -> None:
     """Go to an element with the keyboard alone, as somebody without a mouse does; its focus can be seen."""
+    element = await target.element_handle()
     for _ in range(MOST_TABS):
-        if await target.evaluate("one => one === document.activeElement"):
-            outline = await target.evaluate("one => getComputedStyle(one).outlineStyle")
+        if await element.evaluate("one => one === document.activeElement"):
+            outline = await element.evaluate("one => getComputedStyle(one).outlineStyle")
             assert outline != "none", f"nobody sees the focus on {target}"
             return
         await page.keyboard.press("Tab")
