@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from greenroom_sandbox.api import company as company_api
-from greenroom_sandbox.api import completion, control, desk, recruiting
+from greenroom_sandbox.api import completion, control, desk, faults, recruiting, resumes, traffic
 from greenroom_sandbox.api.reading import SIMULATOR, refusal
 from greenroom_sandbox.errors import SandboxError
 from greenroom_sandbox.journal import Journal
@@ -51,8 +51,8 @@ def build(directory: Path | None, settings: WireSettings) -> web.Application:
     simulator = Simulator(world, caller)
     app = web.Application(client_max_size=MOST_BYTES, middlewares=[_refusals])
     app[SIMULATOR] = simulator
-    for table in (desk.routes, company_api.routes, recruiting.routes, control.routes, completion.routes):
-        app.add_routes(table)
+    for module in (desk, company_api, recruiting, control, faults, traffic, completion, resumes):
+        app.add_routes(module.routes)
 
     async def lifetime(_: web.Application) -> AsyncIterator[None]:
         await caller.open()

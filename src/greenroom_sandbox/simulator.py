@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
-from greenroom_sandbox import texts
+from greenroom_sandbox import faults, texts
+from greenroom_sandbox.model.hiring import Candidate
 from greenroom_sandbox.model.partner import Call as CallName
 from greenroom_sandbox.model.partner import Connection, Partner
 from greenroom_sandbox.model.take_home import StatusReply, TakeHome
-from greenroom_sandbox.model.wire import Exchange, Fault, Target, Verdict
-from greenroom_sandbox.wire import bodies, replies
+from greenroom_sandbox.model.wire import Exchange, Fault, Verdict
+from greenroom_sandbox.wire import bodies, links, replies
 from greenroom_sandbox.wire.address import with_interview_id
 from greenroom_sandbox.wire.basic import key_header, masked
 from greenroom_sandbox.wire.calls import Call, Caller, Outcome
@@ -67,29 +70,48 @@ class Simulator:
         partner, connection = self._parties(test)
         candidate = self.world.candidates.get(test.candidate_id)
         settings = self.world.settings
-        body = bodies.send_test(test, candidate, self.public_url, settings)
+        struck = faults.strike(self.world, "send_test", ("malformed", "duplicate", "expired_resume"), test.id)
+        body = bodies.send_test(
+            test, candidate, self._resume_url(candidate, "expired_resume" in struck), self.public_url, settings
+        )
         raw = json.dumps(body, ensure_ascii=False).encode()
-        for fault in self._strikes("send_test", test.id, ("malformed",)):
-            raw = bodies.spoiled(body, fault.variant)
+        if "malformed" in struck:
+            raw = bodies.spoiled(body, struck["malformed"].variant)
         url = partner.send_test_url
 
         async def call() -> tuple[Outcome, Exchange]:
-            return await self._call("send_test", partner, connection, test, "POST", url, raw)
+            return await self._call("send_test", partner, connection, test, "POST", url, raw, sorted(struck))
 
-        if not self._strikes("send_test", test.id, ("duplicate",)):
-            outcome, exchange = await call()
-        else:
-            (outcome, exchange), (again, second) = await asyncio.gather(call(), call())
-            other = replies.send_test(again.body, settings.integer_test_ids).value
-            if other != replies.send_test(outcome.body, settings.integer_test_ids).value:
-                second.remarks.append(f"the same send_test got another partner_interview_id: {other}")
-            second.id = self.world.exchanges.next_id()
-            self.world.log(second)
+        outcome, exchange = await (self._twice(call, struck["duplicate"]) if "duplicate" in struck else call())
         checked = replies.send_test(outcome.body, settings.integer_test_ids)
         heard = await self._judge(outcome, exchange, checked, partner, connection, test)
         if heard.ok:
             test.partner_interview_id = checked.value
         return heard
+
+    async def _twice(
+        self, call: Callable[[], Awaitable[tuple[Outcome, Exchange]]], fault: Fault
+    ) -> tuple[Outcome, Exchange]:
+        """The same call again: at once, or so many seconds after the first one's reply. The first reply counts."""
+        if fault.seconds:
+            outcome, exchange = await call()
+            await asyncio.sleep(fault.seconds)
+            again, second = await call()
+        else:
+            (outcome, exchange), (again, second) = await asyncio.gather(call(), call())
+        integer_ids = self.world.settings.integer_test_ids
+        other = replies.send_test(again.body, integer_ids).value
+        if other != replies.send_test(outcome.body, integer_ids).value:
+            second.remarks.append(f"the same send_test got another partner_interview_id: {other}")
+        second.id = self.world.exchanges.next_id()
+        self.world.log(second)
+        return outcome, exchange
+
+    def _resume_url(self, candidate: Candidate, expired: bool) -> str | None:
+        if candidate.resume_url is not None or candidate.resume is None:
+            return candidate.resume_url
+        since = self.world.clock.now() - (links.LIFETIME if expired else timedelta())
+        return links.resume_url(self.public_url, candidate.id, since, self.world.seed)
 
     async def test_status(self, test: TakeHome) -> tuple[Heard, StatusReply | None, bool]:
         """Asks how a test is; the reply when it is well-formed, and whether a fault holds it back."""
@@ -98,13 +120,9 @@ class Simulator:
         url = with_interview_id(partner.test_status_url, test.partner_interview_id or "", placement)
         outcome, exchange = await self._call("test_status", partner, connection, test, "GET", url, None)
         checked = replies.test_status(outcome.body)
-        held_back = bool(self._strikes("test_status", test.id, ("reorder",)))
+        held_back = bool(faults.strike(self.world, "test_status", ("reorder",), test.id))
         heard = await self._judge(outcome, exchange, checked, partner, connection, test)
         return heard, checked.value if heard.ok else None, held_back
-
-    def strikes_completion(self, take_home_id: int | None) -> list[Fault]:
-        """The faults that hit this PATCH."""
-        return self._strikes("completion", take_home_id, ("latency", "timeout", "reset", "status"))
 
     def _parties(self, test: TakeHome) -> tuple[Partner, Connection]:
         connection = self.world.connection(test.organization_id, test.partner_id)
@@ -120,10 +138,11 @@ class Simulator:
         method: str,
         url: str,
         body: bytes | None,
+        struck: Iterable[str] = (),
     ) -> tuple[Outcome, Exchange]:
+        """Makes a call; ``struck`` are the faults that are in its body already."""
         settings = self.world.settings
-        faults = self._strikes(name, test.id if test else None, ("latency", "timeout", "reset", "wrong_credentials"))
-        kinds = {fault.kind: fault for fault in faults}
+        kinds = faults.strike(self.world, name, faults.OF_OWN_CALLS, test.id if test else None)
         key = WRONG_KEY if "wrong_credentials" in kinds else connection.key or ""
         headers = {"Authorization": key_header(key), "Accept": "application/json"}
         if body is not None:
@@ -150,7 +169,7 @@ class Simulator:
             reply_headers=outcome.headers,
             reply_body=_text(outcome.body),
             ms=outcome.ms,
-            fault=",".join(sorted(kinds)) or None,
+            fault=",".join(sorted({*kinds, *struck})) or None,
         )
         return outcome, exchange
 
@@ -191,17 +210,6 @@ class Simulator:
             exchange.verdict, exchange.problems = "failed", [outcome.failure]
         exchange.id = self.world.exchanges.next_id()
         self.world.log(exchange)
-
-    def _strikes(self, target: Target, take_home_id: int | None, kinds: tuple[str, ...]) -> list[Fault]:
-        """The faults of these kinds that hit now; each is counted."""
-        struck = []
-        for fault in self.world.faults.all():
-            fits = fault.target in (target, "any") and fault.take_home_id in (None, take_home_id)
-            if fault.kind in kinds and fits and fault.count != 0:
-                fault.hits += 1
-                fault.count = None if fault.count is None else fault.count - 1
-                struck.append(self.world.faults.save(fault))
-        return struck
 
 
 def _remarks(outcome: Outcome) -> list[str]:

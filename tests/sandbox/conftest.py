@@ -96,6 +96,10 @@ class Greenhouse:
         assert answer["ok"], answer
         return int(answer["take_home"]["id"])
 
+    async def inject(self, kind: str, **fault: Any) -> Any:
+        """A fault, once unless told otherwise."""
+        return await self.call("POST", "/faults", {"kind": kind, "count": 1, **fault}, status=201)
+
     async def complete(self, take_home: int, user: str | None = None, password: str | None = None) -> int:
         """The partner's PATCH; the status it is answered."""
         path = f"/integrations/testing_partners/take_home_tests/{take_home}"

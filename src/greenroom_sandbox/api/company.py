@@ -70,6 +70,7 @@ class NewCandidate(Body):
     preferred_name: str | None = None
     phone_number: str | None = None
     resume_url: str | None = None
+    resume: str | None = Field(None, max_length=20_000)
     stage_id: int | None = None
 
 
@@ -82,6 +83,7 @@ class CandidateChange(Body):
     preferred_name: str | None = None
     phone_number: str | None = None
     resume_url: str | None = None
+    resume: str | None = Field(None, max_length=20_000)
 
 
 class Generated(Body):

@@ -63,7 +63,10 @@ class Stage(Record):
 
 
 class Candidate(Record):
-    """A person. ``merged_into`` is the surviving candidate's id after a merge."""
+    """A person. ``merged_into`` is the surviving candidate's id after a merge.
+
+    ``resume_url`` is sent as it is; without one, ``resume`` is a text that the simulator serves as a PDF itself.
+    """
 
     organization_id: int
     first_name: str
@@ -72,6 +75,7 @@ class Candidate(Record):
     email: str | None = None
     phone_number: str | None = None
     resume_url: str | None = None
+    resume: str | None = None
     status: CandidateStatus = "present"
     merged_into: int | None = None
 

@@ -13,9 +13,19 @@ CompletionAuth = Literal["partner", "org_key", "either"]
 StatusCheck = Literal["before_answer", "after_answer", "delayed", "never"]
 HttpPolicy = Literal["loopback", "allowed", "refused"]
 Placement = Literal["first", "last", "naive"]
-Target = Literal["list_tests", "send_test", "test_status", "response_error", "completion", "any"]
-WireCall = Literal["list_tests", "send_test", "test_status", "response_error", "completion"]
-FaultKind = Literal["latency", "timeout", "reset", "wrong_credentials", "duplicate", "malformed", "reorder", "status"]
+WireCall = Literal["list_tests", "send_test", "test_status", "response_error", "completion", "resume"]
+Target = Literal["list_tests", "send_test", "test_status", "response_error", "completion", "resume", "any"]
+FaultKind = Literal[
+    "latency",
+    "timeout",
+    "reset",
+    "wrong_credentials",
+    "duplicate",
+    "malformed",
+    "reorder",
+    "status",
+    "expired_resume",
+]
 Variant = Literal[
     "invalid_json", "empty", "array", "missing_email", "null_email", "missing_candidate", "missing_test", "missing_url"
 ]
@@ -47,11 +57,17 @@ class WireSettings(BaseModel):
 
 
 class Fault(Record):
-    """A fault to inject; ``count`` is how many times it still strikes, None for ever."""
+    """A fault to inject; ``count`` is how many times it still strikes, None for ever.
+
+    The first ``skip`` calls that it could hit pass, then each is hit with ``probability``; ``seen`` counts them all.
+    """
 
     kind: FaultKind
     target: Target
     count: int | None = None
+    skip: int = 0
+    probability: float = 1
+    seen: int = 0
     take_home_id: int | None = None
     seconds: float = 1
     variant: Variant = "invalid_json"

@@ -57,7 +57,7 @@ def plant(world: World, seed: int, now: datetime | None, settings: WireSettings)
         for number, ((_, first, last, email), job_id) in enumerate(zip(PEOPLE, of_job, strict=True)):
             sparse = number == 4
             extra = {} if sparse else {"phone_number": f"+44 20 7946 0{number:03d}"}
-            resume = {} if sparse else {"resume_url": f"https://files.example/resumes/{number + 1}.pdf?sig=seed"}
+            resume = {} if sparse else {"resume": f"{first} {last}\n{email}\n\nMade up for the simulator."}
             values = {"job_id": job_id, "first_name": first, "last_name": last, "email": email, **extra, **resume}
             add_candidate(world, values)
 
@@ -218,7 +218,7 @@ def delete_candidate(world: World, candidate_id: int) -> Candidate:
 
 def anonymize(world: World, candidate_id: int) -> Candidate:
     """Removes what identifies a person. Source: Greenhouse webhooks, candidate_anonymized: last name = id."""
-    changes: dict[str, Any] = dict.fromkeys(("preferred_name", "email", "phone_number", "resume_url"))
+    changes: dict[str, Any] = dict.fromkeys(("preferred_name", "email", "phone_number", "resume_url", "resume"))
     changes |= {"first_name": "Anonymized", "last_name": str(candidate_id), "status": "anonymized"}
     return world.candidates.save(world.candidates.get(candidate_id).model_copy(update=changes))
 

@@ -8,6 +8,7 @@ from typing import Any
 from greenroom_sandbox import texts
 from greenroom_sandbox.errors import NotFound, Refused
 from greenroom_sandbox.model.partner import Connection, Partner
+from greenroom_sandbox.services import results
 from greenroom_sandbox.wire.address import check_partner_url
 from greenroom_sandbox.world import World
 
@@ -34,6 +35,8 @@ def change_partner(world: World, partner_id: int, changes: dict[str, Any]) -> Pa
     for name in URLS:
         if name in changes:
             check_partner_url(name, changes[name], world.settings.http)
+    if changes.get("polling") and not partner.polling:
+        results.skip_missed_polls(world, partner_id)
     return world.partners.save(partner.model_copy(update=changes))
 
 

@@ -19,13 +19,15 @@ def callback_url(base: str, take_home_id: int) -> str:
     return f"{base}/integrations/testing_partners/take_home_tests/{take_home_id}"
 
 
-def send_test(test: TakeHome, candidate: Candidate, base: str, settings: WireSettings) -> dict[str, object]:
+def send_test(
+    test: TakeHome, candidate: Candidate, resume_url: str | None, base: str, settings: WireSettings
+) -> dict[str, object]:
     """The ``send_test`` body: every documented field, ``null`` where there is no value, never an omission."""
     person: dict[str, object] = {"first_name": candidate.first_name, "last_name": candidate.last_name}
     if settings.send_preferred_name:
         person["preferred_name"] = candidate.preferred_name
     person |= {
-        "resume_url": candidate.resume_url,
+        "resume_url": resume_url,
         "phone_number": candidate.phone_number,
         "email": test.to,
         "greenhouse_profile_url": profile_url(base, candidate.id, test.application_id),

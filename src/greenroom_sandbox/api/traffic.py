@@ -1,0 +1,71 @@
+"""The traffic log: every request either way, and what became of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import get_args
+
+from aiohttp import web
+
+from greenroom_sandbox.api.reading import SIMULATOR, listed, number, query_number, query_seconds, shown
+from greenroom_sandbox.errors import Refused
+from greenroom_sandbox.model.wire import Exchange
+
+routes = web.RouteTableDef()
+LONGEST_WAIT_S = 30.0
+
+
+def _filter(request: web.Request) -> Callable[[Exchange], bool]:
+    test, partner = query_number(request, "take_home_id"), query_number(request, "partner_id")
+    after = query_number(request, "after") or 0
+    words = {name: request.query.get(name) or None for name in ("direction", "call", "verdict")}
+    for name, word in words.items():
+        known = get_args(Exchange.model_fields[name].annotation)
+        if word is not None and word not in known:
+            raise Refused(f"must be one of {', '.join(known)}", name)
+    return lambda one: (
+        one.id > after
+        and test in (None, one.take_home_id)
+        and partner in (None, one.partner_id)
+        and all(word in (None, getattr(one, name)) for name, word in words.items())
+    )
+
+
+@routes.get("/api/traffic")
+async def list_traffic(request: web.Request) -> web.Response:
+    """Exchanges, oldest first; waits until there are enough when asked to."""
+    world, fits = request.app[SIMULATOR].world, _filter(request)
+    limit = query_number(request, "limit")
+    if limit is not None and not 1 <= limit <= 1000:
+        raise Refused("must be 1 to 1000", "limit")
+    at_least, wait = query_number(request, "at_least") or 0, query_seconds(request, "wait", LONGEST_WAIT_S)
+    if at_least and wait:
+        await world.changes.until(lambda: sum(map(fits, world.exchanges.all())) >= at_least, wait)
+    return listed(list(filter(fits, world.exchanges.all()))[: limit or 100])
+
+
+@routes.get("/api/traffic/export")
+async def export_traffic(request: web.Request) -> web.Response:
+    """Everything that fits, as a file."""
+    world, fits = request.app[SIMULATOR].world, _filter(request)
+    found = [one.model_dump(mode="json") for one in world.exchanges.all() if fits(one)]
+    headers = {"content-disposition": 'attachment; filename="traffic.json"'}
+    return web.Response(
+        text=json.dumps({"data": found}, ensure_ascii=False), content_type="application/json", headers=headers
+    )
+
+
+@routes.get("/api/traffic/{id}")
+async def get_exchange(request: web.Request) -> web.Response:
+    """One exchange."""
+    return shown(request.app[SIMULATOR].world.exchanges.get(number(request)))
+
+
+@routes.delete("/api/traffic")
+async def clear_traffic(request: web.Request) -> web.Response:
+    """Empties the log."""
+    world = request.app[SIMULATOR].world
+    for exchange in world.exchanges.all():
+        world.exchanges.remove(exchange.id)
+    return shown({"ok": True})
