@@ -11,10 +11,10 @@ from typing import Annotated
 import typer
 from aiohttp import web
 
-from greenroom_sandbox.api.reading import SIMULATOR
 from greenroom_sandbox.app import build
 from greenroom_sandbox.errors import SandboxError
 from greenroom_sandbox.model.wire import WireSettings
+from greenroom_sandbox.simulator import SIMULATOR
 from greenroom_sandbox.wire.address import check_base_url
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from aiohttp import web
+
 from greenroom_sandbox import faults, texts
 from greenroom_sandbox.model.hiring import Candidate
 from greenroom_sandbox.model.partner import Call as CallName
@@ -210,6 +212,10 @@ class Simulator:
             exchange.verdict, exchange.problems = "failed", [outcome.failure]
         exchange.id = self.world.exchanges.next_id()
         self.world.log(exchange)
+
+
+#: where the application keeps it
+SIMULATOR = web.AppKey("simulator", Simulator)
 
 
 def _remarks(outcome: Outcome) -> list[str]:

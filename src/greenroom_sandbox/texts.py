@@ -16,6 +16,10 @@ NO_REPORT = "No report yet"
 KIT_TABS = ["Grading Instructions", "Job Details", "Scorecard"]
 CONNECTED = "Connected"
 NOT_CONNECTED = "Contact Greenhouse Support to enable"
+#: what a page says after a form was taken, by the word in its address
+SAID = {
+    "job-created": "The job is open.",
+}
 
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 

@@ -123,3 +123,13 @@ def kit(world: World, test: TakeHome) -> dict[str, Any]:
         "text": None if rows else texts.NO_REPORT,
         "rows": rows,
     }
+
+
+def jobs(world: World, organization_id: int, search: str) -> list[dict[str, Any]]:
+    """A customer's jobs whose name has a text in it, each with the number of its active candidates."""
+    active = [one.job_id for one in world.applications.all() if one.status == "active"]
+    return [
+        {"job": job, "candidates": active.count(job.id)}
+        for job in world.jobs.all()
+        if job.organization_id == organization_id and search.casefold() in job.name.casefold()
+    ]
