@@ -7,23 +7,23 @@ import json
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 
 from greenroom_sandbox import faults, texts
+from greenroom_sandbox.errors import Conflict
 from greenroom_sandbox.model.hiring import Candidate
 from greenroom_sandbox.model.partner import Call as CallName
 from greenroom_sandbox.model.partner import Connection, Partner
 from greenroom_sandbox.model.take_home import StatusReply, TakeHome
-from greenroom_sandbox.model.wire import Exchange, Fault, Verdict
+from greenroom_sandbox.model.wire import BODY_LIMIT, Exchange, Fault
 from greenroom_sandbox.wire import bodies, links, replies
 from greenroom_sandbox.wire.address import with_interview_id
 from greenroom_sandbox.wire.basic import key_header, masked
 from greenroom_sandbox.wire.calls import Call, Caller, Outcome
 from greenroom_sandbox.world import World
 
-BODY_LIMIT = 64 * 1024
 WRONG_KEY = "a-key-that-no-partner-issued"
 
 
@@ -105,7 +105,6 @@ class Simulator:
         other = replies.send_test(again.body, integer_ids).value
         if other != replies.send_test(outcome.body, integer_ids).value:
             second.remarks.append(f"the same send_test got another partner_interview_id: {other}")
-        second.id = self.world.exchanges.next_id()
         self.world.log(second)
         return outcome, exchange
 
@@ -156,7 +155,7 @@ class Simulator:
         call = Call(method, url, headers, body, deadline, settings.reply_limit_bytes)
         outcome = await self._caller.make(call, cut="reset" in kinds)
         exchange = Exchange(
-            id=self.world.exchanges.next_id(),
+            id=0,
             at=at,
             direction="to_partner",
             call=name,
@@ -185,21 +184,11 @@ class Simulator:
         test: TakeHome | None,
     ) -> Heard:
         """Logs a call with its verdict; tells the partner of a malformed reply, as Greenhouse does."""
-        verdict: Verdict = "ok"
-        problems: list[str] = []
-        if outcome.failure is not None:
-            verdict, problems = "failed", [outcome.failure]
-        elif checked.problems:
-            verdict, problems = "malformed", checked.problems
-        else:
-            exchange.remarks += checked.remarks + _remarks(outcome)
-        exchange.verdict, exchange.problems = verdict, problems
-        # two calls at once took the same number; the log gives each its own
-        exchange.id = self.world.exchanges.next_id()
+        _give_verdict(exchange, outcome, checked)
         self.world.log(exchange)
-        if verdict == "malformed":
-            await self._complain(exchange, problems, partner, connection, test)
-        return Heard(verdict == "ok", problems, exchange.id)
+        if exchange.verdict == "malformed":
+            await self._complain(exchange, exchange.problems, partner, connection, test)
+        return Heard(exchange.verdict == "ok", exchange.problems, exchange.id)
 
     async def _complain(
         self, about: Exchange, errors: list[str], partner: Partner, connection: Connection, test: TakeHome | None
@@ -208,14 +197,50 @@ class Simulator:
         raw = json.dumps(body, ensure_ascii=False).encode()
         url = partner.response_error_url
         outcome, exchange = await self._call("response_error", partner, connection, test, "POST", url, raw)
-        if outcome.failure is not None:  # there is nowhere to report an error of this call
-            exchange.verdict, exchange.problems = "failed", [outcome.failure]
-        exchange.id = self.world.exchanges.next_id()
+        _give_verdict(exchange, outcome, None)  # there is nowhere to report an error of this call
         self.world.log(exchange)
+
+    async def replay(self, past: Exchange) -> Exchange:
+        """Makes a call to a partner again, with today's key; the reply is judged and logged, and changes nothing."""
+        partner = self.world.partners.get(past.partner_id or 0)
+        connection = self.world.connection(past.organization_id or 0, partner.id)
+        if connection is None:
+            raise Conflict(f"{partner.name} has no key for this customer any more")
+        test = self.world.take_homes.find(past.take_home_id or 0)
+        body = past.request_body.encode() if past.method == "POST" else None
+        name = cast(CallName, past.call)
+        outcome, exchange = await self._call(name, partner, connection, test, past.method, past.url, body)
+        exchange.replay_of = past.id
+        _give_verdict(exchange, outcome, self._checked(past.call, outcome.body))
+        if past.call == "send_test" and exchange.verdict == "ok" and test is not None:
+            interview_id = replies.send_test(outcome.body, self.world.settings.integer_test_ids).value
+            if interview_id != test.partner_interview_id:
+                exchange.remarks.append(f"the same send_test got another partner_interview_id: {interview_id}")
+        return self.world.log(exchange)
+
+    def _checked(self, call: str, body: bytes) -> replies.Checked[Any] | None:
+        integer_ids = self.world.settings.integer_test_ids
+        if call == "list_tests":
+            return replies.list_tests(body, integer_ids)
+        if call == "send_test":
+            return replies.send_test(body, integer_ids)
+        return replies.test_status(body) if call == "test_status" else None
 
 
 #: where the application keeps it
 SIMULATOR = web.AppKey("simulator", Simulator)
+
+
+def _give_verdict(exchange: Exchange, outcome: Outcome, checked: replies.Checked[Any] | None) -> None:
+    """Writes down what is wrong with a reply, and which rule says so; without ``checked`` any 2xx is right."""
+    if outcome.failure is not None:
+        exchange.verdict, exchange.problems = "failed", [outcome.failure]
+        if outcome.rule is not None and exchange.fault is None:  # an injected fault is not the partner's doing
+            exchange.rules = [outcome.rule]
+    elif checked is not None and checked.problems:
+        exchange.verdict, exchange.problems, exchange.rules = "malformed", checked.problems, checked.rules
+    elif checked is not None:
+        exchange.remarks += checked.remarks + _remarks(outcome)
 
 
 def _remarks(outcome: Outcome) -> list[str]:

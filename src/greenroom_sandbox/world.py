@@ -18,7 +18,9 @@ from greenroom_sandbox.model.wire import ClockState, Exchange, Fault, WireSettin
 
 R = TypeVar("R", bound=Record)
 
+#: the traffic log's limits; the oldest exchanges go first
 MOST_EXCHANGES = 10_000
+MOST_LOGGED_CHARACTERS = 64 * 1024 * 1024
 
 
 class Changes:
@@ -123,6 +125,7 @@ class World:
         self.settings = WireSettings()
         self.clock = Clock(ClockState())
         self.seed = 1
+        self._logged = sum(exchange.length for exchange in self.exchanges.all())
         for body in journal.read("settings"):
             self.settings = WireSettings.model_validate_json(body)
         for body in journal.read("clock"):
@@ -155,6 +158,7 @@ class World:
             self.exchanges.clear,
         ):
             clear()
+        self._logged = 0
         self.seed = seed
         self.journal.write("seed", 1, str(seed))
         self.save_settings(settings)
@@ -190,8 +194,17 @@ class World:
         return [test for test in self.take_homes.all() if test.application_id == application_id]
 
     def log(self, exchange: Exchange) -> Exchange:
-        """Stores an exchange and drops the oldest above the limit."""
+        """Stores a new exchange under an id of its own and drops the oldest above the limits."""
+        exchange.id = self.exchanges.next_id()
         self.exchanges.save(exchange)
-        while len(self.exchanges) > MOST_EXCHANGES:
+        self._logged += exchange.length
+        while len(self.exchanges) > MOST_EXCHANGES or self._logged > MOST_LOGGED_CHARACTERS:
+            self._logged -= self.exchanges.get(self.exchanges.oldest()).length
             self.exchanges.remove(self.exchanges.oldest())
         return exchange
+
+    def forget_traffic(self) -> None:
+        """Empties the log; ids go on."""
+        for exchange in self.exchanges.all():
+            self.exchanges.remove(exchange.id)
+        self._logged = 0

@@ -113,6 +113,11 @@ class Greenhouse:
         return {row["label"]: row["text"] for row in (await self.call("GET", f"/take-homes/{take_home}/kit"))["rows"]}
 
 
+async def opened_dialog(greenhouse: Greenhouse) -> Any:
+    """The *Send test* dialog of candidate 26234702."""
+    return await greenhouse.call("POST", "/applications/26234702/send-test/open", {})
+
+
 @asynccontextmanager
 async def simulator(*arguments: str) -> AsyncIterator[str]:
     """`greenroom-sandbox` on a free port; its address."""

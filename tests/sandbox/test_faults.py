@@ -9,14 +9,12 @@ import httpx2
 import pytest
 from aiohttp import web
 
-from tests.sandbox.conftest import Greenhouse
-
-OPEN = "/applications/26234702/send-test/open"
+from tests.sandbox.conftest import Greenhouse, opened_dialog
 
 
 async def opened(greenhouse: Greenhouse, times: int) -> list[bool]:
     """Whether the partner's list came, so many times in a row."""
-    return [(await greenhouse.call("POST", OPEN, {}))["ok"] for _ in range(times)]
+    return [(await opened_dialog(greenhouse))["ok"] for _ in range(times)]
 
 
 async def test_a_fault_lets_calls_pass_then_strikes_and_ends(connected: Greenhouse) -> None:

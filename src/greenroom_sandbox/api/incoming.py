@@ -9,10 +9,8 @@ from aiohttp import web
 
 from greenroom_sandbox import faults
 from greenroom_sandbox.api.reading import SIMULATOR
-from greenroom_sandbox.model.wire import Exchange, Fault, WireCall
+from greenroom_sandbox.model.wire import BODY_LIMIT, Exchange, Fault, WireCall
 from greenroom_sandbox.wire.basic import masked
-
-BODY_LIMIT = 64 * 1024
 
 
 class Incoming:
@@ -69,7 +67,6 @@ class Incoming:
     def answer(self, response: web.Response, *, sent: bool = True) -> web.Response:
         """Logs the call with its answer."""
         exchange = self.exchange
-        exchange.id = self._world.exchanges.next_id()
         exchange.status = response.status if sent else None
         exchange.reply_headers = masked(response.headers.items())
         exchange.reply_body = (

@@ -8,9 +8,12 @@ from typing import get_args
 
 from aiohttp import web
 
-from greenroom_sandbox.api.reading import SIMULATOR, listed, number, query_number, query_seconds, shown
+from greenroom_sandbox.api.reading import SIMULATOR, Body, body, listed, number, query_number, query_seconds, shown
 from greenroom_sandbox.errors import Refused
 from greenroom_sandbox.model.wire import Exchange
+from greenroom_sandbox.services import traffic
+from greenroom_sandbox.wire import curl
+from greenroom_sandbox.wire.rules import RULES
 
 routes = web.RouteTableDef()
 LONGEST_WAIT_S = 30.0
@@ -65,7 +68,24 @@ async def get_exchange(request: web.Request) -> web.Response:
 @routes.delete("/api/traffic")
 async def clear_traffic(request: web.Request) -> web.Response:
     """Empties the log."""
-    world = request.app[SIMULATOR].world
-    for exchange in world.exchanges.all():
-        world.exchanges.remove(exchange.id)
+    request.app[SIMULATOR].world.forget_traffic()
     return shown({"ok": True})
+
+
+@routes.get("/api/traffic/{id}/curl")
+async def as_curl(request: web.Request) -> web.Response:
+    """The request as a curl command; credentials are variables."""
+    return web.Response(text=curl.command(request.app[SIMULATOR].world.exchanges.get(number(request))))
+
+
+@routes.post("/api/traffic/{id}/replay")
+async def replay(request: web.Request) -> web.Response:
+    """Makes a call to a partner again."""
+    await body(request, Body)
+    return shown(await traffic.replay(request.app[SIMULATOR], number(request)), 201)
+
+
+@routes.get("/api/rules")
+async def rules(_: web.Request) -> web.Response:
+    """What a partner's replies are held to."""
+    return listed([{"rule": name, "says": says, "source": source} for name, (says, source) in RULES.items()])

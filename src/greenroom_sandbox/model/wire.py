@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from greenroom_sandbox.model.record import Record
 
+#: bodies are kept up to here
+BODY_LIMIT = 64 * 1024
+
 CompletionAuth = Literal["partner", "org_key", "either"]
 StatusCheck = Literal["before_answer", "after_answer", "delayed", "never"]
 HttpPolicy = Literal["loopback", "allowed", "refused"]
@@ -77,7 +80,10 @@ class Fault(Record):
 
 
 class Exchange(Record):
-    """One HTTP request and its reply, either way. ``status`` is None when no reply came or none was given."""
+    """One HTTP request and its reply, either way. ``status`` is None when no reply came or none was given.
+
+    ``rules`` name what the partner's reply broke, ``problems`` say how.
+    """
 
     at: datetime
     direction: Literal["to_partner", "from_partner"]
@@ -95,8 +101,15 @@ class Exchange(Record):
     ms: float = 0
     verdict: Verdict = "ok"
     problems: list[str] = Field(default_factory=list)
+    rules: list[str] = Field(default_factory=list)
     remarks: list[str] = Field(default_factory=list)
     fault: str | None = None
+    replay_of: int | None = None
+
+    @property
+    def length(self) -> int:
+        """Its share of the log, in characters."""
+        return len(self.request_body) + len(self.reply_body)
 
 
 class ClockState(BaseModel):

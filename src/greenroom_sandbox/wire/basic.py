@@ -36,10 +36,15 @@ def same(left: str, right: str) -> bool:
     return hmac.compare_digest(left.encode(), right.encode())
 
 
+def is_secret(header: str) -> bool:
+    """Whether a header carries credentials."""
+    return header.lower() in _SECRET_HEADERS
+
+
 def masked(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Headers for the log, values of credential headers hidden behind their scheme."""
     shown: dict[str, str] = {}
     for name, value in headers:
-        secret = name.lower() in _SECRET_HEADERS
-        shown[name] = f"{value.partition(' ')[0] if ' ' in value else ''} ••••".strip() if secret else value
+        scheme = value.partition(" ")[0] if " " in value else ""
+        shown[name] = f"{scheme} ••••".strip() if is_secret(name) else value
     return shown
