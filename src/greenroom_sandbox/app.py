@@ -11,20 +11,22 @@ from aiohttp.typedefs import Handler
 from yarl import URL
 
 from greenroom_sandbox.api import company as company_api
-from greenroom_sandbox.api import completion, control, desk, faults, recruiting, resumes, traffic
+from greenroom_sandbox.api import completion, control, desk, faults, harvest, recruiting, resumes, traffic
 from greenroom_sandbox.api.reading import refusal
 from greenroom_sandbox.errors import Forbidden, SandboxError
 from greenroom_sandbox.journal import Journal
 from greenroom_sandbox.model.wire import WireSettings
 from greenroom_sandbox.services import company, results
 from greenroom_sandbox.simulator import SIMULATOR, Simulator
-from greenroom_sandbox.web import jobs, pages
+from greenroom_sandbox.web import authorize, jobs, pages
 from greenroom_sandbox.wire.calls import Caller
 from greenroom_sandbox.world import World
 
 MOST_BYTES = 1024 * 1024
-API = tuple(module.routes for module in (desk, company_api, recruiting, control, faults, traffic, completion, resumes))
-PAGES = (pages.routes, jobs.routes)
+API = tuple(
+    module.routes for module in (desk, company_api, recruiting, control, faults, traffic, completion, resumes, harvest)
+)
+PAGES = (pages.routes, jobs.routes, authorize.routes)
 
 
 class _Status(SandboxError):

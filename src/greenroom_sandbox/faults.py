@@ -7,12 +7,13 @@ from typing import get_args
 
 from greenroom_sandbox.errors import Refused
 from greenroom_sandbox.model.wire import Fault, FaultKind, Target, WireCall
+from greenroom_sandbox.wire.bodies import GARBLINGS
 from greenroom_sandbox.world import World
 
 OF_OWN_CALLS: tuple[FaultKind, ...] = ("latency", "timeout", "reset", "wrong_credentials")
-OF_ANSWERS: tuple[FaultKind, ...] = ("latency", "timeout", "reset", "status")
+OF_ANSWERS: tuple[FaultKind, ...] = ("latency", "timeout", "reset", "status", "malformed")
 OWN_CALLS: tuple[Target, ...] = ("list_tests", "send_test", "test_status", "response_error")
-ANSWERS: tuple[Target, ...] = ("completion", "resume")
+ANSWERS: tuple[Target, ...] = ("completion", "resume", "token", "harvest")
 #: which targets a kind of fault can have, the default first
 TARGETS: dict[FaultKind, tuple[Target, ...]] = {
     "latency": ("any", *get_args(WireCall)),
@@ -20,7 +21,7 @@ TARGETS: dict[FaultKind, tuple[Target, ...]] = {
     "reset": ("any", *get_args(WireCall)),
     "wrong_credentials": ("any", *OWN_CALLS),
     "duplicate": ("send_test",),
-    "malformed": ("send_test",),
+    "malformed": ("send_test", "token", "harvest"),
     "reorder": ("test_status",),
     "status": ANSWERS,
     "expired_resume": ("send_test",),
@@ -36,6 +37,8 @@ def inject(
     target = target or TARGETS[kind][0]
     if target not in TARGETS[kind]:
         raise Refused(f"{kind} can have {', '.join(TARGETS[kind])}", "target")
+    if kind == "malformed" and target != "send_test" and values.get("variant", "invalid_json") not in GARBLINGS:
+        raise Refused(f"of {target} can be {', '.join(GARBLINGS)}", "variant")
     if seconds is None:
         seconds = SILENCE_S if kind == "timeout" and target in ANSWERS else SECONDS.get(kind, 0)
     fault = {"id": world.faults.next_id(), "kind": kind, "target": target, "seconds": seconds, **values}

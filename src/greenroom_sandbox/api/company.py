@@ -29,6 +29,18 @@ class NewUser(Body):
     last_name: str
     email: str
     role: Role = "recruiter"
+    site_admin: bool = False
+
+
+class UserChange(Body):
+    """Fields of somebody to change."""
+
+    first_name: str = ""
+    last_name: str = ""
+    email: str = ""
+    role: Role = "recruiter"
+    site_admin: bool = False
+    deactivated: bool = False
 
 
 class NewJob(Body):
@@ -137,7 +149,15 @@ async def add_user(request: web.Request) -> web.Response:
     given = await body(request, NewUser)
     world = request.app[SIMULATOR].world
     names = given.first_name, given.last_name, given.email
-    return shown(company.add_user(world, given.organization_id, *names, given.role), 201)
+    user = company.add_user(world, given.organization_id, *names, given.role, site_admin=given.site_admin)
+    return shown(user, 201)
+
+
+@routes.patch("/api/users/{id}")
+async def change_user(request: web.Request) -> web.Response:
+    """Changes what somebody is or may."""
+    world, changes = request.app[SIMULATOR].world, (await body(request, UserChange)).given()
+    return shown(world.users.save(world.users.get(number(request)).model_copy(update=changes)))
 
 
 @routes.get("/api/jobs")

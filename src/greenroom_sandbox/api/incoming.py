@@ -9,8 +9,9 @@ from aiohttp import web
 
 from greenroom_sandbox import faults
 from greenroom_sandbox.api.reading import SIMULATOR
-from greenroom_sandbox.model.wire import BODY_LIMIT, Exchange, Fault, WireCall
-from greenroom_sandbox.wire.basic import masked
+from greenroom_sandbox.model.wire import BODY_LIMIT, Exchange, Fault, Variant, WireCall
+from greenroom_sandbox.wire.basic import masked, masked_secrets
+from greenroom_sandbox.wire.bodies import garbled
 
 
 class Incoming:
@@ -21,6 +22,7 @@ class Incoming:
         self._request = request
         self._world = request.app[SIMULATOR].world
         self._started = time.perf_counter()
+        self._malformed: Variant | None = None
 
     @classmethod
     async def read(cls, request: web.Request, call: WireCall, take_home_id: int | None = None) -> Incoming:
@@ -47,6 +49,8 @@ class Incoming:
         exchange = self.exchange
         struck = faults.strike(self._world, exchange.call, faults.OF_ANSWERS, exchange.take_home_id)
         exchange.fault = ",".join(sorted(struck)) or None
+        if "malformed" in struck:
+            self._malformed = struck["malformed"].variant
         if "latency" in struck:
             await asyncio.sleep(struck["latency"].seconds)
         if "status" in struck:
@@ -65,13 +69,17 @@ class Incoming:
         return self.answer(response)
 
     def answer(self, response: web.Response, *, sent: bool = True) -> web.Response:
-        """Logs the call with its answer."""
+        """Logs the call with its answer, which a fault may garble."""
+        if self._malformed is not None and isinstance(response.body, bytes):
+            response.body = garbled(response.body, self._malformed)
         exchange = self.exchange
         exchange.status = response.status if sent else None
         exchange.reply_headers = masked(response.headers.items())
         exchange.reply_body = (
             response.body[:BODY_LIMIT].decode(errors="replace") if isinstance(response.body, bytes) else ""
         )
+        if exchange.call == "token":
+            exchange.reply_body = masked_secrets(exchange.reply_body)
         exchange.ms = round((time.perf_counter() - self._started) * 1000, 3)
         self._world.log(exchange)
         return response

@@ -16,8 +16,12 @@ CompletionAuth = Literal["partner", "org_key", "either"]
 StatusCheck = Literal["before_answer", "after_answer", "delayed", "never"]
 HttpPolicy = Literal["loopback", "allowed", "refused"]
 Placement = Literal["first", "last", "naive"]
-WireCall = Literal["list_tests", "send_test", "test_status", "response_error", "completion", "resume"]
-Target = Literal["list_tests", "send_test", "test_status", "response_error", "completion", "resume", "any"]
+WireCall = Literal[
+    "list_tests", "send_test", "test_status", "response_error", "completion", "resume", "token", "harvest"
+]
+Target = Literal[
+    "list_tests", "send_test", "test_status", "response_error", "completion", "resume", "token", "harvest", "any"
+]
 FaultKind = Literal[
     "latency",
     "timeout",
@@ -56,6 +60,10 @@ class WireSettings(BaseModel):
     integer_test_ids: bool = False
     interview_id: Placement = "last"
     deadline_seconds: float = Field(default=10, gt=0, le=300)
+    refresh_token_hours: float = Field(default=24, gt=0, le=10_000)
+    token_expires_in: bool = False
+    token_rate_limit: int = Field(default=30, ge=1, le=10**6)
+    harvest_rate_limit: int = Field(default=50, ge=1, le=10**6)
     reply_limit_bytes: int = Field(default=1024 * 1024, ge=1, le=64 * 1024 * 1024)
 
 

@@ -46,10 +46,10 @@ def plant(world: World, seed: int, now: datetime | None, settings: WireSettings)
             world.save_clock()
         for name in ("Hemlock & Rye", "Fjord Analytics"):
             world.organizations.save(Organization(id=world.organizations.next_id(), name=name))
-        add_user(world, 101, "Rina", "Recruiter", "rina.recruiter@hemlock.example", "recruiter")
+        add_user(world, 101, "Rina", "Recruiter", "rina.recruiter@hemlock.example", "recruiter", site_admin=True)
         add_user(world, 101, "Hugo", "Hiring", "hugo.hiring@hemlock.example", "hiring_manager")
         add_user(world, 101, "Greta", "Grader", "greta.grader@hemlock.example", "grader")
-        add_user(world, 102, "Ines", "Interview", "ines.interview@fjord.example", "recruiter")
+        add_user(world, 102, "Ines", "Interview", "ines.interview@fjord.example", "recruiter", site_admin=True)
         jobs = [(101, "Data Engineer"), (101, "Support Specialist"), (102, "Analyst")]
         for organization_id, name in jobs:
             add_job(world, {"organization_id": organization_id, "name": name})
@@ -62,11 +62,13 @@ def plant(world: World, seed: int, now: datetime | None, settings: WireSettings)
             add_candidate(world, values)
 
 
-def add_user(world: World, organization_id: int, first: str, last: str, email: str, role: Any) -> User:
+def add_user(
+    world: World, organization_id: int, first: str, last: str, email: str, role: Any, *, site_admin: bool = False
+) -> User:
     """Adds somebody who works at a customer."""
     world.organizations.get(organization_id)
     user_id = world.users.next_id()
-    person = {"first_name": first, "last_name": last, "email": email, "role": role}
+    person = {"first_name": first, "last_name": last, "email": email, "role": role, "site_admin": site_admin}
     return world.users.save(User(id=user_id, organization_id=organization_id, **person))
 
 

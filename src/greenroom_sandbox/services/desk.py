@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Any
 
 from greenroom_sandbox import texts
@@ -23,8 +22,8 @@ def apply_for_partnership(world: World, values: dict[str, Any]) -> Partner:
         check_partner_url(name, values[name], world.settings.http)
     values = {
         **values,
-        "username": values.get("username") or f"partner_{secrets.token_hex(6)}",
-        "password": values.get("password") or secrets.token_urlsafe(24),
+        "username": values.get("username") or f"partner_{world.mint(12).lower()}",
+        "password": values.get("password") or world.mint(),
     }
     return world.partners.save(Partner(id=world.partners.next_id(), **values))
 
@@ -43,8 +42,8 @@ def change_partner(world: World, partner_id: int, changes: dict[str, Any]) -> Pa
 def issue_credentials(world: World, partner_id: int, username: str | None, password: str | None) -> Partner:
     """A new pair for the completion call-back; the old one ends."""
     new = {
-        "username": username or f"partner_{secrets.token_hex(6)}",
-        "password": password or secrets.token_urlsafe(24),
+        "username": username or f"partner_{world.mint(12).lower()}",
+        "password": password or world.mint(),
     }
     return world.partners.save(world.partners.get(partner_id).model_copy(update=new))
 

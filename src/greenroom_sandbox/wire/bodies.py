@@ -8,6 +8,9 @@ from greenroom_sandbox.model.hiring import Candidate
 from greenroom_sandbox.model.take_home import TakeHome
 from greenroom_sandbox.model.wire import Variant, WireSettings
 
+#: what can be done to any JSON; the other variants are about fields of ``send_test``
+GARBLINGS: tuple[Variant, ...] = ("invalid_json", "empty", "array")
+
 
 def profile_url(base: str, candidate_id: int, application_id: int) -> str:
     """The candidate's page, in the documented shape."""
@@ -63,15 +66,17 @@ def response_error(call: str, errors: list[str], test: TakeHome | None, settings
     return body
 
 
-def spoiled(body: dict[str, object], variant: Variant) -> bytes:
-    """A ``send_test`` body broken on purpose; Greenhouse never sends one, a server must survive it."""
+def garbled(raw: bytes, variant: Variant) -> bytes:
+    """JSON broken on purpose: cut in the middle, left out, or inside an array."""
     if variant == "empty":
         return b""
-    text = json.dumps(body, ensure_ascii=False)
-    if variant == "invalid_json":
-        return text[: len(text) // 2].encode()
-    if variant == "array":
-        return f"[{text}]".encode()
+    return b"[" + raw + b"]" if variant == "array" else raw[: len(raw) // 2]
+
+
+def spoiled(body: dict[str, object], variant: Variant) -> bytes:
+    """A ``send_test`` body broken on purpose; Greenhouse never sends one, a server must survive it."""
+    if variant in GARBLINGS:
+        return garbled(json.dumps(body).encode(), variant)
     person = body["candidate"]
     assert isinstance(person, dict)  # noqa: S101 - built above, for the type checker
     if variant == "missing_email":

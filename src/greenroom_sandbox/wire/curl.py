@@ -9,7 +9,11 @@ from greenroom_sandbox.wire.basic import is_secret
 
 _SET_BY_CURL = {"host", "content-length", "connection", "accept-encoding", "transfer-encoding"}
 #: what carries the credentials of a call
-_CREDENTIALS = {"completion": '-u "$PARTNER_USERNAME:$PARTNER_PASSWORD"'}
+_CREDENTIALS = {
+    "completion": '-u "$PARTNER_USERNAME:$PARTNER_PASSWORD"',
+    "token": '-u "$CLIENT_ID:$CLIENT_SECRET"',
+    "harvest": '-H "Authorization: Bearer $ACCESS_TOKEN"',
+}
 _KEY = '-u "$API_KEY:"'
 
 
