@@ -18,7 +18,8 @@ from greenroom_sandbox.journal import Journal
 from greenroom_sandbox.model.wire import WireSettings
 from greenroom_sandbox.services import company, results
 from greenroom_sandbox.simulator import SIMULATOR, Simulator
-from greenroom_sandbox.web import authorize, jobs, pages
+from greenroom_sandbox.web import authorize, directory, jobs, kit, pages, people, pipeline, plan, sending, settings
+from greenroom_sandbox.web import desk as desk_pages
 from greenroom_sandbox.wire.calls import Caller
 from greenroom_sandbox.world import World
 
@@ -27,6 +28,10 @@ API = tuple(
     module.routes for module in (desk, company_api, recruiting, control, faults, traffic, completion, resumes, harvest)
 )
 PAGES = (pages.routes, jobs.routes, authorize.routes)
+PAGES = tuple(
+    room.routes
+    for room in (pages, jobs, plan, pipeline, people, sending, kit, directory, desk_pages, settings, authorize)
+)
 
 
 class _Status(SandboxError):
@@ -69,11 +74,11 @@ def _refused(request: web.Request, error: SandboxError) -> web.StreamResponse:
     return refusal(error)
 
 
-def build(directory: Path | None, settings: WireSettings) -> web.Application:
-    """The application; with a directory its state survives a restart."""
-    world = World(Journal(directory))
+def build(data: Path | None, wire: WireSettings) -> web.Application:
+    """The application; with a data directory its state survives a restart."""
+    world = World(Journal(data))
     if not world.organizations.all():
-        company.plant(world, 1, None, settings)
+        company.plant(world, 1, None, wire)
     caller = Caller()
     simulator = Simulator(world, caller)
     app = web.Application(client_max_size=MOST_BYTES, middlewares=[_refusals])

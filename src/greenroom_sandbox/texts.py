@@ -16,9 +16,40 @@ NO_REPORT = "No report yet"
 KIT_TABS = ["Grading Instructions", "Job Details", "Scorecard"]
 CONNECTED = "Connected"
 NOT_CONNECTED = "Contact Greenhouse Support to enable"
+#: what is to do about a test, by its interview's status, as the pipeline has it
+NEXT = {"to_be_sent": "To Be Sent", "sent": "Waiting", "received": "To Be Graded"}
+CATEGORIES = {"assessments": "Assessments", "background_checks": "Candidate Background Checks"}
 #: what a page says after a form was taken, by the word in its address
 SAID = {
     "job-created": "The job is open.",
+    "colleague-added": "Added to the team.",
+    "stage-added": "The stage is in the plan.",
+    "stage-moved": "The stage has moved.",
+    "stage-removed": "The stage is gone.",
+    "saved": "Saved.",
+    "submitted-tests": "Submitted tests",
+    "scheduled": "Test scheduled",
+    "moved": "Moved.",
+    "candidate-added": "The candidate is in the job's first stage, or where you put them.",
+    "hire": "Hired.",
+    "unhire": "No longer hired.",
+    "reject": "Rejected.",
+    "unreject": "No longer rejected.",
+    "delete": "Removed from the job.",
+    "anonymized": "What identified this person is gone.",
+    "merged": "The duplicate is part of this candidate now.",
+    "candidate-deleted": "The candidate is deleted.",
+    "polled": "Asked the partner. What it answered is below.",
+    "applied": "The application is approved. These are the partner's credentials.",
+    "issued": "New credentials are issued; the old ones are refused from now on.",
+    "key-stored": "The key is stored.",
+    "enabled": "The integration is enabled.",
+    "disabled": "The integration is disabled.",
+    "forgotten": "The key is forgotten.",
+    "published": "The integration is in the directory.",
+    "unpublished": "The integration is no longer in the directory.",
+    "settings": "The simulator speaks like this from now on.",
+    "reset": "Everything is as it was planted.",
 }
 
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]

@@ -8,8 +8,9 @@ from aiohttp import web
 from pydantic import Field
 
 from greenroom_sandbox.api.reading import SIMULATOR, Body, body, listed, number, query_number, shown
+from greenroom_sandbox.errors import Refused
 from greenroom_sandbox.model.hiring import Candidate, Organization, Role, StageKind
-from greenroom_sandbox.services import company, sending
+from greenroom_sandbox.services import company, sending, views
 from greenroom_sandbox.world import World
 
 routes = web.RouteTableDef()
@@ -54,9 +55,10 @@ class NewJob(Body):
 
 
 class NewStage(Body):
-    """A stage to add."""
+    """A stage to add: of a kind, or a copy of another job's."""
 
-    kind: StageKind
+    kind: StageKind | None = None
+    copy_of: int | None = None
     partner_id: int | None = None
     name: str | None = None
     position: int | None = None
@@ -193,6 +195,10 @@ async def add_stage(request: web.Request) -> web.Response:
     """Adds a stage."""
     given = await body(request, NewStage)
     world = request.app[SIMULATOR].world
+    if given.copy_of is not None:
+        return shown(company.copy_stage(world, number(request), given.copy_of), 201)
+    if given.kind is None:
+        raise Refused("is required", "kind")
     stage = company.add_stage(world, number(request), given.kind, given.partner_id, given.name, given.position)
     return shown(stage, 201)
 
@@ -202,6 +208,20 @@ async def change_stage(request: web.Request) -> web.Response:
     """Changes a stage."""
     changes = (await body(request, StageChange)).given()
     return shown(company.change_stage(request.app[SIMULATOR].world, number(request), changes))
+
+
+@routes.delete("/api/stages/{id}")
+async def remove_stage(request: web.Request) -> web.Response:
+    """Takes a stage out of the plan."""
+    company.remove_stage(request.app[SIMULATOR].world, number(request))
+    return shown({"ok": True})
+
+
+@routes.get("/api/jobs/{id}/pipeline")
+async def pipeline(request: web.Request) -> web.Response:
+    """The job's candidates by stage, with the state of each one's test."""
+    world = request.app[SIMULATOR].world
+    return listed(views.pipeline(world, number(request), query_number(request, "stage_id")))
 
 
 @routes.post("/api/stages/{id}/tests")
@@ -246,8 +266,7 @@ async def get_candidate(request: web.Request) -> web.Response:
 async def change_candidate(request: web.Request) -> web.Response:
     """Corrects a person's details."""
     world, changes = request.app[SIMULATOR].world, (await body(request, CandidateChange)).given()
-    candidate = world.candidates.get(number(request))
-    return shown(_candidate(world, world.candidates.save(candidate.model_copy(update=changes))))
+    return shown(_candidate(world, company.change_candidate(world, number(request), changes)))
 
 
 @routes.post("/api/candidates/{id}/delete")

@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, timedelta
-from typing import Any
 
 from aiohttp import web
-from pydantic import AwareDatetime, Field, ValidationError
+from pydantic import AwareDatetime, Field
 
 from greenroom_sandbox import __version__
 from greenroom_sandbox.api.reading import SIMULATOR, Body, body, shown
-from greenroom_sandbox.errors import Refused
 from greenroom_sandbox.model.wire import WireSettings
-from greenroom_sandbox.services import company, results
-from greenroom_sandbox.wire.address import check_base_url
-from greenroom_sandbox.world import World
+from greenroom_sandbox.services import company, results, settings
 
 routes = web.RouteTableDef()
-OLD_PARTNER = {
-    "integer_test_ids": True,
-    "send_ids": False,
-    "send_preferred_name": False,
-    "send_sent_by": False,
-    "callback_url": "none",
-}
 
 
 class ClockChange(Body):
@@ -99,33 +88,19 @@ async def get_settings(request: web.Request) -> web.Response:
 @routes.patch("/api/settings")
 async def change_settings(request: web.Request) -> web.Response:
     """Changes the fields given."""
-    world = request.app[SIMULATOR].world
     given = (await body(request, _SettingsChange)).given()
-    world.save_settings(_changed(world, given))
-    return shown(world.settings)
+    return shown(settings.change(request.app[SIMULATOR].world, given))
 
 
 @routes.post("/api/settings/profile")
 async def profile(request: web.Request) -> web.Response:
     """Sets the fields that a kind of integration differs in."""
-    world, given = request.app[SIMULATOR].world, await body(request, Profile)
-    defaults = {name: WireSettings.model_fields[name].default for name in OLD_PARTNER}
-    world.save_settings(_changed(world, OLD_PARTNER if given.profile == "old_partner" else defaults))
-    return shown(world.settings)
+    given = await body(request, Profile)
+    return shown(settings.use_profile(request.app[SIMULATOR].world, given.profile == "old_partner"))
 
 
 class _SettingsChange(Body, WireSettings):
     """Fields of the settings."""
-
-
-def _changed(world: World, changes: dict[str, Any]) -> WireSettings:
-    if changes.get("public_url"):
-        changes["public_url"] = check_base_url("public_url", changes["public_url"])
-    try:
-        return WireSettings.model_validate({**world.settings.model_dump(), **changes})
-    except ValidationError as error:
-        fault = error.errors()[0]
-        raise Refused(fault["msg"], str(fault["loc"][0])) from None
 
 
 @routes.post("/api/reset")

@@ -81,6 +81,12 @@ def add_job(world: World, values: dict[str, Any]) -> Job:
     return job
 
 
+def enabled(world: World, organization_id: int, partner_id: int) -> bool:
+    """Whether a customer's recruiters may use a partner: a key is set, and support has switched it on."""
+    found = world.connection(organization_id, partner_id)
+    return found is not None and found.usable
+
+
 def stage_options(world: World, job_id: int) -> list[dict[str, Any]]:
     """The *Add stage* dialog: a partner appears once a key is set and the integration enabled."""
     job = world.jobs.get(job_id)
@@ -89,8 +95,7 @@ def stage_options(world: World, job_id: int) -> list[dict[str, Any]]:
         for kind, name in KINDS.items()
     ]
     for partner in world.partners.all():
-        found = world.connection(job.organization_id, partner.id)
-        if found is not None and found.usable:
+        if enabled(world, job.organization_id, partner.id):
             description = partner.tagline or f"Send tests through {partner.name}."
             options.append(
                 {"kind": "partner", "partner_id": partner.id, "name": partner.name, "description": description}
@@ -108,8 +113,7 @@ def add_stage(
         if partner_id is None:
             raise Refused("is needed for a partner's stage", "partner_id")
         partner = world.partners.get(partner_id)
-        found = world.connection(job.organization_id, partner_id)
-        if found is None or not found.usable:
+        if not enabled(world, job.organization_id, partner_id):
             raise Conflict(f"{partner.name} is not enabled for this customer", "partner_id")
         title = name or partner.name
     plan = world.plan(job_id)
@@ -125,6 +129,29 @@ def add_stage(
     plan.insert(offer if position is None else max(0, min(position, len(plan))), stage)
     _renumber(world, plan)
     return world.stages.get(stage.id)
+
+
+def copy_stage(world: World, job_id: int, stage_id: int) -> Stage:
+    """*Copy from another job?*: a stage with its default test, graders and rule, before *Offer*."""
+    source, job = world.stages.get(stage_id), world.jobs.get(job_id)
+    if world.jobs.get(source.job_id).organization_id != job.organization_id:
+        raise Refused("is a stage of another customer", "copy_of")
+    made = add_stage(world, job_id, source.kind, source.partner_id, source.name, None)
+    kept = source.model_dump(include={"default_test_id", "default_test_name", "grader_ids", "send_on_entry"})
+    return world.stages.save(made.model_copy(update=kept))
+
+
+def remove_stage(world: World, stage_id: int) -> None:
+    """Takes a stage out of the plan; one that holds candidates, or that tests were sent from, stays."""
+    stage = world.stages.get(stage_id)
+    if any(one.stage_id == stage_id and one.status != "deleted" for one in world.applications.all()):
+        raise Conflict(f"there are candidates in {stage.name}: move them first")
+    if any(test.stage_id == stage_id for test in world.take_homes.all()):
+        raise Conflict(f"tests were sent from {stage.name}: it stays with their results")
+    if len(world.plan(stage.job_id)) == 1:
+        raise Conflict("an interview plan has at least one stage")
+    world.stages.remove(stage_id)
+    _renumber(world, world.plan(stage.job_id))
 
 
 def change_stage(world: World, stage_id: int, changes: dict[str, Any]) -> Stage:
@@ -168,6 +195,11 @@ def add_candidate(world: World, values: dict[str, Any]) -> tuple[Candidate, Appl
         stage_since=world.clock.now(),
     )
     return candidate, world.applications.save(application)
+
+
+def change_candidate(world: World, candidate_id: int, changes: dict[str, Any]) -> Candidate:
+    """Corrects a person's details."""
+    return world.candidates.save(world.candidates.get(candidate_id).model_copy(update=changes))
 
 
 def generate_candidates(world: World, job_id: int, count: int, stage_id: int | None) -> dict[str, list[int]]:

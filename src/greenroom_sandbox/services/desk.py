@@ -96,15 +96,28 @@ def forget_key(world: World, organization_id: int, partner_id: int) -> None:
 
 def directory(world: World, search: str, category: str | None, organization_id: int | None) -> list[dict[str, Any]]:
     """The published listings; with an organization also whether it is connected."""
-    listings = []
-    for partner in world.partners.all():
-        wanted = search.casefold() in f"{partner.name} {partner.tagline or ''}".casefold()
-        if not partner.published or not wanted or category not in (None, partner.category):
-            continue
-        status = None
-        if organization_id is not None:
-            found = world.connection(organization_id, partner.id)
-            status = texts.CONNECTED if found and found.usable else texts.NOT_CONNECTED
-        listing = {"partner_id": partner.id, "name": partner.name, "category": partner.category}
-        listings.append({**listing, "tagline": partner.tagline, "status": status})
-    return listings
+    return [
+        _listing(world, partner, organization_id)
+        for partner in world.partners.all()
+        if partner.published
+        and category in (None, partner.category)
+        and search.casefold() in f"{partner.name} {partner.tagline or ''}".casefold()
+    ]
+
+
+def listing(world: World, partner_id: int, organization_id: int | None) -> dict[str, Any]:
+    """A published listing in full; nobody finds one that is not published."""
+    partner = world.partners.find(partner_id)
+    if partner is None or not partner.published:
+        raise NotFound("there is no such integration in the directory")
+    more = {"overview": partner.overview, "support_contact": partner.support_contact}
+    return {**_listing(world, partner, organization_id), **more}
+
+
+def _listing(world: World, partner: Partner, organization_id: int | None) -> dict[str, Any]:
+    status = None
+    if organization_id is not None:
+        found = world.connection(organization_id, partner.id)
+        status = texts.CONNECTED if found and found.usable else texts.NOT_CONNECTED
+    shown = {"partner_id": partner.id, "name": partner.name, "category": partner.category}
+    return {**shown, "tagline": partner.tagline, "status": status}

@@ -9,7 +9,7 @@ from typing import Any
 from greenroom_sandbox.errors import Conflict
 from greenroom_sandbox.model.partner import Partner
 from greenroom_sandbox.model.take_home import Result, StatusReply, TakeHome
-from greenroom_sandbox.services import sending
+from greenroom_sandbox.services import company, sending
 from greenroom_sandbox.simulator import Heard, Simulator
 from greenroom_sandbox.wire import basic
 from greenroom_sandbox.world import World
@@ -185,6 +185,26 @@ def _still_polled(world: World, test: TakeHome) -> bool:
     if stopped is not None:
         world.take_homes.save(test.model_copy(update={"polling_stopped": stopped, "next_poll_at": None}))
     return stopped is None
+
+
+#: what the recruiter does to an application: from which status, to which
+MOVES = {
+    "hire": ("active", "hired"),
+    "unhire": ("hired", "active"),
+    "reject": ("active", "rejected"),
+    "unreject": ("rejected", "active"),
+}
+
+
+def change_status(world: World, application_id: int, action: str) -> None:
+    """Hires, rejects, takes either back (`MOVES`), or deletes an application; polling ends or goes on with it."""
+    if action == "delete":
+        company.delete_application(world, application_id)
+        return
+    old, new = MOVES[action]
+    company.set_status(world, application_id, old=old, new=new)
+    if action == "unhire":
+        resume_polling(world, application_id)
 
 
 def resume_polling(world: World, application_id: int) -> None:

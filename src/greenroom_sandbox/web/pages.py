@@ -22,12 +22,13 @@ from greenroom_sandbox.world import World
 
 #: remembers whose eyes a visitor looks through
 USER_COOKIE = "sandbox_user"
-#: (words, path); a page under the path is marked as the current one
+#: (words, path, other places that belong there); the entry of the page that is shown is marked
 NAVIGATION = [
-    ("Jobs", "/jobs"),
-    ("Candidates", "/people"),
-    ("Integrations", "/integrations"),
-    ("Support desk", "/support"),
+    ("Jobs", "/jobs", ("/stages",)),
+    ("Candidates", "/people", ("/applications", "/take-homes")),
+    ("Integrations", "/integrations", ()),
+    ("Support desk", "/support", ()),
+    ("Settings", "/settings", ()),
 ]
 HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
@@ -36,6 +37,8 @@ HEADERS = {
     "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
 }
+#: a longer list says how many more there are
+MOST_ROWS = 200
 STATIC = {"sandbox.css": "text/css", "icon.svg": "image/svg+xml"}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -119,9 +122,12 @@ def shown(
     world = world_of(request)
     frame = {
         "who": who or visitor(request),
-        "people": [(one, [user for user in world.users.all() if user.organization_id == one.id])
+        "everybody": [(one, [user for user in world.users.all() if user.organization_id == one.id])
                    for one in world.organizations.all()],
-        "navigation": [(words, path, _under(path, request.path)) for words, path in NAVIGATION],
+        "navigation": [
+            (words, path, any(_under(place, request.path) for place in (path, *others)))
+            for words, path, others in NAVIGATION
+        ],
         "said": texts.SAID.get(request.query.get("said", "")) if status < 400 else None,
         "now": world.clock.now(),
     }  # fmt: skip
@@ -129,10 +135,19 @@ def shown(
     return web.Response(text=content, status=status, content_type="text/html", headers=HEADERS)
 
 
-def see(path: str, said: str | None = None, **query: Any) -> web.Response:
-    """After a form: go and look there. ``said`` is a key of ``texts.SAID``."""
+def number(request: web.Request, name: str = "id") -> int:
+    """A number in the path."""
+    text = request.match_info[name]
+    if not text.isascii() or not text.isdigit() or len(text) > 15:
+        raise NotFound("there is nothing at this path")
+    return int(text)
+
+
+def see(path: str, said: str | None = None, anchor: str = "", **query: Any) -> web.Response:
+    """After a form: go and look there. ``said`` is a key of ``texts.SAID``, ``anchor`` the id of what to look at."""
     given = {name: value for name, value in ({"said": said} | query).items() if value is not None}
-    target = f"{path}{'&' if '?' in path else '?'}{urlencode(given)}" if given else path
+    mark = "&" if "?" in path else "?"
+    target = f"{path}{mark if given else ''}{urlencode(given)}{'#' if anchor else ''}{anchor}"
     return web.Response(status=303, headers={**HEADERS, "location": target})
 
 
