@@ -18,8 +18,22 @@ from greenroom_sandbox.journal import Journal
 from greenroom_sandbox.model.wire import WireSettings
 from greenroom_sandbox.services import company, results
 from greenroom_sandbox.simulator import SIMULATOR, Simulator
-from greenroom_sandbox.web import authorize, directory, jobs, kit, pages, people, pipeline, plan, sending, settings
+from greenroom_sandbox.web import (
+    authorize,
+    clock,
+    directory,
+    jobs,
+    kit,
+    pages,
+    people,
+    pipeline,
+    plan,
+    sending,
+    settings,
+)
 from greenroom_sandbox.web import desk as desk_pages
+from greenroom_sandbox.web import faults as fault_pages
+from greenroom_sandbox.web import traffic as traffic_pages
 from greenroom_sandbox.wire.calls import Caller
 from greenroom_sandbox.world import World
 
@@ -27,10 +41,12 @@ MOST_BYTES = 1024 * 1024
 API = tuple(
     module.routes for module in (desk, company_api, recruiting, control, faults, traffic, completion, resumes, harvest)
 )
-PAGES = (pages.routes, jobs.routes, authorize.routes)
 PAGES = tuple(
     room.routes
-    for room in (pages, jobs, plan, pipeline, people, sending, kit, directory, desk_pages, settings, authorize)
+    for room in (
+        *(pages, jobs, plan, pipeline, people, sending, kit, directory, desk_pages, settings),
+        *(authorize, traffic_pages, fault_pages, clock),
+    )
 )
 
 

@@ -6,7 +6,7 @@ import random
 from typing import get_args
 
 from greenroom_sandbox.errors import Refused
-from greenroom_sandbox.model.wire import Fault, FaultKind, Target, WireCall
+from greenroom_sandbox.model.wire import Fault, FaultKind, FaultWish, Target, WireCall
 from greenroom_sandbox.wire.bodies import GARBLINGS
 from greenroom_sandbox.world import World
 
@@ -30,19 +30,18 @@ SECONDS: dict[FaultKind, float] = {"latency": 1, "timeout": 0.05}
 SILENCE_S = 30.0
 
 
-def inject(
-    world: World, kind: FaultKind, target: Target | None = None, seconds: float | None = None, **values: object
-) -> Fault:
+def inject(world: World, wish: FaultWish) -> Fault:
     """Adds a fault; refused when its kind does not go with its target."""
-    target = target or TARGETS[kind][0]
+    kind, target = wish.kind, wish.target or TARGETS[wish.kind][0]
     if target not in TARGETS[kind]:
         raise Refused(f"{kind} can have {', '.join(TARGETS[kind])}", "target")
-    if kind == "malformed" and target != "send_test" and values.get("variant", "invalid_json") not in GARBLINGS:
+    if kind == "malformed" and target != "send_test" and wish.variant not in GARBLINGS:
         raise Refused(f"of {target} can be {', '.join(GARBLINGS)}", "variant")
+    seconds = wish.seconds
     if seconds is None:
         seconds = SILENCE_S if kind == "timeout" and target in ANSWERS else SECONDS.get(kind, 0)
-    fault = {"id": world.faults.next_id(), "kind": kind, "target": target, "seconds": seconds, **values}
-    return world.faults.save(Fault.model_validate(fault))
+    values = wish.model_dump() | {"id": world.faults.next_id(), "target": target, "seconds": seconds}
+    return world.faults.save(Fault.model_validate(values))
 
 
 def clear(world: World) -> None:

@@ -67,8 +67,23 @@ class WireSettings(BaseModel):
     reply_limit_bytes: int = Field(default=1024 * 1024, ge=1, le=64 * 1024 * 1024)
 
 
+class FaultWish(BaseModel):
+    """A fault to inject. None leaves the kind's own default, and a ``count`` of None is for ever."""
+
+    kind: FaultKind
+    target: Target | None = None
+    count: int | None = Field(None, ge=1)
+    skip: int = Field(0, ge=0)
+    probability: float = Field(1, gt=0, le=1)
+    take_home_id: int | None = None
+    seconds: float | None = Field(None, ge=0, le=3600)
+    variant: Variant = "invalid_json"
+    status: int = Field(500, ge=300, le=599)
+    retry_after: int | None = Field(None, ge=0)
+
+
 class Fault(Record):
-    """A fault to inject; ``count`` is how many times it still strikes, None for ever.
+    """An injected fault; ``count`` is how many times it still strikes, None for ever.
 
     The first ``skip`` calls that it could hit pass, then each is hit with ``probability``; ``seen`` counts them all.
     """
@@ -78,12 +93,12 @@ class Fault(Record):
     count: int | None = None
     skip: int = 0
     probability: float = 1
-    seen: int = 0
     take_home_id: int | None = None
     seconds: float = 1
     variant: Variant = "invalid_json"
     status: int = 500
     retry_after: int | None = None
+    seen: int = 0
     hits: int = 0
 
 

@@ -28,6 +28,9 @@ NAVIGATION = [
     ("Candidates", "/people", ("/applications", "/take-homes")),
     ("Integrations", "/integrations", ()),
     ("Support desk", "/support", ()),
+    ("Traffic", "/traffic", ()),
+    ("Faults", "/faults", ()),
+    ("Clock", "/clock", ()),
     ("Settings", "/settings", ()),
 ]
 HEADERS = {
