@@ -11,21 +11,42 @@ from aiohttp.typedefs import Handler
 from yarl import URL
 
 from greenroom_sandbox.api import company as company_api
-from greenroom_sandbox.api import completion, control, desk, recruiting
+from greenroom_sandbox.api import completion, control, desk, faults, harvest, recruiting, resumes, traffic
 from greenroom_sandbox.api.reading import refusal
 from greenroom_sandbox.errors import Forbidden, SandboxError
 from greenroom_sandbox.journal import Journal
 from greenroom_sandbox.model.wire import WireSettings
 from greenroom_sandbox.services import company, results
 from greenroom_sandbox.simulator import SIMULATOR, Simulator
+from greenroom_sandbox.web import (
+    authorize,
+    clock,
+    directory,
+    jobs,
+    kit,
+    pages,
+    people,
+    pipeline,
+    plan,
+    sending,
+    settings,
+)
 from greenroom_sandbox.web import desk as desk_pages
-from greenroom_sandbox.web import directory, jobs, kit, pages, people, pipeline, plan, sending, settings
+from greenroom_sandbox.web import faults as fault_pages
+from greenroom_sandbox.web import traffic as traffic_pages
 from greenroom_sandbox.wire.calls import Caller
 from greenroom_sandbox.world import World
 
 MOST_BYTES = 1024 * 1024
+API = tuple(
+    module.routes for module in (desk, company_api, recruiting, control, faults, traffic, completion, resumes, harvest)
+)
 PAGES = tuple(
-    room.routes for room in (pages, jobs, plan, pipeline, people, sending, kit, directory, desk_pages, settings)
+    room.routes
+    for room in (
+        *(pages, jobs, plan, pipeline, people, sending, kit, directory, desk_pages, settings),
+        *(authorize, traffic_pages, fault_pages, clock),
+    )
 )
 
 
@@ -78,7 +99,7 @@ def build(data: Path | None, wire: WireSettings) -> web.Application:
     simulator = Simulator(world, caller)
     app = web.Application(client_max_size=MOST_BYTES, middlewares=[_refusals])
     app[SIMULATOR] = simulator
-    for table in (desk.routes, company_api.routes, recruiting.routes, control.routes, completion.routes, *PAGES):
+    for table in (*API, *PAGES):
         app.add_routes(table)
 
     async def lifetime(_: web.Application) -> AsyncIterator[None]:

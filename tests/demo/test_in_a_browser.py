@@ -13,6 +13,7 @@ from greenroom.demo.processes import Ports, Processes, free
 from tests.support.browser import chromium, listen, tab_to
 
 pytestmark = pytest.mark.browser
+expect.set_options(timeout=30_000)  # nothing waits that long, except on a machine that is short of breath
 NAME = "Zoë Nguyễn-O'Neill"
 
 

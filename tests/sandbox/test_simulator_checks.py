@@ -415,7 +415,7 @@ async def test_g19_traffic_with_masked_secrets_reset_and_seed(connected: Greenho
     for secret in (KEY, connected.password, base64.b64encode(f"{KEY}:".encode()).decode()):
         assert secret not in text
     people = await connected.call("GET", "/candidates")
-    await connected.call("POST", "/reset", {})
+    await connected.call("POST", "/reset", {"now": "2026-11-24T10:00:00Z"})
     assert (await connected.call("GET", "/traffic"))["data"] == []
     assert await connected.call("GET", "/candidates") == people
 

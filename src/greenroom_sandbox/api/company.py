@@ -30,6 +30,18 @@ class NewUser(Body):
     last_name: str
     email: str
     role: Role = "recruiter"
+    site_admin: bool = False
+
+
+class UserChange(Body):
+    """Fields of somebody to change."""
+
+    first_name: str = ""
+    last_name: str = ""
+    email: str = ""
+    role: Role = "recruiter"
+    site_admin: bool = False
+    deactivated: bool = False
 
 
 class NewJob(Body):
@@ -72,6 +84,7 @@ class NewCandidate(Body):
     preferred_name: str | None = None
     phone_number: str | None = None
     resume_url: str | None = None
+    resume: str | None = Field(None, max_length=20_000)
     stage_id: int | None = None
 
 
@@ -84,6 +97,7 @@ class CandidateChange(Body):
     preferred_name: str | None = None
     phone_number: str | None = None
     resume_url: str | None = None
+    resume: str | None = Field(None, max_length=20_000)
 
 
 class Generated(Body):
@@ -137,7 +151,15 @@ async def add_user(request: web.Request) -> web.Response:
     given = await body(request, NewUser)
     world = request.app[SIMULATOR].world
     names = given.first_name, given.last_name, given.email
-    return shown(company.add_user(world, given.organization_id, *names, given.role), 201)
+    user = company.add_user(world, given.organization_id, *names, given.role, site_admin=given.site_admin)
+    return shown(user, 201)
+
+
+@routes.patch("/api/users/{id}")
+async def change_user(request: web.Request) -> web.Response:
+    """Changes what somebody is or may."""
+    world, changes = request.app[SIMULATOR].world, (await body(request, UserChange)).given()
+    return shown(world.users.save(world.users.get(number(request)).model_copy(update=changes)))
 
 
 @routes.get("/api/jobs")

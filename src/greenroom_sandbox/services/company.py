@@ -46,10 +46,10 @@ def plant(world: World, seed: int, now: datetime | None, settings: WireSettings)
             world.save_clock()
         for name in ("Hemlock & Rye", "Fjord Analytics"):
             world.organizations.save(Organization(id=world.organizations.next_id(), name=name))
-        add_user(world, 101, "Rina", "Recruiter", "rina.recruiter@hemlock.example", "recruiter")
+        add_user(world, 101, "Rina", "Recruiter", "rina.recruiter@hemlock.example", "recruiter", site_admin=True)
         add_user(world, 101, "Hugo", "Hiring", "hugo.hiring@hemlock.example", "hiring_manager")
         add_user(world, 101, "Greta", "Grader", "greta.grader@hemlock.example", "grader")
-        add_user(world, 102, "Ines", "Interview", "ines.interview@fjord.example", "recruiter")
+        add_user(world, 102, "Ines", "Interview", "ines.interview@fjord.example", "recruiter", site_admin=True)
         jobs = [(101, "Data Engineer"), (101, "Support Specialist"), (102, "Analyst")]
         for organization_id, name in jobs:
             add_job(world, {"organization_id": organization_id, "name": name})
@@ -57,16 +57,18 @@ def plant(world: World, seed: int, now: datetime | None, settings: WireSettings)
         for number, ((_, first, last, email), job_id) in enumerate(zip(PEOPLE, of_job, strict=True)):
             sparse = number == 4
             extra = {} if sparse else {"phone_number": f"+44 20 7946 0{number:03d}"}
-            resume = {} if sparse else {"resume_url": f"https://files.example/resumes/{number + 1}.pdf?sig=seed"}
+            resume = {} if sparse else {"resume": f"{first} {last}\n{email}\n\nMade up for the simulator."}
             values = {"job_id": job_id, "first_name": first, "last_name": last, "email": email, **extra, **resume}
             add_candidate(world, values)
 
 
-def add_user(world: World, organization_id: int, first: str, last: str, email: str, role: Any) -> User:
+def add_user(
+    world: World, organization_id: int, first: str, last: str, email: str, role: Any, *, site_admin: bool = False
+) -> User:
     """Adds somebody who works at a customer."""
     world.organizations.get(organization_id)
     user_id = world.users.next_id()
-    person = {"first_name": first, "last_name": last, "email": email, "role": role}
+    person = {"first_name": first, "last_name": last, "email": email, "role": role, "site_admin": site_admin}
     return world.users.save(User(id=user_id, organization_id=organization_id, **person))
 
 
@@ -250,7 +252,7 @@ def delete_candidate(world: World, candidate_id: int) -> Candidate:
 
 def anonymize(world: World, candidate_id: int) -> Candidate:
     """Removes what identifies a person. Source: Greenhouse webhooks, candidate_anonymized: last name = id."""
-    changes: dict[str, Any] = dict.fromkeys(("preferred_name", "email", "phone_number", "resume_url"))
+    changes: dict[str, Any] = dict.fromkeys(("preferred_name", "email", "phone_number", "resume_url", "resume"))
     changes |= {"first_name": "Anonymized", "last_name": str(candidate_id), "status": "anonymized"}
     return world.candidates.save(world.candidates.get(candidate_id).model_copy(update=changes))
 

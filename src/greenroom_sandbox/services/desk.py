@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Any
 
 from greenroom_sandbox import texts
 from greenroom_sandbox.errors import NotFound, Refused
 from greenroom_sandbox.model.partner import Connection, Partner
+from greenroom_sandbox.services import results
 from greenroom_sandbox.wire.address import check_partner_url
 from greenroom_sandbox.world import World
 
@@ -22,8 +22,8 @@ def apply_for_partnership(world: World, values: dict[str, Any]) -> Partner:
         check_partner_url(name, values[name], world.settings.http)
     values = {
         **values,
-        "username": values.get("username") or f"partner_{secrets.token_hex(6)}",
-        "password": values.get("password") or secrets.token_urlsafe(24),
+        "username": values.get("username") or f"partner_{world.mint(12).lower()}",
+        "password": values.get("password") or world.mint(),
     }
     return world.partners.save(Partner(id=world.partners.next_id(), **values))
 
@@ -34,14 +34,16 @@ def change_partner(world: World, partner_id: int, changes: dict[str, Any]) -> Pa
     for name in URLS:
         if name in changes:
             check_partner_url(name, changes[name], world.settings.http)
+    if changes.get("polling") and not partner.polling:
+        results.skip_missed_polls(world, partner_id)
     return world.partners.save(partner.model_copy(update=changes))
 
 
 def issue_credentials(world: World, partner_id: int, username: str | None, password: str | None) -> Partner:
     """A new pair for the completion call-back; the old one ends."""
     new = {
-        "username": username or f"partner_{secrets.token_hex(6)}",
-        "password": password or secrets.token_urlsafe(24),
+        "username": username or f"partner_{world.mint(12).lower()}",
+        "password": password or world.mint(),
     }
     return world.partners.save(world.partners.get(partner_id).model_copy(update=new))
 

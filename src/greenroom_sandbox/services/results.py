@@ -126,7 +126,7 @@ async def _catch_up(simulator: Simulator, target: datetime, *, move: bool) -> di
         if move and at > world.clock.now():
             world.clock.set(at)
         together = [item for item in agenda if item[0] == at]
-        if any(fault.kind == "reorder" for fault in world.faults.all()):
+        if any(fault.kind == "reorder" and fault.count != 0 for fault in world.faults.all()):
             together.reverse()
         for _, what, take_home_id in together:
             done[what] += 1
@@ -154,9 +154,22 @@ async def _do(simulator: Simulator, what: str, test: TakeHome, at: datetime) -> 
     elif what == "checked":
         await check(simulator, world.take_homes.save(test.model_copy(update={"check_at": None})))
     elif _still_polled(world, test):
-        counted = test.model_copy(update={"polls": test.polls + 1, "next_poll_at": at + HOUR})
+        counted = test.model_copy(update={"polls": test.polls + 1, "next_poll_at": _next_hour(at, world.clock.now())})
         await check(simulator, world.take_homes.save(counted))
         _still_polled(world, world.take_homes.get(test.id))
+
+
+def _next_hour(due_at: datetime, now: datetime) -> datetime:
+    """The hour after a poll; hours that nobody was there for are not made up for."""
+    return due_at + HOUR * max(1, (now - due_at) // HOUR + 1)
+
+
+def skip_missed_polls(world: World, partner_id: int) -> None:
+    """Polling is on again: the polls of the time between are left out."""
+    now = world.clock.now()
+    for test in world.take_homes.all():
+        if test.partner_id == partner_id and test.next_poll_at is not None and test.next_poll_at <= now:
+            world.take_homes.save(test.model_copy(update={"next_poll_at": _next_hour(test.next_poll_at, now)}))
 
 
 def _still_polled(world: World, test: TakeHome) -> bool:

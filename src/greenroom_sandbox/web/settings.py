@@ -31,6 +31,10 @@ HELP = {
     "callback_url": "Where send_test has the call-back URL.",
     "integer_test_ids": "Ids of tests and interviews are numbers, as with old partners.",
     "interview_id": "Where partner_interview_id goes in a query: last, first, or behind a second question mark.",
+    "refresh_token_hours": "How long a refresh token of the Harvest API lives: 24, or 336 as some pages say.",
+    "token_expires_in": "expires_in beside expires_at in the answer of the token endpoint.",
+    "token_rate_limit": "Requests for tokens that a client may make in 60 seconds.",
+    "harvest_rate_limit": "Harvest requests that a client may make in 30 seconds.",
     "deadline_seconds": "Total time of one call to a partner.",
     "reply_limit_bytes": "Largest reply that is read.",
 }

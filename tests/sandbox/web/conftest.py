@@ -56,6 +56,11 @@ PAGES = [
     "/support/partners/1/edit",
     "/support/partners/1/customers/101",
     "/support/partners/1/customers/102",
+    "/traffic",
+    "/traffic?verdict=malformed",
+    "/traffic/1",
+    "/faults",
+    "/clock",
     "/settings",
 ]
 
