@@ -6,9 +6,10 @@ import random
 from datetime import datetime
 from typing import Any
 
+from greenroom_sandbox.clock import Clock
 from greenroom_sandbox.errors import Conflict, Refused
 from greenroom_sandbox.model.hiring import Application, Candidate, Job, Organization, Stage, StageKind, User
-from greenroom_sandbox.model.wire import WireSettings
+from greenroom_sandbox.model.wire import ClockState, WireSettings
 from greenroom_sandbox.world import World
 
 PLAN: list[tuple[StageKind, str]] = [
@@ -38,6 +39,8 @@ LAST = ["Adeyemi", "Baker", "Costa", "Dvořák", "Engel", "Fischer", "García", 
 
 def plant(world: World, seed: int, now: datetime | None, settings: WireSettings) -> None:
     """Empties the simulator and plants the fixed company; with ``now`` the clock stands still there."""
+    if now is not None:
+        Clock(ClockState()).set(now)  # refuses before anything is gone
     with world.together():
         world.clear(seed, settings)
         if now is not None:

@@ -40,6 +40,18 @@ HEADERS = {
     "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
 }
+#: what a field is called on its page, where that is not its name
+LABELS = {
+    "copy_of": "Stage to copy",
+    "email": "E-mail",
+    "grader_ids": "Graders",
+    "into": "Merge into",
+    "key": "API key",
+    "place": "Job and initial stage",
+    "send_at": "Time",
+    "test_id": "Test",
+    **{f"{call}_url": call for call in ("list_tests", "send_test", "test_status", "response_error")},
+}
 #: a longer list says how many more there are
 MOST_ROWS = 200
 STATIC = {"sandbox.css": "text/css", "icon.svg": "image/svg+xml"}
@@ -108,8 +120,7 @@ def refusal(request: web.Request, error: SandboxError) -> web.Response:
 
 def _sentence(error: SandboxError) -> str:
     """A refusal in a full sentence, its field in front."""
-    name = error.field.replace("_", " ") + " " if error.field else ""
-    said = f"{name}{error.message}"
+    said = f"{_label(error.field)} {error.message}" if error.field else error.message
     return f"{said[:1].upper()}{said[1:]}."
 
 
@@ -154,6 +165,10 @@ def see(path: str, said: str | None = None, anchor: str = "", **query: Any) -> w
     return web.Response(status=303, headers={**HEADERS, "location": target})
 
 
+def _label(field: str) -> str:
+    return LABELS.get(field) or field.replace("_", " ").capitalize()
+
+
 def _under(path: str, where: str) -> bool:
     return where == path or where.startswith(f"{path}/")
 
@@ -169,8 +184,8 @@ def _how_long(since: datetime | str, now: datetime) -> str:
 
 _templates.filters["day"] = lambda at: texts.day(_moment(at))
 _templates.filters["when"] = lambda at: f"{_moment(at):%Y-%m-%d %H:%M:%S} UTC"
-_templates.filters["iso"] = lambda at: _moment(at).isoformat()
 _templates.filters["how_long"] = _how_long
+_templates.filters["label"] = _label
 _templates.filters["pretty"] = lambda value: json.dumps(value, indent=2, ensure_ascii=False)
 _templates.globals["texts"] = texts
 
