@@ -57,7 +57,10 @@ async def health(request: web.Request) -> web.Response:
 async def get_clock(request: web.Request) -> web.Response:
     """The virtual present, and what is to come."""
     world = request.app[SIMULATOR].world
-    due = [{"at": at.isoformat(), "what": what, "take_home_id": test_id} for at, what, test_id in results.due(world)]
+    due = [
+        {"at": at.isoformat(), "what": what, "delivery_id" if what == "delivered" else "take_home_id": about}
+        for at, what, about in results.due(world)
+    ]
     return shown({"now": world.clock.now().isoformat(), "running": world.clock.running, "due": due})
 
 
