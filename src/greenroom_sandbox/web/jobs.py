@@ -78,8 +78,11 @@ async def add_colleague(request: web.Request) -> web.StreamResponse:
 def _team(request: web.Request, given: forms.Form, error: Refused | None) -> web.Response:
     job = job_of(request)
     people = [one for one in world_of(request).users.all() if one.organization_id == job.organization_id]
-    status = error.status if error else 200
-    return setup(request, "team.html", job, status, people=people, roles=get_args(Role), given=given, error=error)
+    roles, status = (
+        [(role, role.replace("_", " ").capitalize()) for role in get_args(Role)],
+        error.status if error else 200,
+    )
+    return setup(request, "team.html", job, status, people=people, roles=roles, given=given, error=error)
 
 
 def job_of(request: web.Request) -> Job:

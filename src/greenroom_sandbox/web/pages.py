@@ -184,6 +184,7 @@ def _how_long(since: datetime | str, now: datetime) -> str:
 
 _templates.filters["day"] = lambda at: texts.day(_moment(at))
 _templates.filters["when"] = lambda at: f"{_moment(at):%Y-%m-%d %H:%M:%S} UTC"
+_templates.filters["iso"] = lambda at: _moment(at).isoformat()
 _templates.filters["how_long"] = _how_long
 _templates.filters["label"] = _label
 _templates.filters["pretty"] = lambda value: json.dumps(value, indent=2, ensure_ascii=False)

@@ -65,3 +65,21 @@ async def test_a_form_that_is_refused_keeps_everything_and_leads_to_the_field(pa
     assert await page.get_by_label("Name", exact=True).input_value() == "Proctor"
     assert await page.title() == "Error: New partner application · Greenhouse simulator"
     assert await flaws(page) == []
+
+
+async def test_what_is_wrong_with_a_page_is_found(page: Page) -> None:
+    """Or the test above would say nothing: pale letters, in the dark only; a field without a name; too wide for a telephone."""
+    style = (
+        "<style>p { width: 600px } @media (prefers-color-scheme: dark) { p { color: #777; background: #666 } }</style>"
+    )
+    await page.set_content(f"<html lang=en><title>x</title>{style}<main><h1>x</h1><p>pale</p><input></main></html>")
+
+    found = await flaws(page)
+
+    assert "320 px: scrolls sideways" in found
+    assert {one.split(": <")[0] for one in found} - {"320 px: scrolls sideways"} == {
+        "light, 1280 px: label",
+        "light, 320 px: label",
+        "dark, 1280 px: color-contrast",
+        "dark, 320 px: color-contrast",
+    }

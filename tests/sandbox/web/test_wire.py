@@ -22,7 +22,7 @@ async def test_the_log_in_a_browser(connected: Greenhouse) -> None:
     page = await connected.client.get("/traffic/2")
     text = text_of(page)
     assert "partner_score must be a number, not a string" in text
-    assert "test_status.partner_score : `partner_score`, when there is one, is a finite number." in text
+    assert "test_status.partner_score : partner_score, when there is one, is a finite number." in text
     assert '"partner_score": "<82>"' in text
     assert '-u "$API_KEY:"' in text
     assert KEY not in page.text
