@@ -7,7 +7,7 @@ export UV_NO_PROGRESS := 1
 # the certificates that this machine trusts, also behind a company's proxy
 export UV_SYSTEM_CERTS := 1
 
-.PHONY: help setup demo test check lock clean
+.PHONY: help setup demo test scale check lock clean
 
 help: ## what each target does
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -19,6 +19,9 @@ demo: setup ## start gateway, simulator and a demo vendor, play one order's stor
 test: $(VENV)/.dev ## the checks, then every test (PostgreSQL's too)
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/pytest
+
+scale: $(VENV)/.dev ## the plans of every query of every day with a million orders, on both databases (minutes)
+	@$(BIN)/pytest -m scale
 
 check: $(VENV)/.dev ## formatting, lint, layers, types
 	@$(BIN)/ruff format --check .

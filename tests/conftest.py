@@ -23,6 +23,12 @@ from tests.support.postgres import Postgres, in_thread, running_postgres
 DATABASES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What takes minutes runs only where it is asked for."""
+    if "scale" not in config.option.markexpr:
+        items[:] = [item for item in items if not item.get_closest_marker("scale")]
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """One server for all tests; each test has a database of its own on it."""

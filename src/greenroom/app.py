@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import gc
 import os
 import random
 from collections.abc import AsyncIterator
@@ -31,9 +32,11 @@ from greenroom.security.vault import Vault, load_or_create_key_file, parse_keys
 from greenroom.services import claims, installation, sessions
 from greenroom.settings import Settings, SettingsError
 from greenroom.store import migrate
+from greenroom.store.bounded import BoundedStore
 from greenroom.store.db import Store
 from greenroom.store.postgres import PostgresStore
 from greenroom.store.sqlite import SqliteStore
+from greenroom.tracing import open_tracing
 from greenroom.web import link, pages
 
 VERSION = "0.1.0"
@@ -122,8 +125,13 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
             user_agent=f"Greenroom/{VERSION}",
         )
         stack.push_async_callback(out.aclose)
+        tracing = open_tracing(settings, version=VERSION)
+        if tracing is not None:
+            stack.push_async_callback(asyncio.to_thread, tracing.close)
+            ctx = replace(ctx, tracing=tracing)
         engine = Engine(ctx, out)
-        ctx = replace(ctx, wake=engine.wake)
+        # requests can be told to come back; the engine's few units of work always find room
+        ctx = replace(ctx, wake=engine.wake, store=BoundedStore(ctx.store))
         yield Gateway(ctx, out, Catalog(ctx, out), engine)
 
 
@@ -232,4 +240,16 @@ def build_app(settings: Settings, gateway: Gateway | None = None) -> FastAPI:
 
 def from_environment() -> FastAPI:
     """The application as the environment says, for uvicorn's worker processes."""
-    return build_app(Settings.from_environment())
+    app = build_app(Settings.from_environment())
+    keep_for_good()
+    return app
+
+
+def keep_for_good() -> None:
+    """
+    Leave all that is there now (modules, routes, schemas) out of every later garbage collection.
+
+    For a process that has started up and serves until its end: each full collection would walk through it again.
+    """
+    gc.collect()
+    gc.freeze()

@@ -76,6 +76,46 @@ class Catalog:
         integration, kept, without_call = await packages.sources(self._ctx, account)
         if not integration.packages_url:
             return without_call
+        return await self._listed(account, integration, kept, began, fresh=fresh)
+
+    async def find(self, account: Account, package_id: str) -> tuple[Integration, Package | None]:
+        """
+        The account's integration, and the package that an order names; None when no list can be had to look it up in,
+        which must not stop an order.
+
+        Raises:
+            NotFound: the list can be had, and the package is not on it; or the integration is gone.
+        """
+        began = time.monotonic()
+        integration, kept, package = await packages.look_up(self._ctx, account, package_id)
+        if integration.packages_url:
+            try:
+                package = await self._find_listed(account, integration, kept, began, package_id)
+            except BadGateway:
+                return integration, None
+        if package is None:
+            raise NotFound(f"There is no package {package_id[:80]!r} for this account.", code="UnknownPackage")
+        return integration, package
+
+    async def _find_listed(
+        self, account: Account, integration: Integration, kept: PackageList | None, began: float, package_id: str
+    ) -> Package | None:
+        listed = await self._listed(account, integration, kept, began)
+        found = listed.find(package_id)
+        if found is None and listed is kept:  # it may be newer than the kept answer
+            found = (await self._listed(account, integration, kept, began, fresh=True)).find(package_id)
+        return found
+
+    async def _listed(
+        self,
+        account: Account,
+        integration: Integration,
+        kept: PackageList | None,
+        began: float,
+        *,
+        fresh: bool = False,
+    ) -> PackageList:
+        """What the list endpoint says, or the answer that is kept of it; `began` is when that one was looked for."""
         if kept is not None and not fresh and self._may_serve(account, kept):
             return kept
         try:
@@ -87,24 +127,6 @@ class Catalog:
             problem = str(error.__cause__)
             await packages.note_problem(self._ctx, account.id, problem)
             return replace(kept, problem=problem)
-
-    async def find(self, account: Account, package_id: str) -> Package | None:
-        """
-        The package that an order names; None when no list can be had to look it up in, which must not stop an order.
-
-        Raises:
-            NotFound: the list can be had, and the package is not on it.
-        """
-        try:
-            found = (await self.effective(account)).find(package_id)
-            if found is None:
-                # it may be newer than the kept answer
-                found = (await self.effective(account, fresh=True)).find(package_id)
-        except BadGateway:
-            return None
-        if found is None:
-            raise NotFound(f"There is no package {package_id[:80]!r} for this account.", code="UnknownPackage")
-        return found
 
     async def probe(self, integration: Integration, account_id: str) -> Probe:
         """

@@ -11,6 +11,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from greenroom.security.vault import Vault
 from greenroom.settings import Settings
 from greenroom.store.db import Store, Tx
+from greenroom.tracing import Tracing
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -22,7 +23,8 @@ class Context:
     Handed down, never global.
 
     `pepper` keys the hashes of tokens. `now` gives aware UTC, `new_id` an id with the given prefix, `chance` a number
-    in [0, 1). `wake` tells the engine of this process that something may be due; a hint, never needed.
+    in [0, 1). `wake` tells the engine of this process that something may be due; a hint, never needed. `tracing` is
+    None unless it is on; `trace` is then the traceparent of what is being done, for the events that come of it.
     """
 
     settings: Settings
@@ -33,6 +35,8 @@ class Context:
     new_id: Callable[[str], str]
     chance: Callable[[], float]
     wake: Callable[[], None] = lambda: None
+    tracing: Tracing | None = None
+    trace: str | None = None
 
 
 def transaction(
@@ -51,15 +55,19 @@ def queueing(
     service: Callable[Concatenate[Context, Tx, P], Awaitable[T]],
 ) -> Callable[Concatenate[Context, P], Awaitable[T]]:
     """A `transaction` after which deliveries may be due: the engine is woken once it is committed."""
-    committed = transaction(service)
+    return _waking(transaction(service))
+
+
+def quick_queueing(
+    service: Callable[Concatenate[Context, Tx, P], Awaitable[T]],
+) -> Callable[Concatenate[Context, P], Awaitable[T]]:
+    """`queueing` for a quick unit of work, as `store.db` defines it."""
 
     @wraps(service)
-    async def queued(ctx: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        result = await committed(ctx, *args, **kwargs)
-        ctx.wake()
-        return result
+    async def committed(ctx: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await ctx.store.quick_write(lambda tx: service(ctx, tx, *args, **kwargs))
 
-    return queued
+    return _waking(committed)
 
 
 def snapshot(
@@ -72,3 +80,27 @@ def snapshot(
         return await ctx.store.read(lambda tx: service(ctx, tx, *args, **kwargs))
 
     return consistent
+
+
+def quick_snapshot(
+    service: Callable[Concatenate[Context, Tx, P], Awaitable[T]],
+) -> Callable[Concatenate[Context, P], Awaitable[T]]:
+    """`snapshot` for a quick unit of work, as `store.db` defines it."""
+
+    @wraps(service)
+    async def consistent(ctx: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await ctx.store.quick_read(lambda tx: service(ctx, tx, *args, **kwargs))
+
+    return consistent
+
+
+def _waking(
+    committed: Callable[Concatenate[Context, P], Awaitable[T]],
+) -> Callable[Concatenate[Context, P], Awaitable[T]]:
+    @wraps(committed)
+    async def queued(ctx: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        result = await committed(ctx, *args, **kwargs)
+        ctx.wake()
+        return result
+
+    return queued

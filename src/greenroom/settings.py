@@ -64,6 +64,13 @@ class Settings(BaseModel):
     log_format: Annotated[Literal["text", "json"], Field(description="text for a terminal, json for a collector.")] = (
         "text"
     )
+    tracing: Annotated[
+        Literal["off", "on", "forward"],
+        Field(
+            description="OpenTelemetry traces, exported by OTLP over HTTP as the OTEL_ variables say; forward: "
+            "webhooks carry traceparent, too."
+        ),
+    ] = "off"
     log_bodies: Annotated[
         Literal["off", "errors", "all"],
         Field(description="Which requests' headers and bodies the request log keeps; errors: of status 400 and above."),

@@ -11,7 +11,7 @@ from aiohttp.typedefs import Handler
 from yarl import URL
 
 from greenroom_sandbox.api import company as company_api
-from greenroom_sandbox.api import completion, control, desk, faults, harvest, recruiting, resumes, traffic
+from greenroom_sandbox.api import completion, control, desk, faults, harvest, hooks, recruiting, resumes, traffic
 from greenroom_sandbox.api.reading import refusal
 from greenroom_sandbox.errors import Forbidden, SandboxError
 from greenroom_sandbox.journal import Journal
@@ -39,7 +39,11 @@ from greenroom_sandbox.world import World
 
 MOST_BYTES = 1024 * 1024
 API = tuple(
-    module.routes for module in (desk, company_api, recruiting, control, faults, traffic, completion, resumes, harvest)
+    module.routes
+    for module in (
+        *(desk, company_api, recruiting, control, faults, traffic),
+        *(completion, resumes, harvest, hooks),
+    )
 )
 PAGES = tuple(
     room.routes

@@ -12,7 +12,7 @@ from greenroom_sandbox.world import World
 
 OF_OWN_CALLS: tuple[FaultKind, ...] = ("latency", "timeout", "reset", "wrong_credentials")
 OF_ANSWERS: tuple[FaultKind, ...] = ("latency", "timeout", "reset", "status", "malformed")
-OWN_CALLS: tuple[Target, ...] = ("list_tests", "send_test", "test_status", "response_error")
+OWN_CALLS: tuple[Target, ...] = ("list_tests", "send_test", "test_status", "response_error", "webhook")
 ANSWERS: tuple[Target, ...] = ("completion", "resume", "token", "harvest")
 #: which targets a kind of fault can have, the default first
 TARGETS: dict[FaultKind, tuple[Target, ...]] = {
@@ -20,7 +20,7 @@ TARGETS: dict[FaultKind, tuple[Target, ...]] = {
     "timeout": ("any", *get_args(WireCall)),
     "reset": ("any", *get_args(WireCall)),
     "wrong_credentials": ("any", *OWN_CALLS),
-    "duplicate": ("send_test",),
+    "duplicate": ("send_test", "webhook"),
     "malformed": ("send_test", "token", "harvest"),
     "reorder": ("test_status",),
     "status": ANSWERS,

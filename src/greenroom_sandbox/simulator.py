@@ -14,14 +14,16 @@ from aiohttp import web
 from greenroom_sandbox import faults, texts
 from greenroom_sandbox.errors import Conflict
 from greenroom_sandbox.model.hiring import Candidate
+from greenroom_sandbox.model.hook import Hook
 from greenroom_sandbox.model.partner import Call as CallName
 from greenroom_sandbox.model.partner import Connection, Partner
 from greenroom_sandbox.model.take_home import StatusReply, TakeHome
 from greenroom_sandbox.model.wire import BODY_LIMIT, Exchange, Fault
 from greenroom_sandbox.wire import bodies, links, replies
 from greenroom_sandbox.wire.address import with_interview_id
-from greenroom_sandbox.wire.basic import key_header, masked
+from greenroom_sandbox.wire.basic import key_header, masked, pair_header
 from greenroom_sandbox.wire.calls import Call, Caller, Outcome
+from greenroom_sandbox.wire.hooks import signature
 from greenroom_sandbox.world import World
 
 WRONG_KEY = "a-key-that-no-partner-issued"
@@ -199,6 +201,48 @@ class Simulator:
         outcome, exchange = await self._call("response_error", partner, connection, test, "POST", url, raw)
         _give_verdict(exchange, outcome, None)  # there is nowhere to report an error of this call
         self.world.log(exchange)
+
+    async def deliver(self, hook: Hook, event_id: str, body: str) -> bool:
+        """Sends a recruiting webhook; whether it was answered 200, the only status that will do."""
+        settings = self.world.settings
+        struck = faults.strike(self.world, "webhook", (*faults.OF_OWN_CALLS, "duplicate"))
+        secret = WRONG_KEY if "wrong_credentials" in struck else hook.secret
+        headers = {**hook.headers, "Content-Type": "application/json", "Greenhouse-Event-ID": event_id}
+        headers["Signature"] = signature(secret, body)
+        if hook.username is not None:
+            headers["Authorization"] = pair_header(hook.username, hook.password or "")
+        if "latency" in struck:
+            await asyncio.sleep(struck["latency"].seconds)
+        deadline = struck["timeout"].seconds if "timeout" in struck else settings.deadline_seconds
+        call = Call("POST", hook.url, headers, body.encode(), deadline, settings.reply_limit_bytes)
+        answered = False
+        for _ in range(2 if "duplicate" in struck else 1):
+            at = self.world.clock.now()
+            outcome = await self._caller.make(call, cut="reset" in struck)
+            if outcome.failure is None and outcome.status != 200:
+                outcome.fail("webhook.200", f"status {outcome.status}")
+            exchange = Exchange(
+                id=0,
+                at=at,
+                direction="to_partner",
+                call="webhook",
+                partner_id=None,
+                organization_id=hook.organization_id,
+                take_home_id=None,
+                method="POST",
+                url=hook.url,
+                request_headers=masked(headers.items()),
+                request_body=_text(call.body or b""),
+                status=outcome.status,
+                reply_headers=outcome.headers,
+                reply_body=_text(outcome.body),
+                ms=outcome.ms,
+                fault=",".join(sorted(struck)) or None,
+            )
+            _give_verdict(exchange, outcome, None)
+            self.world.log(exchange)
+            answered = answered or outcome.failure is None
+        return answered
 
     async def replay(self, past: Exchange) -> Exchange:
         """Makes a call to a partner again, with today's key; the reply is judged and logged, and changes nothing."""

@@ -15,6 +15,7 @@ from greenroom_sandbox.errors import NotFound
 from greenroom_sandbox.journal import Journal
 from greenroom_sandbox.model.harvest import Client, Grant
 from greenroom_sandbox.model.hiring import Application, Candidate, Job, Organization, Stage, User
+from greenroom_sandbox.model.hook import Hook, HookDelivery
 from greenroom_sandbox.model.partner import Connection, Partner
 from greenroom_sandbox.model.record import Record, Stamped
 from greenroom_sandbox.model.take_home import TakeHome
@@ -141,6 +142,8 @@ class World:
         self.exchanges = Table(Exchange, "exchange", 1, *note)
         self.clients = Table(Client, "Harvest client", 1, *note)
         self.grants = Table(Grant, "grant", 1, *note)
+        self.hooks = Table(Hook, "webhook", 1, *note)
+        self.deliveries = Table(HookDelivery, "webhook delivery", 1, *note)
         self.windows = Windows()
         self.settings = WireSettings()
         self.clock = Clock(ClockState())
@@ -181,6 +184,8 @@ class World:
             self.exchanges.clear,
             self.clients.clear,
             self.grants.clear,
+            self.hooks.clear,
+            self.deliveries.clear,
         ):
             clear()
         self._logged = 0

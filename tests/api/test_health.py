@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from greenroom.model.deliveries import SHARES
 from tests.house import Linked, webhook
+from tests.support.queues import queue
 
 
 def samples(text: str) -> dict[str, float]:
@@ -34,5 +36,23 @@ async def test_metrics(on_each_database: Linked) -> None:
     assert after['greenroom_deliveries_stuck{state="dead"}'] == 1
     assert after['greenroom_deliveries_stuck{state="held"}'] == 1
     assert after['greenroom_breakers{state="open"}'] == 0
-    assert after["greenroom_oldest_due_seconds"] == 0
+    for name in SHARES:
+        assert after[f'greenroom_oldest_due_seconds{{queue="{name}"}}'] == 0
     assert not [identifier for identifier in (order, hook["id"], linked.account_id) if identifier in text]
+
+
+async def test_the_age_of_the_backlog_by_queue(on_each_database: Linked) -> None:
+    """A retry that nobody makes for a minute, and what is new beside it."""
+    linked = on_each_database
+    assert (await linked.house.client.get("/readyz")).json()["backlog_age_s"] == 0
+    await linked.house.app.state.engine.stop()
+    await queue(linked.house.app.state.ctx.store, {"whk_1": 3}, waits_in="again", wait_ms=-60_000)
+    await queue(linked.house.app.state.ctx.store, {"whk_1": 3}, waits_in="first", wait_ms=-5_000)
+    await queue(linked.house.app.state.ctx.store, {"whk_1": 3}, waits_in="hand", wait_ms=5_000)
+
+    seen = samples((await linked.house.client.get("/metrics")).text)
+    age = (await linked.house.client.get("/readyz")).json()["backlog_age_s"]
+
+    ages = {name: seen[f'greenroom_oldest_due_seconds{{queue="{name}"}}'] for name in SHARES}
+    assert ages["hand"] == ages["replay"] == 0
+    assert 5 <= ages["first"] < 60 <= ages["again"] <= age

@@ -44,6 +44,12 @@ class Counting:
     async def read(self, work: Work[Any]) -> Any:
         return await self.store.read(work)
 
+    async def quick_write(self, work: Work[Any]) -> Any:
+        return await self.write(work)
+
+    async def quick_read(self, work: Work[Any]) -> Any:
+        return await self.read(work)
+
     async def close(self) -> None:
         await self.store.close()
 

@@ -47,6 +47,9 @@ async def test_s44_test_status_from_inside_the_patch_is_complete(northwind: Link
     northwind.house.greenhouse.inside = look
     await northwind.give_result(order)
     await northwind.becomes(order, delivery="acknowledged")
+    async with asyncio.timeout(20):
+        while not seen:  # it was answered, and is being read
+            await asyncio.sleep(0.01)
 
     assert [one["partner_status"] for one in seen] == ["complete"]
 

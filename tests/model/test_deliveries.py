@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greenroom.errors import GiveUp, RemoteError, TryLater
-from greenroom.model.deliveries import JITTER, SCHEDULES, Lane, Next, after_attempt
+from greenroom.model.deliveries import JITTER, NUDGES, SCHEDULES, Lane, Next, after_attempt, until_asked
 
 LATER = TryLater("503", kind="http_status")
 ASKED = TryLater("429", kind="http_status", wait=timedelta(seconds=90))
@@ -41,3 +41,21 @@ def test_jitter_is_only_ever_added(lane: Lane, step: int, chance: float) -> None
 
     assert wait is not None
     assert SCHEDULES[lane][step] <= wait <= SCHEDULES[lane][step] * (1 + JITTER)
+
+
+@pytest.mark.parametrize(
+    ("following", "told", "asked", "expected"),
+    [
+        (Next("delivered"), 0, False, Next("pending", NUDGES[0], told=1)),
+        (Next("delivered"), 2, False, Next("pending", NUDGES[2], told=3)),
+        (Next("delivered"), 3, False, Next("delivered", told=4)),  # told often enough
+        (Next("delivered"), 0, True, Next("delivered")),  # it asked during the attempt
+        (Next("pending", timedelta(seconds=5)), 1, False, Next("pending", timedelta(seconds=5), told=1)),
+        (Next("pending", timedelta(seconds=5)), 1, True, Next("delivered", told=1)),  # no news any more
+        (Next("dead"), 1, True, Next("delivered", told=1)),
+        (Next("dead"), 0, True, Next("dead")),
+    ],
+)
+def test_until_asked(following: Next, told: int, asked: bool, expected: Next) -> None:
+    """An ATS is told again until it asks, a few times."""
+    assert until_asked(following, told, asked=asked, chance=0.0) == expected

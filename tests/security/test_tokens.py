@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -73,3 +74,15 @@ def test_ids_are_url_safe_and_sort_by_time(monkeypatch: pytest.MonkeyPatch) -> N
     assert made == sorted(made)
     assert all(re.fullmatch(r"ord_[0-9a-z]{26}", one) for one in made)
     assert len({tokens.new_id("x") for _ in range(1000)}) == 1000
+
+
+def test_ids_sort_by_the_time_they_were_made() -> None:
+    """What was made before a time sorts before the first id of that time, all that follows after it."""
+    earlier = tokens.new_id("evt")
+    now = datetime.now(UTC)
+    first = tokens.first_id("evt", now + timedelta(milliseconds=1))
+    much_later = tokens.first_id("evt", now + timedelta(days=1))
+
+    assert earlier < first < much_later
+    assert tokens.first_id("evt", now - timedelta(milliseconds=1)) <= tokens.new_id("evt")
+    assert len(first) == len(earlier)

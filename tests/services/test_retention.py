@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
+from greenroom.security.tokens import first_id, new_id
 from greenroom.services import retention
 from greenroom.settings import Settings
 from greenroom.store import deliveries as delivery_rows
-from greenroom.store.db import Store
+from greenroom.store.db import Store, to_ms
 from tests.support.queues import PROJECT, context, queue
-
-DAY_MS = 86_400_000
 
 
 async def aged(store: Store, state: str, days: int) -> str:
     """A delivery in a state, with one attempt, that was made so many days ago."""
-    (delivery_id,) = await queue(store, {"whk_1": 1})
+    made_at = datetime.now(UTC) - timedelta(days=days)
+    event_id = first_id("evt", made_at)[:-6] + new_id("evt")[-6:]
+    (delivery_id,) = await queue(store, {"whk_1": 1}, event_id=event_id)
     attempt = {
         "id": f"att_{delivery_id}", "project_id": PROJECT, "delivery_id": delivery_id, "number": 1, "trigger": "auto",
-        "started_at": 0, "duration_ms": 1, "request": "{}", "response": "{}", "worker": "w",
+        "started_at": to_ms(made_at), "duration_ms": 1, "request": "{}", "response": "{}", "worker": "w",
     }  # fmt: skip
     await store.write(lambda tx: delivery_rows.add_attempt(tx, attempt))
     await store.write(lambda tx: tx.run("UPDATE deliveries SET state = $1 WHERE id = $2", state, delivery_id))
-    for table, column in [("events", "created_at"), ("attempts", "started_at")]:
-        which = "id = (SELECT event_id FROM deliveries WHERE id = $1)" if table == "events" else "delivery_id = $1"
-        sql = f"UPDATE {table} SET {column} = now_ms() - $2 WHERE {which}"
-        await store.write(lambda tx, sql=sql: tx.run(sql, delivery_id, days * DAY_MS))
     return delivery_id
 
 

@@ -20,7 +20,7 @@ from greenroom.store.sqlite import SqliteStore
 from tests.support.postgres import Postgres
 
 
-async def add(store: Store, name: str, *, fail: bool = False) -> None:
+async def add(store: Store, name: str, *, fail: bool = False, quick: bool = False) -> None:
     """Make a project, and fail after it was written when asked to."""
 
     async def work(tx: Tx) -> None:
@@ -28,7 +28,7 @@ async def add(store: Store, name: str, *, fail: bool = False) -> None:
         if fail:
             raise Invalid(name)
 
-    await store.write(work)
+    await (store.quick_write if quick else store.write)(work)
 
 
 async def names(store: Store) -> list[str]:
@@ -36,22 +36,93 @@ async def names(store: Store) -> list[str]:
     return [project.name for project in await store.read(project_rows.list_projects)]
 
 
-async def test_what_fails_leaves_nothing_behind(store: Store) -> None:
+either = pytest.mark.parametrize("quick", [False, True], ids=["ordinary", "quick"])
+
+
+@either
+async def test_what_fails_leaves_nothing_behind(store: Store, quick: bool) -> None:
     """The error reaches its caller; the next unit of work is fine."""
     with pytest.raises(Invalid):
-        await add(store, "lost", fail=True)
-    await add(store, "kept")
+        await add(store, "lost", fail=True, quick=quick)
+    await add(store, "kept", quick=quick)
 
     assert await names(store) == ["kept"]
 
 
-async def test_a_failing_neighbour_hurts_nobody(store: Store) -> None:
+@either
+async def test_a_failing_neighbour_hurts_nobody(store: Store, quick: bool) -> None:
     """A hundred at once, every third fails: the others are there."""
-    works = [add(store, f"{number:03}", fail=number % 3 == 0) for number in range(100)]
+    works = [add(store, f"{number:03}", fail=number % 3 == 0, quick=quick) for number in range(100)]
     answers = await asyncio.gather(*works, return_exceptions=True)
 
     assert [isinstance(answer, Invalid) for answer in answers] == [number % 3 == 0 for number in range(100)]
     assert await names(store) == [f"{number:03}" for number in range(100) if number % 3]
+
+
+@either
+async def test_a_neighbour_that_the_database_refuses_hurts_nobody(store: Store, quick: bool) -> None:
+    """The same id twice: one is there, the other is an error, and everybody else is fine."""
+    works = [add(store, f"{number:03}", quick=quick) for number in range(10)]
+
+    async def again(tx: Tx) -> None:
+        await tx.run("INSERT INTO projects (id, name, created_at) VALUES ('prj_005', 'another', now_ms())")
+
+    refused = (store.quick_write if quick else store.write)(again)
+    answers = await asyncio.gather(*works, refused, return_exceptions=True)
+
+    assert len([answer for answer in answers if isinstance(answer, Exception)]) == 1
+    assert len(await names(store)) == 10
+
+
+async def test_quick_units_keep_their_answers_apart(store: Store) -> None:
+    """Each has its own rows, its own count, and sees what it wrote itself; whatever statement it is at."""
+
+    async def work(tx: Tx, number: int) -> tuple[int, int, list[str], str | None]:
+        mine = f"prj_{number}"
+        if number % 2:  # neighbours need not ask the same, nor be equally long
+            await tx.one("SELECT id FROM projects WHERE id = $1", mine)
+        added = await tx.run("INSERT INTO projects (id, name, created_at) VALUES ($1, $2, now_ms())", mine, mine)
+        none = await tx.run("UPDATE projects SET name = name WHERE id = $1", f"{mine} of nobody")
+        rows = await tx.all("SELECT name FROM projects WHERE id IN ($1, $2)", mine, "prj_none")
+        missing = await tx.one("SELECT name FROM projects WHERE id = $1", "prj_none")
+        return added, none, [row["name"] for row in rows], missing and missing["name"]
+
+    answers = await asyncio.gather(
+        *(store.quick_write(lambda tx, number=number: work(tx, number)) for number in range(70))  # type: ignore[misc]
+    )
+
+    assert answers == [(1, 0, [f"prj_{number}"], None) for number in range(70)]
+
+
+async def test_quick_reads_answer_each_its_own(store: Store) -> None:
+    """Found, and not found."""
+    await add(store, "here")
+
+    async def find(tx: Tx, name: str) -> str | None:
+        row = await tx.one("SELECT name FROM projects WHERE name = $1", name)
+        return row and str(row["name"])
+
+    wanted = ["here", "gone"] * 20
+    found = await asyncio.gather(
+        *(store.quick_read(lambda tx, name=name: find(tx, name)) for name in wanted)  # type: ignore[misc]
+    )
+
+    assert found == ["here", None] * 20
+
+
+@pytest.mark.postgres
+async def test_quick_units_that_come_together_share_a_transaction(postgres: Postgres, migrated: str) -> None:
+    """One commit for all of them."""
+    store = PostgresStore(postgres.create_database(migrated))
+
+    async def transaction(tx: Tx) -> int:
+        row = await tx.one("SELECT txid_current() AS id")
+        return int(row["id"]) if row else 0
+
+    ids = await asyncio.gather(*(store.quick_write(transaction) for _ in range(20)))
+    await store.close()
+
+    assert len(set(ids)) == 1
 
 
 async def test_one_project_of_a_name_however_many_make_it(store: Store) -> None:
@@ -67,8 +138,9 @@ async def test_one_project_of_a_name_however_many_make_it(store: Store) -> None:
 
 async def test_text_that_no_database_has_is_the_callers_fault(store: Store) -> None:
     """Half a surrogate pair: refused by name, and the store goes on."""
-    with pytest.raises(Invalid, match="cannot be stored"):
-        await add(store, "\ud800")
+    for quick in (False, True):
+        with pytest.raises(Invalid, match="cannot be stored"):
+            await add(store, "\ud800", quick=quick)
     await add(store, "fine")
     assert await names(store) == ["fine"]
 
@@ -103,6 +175,8 @@ async def test_a_database_that_is_away_is_unavailable_until_it_is_back(postgres:
     try:
         with pytest.raises(Unavailable) as caught:
             await add(store, "during")
+        quick = await asyncio.gather(*(add(store, f"q{n}", quick=True) for n in range(5)), return_exceptions=True)
+        assert all(isinstance(answer, Unavailable) for answer in quick)
     finally:
         await asyncio.to_thread(postgres.start)
     assert caught.value.retry_after

@@ -32,11 +32,17 @@ def context(store: Store) -> Context:
 
 
 async def queue(
-    store: Store, due: Mapping[str, int], *, waits_in: Queue = "first", wait_ms: int = 0, lane: Lane = "vendor"
+    store: Store,
+    due: Mapping[str, int],
+    *,
+    waits_in: Queue = "first",
+    wait_ms: int = 0,
+    lane: Lane = "vendor",
+    event_id: str | None = None,
 ) -> list[str]:
     """So many deliveries of one event for each destination, due after `wait_ms`; their ids."""
     rows = [(new_id("dlv"), destination) for destination, count in due.items() for _ in range(count)]
-    event_id = new_id("evt")
+    event_id = event_id or new_id("evt")
 
     async def work(tx: Tx) -> None:
         await project_rows.ensure(tx, PROJECT, "p")

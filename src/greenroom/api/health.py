@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
 from typing import Literal
 
 import structlog
@@ -22,7 +21,7 @@ log = structlog.get_logger("greenroom.health")
 
 #: how long the figures of all workers are shown without asking the database again
 FRESH_S = 5.0
-OLDEST_DUE = Gauge("greenroom_oldest_due_seconds", "How long the oldest due delivery has waited.")
+OLDEST_DUE = Gauge("greenroom_oldest_due_seconds", "How long the oldest due delivery has waited.", ["queue"])
 IN_FLIGHT = Gauge("greenroom_deliveries_in_flight", "Attempts under way, over all workers.")
 STUCK = Gauge("greenroom_deliveries_stuck", "Deliveries that are held or dead.", ["state"])
 BREAKERS = Gauge("greenroom_breakers", "Destinations in trouble, by the state of their breaker.", ["state"])
@@ -50,8 +49,7 @@ async def healthz() -> Alive:
 @router.get("/readyz", operation_id="get_readiness", responses=documented(503))
 async def readyz(ctx: Ctx) -> Ready:
     """Readiness: 503 while the database is away."""
-    wait = await deliveries.next_due(ctx)
-    return Ready(backlog_age_s=max(0.0, -(wait or timedelta(0)).total_seconds()))
+    return Ready(backlog_age_s=(await deliveries.backlog_age(ctx)).total_seconds())
 
 
 @router.get("/metrics", operation_id="get_metrics", response_class=Response)
@@ -68,7 +66,8 @@ async def metrics(ctx: Ctx, request: Request) -> Response:
 
 
 def _show(now: Overview) -> None:
-    OLDEST_DUE.set(now.oldest_due_s)
+    for queue, age_s in now.oldest_due_s.items():
+        OLDEST_DUE.labels(queue).set(age_s)
     IN_FLIGHT.set(now.in_flight)
     for state, count in now.stuck.items():
         STUCK.labels(state).set(count)

@@ -76,7 +76,7 @@ def _orders(router: APIRouter, category: Category, noun: str) -> None:
         await _must_be(ctx, account, category)
         request = request_of(body)
         try:
-            package = await catalog.find(account, request.package_id)
+            _, package = await catalog.find(account, request.package_id)
         except NotFound as error:
             raise Invalid(error.message, errors=[f"package.id: {error.message}"]) from error
         name = package.name if package else None

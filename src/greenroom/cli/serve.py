@@ -14,7 +14,7 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 
-from greenroom.app import build_app, delivering, open_context, open_gateway, running_gateway
+from greenroom.app import build_app, delivering, keep_for_good, open_context, open_gateway, running_gateway
 from greenroom.cli import logs
 from greenroom.services import sessions
 from greenroom.settings import Settings, SettingsError
@@ -91,6 +91,7 @@ async def _work(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     async with open_gateway(settings) as gateway, delivering(gateway):
+        keep_for_good()
         print(f"Delivering as {gateway.engine.worker}", flush=True)
         await stopped.wait()
 
@@ -106,6 +107,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
+            keep_for_good()
             print(f"Greenroom: {self._public_url}", flush=True)
             if self._app.state.first_link:
                 print(f"Sign in: {self._app.state.first_link}", flush=True)

@@ -17,6 +17,7 @@ from greenroom.connectors import Push, discover
 from greenroom.context import Context
 from greenroom.engine import metrics, vendor
 from greenroom.engine.places import Places
+from greenroom.engine.traces import Step, step
 from greenroom.engine.upkeep import keep_up
 from greenroom.errors import GiveUp, NotFound, RemoteError, TryLater, Unavailable
 from greenroom.model.deliveries import Claimed
@@ -137,10 +138,17 @@ class Engine:
 
     async def _deliver(self, claimed: Claimed, destinations: Destinations) -> None:
         """One attempt from the request to its record."""
+        with step(self._ctx.tracing, claimed) as traced:
+            ended = await self._attempt(claimed, destinations, traced)
+            traced.ended(ended.exchange, ended.fault)
+        await self._settle(ended)
+
+    async def _attempt(self, claimed: Claimed, destinations: Destinations, traced: Step) -> Ended:
         started_at, started = self._ctx.now(), time.monotonic()
         exchange, fault = Exchange(), None
         try:
             request, judge = await self._prepare(claimed, destinations)
+            request = traced.carried_by(request)
             exchange = Exchange(url=request.url, headers=masks.headers(request.headers))
             answer = await self._out.send(request, deadline=vendor.DEADLINE_S)
             exchange = _answered(exchange, answer)
@@ -151,7 +159,7 @@ class Engine:
             log.exception("attempt_failed_inside", delivery_id=claimed.id)
             fault = TryLater(f"Greenroom itself failed: {type(error).__name__}.", kind="internal")
         duration = timedelta(seconds=time.monotonic() - started)
-        await self._settle(Ended(claimed, started_at, duration, fault, exchange))
+        return Ended(claimed, started_at, duration, fault, exchange)
 
     async def _prepare(self, claimed: Claimed, destinations: Destinations) -> tuple[Request, Judge]:
         """The request of this attempt, and who judges its answer."""

@@ -70,8 +70,8 @@ async def try_out(ctx: Context, out: Outbound, project_id: str, webhook_id: str)
     payload = {"project_id": project_id, "event_date": stamp(now), "sent_at": stamp(now), "record_type": "test"}
     claimed = Claimed(
         id="", project_id=project_id, event_id=ctx.new_id("evt"), order_id=None, account_id=None, lane="vendor",
-        destination_id=webhook.id, event_name=TEST, queue="hand", trigger="test", attempt=1, step=1, lease="",
-        payload=json.dumps(payload), created_at=now,
+        destination_id=webhook.id, event_name=TEST, queue="hand", trigger="test", attempt=1, step=1, told=0,
+        lease="", payload=json.dumps(payload), created_at=now,
     )  # fmt: skip
     request = webhook_request(claimed, destination, sent_at=int(now.timestamp()))
     sent = (request.body or b"").decode()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -10,7 +10,7 @@ from greenroom.errors import GiveUp, RemoteError, TryLater
 
 Lane = Literal["vendor", "ats"]
 State = Literal["pending", "delivered", "dead", "held", "cancelled"]
-Trigger = Literal["auto", "manual", "replay", "test"]
+Trigger = Literal["auto", "manual", "replay", "test", "nudge"]
 #: where a pending delivery waits: asked for by a person, for its first attempt, for another one, replayed
 Queue = Literal["hand", "first", "again", "replay"]
 
@@ -51,6 +51,9 @@ SCHEDULES: dict[Lane, tuple[timedelta, ...]] = {
     ),
 }
 
+#: waits before an ATS is told again that was told well and has not asked for the result; after the last it is not again
+NUDGES = (timedelta(minutes=2), timedelta(minutes=15), timedelta(hours=2))
+
 #: the most that jitter adds, as a share of the wait
 JITTER = 0.1
 
@@ -60,7 +63,8 @@ class Claimed:
     """
     A delivery that this worker holds until its lease ends.
 
-    `attempt` counts from 1 and includes this one; `step` does so since the schedule last began.
+    `attempt` counts from 1 and includes this one; `step` does so since the schedule last began. `told` is how often an
+    ATS answered well before this one and did not ask for the result.
     """
 
     id: str
@@ -75,17 +79,21 @@ class Claimed:
     trigger: Trigger
     attempt: int
     step: int
+    told: int
     lease: str
     payload: str
     created_at: datetime
+    #: the traceparent of what its event comes of, where tracing was on
+    trace: str | None = None
 
 
 @dataclass(frozen=True)
 class Next:
-    """What becomes of a delivery: its state and, while pending, the wait before the next attempt."""
+    """What becomes of a delivery: its state and, while pending, the wait before the next attempt; `told` as claimed."""
 
     state: State
     wait: timedelta | None = None
+    told: int = 0
 
 
 def after_attempt(lane: Lane, step: int, fault: RemoteError | None, *, chance: float) -> Next:
@@ -102,3 +110,18 @@ def after_attempt(lane: Lane, step: int, fault: RemoteError | None, *, chance: f
     wait = schedule[step] * (1 + JITTER * chance)
     asked = fault.wait if isinstance(fault, TryLater) else None
     return Next("pending", max(wait, asked or timedelta(0)))
+
+
+def until_asked(following: Next, told: int, *, asked: bool, chance: float) -> Next:
+    """
+    What becomes of a delivery to an ATS, given what its attempt did: it is told again, a few times, until it asks.
+
+    `told` is how often it answered well before this attempt.
+    """
+    if asked and told:
+        return Next("delivered", told=told)
+    if asked or following.state != "delivered":
+        return replace(following, told=told)
+    if told == len(NUDGES):
+        return Next("delivered", told=told + 1)
+    return Next("pending", NUDGES[told] * (1 + JITTER * chance), told=told + 1)

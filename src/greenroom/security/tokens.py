@@ -9,6 +9,7 @@ import hmac
 import os
 import secrets
 import time
+from datetime import datetime
 
 #: Greenhouse takes keys of fewer characters than this
 KEY_LIMIT = 171
@@ -33,7 +34,16 @@ def new_webhook_secret() -> str:
 
 def new_id(prefix: str) -> str:
     """A URL-safe id that sorts by time of making: `ord_` and 26 lower-case characters (48 bits of ms, 80 random)."""
-    number = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
+    return _id(prefix, time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10), "big"))
+
+
+def first_id(prefix: str, at: datetime) -> str:
+    """The smallest id that `new_id` can make at an aware time: what was made before sorts before it."""
+    return _id(prefix, int(at.timestamp() * 1000), 0)
+
+
+def _id(prefix: str, ms: int, chance: int) -> str:
+    number = ms << 80 | chance
     characters = [_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5)]
     return f"{prefix}_{''.join(characters)}"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal
 
-from greenroom.context import Context, queueing, snapshot, transaction
+from greenroom.context import Context, queueing, quick_snapshot, snapshot, transaction
 from greenroom.errors import NotFound, Unauthorized
 from greenroom.model.accounts import Account, AccountToken
 from greenroom.model.events import ACCOUNT_CREATED, ACCOUNT_DELETED, ACCOUNT_UPDATED, account_payload, stamp
@@ -242,7 +242,7 @@ async def rotate_token(
     return account, await _mint(ctx, tx, account_id)
 
 
-@snapshot
+@quick_snapshot
 async def authenticate(ctx: Context, tx: Tx, provider: str, token: str | None, tenant_id: str | None) -> Account:
     """
     The account of the ATS that calls: its token and its vendor's tenant must both fit.

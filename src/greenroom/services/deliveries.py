@@ -10,13 +10,21 @@ from typing import Any
 
 from greenroom.context import Context, queueing, snapshot, transaction
 from greenroom.errors import Conflict, GiveUp, NotFound, RemoteError
-from greenroom.model.deliveries import Claimed, Lane, Next, State, Trigger, after_attempt
+from greenroom.model.deliveries import Claimed, Lane, Next, State, Trigger, after_attempt, until_asked
 from greenroom.model.events import stamp
+from greenroom.model.orders import Order
 from greenroom.services import breakers
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import orders as order_rows
 from greenroom.store import webhooks as webhook_rows
 from greenroom.store.db import Row, Tx, from_ms, maybe_from_ms, to_json, to_ms
+
+#: what an order says when its ATS was told as often as it is worth
+NEVER_ASKED = (
+    "The ATS was told {times} times, answered well each time and never asked for the result (test_status), so it shows "
+    "nothing. Have the ATS's support check the test_status URL that it calls against `endpoints` of the integration, "
+    "then retry the delivery."
+)
 
 
 @dataclass(frozen=True)
@@ -82,10 +90,10 @@ class Delivery:
 
 
 @snapshot
-async def next_due(_: Context, tx: Tx) -> timedelta | None:
-    """How long until a delivery is due, negative when overdue; None when nothing waits."""
-    wait = await delivery_rows.next_due_ms(tx)
-    return None if wait is None else timedelta(milliseconds=wait)
+async def backlog_age(_: Context, tx: Tx) -> timedelta:
+    """How long the oldest due delivery has waited; nothing when none is due."""
+    waits = await delivery_rows.next_due_ms(tx)
+    return timedelta(milliseconds=max([0, *(-wait for wait in waits.values())]))
 
 
 @transaction
@@ -98,6 +106,9 @@ async def settle(ctx: Context, tx: Tx, ended: Ended, *, worker: str, watched: bo
     """
     claimed, fault = ended.claimed, ended.fault
     following = after_attempt(claimed.lane, claimed.step, fault, chance=ctx.chance())
+    order = await _lock_order(tx, claimed)
+    if order is not None:
+        following = until_asked(following, claimed.told, asked=order.delivery == "acknowledged", chance=ctx.chance())
     wait = following.wait or timedelta(0)
     held = await delivery_rows.settle(
         tx,
@@ -105,6 +116,7 @@ async def settle(ctx: Context, tx: Tx, ended: Ended, *, worker: str, watched: bo
         claimed.lease,
         state=following.state,
         wait_ms=int(wait.total_seconds() * 1000),
+        told=following.told,
         error=fault.reason if fault else None,
     )
     next_due_at = ctx.now() + wait if held and following.state == "pending" else None
@@ -112,8 +124,8 @@ async def settle(ctx: Context, tx: Tx, ended: Ended, *, worker: str, watched: bo
     if not held:
         return None
     await breakers.record(tx, claimed, fault, ended.exchange.status, watched=watched)
-    if claimed.lane == "ats":
-        await _tell_order(ctx, tx, claimed, following, fault)
+    if order is not None:
+        await _tell_order(ctx, tx, order, following, fault, next_due_at)
     elif isinstance(fault, GiveUp) and fault.gone:
         await _disable(ctx, tx, claimed)
     return following.state
@@ -143,18 +155,34 @@ def _attempt_row(ctx: Context, ended: Ended, worker: str, next_due_at: datetime 
     }
 
 
-async def _tell_order(ctx: Context, tx: Tx, claimed: Claimed, following: Next, fault: RemoteError | None) -> None:
+async def _lock_order(tx: Tx, claimed: Claimed) -> Order | None:
+    """The order that the ATS is told of; locked before its delivery, as by everybody who changes both."""
+    if claimed.lane != "ats":
+        return None
+    return await order_rows.find_of_account(tx, str(claimed.account_id), str(claimed.order_id), lock=True)
+
+
+async def _tell_order(
+    ctx: Context, tx: Tx, order: Order, following: Next, fault: RemoteError | None, next_due_at: datetime | None
+) -> None:
     """The order's own view of its way to the ATS; what the ATS has acknowledged stays so."""
-    order = await order_rows.find_of_account(tx, str(claimed.account_id), str(claimed.order_id), lock=True)
-    if order is None or order.delivery == "acknowledged":
+    if order.delivery == "acknowledged":
         return
-    if following.state == "delivered":
-        changed = replace(order, delivery="sent", delivery_detail="The ATS was told and has not asked yet.")
-    elif following.state == "dead" and fault is not None:
+    changed, alert = order, None
+    if fault is None and next_due_at is not None:
+        again = stamp(next_due_at)
+        detail = f"The ATS was told and has not asked yet. It is told again at {again}, unless it asks before."
+        changed = replace(order, delivery="sent", delivery_detail=detail)
+    elif fault is None:
+        alert = NEVER_ASKED.format(times=following.told)
+        changed = replace(order, delivery="sent", delivery_detail=alert)
+    elif following.state == "dead":
+        alert = f"The ATS cannot be told: {fault.reason}"
         changed = replace(order, delivery="refused", delivery_detail=fault.reason)
-        await order_rows.log(tx, ctx.new_id("log"), order.id, "alert", f"The ATS cannot be told: {fault.reason}")
     else:
-        changed = replace(order, delivery_detail=fault.reason if fault else None)
+        changed = replace(order, delivery_detail=fault.reason)
+    if alert:
+        await order_rows.log(tx, ctx.new_id("log"), order.id, "alert", alert)
     await order_rows.save(tx, replace(changed, updated_at=ctx.now()))
 
 

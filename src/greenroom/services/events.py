@@ -41,6 +41,7 @@ async def announce(
         payload=payload,
         account_id=account_id,
         order_id=order_id,
+        trace=ctx.trace,
     )
     takers = [
         (webhook, name)

@@ -6,7 +6,7 @@ import json
 from dataclasses import fields, replace
 from typing import Any, cast
 
-from greenroom.context import Context, snapshot, transaction
+from greenroom.context import Context, quick_snapshot, snapshot, transaction
 from greenroom.errors import NotFound
 from greenroom.model.integrations import Integration
 from greenroom.security.tokens import new_webhook_secret
@@ -19,7 +19,7 @@ from greenroom.store.db import Row, Tx, from_ms, to_json, to_ms
 SECRETS = ("packages_api_key", "partner_password", "harvest_client_secret")
 
 
-@snapshot
+@quick_snapshot
 async def get(ctx: Context, tx: Tx, project_id: str, provider: str) -> Integration:
     """
     A project's integration, secrets opened.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from greenroom.context import Context, queueing, snapshot, transaction
+from greenroom.context import Context, queueing, quick_queueing, snapshot, transaction
 from greenroom.errors import Conflict, NotFound
 from greenroom.model.accounts import Account
 from greenroom.model.events import ORDER_CREATED, RESULT_RECORDED, order_payload, stamp
@@ -17,6 +17,7 @@ from greenroom.model.integrations import Integration
 from greenroom.model.orders import Category, Order, OrderRequest, Status
 from greenroom.model.results import Result
 from greenroom.services import accounts, deliveries, events, integrations
+from greenroom.services.traces import traced
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import events as event_rows
 from greenroom.store import orders as order_rows
@@ -36,7 +37,8 @@ class Moment:
     detail: dict[str, Any]
 
 
-@queueing
+@traced("accept order")
+@quick_queueing
 async def place(
     ctx: Context,
     tx: Tx,
@@ -107,6 +109,7 @@ def _window_key(request: OrderRequest, now: datetime) -> str:
     return "same:" + hashlib.sha256(same.encode()).hexdigest()[:32]
 
 
+@traced("record result", order_id=lambda _project, _account, order_id, *_: order_id)
 @queueing
 async def record_result(
     ctx: Context, tx: Tx, project_id: str, account_id: str, order_id: str, category: Category, result: Result
@@ -152,6 +155,7 @@ async def _push(ctx: Context, tx: Tx, order: Order) -> Order:
         payload={"order_id": order.id},
         account_id=order.account_id,
         order_id=order.id,
+        trace=ctx.trace,
     )
     await delivery_rows.add(
         tx,
@@ -233,6 +237,7 @@ async def look_up(_: Context, tx: Tx, account: Account, order_id: str) -> Order:
     return order
 
 
+@traced("ATS reads result", order_id=lambda _account, order_id: order_id)
 @transaction
 async def acknowledge(ctx: Context, tx: Tx, account: Account, order_id: str) -> None:
     """Note that the ATS has read the result; the first time counts."""
@@ -243,6 +248,7 @@ async def acknowledge(ctx: Context, tx: Tx, account: Account, order_id: str) -> 
     await order_rows.save(
         tx, replace(order, delivery="acknowledged", delivery_detail=None, acknowledged_at=now, updated_at=now)
     )
+    await delivery_rows.end_asked(tx, order.id)
     await _log(ctx, tx, order, "acknowledged", "The ATS has read the result.")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from greenroom.context import Context, snapshot
-from greenroom.model.deliveries import PER_DESTINATION
+from greenroom.model.deliveries import PER_DESTINATION, SHARES, Queue
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import overview as overview_rows
 from greenroom.store.db import Tx
@@ -14,9 +14,9 @@ from greenroom.store.db import Tx
 
 @dataclass(frozen=True)
 class Overview:
-    """`oldest_due_s` is how long the oldest due delivery has waited; 0 when none is due."""
+    """`oldest_due_s` is how long the oldest due delivery of each queue has waited; 0 when none is due."""
 
-    oldest_due_s: float
+    oldest_due_s: Mapping[Queue, float]
     in_flight: int
     stuck: Mapping[str, int]
     breakers: Mapping[str, int]
@@ -25,9 +25,9 @@ class Overview:
 @snapshot
 async def overview(_: Context, tx: Tx) -> Overview:
     """The figures of this moment."""
-    wait = await delivery_rows.next_due_ms(tx)
+    waits = await delivery_rows.next_due_ms(tx)
     return Overview(
-        oldest_due_s=max(0.0, -(wait or 0) / 1000),
+        oldest_due_s={queue: max(0.0, -waits.get(queue, 0) / 1000) for queue in SHARES},
         in_flight=await overview_rows.leased(tx),
         stuck=await overview_rows.stuck(tx),
         breakers=await overview_rows.breakers(tx, whole_room=PER_DESTINATION),

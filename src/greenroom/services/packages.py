@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from greenroom.context import Context, snapshot, transaction
+from greenroom.context import Context, quick_snapshot, snapshot, transaction
 from greenroom.errors import Conflict, NotFound
 from greenroom.model.accounts import Account
 from greenroom.model.integrations import Integration
@@ -165,23 +165,48 @@ async def sources(ctx: Context, tx: Tx, account: Account) -> tuple[Integration, 
         NotFound: the integration is gone.
     """
     integration = await integrations.read(ctx, tx, account.project_id, account.provider)
-    kept = None
+    return integration, await _kept(tx, account, integration), await _without_call(tx, account, integration)
+
+
+@quick_snapshot
+async def look_up(
+    ctx: Context, tx: Tx, account: Account, package_id: str
+) -> tuple[Integration, PackageList | None, Package | None]:
+    """
+    `sources` for one package: the account's integration, the kept answer of its list endpoint, and the package of that
+    id that stands without any call.
+
+    Raises:
+        NotFound: the integration is gone.
+    """
+    integration = await integrations.read(ctx, tx, account.project_id, account.provider)
     if integration.packages_url:
-        row = await package_rows.find_list(tx, account.id)
-        if row is not None and row["packages_url"] == integration.packages_url:
-            packages = package_rows.packages_of(row)
-            kept = PackageList(packages, "list_url", from_ms(row["fetched_at"]), row["problem"])
-    return integration, kept, await _without_call(tx, account, integration)
+        return integration, await _kept(tx, account, integration), None
+    category = integration.partner_category
+    scope = await package_rows.scope(tx, account.project_id, category, account.id)
+    if scope is None:
+        return integration, None, _static(integration).find(package_id)
+    return integration, None, await package_rows.find(tx, account.project_id, category, scope, package_id)
+
+
+async def _kept(tx: Tx, account: Account, integration: Integration) -> PackageList | None:
+    row = await package_rows.find_list(tx, account.id) if integration.packages_url else None
+    if row is None or row["packages_url"] != integration.packages_url:
+        return None
+    return PackageList(package_rows.packages_of(row), "list_url", from_ms(row["fetched_at"]), row["problem"])
 
 
 async def _without_call(tx: Tx, account: Account, integration: Integration) -> PackageList:
-    for account_id in (account.id, ""):
-        published = await package_rows.list_published(tx, account.project_id, integration.partner_category, account_id)
-        if published:
-            return PackageList(unique(published), "stored")
+    category = integration.partner_category
+    scope = await package_rows.scope(tx, account.project_id, category, account.id)
+    if scope is None:
+        return _static(integration)
+    return PackageList(unique(await package_rows.list_published(tx, account.project_id, category, scope)), "stored")
+
+
+def _static(integration: Integration) -> PackageList:
     static = integration.package_id
-    name = integration.package_name or static or ""
-    return PackageList((Package(static, name),) if static else (), "static")
+    return PackageList((Package(static, integration.package_name or static),) if static else (), "static")
 
 
 @transaction

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from greenroom.context import Context, transaction
+from greenroom.security.tokens import first_id
 from greenroom.store import retention as retention_rows
 from greenroom.store.db import Tx
 
@@ -16,7 +19,9 @@ async def sweep(ctx: Context, tx: Tx, *, after: str = "") -> tuple[str | None, i
     Delete one batch of attempts and one of events with their ended deliveries; where the next batch of events begins,
     None at the end, and how many rows were deleted. What is still on its way or held is never deleted, nor any order.
     """
-    age_ms = ctx.settings.retention_days * 86_400_000
-    attempts = await retention_rows.delete_attempts(tx, age_ms=age_ms, limit=BATCH)
-    last, events = await retention_rows.delete_events(tx, after=after, age_ms=age_ms, limit=BATCH)
+    age = timedelta(days=ctx.settings.retention_days)
+    attempts = await retention_rows.delete_attempts(tx, age_ms=int(age.total_seconds() * 1000), limit=BATCH)
+    # ids sort by time, so what is too young is not even looked at
+    too_young = first_id("evt", ctx.now() - age)
+    last, events = await retention_rows.delete_events(tx, after=after, before=too_young, limit=BATCH)
     return last, attempts + events

@@ -67,8 +67,8 @@ async def take(tx: Tx, shares: Sequence[tuple[Queue, str, int]], *, lease: str, 
         [(lease, lease_ms, *share) for share in shares],
     )
     rows = await tx.all(
-        "SELECT deliveries.*, events.payload FROM deliveries JOIN events ON events.id = deliveries.event_id "
-        "WHERE deliveries.lease = $1",
+        "SELECT deliveries.*, events.payload, events.trace FROM deliveries "
+        "JOIN events ON events.id = deliveries.event_id WHERE deliveries.lease = $1",
         lease,
     )
     return [_claimed(row) for row in rows]
@@ -103,7 +103,9 @@ def _claimed(row: Row) -> Claimed:
         trigger=row["trigger"],
         attempt=row["attempts"],
         step=row["attempts"] - row["attempts_before"],
+        told=row["told"],
         lease=row["lease"],
         payload=row["payload"],
+        trace=row["trace"],
         created_at=from_ms(row["created_at"]),
     )

@@ -2,9 +2,14 @@
 One store over two databases.
 
 A unit of work is an `async` function that takes a `Tx` and awaits nothing but it. On PostgreSQL it runs in a
-transaction of its own; on SQLite it runs, together with others that wait, inside one commit of the writer thread
-(group commit). Both speak the same SQL: parameters are `$1, $2, …`, the database's clock is `now_ms()`, and the only
-dialect word is `{skip_locked}` in `Tx.all`'s text.
+transaction of its own; on SQLite it runs, together with others that wait, inside one commit (group commit). Both speak
+the same SQL: parameters are `$1, $2, …`, the database's clock is `now_ms()`, and the only dialect word is
+`{skip_locked}` in `Tx.all`'s text.
+
+A *quick* unit of work touches a handful of rows, each found by an index, and takes no lock to keep others away: what
+must not happen twice is left to the database's constraints. It may be begun again, and be run statement by statement in
+turn with other quick ones, in one transaction with them. On SQLite it runs on the event loop, where it costs no thread;
+on PostgreSQL the same statement of all of them is one message.
 """
 
 from __future__ import annotations
@@ -55,6 +60,14 @@ class Store(Protocol):
 
     async def read(self, work: Work[T]) -> T:
         """Run a unit of work that only reads, on one snapshot where the database offers it."""
+        ...
+
+    async def quick_write(self, work: Work[T]) -> T:
+        """`write` for a quick unit of work."""
+        ...
+
+    async def quick_read(self, work: Work[T]) -> T:
+        """`read` for a quick unit of work."""
         ...
 
     async def close(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from greenroom.model.deliveries import Lane, Trigger
+from greenroom.model.deliveries import SHARES, Lane, Queue, Trigger
 from greenroom.store.db import Row, Tx, marks
 
 
@@ -41,17 +41,26 @@ async def add(
     )
 
 
-async def settle(tx: Tx, delivery_id: str, lease: str, *, state: str, wait_ms: int, error: str | None) -> bool:
-    """Write what becomes of a claimed delivery. False: the lease has passed to another worker, nothing changed."""
+async def settle(
+    tx: Tx, delivery_id: str, lease: str, *, state: str, wait_ms: int, error: str | None, told: int = 0
+) -> bool:
+    """
+    Write what becomes of a claimed delivery. False: the lease has passed to another worker, nothing changed.
+
+    Its schedule begins anew each time that the ATS was `told` once more.
+    """
     return (
         await tx.run(
             "UPDATE deliveries SET state = $3, due_at = now_ms() + $4, last_error = $5, lease = NULL, "
-            "queue = 'again', trigger = 'auto', updated_at = now_ms() WHERE id = $1 AND lease = $2",
+            "queue = 'again', trigger = CASE WHEN $6 > 0 THEN 'nudge' ELSE 'auto' END, "
+            "attempts_before = CASE WHEN $6 > told THEN attempts ELSE attempts_before END, told = $6, "
+            "updated_at = now_ms() WHERE id = $1 AND lease = $2",
             delivery_id,
             lease,
             state,
             wait_ms,
             error,
+            told,
         )
         == 1
     )
@@ -66,10 +75,14 @@ async def add_attempt(tx: Tx, attempt: Mapping[str, Any]) -> None:
     )
 
 
-async def next_due_ms(tx: Tx) -> int | None:
-    """Milliseconds until the next pending delivery is due, negative when overdue; None when there is none."""
-    row = await tx.one("SELECT min(due_at) - now_ms() AS wait FROM deliveries WHERE state = 'pending'")
-    return None if row is None or row["wait"] is None else int(row["wait"])
+async def next_due_ms(tx: Tx) -> dict[Queue, int]:
+    """Milliseconds until the next pending delivery of each queue is due, negative when overdue; empty ones left out."""
+    names = " UNION ALL ".join(f"SELECT '{queue}' AS name" for queue in SHARES)
+    rows = await tx.all(
+        "SELECT name, (SELECT min(due_at) FROM deliveries WHERE state = 'pending' AND queue = name) - now_ms() AS wait "  # noqa: S608
+        f"FROM ({names}) AS queues"
+    )
+    return {row["name"]: int(row["wait"]) for row in rows if row["wait"] is not None}
 
 
 async def find(tx: Tx, project_id: str, delivery_id: str) -> Row | None:
@@ -117,10 +130,20 @@ async def make_due(tx: Tx, delivery_id: str) -> bool:
     return (
         await tx.run(
             "UPDATE deliveries SET state = 'pending', queue = 'hand', trigger = 'manual', "
-            "attempts_before = attempts, due_at = now_ms(), updated_at = now_ms() WHERE id = $1 AND lease IS NULL",
+            "attempts_before = attempts, told = 0, due_at = now_ms(), updated_at = now_ms() "
+            "WHERE id = $1 AND lease IS NULL",
             delivery_id,
         )
         == 1
+    )
+
+
+async def end_asked(tx: Tx, order_id: str) -> None:
+    """The ATS has asked for an order's result: it is not told again. What is under way ends by itself."""
+    await tx.run(
+        "UPDATE deliveries SET state = 'delivered', updated_at = now_ms() "
+        "WHERE order_id = $1 AND lane = 'ats' AND state = 'pending' AND told > 0 AND lease IS NULL",
+        order_id,
     )
 
 

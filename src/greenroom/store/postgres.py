@@ -1,17 +1,17 @@
-"""PostgreSQL through asyncpg: a pool, one transaction per unit of work."""
+"""PostgreSQL through asyncpg: a pool, one transaction per unit of work, or per group of quick ones."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import asynccontextmanager
-from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 import asyncpg
 
 from greenroom.errors import Invalid, Unavailable
 from greenroom.store.db import Row, Work
+from greenroom.store.lockstep import Groups, dialect, run_in_step
 
 T = TypeVar("T")
 
@@ -26,11 +26,6 @@ SILENCE_MS = 5_000
 RETRIES = 3
 
 
-@lru_cache(maxsize=1024)
-def _dialect(sql: str) -> str:
-    return sql.replace("{skip_locked}", "FOR UPDATE SKIP LOCKED")
-
-
 class PostgresTx:
     """A `Tx` on one connection."""
 
@@ -38,17 +33,17 @@ class PostgresTx:
         self._connection = connection
 
     async def all(self, sql: str, *values: Any) -> Sequence[Row]:
-        return cast("Sequence[Row]", await self._connection.fetch(_dialect(sql), *values))
+        return cast("Sequence[Row]", await self._connection.fetch(dialect(sql), *values))
 
     async def one(self, sql: str, *values: Any) -> Row | None:
-        return cast("Row | None", await self._connection.fetchrow(_dialect(sql), *values))
+        return cast("Row | None", await self._connection.fetchrow(dialect(sql), *values))
 
     async def run(self, sql: str, *values: Any) -> int:
-        tag = await self._connection.execute(_dialect(sql), *values)
+        tag = await self._connection.execute(dialect(sql), *values)
         return int(tag.rpartition(" ")[2])
 
     async def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        await self._connection.executemany(_dialect(sql), rows)
+        await self._connection.executemany(dialect(sql), rows)
 
 
 _AWAY = (
@@ -56,12 +51,17 @@ _AWAY = (
     asyncio.TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the connection broke while it was being rolled back
     asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.ReadOnlySQLTransactionError,
 )
 _AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
+
+async def _keep(_: Any) -> None:
+    """Nothing of ours outlives its transaction in a session, so there is nothing to ask the server to reset."""
 
 
 class PostgresStore:
@@ -77,6 +77,8 @@ class PostgresStore:
         self._size = pool
         self._pool: asyncpg.Pool[Any] | None = None
         self._opening = asyncio.Lock()
+        self._quick_writes = Groups(self._write_in_step, self.write, hopeless=Unavailable)
+        self._quick_reads = Groups(self._read_in_step, self.read, hopeless=Unavailable)
 
     async def write(self, work: Work[T]) -> T:
         for _ in range(RETRIES):
@@ -91,7 +93,23 @@ class PostgresStore:
         async with self._connection() as connection:
             return await work(PostgresTx(connection))
 
+    async def quick_write(self, work: Work[T]) -> T:
+        return await self._quick_writes.do(work)
+
+    async def quick_read(self, work: Work[T]) -> T:
+        return await self._quick_reads.do(work)
+
+    async def _write_in_step(self, works: Sequence[Work[Any]]) -> list[Any]:
+        async with self._connection() as connection, connection.transaction():
+            return await run_in_step(connection, works)
+
+    async def _read_in_step(self, works: Sequence[Work[Any]]) -> list[Any]:
+        async with self._connection() as connection:
+            return await run_in_step(connection, works)
+
     async def close(self) -> None:
+        await self._quick_writes.finish()
+        await self._quick_reads.finish()
         if self._pool is not None:
             await self._pool.close()
             self._pool = None
@@ -116,6 +134,7 @@ class PostgresStore:
                     max_size=self._size,
                     command_timeout=STATEMENT_S,
                     timeout=PATIENCE_S,
+                    reset=_keep,
                     server_settings={"idle_in_transaction_session_timeout": str(self._silence_ms)},
                 )
             return self._pool

@@ -15,17 +15,16 @@ async def delete_attempts(tx: Tx, *, age_ms: int, limit: int) -> int:
     )
 
 
-async def delete_events(tx: Tx, *, after: str, age_ms: int, limit: int) -> tuple[str | None, int]:
+async def delete_events(tx: Tx, *, after: str, before: str, limit: int) -> tuple[str | None, int]:
     """
-    Go over the next events, in the order of ids, that are older than so many milliseconds, and delete those of which
-    nothing is on its way or held, with their deliveries and attempts; the last one met (None: there are no more), and
-    how many were deleted.
+    Go over the next events between two ids, in the order of ids, and delete those of which nothing is on its way or
+    held, with their deliveries and attempts; the last one met (None: there are no more), and how many were deleted.
     """
     rows = await tx.all(
         "SELECT id, (SELECT count(*) FROM deliveries WHERE event_id = events.id AND state IN ('pending', 'held')) AS "
-        "alive FROM events WHERE id > $1 AND created_at < now_ms() - $2 ORDER BY id LIMIT $3 {skip_locked}",
+        "alive FROM events WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3 {skip_locked}",
         after,
-        age_ms,
+        before,
         limit,
     )
     ids = [row["id"] for row in rows if not row["alive"]]

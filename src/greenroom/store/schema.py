@@ -288,6 +288,8 @@ events = Table(
     _maybe("order_id"),
     _text("type"),
     _text("payload"),
+    #: the traceparent of what it comes of, where tracing is on
+    _maybe("trace"),
     _at("created_at"),
     Index("ix_events_order_id", "order_id"),
 )
@@ -311,6 +313,8 @@ deliveries = Table(
     _int("attempts"),
     #: attempts made before its schedule last began (a manual retry begins it anew)
     _int("attempts_before", default=0),
+    #: how often an ATS was told and did not ask for the result
+    _int("told", default=0),
     #: pending: when the next attempt is due; while an attempt is under way: when its lease ends
     _at("due_at"),
     _maybe("lease"),
@@ -319,8 +323,10 @@ deliveries = Table(
     _maybe("last_error"),
     _at("created_at"),
     _at("updated_at"),
+    #: the oldest of each queue
     Index(
-        "ix_deliveries_due_at",
+        "ix_deliveries_queue_due_at",
+        "queue",
         "due_at",
         postgresql_where=text("state = 'pending'"),
         sqlite_where=text("state = 'pending'"),

@@ -1,12 +1,19 @@
-"""SQLite: one file, one writer thread that commits in groups, a few reader threads."""
+"""
+SQLite: one file, one connection that commits in groups, a few that read.
+
+Quick units of work run on the event loop: handing one to a thread and back costs several times what SQLite needs for
+it, and threads that take turns at the interpreter's lock stop each other. What waits for the disk (COMMIT) or may take
+its time runs in a thread.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import queue
+import re
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -21,39 +28,37 @@ T = TypeVar("T")
 #: writes that share one commit at the most; more only lengthens the wait of the first
 GROUP = 64
 READERS = 3
+#: how long we wait while another process (a command) writes, and how often we look meanwhile
 BUSY_S = 30.0
+BUSY_PAUSE_S = 0.01
 
 
 @lru_cache(maxsize=1024)
 def _dialect(sql: str) -> str:
-    return sql.replace("{skip_locked}", "")
-
-
-def _named(values: Sequence[Any]) -> dict[str, Any]:
-    # SQLite takes $1 for a parameter *named* "1"
-    return {str(number): value for number, value in enumerate(values, start=1)}
+    # SQLite takes $1 for a parameter *named* "1", and ?1 for the first of a sequence
+    return re.sub(r"\$(\d+)", r"?\1", sql.replace("{skip_locked}", ""))
 
 
 class SqliteTx:
-    """A `Tx` whose coroutines never suspend, so that a thread without an event loop can run them."""
+    """A `Tx` whose coroutines never suspend, so that they can be run anywhere."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     async def all(self, sql: str, *values: Any) -> Sequence[Row]:
-        return cast("Sequence[Row]", self._connection.execute(_dialect(sql), _named(values)).fetchall())
+        return cast("Sequence[Row]", self._connection.execute(_dialect(sql), values).fetchall())
 
     async def one(self, sql: str, *values: Any) -> Row | None:
-        cursor = self._connection.execute(_dialect(sql), _named(values))
+        cursor = self._connection.execute(_dialect(sql), values)
         row = cursor.fetchone()
         cursor.close()
         return cast("Row | None", row)
 
     async def run(self, sql: str, *values: Any) -> int:
-        return self._connection.execute(_dialect(sql), _named(values)).rowcount
+        return self._connection.execute(_dialect(sql), values).rowcount
 
     async def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        self._connection.executemany(_dialect(sql), [_named(row) for row in rows])
+        self._connection.executemany(_dialect(sql), rows)
 
 
 def _drive(work: Awaitable[T]) -> T:
@@ -67,8 +72,8 @@ def _drive(work: Awaitable[T]) -> T:
     raise RuntimeError("a unit of work awaited something that is not its transaction")
 
 
-def _connect(path: Path, clock: Callable[[], int]) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_S)
+def _connect(path: Path, clock: Callable[[], int], *, busy_s: float = BUSY_S) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=busy_s)
     connection.row_factory = sqlite3.Row
     connection.create_function("now_ms", 0, clock)
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-65536", "temp_store=MEMORY"):
@@ -77,13 +82,14 @@ def _connect(path: Path, clock: Callable[[], int]) -> sqlite3.Connection:
 
 
 class _Job:
-    """One unit of work on its way through the writer thread."""
+    """One unit of work on its way to a commit."""
 
-    __slots__ = ("error", "future", "result", "work")
+    __slots__ = ("error", "future", "quick", "result", "work")
 
-    def __init__(self, work: Work[Any], future: asyncio.Future[Any]) -> None:
+    def __init__(self, work: Work[Any], future: asyncio.Future[Any], *, quick: bool) -> None:
         self.work = work
         self.future = future
+        self.quick = quick
         self.result: Any = None
         self.error: BaseException | None = None
 
@@ -106,36 +112,53 @@ class SqliteStore:
     def __init__(self, path: Path, *, clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
         self._path = path
         self._clock = clock
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._loop = asyncio.get_running_loop()
+        self._jobs: deque[_Job] = deque()
+        self._writing: asyncio.Task[None] | None = None
+        self._writer: sqlite3.Connection | None = None
+        self._glancer: sqlite3.Connection | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-reader")
         self._local = threading.local()
         self._reading: list[sqlite3.Connection] = []
-        self._loop = asyncio.get_running_loop()
         self._closed = False
-        self._writer = threading.Thread(target=self._write_forever, name="sqlite-writer", daemon=True)
-        self._writer.start()
 
     async def write(self, work: Work[T]) -> T:
-        if self._closed:
-            raise Unavailable("The gateway is shutting down.")
-        job = _Job(work, self._loop.create_future())
-        self._jobs.put(job)
-        return cast("T", await job.future)
+        return cast("T", await self._commit(work, quick=False))
+
+    async def quick_write(self, work: Work[T]) -> T:
+        return cast("T", await self._commit(work, quick=True))
 
     async def read(self, work: Work[T]) -> T:
-        if self._closed:
-            raise Unavailable("The gateway is shutting down.")
+        self._refuse_when_closed()
         return await self._loop.run_in_executor(self._readers, self._read, work)
+
+    async def quick_read(self, work: Work[T]) -> T:
+        self._refuse_when_closed()
+        try:
+            if self._glancer is None:
+                self._glancer = _connect(self._path, self._clock, busy_s=0)
+            return _snapshot(self._glancer, work)
+        except sqlite3.OperationalError:  # busy: to be waited for where waiting stops nobody
+            return await self.read(work)
+        except UnicodeEncodeError as error:
+            raise _as_refusal(error) from error
 
     async def close(self) -> None:
         if self._closed:
             return
         self._closed = True
-        self._jobs.put(None)
-        await asyncio.to_thread(self._writer.join)
-        self._readers.shutdown(wait=True)
-        for connection in self._reading:
-            connection.close()
+        if self._writing is not None:
+            await self._writing
+        for pool in (self._thread, self._readers):
+            await asyncio.to_thread(pool.shutdown)
+        for connection in (self._writer, self._glancer, *self._reading):
+            if connection is not None:
+                connection.close()
+
+    def _refuse_when_closed(self) -> None:
+        if self._closed:
+            raise Unavailable("The gateway is shutting down.")
 
     def _read(self, work: Work[T]) -> T:
         connection = getattr(self._local, "connection", None)
@@ -143,50 +166,70 @@ class SqliteStore:
             if connection is None:
                 connection = self._local.connection = _connect(self._path, self._clock)
                 self._reading.append(connection)
-            connection.execute("BEGIN")
-            try:
-                return _drive(work(SqliteTx(connection)))
-            finally:
-                connection.execute("ROLLBACK")
+            return _snapshot(connection, work)
         except sqlite3.OperationalError as error:
             raise Unavailable(f"The database cannot be read now ({error}).") from error
         except UnicodeEncodeError as error:
             raise _as_refusal(error) from error
 
-    def _write_forever(self) -> None:
-        connection: sqlite3.Connection | None = None
-        while (jobs := self._next_group()) is not None:
+    async def _commit(self, work: Work[Any], *, quick: bool) -> Any:
+        self._refuse_when_closed()
+        job = _Job(work, self._loop.create_future(), quick=quick)
+        self._jobs.append(job)
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write_all(), name="sqlite-writer")
+        return await job.future
+
+    async def _write_all(self) -> None:
+        """Commit what waits, group by group, until nothing does."""
+        while self._jobs:
+            jobs = [self._jobs.popleft() for _ in range(min(GROUP, len(self._jobs)))]
             try:
-                if connection is None:
-                    connection = _connect(self._path, self._clock)
-                _commit_together(connection, jobs)
+                await self._commit_together(jobs)
             except BaseException as error:  # noqa: BLE001 - every waiting caller must get an answer, whatever it is
                 for job in jobs:
                     job.error = job.error or _as_refusal(error)
-                connection = _reset(connection)
-            self._loop.call_soon_threadsafe(_answer_all, jobs)
-        if connection is not None:
-            connection.close()
+                self._writer = await self._in_thread(_reset, self._writer)
+            for job in jobs:
+                job.answer()
+        self._writing = None
 
-    def _next_group(self) -> list[_Job] | None:
-        job = self._jobs.get()
-        jobs: list[_Job] = []
-        while job is not None:
-            jobs.append(job)
-            if len(jobs) == GROUP:
-                return jobs
+    async def _commit_together(self, jobs: list[_Job]) -> None:
+        if self._writer is None:
+            self._writer = await self._in_thread(_connect, self._path, self._clock)
+        await self._begin(self._writer)
+        slow = [job for job in jobs if not job.quick]
+        if slow:
+            await self._in_thread(_run, self._writer, slow)
+        _run(self._writer, [job for job in jobs if job.quick])
+        await self._in_thread(self._writer.execute, "COMMIT")
+
+    async def _begin(self, connection: sqlite3.Connection) -> None:
+        """Take the write lock; another process's is waited for without stopping the event loop."""
+        until = time.monotonic() + BUSY_S
+        connection.execute("PRAGMA busy_timeout=0")
+        while True:
             try:
-                job = self._jobs.get_nowait()
-            except queue.Empty:
-                return jobs
-        if jobs:
-            self._jobs.put(None)  # finish these first, then come back to stop
-            return jobs
-        return None
+                connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+            await asyncio.sleep(BUSY_PAUSE_S)
+
+    async def _in_thread(self, function: Callable[..., T], *values: Any) -> T:
+        return await self._loop.run_in_executor(self._thread, function, *values)
 
 
-def _commit_together(connection: sqlite3.Connection, jobs: list[_Job]) -> None:
-    connection.execute("BEGIN IMMEDIATE")
+def _snapshot(connection: sqlite3.Connection, work: Work[T]) -> T:
+    connection.execute("BEGIN")
+    try:
+        return _drive(work(SqliteTx(connection)))
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def _run(connection: sqlite3.Connection, jobs: Sequence[_Job]) -> None:
     tx = SqliteTx(connection)
     for job in jobs:
         connection.execute("SAVEPOINT job")
@@ -198,7 +241,6 @@ def _commit_together(connection: sqlite3.Connection, jobs: list[_Job]) -> None:
             connection.execute("ROLLBACK TO job")
             job.error = _as_refusal(error)
         connection.execute("RELEASE job")
-    connection.execute("COMMIT")
 
 
 def _reset(connection: sqlite3.Connection | None) -> sqlite3.Connection | None:
@@ -219,8 +261,3 @@ def _as_refusal(error: BaseException) -> BaseException:
         refusal.__cause__ = error
         return refusal
     return error
-
-
-def _answer_all(jobs: list[_Job]) -> None:
-    for job in jobs:
-        job.answer()

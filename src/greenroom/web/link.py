@@ -10,7 +10,7 @@ from greenroom.connectors import discover
 from greenroom.context import Context
 from greenroom.errors import Refused
 from greenroom.services import connect_sessions, projects
-from greenroom.web.pages import message, page, shown
+from greenroom.web.pages import message, page, refused, shown
 
 
 def routes() -> list[BaseRoute]:
@@ -26,7 +26,7 @@ async def ask(request: Request, ctx: Context) -> Response:
     try:
         session, _ = await connect_sessions.by_link(ctx, request.path_params["code"])
     except Refused as error:
-        return message(error.status, "Link your account", error.message)
+        return refused("Link your account", error)
     vendor = await projects.name_of(ctx, session.project_id)
     if session.provider is None:
         return message(409, "Link your account", f"{vendor} has not enabled any integration yet. Ask them to.")
@@ -41,7 +41,7 @@ async def link(request: Request, ctx: Context) -> Response:
         session, _ = await connect_sessions.finish(ctx, code)
         _, token = await connect_sessions.by_link(ctx, code)
     except Refused as error:
-        return message(error.status, "Link your account", error.message)
+        return refused("Link your account", error)
     manifest = discover()[str(session.provider)].manifest
     return shown(
         "link.html",

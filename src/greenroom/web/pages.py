@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from greenroom.context import Context
-from greenroom.errors import NotFound, Unauthorized
+from greenroom.errors import NotFound, Refused, Unauthorized, Unavailable
 from greenroom.model.orders import Order
 from greenroom.model.projects import Project
 from greenroom.services import orders, projects, sessions
@@ -132,7 +132,10 @@ def page(answer: Page) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         if request.method == "HEAD":  # a link preview must not use up a link
             return Response(headers=HEADERS)
-        return await answer(request, request.app.state.ctx)
+        try:
+            return await answer(request, request.app.state.ctx)
+        except Unavailable as error:
+            return refused("Not now", error)
 
     return endpoint
 
@@ -140,6 +143,14 @@ def page(answer: Page) -> Callable[[Request], Awaitable[Response]]:
 def message(status: int, title: str, text: str) -> Response:
     """A page that says one thing to somebody who need not be signed in."""
     return shown("message.html", status, signed_in=False, title=title, text=text)
+
+
+def refused(title: str, error: Refused) -> Response:
+    """A refusal as a page."""
+    response = message(error.status, title, error.message)
+    if error.retry_after is not None:
+        response.headers["retry-after"] = str(error.retry_after)
+    return response
 
 
 def _for_owner(answer: Page) -> Callable[[Request], Awaitable[Response]]:

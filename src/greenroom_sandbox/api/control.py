@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta
+from datetime import timedelta
 
 from aiohttp import web
 from pydantic import AwareDatetime, Field
 
 from greenroom_sandbox import __version__
 from greenroom_sandbox.api.reading import SIMULATOR, Body, body, shown
+from greenroom_sandbox.clock import in_utc
 from greenroom_sandbox.model.wire import WireSettings
 from greenroom_sandbox.services import company, results, settings
 
@@ -56,7 +57,10 @@ async def health(request: web.Request) -> web.Response:
 async def get_clock(request: web.Request) -> web.Response:
     """The virtual present, and what is to come."""
     world = request.app[SIMULATOR].world
-    due = [{"at": at.isoformat(), "what": what, "take_home_id": test_id} for at, what, test_id in results.due(world)]
+    due = [
+        {"at": at.isoformat(), "what": what, "delivery_id" if what == "delivered" else "take_home_id": about}
+        for at, what, about in results.due(world)
+    ]
     return shown({"now": world.clock.now().isoformat(), "running": world.clock.running, "due": due})
 
 
@@ -67,7 +71,7 @@ async def change_clock(request: web.Request) -> web.StreamResponse:
     if given.running is not None:
         world.clock.run(given.running)
     if given.now is not None:
-        world.clock.set(given.now.astimezone(UTC))
+        world.clock.set(in_utc(given.now))
     world.save_clock()
     return await get_clock(request)
 
@@ -108,6 +112,6 @@ async def reset(request: web.Request) -> web.StreamResponse:
     """Back to the seed; settings and faults too."""
     simulator, given = request.app[SIMULATOR], await body(request, Reset)
     async with simulator.turn:
-        start = given.now.astimezone(UTC) if given.now else None
+        start = in_utc(given.now) if given.now else None
         company.plant(simulator.world, given.seed, start, WireSettings())
     return await health(request)

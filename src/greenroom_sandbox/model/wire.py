@@ -17,10 +17,27 @@ StatusCheck = Literal["before_answer", "after_answer", "delayed", "never"]
 HttpPolicy = Literal["loopback", "allowed", "refused"]
 Placement = Literal["first", "last", "naive"]
 WireCall = Literal[
-    "list_tests", "send_test", "test_status", "response_error", "completion", "resume", "token", "harvest"
+    "list_tests",
+    "send_test",
+    "test_status",
+    "response_error",
+    "completion",
+    "resume",
+    "token",
+    "harvest",
+    "webhook",
 ]
 Target = Literal[
-    "list_tests", "send_test", "test_status", "response_error", "completion", "resume", "token", "harvest", "any"
+    "list_tests",
+    "send_test",
+    "test_status",
+    "response_error",
+    "completion",
+    "resume",
+    "token",
+    "harvest",
+    "webhook",
+    "any",
 ]
 FaultKind = Literal[
     "latency",

@@ -6,9 +6,11 @@ import random
 from datetime import datetime
 from typing import Any
 
+from greenroom_sandbox.clock import Clock
 from greenroom_sandbox.errors import Conflict, Refused
 from greenroom_sandbox.model.hiring import Application, Candidate, Job, Organization, Stage, StageKind, User
-from greenroom_sandbox.model.wire import WireSettings
+from greenroom_sandbox.model.wire import ClockState, WireSettings
+from greenroom_sandbox.services import hooks
 from greenroom_sandbox.world import World
 
 PLAN: list[tuple[StageKind, str]] = [
@@ -38,6 +40,8 @@ LAST = ["Adeyemi", "Baker", "Costa", "Dvořák", "Engel", "Fischer", "García", 
 
 def plant(world: World, seed: int, now: datetime | None, settings: WireSettings) -> None:
     """Empties the simulator and plants the fixed company; with ``now`` the clock stands still there."""
+    if now is not None:
+        Clock(ClockState()).set(now)  # refuses before anything is gone
     with world.together():
         world.clear(seed, settings)
         if now is not None:
@@ -194,12 +198,16 @@ def add_candidate(world: World, values: dict[str, Any]) -> tuple[Candidate, Appl
         stage_id=stage_id,
         stage_since=world.clock.now(),
     )
-    return candidate, world.applications.save(application)
+    world.applications.save(application)
+    hooks.note_application(world, "new_candidate_application", application)
+    return candidate, application
 
 
 def change_candidate(world: World, candidate_id: int, changes: dict[str, Any]) -> Candidate:
     """Corrects a person's details."""
-    return world.candidates.save(world.candidates.get(candidate_id).model_copy(update=changes))
+    candidate = world.candidates.save(world.candidates.get(candidate_id).model_copy(update=changes))
+    hooks.note_candidate(world, candidate)
+    return candidate
 
 
 def generate_candidates(world: World, job_id: int, count: int, stage_id: int | None) -> dict[str, list[int]]:
@@ -228,11 +236,18 @@ def set_status(world: World, application_id: int, *, old: str, new: str) -> Appl
     application = world.applications.get(application_id)
     if application.status != old:
         raise Conflict(f"the application is {application.status}, not {old}")
-    return world.applications.save(application.model_copy(update={"status": new}))
+    changed = world.applications.save(application.model_copy(update={"status": new}))
+    hooks.note_application(world, hooks.OF_STATUS[old, new], changed)
+    return changed
 
 
 def delete_application(world: World, application_id: int) -> Application:
     """Deletes an application; its open tests are not asked after any more."""
+    hooks.note_application(world, "delete_application", world.applications.get(application_id))
+    return _end(world, application_id)
+
+
+def _end(world: World, application_id: int) -> Application:
     application = world.applications.get(application_id)
     for test in world.tests_of(application_id):
         if test.polling_stopped is None:
@@ -245,8 +260,10 @@ def delete_application(world: World, application_id: int) -> Application:
 def delete_candidate(world: World, candidate_id: int) -> Candidate:
     """Deletes a person with every application."""
     candidate = world.candidates.get(candidate_id)
-    for application in applications_of(world, candidate_id):
-        delete_application(world, application.id)
+    ended = [one.id for one in applications_of(world, candidate_id) if one.status != "deleted"]
+    for application_id in ended:
+        _end(world, application_id)
+    hooks.note_deleted(world, candidate, ended)
     return world.candidates.save(candidate.model_copy(update={"status": "deleted"}))
 
 
@@ -254,7 +271,9 @@ def anonymize(world: World, candidate_id: int) -> Candidate:
     """Removes what identifies a person. Source: Greenhouse webhooks, candidate_anonymized: last name = id."""
     changes: dict[str, Any] = dict.fromkeys(("preferred_name", "email", "phone_number", "resume_url", "resume"))
     changes |= {"first_name": "Anonymized", "last_name": str(candidate_id), "status": "anonymized"}
-    return world.candidates.save(world.candidates.get(candidate_id).model_copy(update=changes))
+    candidate = world.candidates.save(world.candidates.get(candidate_id).model_copy(update=changes))
+    hooks.note_anonymized(world, candidate)
+    return candidate
 
 
 def merge(world: World, candidate_id: int, into: int) -> Candidate:
@@ -270,4 +289,5 @@ def merge(world: World, candidate_id: int, into: int) -> Candidate:
         world.applications.save(application.model_copy(update={"candidate_id": into}))
         for test in world.tests_of(application.id):
             world.take_homes.save(test.model_copy(update={"candidate_id": into}))
+    hooks.note_merged(world, candidate, into)
     return world.candidates.save(candidate.model_copy(update={"status": "merged", "merged_into": into}))

@@ -9,7 +9,7 @@ from typing import Any
 from greenroom_sandbox.errors import Conflict
 from greenroom_sandbox.model.partner import Partner
 from greenroom_sandbox.model.take_home import Result, StatusReply, TakeHome
-from greenroom_sandbox.services import company, sending
+from greenroom_sandbox.services import company, hooks, sending
 from greenroom_sandbox.simulator import Heard, Simulator
 from greenroom_sandbox.wire import basic
 from greenroom_sandbox.world import World
@@ -120,7 +120,7 @@ async def keep_time(simulator: Simulator, pause_s: float = 0.5) -> None:
 
 async def _catch_up(simulator: Simulator, target: datetime, *, move: bool) -> dict[str, int]:
     world = simulator.world
-    done = {"sent": 0, "polled": 0, "checked": 0}
+    done = {"sent": 0, "polled": 0, "checked": 0, "delivered": 0}
     while agenda := [item for item in due(world) if item[0] <= target]:
         at = agenda[0][0]
         if move and at > world.clock.now():
@@ -128,14 +128,17 @@ async def _catch_up(simulator: Simulator, target: datetime, *, move: bool) -> di
         together = [item for item in agenda if item[0] == at]
         if any(fault.kind == "reorder" and fault.count != 0 for fault in world.faults.all()):
             together.reverse()
-        for _, what, take_home_id in together:
+        for _, what, about in together:
             done[what] += 1
-            await _do(simulator, what, world.take_homes.get(take_home_id), at)
+            if what == "delivered":
+                await hooks.attempt(simulator, about)
+            else:
+                await _do(simulator, what, world.take_homes.get(about), at)
     return done
 
 
 def due(world: World) -> list[tuple[datetime, str, int]]:
-    """What is to come: scheduled sends, delayed checks, polls; by time."""
+    """What is to come: scheduled sends, delayed checks, polls, webhooks (by the id of the delivery); by time."""
     found: list[tuple[datetime, str, int]] = []
     for test in world.take_homes.all():
         if test.send_at is not None and test.status == "scheduled":
@@ -144,6 +147,9 @@ def due(world: World) -> list[tuple[datetime, str, int]]:
             found.append((test.check_at, "checked", test.id))
         if test.next_poll_at is not None and world.partners.get(test.partner_id).polling:
             found.append((test.next_poll_at, "polled", test.id))
+    for delivery in world.deliveries.all():
+        if delivery.next_at is not None:
+            found.append((delivery.next_at, "delivered", delivery.id))
     return sorted(found)
 
 

@@ -12,6 +12,7 @@ from greenroom_sandbox.errors import Conflict, Refused
 from greenroom_sandbox.model.hiring import Application, Stage, User
 from greenroom_sandbox.model.partner import Connection, Partner
 from greenroom_sandbox.model.take_home import TakeHome
+from greenroom_sandbox.services import hooks
 from greenroom_sandbox.simulator import Simulator
 from greenroom_sandbox.wire import bodies
 from greenroom_sandbox.world import World
@@ -180,7 +181,8 @@ async def move(simulator: Simulator, application_id: int, stage_id: int, user_id
     if application.status != "active":
         raise Conflict(f"the application is {application.status}")
     changes = {"stage_id": stage_id, "stage_since": world.clock.now()}
-    world.applications.save(application.model_copy(update=changes))
+    moved = world.applications.save(application.model_copy(update=changes))
+    hooks.note_application(world, "candidate_stage_change", moved)
     if not stage.send_on_entry or stage.default_test_id is None:
         return None
     return await send(simulator, application_id, Wanted(test_id=stage.default_test_id, user_id=user_id))

@@ -7,6 +7,7 @@ from itertools import islice
 
 from aiohttp import web
 
+from greenroom_sandbox.clock import in_utc
 from greenroom_sandbox.errors import Refused
 from greenroom_sandbox.services import desk, results
 from greenroom_sandbox.simulator import SIMULATOR
@@ -79,7 +80,7 @@ def _moment(text: str) -> datetime:
         at = datetime.fromisoformat(text)
     except ValueError:
         raise Refused("must be a date and a time, like 2026-01-31T12:00", "now") from None
-    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    return in_utc(at) if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _clock(request: web.Request, given: forms.Form, error: Refused | None) -> web.Response:

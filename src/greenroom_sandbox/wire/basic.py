@@ -22,6 +22,11 @@ def key_header(key: str) -> str:
     return "Basic " + base64.b64encode(f"{key}:".encode()).decode("ascii")
 
 
+def pair_header(user: str, password: str) -> str:
+    """A user name and a password."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
+
+
 def read(header: str | None) -> tuple[str, str] | None:
     """User name and password of a Basic header, split at the first colon; None when it is not one."""
     scheme, _, blob = (header or "").partition(" ")

@@ -11,6 +11,7 @@ _SET_BY_CURL = {"host", "content-length", "connection", "accept-encoding", "tran
 #: what carries the credentials of a call
 _CREDENTIALS = {
     "completion": '-u "$PARTNER_USERNAME:$PARTNER_PASSWORD"',
+    "webhook": '-u "$WEBHOOK_USERNAME:$WEBHOOK_PASSWORD"',
     "token": '-u "$CLIENT_ID:$CLIENT_SECRET"',
     "harvest": '-H "Authorization: Bearer $ACCESS_TOKEN"',
 }

@@ -57,8 +57,10 @@ PAGES = [
     "/support/partners/1/customers/101",
     "/support/partners/1/customers/102",
     "/traffic",
-    "/traffic?verdict=malformed",
+    "/traffic?call=test_status&verdict=malformed",
     "/traffic/1",
+    "/traffic/2",
+    "/traffic/5",
     "/faults",
     "/clock",
     "/settings",
@@ -87,6 +89,8 @@ async def lived_in(greenhouse: Greenhouse) -> None:
         await greenhouse.send(application)
     greenhouse.partner.replies["test_status"] = STATUS
     assert await greenhouse.complete(done) == 200
+    await greenhouse.inject("status", target="resume", count=2, skip=1, status=503)
+    await greenhouse.inject("malformed", target="harvest", count=None, probability=0.5)
 
 
 @asynccontextmanager

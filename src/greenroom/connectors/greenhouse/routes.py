@@ -17,7 +17,7 @@ from greenroom.context import Context
 from greenroom.errors import BadGateway, BadRequest, Refused, Unavailable
 from greenroom.model.accounts import Account
 from greenroom.security.tokens import basic_user
-from greenroom.services import accounts, integrations, orders
+from greenroom.services import accounts, orders
 
 PROVIDER = "greenhouse"
 
@@ -71,8 +71,7 @@ class GreenhouseCalls:
     async def send_test(self, request: Request, account: Account) -> Response:
         """A recruiter has sent a test: answered once it is committed."""
         wanted = wire.order_request(await _json(request))
-        package = await self._catalog.find(account, wanted.package_id)
-        integration = await integrations.get(self._ctx, account.project_id, PROVIDER)
+        integration, package = await self._catalog.find(account, wanted.package_id)
         problem = wanted.callback_url and callback_problem(
             wanted.callback_url, integration.callback_hosts, allow_http=self._ctx.settings.allow_http
         )

@@ -1,0 +1,177 @@
+"""
+Quick units of work on PostgreSQL, statement by statement in step.
+
+Orders that come in together ask the same questions and write the same rows. Alone, each waits for one answer after the
+other and for a commit of its own. In step, the first statement of all of them is one message, then the second, and one
+COMMIT is everybody's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, TypeVar, cast
+
+from greenroom.store.db import Row, Work
+
+T = TypeVar("T")
+
+#: units in one group at the most: more only lengthens the wait of the first
+GROUP = 64
+#: the column that says whose a row is
+WHOSE = "in_step"
+
+
+@dataclass
+class _Asked:
+    """A statement that a unit of work waits for; `touched` when it wants to know how many rows, not which."""
+
+    sql: str
+    values: tuple[Any, ...]
+    touched: bool = False
+
+    def __await__(self) -> Generator[_Asked, Sequence[Row], Sequence[Row]]:
+        return (yield self)
+
+
+class _Tx:
+    """A `Tx` that hands its statements to whoever drives the unit of work."""
+
+    async def all(self, sql: str, *values: Any) -> Sequence[Row]:
+        return await _Asked(sql, values)
+
+    async def one(self, sql: str, *values: Any) -> Row | None:
+        rows = await _Asked(sql, values)
+        return rows[0] if rows else None
+
+    async def run(self, sql: str, *values: Any) -> int:
+        return int((await _Asked(sql, values, touched=True))[0]["touched"])
+
+    async def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        for values in rows:
+            await self.run(sql, *values)
+
+
+@dataclass
+class _Unit:
+    coroutine: Coroutine[Any, Any, Any]
+    asked: _Asked | None = None
+    answer: Sequence[Row] | None = None
+    result: Any = None
+
+    def step(self) -> None:
+        """Go on to the next statement, or to the end."""
+        try:
+            self.asked = cast("_Asked", self.coroutine.send(self.answer))
+        except StopIteration as done:
+            self.asked, self.result = None, done.value
+
+
+async def run_in_step(connection: Any, works: Sequence[Work[Any]]) -> list[Any]:
+    """
+    Run units of work on one asyncpg connection, all in the transaction that it is in; their results.
+
+    Raises whatever one of them, or PostgreSQL, raises; then none of them has come to its end.
+    """
+    tx = _Tx()
+    units = [_Unit(cast("Coroutine[Any, Any, Any]", work(tx))) for work in works]
+    under_way = units
+    try:
+        while under_way:
+            for unit in under_way:
+                unit.step()
+            under_way = [unit for unit in under_way if unit.asked]
+            await _answer(connection, under_way)
+    finally:
+        for unit in units:
+            unit.coroutine.close()
+    return [unit.result for unit in units]
+
+
+async def _answer(connection: Any, units: Iterable[_Unit]) -> None:
+    """Ask what the units wait for: each statement once, with the values of all that have it."""
+    same: dict[tuple[str, bool, int], list[_Unit]] = {}
+    for unit in units:
+        asked = cast("_Asked", unit.asked)
+        same.setdefault((asked.sql, asked.touched, len(asked.values)), []).append(unit)
+    for (sql, touched, count), asking in same.items():
+        values = [(*cast("_Asked", unit.asked).values, number) for number, unit in enumerate(asking)]
+        answers: list[list[Row]] = [[] for _ in asking]
+        for row in await connection.fetchmany(_marked(sql, touched=touched, mark=count + 1), values):
+            answers[row[WHOSE]].append(row)
+        for unit, answer in zip(asking, answers, strict=True):
+            unit.answer = answer
+
+
+@lru_cache(maxsize=1024)
+def dialect(sql: str) -> str:
+    """The statement as PostgreSQL has it."""
+    return sql.replace("{skip_locked}", "FOR UPDATE SKIP LOCKED")
+
+
+@lru_cache(maxsize=1024)
+def _marked(sql: str, *, touched: bool, mark: int) -> str:
+    """The statement whose rows say, in `WHOSE`, the number given as parameter `mark`; or how many rows it touched."""
+    sql = dialect(sql)
+    if touched:
+        return f"WITH done AS ({sql} RETURNING 1) SELECT ${mark}::int4 AS {WHOSE}, count(*) AS touched FROM done"  # noqa: S608
+    return f"SELECT ${mark}::int4 AS {WHOSE}, found.* FROM ({sql}) AS found"  # noqa: S608
+
+
+@dataclass
+class Groups:
+    """
+    Hands out units of work in groups, one group at a time: those that come while one is under way are the next.
+
+    `run` gives the results of several units of work, or raises, and then nothing has happened. `alone` runs one.
+    """
+
+    run: Callable[[Sequence[Work[Any]]], Awaitable[Sequence[Any]]]
+    alone: Callable[[Work[Any]], Awaitable[Any]]
+    #: what says that there is no use in trying one by one what failed together
+    hopeless: type[Exception]
+    _waiting: deque[tuple[Work[Any], asyncio.Future[Any]]] = field(default_factory=deque)
+    _running: asyncio.Task[None] | None = None
+
+    async def do(self, work: Work[T]) -> T:
+        """Run a quick unit of work with its neighbours; raises what it raises."""
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.append((work, future))
+        if self._running is None:
+            self._running = asyncio.create_task(self._run_all(), name="lockstep")
+        return await future
+
+    async def finish(self) -> None:
+        """Wait until nothing is under way."""
+        if self._running is not None:
+            await self._running
+
+    async def _run_all(self) -> None:
+        while self._waiting:
+            group = [self._waiting.popleft() for _ in range(min(GROUP, len(self._waiting)))]
+            results = await self._results([work for work, _ in group])
+            for (_, future), result in zip(group, results, strict=True):
+                _settle(future, result)
+        self._running = None
+
+    async def _results(self, works: Sequence[Work[Any]]) -> Sequence[Any]:
+        if len(works) > 1:
+            try:
+                return await self.run(works)
+            except self.hopeless as error:
+                return [error] * len(works)
+            except Exception:  # noqa: BLE001, S110 - one of them failed, and with it all: each for itself, below
+                pass
+        return await asyncio.gather(*(self.alone(work) for work in works), return_exceptions=True)
+
+
+def _settle(future: asyncio.Future[Any], result: Any) -> None:
+    if future.done():  # the caller was cancelled; what was committed stays committed
+        return
+    if isinstance(result, BaseException):
+        future.set_exception(result)
+    else:
+        future.set_result(result)

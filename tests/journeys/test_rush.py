@@ -1,0 +1,73 @@
+"""More requests than the database can do soon: those beyond the bound are sent away at once, the rest are served."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import islice
+
+import asyncpg
+
+from greenroom.store.bounded import BoundedStore
+from tests.house import House, Linked
+
+ROOM = 6
+RUSH = 30
+
+
+@asynccontextmanager
+async def held_up(house: House) -> AsyncIterator[None]:
+    """Nobody can place an order while the block runs: another client of the database keeps its table."""
+    url = house.settings.database_url
+    if url is None:
+        other = sqlite3.connect(house.settings.data_dir / "greenroom.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        finally:
+            other.close()
+        return
+    connection = await asyncpg.connect(url)
+    try:
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE orders IN EXCLUSIVE MODE")
+            yield
+    finally:
+        await connection.close()
+
+
+async def test_a_rush_is_refused_at_once_and_what_was_taken_is_done(northwind: Linked) -> None:
+    house = northwind.house
+    await northwind.send_test(1)  # notes that Greenhouse has called, which would be a write of its own
+    store: BoundedStore = house.app.state.ctx.store
+    store.most = ROOM
+    async with held_up(house):
+        rush = [asyncio.create_task(northwind.call("send_test", json=northwind.test_body(n))) for n in range(RUSH)]
+        refused = [await one for one in islice(asyncio.as_completed(rush, timeout=20), RUSH - ROOM)]
+        assert store.waiting == ROOM
+    answers = await asyncio.gather(*rush)
+
+    assert {one.status_code for one in refused} == {503}
+    assert {one.headers["retry-after"] for one in refused} == {"5"}
+    assert "Too many requests" in refused[0].json()["message"]
+    taken = [one for one in answers if one.status_code == 200]
+    assert len(taken) == ROOM
+    assert store.waiting == 0
+    again = [await northwind.send_test(number) for number in range(RUSH)]
+    assert {one.json()["partner_interview_id"] for one in taken} <= set(again)
+    assert len(set(again)) == RUSH
+
+
+async def test_reads_have_a_bound_of_their_own(northwind: Linked) -> None:
+    store: BoundedStore = northwind.house.app.state.ctx.store
+    store.most = 0
+
+    for path in ("/v1/orders", "/readyz"):
+        answer = await northwind.api("GET", path)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert (await northwind.call("test_status", "partner_interview_id=ord_1")).status_code == 503
+    assert "greenroom_database_refused_total" in (await northwind.api("GET", "/metrics")).text
+    store.most = ROOM
+    assert (await northwind.api("GET", "/v1/orders")).status_code == 200

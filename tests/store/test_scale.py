@@ -1,0 +1,106 @@
+"""What a gateway does all day costs the same after years: EXPLAIN of whole services, on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from inspect import unwrap
+from typing import Any
+
+import pytest
+
+from greenroom.context import Context
+from greenroom.model.claims import Turn
+from greenroom.model.deliveries import SHARES
+from greenroom.model.orders import Candidate, OrderRequest
+from greenroom.model.results import Result, Score
+from greenroom.services import claims, deliveries, orders, overview, retention
+from greenroom.store import accounts as account_rows
+from greenroom.store.db import Store, Tx
+from greenroom.store.postgres import PostgresStore
+from tests.store.test_plans import Explaining
+from tests.support.million import TABLES, fill, name
+from tests.support.queues import context
+
+ROWS = [20_000, pytest.param(1_000_000, marks=pytest.mark.scale)]
+NEW = OrderRequest("pkg", Candidate("ada@example.test"), dedupe_key="take-home-1", raw={})
+RESULT = Result(verdict="passed", score=Score("82.5"), result_url="https://results.proctor-tests.com/r/1")
+
+Doing = Callable[[Context, Tx], Awaitable[Any]]
+
+
+def inside(service: Any, *args: Any, **kwargs: Any) -> Doing:
+    """A service in a transaction that is open already."""
+    return lambda ctx, tx: unwrap(service)(ctx, tx, *args, **kwargs)
+
+
+async def claiming(ctx: Context, tx: Tx) -> None:
+    """A look at every queue."""
+    turns = {queue: Turn() for queue in SHARES}
+    free = dict.fromkeys(SHARES, 64)
+    span = timedelta(seconds=30)
+    await inside(claims.claim, turns, free, lease=span, longest=span)(ctx, tx)
+
+
+async def placing(ctx: Context, tx: Tx) -> None:
+    account = await account_rows.find(tx, name("prj", 0), name("acc", 0))
+    assert account is not None
+    await inside(orders.place, account, NEW, category="assessments", package_name=None)(ctx, tx)
+
+
+async def acknowledging(ctx: Context, tx: Tx) -> None:
+    account = await account_rows.find(tx, name("prj", 0), name("acc", 0))
+    assert account is not None
+    await inside(orders.look_up, account, name("ord", 500))(ctx, tx)
+    await inside(orders.acknowledge, account, name("ord", 500))(ctx, tx)
+
+
+ALL_DAY: dict[str, Doing] = {
+    "claim": claiming,
+    "place an order": placing,
+    "take a result": inside(
+        orders.record_result, name("prj", 0), name("acc", 0), name("ord", 500), "assessments", RESULT
+    ),
+    "answer test_status": acknowledging,
+    "show an order": inside(orders.timeline, name("prj", 0), name("ord", 500)),
+    "list orders": inside(orders.list_orders, name("prj", 0), {}),
+    "list an account's orders": inside(orders.list_orders, name("prj", 0), {"account_id": name("acc", 0)}),
+    "list deliveries": inside(deliveries.list_deliveries, name("prj", 0), {}, before=None, limit=25),
+    "list what is dead": inside(deliveries.list_deliveries, name("prj", 0), {"state": "dead"}, before=None, limit=25),
+    "retry by hand": inside(deliveries.retry, name("prj", 0), name("dlv", 500)),
+    "readiness": inside(deliveries.backlog_age),
+    "metrics": inside(overview.overview),
+    "retention": inside(retention.sweep),
+    "retention, further on": inside(retention.sweep, after=name("evt", 700)),
+}
+
+
+def whole(plan: str) -> list[str]:
+    """The lines of a plan that read one of the great tables from end to end."""
+    lines = [line.strip(" ->") for line in plan.splitlines()]
+    return [
+        line
+        for line in lines
+        for table in TABLES
+        if line.startswith((f"Seq Scan on {table}", f"Parallel Seq Scan on {table}"))
+        or (line.startswith(f"SCAN {table}") and "INDEX" not in line)
+    ]
+
+
+@pytest.mark.parametrize("rows", ROWS)
+async def test_no_service_of_every_day_reads_a_table_from_end_to_end(store: Store, rows: int) -> None:
+    """Orders, their log, events, deliveries and attempts: so many of each, and the database knows it."""
+    await fill(store, rows)
+    ctx = context(store)
+    found: dict[str, list[str]] = {}
+
+    async def work(tx: Tx) -> None:
+        for what, doing in ALL_DAY.items():
+            explaining = Explaining(tx, postgres=isinstance(store, PostgresStore))
+            await doing(ctx, explaining)
+            assert explaining.plans
+            found[what] = [line for plan in explaining.plans for line in whole(plan)]
+
+    await store.write(work)
+
+    assert {what: lines for what, lines in found.items() if lines} == {}
