@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
 
-from tests.sandbox.conftest import Greenhouse
+from tests.sandbox.conftest import Greenhouse, simulator
 
 BACK = "https://vendor.example/back?tenant=acme"
 STAMPS = {"id", "created_at", "updated_at"}
@@ -426,6 +427,23 @@ async def test_g21_the_first_two_versions_have_ended(greenhouse: Greenhouse) -> 
 async def test_clients_that_cannot_be(greenhouse: Greenhouse, body: dict[str, Any], field: str) -> None:
     """The field is named."""
     assert (await greenhouse.call("POST", "/harvest/clients", body, status=422))["error"]["field"] == field
+
+
+async def test_credentials_and_tokens_survive_a_restart(tmp_path: Path) -> None:
+    """With a directory; what is issued afterwards is new."""
+    ids = []
+    token = ""
+    for attempt in range(2):
+        async with simulator("--data", str(tmp_path)) as url, httpx2.AsyncClient(base_url=url) as client:
+            body = {"name": "Own", "kind": "custom", "organization_id": 101}
+            made = (await client.post("/api/harvest/clients", json=body)).json()
+            ids.append(made["client_id"])
+            if attempt == 0:
+                form, auth = {"grant_type": "client_credentials"}, (made["client_id"], made["client_secret"])
+                token = (await client.post("/token", data=form, auth=auth)).json()["access_token"]
+            answer = await client.get("/v3/jobs", headers={"authorization": f"Bearer {token}"})
+            assert len(answer.json()) == 2
+    assert ids[0] != ids[1]
 
 
 async def test_the_same_seed_issues_the_same_credentials(greenhouse: Greenhouse) -> None:

@@ -91,6 +91,13 @@ def test_arguments_can_be_given_and_a_failing_start_is_explained(pytester: pytes
     result.stdout.fnmatch_lines(["*the simulator did not start*--public-url*"])
 
 
+def test_the_plugin_can_be_left_out(pytester: pytest.Pytester) -> None:
+    """By its name."""
+    pytester.makepyfile("def test_it(greenhouse): pass")
+    result = pytester.runpytest_subprocess(*ALONE, "-p", "no:greenroom_sandbox")
+    result.stdout.fnmatch_lines(["*fixture 'greenhouse' not found*"])
+
+
 def test_a_run_without_the_fixtures_starts_and_loads_nothing(pytester: pytest.Pytester) -> None:
     """Neither the simulator nor what it and its client are made of; and a fixture of the same name is the vendor's."""
     pytester.makepyfile(
