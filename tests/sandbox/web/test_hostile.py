@@ -33,7 +33,11 @@ def paths(method: str) -> list[str]:
         for route in app.router.routes()
         if route.method == method and isinstance(route.resource, web.Resource)
     }
-    return sorted(path for path in found if not path.startswith(("/api", "/v", "/token", "/static", "/integrations/t")))
+    return sorted(
+        path
+        for path in found
+        if not path.startswith(("/api", "/v", "/token", "/static", "/resumes", "/integrations/t"))
+    )
 
 
 def filled(path: str) -> list[str]:
