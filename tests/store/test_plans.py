@@ -7,6 +7,7 @@ from typing import Any
 
 from greenroom.store import claims as claim_rows
 from greenroom.store import deliveries as delivery_rows
+from greenroom.store import orders as order_rows
 from greenroom.store.db import Row, Store, Tx
 from greenroom.store.postgres import PostgresStore
 from tests.support.queues import queue
@@ -79,3 +80,19 @@ async def test_hot_queries_read_no_deliveries_from_end_to_end(store: Store) -> N
     for name in HOT:
         assert plans[name]
         assert [scans(plan) for plan in plans[name]] == [[]] * len(plans[name]), (name, plans[name])
+
+
+async def test_the_newest_order_is_found_in_the_order_of_an_index(store: Store) -> None:
+    """Also before there are statistics: a plan that is made on an empty table is kept while the first orders rush in."""
+    plans: list[str] = []
+
+    async def work(tx: Tx) -> None:
+        explaining = Explaining(tx, postgres=isinstance(store, PostgresStore))
+        await order_rows.find_latest(explaining, "acc_1", "ada@example.test", "pkg_1")
+        plans.extend(explaining.plans)
+
+    await store.write(work)
+
+    assert "ix_orders_latest" in plans[0]
+    assert "sort" not in plans[0].lower()
+    assert "temp b-tree" not in plans[0].lower()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from playwright.async_api import Browser, Locator, Page, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Error, Locator, Page, Request, async_playwright
 
 from tests.support.tools import find_chromium, missing_chromium, missing_node, need, npm_install
 
@@ -36,13 +36,30 @@ async def chromium() -> AsyncIterator[Browser]:
             await browser.close()
 
 
-def listen(page: Page) -> list[str]:
-    """Complaints of the browser about a page, and requests to other hosts; the list grows as they come."""
-    heard: list[str] = []
-    page.on("console", lambda said: heard.append(said.text) if said.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: heard.append(str(error)))
-    page.on("request", lambda asked: heard.append(f"asks {asked.url}") if _foreign(page, asked.url) else None)
-    return heard
+@contextmanager
+def listening(page: Page, heard: list[str]) -> Iterator[None]:
+    """Complaints of the browser about a page, and requests to other hosts, go into the list as they come."""
+
+    def say(said: ConsoleMessage) -> None:
+        if said.type in ("error", "warning"):
+            heard.append(said.text)
+
+    def fail(error: Error) -> None:
+        heard.append(str(error))
+
+    def ask(request: Request) -> None:
+        if _foreign(page, request.url):
+            heard.append(f"asks {request.url}")
+
+    page.on("console", say)
+    page.on("pageerror", fail)
+    page.on("request", ask)
+    try:
+        yield
+    finally:
+        page.remove_listener("console", say)
+        page.remove_listener("pageerror", fail)
+        page.remove_listener("request", ask)
 
 
 def _foreign(page: Page, url: str) -> bool:

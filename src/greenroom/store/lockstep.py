@@ -92,18 +92,27 @@ async def run_in_step(connection: Any, works: Sequence[Work[Any]]) -> list[Any]:
 
 
 async def _answer(connection: Any, units: Iterable[_Unit]) -> None:
-    """Ask what the units wait for: each statement once, with the values of all that have it."""
+    """
+    Ask what the units wait for: each statement once, with the values of all that have it; and each question once,
+    however many have it. Orders of one account have many in common.
+    """
     same: dict[tuple[str, bool, int], list[_Unit]] = {}
     for unit in units:
         asked = cast("_Asked", unit.asked)
         same.setdefault((asked.sql, asked.touched, len(asked.values)), []).append(unit)
     for (sql, touched, count), asking in same.items():
-        values = [(*cast("_Asked", unit.asked).values, number) for number, unit in enumerate(asking)]
-        answers: list[list[Row]] = [[] for _ in asking]
-        for row in await connection.fetchmany(_marked(sql, touched=touched, mark=count + 1), values):
+        values = [cast("_Asked", unit.asked).values for unit in asking]
+        numbers: Sequence[int] = range(len(asking))
+        if sql.startswith("SELECT"):
+            known: dict[tuple[Any, ...], int] = {}
+            numbers = [known.setdefault(one, len(known)) for one in values]
+            values = list(known)
+        answers: list[list[Row]] = [[] for _ in values]
+        numbered = [(*one, number) for number, one in enumerate(values)]
+        for row in await connection.fetchmany(_marked(sql, touched=touched, mark=count + 1), numbered):
             answers[row[WHOSE]].append(row)
-        for unit, answer in zip(asking, answers, strict=True):
-            unit.answer = answer
+        for unit, number in zip(asking, numbers, strict=True):
+            unit.answer = answers[number]
 
 
 @lru_cache(maxsize=1024)

@@ -248,7 +248,7 @@ orders = Table(
     _at("updated_at"),
     Index("uq_orders_account_id_dedupe_key", "account_id", "dedupe_key", unique=True),
     Index("ix_orders_project_id_id", "project_id", "id"),
-    Index("ix_orders_account_id_candidate_email", "account_id", "candidate_email"),
+    Index("ix_orders_latest", "account_id", "candidate_email", "package_id", "id"),
 )
 
 #: the flight recorder: what happened to an order, in the order it happened

@@ -1,0 +1,15 @@
+"""The newest order of a candidate for a package is found by one index, in its order"""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.drop_index("ix_orders_account_id_candidate_email", "orders")
+    op.create_index("ix_orders_latest", "orders", ["account_id", "candidate_email", "package_id", "id"])
