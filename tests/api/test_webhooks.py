@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from typing import Any
+
+import pytest
 
 from tests.house import Linked, webhook
 
@@ -60,3 +64,43 @@ async def test_what_is_wrong_with_a_replay(proctor: Linked) -> None:
     for body in [*bad, {"since": "2020-01-01T00:00:00Z", "status": "lost"}]:
         answer = await proctor.api("POST", f"/v1/webhooks/{hook['id']}/replay", json=body)
         assert (answer.status_code, bool(answer.json()["errors"])) in {(400, True), (422, True)}, answer.text
+
+
+async def test_a_rate_limit_is_kept_while_others_are_not_slowed(on_each_database: Linked) -> None:
+    """Five a second: no delivery comes before its token, none costs an attempt, and taking the limit away lets go."""
+    linked = on_each_database
+    vendor = linked.house.vendor
+    slow = await webhook(linked, url=f"{vendor.url}/slow", rate_limit=5, enabled=False)
+    await webhook(linked, url=f"{vendor.url}/fast")
+    for number in range(12):
+        await linked.send_test(number)
+    async with asyncio.timeout(20):
+        while len([one for one in vendor.heard if one.path == "/fast"]) < 12:
+            await asyncio.sleep(0.01)
+    begun = time.monotonic()
+    await linked.api("PATCH", f"/v1/webhooks/{slow['id']}", json={"enabled": True})
+    await vendor.hear(24)
+
+    slowly = [one.at - begun for one in vendor.heard if one.path == "/slow"]
+    assert slow["rate_limit"] == 5
+    assert [count for count, at in enumerate(slowly, start=1) if count > 2.5 + 5 * at + 0.1] == []
+    page = await linked.api("GET", f"/v1/deliveries?destination_id={slow['id']}")
+    assert {one["attempts_made"] for one in page.json()["data"]} == {1}
+    for number in range(12, 24):
+        await linked.send_test(number)
+    changed = await linked.api("PATCH", f"/v1/webhooks/{slow['id']}", json={"name": "any", "rate_limit": None})
+    assert (changed.json()["rate_limit"], changed.json()["name"]) == (None, "any")
+    await vendor.hear(48)
+
+
+@pytest.mark.parametrize("limit", [0, -1, 0.001, 1e9, "fast", True])
+async def test_what_is_wrong_with_a_rate_limit(proctor: Linked, limit: Any) -> None:
+    """Said by the field's name, and nothing is changed."""
+    hook = await webhook(proctor, rate_limit=2.5)
+
+    for method, path in [("POST", "/v1/webhooks"), ("PATCH", f"/v1/webhooks/{hook['id']}")]:
+        new = {"name": "n", "url": hook["url"], "events": hook["events"]} if method == "POST" else {}
+        answer = await proctor.api(method, path, json={**new, "rate_limit": limit})
+        assert answer.status_code == 422, answer.text
+        assert "rate_limit" in answer.json()["message"]
+    assert (await proctor.api("GET", f"/v1/webhooks/{hook['id']}")).json()["rate_limit"] == 2.5

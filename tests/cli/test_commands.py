@@ -25,6 +25,7 @@ package_id = "PACKAGE_1"
 name = "orders"
 url = "https://vendor.example.com/hooks"
 events = ["ats_assessments.created"]
+rate_limit = 2.5
 """
 
 
@@ -94,6 +95,7 @@ def test_apply_twice_changes_nothing(tmp_path: Path) -> None:
     assert changed.stdout.splitlines() == ["~ integration acme/greenhouse: partner_password", "Done."]
     assert "pw" not in exported.stdout.replace("password", "")
     (project,) = tomllib.loads(exported.stdout)["projects"]
+    assert project["webhooks"][0]["rate_limit"] == 2.5
     assert project["integrations"]["greenhouse"]["partner_password"] == "env:GREENHOUSE_PARTNER_PASSWORD"
     file.write_text(exported.stdout)
     again = greenroom("apply", str(file), "--yes", data=data, GREENHOUSE_PARTNER_PASSWORD="other")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from greenroom.errors import GiveUp, RemoteError, TryLater
-from greenroom.model.breakers import FIRST_WAIT_MS, LONGEST_WAIT_MS, OPENS_AT, Breaker, is_down
+from greenroom.model.breakers import FIRST_WAIT_MS, LONGEST_WAIT_MS, OPENS_AT, WHOLE_ROOM, Breaker, is_down
 from greenroom.model.deliveries import PER_DESTINATION
 
 
@@ -46,9 +46,10 @@ def test_it_drains_at_a_ramp_and_closes() -> None:
     while breaker is not None:
         for _ in range(rounds[-1]):
             breaker = breaker and breaker.answered(now)
-        rounds.append(breaker.places(now) if breaker else PER_DESTINATION)
+        rounds.append(breaker.places(now) if breaker else WHOLE_ROOM)
 
     assert rounds == [1, 2, 4, 8, 16]
+    assert Breaker().places(now) == PER_DESTINATION
 
 
 def test_a_failure_on_the_ramp_opens_it_again() -> None:

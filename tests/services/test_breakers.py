@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from greenroom.context import Context
 from greenroom.engine.places import LEASE, LONGEST
 from greenroom.errors import RemoteError, TryLater
+from greenroom.model.attempts import Ended, Exchange
 from greenroom.model.breakers import FIRST_WAIT_MS, OPENS_AT
 from greenroom.model.claims import Turn
 from greenroom.model.deliveries import SHARES, Claimed, Lane
 from greenroom.services import breakers, claims, deliveries
-from greenroom.services.deliveries import Ended, Exchange
 from greenroom.store.db import Store
 from tests.support.queues import context, queue
 
@@ -24,9 +24,9 @@ async def claim(ctx: Context, most: int = 64) -> list[Claimed]:
 
 
 async def settle(ctx: Context, claimed: list[Claimed], fault: RemoteError | None, status: int | None = None) -> None:
-    for one in claimed:
-        ended = Ended(one, datetime.now(UTC), timedelta(0), fault, Exchange(status=status))
-        await deliveries.settle(ctx, ended, worker="w", watched=True)
+    now, exchange = datetime.now(UTC), Exchange(status=status)
+    ended = [Ended(ctx.new_id("att"), one, now, timedelta(0), fault, exchange) for one in claimed]
+    await deliveries.settle(ctx, ended, worker="w", watched={one.destination_id for one in claimed})
 
 
 async def let_pass(store: Store, ms: int) -> None:

@@ -10,6 +10,7 @@ from greenroom.services import retention
 from greenroom.settings import Settings
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store.db import Store, to_ms
+from greenroom.store.deliveries import ATTEMPT
 from tests.support.queues import PROJECT, context, queue
 
 
@@ -22,7 +23,7 @@ async def aged(store: Store, state: str, days: int) -> str:
         "id": f"att_{delivery_id}", "project_id": PROJECT, "delivery_id": delivery_id, "number": 1, "trigger": "auto",
         "started_at": to_ms(made_at), "duration_ms": 1, "request": "{}", "response": "{}", "worker": "w",
     }  # fmt: skip
-    await store.write(lambda tx: delivery_rows.add_attempt(tx, attempt))
+    await store.write(lambda tx: delivery_rows.add_attempts(tx, [[attempt.get(name) for name in ATTEMPT]]))
     await store.write(lambda tx: tx.run("UPDATE deliveries SET state = $1 WHERE id = $2", state, delivery_id))
     return delivery_id
 

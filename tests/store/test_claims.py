@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from greenroom.errors import Unavailable
-from greenroom.model.deliveries import SHARES, Claimed, Queue
+from greenroom.model.deliveries import SHARES, Claimed, Queue, State
 from greenroom.store import claims as claim_rows
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import events as event_rows
@@ -45,10 +45,9 @@ async def claim(store: Store, lease: str, limit: int = 100) -> list[Claimed]:
     return await store.write(lambda tx: claim_rows.take(tx, shares, lease=lease, lease_ms=LEASE_MS))
 
 
-async def settle(store: Store, claimed: Claimed, state: str = "delivered", wait_ms: int = 0) -> bool:
-    return await store.write(
-        lambda tx: delivery_rows.settle(tx, claimed.id, claimed.lease, state=state, wait_ms=wait_ms, error=None)
-    )
+async def settle(store: Store, claimed: Claimed, state: State = "delivered", wait_ms: int = 0) -> bool:
+    ended = [(claimed.id, claimed.lease, state, wait_ms, None, 0)]
+    return await store.write(lambda tx: delivery_rows.settle(tx, ended)) == {claimed.id}
 
 
 async def expire(store: Store) -> None:

@@ -19,7 +19,7 @@ HOT: dict[str, Callable[[Tx], Awaitable[object]]] = {
     "under_way": lambda tx: claim_rows.under_way(tx, over_ms=29_000),
     "look": lambda tx: claim_rows.look(tx, {"first": "", "again": "whk_100"}, steps=64, most=16),
     "take": lambda tx: claim_rows.take(tx, [("first", "whk_100", 8)], lease="lse_1", lease_ms=1000),
-    "settle": lambda tx: delivery_rows.settle(tx, "dlv_1", "lse_1", state="delivered", wait_ms=0, error=None),
+    "settle": lambda tx: delivery_rows.settle(tx, [(f"dlv_{n}", "lse_1", "delivered", 0, None, 0) for n in range(50)]),
     "next_due": delivery_rows.next_due_ms,
 }
 
@@ -33,10 +33,7 @@ class Explaining:
         self.plans: list[str] = []
 
     async def all(self, sql: str, *values: Any) -> Sequence[Row]:
-        rows = await self._tx.all(f"{self._word} {sql}", *values)
-        self.plans.append(
-            "\n".join(str(list(row.values() if hasattr(row, "values") else tuple(row))[-1]) for row in rows)
-        )
+        self._note(await self._tx.all(f"{self._word} {sql}", *values))
         return await self._tx.all(sql, *values)
 
     async def one(self, sql: str, *values: Any) -> Row | None:
@@ -51,22 +48,27 @@ class Explaining:
         for values in rows:
             await self.all(sql, *values)
 
+    async def together(self, sql: str, columns: Any, rows: Any) -> Sequence[Row]:
+        self._note(await self._tx.together(f"{self._word} {sql}", columns, rows))
+        return await self._tx.together(sql, columns, rows)
+
+    def _note(self, plan: Sequence[Row]) -> None:
+        lines = (list(row.values() if hasattr(row, "values") else tuple(row)) for row in plan)
+        self.plans.append("\n".join(str(line[-1]) for line in lines))
+
 
 def scans(plan: str) -> list[str]:
-    """The lines of a plan that read the deliveries from end to end."""
+    """The lines of a plan that read the deliveries, or an index of them, from end to end."""
     lines = [line.strip(" ->") for line in plan.splitlines()]
-    return [
-        line
-        for line in lines
-        if line.startswith("Seq Scan on deliveries") or (line.startswith("SCAN deliveries") and "INDEX" not in line)
-    ]
+    return [line for line in lines if line.startswith(("Seq Scan on deliveries", "SCAN deliveries"))]
 
 
 async def test_hot_queries_read_no_deliveries_from_end_to_end(store: Store) -> None:
-    """With many rows, most of them not due."""
+    """With many rows, most of them not due. Nobody ever collects statistics on SQLite, so the test does not either."""
     await queue(store, {f"whk_{number:03}": ROWS // DESTINATIONS for number in range(DESTINATIONS)}, waits_in="again")
     await queue(store, {f"whk_{number:03}": 2 for number in range(DESTINATIONS)})
-    await store.write(lambda tx: tx.all("ANALYZE"))
+    if isinstance(store, PostgresStore):
+        await store.write(lambda tx: tx.all("ANALYZE"))
     plans: dict[str, list[str]] = {}
 
     async def work(tx: Tx) -> None:

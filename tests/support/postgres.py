@@ -69,6 +69,20 @@ class Postgres:
             self._process.wait()
             self._process = None
 
+    def freeze(self) -> None:
+        """Stop it and all it has started in the middle of what they do; connections stay open."""
+        self._signal_all(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number: int) -> None:
+        assert self._process is not None
+        for pid in (self._process.pid, *_children(self._process.pid)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
     def stop(self) -> None:
         """Stop at once, data safe."""
         if self._process is not None:

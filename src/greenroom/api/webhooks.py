@@ -35,6 +35,12 @@ def _known(value: list[str] | None) -> list[str] | None:
     return list(dict.fromkeys(value)) if value is not None else None
 
 
+RateLimit = Annotated[
+    float | None,
+    Field(ge=0.01, le=10_000, allow_inf_nan=False, description="Deliveries a second at the most; null: no limit."),
+]
+
+
 class WebhookIn(StrictBody):
     """A new webhook."""
 
@@ -47,12 +53,13 @@ class WebhookIn(StrictBody):
     events: list[str] = Field(min_length=1, examples=[["ats_assessments.created"]])
     enabled: bool = True
     account_ids: list[Label] = Field([], description="Only events of these accounts; empty: of all.")
+    rate_limit: RateLimit = None
 
     _events = field_validator("events")(_known)
 
 
 class WebhookChange(StrictBody):
-    """Only the fields given are changed."""
+    """Only the fields given are changed; null means the same as left out, but for `rate_limit`, which it removes."""
 
     model_config = example(enabled=False)
 
@@ -61,6 +68,7 @@ class WebhookChange(StrictBody):
     events: list[str] | None = Field(None, min_length=1)
     enabled: bool | None = Field(None, description="False holds what is on its way, true lets it go.")
     account_ids: list[Label] | None = None
+    rate_limit: RateLimit = None
 
     _events = field_validator("events")(_known)
 
@@ -87,6 +95,7 @@ class WebhookOut(BaseModel):
     enabled: bool
     disabled_reason: str | None
     account_ids: list[str]
+    rate_limit: float | None = Field(description="Deliveries a second at the most; null: no limit.")
     health: HealthOut
     created_at: str
     updated_at: str
@@ -168,7 +177,8 @@ async def get(ctx: Ctx, project: Caller, webhook_id: WebhookId) -> WebhookOut:
 @router.patch("/{webhook_id}", operation_id="change_webhook", responses=documented(400, 401, 404, 422))
 async def change(ctx: Ctx, project: Caller, webhook_id: WebhookId, body: WebhookChange) -> WebhookOut:
     """Change some fields of a webhook."""
-    changes = {name: value for name, value in body.model_dump(exclude_unset=True).items() if value is not None}
+    given = body.model_dump(exclude_unset=True)
+    changes = {name: value for name, value in given.items() if value is not None or name == "rate_limit"}
     if "url" in changes:
         check_url(ctx, changes["url"])
     tuples = {name: tuple(changes[name]) for name in ("events", "account_ids") if name in changes}
@@ -260,6 +270,7 @@ def _shown(webhook: Webhook, condition: Condition) -> WebhookOut:
         enabled=webhook.enabled,
         disabled_reason=webhook.disabled_reason,
         account_ids=list(webhook.account_ids),
+        rate_limit=webhook.rate_limit,
         health=HealthOut(
             state=condition.state,
             consecutive_failures=condition.consecutive_failures,

@@ -7,7 +7,7 @@ from statistics import median
 from greenroom.bench.bench import Bench, of_rounds
 from greenroom.bench.figures import Figure
 from greenroom.bench.load import Job
-from greenroom.model.deliveries import SLOTS
+from greenroom.model.deliveries import PER_DESTINATION
 
 SECTION = "deliver"
 #: a queue that no engine here empties within the run
@@ -29,14 +29,14 @@ def deliver(bench: Bench) -> list[Figure]:
         installed.customer("deliver", [bench.hook("deliver")], queued=queued)
         before, _ = bench.counted()
         served = installed.serve()
-        bench.until_counted(before + SLOTS)
+        bench.until_counted(before + PER_DESTINATION)
         for _ in range(bench.rounds):
             rate = bench.counted_for(bench.seconds)
             bench.behave(failing=FAILING)
             failing.append((bench.counted_for(bench.seconds), rate))
             bench.behave()
             served.pause()
-            plain.append((rate, bare(bench, clients=SLOTS, seconds=bench.seconds)))
+            plain.append((rate, bare(bench, clients=PER_DESTINATION, seconds=bench.seconds)))
             served.resume()
     value, base, ratio = of_rounds(plain)
     errors, without, kept = of_rounds(failing)

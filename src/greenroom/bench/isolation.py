@@ -9,7 +9,7 @@ from greenroom.bench.bench import Bench, BenchFailed, of_rounds, pause
 from greenroom.bench.figures import Figure
 from greenroom.bench.gateway import Customer, Gateway
 from greenroom.bench.load import Job, Load
-from greenroom.model.deliveries import SLOTS
+from greenroom.model.deliveries import PER_DESTINATION
 
 Deliveries = dict[tuple[str, int], float]
 
@@ -21,7 +21,7 @@ QUEUED = 3000
 #: the share of that rate at which deliveries then come: nothing but the hanging one should be in anybody's way
 SHARE = 0.4
 #: orders that come within a second before a round is measured: the hanging endpoint then holds as much as it ever will
-BURST = SLOTS * 3 // 2
+BURST = PER_DESTINATION * 3 // 2
 #: how long the others' deliveries are waited for; what has not come by then has waited at least so long
 PATIENCE_S = 6.0
 MOST_ROUNDS = 2

@@ -70,6 +70,10 @@ class NullStore:
     async def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Nothing is written."""
 
+    async def together(self, sql: str, columns: Any, rows: Any) -> Sequence[Row]:
+        """Nothing is written."""
+        return []
+
 
 class _Server(uvicorn.Server):
     async def startup(self, sockets: Any = None) -> None:

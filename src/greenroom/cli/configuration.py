@@ -128,6 +128,7 @@ def _webhook_steps(ctx: Context, project: str, old: Webhook | None, hook: Webhoo
         "events": tuple(hook.events),
         "account_ids": tuple(hook.account_ids),
         "enabled": hook.enabled,
+        "rate_limit": hook.rate_limit,
     }
     if old is None:
         secret = _reference(hook.secret, "webhooks.secret") if hook.secret else None
@@ -175,12 +176,14 @@ def _shown(integration: Integration) -> dict[str, Any]:
 
 
 def _webhook(webhook: Webhook) -> dict[str, Any]:
+    limit = {"rate_limit": webhook.rate_limit} if webhook.rate_limit is not None else {}
     return {
         "name": webhook.name,
         "url": webhook.url,
         "events": list(webhook.events),
         "account_ids": list(webhook.account_ids),
         "enabled": webhook.enabled,
+        **limit,
     }
 
 

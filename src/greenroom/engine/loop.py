@@ -7,7 +7,6 @@ import os
 import socket
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -15,23 +14,24 @@ import structlog
 
 from greenroom.connectors import Push, discover
 from greenroom.context import Context
-from greenroom.engine import metrics, vendor
+from greenroom.engine import vendor
 from greenroom.engine.places import Places
+from greenroom.engine.records import Records
 from greenroom.engine.traces import Step, step
 from greenroom.engine.upkeep import keep_up
 from greenroom.errors import GiveUp, NotFound, RemoteError, TryLater, Unavailable
+from greenroom.model.attempts import Ended, Exchange, Settled
 from greenroom.model.deliveries import Claimed
 from greenroom.model.webhooks import Webhook
 from greenroom.outbound import Answer, Outbound, Request
 from greenroom.security import masks
 from greenroom.services import deliveries, orders, replays, webhooks
-from greenroom.services.deliveries import Ended, Exchange
 
 log = structlog.get_logger("greenroom.engine")
 
 #: how late we notice what another process queued, and what became due
 POLL_S = 0.5
-#: a claim costs the same for one delivery as for many, so the places that come free meanwhile are filled together
+#: a claim costs the same for one delivery as for many, so what becomes due within this is claimed together
 GATHER_S = 0.005
 #: how long a stop waits for attempts under way
 GRACE_S = 20.0
@@ -52,10 +52,11 @@ class Engine:
         self._ctx = ctx
         self._out = out
         self._places = Places(ctx)
+        self.worker = f"{socket.gethostname()}:{os.getpid()}"
+        self._records = Records(self._settle, self._leave, worker=self.worker)
         self._awake = asyncio.Event()
         self._stopping = False
-        self._under_way: set[asyncio.Task[None]] = set()
-        self.worker = f"{socket.gethostname()}:{os.getpid()}"
+        self._under_way: set[asyncio.Task[Ended]] = set()
 
     def wake(self) -> None:
         """Something may be due: look now."""
@@ -64,31 +65,38 @@ class Engine:
     async def run(self) -> None:
         """Deliver until `stop`."""
         upkeep = asyncio.create_task(keep_up(self._ctx), name="upkeep")
+        recording = asyncio.create_task(self._records.run(), name="records")
         try:
             await self._run()
+            await self._finish()
+            self._records.stop()
+            await recording
         finally:
-            upkeep.cancel()
-            await asyncio.gather(upkeep, return_exceptions=True)
+            for task in (upkeep, recording):
+                task.cancel()
+            await asyncio.gather(upkeep, recording, return_exceptions=True)
+
+    async def stop(self) -> None:
+        """Claim nothing more, finish what is under way: then `run` ends."""
+        self._stopping = True
+        self.wake()
 
     async def _run(self) -> None:
         pause = POLL_S
         while not self._stopping:
             self._awake.clear()
             try:
-                busy = await self._start_due()
+                more = await self._start_due()
                 pause = POLL_S
             except Unavailable as error:
-                busy, pause = False, min(pause * 2, 10.0)
+                more, pause = False, min(pause * 2, 10.0)
                 log.warning("database_away", error=error.message, next_try_s=pause)
-            if busy:
+            if more:
                 await asyncio.sleep(GATHER_S)
             else:
-                await self._rest(pause)
+                await self._rest(self._places.rest_s(pause))
 
-    async def stop(self) -> None:
-        """Claim nothing more, finish what is under way."""
-        self._stopping = True
-        self.wake()
+    async def _finish(self) -> None:
         if self._under_way:
             _, cut = await asyncio.wait(self._under_way, timeout=GRACE_S)
             for task in cut:
@@ -104,6 +112,8 @@ class Engine:
 
     async def _start_due(self) -> bool:
         """Claim as many as there are free places and start them; False: nothing to do until something happens."""
+        if self._records.late or not self._places.free:
+            return False
         claimed = await self._places.claim()
         if self._stopping:
             await self._places.give_back(claimed)
@@ -115,10 +125,12 @@ class Engine:
             task.add_done_callback(partial(self._ended, one))
         return bool(claimed) or not self._places.idle
 
-    def _ended(self, claimed: Claimed, task: asyncio.Task[None]) -> None:
+    def _ended(self, claimed: Claimed, task: asyncio.Task[Ended]) -> None:
         self._under_way.discard(task)
-        self._places.leave(claimed)
-        self.wake()
+        if task.cancelled():
+            self._places.leave(claimed)
+        else:
+            self._records.add(task.result())
 
     async def run_once(self) -> int:
         """Attempt everything that is due now, and wait for it; how many attempts. For tests and tools."""
@@ -126,9 +138,9 @@ class Engine:
         await replays.advance(self._ctx)
         while (claimed := await self._places.claim()) or not self._places.idle:
             destinations = await self._destinations(claimed)
-            await asyncio.gather(*(self._deliver(one, destinations) for one in claimed))
-            for one in claimed:
-                self._places.leave(one)
+            for ended in await asyncio.gather(*(self._deliver(one, destinations) for one in claimed)):
+                self._records.add(ended)
+            await self._records.write()
             made += len(claimed)
         return made
 
@@ -136,22 +148,20 @@ class Engine:
         ids = sorted({one.destination_id for one in claimed if one.lane == "vendor"})
         return await webhooks.destinations(self._ctx, ids) if ids else {}
 
-    async def _deliver(self, claimed: Claimed, destinations: Destinations) -> None:
-        """One attempt from the request to its record."""
+    async def _deliver(self, claimed: Claimed, destinations: Destinations) -> Ended:
+        """One attempt, from the request to what came of it."""
         with step(self._ctx.tracing, claimed) as traced:
             ended = await self._attempt(claimed, destinations, traced)
-            traced.ended(ended.exchange, ended.fault)
-        await self._settle(ended)
+            traced.ended(ended)
+        return ended
 
     async def _attempt(self, claimed: Claimed, destinations: Destinations, traced: Step) -> Ended:
         started_at, started = self._ctx.now(), time.monotonic()
-        exchange, fault = Exchange(), None
+        request, answer, fault = None, None, None
         try:
             request, judge = await self._prepare(claimed, destinations)
             request = traced.carried_by(request)
-            exchange = Exchange(url=request.url, headers=masks.headers(request.headers))
             answer = await self._out.send(request, deadline=vendor.DEADLINE_S)
-            exchange = _answered(exchange, answer)
             judge(answer)
         except RemoteError as error:
             fault = error
@@ -159,7 +169,7 @@ class Engine:
             log.exception("attempt_failed_inside", delivery_id=claimed.id)
             fault = TryLater(f"Greenroom itself failed: {type(error).__name__}.", kind="internal")
         duration = timedelta(seconds=time.monotonic() - started)
-        return Ended(claimed, started_at, duration, fault, exchange)
+        return Ended(self._ctx.new_id("att"), claimed, started_at, duration, fault, _exchange(request, answer))
 
     async def _prepare(self, claimed: Claimed, destinations: Destinations) -> tuple[Request, Judge]:
         """The request of this attempt, and who judges its answer."""
@@ -175,39 +185,22 @@ class Engine:
         push = Push(order, integration, token)
         return connector.push_request(push, allow_http=self._ctx.settings.allow_http), connector.judge
 
-    async def _settle(self, ended: Ended) -> None:
-        """Write what became of it, patiently: an outage here means a repeat, never a loss."""
-        if ended.fault is not None:
-            self._places.troubled.add(ended.claimed.destination_id)
-        watched = ended.claimed.destination_id in self._places.troubled
-        for pause in (0.2, 1.0, 3.0, 8.0):
-            try:
-                state = await deliveries.settle(self._ctx, ended, worker=self.worker, watched=watched)
-            except Unavailable:
-                await asyncio.sleep(pause)
-                continue
-            metrics.count(ended, now=self._ctx.now())
-            log.info(
-                "attempt",
-                delivery_id=ended.claimed.id,
-                event_id=ended.claimed.event_id,
-                order_id=ended.claimed.order_id,
-                lane=ended.claimed.lane,
-                number=ended.claimed.attempt,
-                status=ended.exchange.status,
-                error=ended.fault.kind if ended.fault else None,
-                ms=round(ended.duration.total_seconds() * 1000),
-                state=state or "lease lost",
-            )
-            return
-        log.error("attempt_not_recorded", delivery_id=ended.claimed.id, note="it will be repeated")
+    async def _settle(self, ended: Sequence[Ended]) -> list[Settled | None]:
+        self._places.troubled.update(one.claimed.destination_id for one in ended if one.fault is not None)
+        watched = frozenset(self._places.troubled)
+        return await deliveries.settle(self._ctx, ended, worker=self.worker, watched=watched)
+
+    def _leave(self, ended: Ended) -> None:
+        self._places.leave(ended.claimed)
+        self.wake()
 
 
-def _answered(exchange: Exchange, answer: Answer) -> Exchange:
-    return replace(
-        exchange,
-        status=answer.status,
-        response_headers=masks.headers(answer.headers),
-        response_body=answer.body[:KEPT_BODY].decode(errors="replace"),
-        address=answer.address,
-    )
+def _exchange(request: Request | None, answer: Answer | None) -> Exchange:
+    """What of a request and its answer is kept."""
+    if request is None:
+        return Exchange()
+    sent = masks.headers(request.headers)
+    if answer is None:
+        return Exchange(request.url, sent)
+    body = answer.body[:KEPT_BODY].decode(errors="replace")
+    return Exchange(request.url, sent, answer.status, masks.headers(answer.headers), body, answer.address)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from prometheus_client import Counter, Histogram
 
-from greenroom.services.deliveries import Ended
+from greenroom.model.attempts import Ended
 
 ATTEMPTS = Counter("greenroom_attempts", "Attempts that have ended, by lane and what came of them.", ["lane", "result"])
 DELIVERED_AFTER = Histogram(
@@ -17,9 +15,10 @@ DELIVERED_AFTER = Histogram(
 )
 
 
-def count(ended: Ended, *, now: datetime) -> None:
+def count(ended: Ended) -> None:
     """Count an attempt that is on record; its result is `delivered` or the kind of its fault."""
     claimed, fault = ended.claimed, ended.fault
     ATTEMPTS.labels(claimed.lane, fault.kind if fault else "delivered").inc()
     if fault is None and claimed.trigger == "auto":
-        DELIVERED_AFTER.labels(claimed.lane).observe(max(0.0, (now - claimed.created_at).total_seconds()))
+        took = ended.started_at + ended.duration - claimed.created_at
+        DELIVERED_AFTER.labels(claimed.lane).observe(max(0.0, took.total_seconds()))

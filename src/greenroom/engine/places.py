@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
@@ -26,7 +27,13 @@ class Places:
         self._held: Counter[Queue] = Counter()
         self._turns: dict[Queue, Turn] = {queue: Turn() for queue in SHARES}
         self.troubled: set[str] = set()  #: destinations seen in trouble
+        self._again_s = math.inf
         self.idle = False  #: the last look ended a round in which nothing was to be had
+
+    @property
+    def free(self) -> int:
+        """How many are not held."""
+        return SLOTS - self._held.total()
 
     async def claim(self) -> list[Claimed]:
         """
@@ -35,15 +42,21 @@ class Places:
         Raises:
             Unavailable: the database is away.
         """
-        free = SLOTS - self._held.total()
+        free = self.free
         room = {queue: min(free, share - self._held[queue]) for queue, share in SHARES.items()}
         look = await claims.claim(self._ctx, self._turns, room, lease=LEASE, longest=LONGEST)
         self._turns |= look.turns
         self._held.update(one.queue for one in look.claimed)
+        self._again_s = min(self._again_s, look.again_s)
         self.troubled -= {one.destination_id for one in look.claimed}
         self.troubled |= look.troubled
         self.idle = all(turn.idle for turn in look.turns.values())
         return look.claimed
+
+    def rest_s(self, longest: float) -> float:
+        """How long nothing can be had, as far as the looks since the last rest have seen."""
+        rest, self._again_s = min(longest, self._again_s), math.inf
+        return rest
 
     def leave(self, claimed: Claimed) -> None:
         """Its attempt has ended."""

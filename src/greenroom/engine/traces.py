@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from greenroom.errors import RemoteError
+from greenroom.model.attempts import Ended
 from greenroom.model.deliveries import Claimed
 from greenroom.outbound import Request
-from greenroom.services.deliveries import Exchange
 from greenroom.tracing import Span, Tracing
 
 
@@ -26,14 +25,14 @@ class Step:
             return request
         return replace(request, headers={**request.headers, "traceparent": self._span.traceparent})
 
-    def ended(self, exchange: Exchange, fault: RemoteError | None) -> None:
+    def ended(self, ended: Ended) -> None:
         """What came of it: a status, and the kind of its fault."""
         if self._span is None:
             return
-        if exchange.status is not None:
-            self._span.note({"http.response.status_code": exchange.status})
-        if fault is not None:
-            self._span.failed(fault.kind)
+        if ended.exchange.status is not None:
+            self._span.note({"http.response.status_code": ended.exchange.status})
+        if ended.fault is not None:
+            self._span.failed(ended.fault.kind)
 
 
 @contextmanager

@@ -15,6 +15,8 @@ OPENS_AT = 5
 #: wait before the first probe; it doubles with each probe that fails
 FIRST_WAIT_MS = 30_000
 LONGEST_WAIT_MS = 15 * 60_000
+#: attempts at a time with which it is closed again, and only the common limit holds
+WHOLE_ROOM = 16
 #: kinds of failure that mean that nobody is at home; so does a 5xx
 DOWN = frozenset({"connect", "timeout", "reset", "tls", "dns", "dns_unknown"})
 
@@ -31,23 +33,25 @@ class Breaker:
     failures: int = 0
     trips: int = 0
     open_until: int = 0
-    room: int = PER_DESTINATION
+    room: int = WHOLE_ROOM
     last_error: str = ""
 
     def health(self, now: int) -> Health:
         """What people call its state."""
         if self.open_until > now:
             return "open"
-        return "half_open" if self.room < PER_DESTINATION else "closed"
+        return "half_open" if self.room < WHOLE_ROOM else "closed"
 
     def places(self, now: int) -> int:
         """How many attempts may be under way now."""
-        return 0 if self.open_until > now else self.room
+        if self.open_until > now:
+            return 0
+        return self.room if self.room < WHOLE_ROOM else PER_DESTINATION
 
     def failed(self, error: str, now: int) -> Breaker:
         """After an attempt that found nobody at home. What was under way when it opened does not open it again."""
         worse = replace(self, failures=self.failures + 1, last_error=error)
-        if self.open_until > now or (worse.failures < OPENS_AT and self.room == PER_DESTINATION):
+        if self.open_until > now or (worse.failures < OPENS_AT and self.room == WHOLE_ROOM):
             return worse
         wait = min(FIRST_WAIT_MS * 2**self.trips, LONGEST_WAIT_MS)
         return replace(worse, trips=min(self.trips + 1, 16), open_until=now + wait, room=1)
@@ -56,7 +60,7 @@ class Breaker:
         """After an attempt that was answered; None when all is well again. A pause that was asked for goes on."""
         if self.open_until > now and not self.failures:
             return self
-        if self.room + 1 >= PER_DESTINATION:
+        if self.room + 1 >= WHOLE_ROOM:
             return None
         return replace(self, failures=0, open_until=0, room=self.room + 1)
 

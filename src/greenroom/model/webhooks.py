@@ -10,7 +10,10 @@ from greenroom.model.events import subscribed_name
 
 @dataclass(frozen=True)
 class Webhook:
-    """A vendor's endpoint. `events` in the spelling subscribed; empty `account_ids` means every account."""
+    """
+    A vendor's endpoint. `events` in the spelling subscribed; empty `account_ids` means every account; `rate_limit` is
+    how many deliveries a second it takes, None: any number.
+    """
 
     id: str
     project_id: str
@@ -22,6 +25,7 @@ class Webhook:
     disabled_reason: str | None
     created_at: datetime
     updated_at: datetime
+    rate_limit: float | None = None
 
     def takes(self, event_type: str, account_id: str | None) -> str | None:
         """The spelling in which this webhook wants the event; None when it does not want it."""

@@ -45,8 +45,9 @@ __all__ = [
 ]
 
 MAX_BODY = 64 * 1024
-CONNECTIONS = 256
-CONNECTIONS_PER_HOST = 64
+#: more than the engine has under way. A host has no limit of its own: many destinations may be there, and one that
+#: hangs would hold the others' connections
+CONNECTIONS = 512
 #: idle connections are let go before most servers do
 KEEP_ALIVE_S = 10.0
 #: what is in front of the host of a URL that is refused for it
@@ -138,7 +139,6 @@ class Outbound:
             use_dns_cache=False,
             socket_factory=self._socket,
             limit=CONNECTIONS,
-            limit_per_host=CONNECTIONS_PER_HOST,
             keepalive_timeout=KEEP_ALIVE_S,
             ssl=tls or True,
         )

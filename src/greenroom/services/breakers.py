@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from greenroom.context import Context, snapshot
-from greenroom.errors import RemoteError, TryLater
+from greenroom.errors import TryLater
+from greenroom.model.attempts import Ended
 from greenroom.model.breakers import Breaker, Health, is_down
-from greenroom.model.deliveries import Claimed
 from greenroom.store import breakers as breaker_rows
 from greenroom.store.db import Tx, from_ms
 
@@ -31,25 +32,41 @@ async def conditions(_: Context, tx: Tx, destination_ids: Sequence[str]) -> dict
     return {id_: _condition(*found[id_]) if id_ in found else Condition() for id_ in destination_ids}
 
 
-async def record(tx: Tx, claimed: Claimed, fault: RemoteError | None, status: int | None, *, watched: bool) -> None:
+async def record(tx: Tx, ended: Sequence[Ended], *, watched: Set[str]) -> None:
     """
-    Note what an attempt says of its destination, inside the transaction that settles it.
+    Note what attempts say of their destinations, inside the transaction that settles them.
 
     A good answer is noted only where the destination is `watched`, that is, was seen in trouble.
     """
-    asked = fault.wait if isinstance(fault, TryLater) and status == 429 and claimed.lane == "ats" else None
-    down = is_down(fault, status)
-    if not (down or asked or (watched and status is not None)):
-        return
-    breaker, now = await breaker_rows.lock(tx, claimed.destination_id)
-    changed: Breaker | None
-    if fault is not None and down:
-        changed = breaker.failed(fault.reason, now)
-    elif fault is not None and asked:
-        changed = breaker.paused(fault.reason, int(asked.total_seconds() * 1000), now)
-    else:
-        changed = breaker.answered(now)
-    await breaker_rows.save(tx, claimed.destination_id, changed)
+    telling: defaultdict[str, list[Ended]] = defaultdict(list)
+    for one in ended:
+        if _is_down(one) or _asked(one) or (one.claimed.destination_id in watched and one.exchange.status is not None):
+            telling[one.claimed.destination_id].append(one)
+    for destination_id in sorted(telling):  # always locked in the same order
+        breaker: Breaker | None
+        breaker, now = await breaker_rows.lock(tx, destination_id)
+        for one in telling[destination_id]:
+            breaker = _after(breaker or Breaker(), one, now)
+        await breaker_rows.save(tx, destination_id, breaker)
+
+
+def _after(breaker: Breaker, one: Ended, now: int) -> Breaker | None:
+    if one.fault is not None and _is_down(one):
+        return breaker.failed(one.fault.reason, now)
+    if one.fault is not None and (asked := _asked(one)):
+        return breaker.paused(one.fault.reason, int(asked.total_seconds() * 1000), now)
+    return breaker.answered(now)
+
+
+def _is_down(one: Ended) -> bool:
+    return is_down(one.fault, one.exchange.status)
+
+
+def _asked(one: Ended) -> timedelta | None:
+    """The pause that an ATS asks for; a webhook's concerns the one delivery."""
+    if isinstance(one.fault, TryLater) and one.exchange.status == 429 and one.claimed.lane == "ats":
+        return one.fault.wait
+    return None
 
 
 def _condition(breaker: Breaker, now: int) -> Condition:

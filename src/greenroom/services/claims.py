@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from greenroom.context import Context, transaction
 from greenroom.model.claims import Turn, Waiting, deal
-from greenroom.model.deliveries import PER_DESTINATION, SHARES, SLOTS, Claimed, Queue
+from greenroom.model.deliveries import PER_DESTINATION, SHARES, Claimed, Queue
 from greenroom.store import breakers as breaker_rows
 from greenroom.store import claims as claim_rows
+from greenroom.store import rates as rate_rows
 from greenroom.store.db import Tx
 
-#: destinations that one look meets in each queue: as many as there can be places
-STEPS = SLOTS
+#: destinations that one look meets in each queue; the next look goes on from there
+STEPS = 64
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class Look:
     turns: Mapping[Queue, Turn]
     #: destinations of what was claimed that are in trouble: their good answers count
     troubled: frozenset[str] = frozenset()
+    #: when a destination that waits for its rate limit may be sent more
+    again_s: float = math.inf
 
 
 @transaction
@@ -52,27 +57,57 @@ async def claim(
     lease_ms, longest_ms = (int(span.total_seconds() * 1000) for span in (lease, longest))
     held = await claim_rows.under_way(tx, over_ms=lease_ms - longest_ms)
     met = await claim_rows.look(tx, begins, steps=STEPS, most=PER_DESTINATION)
-    troubled = await breaker_rows.find(tx, sorted({id_ for found in met.values() for id_, _ in found}))
-    cap = {id_: breaker.places(now) for id_, (breaker, now) in troubled.items()}
+    ids = sorted({id_ for found in met.values() for id_, _ in found})
+    troubled = await breaker_rows.find(tx, ids)
+    limited = await rate_rows.find(tx, ids)
+    room = _Room(
+        held=held,
+        cap={id_: breaker.places(now) for id_, (breaker, now) in troubled.items()},
+        tokens={id_: bucket.tokens(now) for id_, (bucket, now) in limited.items()},
+    )
     shares: list[tuple[Queue, str, int]] = []
     moved: dict[Queue, Turn] = {}
     for queue, found in met.items():
-        waiting = [
-            Waiting(id_, _may_leave(queue, due, cap.get(id_, PER_DESTINATION) - held.get(id_, 0))) for id_, due in found
-        ]
+        waiting = [Waiting(id_, room.may_leave(queue, id_, due)) for id_, due in found]
         given = deal(waiting, min(places, free[queue]))
         for (id_, _), count in zip(found, given, strict=True):
-            held[id_] = held.get(id_, 0) + count
+            room.leaves(id_, count)
         shares += [(queue, id_, count) for (id_, _), count in zip(found, given, strict=True) if count]
         places -= sum(given)
         moved[queue] = turns[queue].moved(waiting, given, ended=len(found) < STEPS)
     claimed = await claim_rows.take(tx, shares, lease=ctx.new_id("lse"), lease_ms=lease_ms)
-    return Look(claimed, moved, frozenset(one.destination_id for one in claimed) & troubled.keys())
+    spent = {id_: (bucket.taken(room.left[id_], now), now) for id_, (bucket, now) in limited.items()}
+    await rate_rows.save(tx, {id_: bucket for id_, (bucket, _) in spent.items() if room.left[id_]})
+    waits = {id_ for found in met.values() for id_, due in found if due and room.tokens.get(id_) == 0}
+    again_s = min((bucket.wait_s(now) for id_, (bucket, now) in spent.items() if id_ in waits), default=math.inf)
+    return Look(claimed, moved, frozenset(one.destination_id for one in claimed) & troubled.keys(), again_s)
 
 
-def _may_leave(queue: Queue, due: int, room: int) -> int:
-    """What a person asked for goes at once, whatever is under way and however the destination does."""
-    return due if queue == "hand" else min(due, max(0, room))
+@dataclass
+class _Room:
+    """
+    What may leave for each destination: `held` attempts are under way, `cap` is how many may be where it is in trouble,
+    `tokens` how many may leave where it has a rate limit. `left` is what has been given.
+    """
+
+    held: dict[str, int]
+    cap: dict[str, int]
+    tokens: dict[str, int]
+    left: Counter[str] = field(default_factory=Counter)
+
+    def may_leave(self, queue: Queue, id_: str, due: int) -> int:
+        """What a person asked for goes whatever is under way and however the destination does, but for its rate."""
+        at_its_rate = min(due, self.tokens.get(id_, due))
+        if queue == "hand":
+            return at_its_rate
+        return min(at_its_rate, max(0, self.cap.get(id_, PER_DESTINATION) - self.held.get(id_, 0)))
+
+    def leaves(self, id_: str, count: int) -> None:
+        """So many are given to a destination."""
+        self.held[id_] = self.held.get(id_, 0) + count
+        if id_ in self.tokens and count:
+            self.tokens[id_] -= count
+            self.left[id_] += count
 
 
 @transaction

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal
 
-from greenroom.context import Context, queueing, snapshot, transaction
+from greenroom.context import Context, queueing, quick_snapshot, snapshot, transaction
 from greenroom.errors import Gone, NotFound
 from greenroom.model.accounts import Account
 from greenroom.model.connect_sessions import ConnectSession
@@ -127,7 +127,7 @@ async def authenticate(ctx: Context, tx: Tx, project_id: str, token: str) -> tup
     return await _open(ctx, tx, found)
 
 
-@snapshot
+@quick_snapshot
 async def by_link(ctx: Context, tx: Tx, code: str) -> tuple[ConnectSession, str | None]:
     """
     The session of a hosted link, and the external trigger token of its account. Uses nothing up.

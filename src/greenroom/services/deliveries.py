@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from greenroom.context import Context, queueing, snapshot, transaction
+from greenroom.context import Context, queueing, quick_snapshot, snapshot, transaction
 from greenroom.errors import Conflict, GiveUp, NotFound, RemoteError
+from greenroom.model.attempts import Ended, Settled
 from greenroom.model.deliveries import Claimed, Lane, Next, State, Trigger, after_attempt, until_asked
 from greenroom.model.events import stamp
 from greenroom.model.orders import Order
@@ -25,29 +26,6 @@ NEVER_ASKED = (
     "nothing. Have the ATS's support check the test_status URL that it calls against `endpoints` of the integration, "
     "then retry the delivery."
 )
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """One HTTP request as it may be shown: credentials are not in it. Bodies are capped text."""
-
-    url: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    status: int | None = None
-    response_headers: Mapping[str, str] = field(default_factory=dict)
-    response_body: str = ""
-    address: str | None = None
-
-
-@dataclass(frozen=True)
-class Ended:
-    """An attempt that has ended: `fault` None means success."""
-
-    claimed: Claimed
-    started_at: datetime
-    duration: timedelta
-    fault: RemoteError | None
-    exchange: Exchange
 
 
 @dataclass(frozen=True)
@@ -89,7 +67,7 @@ class Delivery:
     attempts: tuple[Attempt, ...] = ()
 
 
-@snapshot
+@quick_snapshot
 async def backlog_age(_: Context, tx: Tx) -> timedelta:
     """How long the oldest due delivery has waited; nothing when none is due."""
     waits = await delivery_rows.next_due_ms(tx)
@@ -97,69 +75,106 @@ async def backlog_age(_: Context, tx: Tx) -> timedelta:
 
 
 @transaction
-async def settle(ctx: Context, tx: Tx, ended: Ended, *, worker: str, watched: bool = False) -> State | None:
+async def settle(
+    ctx: Context, tx: Tx, ended: Sequence[Ended], *, worker: str, watched: Set[str] = frozenset()
+) -> list[Settled | None]:
     """
-    Put an attempt on record and decide what becomes of its delivery and of its destination's breaker, together.
+    Put attempts on record and decide what becomes of their deliveries and of their destinations' breakers, together.
 
-    `watched`: the destination was seen in trouble, so that a good answer counts.
-    None: the lease had passed to another worker; the attempt is on record, the delivery is the other's.
+    `watched`: destinations that were seen in trouble, so that their good answers count.
+    Where each delivery is then; None: its lease had passed to another worker, so that the attempt is on record and the
+    delivery is the other's.
     """
-    claimed, fault = ended.claimed, ended.fault
-    following = after_attempt(claimed.lane, claimed.step, fault, chance=ctx.chance())
-    order = await _lock_order(tx, claimed)
-    if order is not None:
-        following = until_asked(following, claimed.told, asked=order.delivery == "acknowledged", chance=ctx.chance())
-    wait = following.wait or timedelta(0)
+    orders = await _lock_orders(tx, ended)
+    following = await _move_on(ctx, tx, ended, orders)
+    now = ctx.now()
+    settled = [Settled(after.state, now + after.wait if after.wait else None) if after else None for after in following]
+    rows = [_attempt_row(one, worker, left) for one, left in zip(ended, settled, strict=True)]
+    await delivery_rows.add_attempts(tx, rows)
+    pairs = list(zip(ended, following, settled, strict=True))
+    await breakers.record(tx, [one for one, after, _ in pairs if after], watched=watched)
+    for one, after, left in pairs:
+        if after and left and one.claimed.id in orders:
+            await _tell_order(ctx, tx, orders[one.claimed.id], after, one.fault, left.next_due_at)
+        elif after and isinstance(one.fault, GiveUp) and one.fault.gone:
+            await _disable(ctx, tx, one.claimed)
+    return settled
+
+
+async def _move_on(ctx: Context, tx: Tx, ended: Sequence[Ended], orders: Mapping[str, Order]) -> list[Next | None]:
+    """What becomes of each delivery, written; None: not ours to say any more."""
+    following = [_after(ctx, one, orders.get(one.claimed.id)) for one in ended]
     held = await delivery_rows.settle(
         tx,
-        claimed.id,
-        claimed.lease,
-        state=following.state,
-        wait_ms=int(wait.total_seconds() * 1000),
-        told=following.told,
-        error=fault.reason if fault else None,
+        [
+            (
+                one.claimed.id,
+                one.claimed.lease,
+                after.state,
+                _ms(after.wait),
+                one.fault.reason if one.fault else None,
+                after.told,
+            )
+            for one, after in zip(ended, following, strict=True)
+        ],
     )
-    next_due_at = ctx.now() + wait if held and following.state == "pending" else None
-    await delivery_rows.add_attempt(tx, _attempt_row(ctx, ended, worker, next_due_at))
-    if not held:
-        return None
-    await breakers.record(tx, claimed, fault, ended.exchange.status, watched=watched)
-    if order is not None:
-        await _tell_order(ctx, tx, order, following, fault, next_due_at)
-    elif isinstance(fault, GiveUp) and fault.gone:
-        await _disable(ctx, tx, claimed)
-    return following.state
+    # should two attempts at one delivery come together, the first one's lease had passed to the second
+    newest = {one.claimed.id: one.claimed.lease for one in sorted(ended, key=lambda one: one.claimed.attempt)}
+    return [
+        after if one.claimed.id in held and one.claimed.lease == newest[one.claimed.id] else None
+        for one, after in zip(ended, following, strict=True)
+    ]
 
 
-def _attempt_row(ctx: Context, ended: Ended, worker: str, next_due_at: datetime | None) -> dict[str, Any]:
-    exchange = ended.exchange
-    return {
-        "id": ctx.new_id("att"),
-        "project_id": ended.claimed.project_id,
-        "delivery_id": ended.claimed.id,
-        "number": ended.claimed.attempt,
-        "trigger": ended.claimed.trigger,
-        "started_at": to_ms(ended.started_at),
-        "duration_ms": round(ended.duration.total_seconds() * 1000),
-        "status": exchange.status,
-        "error_kind": ended.fault.kind if ended.fault else None,
-        "error": ended.fault.reason if ended.fault else None,
-        "address": exchange.address,
-        "request": to_json({"url": exchange.url, "headers": dict(exchange.headers)}),
+def _after(ctx: Context, ended: Ended, order: Order | None) -> Next:
+    claimed = ended.claimed
+    following = after_attempt(claimed.lane, claimed.step, ended.fault, chance=ctx.chance())
+    if order is None:
+        return following
+    return until_asked(following, claimed.told, asked=order.delivery == "acknowledged", chance=ctx.chance())
+
+
+def _ms(span: timedelta | None) -> int:
+    return int(span.total_seconds() * 1000) if span else 0
+
+
+def _attempt_row(ended: Ended, worker: str, settled: Settled | None) -> tuple[Any, ...]:
+    """As `store.deliveries.add_attempts` takes it."""
+    claimed, exchange, fault = ended.claimed, ended.exchange, ended.fault
+    next_due_at = settled.next_due_at if settled else None
+    return (
+        ended.id,
+        claimed.project_id,
+        claimed.id,
+        claimed.attempt,
+        claimed.trigger,
+        to_ms(ended.started_at),
+        round(ended.duration.total_seconds() * 1000),
+        exchange.status,
+        fault.kind if fault else None,
+        fault.reason if fault else None,
+        exchange.address,
+        to_json({"url": exchange.url, "headers": dict(exchange.headers)}),
         # PostgreSQL's TEXT refuses NUL
-        "response": to_json({"headers": dict(exchange.response_headers), "body": exchange.response_body}).replace(
+        to_json({"headers": dict(exchange.response_headers), "body": exchange.response_body}).replace(
             "\\u0000", "\\ufffd"
         ),
-        "next_due_at": to_ms(next_due_at) if next_due_at else None,
-        "worker": worker,
-    }
+        to_ms(next_due_at) if next_due_at else None,
+        worker,
+    )
 
 
-async def _lock_order(tx: Tx, claimed: Claimed) -> Order | None:
-    """The order that the ATS is told of; locked before its delivery, as by everybody who changes both."""
-    if claimed.lane != "ats":
-        return None
-    return await order_rows.find_of_account(tx, str(claimed.account_id), str(claimed.order_id), lock=True)
+async def _lock_orders(tx: Tx, ended: Sequence[Ended]) -> dict[str, Order]:
+    """
+    The orders of which an ATS was told, by delivery; locked before their deliveries, as by everybody who changes both.
+    """
+    told = sorted((one.claimed for one in ended if one.claimed.lane == "ats"), key=lambda one: str(one.order_id))
+    found = {}
+    for claimed in told:
+        order = await order_rows.find_of_account(tx, str(claimed.account_id), str(claimed.order_id), lock=True)
+        if order is not None:
+            found[claimed.id] = order
+    return found
 
 
 async def _tell_order(

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from greenroom.context import Context, snapshot
-from greenroom.model.deliveries import PER_DESTINATION, SHARES, Queue
+from greenroom.model.breakers import WHOLE_ROOM
+from greenroom.model.deliveries import SHARES, Queue
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import overview as overview_rows
 from greenroom.store.db import Tx
@@ -30,5 +31,5 @@ async def overview(_: Context, tx: Tx) -> Overview:
         oldest_due_s={queue: max(0.0, -waits.get(queue, 0) / 1000) for queue in SHARES},
         in_flight=await overview_rows.leased(tx),
         stuck=await overview_rows.stuck(tx),
-        breakers=await overview_rows.breakers(tx, whole_room=PER_DESTINATION),
+        breakers=await overview_rows.breakers(tx, whole_room=WHOLE_ROOM),
     )

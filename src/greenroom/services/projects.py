@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from greenroom.context import Context, snapshot, transaction
+from greenroom.context import Context, quick_snapshot, snapshot, transaction
 from greenroom.errors import Invalid, NotFound, Unauthorized
 from greenroom.model.projects import ApiKey, Project
 from greenroom.security.tokens import new_api_key, token_hash
@@ -109,7 +109,7 @@ async def draw_permits(ctx: Context, tx: Tx, key: str, wanted: int) -> tuple[int
     return drawn[0], timedelta(milliseconds=drawn[1])
 
 
-@snapshot
+@quick_snapshot
 async def authenticate(ctx: Context, tx: Tx, key: str | None) -> Project:
     """
     The project that an API key opens.

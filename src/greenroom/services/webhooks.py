@@ -14,6 +14,7 @@ from greenroom.services import accounts
 from greenroom.store import breakers as breaker_rows
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import projects as project_rows
+from greenroom.store import rates as rate_rows
 from greenroom.store import webhooks as webhook_rows
 from greenroom.store.db import Tx
 
@@ -31,6 +32,7 @@ async def create(
     events: tuple[str, ...],
     account_ids: tuple[str, ...] = (),
     enabled: bool = True,
+    rate_limit: float | None = None,
     secret: str | None = None,
 ) -> tuple[Webhook, str]:
     """
@@ -53,8 +55,10 @@ async def create(
         disabled_reason=None,
         created_at=now,
         updated_at=now,
+        rate_limit=rate_limit,
     )
     await webhook_rows.add(tx, webhook)
+    await rate_rows.empty(tx, webhook.id)
     return webhook, await _add_secret(ctx, tx, webhook.id, secret or new_webhook_secret())
 
 
@@ -96,6 +100,8 @@ async def change(ctx: Context, tx: Tx, project_id: str, webhook_id: str, changes
     if new.url != old.url or (new.enabled and not old.enabled):
         await breaker_rows.save(tx, webhook_id, None)
     await webhook_rows.save(tx, new)
+    if new.rate_limit != old.rate_limit:
+        await rate_rows.empty(tx, webhook_id)
     return new
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from greenroom.model.breakers import Breaker
-from greenroom.model.deliveries import PER_DESTINATION
+from greenroom.model.breakers import WHOLE_ROOM, Breaker
 from greenroom.store.db import Row, Tx, marks
 
 
@@ -16,7 +15,7 @@ async def lock(tx: Tx, destination_id: str) -> tuple[Breaker, int]:
         "VALUES ($1, 0, 0, 0, $2, '') ON CONFLICT (destination_id) DO UPDATE SET room = breakers.room "
         "RETURNING *, now_ms() AS now",
         destination_id,
-        PER_DESTINATION,
+        WHOLE_ROOM,
     )
     assert row is not None  # noqa: S101 - just written
     return _breaker(row), row["now"]

@@ -3,8 +3,8 @@ One store over two databases.
 
 A unit of work is an `async` function that takes a `Tx` and awaits nothing but it. On PostgreSQL it runs in a
 transaction of its own; on SQLite it runs, together with others that wait, inside one commit (group commit). Both speak
-the same SQL: parameters are `$1, $2, …`, the database's clock is `now_ms()`, and the only dialect word is
-`{skip_locked}` in `Tx.all`'s text.
+the same SQL: parameters are `$1, $2, …`, the database's clock is `now_ms()`, and the dialect words are `{skip_locked}`,
+and `{given}` in the text of `Tx.together`.
 
 A *quick* unit of work touches a handful of rows, each found by an index, and takes no lock to keep others away: what
 must not happen twice is left to the database's constraints. It may be begun again, and be run statement by statement in
@@ -18,12 +18,13 @@ import json
 import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 T = TypeVar("T")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Row = Mapping[str, Any]
 Work = Callable[["Tx"], Awaitable[T]]
+ColumnType = Literal["TEXT", "BIGINT"]
 
 
 class Tx(Protocol):
@@ -43,6 +44,15 @@ class Tx(Protocol):
 
     async def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Execute once for each row of values."""
+        ...
+
+    async def together(
+        self, sql: str, columns: Mapping[str, ColumnType], rows: Sequence[Sequence[Any]]
+    ) -> Sequence[Row]:
+        """
+        Execute once for all rows of values, which the text reads as `{given}`: a table called `given` with these
+        columns. Every row that it returns.
+        """
         ...
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from greenroom.model.deliveries import SHARES, Lane, Queue, Trigger
-from greenroom.store.db import Row, Tx, marks
+from greenroom.model.deliveries import SHARES, Lane, Queue, State, Trigger
+from greenroom.store.db import ColumnType, Row, Tx, marks
 
 
 async def add(
@@ -41,37 +41,53 @@ async def add(
     )
 
 
-async def settle(
-    tx: Tx, delivery_id: str, lease: str, *, state: str, wait_ms: int, error: str | None, told: int = 0
-) -> bool:
+async def settle(tx: Tx, ended: Sequence[tuple[str, str, State, int, str | None, int]]) -> set[str]:
     """
-    Write what becomes of a claimed delivery. False: the lease has passed to another worker, nothing changed.
+    Write what becomes of claimed deliveries: of each its id, lease, state, wait in ms, error, and how often the ATS was
+    told.
 
-    Its schedule begins anew each time that the ATS was `told` once more.
+    The ids of those that were still held; of the others the lease has passed to another worker, and nothing changed.
+    A schedule begins anew each time that the ATS was told once more.
     """
-    return (
-        await tx.run(
-            "UPDATE deliveries SET state = $3, due_at = now_ms() + $4, last_error = $5, lease = NULL, "
-            "queue = 'again', trigger = CASE WHEN $6 > 0 THEN 'nudge' ELSE 'auto' END, "
-            "attempts_before = CASE WHEN $6 > told THEN attempts ELSE attempts_before END, told = $6, "
-            "updated_at = now_ms() WHERE id = $1 AND lease = $2",
-            delivery_id,
-            lease,
-            state,
-            wait_ms,
-            error,
-            told,
-        )
-        == 1
+    rows = await tx.together(
+        "UPDATE deliveries SET state = given.state, due_at = now_ms() + given.wait_ms, last_error = given.error, "
+        "lease = NULL, queue = 'again', trigger = CASE WHEN given.told > 0 THEN 'nudge' ELSE 'auto' END, "
+        "attempts_before = CASE WHEN given.told > deliveries.told THEN attempts ELSE attempts_before END, "
+        "told = given.told, updated_at = now_ms() "
+        "FROM {given} WHERE deliveries.id = given.id AND deliveries.lease = given.lease RETURNING deliveries.id",
+        {"id": "TEXT", "lease": "TEXT", "state": "TEXT", "wait_ms": "BIGINT", "error": "TEXT", "told": "BIGINT"},
+        sorted(ended),  # always locked in the same order
     )
+    return {row["id"] for row in rows}
 
 
-async def add_attempt(tx: Tx, attempt: Mapping[str, Any]) -> None:
-    """Put an attempt on record; the keys are the table's columns."""
-    columns = list(attempt)
-    await tx.run(
-        f"INSERT INTO attempts ({', '.join(columns)}) VALUES ({marks(columns)})",  # noqa: S608
-        *attempt.values(),
+#: an attempt on record
+ATTEMPT: Mapping[str, ColumnType] = {
+    "id": "TEXT",
+    "project_id": "TEXT",
+    "delivery_id": "TEXT",
+    "number": "BIGINT",
+    "trigger": "TEXT",
+    "started_at": "BIGINT",
+    "duration_ms": "BIGINT",
+    "status": "BIGINT",
+    "error_kind": "TEXT",
+    "error": "TEXT",
+    "address": "TEXT",
+    "request": "TEXT",
+    "response": "TEXT",
+    "next_due_at": "BIGINT",
+    "worker": "TEXT",
+}
+
+
+async def add_attempts(tx: Tx, attempts: Sequence[Sequence[Any]]) -> None:
+    """Put attempts on record, each as the values of `ATTEMPT`. One that is on record stays as it is."""
+    columns = ", ".join(ATTEMPT)
+    await tx.together(
+        f"INSERT INTO attempts ({columns}) SELECT {columns} FROM {{given}} WHERE true ON CONFLICT (id) DO NOTHING",  # noqa: S608
+        ATTEMPT,
+        attempts,
     )
 
 

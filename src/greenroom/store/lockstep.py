@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
-from greenroom.store.db import Row, Work
+from greenroom.store.db import ColumnType, Row, Work
 
 T = TypeVar("T")
 
@@ -53,6 +53,11 @@ class _Tx:
     async def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         for values in rows:
             await self.run(sql, *values)
+
+    async def together(
+        self, sql: str, columns: Mapping[str, ColumnType], rows: Sequence[Sequence[Any]]
+    ) -> Sequence[Row]:
+        return await self.all(unnested(sql, tuple(columns.items())), *zip(*rows, strict=True)) if rows else []
 
 
 @dataclass
@@ -121,6 +126,13 @@ def dialect(sql: str) -> str:
     return sql.replace("{skip_locked}", "FOR UPDATE SKIP LOCKED")
 
 
+@lru_cache(maxsize=128)
+def unnested(sql: str, columns: tuple[tuple[str, ColumnType], ...]) -> str:
+    """The statement with an array of values for each column of `{given}`."""
+    arrays = ", ".join(f"${number}::{kind}[]" for number, (_, kind) in enumerate(columns, start=1))
+    return sql.replace("{given}", f"unnest({arrays}) AS given({', '.join(name for name, _ in columns)})")
+
+
 @lru_cache(maxsize=1024)
 def _marked(sql: str, *, touched: bool, mark: int) -> str:
     """The statement whose rows say, in `WHOSE`, the number given as parameter `mark`; or how many rows it touched."""
@@ -160,7 +172,8 @@ class Groups:
 
     async def _run_all(self) -> None:
         while self._waiting:
-            group = [self._waiting.popleft() for _ in range(min(GROUP, len(self._waiting)))]
+            taken = [self._waiting.popleft() for _ in range(min(GROUP, len(self._waiting)))]
+            group = [(work, future) for work, future in taken if not future.done()]  # some have given up waiting
             results = await self._results([work for work, _ in group])
             for (_, future), result in zip(group, results, strict=True):
                 _settle(future, result)

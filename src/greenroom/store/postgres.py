@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
 
 import asyncpg
 
 from greenroom.errors import Invalid, Unavailable
-from greenroom.store.db import Row, Work
-from greenroom.store.lockstep import Groups, dialect, run_in_step
+from greenroom.store.db import ColumnType, Row, Work
+from greenroom.store.lockstep import Groups, dialect, run_in_step, unnested
 
 T = TypeVar("T")
 
@@ -44,6 +44,11 @@ class PostgresTx:
 
     async def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         await self._connection.executemany(dialect(sql), rows)
+
+    async def together(
+        self, sql: str, columns: Mapping[str, ColumnType], rows: Sequence[Sequence[Any]]
+    ) -> Sequence[Row]:
+        return await self.all(unnested(sql, tuple(columns.items())), *zip(*rows, strict=True)) if rows else []
 
 
 _AWAY = (

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, Table, Text, text
+from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text, text
 
 metadata = MetaData(
     naming_convention={
@@ -201,9 +201,18 @@ webhooks = Table(
     _text("account_ids", default="[]"),
     _int("enabled"),
     _maybe("disabled_reason"),
+    #: deliveries a second, and the time in µs up to which they are spent: see model.rates
+    Column("rate_limit", Float, nullable=True),
+    Column("rate_spent_to", BigInteger, nullable=False, server_default=text("0")),
     _at("created_at"),
     _at("updated_at"),
     Index("ix_webhooks_project_id", "project_id"),
+    Index(
+        "ix_webhooks_limited",
+        "id",
+        postgresql_where=text("rate_limit IS NOT NULL"),
+        sqlite_where=text("rate_limit IS NOT NULL"),
+    ),
 )
 
 webhook_secrets = Table(

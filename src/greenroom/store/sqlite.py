@@ -9,19 +9,20 @@ its time runs in a thread.
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from greenroom.errors import Invalid, Unavailable
-from greenroom.store.db import Row, Work
+from greenroom.store.db import ColumnType, Row, Work
 
 T = TypeVar("T")
 
@@ -34,31 +35,56 @@ BUSY_PAUSE_S = 0.01
 
 
 @lru_cache(maxsize=1024)
-def _dialect(sql: str) -> str:
+def _dialect(sql: str, count: int) -> tuple[str, bool]:
+    """The statement with so many values as SQLite has it, and whether the time is one more value after these."""
     # SQLite takes $1 for a parameter *named* "1", and ?1 for the first of a sequence
-    return re.sub(r"\$(\d+)", r"?\1", sql.replace("{skip_locked}", ""))
+    text = re.sub(r"\$(\d+)", r"?\1", sql.replace("{skip_locked}", ""))
+    # a parameter and not a function of ours, which would be called for each row
+    return text.replace("now_ms()", f"?{count + 1}"), "now_ms()" in text
+
+
+@lru_cache(maxsize=128)
+def _from_json(sql: str, names: tuple[str, ...]) -> str:
+    columns = ", ".join(f"json_extract(value, '$[{number}]') AS {name}" for number, name in enumerate(names))
+    return sql.replace("{given}", f"(SELECT {columns} FROM json_each($1)) AS given")  # noqa: S608
 
 
 class SqliteTx:
     """A `Tx` whose coroutines never suspend, so that they can be run anywhere."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, clock: Callable[[], int]) -> None:
         self._connection = connection
+        self._clock = clock
 
     async def all(self, sql: str, *values: Any) -> Sequence[Row]:
-        return cast("Sequence[Row]", self._connection.execute(_dialect(sql), values).fetchall())
+        return cast("Sequence[Row]", self._execute(sql, values).fetchall())
 
     async def one(self, sql: str, *values: Any) -> Row | None:
-        cursor = self._connection.execute(_dialect(sql), values)
+        cursor = self._execute(sql, values)
         row = cursor.fetchone()
         cursor.close()
         return cast("Row | None", row)
 
     async def run(self, sql: str, *values: Any) -> int:
-        return self._connection.execute(_dialect(sql), values).rowcount
+        return self._execute(sql, values).rowcount
 
     async def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        self._connection.executemany(_dialect(sql), rows)
+        listed = list(rows)
+        if not listed:
+            return
+        text, timed = _dialect(sql, len(listed[0]))
+        now = self._clock()
+        self._connection.executemany(text, [(*row, now) for row in listed] if timed else listed)
+
+    async def together(
+        self, sql: str, columns: Mapping[str, ColumnType], rows: Sequence[Sequence[Any]]
+    ) -> Sequence[Row]:
+        # one statement, so that this thread waits once for the interpreter's lock and not once for each row
+        return await self.all(_from_json(sql, tuple(columns)), json.dumps(rows, ensure_ascii=False))
+
+    def _execute(self, sql: str, values: Sequence[Any]) -> sqlite3.Cursor:
+        text, timed = _dialect(sql, len(values))
+        return self._connection.execute(text, (*values, self._clock()) if timed else values)
 
 
 def _drive(work: Awaitable[T]) -> T:
@@ -72,10 +98,9 @@ def _drive(work: Awaitable[T]) -> T:
     raise RuntimeError("a unit of work awaited something that is not its transaction")
 
 
-def _connect(path: Path, clock: Callable[[], int], *, busy_s: float = BUSY_S) -> sqlite3.Connection:
+def _connect(path: Path, *, busy_s: float = BUSY_S) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=busy_s)
     connection.row_factory = sqlite3.Row
-    connection.create_function("now_ms", 0, clock)
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-65536", "temp_store=MEMORY"):
         connection.execute(f"PRAGMA {pragma}").close()
     return connection
@@ -106,7 +131,7 @@ class SqliteStore:
     """
     A `Store` on one SQLite file; one gateway process per file.
 
-    `clock` gives milliseconds since 1970 and is what `now_ms()` reads.
+    `clock` gives milliseconds since 1970 and is what `now_ms()` means.
     """
 
     def __init__(self, path: Path, *, clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
@@ -137,8 +162,8 @@ class SqliteStore:
         self._refuse_when_closed()
         try:
             if self._glancer is None:
-                self._glancer = _connect(self._path, self._clock, busy_s=0)
-            return _snapshot(self._glancer, work)
+                self._glancer = _connect(self._path, busy_s=0)
+            return _snapshot(self._glancer, self._clock, work)
         except sqlite3.OperationalError:  # busy: to be waited for where waiting stops nobody
             return await self.read(work)
         except UnicodeEncodeError as error:
@@ -164,9 +189,9 @@ class SqliteStore:
         connection = getattr(self._local, "connection", None)
         try:
             if connection is None:
-                connection = self._local.connection = _connect(self._path, self._clock)
+                connection = self._local.connection = _connect(self._path)
                 self._reading.append(connection)
-            return _snapshot(connection, work)
+            return _snapshot(connection, self._clock, work)
         except sqlite3.OperationalError as error:
             raise Unavailable(f"The database cannot be read now ({error}).") from error
         except UnicodeEncodeError as error:
@@ -196,12 +221,12 @@ class SqliteStore:
 
     async def _commit_together(self, jobs: list[_Job]) -> None:
         if self._writer is None:
-            self._writer = await self._in_thread(_connect, self._path, self._clock)
+            self._writer = await self._in_thread(_connect, self._path)
         await self._begin(self._writer)
         slow = [job for job in jobs if not job.quick]
         if slow:
-            await self._in_thread(_run, self._writer, slow)
-        _run(self._writer, [job for job in jobs if job.quick])
+            await self._in_thread(_run, self._writer, self._clock, slow)
+        _run(self._writer, self._clock, [job for job in jobs if job.quick])
         await self._in_thread(self._writer.execute, "COMMIT")
 
     async def _begin(self, connection: sqlite3.Connection) -> None:
@@ -221,16 +246,16 @@ class SqliteStore:
         return await self._loop.run_in_executor(self._thread, function, *values)
 
 
-def _snapshot(connection: sqlite3.Connection, work: Work[T]) -> T:
+def _snapshot(connection: sqlite3.Connection, clock: Callable[[], int], work: Work[T]) -> T:
     connection.execute("BEGIN")
     try:
-        return _drive(work(SqliteTx(connection)))
+        return _drive(work(SqliteTx(connection, clock)))
     finally:
         connection.execute("ROLLBACK")
 
 
-def _run(connection: sqlite3.Connection, jobs: Sequence[_Job]) -> None:
-    tx = SqliteTx(connection)
+def _run(connection: sqlite3.Connection, clock: Callable[[], int], jobs: Sequence[_Job]) -> None:
+    tx = SqliteTx(connection, clock)
     for job in jobs:
         connection.execute("SAVEPOINT job")
         try:

@@ -77,7 +77,7 @@ async def list_live_secrets(tx: Tx, webhook_ids: Sequence[str]) -> Sequence[Row]
     )
 
 
-def _columns(webhook: Webhook) -> dict[str, str | int | None]:
+def _columns(webhook: Webhook) -> dict[str, str | int | float | None]:
     return {
         "name": webhook.name,
         "url": webhook.url,
@@ -85,6 +85,7 @@ def _columns(webhook: Webhook) -> dict[str, str | int | None]:
         "account_ids": to_json(list(webhook.account_ids)),
         "enabled": int(webhook.enabled),
         "disabled_reason": webhook.disabled_reason,
+        "rate_limit": webhook.rate_limit,
         "created_at": to_ms(webhook.created_at),
         "updated_at": to_ms(webhook.updated_at),
     }
@@ -102,4 +103,5 @@ def _webhook(row: Row) -> Webhook:
         disabled_reason=row["disabled_reason"],
         created_at=from_ms(row["created_at"]),
         updated_at=from_ms(row["updated_at"]),
+        rate_limit=row["rate_limit"],
     )

@@ -1,0 +1,129 @@
+"""Ended attempts on their way into the database: as many as have come are put on record together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+
+from greenroom.engine import metrics
+from greenroom.errors import Unavailable
+from greenroom.model.attempts import Ended, Settled
+from greenroom.model.events import stamp
+
+log = structlog.get_logger("greenroom.engine")
+
+#: a commit costs the same for one attempt as for many, so the ones that end within this are written together
+GATHER_S = 0.005
+TOGETHER = 128
+#: between two tries while the database is away; it doubles
+FIRST_PAUSE_S = 0.2
+LONGEST_PAUSE_S = 8.0
+#: who stops does not wait longer than this before the next try
+LAST_PAUSE_S = 2.0
+
+#: where each delivery is then, None where its lease has passed to another worker
+Settle = Callable[[Sequence[Ended]], Awaitable[list[Settled | None]]]
+
+
+class Records:
+    """
+    Hands what `add` is given to `settle`, in the order in which it came, and patiently: an outage of the database means
+    a delay. `leave` is told of each attempt that is on record, or that cannot be and will be repeated.
+    """
+
+    def __init__(self, settle: Settle, leave: Callable[[Ended], None], *, worker: str) -> None:
+        self._settle = settle
+        self._leave = leave
+        self._worker = worker
+        self._waiting: list[Ended] = []
+        self._alone = 0
+        self._came = asyncio.Event()
+        self._stopping = False
+        self.late = False  #: the database did not take the last ones yet
+
+    def add(self, ended: Ended) -> None:
+        """Put this on record soon."""
+        self._waiting.append(ended)
+        self._came.set()
+
+    def stop(self) -> None:
+        """Nothing more will be added; `run` ends when everything is on record."""
+        self._stopping = True
+        self._came.set()
+
+    async def run(self) -> None:
+        """Write until `stop`; what the database does not take then will be repeated."""
+        pause = FIRST_PAUSE_S
+        while self._waiting or not self._stopping:
+            await self._gather()
+            try:
+                await self.write()
+                self.late, pause = False, FIRST_PAUSE_S
+            except Unavailable as error:
+                if self._stopping and pause > LAST_PAUSE_S:
+                    log.error("attempts_not_recorded", count=len(self._waiting), note="they will be repeated")
+                    return
+                self.late = True
+                log.warning("database_away", error=error.message, next_try_s=pause)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_S)
+
+    async def write(self) -> None:
+        """
+        Write all that has come.
+
+        Raises:
+            Unavailable: the database is away; what is not on record still waits.
+        """
+        while self._waiting:
+            await self._write_some()
+
+    async def _gather(self) -> None:
+        self._came.clear()
+        if not self._waiting:
+            await self._came.wait()
+        if not self._stopping:
+            await asyncio.sleep(GATHER_S)
+
+    async def _write_some(self) -> None:
+        batch = self._waiting[: 1 if self._alone else TOGETHER]
+        try:
+            settled = await self._settle(batch)
+        except Unavailable:
+            raise
+        except Exception:
+            if len(batch) > 1:  # one of them cannot be stored: it must not keep the others from it
+                self._alone = len(batch)
+                return
+            log.exception("attempt_not_recorded", delivery_id=batch[0].claimed.id, note="it will be repeated")
+            settled = []
+        self._alone = max(0, self._alone - len(batch))
+        del self._waiting[: len(batch)]
+        for ended in batch:
+            self._leave(ended)
+        for ended, left in zip(batch, settled, strict=False):
+            _tell(ended, left, self._worker)
+
+
+def _tell(ended: Ended, settled: Settled | None, worker: str) -> None:
+    metrics.count(ended)
+    claimed, next_due_at = ended.claimed, settled.next_due_at if settled else None
+    log.info(
+        "attempt",
+        delivery_id=claimed.id,
+        event_id=claimed.event_id,
+        order_id=claimed.order_id,
+        lane=claimed.lane,
+        destination_id=claimed.destination_id,
+        number=claimed.attempt,
+        trigger=claimed.trigger,
+        status=ended.exchange.status,
+        error=ended.fault.kind if ended.fault else None,
+        ms=round(ended.duration.total_seconds() * 1000),
+        address=ended.exchange.address,
+        state=settled.state if settled else "lease lost",
+        next_attempt_at=stamp(next_due_at) if next_due_at else None,
+        worker=worker,
+    )

@@ -1,0 +1,42 @@
+"""An attempt that has ended: one HTTP request, and what came of it. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from greenroom.errors import RemoteError
+from greenroom.model.deliveries import Claimed, State
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One HTTP request as it may be shown: credentials are not in it. Bodies are capped text."""
+
+    url: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    status: int | None = None
+    response_headers: Mapping[str, str] = field(default_factory=dict)
+    response_body: str = ""
+    address: str | None = None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """An attempt that has ended: `fault` None means success. `id` is its record's, however often that is written."""
+
+    id: str
+    claimed: Claimed
+    started_at: datetime
+    duration: timedelta
+    fault: RemoteError | None
+    exchange: Exchange
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Where a delivery is after an attempt; `next_due_at` while it waits for another one."""
+
+    state: State
+    next_due_at: datetime | None
