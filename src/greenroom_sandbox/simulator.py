@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, cast
@@ -18,7 +18,7 @@ from greenroom_sandbox.model.hook import Hook
 from greenroom_sandbox.model.partner import Call as CallName
 from greenroom_sandbox.model.partner import Connection, Partner
 from greenroom_sandbox.model.take_home import StatusReply, TakeHome
-from greenroom_sandbox.model.wire import BODY_LIMIT, Exchange, Fault
+from greenroom_sandbox.model.wire import BODY_LIMIT, Exchange, Fault, FaultKind, WireCall
 from greenroom_sandbox.wire import bodies, links, replies
 from greenroom_sandbox.wire.address import with_interview_id
 from greenroom_sandbox.wire.basic import key_header, masked, pair_header
@@ -143,36 +143,51 @@ class Simulator:
         body: bytes | None,
         struck: Iterable[str] = (),
     ) -> tuple[Outcome, Exchange]:
-        """Makes a call; ``struck`` are the faults that are in its body already."""
-        settings = self.world.settings
+        """Makes a call to a partner; ``struck`` are the faults that are in its body already."""
         kinds = faults.strike(self.world, name, faults.OF_OWN_CALLS, test.id if test else None)
         key = WRONG_KEY if "wrong_credentials" in kinds else connection.key or ""
         headers = {"Authorization": key_header(key), "Accept": "application/json"}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        if "latency" in kinds:
-            await asyncio.sleep(kinds["latency"].seconds)
-        deadline = kinds["timeout"].seconds if "timeout" in kinds else settings.deadline_seconds
+        outcome, exchange = await self._make(name, method, url, headers, body, kinds)
+        exchange.partner_id, exchange.organization_id = partner.id, connection.organization_id
+        exchange.take_home_id = test.id if test else None
+        exchange.fault = ",".join(sorted({*kinds, *struck})) or None
+        return outcome, exchange
+
+    async def _make(
+        self,
+        name: WireCall,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        body: bytes | None,
+        struck: Mapping[FaultKind, Fault],
+    ) -> tuple[Outcome, Exchange]:
+        """One request, late, cut off or given up as the faults say; its exchange is not logged yet."""
+        settings = self.world.settings
+        if "latency" in struck:
+            await asyncio.sleep(struck["latency"].seconds)
+        deadline = struck["timeout"].seconds if "timeout" in struck else settings.deadline_seconds
         at = self.world.clock.now()
         call = Call(method, url, headers, body, deadline, settings.reply_limit_bytes)
-        outcome = await self._caller.make(call, cut="reset" in kinds)
+        outcome = await self._caller.make(call, cut="reset" in struck)
+        sent = body or b""
         exchange = Exchange(
             id=0,
             at=at,
             direction="to_partner",
             call=name,
-            partner_id=partner.id,
-            organization_id=connection.organization_id,
-            take_home_id=test.id if test else None,
             method=method,
             url=url,
             request_headers=masked(headers.items()),
-            request_body=_text(body or b""),
+            request_body=_text(sent),
+            request_cut=len(sent) > BODY_LIMIT,
             status=outcome.status,
             reply_headers=outcome.headers,
             reply_body=_text(outcome.body),
             ms=outcome.ms,
-            fault=",".join(sorted({*kinds, *struck})) or None,
+            fault=",".join(sorted(struck)) or None,
         )
         return outcome, exchange
 
@@ -204,45 +219,22 @@ class Simulator:
 
     async def deliver(self, hook: Hook, event_id: str, body: str) -> bool:
         """Sends a recruiting webhook; whether it was answered 200, the only status that will do."""
-        settings = self.world.settings
         struck = faults.strike(self.world, "webhook", (*faults.OF_OWN_CALLS, "duplicate"))
         secret = WRONG_KEY if "wrong_credentials" in struck else hook.secret
         headers = {**hook.headers, "Content-Type": "application/json", "Greenhouse-Event-ID": event_id}
         headers["Signature"] = signature(secret, body)
         if hook.username is not None:
             headers["Authorization"] = pair_header(hook.username, hook.password or "")
-        if "latency" in struck:
-            await asyncio.sleep(struck["latency"].seconds)
-        deadline = struck["timeout"].seconds if "timeout" in struck else settings.deadline_seconds
-        call = Call("POST", hook.url, headers, body.encode(), deadline, settings.reply_limit_bytes)
-        answered = False
+        answers = []
         for _ in range(2 if "duplicate" in struck else 1):
-            at = self.world.clock.now()
-            outcome = await self._caller.make(call, cut="reset" in struck)
+            outcome, exchange = await self._make("webhook", "POST", hook.url, headers, body.encode(), struck)
+            exchange.organization_id = hook.organization_id
             if outcome.failure is None and outcome.status != 200:
                 outcome.fail("webhook.200", f"status {outcome.status}")
-            exchange = Exchange(
-                id=0,
-                at=at,
-                direction="to_partner",
-                call="webhook",
-                partner_id=None,
-                organization_id=hook.organization_id,
-                take_home_id=None,
-                method="POST",
-                url=hook.url,
-                request_headers=masked(headers.items()),
-                request_body=_text(call.body or b""),
-                status=outcome.status,
-                reply_headers=outcome.headers,
-                reply_body=_text(outcome.body),
-                ms=outcome.ms,
-                fault=",".join(sorted(struck)) or None,
-            )
             _give_verdict(exchange, outcome, None)
             self.world.log(exchange)
-            answered = answered or outcome.failure is None
-        return answered
+            answers.append(outcome.failure is None)
+        return any(answers)
 
     async def replay(self, past: Exchange) -> Exchange:
         """Makes a call to a partner again, with today's key; the reply is judged and logged, and changes nothing."""

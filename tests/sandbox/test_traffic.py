@@ -126,6 +126,18 @@ async def test_what_cannot_be_made_again(connected: Greenhouse) -> None:
     await connected.call("POST", "/traffic/999999/replay", {}, status=404)
 
 
+async def test_a_long_body_is_cut_and_not_made_again(connected: Greenhouse) -> None:
+    """The log says so; letters of several bytes do not hide it."""
+    body = {"first_name": "雪" * 30_000, "last_name": "", "email": "long@example.test"}
+    made = await connected.call("POST", "/candidates", {"job_id": 4001, "stage_id": connected.stage_id, **body})
+    await connected.send(made["application_ids"][0])
+    (exchange,) = (await connected.call("GET", "/traffic"))["data"]
+    assert exchange["request_cut"] is True
+    assert len(connected.partner.asked("send_test")[0][3]) > 90_000
+    assert "the whole body" in (await connected.call("POST", "/traffic/1/replay", {}, status=409))["error"]["message"]
+    assert (await connected.client.get("/api/traffic/1/curl")).text.startswith("# the log has the first 65536 bytes")
+
+
 def test_the_log_stays_within_its_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """In number and in characters; the oldest go first, ids go on."""
     monkeypatch.setattr(limits, "MOST_EXCHANGES", 10)

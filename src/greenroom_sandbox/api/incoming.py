@@ -29,6 +29,7 @@ class Incoming:
         """Reads the request in full."""
         world = request.app[SIMULATOR].world
         test = world.take_homes.find(take_home_id or 0)
+        body = await request.read()
         exchange = Exchange(
             id=0,
             at=world.clock.now(),
@@ -40,7 +41,8 @@ class Incoming:
             method=request.method,
             url=str(request.url),
             request_headers=masked(request.headers.items()),
-            request_body=(await request.read())[:BODY_LIMIT].decode(errors="replace"),
+            request_body=body[:BODY_LIMIT].decode(errors="replace"),
+            request_cut=len(body) > BODY_LIMIT,
         )
         return cls(request, exchange)
 

@@ -122,19 +122,20 @@ class Fault(Record):
 class Exchange(Record):
     """One HTTP request and its reply, either way. ``status`` is None when no reply came or none was given.
 
-    ``rules`` name what the partner's reply broke, ``problems`` say how.
+    ``rules`` name what the partner's reply broke, ``problems`` say how. ``request_cut``: the body was longer than kept.
     """
 
     at: datetime
     direction: Literal["to_partner", "from_partner"]
     call: WireCall
-    partner_id: int | None
-    organization_id: int | None
-    take_home_id: int | None
+    partner_id: int | None = None
+    organization_id: int | None = None
+    take_home_id: int | None = None
     method: str
     url: str
     request_headers: dict[str, str]
     request_body: str
+    request_cut: bool = False
     status: int | None = None
     reply_headers: dict[str, str] = Field(default_factory=dict)
     reply_body: str = ""

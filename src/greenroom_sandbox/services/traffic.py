@@ -7,7 +7,7 @@ from typing import get_args
 
 from greenroom_sandbox.errors import Conflict, Refused
 from greenroom_sandbox.model.partner import Call
-from greenroom_sandbox.model.wire import BODY_LIMIT, Exchange
+from greenroom_sandbox.model.wire import Exchange
 from greenroom_sandbox.simulator import Simulator
 
 
@@ -43,7 +43,7 @@ def why_no_replay(exchange: Exchange) -> str | None:
     """Why a request cannot be made again; None when it can."""
     if exchange.direction != "to_partner" or exchange.call not in get_args(Call):
         return "only the simulator's own calls to a partner can be made again"
-    if len(exchange.request_body) >= BODY_LIMIT:
+    if exchange.request_cut:
         return "the log does not have the whole body"
     return None
 

@@ -28,6 +28,5 @@ def command(exchange: Exchange) -> str:
             words.append(f"-H {shlex.quote(f'{name}: {value}')}")
     if exchange.request_body:
         words.append(f"--data-raw {shlex.quote(exchange.request_body)}")
-    cut = len(exchange.request_body) >= BODY_LIMIT
-    note = f"# the log has the first {BODY_LIMIT} characters of the body only\n" if cut else ""
+    note = f"# the log has the first {BODY_LIMIT} bytes of the body only\n" if exchange.request_cut else ""
     return note + " \\\n  ".join(words) + "\n"
