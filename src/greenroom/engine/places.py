@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 from greenroom.context import Context
 from greenroom.engine.vendor import DEADLINE_S
+from greenroom.errors import Unavailable
 from greenroom.model.claims import Turn
 from greenroom.model.deliveries import SHARES, SLOTS, Claimed, Queue
 from greenroom.services import claims
@@ -63,7 +65,12 @@ class Places:
         self._held[claimed.queue] -= 1
 
     async def give_back(self, claimed: Sequence[Claimed]) -> None:
-        """Return deliveries of which no attempt was made."""
-        await claims.release(self._ctx, claimed)
+        """They leave without an attempt."""
         for one in claimed:
             self.leave(one)
+        await self.release(claimed)
+
+    async def release(self, claimed: Sequence[Claimed]) -> None:
+        """Let others have deliveries of which no attempt was made; with the database away, when their lease ends."""
+        with suppress(Unavailable):
+            await claims.release(self._ctx, claimed)

@@ -104,6 +104,12 @@ async def update(tx: Tx, table: str, row_id: str, changes: Mapping[str, Any]) ->
     return await tx.run(f"UPDATE {table} SET {columns} WHERE id = $1", row_id, *changes.values()) == 1  # noqa: S608
 
 
+async def now_ms(tx: Tx) -> int:
+    """The database's clock, in ms since 1970."""
+    row = await tx.one("SELECT now_ms() AS now")
+    return int(row["now"]) if row else 0
+
+
 def to_json(value: Any) -> str:
     """
     Compact JSON text, characters as they are. What JSON cannot say is replaced: half a surrogate pair, which no
