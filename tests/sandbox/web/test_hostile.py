@@ -57,10 +57,10 @@ async def test_no_form_breaks_a_page(lived: Greenhouse, path: str) -> None:
             assert answer.status_code < 500, (target, body[:80], answer.text[:500])
 
 
-@pytest.mark.parametrize("path", paths("GET"))
-async def test_no_query_breaks_a_page(lived: Greenhouse, path: str) -> None:
-    """The same bodies, as the address's query."""
-    for target in filled(path):
-        for query in BODIES[:5]:
-            answer = await lived.client.get(f"{target}?{query.decode('latin-1')}")
-            assert answer.status_code < 500, (target, query[:80], answer.text[:500])
+async def test_no_query_breaks_a_page(lived: Greenhouse) -> None:
+    """The same bodies, as the address's query; looking changes nothing, so one simulator does for all pages."""
+    for path in paths("GET"):
+        for target in filled(path):
+            for query in BODIES[:5]:
+                answer = await lived.client.get(f"{target}?{query.decode('latin-1')}")
+                assert answer.status_code < 500, (target, query[:80], answer.text[:500])
