@@ -6,8 +6,10 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_NO_PROGRESS := 1
 # the certificates that this machine trusts, also behind a company's proxy
 export UV_SYSTEM_CERTS := 1
+# compiled once: otherwise every process of every test compiles a thousand modules
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test scale check lock clean
+.PHONY: help setup demo test chaos scale check lock clean
 
 help: ## what each target does
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -19,6 +21,9 @@ demo: setup ## start gateway, simulator and a demo vendor, play one order's stor
 test: $(VENV)/.dev ## the checks, then every test (PostgreSQL's too)
 	@$(MAKE) --no-print-directory check
 	@$(BIN)/pytest
+
+chaos: $(VENV)/.dev ## kills, outages, full disks and wrong clocks under load, the long form; JSON=FILE writes the figures
+	@$(BIN)/pytest tests/chaos -m chaos $(if $(JSON),--chaos-json=$(JSON)) $(if $(ONLY),-k "$(ONLY)")
 
 scale: $(VENV)/.dev ## the plans of every query of every day with a million orders, on both databases (minutes)
 	@$(BIN)/pytest -m scale

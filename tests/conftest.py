@@ -25,8 +25,9 @@ DATABASES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What takes minutes runs only where it is asked for."""
-    if "scale" not in config.option.markexpr:
-        items[:] = [item for item in items if not item.get_closest_marker("scale")]
+    for marker in ("scale", "chaos"):
+        if marker not in config.option.markexpr:
+            items[:] = [item for item in items if not item.get_closest_marker(marker)]
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from greenroom.security.vault import Vault
 from greenroom.settings import Settings
-from greenroom.store.db import Store, Tx
+from greenroom.store.db import Store, Tx, Work
 from greenroom.tracing import Tracing
 
 P = ParamSpec("P")
@@ -43,12 +43,7 @@ def transaction(
     service: Callable[Concatenate[Context, Tx, P], Awaitable[T]],
 ) -> Callable[Concatenate[Context, P], Awaitable[T]]:
     """A service function in a transaction of its own: when it returns, everything it wrote is on disk."""
-
-    @wraps(service)
-    async def committed(ctx: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await ctx.store.write(lambda tx: service(ctx, tx, *args, **kwargs))
-
-    return committed
+    return _handed(service, lambda store: store.write)
 
 
 def queueing(
@@ -62,36 +57,32 @@ def quick_queueing(
     service: Callable[Concatenate[Context, Tx, P], Awaitable[T]],
 ) -> Callable[Concatenate[Context, P], Awaitable[T]]:
     """`queueing` for a quick unit of work, as `store.db` defines it."""
-
-    @wraps(service)
-    async def committed(ctx: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await ctx.store.quick_write(lambda tx: service(ctx, tx, *args, **kwargs))
-
-    return _waking(committed)
+    return _waking(_handed(service, lambda store: store.quick_write))
 
 
 def snapshot(
     service: Callable[Concatenate[Context, Tx, P], Awaitable[T]],
 ) -> Callable[Concatenate[Context, P], Awaitable[T]]:
     """A service function that only reads."""
-
-    @wraps(service)
-    async def consistent(ctx: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await ctx.store.read(lambda tx: service(ctx, tx, *args, **kwargs))
-
-    return consistent
+    return _handed(service, lambda store: store.read)
 
 
 def quick_snapshot(
     service: Callable[Concatenate[Context, Tx, P], Awaitable[T]],
 ) -> Callable[Concatenate[Context, P], Awaitable[T]]:
     """`snapshot` for a quick unit of work, as `store.db` defines it."""
+    return _handed(service, lambda store: store.quick_read)
 
+
+def _handed(
+    service: Callable[Concatenate[Context, Tx, P], Awaitable[T]],
+    to: Callable[[Store], Callable[[Work[T]], Awaitable[T]]],
+) -> Callable[Concatenate[Context, P], Awaitable[T]]:
     @wraps(service)
-    async def consistent(ctx: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await ctx.store.quick_read(lambda tx: service(ctx, tx, *args, **kwargs))
+    async def done(ctx: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await to(ctx.store)(lambda tx: service(ctx, tx, *args, **kwargs))
 
-    return consistent
+    return done
 
 
 def _waking(

@@ -1,7 +1,8 @@
 """A Greenhouse simulator for Assessment API partners, written from Greenhouse's published contract alone.
 
-Layers, imports pointing downwards: ``cli`` → ``app`` → ``api`` → ``services`` → ``simulator`` →
-``world`` → ``wire`` → ``model`` → ``errors``. Pages belong beside ``api``, on top of the same ``services``.
+Layers, imports pointing downwards: ``cli`` → ``app`` → ``api`` beside ``web`` → ``services`` → ``simulator`` →
+``faults`` → ``world`` → ``clock``, ``journal`` → ``wire`` → ``texts`` → ``model`` → ``errors``. Every action of a page
+in ``web`` is a call of ``api``, too: both stand on the same ``services``.
 """
 
 __version__ = "0.1.0"

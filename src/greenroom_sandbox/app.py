@@ -8,19 +8,50 @@ from pathlib import Path
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
+from yarl import URL
 
 from greenroom_sandbox.api import company as company_api
-from greenroom_sandbox.api import completion, control, desk, recruiting
-from greenroom_sandbox.api.reading import SIMULATOR, refusal
-from greenroom_sandbox.errors import SandboxError
+from greenroom_sandbox.api import completion, control, desk, faults, harvest, hooks, recruiting, resumes, traffic
+from greenroom_sandbox.api.reading import refusal
+from greenroom_sandbox.errors import Forbidden, SandboxError
 from greenroom_sandbox.journal import Journal
 from greenroom_sandbox.model.wire import WireSettings
 from greenroom_sandbox.services import company, results
-from greenroom_sandbox.simulator import Simulator
+from greenroom_sandbox.simulator import SIMULATOR, Simulator
+from greenroom_sandbox.web import (
+    authorize,
+    clock,
+    directory,
+    jobs,
+    kit,
+    pages,
+    people,
+    pipeline,
+    plan,
+    sending,
+    settings,
+)
+from greenroom_sandbox.web import desk as desk_pages
+from greenroom_sandbox.web import faults as fault_pages
+from greenroom_sandbox.web import traffic as traffic_pages
 from greenroom_sandbox.wire.calls import Caller
 from greenroom_sandbox.world import World
 
 MOST_BYTES = 1024 * 1024
+API = tuple(
+    module.routes
+    for module in (
+        *(desk, company_api, recruiting, control, faults, traffic),
+        *(completion, resumes, harvest, hooks),
+    )
+)
+PAGES = tuple(
+    room.routes
+    for room in (
+        *(pages, jobs, plan, pipeline, people, sending, kit, directory, desk_pages, settings),
+        *(authorize, traffic_pages, fault_pages, clock),
+    )
+)
 
 
 class _Status(SandboxError):
@@ -34,24 +65,45 @@ class _Status(SandboxError):
 @web.middleware
 async def _refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
+        _check_origin(request)
         return await handler(request)
     except SandboxError as error:
-        return refusal(error)
+        return _refused(request, error)
     except web.HTTPException as error:
         messages = {404: "there is nothing at this path", 405: f"{request.method} is not possible here"}
-        return refusal(_Status(error.status, messages.get(error.status, error.reason)))
+        return _refused(request, _Status(error.status, messages.get(error.status, error.reason)))
 
 
-def build(directory: Path | None, settings: WireSettings) -> web.Application:
-    """The application; with a directory its state survives a restart."""
-    world = World(Journal(directory))
+def _check_origin(request: web.Request) -> None:
+    """Another site's page in a visitor's browser changes nothing here; what is no browser sends no Origin."""
+    origin = request.headers.get("origin")
+    if origin is None or request.method in ("GET", "HEAD", "OPTIONS"):
+        return
+    try:
+        fits = URL(origin).authority == URL(f"{request.scheme}://{request.host}").authority
+    except ValueError:
+        fits = False
+    if not fits:
+        raise Forbidden("a page of another site may not do this")
+
+
+def _refused(request: web.Request, error: SandboxError) -> web.StreamResponse:
+    """A page for a browser, JSON for a program."""
+    if "text/html" in request.headers.get("accept", ""):
+        return pages.refusal(request, error)
+    return refusal(error)
+
+
+def build(data: Path | None, wire: WireSettings) -> web.Application:
+    """The application; with a data directory its state survives a restart."""
+    world = World(Journal(data))
     if not world.organizations.all():
-        company.plant(world, 1, None, settings)
+        company.plant(world, 1, None, wire)
     caller = Caller()
     simulator = Simulator(world, caller)
     app = web.Application(client_max_size=MOST_BYTES, middlewares=[_refusals])
     app[SIMULATOR] = simulator
-    for table in (desk.routes, company_api.routes, recruiting.routes, control.routes, completion.routes):
+    for table in (*API, *PAGES):
         app.add_routes(table)
 
     async def lifetime(_: web.Application) -> AsyncIterator[None]:

@@ -11,10 +11,10 @@ from typing import Annotated
 import typer
 from aiohttp import web
 
-from greenroom_sandbox.api.reading import SIMULATOR
 from greenroom_sandbox.app import build
 from greenroom_sandbox.errors import SandboxError
 from greenroom_sandbox.model.wire import WireSettings
+from greenroom_sandbox.simulator import SIMULATOR
 from greenroom_sandbox.wire.address import check_base_url
 
 
@@ -34,7 +34,8 @@ def run(
         base = check_base_url("--public-url", public_url) if public_url else None
         asyncio.run(_serve(host, port, data, WireSettings.model_validate({"http": http, "public_url": base})))
     except (SandboxError, OSError) as error:
-        print(f"greenroom-sandbox: {error}", file=sys.stderr)
+        about = f"{error.field} " if isinstance(error, SandboxError) and error.field else ""
+        print(f"greenroom-sandbox: {about}{error}", file=sys.stderr)
         raise typer.Exit(1) from None
 
 

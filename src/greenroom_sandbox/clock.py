@@ -11,6 +11,14 @@ from greenroom_sandbox.model.wire import ClockState
 FARTHEST = timedelta(days=3653)
 
 
+def in_utc(at: datetime) -> datetime:
+    """An aware time in UTC; refused when it is beyond what a date can be."""
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise Refused("must be within ten years of today", "now") from None
+
+
 class Clock:
     """Runs with real time at an offset, or stands still. All times are aware UTC."""
 

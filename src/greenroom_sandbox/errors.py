@@ -36,6 +36,12 @@ class NotJson(SandboxError):
     status = 400
 
 
+class Forbidden(SandboxError):
+    """Not for whoever asks (403)."""
+
+    status = 403
+
+
 class TooLarge(SandboxError):
     """The body is above the limit (413)."""
 

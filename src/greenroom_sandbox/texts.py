@@ -16,6 +16,61 @@ NO_REPORT = "No report yet"
 KIT_TABS = ["Grading Instructions", "Job Details", "Scorecard"]
 CONNECTED = "Connected"
 NOT_CONNECTED = "Contact Greenhouse Support to enable"
+#: what is to do about a test, by its interview's status, as the pipeline has it
+NEXT = {"to_be_sent": "To Be Sent", "sent": "Waiting", "received": "To Be Graded"}
+CATEGORIES = {"assessments": "Assessments", "background_checks": "Candidate Background Checks"}
+#: what a fault of each kind does
+FAULTS = {
+    "latency": "Waits so many seconds before a call or an answer.",
+    "timeout": "Gives its own call up after so many seconds; what it should answer gets none for so long.",
+    "reset": "Resets the connection.",
+    "wrong_credentials": "Calls the partner with a key that it never issued.",
+    "duplicate": "Sends the same test twice: at once, or so many seconds later.",
+    "malformed": "Breaks the body.",
+    "reorder": "Lets an older answer of test_status arrive after a newer one.",
+    "status": "Answers with an error, and does nothing.",
+    "expired_resume": "Sends a link to a résumé that does not open any more.",
+}
+#: what a page says after a form was taken, by the word in its address
+SAID = {
+    "job-created": "The job is open.",
+    "colleague-added": "Added to the team.",
+    "stage-added": "The stage is in the plan.",
+    "stage-moved": "The stage has moved.",
+    "stage-removed": "The stage is gone.",
+    "saved": "Saved.",
+    "submitted-tests": "Submitted tests",
+    "scheduled": "Test scheduled",
+    "moved": "Moved.",
+    "candidate-added": "The candidate is in the job's first stage, or where you put them.",
+    "hire": "Hired.",
+    "unhire": "No longer hired.",
+    "reject": "Rejected.",
+    "unreject": "No longer rejected.",
+    "delete": "Removed from the job.",
+    "anonymized": "What identified this person is gone.",
+    "merged": "The duplicate is part of this candidate now.",
+    "candidate-deleted": "The candidate is deleted.",
+    "polled": "Asked the partner. What it answered is below.",
+    "applied": "The application is approved. These are the partner's credentials.",
+    "issued": "New credentials are issued; the old ones are refused from now on.",
+    "key-stored": "The key is stored.",
+    "enabled": "The integration is enabled.",
+    "disabled": "The integration is disabled.",
+    "forgotten": "The key is forgotten.",
+    "published": "The integration is in the directory.",
+    "unpublished": "The integration is no longer in the directory.",
+    "traffic-cleared": "The log is empty.",
+    "replayed": "The call was made again. This is what came back.",
+    "fault-added": "The fault waits for its calls.",
+    "fault-removed": "The fault is gone.",
+    "faults-cleared": "No fault is left.",
+    "clock-moved": "The clock has moved, and what was due has happened.",
+    "clock-changed": "The clock goes like this from now on.",
+    "polling": "Hourly polling is switched.",
+    "settings": "The simulator speaks like this from now on.",
+    "reset": "Everything is as it was planted.",
+}
 
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 

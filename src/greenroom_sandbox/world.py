@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from greenroom_sandbox.clock import Clock
 from greenroom_sandbox.errors import NotFound
 from greenroom_sandbox.journal import Journal
+from greenroom_sandbox.model.harvest import Client, Grant
 from greenroom_sandbox.model.hiring import Application, Candidate, Job, Organization, Stage, User
+from greenroom_sandbox.model.hook import Hook, HookDelivery
 from greenroom_sandbox.model.partner import Connection, Partner
-from greenroom_sandbox.model.record import Record
+from greenroom_sandbox.model.record import Record, Stamped
 from greenroom_sandbox.model.take_home import TakeHome
 from greenroom_sandbox.model.wire import ClockState, Exchange, Fault, WireSettings
+from greenroom_sandbox.wire.windows import Windows
 
 R = TypeVar("R", bound=Record)
 
+#: the traffic log's limits; the oldest exchanges go first
 MOST_EXCHANGES = 10_000
+MOST_LOGGED_CHARACTERS = 64 * 1024 * 1024
 
 
 class Changes:
@@ -45,9 +53,17 @@ class Changes:
 class Table(Generic[R]):
     """Records of one kind by id, in order of creation. ``first_id`` is the id of the first record ever added."""
 
-    def __init__(self, kind: type[R], what: str, first_id: int, journal: Journal, changes: Changes) -> None:
+    def __init__(
+        self,
+        kind: type[R],
+        what: str,
+        first_id: int,
+        journal: Journal,
+        changes: Changes,
+        now: Callable[[], datetime],
+    ) -> None:
         self._kind, self._what, self._first_id = kind, what, first_id
-        self._journal, self._changes = journal, changes
+        self._journal, self._changes, self._now = journal, changes, now
         self._rows: dict[int, R] = {}
         self._last = first_id - 1
         for body in journal.read(what):
@@ -76,7 +92,11 @@ class Table(Generic[R]):
         return list(self._rows.values())
 
     def save(self, record: R) -> R:
-        """Stores a new or changed record."""
+        """Stores a new or changed record, with the time where it has a place for it."""
+        if isinstance(record, Stamped):
+            record.updated_at = self._now()
+            if record.id not in self._rows:
+                record.created_at = record.updated_at
         self._keep(record)
         self._journal.write(self._what, record.id, record.model_dump_json())
         self._changes.note()
@@ -108,7 +128,7 @@ class World:
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
         self.changes = Changes()
-        note = (journal, self.changes)
+        note = (journal, self.changes, self._now)
         self.organizations = Table(Organization, "organization", 101, *note)
         self.users = Table(User, "user", 901, *note)
         self.jobs = Table(Job, "job", 4001, *note)
@@ -120,15 +140,24 @@ class World:
         self.take_homes = Table(TakeHome, "take-home", 900001, *note)
         self.faults = Table(Fault, "fault", 1, *note)
         self.exchanges = Table(Exchange, "exchange", 1, *note)
+        self.clients = Table(Client, "Harvest client", 1, *note)
+        self.grants = Table(Grant, "grant", 1, *note)
+        self.hooks = Table(Hook, "webhook", 1, *note)
+        self.deliveries = Table(HookDelivery, "webhook delivery", 1, *note)
+        self.windows = Windows()
         self.settings = WireSettings()
         self.clock = Clock(ClockState())
         self.seed = 1
+        self._minted = 0
+        self._logged = sum(exchange.length for exchange in self.exchanges.all())
         for body in journal.read("settings"):
             self.settings = WireSettings.model_validate_json(body)
         for body in journal.read("clock"):
             self.clock = Clock(ClockState.model_validate_json(body))
         for body in journal.read("seed"):
             self.seed = int(body)
+        for body in journal.read("minted"):
+            self._minted = int(body)
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -153,13 +182,30 @@ class World:
             self.take_homes.clear,
             self.faults.clear,
             self.exchanges.clear,
+            self.clients.clear,
+            self.grants.clear,
+            self.hooks.clear,
+            self.deliveries.clear,
         ):
             clear()
-        self.seed = seed
+        self._logged = 0
+        self.windows.clear()
+        self.seed, self._minted = seed, 0
+        self.journal.write("minted", 1, "0")
         self.journal.write("seed", 1, str(seed))
         self.save_settings(settings)
         self.clock = Clock(ClockState())
         self.save_clock()
+
+    def mint(self, characters: int = 32) -> str:
+        """A new secret (at most 43 characters, URL-safe): the same seed and the same calls, the same secrets."""
+        self._minted += 1
+        self.journal.write("minted", 1, str(self._minted))
+        digest = hashlib.sha256(f"secret {self._minted} of seed {self.seed}".encode()).digest()
+        return base64.urlsafe_b64encode(digest).decode().replace("-", "A").replace("_", "B")[:characters]
+
+    def _now(self) -> datetime:
+        return self.clock.now()
 
     def save_settings(self, settings: WireSettings) -> None:
         """Replaces the wire settings."""
@@ -190,8 +236,17 @@ class World:
         return [test for test in self.take_homes.all() if test.application_id == application_id]
 
     def log(self, exchange: Exchange) -> Exchange:
-        """Stores an exchange and drops the oldest above the limit."""
+        """Stores a new exchange under an id of its own and drops the oldest above the limits."""
+        exchange.id = self.exchanges.next_id()
         self.exchanges.save(exchange)
-        while len(self.exchanges) > MOST_EXCHANGES:
+        self._logged += exchange.length
+        while len(self.exchanges) > MOST_EXCHANGES or self._logged > MOST_LOGGED_CHARACTERS:
+            self._logged -= self.exchanges.get(self.exchanges.oldest()).length
             self.exchanges.remove(self.exchanges.oldest())
         return exchange
+
+    def forget_traffic(self) -> None:
+        """Empties the log; ids go on."""
+        for exchange in self.exchanges.all():
+            self.exchanges.remove(exchange.id)
+        self._logged = 0

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
 from tests.house import Linked
-from tests.interop.sdk import Driver, Sdk, install, missing_tool, running_driver
+from tests.interop.sdk import HERE, Driver, Sdk, running_driver
+from tests.support.tools import missing_node, need, npm_install
 
 
 @pytest.fixture(scope="session")
 def driver() -> Iterator[Driver]:
     """The official SDK in Node; without Node its tests are skipped on a laptop and fail in CI."""
-    missing = missing_tool()
-    if missing and os.environ.get("CI"):
-        pytest.fail(missing, pytrace=False)
-    if missing:
-        pytest.skip(missing)
-    install()
+    need(missing_node())
+    npm_install(HERE)
     with running_driver() as one:
         yield one
 

@@ -7,9 +7,7 @@ What it gives and throws is the SDK's own, camelCase and all; only the wire betw
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -22,8 +20,6 @@ from typing import Any
 from tests.house import Linked
 
 HERE = Path(__file__).parent
-#: the first one with fetch
-OLDEST_NODE = 18
 #: nothing waits for ever, and a refusal is shown instead of tried again for an hour
 OPTIONS: dict[str, Any] = {"timeoutMs": 20_000, "retryConfig": {"strategy": "none"}}
 
@@ -105,27 +101,6 @@ class Sdk:
         """Every page of a list, as the SDK's own iterator finds them."""
         found: list[Any] = await self(f"ats.{method}", {"xAccountId": self.linked.account_id, **request}, drain=True)
         return found
-
-
-def missing_tool() -> str | None:
-    """What this machine lacks, and how to get it; None when it has everything."""
-    if shutil.which("node") and shutil.which("npm"):
-        version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
-        if int(version.removeprefix("v").split(".")[0]) >= OLDEST_NODE:
-            return None
-    return f"needs Node.js {OLDEST_NODE} or newer with npm (on Debian: apt-get install nodejs npm)"
-
-
-def install() -> None:
-    """Install what the lock file says, once; a folder that was made from this very lock is left as it is."""
-    lock = hashlib.sha256((HERE / "package-lock.json").read_bytes()).hexdigest()
-    made_from = HERE / "node_modules" / ".made-from"
-    if made_from.exists() and made_from.read_text() == lock:
-        return
-    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"npm ci failed:\n{done.stderr}"
-    made_from.write_text(lock)
 
 
 @contextmanager

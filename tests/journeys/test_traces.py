@@ -19,7 +19,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tests.house import ADA, RESULT, Linked, basic, neighbour, webhook
-from tests.journeys.test_kill import Gateway, gateway, set_up
+from tests.support.gateways import Gateway, gateway, set_up
 
 
 @dataclass

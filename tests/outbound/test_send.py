@@ -7,6 +7,7 @@ import datetime
 import gzip
 import socket
 import ssl
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from ipaddress import IPv4Network
@@ -135,6 +136,35 @@ async def test_a_bomb_stays_closed_and_a_flood_is_capped(out: Outbound) -> None:
 
     assert b"accept-encoding: identity" in heads[0].lower()
     assert (answer.body, answer.truncated) == (bomb[:4096], True)
+
+
+async def test_a_gigabyte_costs_no_memory(out: Outbound) -> None:
+    """However quickly it comes: what is beyond the limit is never held."""
+    sent = 0
+
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await request_of(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 1073741824\r\n\r\n")
+        chunk = b"\0" * 65536
+        while sent < 2**30:
+            writer.write(chunk)
+            sent += len(chunk)
+            await writer.drain()
+
+    async with listening(flood) as port:
+        await out.send(asking(port), deadline=5)  # what is made once for all calls
+        sent = 0
+        tracemalloc.start()
+        try:
+            answers = [await out.send(asking(port), deadline=5) for _ in range(10)]
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+
+    assert all(answer.truncated and len(answer.body) == outbound.MAX_BODY for answer in answers)
+    assert peak < 10 * outbound.MAX_BODY + 2**21
+    assert sent < 2**26
 
 
 @pytest.mark.parametrize(

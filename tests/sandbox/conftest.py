@@ -96,6 +96,10 @@ class Greenhouse:
         assert answer["ok"], answer
         return int(answer["take_home"]["id"])
 
+    async def inject(self, kind: str, **fault: Any) -> Any:
+        """A fault, once unless told otherwise."""
+        return await self.call("POST", "/faults", {"kind": kind, "count": 1, **fault}, status=201)
+
     async def complete(self, take_home: int, user: str | None = None, password: str | None = None) -> int:
         """The partner's PATCH; the status it is answered."""
         path = f"/integrations/testing_partners/take_home_tests/{take_home}"
@@ -107,6 +111,11 @@ class Greenhouse:
 
     async def kit_rows(self, take_home: int) -> dict[str, Any]:
         return {row["label"]: row["text"] for row in (await self.call("GET", f"/take-homes/{take_home}/kit"))["rows"]}
+
+
+async def opened_dialog(greenhouse: Greenhouse) -> Any:
+    """The *Send test* dialog of candidate 26234702."""
+    return await greenhouse.call("POST", "/applications/26234702/send-test/open", {})
 
 
 @asynccontextmanager

@@ -415,7 +415,7 @@ async def test_g19_traffic_with_masked_secrets_reset_and_seed(connected: Greenho
     for secret in (KEY, connected.password, base64.b64encode(f"{KEY}:".encode()).decode()):
         assert secret not in text
     people = await connected.call("GET", "/candidates")
-    await connected.call("POST", "/reset", {})
+    await connected.call("POST", "/reset", {"now": "2026-11-24T10:00:00Z"})
     assert (await connected.call("GET", "/traffic"))["data"] == []
     assert await connected.call("GET", "/candidates") == people
 
@@ -471,6 +471,8 @@ async def test_the_state_survives_a_restart(tmp_path: Path) -> None:
         ("GET", "/nowhere", b"", 404, None),
         ("DELETE", "/health", b"", 405, None),
         ("POST", "/clock/advance", b'{"hours": -1}', 422, "hours"),
+        ("PATCH", "/clock", b'{"now": "0001-01-01T00:00:00+14:00"}', 422, "now"),
+        ("POST", "/reset", b'{"now": "9999-12-31T23:59:59-14:00"}', 422, "now"),
         ("POST", "/faults", b'{"kind": "status", "target": "send_test"}', 422, "target"),
         ("GET", "/traffic?verdict=x", b"", 422, "verdict"),
         ("POST", "/applications/26234701/send-test", b'{"test_id": "sql"}', 409, None),
@@ -486,6 +488,12 @@ async def test_bad_input_is_named(
     assert answer.status_code == status, answer.text
     assert answer.json()["error"]["message"]
     assert field is None or answer.json()["error"]["field"] == field
+
+
+async def test_a_reset_that_is_refused_leaves_everything(connected: Greenhouse) -> None:
+    """A time that the clock cannot have."""
+    await connected.call("POST", "/reset", {"now": "1999-01-01T00:00:00Z"}, status=422)
+    assert (await connected.send())["ok"]
 
 
 async def test_waiting_for_a_status_ends_when_it_comes(connected: Greenhouse) -> None:

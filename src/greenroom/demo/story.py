@@ -118,7 +118,7 @@ def apply_for_partnership(story: Story) -> str:
     story.ids["partner"] = partner["id"]
     story.keys |= {"partner_username": partner["username"], "partner_password": partner["password"]}
     story.greenhouse.call("POST", f"/partners/{partner['id']}/publish")
-    return f"{story.sandbox}/api/partners/{partner['id']}"
+    return f"{story.sandbox}/support/partners/{partner['id']}"
 
 
 def configure_integration(story: Story) -> str:
@@ -167,7 +167,7 @@ def hand_token_to_support(story: Story) -> str:
     """The customer gives the token to Greenhouse Support, who enables the integration."""
     path = f"/organizations/{ORGANIZATION}/partners/{story.ids['partner']}"
     story.greenhouse.call("PUT", path, {"key": story.keys["external_trigger_token"], "enabled": True})
-    return f"{story.sandbox}/api{path}"
+    return f"{story.sandbox}/support/partners/{story.ids['partner']}/customers/{ORGANIZATION}"
 
 
 def add_stage(story: Story) -> str:
@@ -176,7 +176,7 @@ def add_stage(story: Story) -> str:
     stage = story.greenhouse.call("POST", f"/jobs/{JOB}/stages", asked)
     story.ids["stage"] = stage["id"]
     story.greenhouse.call("POST", f"/applications/{APPLICATION}/move", {"stage_id": stage["id"]})
-    return f"{story.sandbox}/api/jobs/{JOB}"
+    return f"{story.sandbox}/jobs/{JOB}/plan"
 
 
 def open_dialog(story: Story) -> str:
@@ -184,7 +184,7 @@ def open_dialog(story: Story) -> str:
     dialog = story.greenhouse.call("POST", f"/applications/{APPLICATION}/send-test/open")
     tests = [test["partner_test_id"] for test in dialog["tests"]] if dialog["ok"] else []
     expect(PACKAGE in tests, f"{PACKAGE} in the drop-down", dialog)
-    return f"{story.sandbox}/api/applications/{APPLICATION}"
+    return f"{story.sandbox}/applications/{APPLICATION}/send-test"
 
 
 def send_test(story: Story) -> str:
@@ -193,7 +193,7 @@ def send_test(story: Story) -> str:
     expect(sent["ok"], "Submitted tests", sent)
     story.ids["take_home"] = sent["take_home"]["id"]
     story.ids["order"] = sent["take_home"]["partner_interview_id"]
-    return f"{story.sandbox}/api/take-homes/{story.ids['take_home']}"
+    return f"{story.sandbox}/people/{sent['take_home']['candidate_id']}?application_id={APPLICATION}"
 
 
 def vendor_hears(story: Story) -> str:
@@ -226,7 +226,7 @@ def result_in_the_kit(story: Story) -> str:
     expect(wanted.items() <= rows.items() and {"Started At", "Completed At", "Notes"} <= rows.keys(), str(wanted), kit)
     if not story.quiet:
         print("\n".join(f"      {label:<14} {text}" for label, text in rows.items()), flush=True)
-    return f"{story.sandbox}/api{take_home}/kit"
+    return f"{story.sandbox}{take_home}/kit"
 
 
 def flight_recorder(story: Story) -> str:
@@ -292,7 +292,8 @@ def run(*, once: bool, as_json: bool, ports: Ports) -> int:
             if as_json:
                 print(json.dumps(story.result()), flush=True)
             elif fine:
-                print(f"\nThe recruiter sees the score. API key: {story.keys['api_key']}", flush=True)
+                print(f"\nThe recruiter sees the score, in a Greenhouse to click through: {story.sandbox}", flush=True)
+                print(f"API key: {story.keys['api_key']}", flush=True)
                 print(f"The dashboard, once: {story.sign_in_link}", flush=True)
             if once or not fine:
                 return 0 if fine else 1

@@ -15,6 +15,7 @@ import structlog
 from greenroom.connectors import Push, discover
 from greenroom.context import Context
 from greenroom.engine import vendor
+from greenroom.engine.clock import Clock
 from greenroom.engine.places import Places
 from greenroom.engine.records import Records
 from greenroom.engine.traces import Step, step
@@ -22,10 +23,10 @@ from greenroom.engine.upkeep import keep_up
 from greenroom.errors import GiveUp, NotFound, RemoteError, TryLater, Unavailable
 from greenroom.model.attempts import Ended, Exchange, Settled
 from greenroom.model.deliveries import Claimed
+from greenroom.model.webhooks import Webhook
 from greenroom.outbound import Answer, Outbound, Request
 from greenroom.security import masks
-from greenroom.services import deliveries, orders, replays
-from greenroom.services.webhooks import Destination
+from greenroom.services import deliveries, orders, replays, webhooks
 
 log = structlog.get_logger("greenroom.engine")
 
@@ -38,6 +39,7 @@ GRACE_S = 20.0
 KEPT_BODY = 2048
 
 Judge = Callable[[Answer], None]
+Destinations = dict[str, tuple[Webhook, list[str]]]
 
 
 class Engine:
@@ -51,11 +53,12 @@ class Engine:
         self._ctx = ctx
         self._out = out
         self._places = Places(ctx)
+        self._clock = Clock(ctx)
         self.worker = f"{socket.gethostname()}:{os.getpid()}"
         self._records = Records(self._settle, self._leave, worker=self.worker)
         self._awake = asyncio.Event()
         self._stopping = False
-        self._under_way: set[asyncio.Task[Ended]] = set()
+        self._under_way: set[asyncio.Task[Ended | None]] = set()
 
     def wake(self) -> None:
         """Something may be due: look now."""
@@ -91,6 +94,9 @@ class Engine:
             except Unavailable as error:
                 more, pause = False, min(pause * 2, 10.0)
                 log.warning("database_away", error=error.message, next_try_s=pause)
+            except Exception:  # a defect on the way to one delivery must not end all the others'
+                more, pause = False, min(pause * 2, 10.0)
+                log.exception("claim_failed_inside", next_try_s=pause)
             if not more:
                 await self._rest(self._places.rest_s(pause))
             await asyncio.sleep(max(0.0, began + GATHER_S - time.monotonic()))
@@ -111,52 +117,76 @@ class Engine:
 
     async def _start_due(self) -> bool:
         """Claim as many as there are free places and start them; whether there are destinations still to be met."""
-        if self._records.late or not self._places.free:
+        if self._records.late or not self._places.free or not await self._clock.is_right():
             return False
-        look = await self._places.claim()
+        claimed = await self._places.claim()
         if self._stopping:
-            await self._places.give_back(look.claimed)
+            await self._places.give_back(claimed)
             return False
-        for one in look.claimed:
-            task = asyncio.create_task(self._deliver(one, look.destinations.get(one.destination_id)))
+        try:
+            destinations = await self._destinations(claimed)
+        except Unavailable:
+            await self._places.give_back(claimed)
+            raise
+        for one in claimed:
+            task = asyncio.create_task(self._deliver(one, destinations))
             self._under_way.add(task)
             task.add_done_callback(partial(self._ended, one))
         return self._places.more
 
-    def _ended(self, claimed: Claimed, task: asyncio.Task[Ended]) -> None:
+    def _ended(self, claimed: Claimed, task: asyncio.Task[Ended | None]) -> None:
         self._under_way.discard(task)
-        if task.cancelled():
+        ended = None if task.cancelled() else task.result()
+        if ended is None:
             self._places.leave(claimed)
         else:
-            self._records.add(task.result())
+            self._records.add(ended)
 
     async def run_once(self) -> int:
         """Attempt everything that is due now, and wait for it; how many attempts. For tests and tools."""
         made = 0
         await replays.advance(self._ctx)
-        while (look := await self._places.claim()).claimed or not self._places.idle:
-            attempts = (self._deliver(one, look.destinations.get(one.destination_id)) for one in look.claimed)
-            for ended in await asyncio.gather(*attempts):
-                self._records.add(ended)
+        while (claimed := await self._places.claim()) or not self._places.idle:
+            destinations = await self._destinations(claimed)
+            for ended in await asyncio.gather(*(self._deliver(one, destinations) for one in claimed)):
+                if ended is not None:
+                    self._records.add(ended)
             await self._records.write()
-            made += len(look.claimed)
+            made += len(claimed)
         return made
 
-    async def _deliver(self, claimed: Claimed, destination: Destination | None) -> Ended:
-        """One attempt, from the request to what came of it."""
-        with step(self._ctx.tracing, claimed) as traced:
-            ended = await self._attempt(claimed, destination, traced)
-            traced.ended(ended)
+    async def _destinations(self, claimed: Sequence[Claimed]) -> Destinations:
+        """Where these go to; those that are not in it are looked up one by one."""
+        ids = sorted({one.destination_id for one in claimed if one.lane == "vendor"})
+        try:
+            return await webhooks.destinations(self._ctx, ids) if ids else {}
+        except Unavailable:
+            raise
+        except Exception:  # one of them cannot be read: the others' deliveries are not to suffer
+            log.exception("destinations_failed_inside")
+            return {}
+
+    async def _deliver(self, claimed: Claimed, destinations: Destinations) -> Ended | None:
+        """One attempt, from the request to what came of it; None: our database is away, and nothing was sent."""
+        try:
+            with step(self._ctx.tracing, claimed) as traced:
+                ended = await self._attempt(claimed, destinations, traced)
+                traced.ended(ended)
+        except Unavailable:
+            await self._places.release([claimed])
+            return None
         return ended
 
-    async def _attempt(self, claimed: Claimed, destination: Destination | None, traced: Step) -> Ended:
+    async def _attempt(self, claimed: Claimed, destinations: Destinations, traced: Step) -> Ended:
         started_at, started = self._ctx.now(), time.monotonic()
         request, answer, fault = None, None, None
         try:
-            request, judge = await self._prepare(claimed, destination)
+            request, judge = await self._prepare(claimed, destinations)
             request = traced.carried_by(request)
             answer = await self._out.send(request, deadline=vendor.DEADLINE_S)
             judge(answer)
+        except Unavailable:
+            raise
         except RemoteError as error:
             fault = error
         except Exception as error:  # one delivery's fault must not stop the others
@@ -165,12 +195,13 @@ class Engine:
         duration = timedelta(seconds=time.monotonic() - started)
         return Ended(self._ctx.new_id("att"), claimed, started_at, duration, fault, _exchange(request, answer))
 
-    async def _prepare(self, claimed: Claimed, destination: Destination | None) -> tuple[Request, Judge]:
+    async def _prepare(self, claimed: Claimed, destinations: Destinations) -> tuple[Request, Judge]:
         """The request of this attempt, and who judges its answer."""
         if claimed.lane == "vendor":
+            id_ = claimed.destination_id
+            found = destinations if id_ in destinations else await webhooks.destinations(self._ctx, [id_])
             sent_at = int(self._ctx.now().timestamp())
-            request = vendor.webhook_request(claimed, destination, sent_at=sent_at)
-            return request, vendor.judge
+            return vendor.webhook_request(claimed, found.get(id_), sent_at=sent_at), vendor.judge
         try:
             order, integration, token = await orders.for_push(self._ctx, claimed.project_id, str(claimed.order_id))
         except NotFound as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 from greenroom.model.attempts import Ended
 
@@ -13,6 +13,7 @@ DELIVERED_AFTER = Histogram(
     ["lane"],
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 86400),
 )
+CLOCK_SKEW = Gauge("greenroom_clock_skew_seconds", "How far this process's clock is ahead of the database's.")
 
 
 def count(ended: Ended) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 from greenroom.context import Context
 from greenroom.engine.vendor import DEADLINE_S
+from greenroom.errors import Unavailable
 from greenroom.model.claims import Turn
 from greenroom.model.deliveries import SHARES, SLOTS, Claimed, Queue
 from greenroom.services import claims
-from greenroom.services.claims import Look
 
 #: an attempt cut by a crash is repeated when its lease has ended; longer than any attempt may take
 LEASE = timedelta(seconds=45)
@@ -37,7 +38,7 @@ class Places:
         """How many are not held."""
         return SLOTS - self._held.total()
 
-    async def claim(self) -> Look:
+    async def claim(self) -> list[Claimed]:
         """
         Take due deliveries for the free places; may be none although some are due further on, unless `idle`.
 
@@ -54,7 +55,7 @@ class Places:
         self.troubled |= look.troubled
         self.idle = all(turn.idle for turn in look.turns.values())
         self.more = any(turn.after for turn in look.turns.values())
-        return look
+        return look.claimed
 
     def rest_s(self, longest: float) -> float:
         """How long nothing can be had, as far as the looks since the last rest have seen."""
@@ -66,7 +67,12 @@ class Places:
         self._held[claimed.queue] -= 1
 
     async def give_back(self, claimed: Sequence[Claimed]) -> None:
-        """Return deliveries of which no attempt was made."""
-        await claims.release(self._ctx, claimed)
+        """They leave without an attempt."""
         for one in claimed:
             self.leave(one)
+        await self.release(claimed)
+
+    async def release(self, claimed: Sequence[Claimed]) -> None:
+        """Let others have deliveries of which no attempt was made; with the database away, when their lease ends."""
+        with suppress(Unavailable):
+            await claims.release(self._ctx, claimed)

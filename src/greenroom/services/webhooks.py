@@ -20,9 +20,6 @@ from greenroom.store.db import Tx
 
 OVERLAP = timedelta(days=1)
 
-#: a webhook and the secrets that sign, newest first
-Destination = tuple[Webhook, list[str]]
-
 
 @transaction
 async def create(
@@ -160,13 +157,8 @@ async def live_secrets(ctx: Context, tx: Tx, webhook_ids: list[str]) -> dict[str
 
 
 @snapshot
-async def destinations(ctx: Context, tx: Tx, webhook_ids: list[str]) -> dict[str, Destination]:
-    """Each webhook that exists with the secrets that sign now."""
-    return await read_destinations(ctx, tx, webhook_ids)
-
-
-async def read_destinations(ctx: Context, tx: Tx, webhook_ids: list[str]) -> dict[str, Destination]:
-    """`destinations` inside another transaction."""
+async def destinations(ctx: Context, tx: Tx, webhook_ids: list[str]) -> dict[str, tuple[Webhook, list[str]]]:
+    """For the engine: each webhook that exists with the secrets that sign now, newest first."""
     found = await webhook_rows.list_by_id(tx, webhook_ids)
     secrets = await live_secrets(ctx, tx, list(found))
     return {webhook_id: (webhook, secrets[webhook_id]) for webhook_id, webhook in found.items()}

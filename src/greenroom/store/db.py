@@ -104,6 +104,12 @@ async def update(tx: Tx, table: str, row_id: str, changes: Mapping[str, Any]) ->
     return await tx.run(f"UPDATE {table} SET {columns} WHERE id = $1", row_id, *changes.values()) == 1  # noqa: S608
 
 
+async def now_ms(tx: Tx) -> int:
+    """The database's clock, in ms since 1970."""
+    row = await tx.one("SELECT now_ms() AS now")
+    return int(row["now"]) if row else 0
+
+
 #: made once: `json.dumps` makes one for each call that asks for anything but its defaults
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 

@@ -95,8 +95,8 @@ async def next_due_ms(tx: Tx) -> dict[Queue, int]:
     """Milliseconds until the next pending delivery of each queue is due, negative when overdue; empty ones left out."""
     names = " UNION ALL ".join(f"SELECT '{queue}' AS name" for queue in SHARES)
     rows = await tx.all(
-        "SELECT name, (SELECT min(due_at) FROM deliveries WHERE state = 'pending' AND queue = name) - now_ms() AS wait "  # noqa: S608
-        f"FROM ({names}) AS queues"
+        "SELECT name, (SELECT min(due_at) FROM deliveries WHERE state = 'pending' AND due_at > 0 AND queue = name) "  # noqa: S608
+        f"- now_ms() AS wait FROM ({names}) AS queues"
     )
     return {row["name"]: int(row["wait"]) for row in rows if row["wait"] is not None}
 

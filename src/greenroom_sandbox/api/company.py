@@ -8,8 +8,9 @@ from aiohttp import web
 from pydantic import Field
 
 from greenroom_sandbox.api.reading import SIMULATOR, Body, body, listed, number, query_number, shown
+from greenroom_sandbox.errors import Refused
 from greenroom_sandbox.model.hiring import Candidate, Organization, Role, StageKind
-from greenroom_sandbox.services import company, sending
+from greenroom_sandbox.services import company, sending, views
 from greenroom_sandbox.world import World
 
 routes = web.RouteTableDef()
@@ -29,6 +30,18 @@ class NewUser(Body):
     last_name: str
     email: str
     role: Role = "recruiter"
+    site_admin: bool = False
+
+
+class UserChange(Body):
+    """Fields of somebody to change."""
+
+    first_name: str = ""
+    last_name: str = ""
+    email: str = ""
+    role: Role = "recruiter"
+    site_admin: bool = False
+    deactivated: bool = False
 
 
 class NewJob(Body):
@@ -42,9 +55,10 @@ class NewJob(Body):
 
 
 class NewStage(Body):
-    """A stage to add."""
+    """A stage to add: of a kind, or a copy of another job's."""
 
-    kind: StageKind
+    kind: StageKind | None = None
+    copy_of: int | None = None
     partner_id: int | None = None
     name: str | None = None
     position: int | None = None
@@ -70,6 +84,7 @@ class NewCandidate(Body):
     preferred_name: str | None = None
     phone_number: str | None = None
     resume_url: str | None = None
+    resume: str | None = Field(None, max_length=20_000)
     stage_id: int | None = None
 
 
@@ -82,6 +97,7 @@ class CandidateChange(Body):
     preferred_name: str | None = None
     phone_number: str | None = None
     resume_url: str | None = None
+    resume: str | None = Field(None, max_length=20_000)
 
 
 class Generated(Body):
@@ -135,7 +151,15 @@ async def add_user(request: web.Request) -> web.Response:
     given = await body(request, NewUser)
     world = request.app[SIMULATOR].world
     names = given.first_name, given.last_name, given.email
-    return shown(company.add_user(world, given.organization_id, *names, given.role), 201)
+    user = company.add_user(world, given.organization_id, *names, given.role, site_admin=given.site_admin)
+    return shown(user, 201)
+
+
+@routes.patch("/api/users/{id}")
+async def change_user(request: web.Request) -> web.Response:
+    """Changes what somebody is or may."""
+    world, changes = request.app[SIMULATOR].world, (await body(request, UserChange)).given()
+    return shown(world.users.save(world.users.get(number(request)).model_copy(update=changes)))
 
 
 @routes.get("/api/jobs")
@@ -171,6 +195,10 @@ async def add_stage(request: web.Request) -> web.Response:
     """Adds a stage."""
     given = await body(request, NewStage)
     world = request.app[SIMULATOR].world
+    if given.copy_of is not None:
+        return shown(company.copy_stage(world, number(request), given.copy_of), 201)
+    if given.kind is None:
+        raise Refused("is required", "kind")
     stage = company.add_stage(world, number(request), given.kind, given.partner_id, given.name, given.position)
     return shown(stage, 201)
 
@@ -180,6 +208,20 @@ async def change_stage(request: web.Request) -> web.Response:
     """Changes a stage."""
     changes = (await body(request, StageChange)).given()
     return shown(company.change_stage(request.app[SIMULATOR].world, number(request), changes))
+
+
+@routes.delete("/api/stages/{id}")
+async def remove_stage(request: web.Request) -> web.Response:
+    """Takes a stage out of the plan."""
+    company.remove_stage(request.app[SIMULATOR].world, number(request))
+    return shown({"ok": True})
+
+
+@routes.get("/api/jobs/{id}/pipeline")
+async def pipeline(request: web.Request) -> web.Response:
+    """The job's candidates by stage, with the state of each one's test."""
+    world = request.app[SIMULATOR].world
+    return listed(views.pipeline(world, number(request), query_number(request, "stage_id")))
 
 
 @routes.post("/api/stages/{id}/tests")
@@ -224,8 +266,7 @@ async def get_candidate(request: web.Request) -> web.Response:
 async def change_candidate(request: web.Request) -> web.Response:
     """Corrects a person's details."""
     world, changes = request.app[SIMULATOR].world, (await body(request, CandidateChange)).given()
-    candidate = world.candidates.get(number(request))
-    return shown(_candidate(world, world.candidates.save(candidate.model_copy(update=changes))))
+    return shown(_candidate(world, company.change_candidate(world, number(request), changes)))
 
 
 @routes.post("/api/candidates/{id}/delete")

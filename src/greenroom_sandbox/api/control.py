@@ -1,43 +1,19 @@
-"""The simulator itself: clock, wire settings, faults, traffic, reset, health."""
+"""The simulator itself: clock, wire settings, reset, health."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from datetime import UTC, timedelta
-from typing import Any, get_args
+from datetime import timedelta
 
 from aiohttp import web
-from pydantic import AwareDatetime, Field, ValidationError
+from pydantic import AwareDatetime, Field
 
 from greenroom_sandbox import __version__
-from greenroom_sandbox.api.reading import SIMULATOR, Body, body, listed, number, query_number, query_seconds, shown
-from greenroom_sandbox.errors import Refused
-from greenroom_sandbox.model.wire import Exchange, Fault, FaultKind, Target, Variant, WireSettings
-from greenroom_sandbox.services import company, results
-from greenroom_sandbox.wire.address import check_base_url
-from greenroom_sandbox.world import World
+from greenroom_sandbox.api.reading import SIMULATOR, Body, body, shown
+from greenroom_sandbox.clock import in_utc
+from greenroom_sandbox.model.wire import WireSettings
+from greenroom_sandbox.services import company, results, settings
 
 routes = web.RouteTableDef()
-LONGEST_WAIT_S = 30.0
-OLD_PARTNER = {
-    "integer_test_ids": True,
-    "send_ids": False,
-    "send_preferred_name": False,
-    "send_sent_by": False,
-    "callback_url": "none",
-}
-#: which targets a kind of fault can have, the default first
-TARGETS: dict[FaultKind, tuple[Target, ...]] = {
-    "latency": ("any", "list_tests", "send_test", "test_status", "response_error", "completion"),
-    "timeout": ("any", "list_tests", "send_test", "test_status", "response_error", "completion"),
-    "reset": ("any", "list_tests", "send_test", "test_status", "response_error", "completion"),
-    "wrong_credentials": ("any", "list_tests", "send_test", "test_status", "response_error"),
-    "duplicate": ("send_test",),
-    "malformed": ("send_test",),
-    "reorder": ("test_status",),
-    "status": ("completion",),
-}
 
 
 class ClockChange(Body):
@@ -63,19 +39,6 @@ class Profile(Body):
     profile: str = Field(pattern="^(current|old_partner)$")
 
 
-class NewFault(Body):
-    """A fault to inject."""
-
-    kind: FaultKind
-    target: Target | None = None
-    count: int | None = Field(None, ge=1)
-    take_home_id: int | None = None
-    seconds: float | None = Field(None, ge=0, le=3600)
-    variant: Variant = "invalid_json"
-    status: int = Field(500, ge=400, le=599)
-    retry_after: int | None = Field(None, ge=0)
-
-
 class Reset(Body):
     """What to start again with."""
 
@@ -94,7 +57,10 @@ async def health(request: web.Request) -> web.Response:
 async def get_clock(request: web.Request) -> web.Response:
     """The virtual present, and what is to come."""
     world = request.app[SIMULATOR].world
-    due = [{"at": at.isoformat(), "what": what, "take_home_id": test_id} for at, what, test_id in results.due(world)]
+    due = [
+        {"at": at.isoformat(), "what": what, "delivery_id" if what == "delivered" else "take_home_id": about}
+        for at, what, about in results.due(world)
+    ]
     return shown({"now": world.clock.now().isoformat(), "running": world.clock.running, "due": due})
 
 
@@ -105,7 +71,7 @@ async def change_clock(request: web.Request) -> web.StreamResponse:
     if given.running is not None:
         world.clock.run(given.running)
     if given.now is not None:
-        world.clock.set(given.now.astimezone(UTC))
+        world.clock.set(in_utc(given.now))
     world.save_clock()
     return await get_clock(request)
 
@@ -126,125 +92,19 @@ async def get_settings(request: web.Request) -> web.Response:
 @routes.patch("/api/settings")
 async def change_settings(request: web.Request) -> web.Response:
     """Changes the fields given."""
-    world = request.app[SIMULATOR].world
     given = (await body(request, _SettingsChange)).given()
-    world.save_settings(_changed(world, given))
-    return shown(world.settings)
+    return shown(settings.change(request.app[SIMULATOR].world, given))
 
 
 @routes.post("/api/settings/profile")
 async def profile(request: web.Request) -> web.Response:
     """Sets the fields that a kind of integration differs in."""
-    world, given = request.app[SIMULATOR].world, await body(request, Profile)
-    defaults = {name: WireSettings.model_fields[name].default for name in OLD_PARTNER}
-    world.save_settings(_changed(world, OLD_PARTNER if given.profile == "old_partner" else defaults))
-    return shown(world.settings)
+    given = await body(request, Profile)
+    return shown(settings.use_profile(request.app[SIMULATOR].world, given.profile == "old_partner"))
 
 
 class _SettingsChange(Body, WireSettings):
     """Fields of the settings."""
-
-
-def _changed(world: World, changes: dict[str, Any]) -> WireSettings:
-    if changes.get("public_url"):
-        changes["public_url"] = check_base_url("public_url", changes["public_url"])
-    try:
-        return WireSettings.model_validate({**world.settings.model_dump(), **changes})
-    except ValidationError as error:
-        fault = error.errors()[0]
-        raise Refused(fault["msg"], str(fault["loc"][0])) from None
-
-
-@routes.get("/api/faults")
-async def list_faults(request: web.Request) -> web.Response:
-    """Every fault with its hits."""
-    return listed(list(request.app[SIMULATOR].world.faults.all()))
-
-
-@routes.post("/api/faults")
-async def add_fault(request: web.Request) -> web.Response:
-    """Injects a fault."""
-    world, given = request.app[SIMULATOR].world, await body(request, NewFault)
-    target = given.target or TARGETS[given.kind][0]
-    if target not in TARGETS[given.kind]:
-        raise Refused(f"{given.kind} can have {', '.join(TARGETS[given.kind])}", "target")
-    seconds = given.seconds
-    if seconds is None:
-        seconds = {"timeout": 30.0 if target == "completion" else 0.05}.get(given.kind, 1.0)
-    values = given.model_dump(exclude={"target", "seconds"})
-    return shown(world.faults.save(Fault(id=world.faults.next_id(), target=target, seconds=seconds, **values)), 201)
-
-
-@routes.delete("/api/faults")
-async def clear_faults(request: web.Request) -> web.Response:
-    """Removes all."""
-    world = request.app[SIMULATOR].world
-    for fault in world.faults.all():
-        world.faults.remove(fault.id)
-    return shown({"ok": True})
-
-
-@routes.delete("/api/faults/{id}")
-async def remove_fault(request: web.Request) -> web.Response:
-    """Removes one."""
-    world = request.app[SIMULATOR].world
-    world.faults.remove(world.faults.get(number(request)).id)
-    return shown({"ok": True})
-
-
-def _filter(request: web.Request) -> Callable[[Exchange], bool]:
-    test, partner = query_number(request, "take_home_id"), query_number(request, "partner_id")
-    after = query_number(request, "after") or 0
-    words = {name: request.query.get(name) or None for name in ("direction", "call", "verdict")}
-    for name, word in words.items():
-        known = get_args(Exchange.model_fields[name].annotation)
-        if word is not None and word not in known:
-            raise Refused(f"must be one of {', '.join(known)}", name)
-    return lambda one: (
-        one.id > after
-        and test in (None, one.take_home_id)
-        and partner in (None, one.partner_id)
-        and all(word in (None, getattr(one, name)) for name, word in words.items())
-    )
-
-
-@routes.get("/api/traffic")
-async def list_traffic(request: web.Request) -> web.Response:
-    """Exchanges, oldest first; waits until there are enough when asked to."""
-    world, fits = request.app[SIMULATOR].world, _filter(request)
-    limit = query_number(request, "limit")
-    if limit is not None and not 1 <= limit <= 1000:
-        raise Refused("must be 1 to 1000", "limit")
-    at_least, wait = query_number(request, "at_least") or 0, query_seconds(request, "wait", LONGEST_WAIT_S)
-    if at_least and wait:
-        await world.changes.until(lambda: sum(map(fits, world.exchanges.all())) >= at_least, wait)
-    return listed(list(filter(fits, world.exchanges.all()))[: limit or 100])
-
-
-@routes.get("/api/traffic/export")
-async def export_traffic(request: web.Request) -> web.Response:
-    """Everything that fits, as a file."""
-    world, fits = request.app[SIMULATOR].world, _filter(request)
-    found = [one.model_dump(mode="json") for one in world.exchanges.all() if fits(one)]
-    headers = {"content-disposition": 'attachment; filename="traffic.json"'}
-    return web.Response(
-        text=json.dumps({"data": found}, ensure_ascii=False), content_type="application/json", headers=headers
-    )
-
-
-@routes.get("/api/traffic/{id}")
-async def get_exchange(request: web.Request) -> web.Response:
-    """One exchange."""
-    return shown(request.app[SIMULATOR].world.exchanges.get(number(request)))
-
-
-@routes.delete("/api/traffic")
-async def clear_traffic(request: web.Request) -> web.Response:
-    """Empties the log."""
-    world = request.app[SIMULATOR].world
-    for exchange in world.exchanges.all():
-        world.exchanges.remove(exchange.id)
-    return shown({"ok": True})
 
 
 @routes.post("/api/reset")
@@ -252,6 +112,6 @@ async def reset(request: web.Request) -> web.StreamResponse:
     """Back to the seed; settings and faults too."""
     simulator, given = request.app[SIMULATOR], await body(request, Reset)
     async with simulator.turn:
-        start = given.now.astimezone(UTC) if given.now else None
+        start = in_utc(given.now) if given.now else None
         company.plant(simulator.world, given.seed, start, WireSettings())
     return await health(request)

@@ -23,6 +23,8 @@ class Application(Body):
     response_error_url: str
     category: Category = "assessments"
     tagline: str | None = None
+    overview: str | None = None
+    support_contact: str | None = None
     polling: bool = False
     username: str | None = None
     password: str | None = None
@@ -38,6 +40,8 @@ class PartnerChange(Body):
     response_error_url: str = ""
     category: Category = "assessments"
     tagline: str | None = None
+    overview: str | None = None
+    support_contact: str | None = None
     polling: bool = False
 
 
@@ -85,8 +89,9 @@ async def list_partners(request: web.Request) -> web.Response:
 
 @routes.get("/api/partners/{id}")
 async def get_partner(request: web.Request) -> web.Response:
-    """One partner."""
-    return shown(_partner(request.app[SIMULATOR].world.partners.get(number(request))))
+    """One partner; with ``?reveal=true`` also its password."""
+    partner = request.app[SIMULATOR].world.partners.get(number(request))
+    return shown(partner if request.query.get("reveal") == "true" else _partner(partner))
 
 
 @routes.patch("/api/partners/{id}")
@@ -117,6 +122,13 @@ async def directory(request: web.Request) -> web.Response:
     search, category = request.query.get("search", ""), request.query.get("category") or None
     world = request.app[SIMULATOR].world
     return listed(desk.directory(world, search, category, query_number(request, "organization_id")))
+
+
+@routes.get("/api/directory/{id}")
+async def listing(request: web.Request) -> web.Response:
+    """One published listing."""
+    world = request.app[SIMULATOR].world
+    return shown(desk.listing(world, number(request), query_number(request, "organization_id")))
 
 
 @routes.get("/api/organizations/{id}/partners")

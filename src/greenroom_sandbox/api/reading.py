@@ -8,11 +8,10 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from greenroom_sandbox.errors import NotFound, NotJson, Refused, SandboxError, TooLarge
-from greenroom_sandbox.simulator import Simulator
+from greenroom_sandbox.simulator import SIMULATOR as SIMULATOR
 from greenroom_sandbox.wire.strict_json import NotStrictJson, parse
 
 B = TypeVar("B", bound="Body")
-SIMULATOR = web.AppKey("simulator", Simulator)
 
 
 class Body(BaseModel):

@@ -8,7 +8,7 @@ from aiohttp import web
 from pydantic import AwareDatetime, Field
 
 from greenroom_sandbox.api.reading import SIMULATOR, Body, body, listed, number, query_number, query_seconds, shown
-from greenroom_sandbox.services import company, results, sending, views
+from greenroom_sandbox.services import results, sending, views
 from greenroom_sandbox.services.sending import Wanted
 from greenroom_sandbox.world import World
 
@@ -50,6 +50,12 @@ class ResendForm(Body):
     test_id: str | None = None
     to: str | None = None
     user_id: int | None = None
+
+
+class Graders(Body):
+    """Who grades a test."""
+
+    grader_ids: list[int]
 
 
 class Move(Body):
@@ -97,20 +103,7 @@ async def move(request: web.Request) -> web.Response:
 async def change_status(request: web.Request) -> web.Response:
     """Hires, rejects, takes either back, or deletes."""
     world, application_id = request.app[SIMULATOR].world, number(request)
-    action = request.match_info["action"]
-    moves = {
-        "hire": ("active", "hired"),
-        "unhire": ("hired", "active"),
-        "reject": ("active", "rejected"),
-        "unreject": ("rejected", "active"),
-    }
-    if action == "delete":
-        company.delete_application(world, application_id)
-    else:
-        old, new = moves[action]
-        company.set_status(world, application_id, old=old, new=new)
-    if action == "unhire":
-        results.resume_polling(world, application_id)
+    results.change_status(world, application_id, request.match_info["action"])
     return shown(views.candidate_page(world, application_id))
 
 
@@ -127,6 +120,12 @@ async def send_test(request: web.Request) -> web.Response:
     simulator, given = request.app[SIMULATOR], await body(request, SendForm)
     answer = await sending.send(simulator, number(request), Wanted(**given.model_dump()))
     return shown(_sent(simulator.world, answer))
+
+
+@routes.post("/api/stages/{id}/send-tests/open")
+async def open_bulk_dialog(request: web.Request) -> web.Response:
+    """Opens the bulk action's dialog."""
+    return shown(await sending.open_bulk_dialog(request.app[SIMULATOR], number(request)))
 
 
 @routes.post("/api/stages/{id}/send-tests")
@@ -168,6 +167,13 @@ async def get_take_home(request: web.Request) -> web.Response:
     return shown(views.take_home(world, world.take_homes.get(test_id)))
 
 
+@routes.patch("/api/take-homes/{id}")
+async def assign_graders(request: web.Request) -> web.Response:
+    """Changes who grades it."""
+    world, given = request.app[SIMULATOR].world, await body(request, Graders)
+    return shown(views.take_home(world, sending.assign_graders(world, number(request), given.grader_ids)))
+
+
 @routes.post("/api/take-homes/{id}/resend")
 async def resend(request: web.Request) -> web.Response:
     """Sends a test again, as a new take-home."""
@@ -199,3 +205,10 @@ async def kit(request: web.Request) -> web.Response:
     """The interview kit."""
     world = request.app[SIMULATOR].world
     return shown(views.kit(world, world.take_homes.get(number(request))))
+
+
+@routes.get("/api/applications/{id}/stages/{stage_id}/kit")
+async def stage_kit(request: web.Request) -> web.Response:
+    """The interview kit of a candidate's stage, whatever was sent."""
+    world = request.app[SIMULATOR].world
+    return shown(views.stage_kit(world, number(request), number(request, "stage_id")))

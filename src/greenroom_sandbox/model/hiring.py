@@ -7,9 +7,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from greenroom_sandbox.model.record import Record
+from greenroom_sandbox.model.record import Record, Stamped
 
-Role = Literal["recruiter", "hiring_manager", "grader"]
+Role = Literal["recruiter", "hiring_manager", "grader", "coordinator", "sourcer"]
 StageKind = Literal[
     "application_review", "phone_interview", "face_to_face", "reference_check", "take_home_test", "partner", "offer"
 ]
@@ -23,14 +23,16 @@ class Organization(Record):
     name: str
 
 
-class User(Record):
-    """Somebody who works at the customer."""
+class User(Stamped):
+    """Somebody who works at the customer, on the hiring team of each of its jobs as far as the role goes."""
 
     organization_id: int
     first_name: str
     last_name: str
     email: str
     role: Role = "recruiter"
+    site_admin: bool = False
+    deactivated: bool = False
 
     @property
     def name(self) -> str:
@@ -38,7 +40,7 @@ class User(Record):
         return f"{self.first_name} {self.last_name}".strip()
 
 
-class Job(Record):
+class Job(Stamped):
     """An opening; its interview plan is the stages that name it, in order of position."""
 
     organization_id: int
@@ -62,8 +64,11 @@ class Stage(Record):
     send_on_entry: bool = False
 
 
-class Candidate(Record):
-    """A person. ``merged_into`` is the surviving candidate's id after a merge."""
+class Candidate(Stamped):
+    """A person. ``merged_into`` is the surviving candidate's id after a merge.
+
+    ``resume_url`` is sent as it is; without one, ``resume`` is a text that the simulator serves as a PDF itself.
+    """
 
     organization_id: int
     first_name: str
@@ -72,6 +77,7 @@ class Candidate(Record):
     email: str | None = None
     phone_number: str | None = None
     resume_url: str | None = None
+    resume: str | None = None
     status: CandidateStatus = "present"
     merged_into: int | None = None
 
@@ -81,7 +87,7 @@ class Candidate(Record):
         return f"{self.first_name} {self.last_name}".strip()
 
 
-class Application(Record):
+class Application(Stamped):
     """A candidate's way through one job."""
 
     candidate_id: int

@@ -18,6 +18,8 @@ class Partner(Record):
     name: str
     category: Category = "assessments"
     tagline: str | None = None
+    overview: str | None = None
+    support_contact: str | None = None
     list_tests_url: str
     send_test_url: str
     test_status_url: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -11,3 +13,10 @@ class Record(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     id: int
+
+
+class Stamped(Record):
+    """A record that knows when it was made and last changed; the table it is in keeps that."""
+
+    created_at: datetime = datetime.min.replace(tzinfo=UTC)
+    updated_at: datetime = datetime.min.replace(tzinfo=UTC)

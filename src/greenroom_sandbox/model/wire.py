@@ -9,13 +9,47 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from greenroom_sandbox.model.record import Record
 
+#: bodies are kept up to here
+BODY_LIMIT = 64 * 1024
+
 CompletionAuth = Literal["partner", "org_key", "either"]
 StatusCheck = Literal["before_answer", "after_answer", "delayed", "never"]
 HttpPolicy = Literal["loopback", "allowed", "refused"]
 Placement = Literal["first", "last", "naive"]
-Target = Literal["list_tests", "send_test", "test_status", "response_error", "completion", "any"]
-WireCall = Literal["list_tests", "send_test", "test_status", "response_error", "completion"]
-FaultKind = Literal["latency", "timeout", "reset", "wrong_credentials", "duplicate", "malformed", "reorder", "status"]
+WireCall = Literal[
+    "list_tests",
+    "send_test",
+    "test_status",
+    "response_error",
+    "completion",
+    "resume",
+    "token",
+    "harvest",
+    "webhook",
+]
+Target = Literal[
+    "list_tests",
+    "send_test",
+    "test_status",
+    "response_error",
+    "completion",
+    "resume",
+    "token",
+    "harvest",
+    "webhook",
+    "any",
+]
+FaultKind = Literal[
+    "latency",
+    "timeout",
+    "reset",
+    "wrong_credentials",
+    "duplicate",
+    "malformed",
+    "reorder",
+    "status",
+    "expired_resume",
+]
 Variant = Literal[
     "invalid_json", "empty", "array", "missing_email", "null_email", "missing_candidate", "missing_test", "missing_url"
 ]
@@ -43,44 +77,80 @@ class WireSettings(BaseModel):
     integer_test_ids: bool = False
     interview_id: Placement = "last"
     deadline_seconds: float = Field(default=10, gt=0, le=300)
+    refresh_token_hours: float = Field(default=24, gt=0, le=10_000)
+    token_expires_in: bool = False
+    token_rate_limit: int = Field(default=30, ge=1, le=10**6)
+    harvest_rate_limit: int = Field(default=50, ge=1, le=10**6)
     reply_limit_bytes: int = Field(default=1024 * 1024, ge=1, le=64 * 1024 * 1024)
 
 
+class FaultWish(BaseModel):
+    """A fault to inject. None leaves the kind's own default, and a ``count`` of None is for ever."""
+
+    kind: FaultKind
+    target: Target | None = None
+    count: int | None = Field(None, ge=1)
+    skip: int = Field(0, ge=0)
+    probability: float = Field(1, gt=0, le=1)
+    take_home_id: int | None = None
+    seconds: float | None = Field(None, ge=0, le=3600)
+    variant: Variant = "invalid_json"
+    status: int = Field(500, ge=300, le=599)
+    retry_after: int | None = Field(None, ge=0)
+
+
 class Fault(Record):
-    """A fault to inject; ``count`` is how many times it still strikes, None for ever."""
+    """An injected fault; ``count`` is how many times it still strikes, None for ever.
+
+    The first ``skip`` calls that it could hit pass, then each is hit with ``probability``; ``seen`` counts them all.
+    """
 
     kind: FaultKind
     target: Target
     count: int | None = None
+    skip: int = 0
+    probability: float = 1
     take_home_id: int | None = None
     seconds: float = 1
     variant: Variant = "invalid_json"
     status: int = 500
     retry_after: int | None = None
+    seen: int = 0
     hits: int = 0
 
 
 class Exchange(Record):
-    """One HTTP request and its reply, either way. ``status`` is None when no reply came or none was given."""
+    """One HTTP request and its reply, either way. ``status`` is None when no reply came or none was given.
+
+    ``rules`` name what the partner's reply broke, ``problems`` say how. ``request_cut``: the body was longer than kept.
+    """
 
     at: datetime
     direction: Literal["to_partner", "from_partner"]
     call: WireCall
-    partner_id: int | None
-    organization_id: int | None
-    take_home_id: int | None
+    partner_id: int | None = None
+    organization_id: int | None = None
+    take_home_id: int | None = None
     method: str
     url: str
     request_headers: dict[str, str]
     request_body: str
+    request_cut: bool = False
     status: int | None = None
     reply_headers: dict[str, str] = Field(default_factory=dict)
     reply_body: str = ""
     ms: float = 0
     verdict: Verdict = "ok"
     problems: list[str] = Field(default_factory=list)
+    rules: list[str] = Field(default_factory=list)
     remarks: list[str] = Field(default_factory=list)
     fault: str | None = None
+    replay_of: int | None = None
+
+    @property
+    def length(self) -> int:
+        """Its share of the log, in characters."""
+        return len(self.request_body) + len(self.reply_body)
 
 
 class ClockState(BaseModel):

@@ -6,9 +6,11 @@ import random
 from datetime import datetime
 from typing import Any
 
+from greenroom_sandbox.clock import Clock
 from greenroom_sandbox.errors import Conflict, Refused
 from greenroom_sandbox.model.hiring import Application, Candidate, Job, Organization, Stage, StageKind, User
-from greenroom_sandbox.model.wire import WireSettings
+from greenroom_sandbox.model.wire import ClockState, WireSettings
+from greenroom_sandbox.services import hooks
 from greenroom_sandbox.world import World
 
 PLAN: list[tuple[StageKind, str]] = [
@@ -38,6 +40,8 @@ LAST = ["Adeyemi", "Baker", "Costa", "Dvořák", "Engel", "Fischer", "García", 
 
 def plant(world: World, seed: int, now: datetime | None, settings: WireSettings) -> None:
     """Empties the simulator and plants the fixed company; with ``now`` the clock stands still there."""
+    if now is not None:
+        Clock(ClockState()).set(now)  # refuses before anything is gone
     with world.together():
         world.clear(seed, settings)
         if now is not None:
@@ -46,10 +50,10 @@ def plant(world: World, seed: int, now: datetime | None, settings: WireSettings)
             world.save_clock()
         for name in ("Hemlock & Rye", "Fjord Analytics"):
             world.organizations.save(Organization(id=world.organizations.next_id(), name=name))
-        add_user(world, 101, "Rina", "Recruiter", "rina.recruiter@hemlock.example", "recruiter")
+        add_user(world, 101, "Rina", "Recruiter", "rina.recruiter@hemlock.example", "recruiter", site_admin=True)
         add_user(world, 101, "Hugo", "Hiring", "hugo.hiring@hemlock.example", "hiring_manager")
         add_user(world, 101, "Greta", "Grader", "greta.grader@hemlock.example", "grader")
-        add_user(world, 102, "Ines", "Interview", "ines.interview@fjord.example", "recruiter")
+        add_user(world, 102, "Ines", "Interview", "ines.interview@fjord.example", "recruiter", site_admin=True)
         jobs = [(101, "Data Engineer"), (101, "Support Specialist"), (102, "Analyst")]
         for organization_id, name in jobs:
             add_job(world, {"organization_id": organization_id, "name": name})
@@ -57,16 +61,18 @@ def plant(world: World, seed: int, now: datetime | None, settings: WireSettings)
         for number, ((_, first, last, email), job_id) in enumerate(zip(PEOPLE, of_job, strict=True)):
             sparse = number == 4
             extra = {} if sparse else {"phone_number": f"+44 20 7946 0{number:03d}"}
-            resume = {} if sparse else {"resume_url": f"https://files.example/resumes/{number + 1}.pdf?sig=seed"}
+            resume = {} if sparse else {"resume": f"{first} {last}\n{email}\n\nMade up for the simulator."}
             values = {"job_id": job_id, "first_name": first, "last_name": last, "email": email, **extra, **resume}
             add_candidate(world, values)
 
 
-def add_user(world: World, organization_id: int, first: str, last: str, email: str, role: Any) -> User:
+def add_user(
+    world: World, organization_id: int, first: str, last: str, email: str, role: Any, *, site_admin: bool = False
+) -> User:
     """Adds somebody who works at a customer."""
     world.organizations.get(organization_id)
     user_id = world.users.next_id()
-    person = {"first_name": first, "last_name": last, "email": email, "role": role}
+    person = {"first_name": first, "last_name": last, "email": email, "role": role, "site_admin": site_admin}
     return world.users.save(User(id=user_id, organization_id=organization_id, **person))
 
 
@@ -79,6 +85,12 @@ def add_job(world: World, values: dict[str, Any]) -> Job:
     return job
 
 
+def enabled(world: World, organization_id: int, partner_id: int) -> bool:
+    """Whether a customer's recruiters may use a partner: a key is set, and support has switched it on."""
+    found = world.connection(organization_id, partner_id)
+    return found is not None and found.usable
+
+
 def stage_options(world: World, job_id: int) -> list[dict[str, Any]]:
     """The *Add stage* dialog: a partner appears once a key is set and the integration enabled."""
     job = world.jobs.get(job_id)
@@ -87,8 +99,7 @@ def stage_options(world: World, job_id: int) -> list[dict[str, Any]]:
         for kind, name in KINDS.items()
     ]
     for partner in world.partners.all():
-        found = world.connection(job.organization_id, partner.id)
-        if found is not None and found.usable:
+        if enabled(world, job.organization_id, partner.id):
             description = partner.tagline or f"Send tests through {partner.name}."
             options.append(
                 {"kind": "partner", "partner_id": partner.id, "name": partner.name, "description": description}
@@ -106,8 +117,7 @@ def add_stage(
         if partner_id is None:
             raise Refused("is needed for a partner's stage", "partner_id")
         partner = world.partners.get(partner_id)
-        found = world.connection(job.organization_id, partner_id)
-        if found is None or not found.usable:
+        if not enabled(world, job.organization_id, partner_id):
             raise Conflict(f"{partner.name} is not enabled for this customer", "partner_id")
         title = name or partner.name
     plan = world.plan(job_id)
@@ -123,6 +133,29 @@ def add_stage(
     plan.insert(offer if position is None else max(0, min(position, len(plan))), stage)
     _renumber(world, plan)
     return world.stages.get(stage.id)
+
+
+def copy_stage(world: World, job_id: int, stage_id: int) -> Stage:
+    """*Copy from another job?*: a stage with its default test, graders and rule, before *Offer*."""
+    source, job = world.stages.get(stage_id), world.jobs.get(job_id)
+    if world.jobs.get(source.job_id).organization_id != job.organization_id:
+        raise Refused("is a stage of another customer", "copy_of")
+    made = add_stage(world, job_id, source.kind, source.partner_id, source.name, None)
+    kept = source.model_dump(include={"default_test_id", "default_test_name", "grader_ids", "send_on_entry"})
+    return world.stages.save(made.model_copy(update=kept))
+
+
+def remove_stage(world: World, stage_id: int) -> None:
+    """Takes a stage out of the plan; one that holds candidates, or that tests were sent from, stays."""
+    stage = world.stages.get(stage_id)
+    if any(one.stage_id == stage_id and one.status != "deleted" for one in world.applications.all()):
+        raise Conflict(f"there are candidates in {stage.name}: move them first")
+    if any(test.stage_id == stage_id for test in world.take_homes.all()):
+        raise Conflict(f"tests were sent from {stage.name}: it stays with their results")
+    if len(world.plan(stage.job_id)) == 1:
+        raise Conflict("an interview plan has at least one stage")
+    world.stages.remove(stage_id)
+    _renumber(world, world.plan(stage.job_id))
 
 
 def change_stage(world: World, stage_id: int, changes: dict[str, Any]) -> Stage:
@@ -165,7 +198,16 @@ def add_candidate(world: World, values: dict[str, Any]) -> tuple[Candidate, Appl
         stage_id=stage_id,
         stage_since=world.clock.now(),
     )
-    return candidate, world.applications.save(application)
+    world.applications.save(application)
+    hooks.note_application(world, "new_candidate_application", application)
+    return candidate, application
+
+
+def change_candidate(world: World, candidate_id: int, changes: dict[str, Any]) -> Candidate:
+    """Corrects a person's details."""
+    candidate = world.candidates.save(world.candidates.get(candidate_id).model_copy(update=changes))
+    hooks.note_candidate(world, candidate)
+    return candidate
 
 
 def generate_candidates(world: World, job_id: int, count: int, stage_id: int | None) -> dict[str, list[int]]:
@@ -194,11 +236,18 @@ def set_status(world: World, application_id: int, *, old: str, new: str) -> Appl
     application = world.applications.get(application_id)
     if application.status != old:
         raise Conflict(f"the application is {application.status}, not {old}")
-    return world.applications.save(application.model_copy(update={"status": new}))
+    changed = world.applications.save(application.model_copy(update={"status": new}))
+    hooks.note_application(world, hooks.OF_STATUS[old, new], changed)
+    return changed
 
 
 def delete_application(world: World, application_id: int) -> Application:
     """Deletes an application; its open tests are not asked after any more."""
+    hooks.note_application(world, "delete_application", world.applications.get(application_id))
+    return _end(world, application_id)
+
+
+def _end(world: World, application_id: int) -> Application:
     application = world.applications.get(application_id)
     for test in world.tests_of(application_id):
         if test.polling_stopped is None:
@@ -211,16 +260,20 @@ def delete_application(world: World, application_id: int) -> Application:
 def delete_candidate(world: World, candidate_id: int) -> Candidate:
     """Deletes a person with every application."""
     candidate = world.candidates.get(candidate_id)
-    for application in applications_of(world, candidate_id):
-        delete_application(world, application.id)
+    ended = [one.id for one in applications_of(world, candidate_id) if one.status != "deleted"]
+    for application_id in ended:
+        _end(world, application_id)
+    hooks.note_deleted(world, candidate, ended)
     return world.candidates.save(candidate.model_copy(update={"status": "deleted"}))
 
 
 def anonymize(world: World, candidate_id: int) -> Candidate:
     """Removes what identifies a person. Source: Greenhouse webhooks, candidate_anonymized: last name = id."""
-    changes: dict[str, Any] = dict.fromkeys(("preferred_name", "email", "phone_number", "resume_url"))
+    changes: dict[str, Any] = dict.fromkeys(("preferred_name", "email", "phone_number", "resume_url", "resume"))
     changes |= {"first_name": "Anonymized", "last_name": str(candidate_id), "status": "anonymized"}
-    return world.candidates.save(world.candidates.get(candidate_id).model_copy(update=changes))
+    candidate = world.candidates.save(world.candidates.get(candidate_id).model_copy(update=changes))
+    hooks.note_anonymized(world, candidate)
+    return candidate
 
 
 def merge(world: World, candidate_id: int, into: int) -> Candidate:
@@ -236,4 +289,5 @@ def merge(world: World, candidate_id: int, into: int) -> Candidate:
         world.applications.save(application.model_copy(update={"candidate_id": into}))
         for test in world.tests_of(application.id):
             world.take_homes.save(test.model_copy(update={"candidate_id": into}))
+    hooks.note_merged(world, candidate, into)
     return world.candidates.save(candidate.model_copy(update={"status": "merged", "merged_into": into}))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Any
 
 from greenroom_sandbox import texts
 from greenroom_sandbox.errors import NotFound, Refused
 from greenroom_sandbox.model.partner import Connection, Partner
+from greenroom_sandbox.services import results
 from greenroom_sandbox.wire.address import check_partner_url
 from greenroom_sandbox.world import World
 
@@ -22,8 +22,8 @@ def apply_for_partnership(world: World, values: dict[str, Any]) -> Partner:
         check_partner_url(name, values[name], world.settings.http)
     values = {
         **values,
-        "username": values.get("username") or f"partner_{secrets.token_hex(6)}",
-        "password": values.get("password") or secrets.token_urlsafe(24),
+        "username": values.get("username") or f"partner_{world.mint(12).lower()}",
+        "password": values.get("password") or world.mint(),
     }
     return world.partners.save(Partner(id=world.partners.next_id(), **values))
 
@@ -34,14 +34,16 @@ def change_partner(world: World, partner_id: int, changes: dict[str, Any]) -> Pa
     for name in URLS:
         if name in changes:
             check_partner_url(name, changes[name], world.settings.http)
+    if changes.get("polling") and not partner.polling:
+        results.skip_missed_polls(world, partner_id)
     return world.partners.save(partner.model_copy(update=changes))
 
 
 def issue_credentials(world: World, partner_id: int, username: str | None, password: str | None) -> Partner:
     """A new pair for the completion call-back; the old one ends."""
     new = {
-        "username": username or f"partner_{secrets.token_hex(6)}",
-        "password": password or secrets.token_urlsafe(24),
+        "username": username or f"partner_{world.mint(12).lower()}",
+        "password": password or world.mint(),
     }
     return world.partners.save(world.partners.get(partner_id).model_copy(update=new))
 
@@ -94,15 +96,28 @@ def forget_key(world: World, organization_id: int, partner_id: int) -> None:
 
 def directory(world: World, search: str, category: str | None, organization_id: int | None) -> list[dict[str, Any]]:
     """The published listings; with an organization also whether it is connected."""
-    listings = []
-    for partner in world.partners.all():
-        wanted = search.casefold() in f"{partner.name} {partner.tagline or ''}".casefold()
-        if not partner.published or not wanted or category not in (None, partner.category):
-            continue
-        status = None
-        if organization_id is not None:
-            found = world.connection(organization_id, partner.id)
-            status = texts.CONNECTED if found and found.usable else texts.NOT_CONNECTED
-        listing = {"partner_id": partner.id, "name": partner.name, "category": partner.category}
-        listings.append({**listing, "tagline": partner.tagline, "status": status})
-    return listings
+    return [
+        _listing(world, partner, organization_id)
+        for partner in world.partners.all()
+        if partner.published
+        and category in (None, partner.category)
+        and search.casefold() in f"{partner.name} {partner.tagline or ''}".casefold()
+    ]
+
+
+def listing(world: World, partner_id: int, organization_id: int | None) -> dict[str, Any]:
+    """A published listing in full; nobody finds one that is not published."""
+    partner = world.partners.find(partner_id)
+    if partner is None or not partner.published:
+        raise NotFound("there is no such integration in the directory")
+    more = {"overview": partner.overview, "support_contact": partner.support_contact}
+    return {**_listing(world, partner, organization_id), **more}
+
+
+def _listing(world: World, partner: Partner, organization_id: int | None) -> dict[str, Any]:
+    status = None
+    if organization_id is not None:
+        found = world.connection(organization_id, partner.id)
+        status = texts.CONNECTED if found and found.usable else texts.NOT_CONNECTED
+    shown = {"partner_id": partner.id, "name": partner.name, "category": partner.category}
+    return {**shown, "tagline": partner.tagline, "status": status}

@@ -9,7 +9,7 @@ from typing import Any
 from greenroom_sandbox.errors import Conflict
 from greenroom_sandbox.model.partner import Partner
 from greenroom_sandbox.model.take_home import Result, StatusReply, TakeHome
-from greenroom_sandbox.services import sending
+from greenroom_sandbox.services import company, hooks, sending
 from greenroom_sandbox.simulator import Heard, Simulator
 from greenroom_sandbox.wire import basic
 from greenroom_sandbox.world import World
@@ -120,22 +120,25 @@ async def keep_time(simulator: Simulator, pause_s: float = 0.5) -> None:
 
 async def _catch_up(simulator: Simulator, target: datetime, *, move: bool) -> dict[str, int]:
     world = simulator.world
-    done = {"sent": 0, "polled": 0, "checked": 0}
+    done = {"sent": 0, "polled": 0, "checked": 0, "delivered": 0}
     while agenda := [item for item in due(world) if item[0] <= target]:
         at = agenda[0][0]
         if move and at > world.clock.now():
             world.clock.set(at)
         together = [item for item in agenda if item[0] == at]
-        if any(fault.kind == "reorder" for fault in world.faults.all()):
+        if any(fault.kind == "reorder" and fault.count != 0 for fault in world.faults.all()):
             together.reverse()
-        for _, what, take_home_id in together:
+        for _, what, about in together:
             done[what] += 1
-            await _do(simulator, what, world.take_homes.get(take_home_id), at)
+            if what == "delivered":
+                await hooks.attempt(simulator, about)
+            else:
+                await _do(simulator, what, world.take_homes.get(about), at)
     return done
 
 
 def due(world: World) -> list[tuple[datetime, str, int]]:
-    """What is to come: scheduled sends, delayed checks, polls; by time."""
+    """What is to come: scheduled sends, delayed checks, polls, webhooks (by the id of the delivery); by time."""
     found: list[tuple[datetime, str, int]] = []
     for test in world.take_homes.all():
         if test.send_at is not None and test.status == "scheduled":
@@ -144,6 +147,9 @@ def due(world: World) -> list[tuple[datetime, str, int]]:
             found.append((test.check_at, "checked", test.id))
         if test.next_poll_at is not None and world.partners.get(test.partner_id).polling:
             found.append((test.next_poll_at, "polled", test.id))
+    for delivery in world.deliveries.all():
+        if delivery.next_at is not None:
+            found.append((delivery.next_at, "delivered", delivery.id))
     return sorted(found)
 
 
@@ -154,9 +160,22 @@ async def _do(simulator: Simulator, what: str, test: TakeHome, at: datetime) -> 
     elif what == "checked":
         await check(simulator, world.take_homes.save(test.model_copy(update={"check_at": None})))
     elif _still_polled(world, test):
-        counted = test.model_copy(update={"polls": test.polls + 1, "next_poll_at": at + HOUR})
+        counted = test.model_copy(update={"polls": test.polls + 1, "next_poll_at": _next_hour(at, world.clock.now())})
         await check(simulator, world.take_homes.save(counted))
         _still_polled(world, world.take_homes.get(test.id))
+
+
+def _next_hour(due_at: datetime, now: datetime) -> datetime:
+    """The hour after a poll; hours that nobody was there for are not made up for."""
+    return due_at + HOUR * max(1, (now - due_at) // HOUR + 1)
+
+
+def skip_missed_polls(world: World, partner_id: int) -> None:
+    """Polling is on again: the polls of the time between are left out."""
+    now = world.clock.now()
+    for test in world.take_homes.all():
+        if test.partner_id == partner_id and test.next_poll_at is not None and test.next_poll_at <= now:
+            world.take_homes.save(test.model_copy(update={"next_poll_at": _next_hour(test.next_poll_at, now)}))
 
 
 def _still_polled(world: World, test: TakeHome) -> bool:
@@ -172,6 +191,26 @@ def _still_polled(world: World, test: TakeHome) -> bool:
     if stopped is not None:
         world.take_homes.save(test.model_copy(update={"polling_stopped": stopped, "next_poll_at": None}))
     return stopped is None
+
+
+#: what the recruiter does to an application: from which status, to which
+MOVES = {
+    "hire": ("active", "hired"),
+    "unhire": ("hired", "active"),
+    "reject": ("active", "rejected"),
+    "unreject": ("rejected", "active"),
+}
+
+
+def change_status(world: World, application_id: int, action: str) -> None:
+    """Hires, rejects, takes either back (`MOVES`), or deletes an application; polling ends or goes on with it."""
+    if action == "delete":
+        company.delete_application(world, application_id)
+        return
+    old, new = MOVES[action]
+    company.set_status(world, application_id, old=old, new=new)
+    if action == "unhire":
+        resume_polling(world, application_id)
 
 
 def resume_polling(world: World, application_id: int) -> None:

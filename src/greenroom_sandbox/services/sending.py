@@ -12,6 +12,7 @@ from greenroom_sandbox.errors import Conflict, Refused
 from greenroom_sandbox.model.hiring import Application, Stage, User
 from greenroom_sandbox.model.partner import Connection, Partner
 from greenroom_sandbox.model.take_home import TakeHome
+from greenroom_sandbox.services import hooks
 from greenroom_sandbox.simulator import Simulator
 from greenroom_sandbox.wire import bodies
 from greenroom_sandbox.world import World
@@ -37,32 +38,43 @@ def partner_stage(world: World, application: Application, stage_id: int | None) 
     stage = world.stages.get(stage_id or application.stage_id)
     if stage.job_id != application.job_id:
         raise Refused("is a stage of another job", "stage_id")
+    return stage, *_partner_of(world, stage)
+
+
+def _partner_of(world: World, stage: Stage) -> tuple[Partner, Connection]:
     if stage.partner_id is None:
         raise Conflict(f"the stage {stage.name} is not a partner's: move the candidate into one")
     partner = world.partners.get(stage.partner_id)
     connection = world.connection(world.jobs.get(stage.job_id).organization_id, partner.id)
     if connection is None or not connection.usable:
         raise Conflict(f"{partner.name} is not enabled for this customer")
-    return stage, partner, connection
+    return partner, connection
 
 
 async def open_dialog(simulator: Simulator, application_id: int, stage_id: int | None) -> dict[str, Any]:
     """Opens *Send test*: asks the partner for its tests now."""
     world = simulator.world
     application = world.applications.get(application_id)
-    stage, partner, connection = partner_stage(world, application, stage_id)
+    stage = partner_stage(world, application, stage_id)[0]
+    return {**await open_bulk_dialog(simulator, stage.id), "to": world.candidates.get(application.candidate_id).email}
+
+
+async def open_bulk_dialog(simulator: Simulator, stage_id: int) -> dict[str, Any]:
+    """The same for many candidates of a stage: there is nobody's address in it."""
+    world = simulator.world
+    stage = world.stages.get(stage_id)
+    organization_id = world.jobs.get(stage.job_id).organization_id
+    colleagues = [{"id": user.id, "name": user.name} for user in _colleagues(world, organization_id)]
+    known = {"default_test_id": stage.default_test_id, "graders": colleagues, "grader_ids": stage.grader_ids}
+    return {**await stage_tests(simulator, stage_id), **known}
+
+
+async def stage_tests(simulator: Simulator, stage_id: int) -> dict[str, Any]:
+    """The *Edit Take Home Test* dialog: asks the partner for its tests now."""
+    partner, connection = _partner_of(simulator.world, simulator.world.stages.get(stage_id))
     heard, tests = await simulator.list_tests(partner, connection)
-    return {
-        "ok": heard.ok,
-        "message": heard.message,
-        "reasons": heard.reasons,
-        "exchange_id": heard.exchange_id,
-        "to": world.candidates.get(application.candidate_id).email,
-        "tests": [vars(test) for test in tests],
-        "default_test_id": stage.default_test_id,
-        "graders": [{"id": user.id, "name": user.name} for user in _colleagues(world, connection.organization_id)],
-        "grader_ids": stage.grader_ids,
-    }
+    answer = {"ok": heard.ok, "message": heard.message, "reasons": heard.reasons, "exchange_id": heard.exchange_id}
+    return {**answer, "tests": [vars(test) for test in tests]}
 
 
 async def send(simulator: Simulator, application_id: int, wanted: Wanted) -> dict[str, Any]:
@@ -169,10 +181,20 @@ async def move(simulator: Simulator, application_id: int, stage_id: int, user_id
     if application.status != "active":
         raise Conflict(f"the application is {application.status}")
     changes = {"stage_id": stage_id, "stage_since": world.clock.now()}
-    world.applications.save(application.model_copy(update=changes))
+    moved = world.applications.save(application.model_copy(update=changes))
+    hooks.note_application(world, "candidate_stage_change", moved)
     if not stage.send_on_entry or stage.default_test_id is None:
         return None
     return await send(simulator, application_id, Wanted(test_id=stage.default_test_id, user_id=user_id))
+
+
+def assign_graders(world: World, take_home_id: int, grader_ids: list[int]) -> TakeHome:
+    """Who grades a test, also after its result came. Refused unless they work at the candidate's organization."""
+    test = world.take_homes.get(take_home_id)
+    colleagues = {user.id for user in _colleagues(world, test.organization_id)}
+    if not grader_ids or not colleagues.issuperset(grader_ids):
+        raise Refused("must name at least one colleague, and nobody else", "grader_ids")
+    return world.take_homes.save(test.model_copy(update={"grader_ids": grader_ids}))
 
 
 def _sender(world: World, organization_id: int, user_id: int | None) -> User:
@@ -191,18 +213,3 @@ def _answer(
     test: TakeHome, ok: bool, message: str | None, reasons: list[str], exchange_id: int | None
 ) -> dict[str, Any]:
     return {"ok": ok, "message": message, "reasons": reasons, "exchange_id": exchange_id, "take_home": {"id": test.id}}
-
-
-async def stage_tests(simulator: Simulator, stage_id: int) -> dict[str, Any]:
-    """The *Edit Take Home Test* dialog: asks the partner for its tests now."""
-    world = simulator.world
-    stage = world.stages.get(stage_id)
-    if stage.partner_id is None:
-        raise Conflict(f"the stage {stage.name} is not a partner's")
-    partner = world.partners.get(stage.partner_id)
-    connection = world.connection(world.jobs.get(stage.job_id).organization_id, partner.id)
-    if connection is None or not connection.usable:
-        raise Conflict(f"{partner.name} is not enabled for this customer")
-    heard, tests = await simulator.list_tests(partner, connection)
-    answer = {"ok": heard.ok, "message": heard.message, "reasons": heard.reasons, "exchange_id": heard.exchange_id}
-    return {**answer, "tests": [vars(test) for test in tests]}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from greenroom_sandbox import texts
-from greenroom_sandbox.model.hiring import Stage
+from greenroom_sandbox.errors import Refused
+from greenroom_sandbox.model.hiring import Application, Stage
 from greenroom_sandbox.model.take_home import TakeHome
 from greenroom_sandbox.services.company import applications_of
 from greenroom_sandbox.wire.address import why_private
@@ -53,7 +54,9 @@ def candidate_page(world: World, application_id: int) -> dict[str, Any]:
         entry: dict[str, Any] = {"id": stage.id, "name": stage.name, "position": stage.position, "current": current}
         entry["since"] = application.stage_since.isoformat() if current else None
         if stage.partner_id is not None:
-            entry["tests"] = _tests(world, application_id, stage)
+            tests = [test for test in world.tests_of(application_id) if test.stage_id == stage.id]
+            entry["tests"] = _tests(world, stage, tests)
+            entry["tests"]["error_exchange_id"] = _failed_exchange(world, tests)
         stages.append(entry)
     return {
         "id": application.id,
@@ -69,8 +72,8 @@ def candidate_page(world: World, application_id: int) -> dict[str, Any]:
     }
 
 
-def _tests(world: World, application_id: int, stage: Stage) -> dict[str, Any]:
-    tests = [test for test in world.tests_of(application_id) if test.stage_id == stage.id]
+def _tests(world: World, stage: Stage, tests: list[TakeHome]) -> dict[str, Any]:
+    """What a partner's stage shows of the tests that were sent from it, oldest first."""
     shown = [test for test in tests if result_shown(world, test)]
     sent = [test for test in tests if test.sent_at is not None]
     rows = [
@@ -94,6 +97,7 @@ def _tests(world: World, application_id: int, stage: Stage) -> dict[str, Any]:
         "rows": rows,
         "link": texts.SEND_TEST,
         "error": texts.ERROR if latest is not None and latest.status == "failed" else None,
+        "not_shown_because": not_shown_because(world, latest) if latest else None,
         "graders": [{"id": user.id, "name": user.name} for user in graders],
         "graders_text": None if graders else texts.NO_GRADERS,
         "kit_take_home_id": shown[-1].id if shown else None,
@@ -101,9 +105,53 @@ def _tests(world: World, application_id: int, stage: Stage) -> dict[str, Any]:
     }
 
 
+def _failed_exchange(world: World, tests: list[TakeHome]) -> int | None:
+    """The call that made the latest send fail."""
+    if not tests or tests[-1].status != "failed":
+        return None
+    bad = [one.id for one in world.exchanges.all() if one.take_home_id == tests[-1].id and one.verdict != "ok"]
+    return bad[0] if bad else None
+
+
+def pipeline(world: World, job_id: int, stage_id: int | None = None) -> list[dict[str, Any]]:
+    """A job's stages, each with its active candidates and, in a partner's stage, what is next for each one's test."""
+    world.jobs.get(job_id)
+    sent: dict[tuple[int, int], list[TakeHome]] = {}
+    for test in world.take_homes.all():
+        sent.setdefault((test.application_id, test.stage_id), []).append(test)
+    stages = []
+    for stage in world.plan(job_id):
+        if stage_id in (None, stage.id):
+            here = [one for one in world.applications.all() if one.stage_id == stage.id and one.status == "active"]
+            people = [_in_pipeline(world, stage, one, sent.get((one.id, stage.id), [])) for one in here]
+            stages.append({"id": stage.id, "name": stage.name, "partner_id": stage.partner_id, "candidates": people})
+    return stages
+
+
+def _in_pipeline(world: World, stage: Stage, application: Application, sent: list[TakeHome]) -> dict[str, Any]:
+    person: dict[str, Any] = {"application_id": application.id, "candidate_id": application.candidate_id}
+    person["name"] = world.candidates.get(application.candidate_id).name
+    person["since"] = application.stage_since.isoformat()
+    if stage.partner_id is not None:
+        tests = _tests(world, stage, sent)
+        person |= {"status": texts.NEXT[tests["interview_status"]], "error": tests["error"]}
+        person["score"] = tests["rows"][-1]["score"] if tests["rows"] else None
+    return person
+
+
+def stage_kit(world: World, application_id: int, stage_id: int) -> dict[str, Any]:
+    """The kit of the result that a stage shows, else of the test sent last, else an empty one."""
+    application, stage = world.applications.get(application_id), world.stages.get(stage_id)
+    if stage.job_id != application.job_id:
+        raise Refused("is a stage of another job", "stage_id")
+    tests = [test for test in world.tests_of(application_id) if test.stage_id == stage_id]
+    for test in reversed([one for one in tests if result_shown(world, one)] or tests):
+        return kit(world, test)
+    return _kit(world, application.candidate_id, stage) | {"sent_by": None, "text": texts.NO_REPORT, "rows": []}
+
+
 def kit(world: World, test: TakeHome) -> dict[str, Any]:
     """The interview kit's *Grading Instructions*: Report, Score, then the metadata verbatim and in order."""
-    stage, candidate = world.stages.get(test.stage_id), world.candidates.get(test.candidate_id)
     rows: list[dict[str, Any]] = []
     if test.result is not None and result_shown(world, test):
         url = test.result.profile_url
@@ -115,11 +163,43 @@ def kit(world: World, test: TakeHome) -> dict[str, Any]:
         ]
     sender = world.users.get(test.sender_id).name
     return {
-        "job": world.jobs.get(test.job_id).name,
-        "stage": stage.name,
-        "tabs": texts.KIT_TABS,
-        "title": f"{stage.name} Report for {candidate.name}",
+        **_kit(world, test.candidate_id, world.stages.get(test.stage_id)),
         "sent_by": f"Sent by {sender} on {texts.day(test.sent_at)}" if test.sent_at else None,
         "text": None if rows else texts.NO_REPORT,
         "rows": rows,
     }
+
+
+def _kit(world: World, candidate_id: int, stage: Stage) -> dict[str, Any]:
+    return {
+        "job": world.jobs.get(stage.job_id).name,
+        "stage": stage.name,
+        "tabs": texts.KIT_TABS,
+        "title": f"{stage.name} Report for {world.candidates.get(candidate_id).name}",
+    }
+
+
+def jobs(world: World, organization_id: int, search: str) -> list[dict[str, Any]]:
+    """A customer's jobs whose name has a text in it, each with the number of its active candidates."""
+    active = [one.job_id for one in world.applications.all() if one.status == "active"]
+    return [
+        {"job": job, "candidates": active.count(job.id)}
+        for job in world.jobs.all()
+        if job.organization_id == organization_id and search.casefold() in job.name.casefold()
+    ]
+
+
+def people(world: World, organization_id: int, search: str) -> list[dict[str, Any]]:
+    """A customer's candidates whose name or address has a text in it, each with the job and stage they are in."""
+    places: dict[int, list[dict[str, Any]]] = {}
+    for one in world.applications.all():
+        if one.status != "deleted":
+            place = {"job": world.jobs.get(one.job_id).name, "stage": world.stages.get(one.stage_id).name}
+            places.setdefault(one.candidate_id, []).append({"application": one, **place})
+    return [
+        {"candidate": one, "applications": places.get(one.id, [])}
+        for one in world.candidates.all()
+        if one.organization_id == organization_id
+        and one.status in ("present", "anonymized")
+        and search.casefold() in f"{one.name} {one.email or ''}".casefold()
+    ]

@@ -5,8 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import re
 from collections.abc import Iterable
 
+_SECRET_FIELD = re.compile(
+    r"""(?P<form>(?:^|&)(?:code|refresh_token|client_secret)=)[^&]+|(?P<json>"(?:access|refresh)_token":\s*")[^"]+"""
+)
 _SECRET_HEADERS = {"authorization", "proxy-authorization", "cookie", "set-cookie"}
 
 
@@ -16,6 +20,11 @@ def key_header(key: str) -> str:
     Source: Greenhouse Assessment API, Authentication.
     """
     return "Basic " + base64.b64encode(f"{key}:".encode()).decode("ascii")
+
+
+def pair_header(user: str, password: str) -> str:
+    """A user name and a password."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
 
 
 def read(header: str | None) -> tuple[str, str] | None:
@@ -36,10 +45,20 @@ def same(left: str, right: str) -> bool:
     return hmac.compare_digest(left.encode(), right.encode())
 
 
+def is_secret(header: str) -> bool:
+    """Whether a header carries credentials."""
+    return header.lower() in _SECRET_HEADERS
+
+
 def masked(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Headers for the log, values of credential headers hidden behind their scheme."""
     shown: dict[str, str] = {}
     for name, value in headers:
-        secret = name.lower() in _SECRET_HEADERS
-        shown[name] = f"{value.partition(' ')[0] if ' ' in value else ''} ••••".strip() if secret else value
+        scheme = value.partition(" ")[0] if " " in value else ""
+        shown[name] = f"{scheme} ••••".strip() if is_secret(name) else value
     return shown
+
+
+def masked_secrets(body: str) -> str:
+    """A form or an answer of the token endpoint for the log, codes and tokens hidden."""
+    return _SECRET_FIELD.sub(lambda found: f"{found['form'] or found['json']}••••", body)

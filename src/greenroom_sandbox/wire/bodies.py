@@ -8,6 +8,9 @@ from greenroom_sandbox.model.hiring import Candidate
 from greenroom_sandbox.model.take_home import TakeHome
 from greenroom_sandbox.model.wire import Variant, WireSettings
 
+#: what can be done to any JSON; the other variants are about fields of ``send_test``
+GARBLINGS: tuple[Variant, ...] = ("invalid_json", "empty", "array")
+
 
 def profile_url(base: str, candidate_id: int, application_id: int) -> str:
     """The candidate's page, in the documented shape."""
@@ -19,13 +22,15 @@ def callback_url(base: str, take_home_id: int) -> str:
     return f"{base}/integrations/testing_partners/take_home_tests/{take_home_id}"
 
 
-def send_test(test: TakeHome, candidate: Candidate, base: str, settings: WireSettings) -> dict[str, object]:
+def send_test(
+    test: TakeHome, candidate: Candidate, resume_url: str | None, base: str, settings: WireSettings
+) -> dict[str, object]:
     """The ``send_test`` body: every documented field, ``null`` where there is no value, never an omission."""
     person: dict[str, object] = {"first_name": candidate.first_name, "last_name": candidate.last_name}
     if settings.send_preferred_name:
         person["preferred_name"] = candidate.preferred_name
     person |= {
-        "resume_url": candidate.resume_url,
+        "resume_url": resume_url,
         "phone_number": candidate.phone_number,
         "email": test.to,
         "greenhouse_profile_url": profile_url(base, candidate.id, test.application_id),
@@ -61,15 +66,17 @@ def response_error(call: str, errors: list[str], test: TakeHome | None, settings
     return body
 
 
-def spoiled(body: dict[str, object], variant: Variant) -> bytes:
-    """A ``send_test`` body broken on purpose; Greenhouse never sends one, a server must survive it."""
+def garbled(raw: bytes, variant: Variant) -> bytes:
+    """JSON broken on purpose: cut in the middle, left out, or inside an array."""
     if variant == "empty":
         return b""
-    text = json.dumps(body, ensure_ascii=False)
-    if variant == "invalid_json":
-        return text[: len(text) // 2].encode()
-    if variant == "array":
-        return f"[{text}]".encode()
+    return b"[" + raw + b"]" if variant == "array" else raw[: len(raw) // 2]
+
+
+def spoiled(body: dict[str, object], variant: Variant) -> bytes:
+    """A ``send_test`` body broken on purpose; Greenhouse never sends one, a server must survive it."""
+    if variant in GARBLINGS:
+        return garbled(json.dumps(body).encode(), variant)
     person = body["candidate"]
     assert isinstance(person, dict)  # noqa: S101 - built above, for the type checker
     if variant == "missing_email":

@@ -32,13 +32,18 @@ class Call:
 
 @dataclass
 class Outcome:
-    """What came back. ``failure`` is a sentence when there is no usable 2xx reply, else None."""
+    """What came back. ``failure`` is a sentence when there is no usable 2xx reply, ``rule`` what that broke."""
 
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     ms: float = 0
     failure: str | None = None
+    rule: str | None = None
+
+    def fail(self, rule: str, failure: str) -> None:
+        """Notes why the reply is of no use."""
+        self.rule, self.failure = rule, failure
 
 
 class Caller:
@@ -70,12 +75,12 @@ class Caller:
             async with asyncio.timeout(call.deadline):
                 await self._exchange(call, outcome, cut)
         except TimeoutError:
-            outcome.failure = f"no complete reply within {call.deadline:g} s"
+            outcome.fail("reply.deadline", f"no complete reply within {call.deadline:g} s")
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            outcome.failure = f"{type(error).__name__}: {error}"
+            outcome.fail("reply.connection", f"{type(error).__name__}: {error}")
         outcome.ms = round((time.perf_counter() - started) * 1000, 3)
         if outcome.failure is None and outcome.status is not None and not 200 <= outcome.status < 300:
-            outcome.failure = f"status {outcome.status}"
+            outcome.fail("status.2xx", f"status {outcome.status}")
         return outcome
 
     async def _exchange(self, call: Call, outcome: Outcome, cut: bool) -> None:
@@ -90,7 +95,7 @@ class Caller:
         ) as reply:
             if cut:
                 _reset(reply)
-                outcome.failure = "connection reset before the reply was read"
+                outcome.fail("reply.connection", "connection reset before the reply was read")
                 return
             outcome.status = reply.status
             outcome.headers = masked(reply.headers.items())
@@ -98,7 +103,7 @@ class Caller:
                 outcome.body += chunk
                 if len(outcome.body) > call.limit:
                     outcome.body = outcome.body[: call.limit]
-                    outcome.failure = f"reply is larger than {call.limit} bytes"
+                    outcome.fail("reply.size", f"reply is larger than {call.limit} bytes")
                     reply.close()
                     return
 

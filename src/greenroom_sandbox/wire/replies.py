@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 from greenroom_sandbox.model.take_home import Primitive, StatusReply
 from greenroom_sandbox.wire.address import is_absolute
+from greenroom_sandbox.wire.rules import RULES
 from greenroom_sandbox.wire.strict_json import NotStrictJson, kind_of, parse
 
 T = TypeVar("T")
@@ -15,11 +16,23 @@ T = TypeVar("T")
 
 @dataclass
 class Checked(Generic[T]):
-    """A reply's value (None when malformed), what makes it malformed, and what is merely unusual."""
+    """A reply's value (None when malformed), what makes it malformed, and what is merely unusual.
 
+    ``rules`` are the names of the rules that it broke, each once, in the order of the problems.
+    """
+
+    call: str
     value: T | None = None
     problems: list[str] = field(default_factory=list)
+    rules: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+
+    def broke(self, rule: str, problem: str) -> None:
+        """Notes a complaint; ``rule`` is the part of its name after the call's."""
+        name = rule if rule in RULES else f"{self.call}.{rule}"
+        self.problems.append(problem)
+        if name not in self.rules:
+            self.rules.append(name)
 
 
 @dataclass(frozen=True)
@@ -32,17 +45,17 @@ class ListedTest:
 
 def list_tests(raw: bytes, integer_ids: bool) -> Checked[list[ListedTest]]:
     """A bare array of ``{partner_test_id, partner_test_name}``. Source: Greenhouse Assessment API, List Tests."""
-    checked: Checked[list[ListedTest]] = Checked()
+    checked: Checked[list[ListedTest]] = Checked("list_tests")
     items = _parse(raw, checked)
     if checked.problems:
         return checked
     if not isinstance(items, list):
-        checked.problems.append(f"reply must be an array of tests, not {_a(items)}")
+        checked.broke("array", f"reply must be an array of tests, not {_a(items)}")
         return checked
     tests: list[ListedTest] = []
     for index, item in enumerate(items):
         if not isinstance(item, dict):
-            checked.problems.append(f"[{index}] must be an object, not {_a(item)}")
+            checked.broke("item", f"[{index}] must be an object, not {_a(item)}")
             continue
         _unknown(item, {"partner_test_id", "partner_test_name"}, checked, f"[{index}].")
         test_id = _identifier(item, "partner_test_id", integer_ids, checked, f"[{index}].")
@@ -57,7 +70,7 @@ def list_tests(raw: bytes, integer_ids: bool) -> Checked[list[ListedTest]]:
 
 def send_test(raw: bytes, integer_ids: bool) -> Checked[str]:
     """An object whose ``partner_interview_id`` is a string. Source: Greenhouse Assessment API, Send Test."""
-    checked: Checked[str] = Checked()
+    checked: Checked[str] = Checked("send_test")
     reply = _object(raw, checked)
     if reply is None:
         return checked
@@ -70,7 +83,7 @@ def send_test(raw: bytes, integer_ids: bool) -> Checked[str]:
 
 def test_status(raw: bytes) -> Checked[StatusReply]:
     """Status, and with ``complete`` a profile URL; score and flat metadata. Source: as above, Test Status."""
-    checked: Checked[StatusReply] = Checked()
+    checked: Checked[StatusReply] = Checked("test_status")
     reply = _object(raw, checked)
     if reply is None:
         return checked
@@ -89,11 +102,11 @@ def test_status(raw: bytes) -> Checked[StatusReply]:
 
 def _profile_url(url: object, complete: bool, checked: Checked[StatusReply]) -> str | None:
     if url is None and complete:
-        checked.problems.append("partner_status is complete but partner_profile_url is missing")
+        checked.broke("partner_profile_url", "partner_status is complete but partner_profile_url is missing")
     elif url is not None and not isinstance(url, str):
-        checked.problems.append(f"partner_profile_url must be a string, not {_a(url)}")
+        checked.broke("partner_profile_url", f"partner_profile_url must be a string, not {_a(url)}")
     elif complete and isinstance(url, str) and not is_absolute(url):
-        checked.problems.append("partner_profile_url must be an absolute http(s) URL")
+        checked.broke("partner_profile_url", "partner_profile_url must be an absolute http(s) URL")
     return url if isinstance(url, str) else None
 
 
@@ -101,10 +114,10 @@ def _score(score: object, checked: Checked[StatusReply]) -> int | float | None:
     if score is None:
         return None
     if isinstance(score, bool) or not isinstance(score, int | float):
-        checked.problems.append(f"partner_score must be a number, not {_a(score)}")
+        checked.broke("partner_score", f"partner_score must be a number, not {_a(score)}")
         return None
     if isinstance(score, float) and not math.isfinite(score):
-        checked.problems.append("partner_score must be a finite number")
+        checked.broke("partner_score", "partner_score must be a finite number")
         return None
     return score
 
@@ -113,14 +126,14 @@ def _metadata(metadata: object, checked: Checked[StatusReply]) -> dict[str, Prim
     if metadata is None:
         return {}
     if not isinstance(metadata, dict):
-        checked.problems.append(f"metadata must be an object, not {_a(metadata)}")
+        checked.broke("metadata", f"metadata must be an object, not {_a(metadata)}")
         return {}
     flat: dict[str, Primitive] = {}
     for label, value in metadata.items():
         if isinstance(value, dict | list):
-            checked.problems.append(f"metadata values must not be nested: {label!r} is {_a(value)}")
+            checked.broke("metadata", f"metadata values must not be nested: {label!r} is {_a(value)}")
         elif isinstance(value, float) and not math.isfinite(value):
-            checked.problems.append(f"metadata value of {label!r} must be a finite number")
+            checked.broke("metadata", f"metadata value of {label!r} must be a finite number")
         else:
             flat[label] = value
     return flat
@@ -130,7 +143,7 @@ def _parse(raw: bytes, checked: Checked[T]) -> object:
     try:
         return parse(raw)
     except NotStrictJson as error:
-        checked.problems.append(str(error))
+        checked.broke("reply.json", str(error))
         return None
 
 
@@ -139,7 +152,7 @@ def _object(raw: bytes, checked: Checked[T]) -> dict[str, object] | None:
     if checked.problems:
         return None
     if not isinstance(reply, dict):
-        checked.problems.append(f"reply must be an object, not {_a(reply)}")
+        checked.broke("object", f"reply must be an object, not {_a(reply)}")
         return None
     return reply
 
@@ -147,11 +160,11 @@ def _object(raw: bytes, checked: Checked[T]) -> dict[str, object] | None:
 def _text(item: dict[str, object], key: str, checked: Checked[T], where: str) -> str:
     value = item.get(key)
     if key not in item:
-        checked.problems.append(f"{where}{key} is missing")
+        checked.broke(key, f"{where}{key} is missing")
     elif not isinstance(value, str):
-        checked.problems.append(f"{where}{key} must be a string, not {_a(value)}")
+        checked.broke(key, f"{where}{key} must be a string, not {_a(value)}")
     elif not value.strip():
-        checked.problems.append(f"{where}{key} must not be empty")
+        checked.broke(key, f"{where}{key} must not be empty")
     return value if isinstance(value, str) else ""
 
 

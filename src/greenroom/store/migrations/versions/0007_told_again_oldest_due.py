@@ -10,7 +10,7 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
-PENDING = sa.text("state = 'pending'")
+PENDING = sa.text("state = 'pending' AND due_at > 0")
 
 
 def upgrade() -> None:

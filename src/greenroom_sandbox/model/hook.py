@@ -1,0 +1,51 @@
+"""Recruiting webhooks: what a customer configured, and the deliveries that follow."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from greenroom_sandbox.model.record import Record
+
+Action = Literal[
+    "candidate_stage_change",
+    "new_candidate_application",
+    "hire_candidate",
+    "unhire_candidate",
+    "reject_candidate",
+    "unreject_candidate",
+    "update_candidate",
+    "candidate_anonymized",
+    "delete_application",
+    "delete_candidate",
+    "merge_candidate",
+]
+DeliveryState = Literal["pending", "delivered", "failed"]
+
+
+class Hook(Record):
+    """One event of a customer, sent to one address. Enabled by a ping that was answered 200."""
+
+    organization_id: int
+    name: str
+    url: str
+    secret: str
+    action: Action
+    enabled: bool = False
+    username: str | None = None
+    password: str | None = None
+    headers: dict[str, str] = Field(default_factory=dict)
+
+
+class HookDelivery(Record):
+    """An event on its way; ``body`` is sent byte for byte the same each time, under the same ``event_id``."""
+
+    hook_id: int
+    event_id: str
+    action: str
+    body: str
+    state: DeliveryState = "pending"
+    attempts: int = 0
+    next_at: datetime | None = None

@@ -1,0 +1,38 @@
+"""How the simulator speaks: its wire settings, changed field by field or by a profile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from greenroom_sandbox.errors import Refused
+from greenroom_sandbox.model.wire import WireSettings
+from greenroom_sandbox.wire.address import check_base_url
+from greenroom_sandbox.world import World
+
+OLD_PARTNER = {
+    "integer_test_ids": True,
+    "send_ids": False,
+    "send_preferred_name": False,
+    "send_sent_by": False,
+    "callback_url": "none",
+}
+
+
+def change(world: World, changes: dict[str, Any]) -> WireSettings:
+    """Changes the fields given; refused as a whole when one is not acceptable."""
+    if changes.get("public_url"):
+        changes = {**changes, "public_url": check_base_url("public_url", changes["public_url"])}
+    try:
+        world.save_settings(WireSettings.model_validate({**world.settings.model_dump(), **changes}))
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise Refused(fault["msg"], str(fault["loc"][0])) from None
+    return world.settings
+
+
+def use_profile(world: World, old_partner: bool) -> WireSettings:
+    """Sets the fields in which an integration from before October 2019 differs from today's."""
+    today = {name: WireSettings.model_fields[name].default for name in OLD_PARTNER}
+    return change(world, OLD_PARTNER if old_partner else today)

@@ -1,0 +1,30 @@
+"""Links to résumés: signed, and good for a week. Source: Greenhouse Assessment API, Send Test, ``resume_url``."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from datetime import datetime, timedelta
+
+LIFETIME = timedelta(days=7)
+
+
+def resume_url(base: str, candidate_id: int, since: datetime, seed: int) -> str:
+    """A link that is good for a week from ``since``."""
+    expires = int((since + LIFETIME).timestamp())
+    return f"{base}/resumes/{candidate_id}.pdf?expires={expires}&signature={_signature(candidate_id, expires, seed)}"
+
+
+def why_refused(candidate_id: int, expires: str, signature: str, now: datetime, seed: int) -> str | None:
+    """Why a link does not open, or None when it does."""
+    if not expires.isascii() or not expires.isdigit() or len(expires) > 12:
+        return "the link has no expiry"
+    if not hmac.compare_digest(signature.encode(), _signature(candidate_id, int(expires), seed).encode()):
+        return "the link's signature does not fit"
+    return "the link has expired" if now.timestamp() >= int(expires) else None
+
+
+def _signature(candidate_id: int, expires: int, seed: int) -> str:
+    return hmac.new(
+        f"resumes of seed {seed}".encode(), f"{candidate_id}/{expires}".encode(), hashlib.sha256
+    ).hexdigest()

@@ -1,0 +1,95 @@
+"""The books after a fault: what was accepted, what arrived, what is on record. They must balance."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from tests.chaos.installation import Installation
+from tests.chaos.load import Load
+from tests.chaos.neighbours import Neighbours
+
+
+@dataclass(frozen=True)
+class Books:
+    """
+    What a scenario came to. `duplicates` are requests beyond the first about one thing, `unrecorded` attempts whose end
+    nobody wrote down: each belongs to a kill or to a database that was away.
+    """
+
+    accepted: int
+    refused: int
+    delivered: int
+    requests: int
+    duplicates: int
+    unrecorded: int
+
+
+async def balance(installation: Installation, load: Load, neighbours: Neighbours, *, patience: float = 30.0) -> Books:
+    """
+    Wait until nothing is on its way any more, then compare.
+
+    Raises:
+        AssertionError: something was lost, changed its id or its bytes, or was sent without being on record.
+    """
+    await all_delivered(installation, patience)
+    deliveries = await installation.all("/v1/deliveries")
+    _nothing_lost(deliveries, load, neighbours)
+    _ids_are_stable(deliveries, neighbours)
+    _all_on_record(deliveries, neighbours)
+    requests = len(neighbours.heard)
+    return Books(
+        accepted=len(load.accepted),
+        refused=load.refused.total(),
+        delivered=len(deliveries),
+        requests=requests,
+        duplicates=requests - len({one.subject for one in neighbours.heard}),
+        unrecorded=sum(one["attempts_made"] - len(one["attempts"]) for one in deliveries),
+    )
+
+
+async def all_delivered(installation: Installation, patience: float = 30.0) -> None:
+    """Wait until nothing is on its way any more."""
+    waiting: Any = None
+    try:
+        async with asyncio.timeout(patience):
+            while waiting := (await installation.get("/v1/deliveries", state="pending", page_size=5))["data"]:
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        raise AssertionError(f"still on its way: {waiting}") from None
+
+
+def _nothing_lost(deliveries: list[Any], load: Load, neighbours: Neighbours) -> None:
+    states = Counter(one["state"] for one in deliveries)
+    assert set(states) == {"delivered"}, states
+    by_order: dict[str, set[str]] = {}
+    for one in deliveries:
+        by_order.setdefault(one["order_id"], set()).add(one["lane"])
+    assert len(deliveries) == 2 * len(by_order), "an event is queued twice"
+    assert by_order.keys() == set(load.accepted.values()), "orders on record are not those that were accepted"
+    assert all(lanes == {"vendor", "ats"} for lanes in by_order.values())
+    told = {one.subject for one in neighbours.heard}
+    expected = {f"/take_home_tests/{number}" for number in load.accepted} | set(load.accepted.values())
+    assert told == expected, f"{len(expected - told)} never arrived, {len(told - expected)} nobody sent"
+    assert len(load.accepted) == len(set(load.accepted.values())) == load.sent
+
+
+def _ids_are_stable(deliveries: list[Any], neighbours: Neighbours) -> None:
+    said = {(one.subject, one.event_id, one.digest) for one in neighbours.heard}
+    assert len(said) == len({one.subject for one in neighbours.heard}), "a repeat had another id or other bytes"
+    event_ids = {one["order_id"]: one["event_id"] for one in deliveries if one["lane"] == "vendor"}
+    assert all(event_ids.get(subject, event_id) == event_id for subject, event_id, _ in said)
+
+
+def _all_on_record(deliveries: list[Any], neighbours: Neighbours) -> None:
+    """No request without an attempt; an attempt without an end is counted, one that is not even begun does not exist."""
+    requests = Counter(one.subject for one in neighbours.heard)
+    for one in deliveries:
+        subject = one["order_id"]
+        if one["lane"] == "ats":
+            subject = "/take_home_tests/" + one["attempts"][-1]["request"]["url"].rpartition("/")[2]
+        assert requests[subject] <= one["attempts_made"], f"{subject}: a request that is not on record"
+        numbers = [attempt["number"] for attempt in one["attempts"]]
+        assert len(numbers) == len(set(numbers)) <= one["attempts_made"]

@@ -1,0 +1,34 @@
+"""A machine whose clock is off."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import Any
+
+from greenroom import app
+
+
+def put(file: Path, seconds: float) -> None:
+    """Set the clock of whoever follows the file."""
+    new = file.with_suffix(".new")
+    new.write_text(str(seconds))
+    new.replace(file)
+
+
+def follow(file: str) -> None:
+    """From now on this process's clock is off by as many seconds as the file says; monotonic time goes on as it does."""
+    ours, ours_ns = time.time, time.time_ns
+
+    def off() -> float:
+        return float(Path(file).read_text())
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Any:
+            return datetime.now(tz) + timedelta(seconds=off())
+
+    time.time = lambda: ours() + off()
+    time.time_ns = lambda: ours_ns() + int(off() * 1e9)
+    app.datetime = Clock  # type: ignore[misc]

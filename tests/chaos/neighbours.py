@@ -1,0 +1,121 @@
+"""Both neighbours on one port: the vendor's webhook, and Greenhouse's side of the call-back. Every request is on record."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+_NUMBER = re.compile(r"/take_home_tests/(\d+)$")
+
+
+@dataclass
+class Heard:
+    """
+    A request. `subject` is what it is about: the order's id for a webhook, the call-back's path for a result.
+
+    `count` counts the requests about the same, `signed_s` is how far its signature's time is from ours.
+    """
+
+    subject: str
+    event_id: str
+    digest: str
+    count: int
+    signed_s: float
+
+    @property
+    def is_result(self) -> bool:
+        """Whether it is for Greenhouse."""
+        return self.subject.startswith("/")
+
+
+#: what to do about a request instead of answering 200 at once; "reset" breaks the connection, a number is the status
+Mishap = Callable[[Heard], Awaitable[str | int]]
+
+
+async def quick(_: Heard) -> int:
+    """An ordinary receiver."""
+    await asyncio.sleep(0.02)
+    return 200
+
+
+@dataclass
+class Neighbours:
+    """Answers 200 after 20 ms, unless `mishap` says otherwise. Can be away for a while, and come back to its port."""
+
+    port: int = 0
+    heard: list[Heard] = field(default_factory=list)
+    mishap: Mishap = quick
+    in_hand: int = 0
+    last_at: float = 0.0
+    _by_subject: dict[str, int] = field(default_factory=dict)
+    _runner: web.ServerRunner | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        """Listen, on the port it had before."""
+        self._runner = web.ServerRunner(web.Server(self._answer, access_log=None), shutdown_timeout=0.01)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port, backlog=1024, reuse_address=True)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Break every connection, and be away."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        heard = self._hear(request, await request.read())
+        self.in_hand += 1
+        try:
+            what = await self.mishap(heard)
+        finally:
+            self.in_hand -= 1
+            self.last_at = time.monotonic()
+        if what == "reset":
+            assert request.transport is not None
+            request.transport.abort()
+        return web.Response(status=what if isinstance(what, int) else 200)
+
+    def _hear(self, request: web.BaseRequest, body: bytes) -> Heard:
+        subject = request.path if _NUMBER.search(request.path) else str(_json(body)["record_id"])
+        count = self._by_subject[subject] = self._by_subject.get(subject, 0) + 1
+        event_id = request.headers.get("webhook-id", subject)
+        now = time.time()
+        signed_s = float(request.headers.get("webhook-timestamp", now)) - now
+        one = Heard(subject, event_id, hashlib.sha256(body).hexdigest(), count, signed_s)
+        self.heard.append(one)
+        return one
+
+    async def quiet(self, seconds: float) -> None:
+        """Wait until nothing has come for so long."""
+        while self.in_hand or time.monotonic() - self.last_at < seconds:
+            await asyncio.sleep(0.05)
+
+
+def _json(body: bytes) -> Any:
+    return json.loads(body)
+
+
+@asynccontextmanager
+async def open_neighbours() -> AsyncIterator[Neighbours]:
+    """Neighbours on a free loopback port."""
+    one = Neighbours()
+    await one.start()
+    try:
+        yield one
+    finally:
+        await one.stop()

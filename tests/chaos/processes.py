@@ -1,0 +1,131 @@
+"""Greenroom's processes, started and ended in every way there is."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+START_S = 60
+
+
+class Stem:
+    """Where processes come from; see `tests.chaos.stem`."""
+
+    def __init__(self) -> None:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("GREENROOM_")}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        self.environment = {**environment, "PYTHONUNBUFFERED": "1"}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.chaos.stem"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=self.environment, start_new_session=True,
+        )  # fmt: skip
+        self._asking = threading.Lock()
+
+    async def ask(self, **what: Any) -> int:
+        """Its answer."""
+        async with asyncio.timeout(START_S):
+            return await asyncio.to_thread(self._ask, json.dumps(what))
+
+    def _ask(self, line: str) -> int:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with self._asking:
+            self._process.stdin.write(line + "\n")
+            self._process.stdin.flush()
+            return int(self._process.stdout.readline())
+
+    def close(self) -> None:
+        """End it; what it started is its user's to end."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(timeout=10)
+        self._process.stdout.close()
+
+
+@contextlib.contextmanager
+def open_stem() -> Iterator[Stem]:
+    """A stem for as long as the block runs."""
+    stem = Stem()
+    try:
+        yield stem
+    finally:
+        stem.close()
+
+
+@dataclass
+class Process:
+    """One `greenroom` process. `log` has what it printed; `url` is where it serves, "" for a worker."""
+
+    stem: Stem
+    name: str
+    pid: int
+    log: Path
+    url: str = ""
+    code: int | None = None
+
+    async def ready(self, word: str, after: int) -> None:
+        """Wait until it has said so; `after` is where its log began."""
+        async with asyncio.timeout(START_S):
+            while True:
+                lines = self.lines(after)
+                said = next((line for line in lines if line.startswith(word)), None)
+                if said is not None:
+                    self.url = said.split()[1] if word == "Greenroom:" else ""
+                    return
+                assert self.state() != "Z", "\n".join(lines)
+                await asyncio.sleep(0.02)
+
+    def state(self) -> str:
+        """The letter that the system has for it: Z ended, T stopped."""
+        return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+    def processor_s(self) -> float:
+        """Seconds of processor time that it has used."""
+        used = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+        return sum(map(int, used)) / os.sysconf("SC_CLK_TCK")
+
+    def lines(self, after: int = 0) -> list[str]:
+        """What it printed after so many bytes of its log."""
+        return self.log.read_bytes()[after:].decode(errors="replace").splitlines() if self.log.exists() else []
+
+    def size(self) -> int:
+        """How many bytes it has printed."""
+        return self.log.stat().st_size if self.log.exists() else 0
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        if self.code is None:
+            os.kill(self.pid, number)
+
+    async def kill(self) -> None:
+        """`kill -9`."""
+        await self.stop(signal.SIGKILL)
+
+    async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """End it with a signal; its exit code once it has ended."""
+        if self.code is None:
+            self.send(number)
+            self.code = await self.stem.ask(wait=self.pid)
+        return self.code
+
+    async def paused(self) -> None:
+        """Stop it where it stands; returns once it does."""
+        self.send(signal.SIGSTOP)
+        async with asyncio.timeout(10):
+            while self.state() != "T":
+                await asyncio.sleep(0.005)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self.send(signal.SIGCONT)

@@ -1,0 +1,91 @@
+"""`kill -9` of gateways and workers, over and over, under load: what was answered is kept, and nothing else happens."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.chaos.books import balance
+from tests.chaos.conftest import Install
+from tests.chaos.installation import Installation
+from tests.chaos.load import Load
+from tests.chaos.neighbours import Neighbours
+from tests.chaos.report import Report
+from tests.chaos.sizes import LONG, SHORT, Size, sized
+
+
+@dataclass
+class Killed:
+    """How often something was killed, and which attempts were under way then."""
+
+    times: int = 0
+    in_flight: set[str] = field(default_factory=set)
+
+
+async def kill_in_turn(installation: Installation, names: list[str], size: Size, loading: asyncio.Task[None]) -> Killed:
+    """Kill one after the other at moments that nobody chose, and start each again."""
+    chance, killed = random.Random(len(names)), Killed()
+    while not loading.done():
+        await asyncio.sleep(size.period * chance.uniform(0.5, 1.0))
+        name = names[killed.times % len(names)]
+        victim = next(process for process in installation.processes if process.name == name)
+        await victim.kill()
+        killed.times += 1
+        killed.in_flight |= await installation.leases()
+        await installation.again(victim)
+    return killed
+
+
+@pytest.mark.parametrize(
+    ("database", "size"),
+    [
+        pytest.param("sqlite", SHORT, id="sqlite-short"),
+        pytest.param("sqlite", LONG, id="sqlite-long", marks=pytest.mark.chaos),
+        pytest.param("postgres", LONG, id="postgres-long", marks=[pytest.mark.chaos, pytest.mark.postgres]),
+    ],
+)
+async def test_the_gateway_is_killed(
+    database: str, size: Size, install: Install, neighbours: Neighbours, report: Report
+) -> None:
+    """On SQLite what was under way is repeated at the next start, on PostgreSQL when its lease ends."""
+    began = time.monotonic()
+    async with install(database) as installation:
+        await installation.serve()
+        load = Load(installation, neighbours, size.rate)
+        killed = await kill_in_turn(installation, ["serve"], size, asyncio.create_task(load.run(size.seconds)))
+        await load.finish()
+        await leases_end(installation, neighbours, size)
+        books = await balance(installation, load, neighbours)
+    assert books.duplicates <= books.unrecorded <= len(killed.in_flight)
+    report.add(f"gateway killed, {database}", books, allowed=len(killed.in_flight), faults=killed.times, since=began)
+
+
+@sized
+@pytest.mark.postgres
+async def test_workers_are_killed(size: Size, install: Install, neighbours: Neighbours, report: Report) -> None:
+    """Two workers beside two gateways, one after the other; whoever lives does the others' work."""
+    began = time.monotonic()
+    async with install("postgres") as installation:
+        names = ["work-1", "serve-1", "work-2", "serve-2"]
+        await installation.start(names)
+        load = Load(installation, neighbours, size.rate)
+        loading = asyncio.create_task(load.run(size.seconds))
+        killed = await kill_in_turn(installation, names, size, loading)
+        await load.finish()
+        await leases_end(installation, neighbours, size)
+        books = await balance(installation, load, neighbours)
+    assert books.duplicates <= books.unrecorded <= len(killed.in_flight)
+    report.add(
+        "workers and gateways killed, postgres", books, allowed=len(killed.in_flight), faults=killed.times, since=began
+    )
+
+
+async def leases_end(installation: Installation, neighbours: Neighbours, size: Size) -> None:
+    """What killed workers left behind is anybody's again."""
+    if installation.database_url and not size.real_leases:
+        await neighbours.quiet(1.0)
+        await installation.end_leases()

@@ -1,0 +1,129 @@
+"""What must not stop the loop, nor cost it places: defects of single deliveries, and a database that comes and goes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from greenroom.engine import vendor
+from greenroom.engine.loop import Engine
+from greenroom.errors import Unavailable
+from greenroom.store.db import Store, Tx, Work
+from tests.house import House, Linked, webhook
+from tests.outbound.test_send import listening
+
+
+class Blinking:
+    """A store whose next reads fail."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.away = 0
+
+    async def read(self, work: Work[Any]) -> Any:
+        if self.away:
+            self.away -= 1
+            raise Unavailable
+        return await self._store.read(work)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+@asynccontextmanager
+async def engine(house: House, store: Store | None = None) -> AsyncIterator[Engine]:
+    """A second worker on the house's database; the house's own is stopped."""
+    await house.app.state.engine.stop()
+    ctx = house.app.state.ctx
+    one = Engine(replace(ctx, store=store or ctx.store), house.app.state.out)
+    running = asyncio.create_task(one.run())
+    try:
+        yield one
+    finally:
+        await one.stop()
+        await running
+
+
+async def sql(house: House, text: str, *values: Any) -> None:
+    async def work(tx: Tx) -> None:
+        assert await tx.run(text, *values) == 1
+
+    await house.app.state.ctx.store.write(work)
+
+
+async def deliveries(proctor: Linked, destination: str) -> list[dict[str, Any]]:
+    return list((await proctor.api("GET", f"/v1/deliveries?destination_id={destination}")).json()["data"])
+
+
+async def recorded(proctor: Linked, destination: str) -> dict[str, Any]:
+    """Wait for the first attempt of a destination's one delivery."""
+    async with asyncio.timeout(20):
+        while not (found := await deliveries(proctor, destination))[0]["attempts"]:
+            await asyncio.sleep(0.02)
+    return found[0]
+
+
+async def test_what_makes_our_own_code_fail_stops_nobody_else(house: House, proctor: Linked) -> None:
+    """It is on record as ours, tried again on schedule, and its neighbours in the same batch are delivered."""
+    await house.app.state.engine.stop()
+    damaged = (await webhook(proctor, name="damaged"))["id"]
+    await proctor.send_test(1)
+    await proctor.api("PATCH", f"/v1/webhooks/{damaged}", json={"events": ["ats_background_checks.created"]})
+    sound = (await webhook(proctor, name="sound"))["id"]
+    await proctor.send_test(2)
+    await sql(house, "UPDATE webhook_secrets SET secret_sealed = 'damaged' WHERE webhook_id = $1", damaged)
+    async with engine(house):
+        delivered, failed = await recorded(proctor, sound), await recorded(proctor, damaged)
+
+    assert delivered["state"] == "delivered"
+    assert (failed["state"], failed["attempts"][0]["error_kind"]) == ("pending", "internal")
+    assert failed["due_at"] is not None
+    assert len(house.vendor.heard) == 1
+
+
+async def test_a_database_that_blinks_costs_no_place_and_no_attempt(house: House, proctor: Linked) -> None:
+    """More deliveries than a worker has places are claimed, and the database is away before they can be sent."""
+    await house.app.state.engine.stop()
+    hook = (await webhook(proctor))["id"]
+    await proctor.send_test()
+    blinking = Blinking(house.app.state.ctx.store)
+    async with engine(house, blinking) as one:
+        for _ in range(3):
+            await one._clock.is_right()  # its look is made: the next read is for the claimed delivery's destination
+            blinking.away = 1
+            one.wake()
+            async with asyncio.timeout(20):
+                while blinking.away:
+                    await asyncio.sleep(0.01)
+        done = await recorded(proctor, hook)
+        assert one._places._held.total() == 0
+
+    assert (done["state"], done["attempts_made"], len(done["attempts"])) == ("delivered", 1, 1)
+    assert len(house.vendor.heard) == 1
+
+
+async def test_a_success_whose_body_never_ends_is_one(
+    house: House, proctor: Linked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its status was heard: it is cut at the deadline, delivered, and its place is free."""
+    monkeypatch.setattr(vendor, "DEADLINE_S", 0.3)
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+        while not writer.is_closing():
+            writer.write(b"1\r\n.\r\n")
+            await asyncio.sleep(0.01)
+
+    async with listening(drip) as port:
+        hook = (await webhook(proctor, url=f"http://127.0.0.1:{port}/hook"))["id"]
+        await proctor.send_test()
+        done = await recorded(proctor, hook)
+
+    assert (done["state"], done["attempts"][0]["status"], done["attempts_made"]) == ("delivered", 200, 1)
+    assert house.app.state.engine._places._held.total() == 0

@@ -1,0 +1,90 @@
+"""Every page in a real Chromium: accessible in light and dark, wide and narrow, and nothing that the browser minds."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page
+
+from tests.sandbox.conftest import Greenhouse, simulator
+from tests.sandbox.web.conftest import PAGES, standing
+from tests.support.browser import chromium, flaws, listening
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def greenhouse() -> AsyncIterator[Greenhouse]:
+    """One for all pages: looking changes nothing."""
+    async with simulator() as address, standing(address) as one:
+        yield one
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def tab(greenhouse: Greenhouse) -> AsyncIterator[Page]:
+    """One for all pages: a tab of its own for each costs half of the whole time."""
+    async with chromium() as browser:
+        yield await browser.new_page(base_url=greenhouse.url)
+
+
+@pytest.fixture
+def heard() -> list[str]:
+    """What the browser minds about the page of this test."""
+    return []
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(tab: Page, heard: list[str]) -> AsyncIterator[Page]:
+    """The tab, empty."""
+    await tab.goto("about:blank")
+    with listening(tab, heard):
+        yield tab
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_nothing_is_wrong_with_a_page(page: Page, heard: list[str], path: str) -> None:
+    """No rule of axe-core broken, no sideways scrolling, no complaint of the browser, no foreign request."""
+    answer = await page.goto(path)
+
+    assert answer is not None
+    assert answer.status == 200
+    assert await flaws(page) == []
+    assert heard == []
+
+
+async def test_a_form_that_is_refused_keeps_everything_and_leads_to_the_field(page: Page) -> None:
+    """The first wrong field has the focus and says what is wrong, in words that belong to it."""
+    await page.goto("/support/partners/new")
+    await page.get_by_label("Name", exact=True).fill("Proctor")
+    await page.get_by_label("list_tests", exact=True).fill("http://proctor.example/list_tests")
+    for call in ("send_test", "test_status", "response_error"):
+        await page.get_by_label(call, exact=True).fill(f"https://proctor.example/{call}")
+    await page.get_by_role("button", name="Apply").click()
+
+    wrong = page.get_by_label("list_tests", exact=True)
+    assert await wrong.evaluate("one => one === document.activeElement")
+    assert await wrong.get_attribute("aria-invalid") == "true"
+    assert "must start with https://" in await page.locator("#list_tests_url-wrong").inner_text()
+    assert await page.get_by_label("Name", exact=True).input_value() == "Proctor"
+    assert await page.title() == "Error: New partner application · Greenhouse simulator"
+    assert await flaws(page) == []
+
+
+async def test_what_is_wrong_with_a_page_is_found(page: Page) -> None:
+    """Or the test above would say nothing: pale letters, in the dark only; a field without a name; too wide for a telephone."""
+    style = (
+        "<style>p { width: 600px } @media (prefers-color-scheme: dark) { p { color: #777; background: #666 } }</style>"
+    )
+    await page.set_content(f"<html lang=en><title>x</title>{style}<main><h1>x</h1><p>pale</p><input></main></html>")
+
+    found = await flaws(page)
+
+    assert "320 px: scrolls sideways" in found
+    assert {one.split(": <")[0] for one in found} - {"320 px: scrolls sideways"} == {
+        "light, 1280 px: label",
+        "light, 320 px: label",
+        "dark, 1280 px: color-contrast",
+        "dark, 320 px: color-contrast",
+    }

@@ -1,0 +1,54 @@
+"""Programs that some tests need and a machine may lack, and npm packages installed from a lock file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+#: the first one with fetch
+OLDEST_NODE = 18
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+
+
+def need(missing: str | None) -> None:
+    """Go on when nothing is missing; else skip on a laptop, and fail in CI, with the one line that says what."""
+    if missing and os.environ.get("CI"):
+        pytest.fail(missing, pytrace=False)
+    if missing:
+        pytest.skip(missing)
+
+
+def missing_node() -> str | None:
+    """What this machine lacks, and how to get it; None when it has everything."""
+    if shutil.which("node") and shutil.which("npm"):
+        version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
+        if int(version.removeprefix("v").split(".")[0]) >= OLDEST_NODE:
+            return None
+    return f"needs Node.js {OLDEST_NODE} or newer with npm (on Debian: apt-get install nodejs npm)"
+
+
+def missing_chromium() -> str | None:
+    """The same for the browser."""
+    return None if find_chromium() else "needs Chromium (on Debian: apt-get install chromium)"
+
+
+def find_chromium() -> str | None:
+    """The program's path; None when there is none."""
+    return next(filter(None, map(shutil.which, CHROMIUM)), None)
+
+
+def npm_install(folder: Path) -> None:
+    """Install what the folder's lock file says, once; what was made from this very lock is left as it is."""
+    lock = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
+    made_from = folder / "node_modules" / ".made-from"
+    if made_from.exists() and made_from.read_text() == lock:
+        return
+    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"npm ci failed:\n{done.stderr}"
+    made_from.write_text(lock)
