@@ -1,13 +1,166 @@
-"""The line of an attempt in the log: what an operator finds out without the database."""
+"""Ended attempts on their way into the database: nothing that happens to one of them is another one's."""
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
+import pytest
 from structlog.testing import capture_logs
 
-from tests.house import Linked, webhook
+from greenroom.context import Context
+from greenroom.engine import records
+from greenroom.engine.places import LEASE, LONGEST
+from greenroom.engine.records import Records
+from greenroom.errors import Unavailable
+from greenroom.model.attempts import Ended, Exchange, Settled
+from greenroom.model.claims import Turn
+from greenroom.model.deliveries import SHARES
+from greenroom.services import claims, deliveries
+from greenroom.store.db import Store
+from tests.house import House, Linked, webhook
+from tests.support.queues import PROJECT, context, queue
+
+
+async def ended(ctx: Context, count: int) -> list[Ended]:
+    """So many attempts that have ended well."""
+    await queue(ctx.store, {"whk_1": count})
+    turns = {name: Turn() for name in SHARES}
+    claimed = (await claims.claim(ctx, turns, SHARES, lease=LEASE, longest=LONGEST)).claimed
+    now, exchange = datetime.now(UTC), Exchange(status=200)
+    return [Ended(ctx.new_id("att"), one, now, timedelta(0), None, exchange) for one in claimed]
+
+
+async def stands(ctx: Context, one: Ended) -> tuple[str, bool, int]:
+    found = await deliveries.get(ctx, PROJECT, one.claimed.id)
+    return found.state, found.under_way, len(found.attempts)
+
+
+async def test_one_that_cannot_be_stored_keeps_nobody_from_it(store: Store) -> None:
+    """It stays with its lease, which ends, and its place is free; those before and behind it are on record."""
+    ctx = context(store)
+    batch = await ended(ctx, 5)
+    batch[2] = replace(batch[2], exchange=Exchange(status=200, address="\ud800"))
+    left: list[Ended] = []
+    written = Records(partial(deliveries.settle, ctx, worker="w"), left.append, worker="w")
+    for one in batch:
+        written.add(one)
+    with capture_logs() as lines:
+        await written.write()
+
+    assert [await stands(ctx, one) for one in batch] == [
+        ("pending", True, 0) if n == 2 else ("delivered", False, 1) for n in range(5)
+    ]
+    assert left == batch
+    told = [line["delivery_id"] for line in lines if line["event"] == "attempt_not_recorded"]
+    assert told == [batch[2].claimed.id]
+    for one in await ended(ctx, 3):  # together again
+        written.add(one)
+    await written.write()
+    assert len(left) == 8
+
+
+async def test_a_lost_lease_is_told_of_and_the_others_are_settled(store: Store) -> None:
+    """One delivery was taken back while its attempt was under way."""
+    ctx = context(store)
+    batch = await ended(ctx, 3)
+    lost = batch[1].claimed
+    await claims.release(ctx, [lost])
+    left: list[Ended] = []
+    written = Records(partial(deliveries.settle, ctx, worker="w"), left.append, worker="w")
+    for one in batch:
+        written.add(one)
+    with capture_logs() as lines:
+        await written.write()
+
+    states = {line["delivery_id"]: line["state"] for line in lines if line["event"] == "attempt"}
+    assert states == {one.claimed.id: "lease lost" if one.claimed is lost else "delivered" for one in batch}
+    assert left == batch
+
+
+async def test_an_outage_is_waited_for(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is lost and nothing doubled; places are free only when it is over."""
+    monkeypatch.setattr(records, "FIRST_PAUSE_S", 0.0)
+    ctx = context(store)
+    batch = await ended(ctx, 3)
+    left: list[Ended] = []
+    away, late = 3, []
+
+    async def settle(some: Sequence[Ended]) -> list[Settled | None]:
+        nonlocal away
+        late.append((written.late, len(left)))
+        if away:
+            away -= 1
+            raise Unavailable
+        return await deliveries.settle(ctx, some, worker="w")
+
+    written = Records(settle, left.append, worker="w")
+    running = asyncio.create_task(written.run())
+    for one in batch:
+        written.add(one)
+    written.stop()
+    await running
+
+    assert late == [(False, 0), (True, 0), (True, 0), (True, 0)]
+    assert left == batch
+    assert [await stands(ctx, one) for one in batch] == [("delivered", False, 1)] * 3
+
+
+async def test_a_stop_does_not_wait_for_ever(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database stays away: what is not on record will be repeated, and the log says so."""
+    monkeypatch.setattr(records, "FIRST_PAUSE_S", 1e-6)
+    monkeypatch.setattr(records, "LAST_PAUSE_S", 1e-5)
+    ctx = context(store)
+
+    async def settle(some: Sequence[Ended]) -> list[Settled | None]:
+        raise Unavailable
+
+    written = Records(settle, lambda _: None, worker="w")
+    for one in await ended(ctx, 2):
+        written.add(one)
+    written.stop()
+    with capture_logs() as lines:
+        await written.run()
+
+    assert [line["count"] for line in lines if line["event"] == "attempts_not_recorded"] == [2]
+
+
+async def test_an_answer_that_never_got_on_record_is_repeated_under_the_same_id(
+    house: House, proctor: Linked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The vendor has answered, and the worker gets no further: another repeats it, and the first one changes nothing."""
+    settle: Any = deliveries.settle
+    reached, go_on = asyncio.Event(), asyncio.Event()
+
+    async def stopped(*args: Any, **kwargs: Any) -> Any:
+        reached.set()
+        await go_on.wait()
+        return await settle(*args, **kwargs)
+
+    monkeypatch.setattr(deliveries, "settle", stopped)
+    await webhook(proctor)
+    await proctor.send_test()
+    async with asyncio.timeout(20):
+        await reached.wait()
+    monkeypatch.setattr(deliveries, "settle", settle)
+    await claims.recover(house.app.state.ctx)
+    heard = await house.vendor.hear(2)
+    assert heard[0].headers["webhook-id"] == heard[1].headers["webhook-id"]
+    assert heard[0].body == heard[1].body
+    go_on.set()
+
+    async with asyncio.timeout(20):
+        while True:
+            (delivery,) = (await proctor.api("GET", "/v1/deliveries")).json()["data"]
+            if len(delivery["attempts"]) == 2 and delivery["state"] == "delivered":
+                break
+            await asyncio.sleep(0.01)
+    assert sorted(attempt["number"] for attempt in delivery["attempts"]) == [1, 2]
 
 
 async def test_an_attempt_is_one_line_that_says_all(proctor: Linked) -> None:

@@ -316,7 +316,7 @@ async def test_connections_are_kept(out: Outbound) -> None:
 
 async def test_a_cut_call_frees_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     """With room for one connection, the next call still gets through; one that never read our body included."""
-    monkeypatch.setattr(outbound, "CONNECTIONS_PER_HOST", 1)
+    monkeypatch.setattr(outbound, "CONNECTIONS", 1)
     out = Outbound(allow_http=True, allowed_networks=LOOPBACK)
     calls = 0
 

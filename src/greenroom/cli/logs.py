@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import Any
 
 import structlog
 
@@ -18,19 +19,16 @@ def configure(settings: Settings) -> None:
         structlog.stdlib.add_log_level,
         stamp,
     ]
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
-        if settings.log_format == "json"
-        else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
-    )
-    final: list[structlog.typing.Processor] = [renderer]
+    final: list[structlog.typing.Processor]
     if settings.log_format == "json":
-        final.insert(0, structlog.processors.format_exc_info)
+        final = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    elif sys.stderr.isatty():
+        final = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+    else:
+        final = [structlog.processors.format_exc_info, _line]
     structlog.configure(
         processors=[*shared, *final],
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         cache_logger_on_first_use=True,
     )
@@ -44,3 +42,12 @@ def configure(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
+
+
+def _line(_: Any, __: str, event: structlog.typing.EventDict) -> str:
+    """What the console's renderer writes without colours; that one costs more than signing a webhook."""
+    stamp, level, what = event.pop("timestamp"), event.pop("level"), event.pop("event")
+    exception = event.pop("exception", None)
+    values = " ".join([f"{name}={value}" for name, value in event.items()])
+    line = f"{stamp} [{level:<9}] {what:<30} {values}".rstrip()
+    return f"{line}\n{exception}" if exception else line

@@ -14,6 +14,7 @@ from greenroom.errors import Unavailable
 from greenroom.model.claims import Turn
 from greenroom.model.deliveries import SHARES, SLOTS, Claimed, Queue
 from greenroom.services import claims
+from greenroom.services.claims import Look
 
 #: an attempt cut by a crash is repeated when its lease has ended; longer than any attempt may take
 LEASE = timedelta(seconds=45)
@@ -31,13 +32,14 @@ class Places:
         self.troubled: set[str] = set()  #: destinations seen in trouble
         self._again_s = math.inf
         self.idle = False  #: the last look ended a round in which nothing was to be had
+        self.more = False  #: the last look did not come to the end of a round
 
     @property
     def free(self) -> int:
         """How many are not held."""
         return SLOTS - self._held.total()
 
-    async def claim(self) -> list[Claimed]:
+    async def claim(self) -> Look:
         """
         Take due deliveries for the free places; may be none although some are due further on, unless `idle`.
 
@@ -53,7 +55,8 @@ class Places:
         self.troubled -= {one.destination_id for one in look.claimed}
         self.troubled |= look.troubled
         self.idle = all(turn.idle for turn in look.turns.values())
-        return look.claimed
+        self.more = any(turn.after for turn in look.turns.values())
+        return look
 
     def rest_s(self, longest: float) -> float:
         """How long nothing can be had, as far as the looks since the last rest have seen."""

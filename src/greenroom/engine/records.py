@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 import structlog
 
 from greenroom.engine import metrics
 from greenroom.errors import Unavailable
 from greenroom.model.attempts import Ended, Settled
+from greenroom.model.deliveries import PER_DESTINATION
 from greenroom.model.events import stamp
 
 log = structlog.get_logger("greenroom.engine")
 
-#: a commit costs the same for one attempt as for many, so the ones that end within this are written together
-GATHER_S = 0.005
+#: a commit costs the same for one attempt as for many, so the ones that end within this are written together; half of
+#: what one destination may have under way is enough, the other half is attempted meanwhile
+GATHER_S = 0.01
+ENOUGH = PER_DESTINATION // 2
 TOGETHER = 128
 #: between two tries while the database is away; it doubles
 FIRST_PAUSE_S = 0.2
@@ -40,6 +44,7 @@ class Records:
         self._waiting: list[Ended] = []
         self._alone = 0
         self._came = asyncio.Event()
+        self._enough = asyncio.Event()
         self._stopping = False
         self.late = False  #: the database did not take the last ones yet
 
@@ -47,11 +52,14 @@ class Records:
         """Put this on record soon."""
         self._waiting.append(ended)
         self._came.set()
+        if len(self._waiting) >= ENOUGH:
+            self._enough.set()
 
     def stop(self) -> None:
         """Nothing more will be added; `run` ends when everything is on record."""
         self._stopping = True
         self._came.set()
+        self._enough.set()
 
     async def run(self) -> None:
         """Write until `stop`; what the database does not take then will be repeated."""
@@ -81,11 +89,14 @@ class Records:
             await self._write_some()
 
     async def _gather(self) -> None:
-        self._came.clear()
         if not self._waiting:
+            self._came.clear()
             await self._came.wait()
-        if not self._stopping:
-            await asyncio.sleep(GATHER_S)
+        if len(self._waiting) < ENOUGH and not self._stopping:
+            self._enough.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GATHER_S):
+                    await self._enough.wait()
 
     async def _write_some(self) -> None:
         batch = self._waiting[: 1 if self._alone else TOGETHER]

@@ -17,6 +17,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache, partial
 from ipaddress import ip_address
 from typing import Any
 
@@ -133,7 +134,7 @@ class Outbound:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._allowed = tuple(allowed_networks)
-        self._allow_http = allow_http
+        self._vetted = lru_cache(maxsize=4096)(partial(_vetted, allowed=self._allowed, allow_http=allow_http))
         connector = aiohttp.TCPConnector(
             resolver=_Vetting(self._allowed),
             use_dns_cache=False,
@@ -209,27 +210,34 @@ class Outbound:
         status, headers = heard[0]
         return Answer(status, headers, bytes(body), not whole, address, (time.monotonic() - started) * 1000)
 
-    def _vetted(self, text: str) -> URL:
-        problem = callable_problem(text, allow_http=self._allow_http)
-        if problem:
-            raise GiveUp(f"The URL cannot be called: {problem}.", kind="bad_url")
-        try:
-            url = URL(text, encoded=_AS_GIVEN.fullmatch(text) is not None)
-            host = url.raw_host or ""
-        except ValueError:
-            raise GiveUp("The URL cannot be called: it is not a URL.", kind="bad_url") from None
-        address = literal(host.rstrip("."))
-        if address is not None:
-            try:
-                vet(str(address), self._allowed, host)
-            except _Forbidden as error:
-                raise GiveUp(str(error), kind="forbidden_address") from None
-        return url
-
     def _socket(self, info: tuple[Any, ...]) -> socket.socket:
         """The last gate, which every connection passes, literal addresses too: aiohttp does not look those up."""
         vet(str(info[4][0]), self._allowed, str(info[4][0]))
         return socket.socket(family=info[0], type=info[1], proto=info[2])
+
+
+def _vetted(text: str, allowed: tuple[Network, ...], allow_http: bool) -> URL:
+    """
+    A URL that may be called, as far as its text alone tells: what a name leads to is vetted anew with each connection.
+
+    Raises:
+        GiveUp: it may not.
+    """
+    problem = callable_problem(text, allow_http=allow_http)
+    if problem:
+        raise GiveUp(f"The URL cannot be called: {problem}.", kind="bad_url")
+    try:
+        url = URL(text, encoded=_AS_GIVEN.fullmatch(text) is not None)
+        host = url.raw_host or ""
+    except ValueError:
+        raise GiveUp("The URL cannot be called: it is not a URL.", kind="bad_url") from None
+    address = literal(host.rstrip("."))
+    if address is not None:
+        try:
+            vet(str(address), allowed, host)
+        except _Forbidden as error:
+            raise GiveUp(str(error), kind="forbidden_address") from None
+    return url
 
 
 def _step(request: Request, started_at: datetime, started: float, came: Answer | RemoteError) -> Step:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 HIDDEN = "(hidden)"
@@ -79,10 +80,14 @@ def _shaped(plain: str) -> str:
     return _SHAPED.sub(HIDDEN, plain) if _has(plain, _SHAPE_HINTS) else plain
 
 
+@lru_cache(maxsize=1024)
 def _is_credential(name: str) -> bool:
     return _has(name, _NAME_HINTS) and _CREDENTIAL.search(name) is not None
 
 
 def _has(plain: str, hints: tuple[str, ...]) -> bool:
     lower = plain.lower()
-    return any(hint in lower for hint in hints)
+    for hint in hints:  # noqa: SIM110 - `any` takes twice the time, and this looks at every value of every exchange
+        if hint in lower:
+            return True
+    return False

@@ -15,6 +15,7 @@ from datetime import datetime
 KEY_LIMIT = 171
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 
 
 def new_api_key() -> str:
@@ -44,7 +45,7 @@ def first_id(prefix: str, at: datetime) -> str:
 
 def _id(prefix: str, ms: int, chance: int) -> str:
     number = ms << 80 | chance
-    characters = [_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5)]
+    characters = [_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)]
     return f"{prefix}_{''.join(characters)}"
 
 

@@ -11,9 +11,11 @@ from datetime import timedelta
 from greenroom.context import Context, transaction
 from greenroom.model.claims import Turn, Waiting, deal
 from greenroom.model.deliveries import PER_DESTINATION, SHARES, Claimed, Queue
-from greenroom.store import breakers as breaker_rows
+from greenroom.services import webhooks
+from greenroom.services.webhooks import Destination
 from greenroom.store import claims as claim_rows
 from greenroom.store import rates as rate_rows
+from greenroom.store.claims import Met
 from greenroom.store.db import Tx
 
 #: destinations that one look meets in each queue; the next look goes on from there
@@ -30,6 +32,8 @@ class Look:
     troubled: frozenset[str] = frozenset()
     #: when a destination that waits for its rate limit may be sent more
     again_s: float = math.inf
+    #: the webhooks that what was claimed is for, as far as they still exist and can be read
+    destinations: Mapping[str, Destination] = field(default_factory=dict)
 
 
 @transaction
@@ -55,32 +59,36 @@ async def claim(
         return Look([], {})
     await claim_rows.wait_turn(tx)
     lease_ms, longest_ms = (int(span.total_seconds() * 1000) for span in (lease, longest))
-    held = await claim_rows.under_way(tx, over_ms=lease_ms - longest_ms)
-    met = await claim_rows.look(tx, begins, steps=STEPS, most=PER_DESTINATION)
-    ids = sorted({id_ for found in met.values() for id_, _ in found})
-    troubled = await breaker_rows.find(tx, ids)
-    limited = await rate_rows.find(tx, ids)
+    met = await claim_rows.look(tx, begins, steps=STEPS, most=PER_DESTINATION, over_ms=lease_ms - longest_ms)
+    destinations = {one.destination_id: one for found in met.values() for one in found}
+    limited = await rate_rows.find(tx, sorted(destinations))
     room = _Room(
-        held=held,
-        cap={id_: breaker.places(now) for id_, (breaker, now) in troubled.items()},
+        held={id_: one.held for id_, one in destinations.items()},
+        cap={id_: one.breaker.places(one.now) for id_, one in destinations.items() if one.breaker},
         tokens={id_: bucket.tokens(now) for id_, (bucket, now) in limited.items()},
     )
     shares: list[tuple[Queue, str, int]] = []
     moved: dict[Queue, Turn] = {}
     for queue, found in met.items():
-        waiting = [Waiting(id_, room.may_leave(queue, id_, due)) for id_, due in found]
+        waiting = [Waiting(one.destination_id, room.may_leave(queue, one)) for one in found]
         given = deal(waiting, min(places, free[queue]))
-        for (id_, _), count in zip(found, given, strict=True):
-            room.leaves(id_, count)
-        shares += [(queue, id_, count) for (id_, _), count in zip(found, given, strict=True) if count]
+        for one, count in zip(found, given, strict=True):
+            room.leaves(one.destination_id, count)
+        shares += [(queue, one.destination_id, count) for one, count in zip(found, given, strict=True) if count]
         places -= sum(given)
         moved[queue] = turns[queue].moved(waiting, given, ended=len(found) < STEPS)
     claimed = await claim_rows.take(tx, shares, lease=ctx.new_id("lse"), lease_ms=lease_ms)
     spent = {id_: (bucket.taken(room.left[id_], now), now) for id_, (bucket, now) in limited.items()}
     await rate_rows.save(tx, {id_: bucket for id_, (bucket, _) in spent.items() if room.left[id_]})
-    waits = {id_ for found in met.values() for id_, due in found if due and room.tokens.get(id_) == 0}
-    again_s = min((bucket.wait_s(now) for id_, (bucket, now) in spent.items() if id_ in waits), default=math.inf)
-    return Look(claimed, moved, frozenset(one.destination_id for one in claimed) & troubled.keys(), again_s)
+    waits = {one.destination_id for found in met.values() for one in found if one.due and room.is_spent(one)}
+    webhook_ids = sorted({one.destination_id for one in claimed if one.lane == "vendor"})
+    return Look(
+        claimed,
+        moved,
+        frozenset(one.destination_id for one in claimed) & room.cap.keys(),
+        min((bucket.wait_s(now) for id_, (bucket, now) in spent.items() if id_ in waits), default=math.inf),
+        await webhooks.readable_destinations(ctx, tx, webhook_ids) if webhook_ids else {},
+    )
 
 
 @dataclass
@@ -95,16 +103,21 @@ class _Room:
     tokens: dict[str, int]
     left: Counter[str] = field(default_factory=Counter)
 
-    def may_leave(self, queue: Queue, id_: str, due: int) -> int:
+    def may_leave(self, queue: Queue, met: Met) -> int:
         """What a person asked for goes whatever is under way and however the destination does, but for its rate."""
-        at_its_rate = min(due, self.tokens.get(id_, due))
+        id_ = met.destination_id
+        at_its_rate = min(met.due, self.tokens.get(id_, met.due))
         if queue == "hand":
             return at_its_rate
-        return min(at_its_rate, max(0, self.cap.get(id_, PER_DESTINATION) - self.held.get(id_, 0)))
+        return min(at_its_rate, max(0, self.cap.get(id_, PER_DESTINATION) - self.held[id_]))
+
+    def is_spent(self, met: Met) -> bool:
+        """Whether its rate lets nothing more leave now."""
+        return self.tokens.get(met.destination_id) == 0
 
     def leaves(self, id_: str, count: int) -> None:
         """So many are given to a destination."""
-        self.held[id_] = self.held.get(id_, 0) + count
+        self.held[id_] += count
         if id_ in self.tokens and count:
             self.tokens[id_] -= count
             self.left[id_] += count

@@ -18,7 +18,7 @@ async def lock(tx: Tx, destination_id: str) -> tuple[Breaker, int]:
         WHOLE_ROOM,
     )
     assert row is not None  # noqa: S101 - just written
-    return _breaker(row), row["now"]
+    return read(row), row["now"]
 
 
 async def save(tx: Tx, destination_id: str, breaker: Breaker | None) -> None:
@@ -46,10 +46,11 @@ async def find(tx: Tx, destination_ids: Sequence[str]) -> dict[str, tuple[Breake
         f"SELECT breakers.*, now_ms() AS now FROM breakers WHERE destination_id IN ({marks(destination_ids)})",  # noqa: S608
         *destination_ids,
     )
-    return {row["destination_id"]: (_breaker(row), row["now"]) for row in rows}
+    return {row["destination_id"]: (read(row), row["now"]) for row in rows}
 
 
-def _breaker(row: Row) -> Breaker:
+def read(row: Row) -> Breaker:
+    """A breaker from a row that has its columns."""
     return Breaker(
         failures=row["failures"],
         trips=row["trips"],

@@ -9,8 +9,11 @@ same however long the queues are: destinations are found by hopping over the ind
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from greenroom.model.breakers import Breaker
 from greenroom.model.deliveries import Claimed, Queue
+from greenroom.store import breakers as breaker_rows
 from greenroom.store.db import Row, Tx, from_ms
 
 
@@ -19,23 +22,27 @@ async def wait_turn(tx: Tx) -> None:
     await tx.run("UPDATE claim_turn SET id = id")
 
 
-async def under_way(tx: Tx, *, over_ms: int) -> dict[str, int]:
-    """How many attempts are under way to each destination, over all workers: leases that last longer than `over_ms`."""
-    # written so that no index fits but that of the few leases
-    rows = await tx.all(
-        "SELECT destination_id || '' AS id, count(*) AS held FROM deliveries "
-        "WHERE lease > '' AND state = 'pending' AND due_at - now_ms() > $1 GROUP BY destination_id || ''",
-        over_ms,
-    )
-    return {row["id"]: row["held"] for row in rows}
+@dataclass(frozen=True)
+class Met:
+    """
+    A destination met on a round: how many of its deliveries are due (counted up to a limit) and how many attempts at it
+    are under way, over all workers; its breaker where it is in trouble; the database's time in ms.
+    """
+
+    destination_id: str
+    due: int
+    held: int
+    breaker: Breaker | None
+    now: int
 
 
-async def look(tx: Tx, begins: Mapping[Queue, str], *, steps: int, most: int) -> dict[Queue, list[tuple[str, int]]]:
+async def look(tx: Tx, begins: Mapping[Queue, str], *, steps: int, most: int, over_ms: int) -> dict[Queue, list[Met]]:
     """
-    The next `steps` destinations with pending deliveries of each queue, in the order of their ids, after the given one;
-    with each how many of its deliveries are due, counted up to `most`.
+    The next `steps` destinations with pending deliveries of each queue, in the order of their ids, after the given one.
+
+    What is due is counted up to `most`; under way is what has a lease for longer than `over_ms`.
     """
-    starts = ", ".join(f"(CAST(${2 * n + 3} AS TEXT), CAST(${2 * n + 4} AS TEXT))" for n in range(len(begins)))
+    starts = ", ".join(f"(CAST(${2 * n + 4} AS TEXT), CAST(${2 * n + 5} AS TEXT))" for n in range(len(begins)))
     rows = await tx.all(
         f"WITH RECURSIVE begins(queue, after) AS (VALUES {starts}), walk(queue, id, step) AS ("  # noqa: S608
         "SELECT queue, (SELECT destination_id FROM deliveries WHERE state = 'pending' AND queue = begins.queue "
@@ -43,17 +50,24 @@ async def look(tx: Tx, begins: Mapping[Queue, str], *, steps: int, most: int) ->
         "UNION ALL "
         "SELECT queue, (SELECT destination_id FROM deliveries WHERE state = 'pending' AND queue = walk.queue "
         "AND destination_id > walk.id ORDER BY destination_id LIMIT 1), step + 1 "
-        "FROM walk WHERE id IS NOT NULL AND step < $1) "
-        "SELECT queue, id, (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'pending' "
+        "FROM walk WHERE id IS NOT NULL AND step < $1), "
+        # written so that no index fits but that of the few leases
+        "leased(id, held) AS (SELECT destination_id || '', count(*) FROM deliveries "
+        "WHERE lease > '' AND state = 'pending' AND due_at - now_ms() > $3 GROUP BY destination_id || '') "
+        "SELECT walk.queue, walk.id, coalesce(leased.held, 0) AS held, breakers.*, now_ms() AS now, "
+        "(SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'pending' "
         "AND queue = walk.queue AND destination_id = walk.id AND due_at <= now_ms() LIMIT $2) AS ready) AS due "
-        "FROM walk WHERE id IS NOT NULL ORDER BY queue, id",
+        "FROM walk LEFT JOIN leased ON leased.id = walk.id LEFT JOIN breakers ON breakers.destination_id = walk.id "
+        "WHERE walk.id IS NOT NULL ORDER BY walk.queue, walk.id",
         steps,
         most,
+        over_ms,
         *(value for begin in begins.items() for value in begin),
     )
-    met: dict[Queue, list[tuple[str, int]]] = {queue: [] for queue in begins}
+    met: dict[Queue, list[Met]] = {queue: [] for queue in begins}
     for row in rows:
-        met[row["queue"]].append((row["id"], row["due"]))
+        breaker = breaker_rows.read(row) if row["destination_id"] is not None else None
+        met[row["queue"]].append(Met(row["id"], row["due"], row["held"], breaker, row["now"]))
     return met
 
 

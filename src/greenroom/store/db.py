@@ -110,13 +110,17 @@ async def now_ms(tx: Tx) -> int:
     return int(row["now"]) if row else 0
 
 
+#: made once: `json.dumps` makes one for each call that asks for anything but its defaults
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
 def to_json(value: Any) -> str:
     """
     Compact JSON text, characters as they are. What JSON cannot say is replaced: half a surrogate pair, which no
     encoding has, becomes `?`, a number that is not finite becomes null.
     """
     try:
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        text = _ENCODER.encode(value)
     except ValueError:
         text = json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":"))
     return well_formed(text)
