@@ -75,11 +75,11 @@ async def test_retries_leave_places_to_first_attempts(store: Store) -> None:
     ctx = context(store)
     await queue(store, {f"whk_{number:03}": 10 for number in range(100)}, waits_in="again")
     places = Places(ctx)
-    assert len(await places.claim()) == SHARES["again"]
-    assert await places.claim() == []
+    assert len((await places.claim()).claimed) == SHARES["again"]
+    assert (await places.claim()).claimed == []
     await queue(store, {"whk_fresh": 2})
 
-    assert [(one.destination_id, one.queue) for one in await places.claim()] == [("whk_fresh", "first")] * 2
+    assert [(one.destination_id, one.queue) for one in (await places.claim()).claimed] == [("whk_fresh", "first")] * 2
 
 
 async def test_what_a_person_asked_for_passes_everybody(store: Store) -> None:
@@ -101,7 +101,7 @@ async def test_a_worker_rests_only_after_a_whole_round(store: Store) -> None:
     claimed: list[Claimed] = []
     looks = 0
     while not claimed and not places.idle:
-        claimed = await places.claim()
+        claimed = (await places.claim()).claimed
         looks += 1
 
     assert (by_destination(claimed), looks) == ({"whk_999": 1}, 3)

@@ -1,4 +1,4 @@
-"""Settling, on both databases."""
+"""Attempts that are settled together, on both databases."""
 
 from __future__ import annotations
 
@@ -9,63 +9,92 @@ from greenroom.engine.places import LEASE, LONGEST
 from greenroom.errors import RemoteError, TryLater
 from greenroom.model.attempts import Ended, Exchange
 from greenroom.model.claims import Turn
-from greenroom.model.deliveries import SHARES, Claimed
+from greenroom.model.deliveries import SHARES, Claimed, State
 from greenroom.services import claims, deliveries
 from greenroom.store.db import Store
 from tests.support.queues import PROJECT, context, queue
 
-REFUSED = TryLater("It answered 500.", kind="http_status")
+
+async def claim(ctx: Context) -> list[Claimed]:
+    turns = {name: Turn() for name in SHARES}
+    return (await claims.claim(ctx, turns, SHARES, lease=LEASE, longest=LONGEST)).claimed
 
 
-def ended(claimed: Claimed, fault: RemoteError | None) -> Ended:
-    return Ended(
-        f"att_{claimed.attempt}",
-        claimed,
-        datetime.now(UTC),
-        timedelta(0),
-        fault,
-        Exchange(status=500 if fault else 200),
-    )
+async def expire(store: Store) -> None:
+    """Let every lease, and every wait, run out."""
+    await store.write(lambda tx: tx.run("UPDATE deliveries SET due_at = now_ms() - 1 WHERE state = 'pending'"))
 
 
-async def state_after(ctx: Context, one: Ended, worker: str = "w") -> str | None:
-    """Where settling it alone leaves its delivery; None: nowhere, its lease was gone."""
-    (settled,) = await deliveries.settle(ctx, [one], worker=worker)
-    return settled.state if settled else None
+def ended(ctx: Context, claimed: Claimed, fault: RemoteError | None = None, status: int = 200) -> Ended:
+    return Ended(ctx.new_id("att"), claimed, datetime.now(UTC), timedelta(0), fault, Exchange(status=status))
 
 
-async def test_an_attempt_is_on_record_once(store: Store) -> None:
-    """The database had committed, its answer was lost, and the worker tries again to write down the same attempt."""
+async def settle(ctx: Context, batch: list[Ended], *, worker: str) -> list[State | None]:
+    return [one and one.state for one in await deliveries.settle(ctx, batch, worker=worker)]
+
+
+async def stands(ctx: Context, delivery_id: str) -> tuple[str, list[tuple[int, int | None]]]:
+    """A delivery's state, and number and status of each of its attempts."""
+    found = await deliveries.get(ctx, PROJECT, delivery_id)
+    return found.state, sorted((attempt.number, attempt.status) for attempt in found.attempts)
+
+
+async def test_each_is_settled_by_what_became_of_it(store: Store) -> None:
+    """A success, a failure and a last failure in one transaction."""
+    ctx = context(store)
+    await queue(store, {"whk_1": 2})
+    good, bad = await claim(ctx)
+    fault = TryLater("It answered 503.", kind="http_status")
+
+    states = await settle(ctx, [ended(ctx, good), ended(ctx, bad, fault, 503)], worker="w")
+
+    assert states == ["delivered", "pending"]
+    assert await stands(ctx, good.id) == ("delivered", [(1, 200)])
+    assert await stands(ctx, bad.id) == ("pending", [(1, 503)])
+    again = await deliveries.get(ctx, PROJECT, bad.id)
+    assert (again.last_error, again.under_way, again.attempts[0].error) == (fault.reason, False, fault.reason)
+    assert again.attempts[0].next_due_at is not None
+
+
+async def test_a_lease_that_has_passed_is_anothers_and_the_others_are_settled(store: Store) -> None:
+    """The attempt is on record all the same; the delivery stays with whoever holds it now."""
     ctx = context(store)
     await queue(store, {"whk_1": 1})
-    looked = await claims.claim(
-        ctx, {name: Turn() for name in SHARES}, dict.fromkeys(SHARES, 1), lease=LEASE, longest=LONGEST
-    )
-    (claimed,) = looked.claimed
-    for state in ("pending", None):
-        assert await state_after(ctx, ended(claimed, REFUSED)) == state
+    (slept,) = await claim(ctx)
+    await expire(store)
+    (taken,) = await claim(ctx)
+    await queue(store, {"whk_1": 2})
+    first, last = await claim(ctx)
+    fault = TryLater("No connection.", kind="connect")
 
-    found = await deliveries.get(ctx, PROJECT, claimed.id)
-    assert (found.state, found.attempts_made, len(found.attempts)) == ("pending", 1, 1)
+    states = await settle(ctx, [ended(ctx, first), ended(ctx, slept, fault, 503), ended(ctx, last)], worker="w")
+
+    assert states == ["delivered", None, "delivered"]
+    assert await stands(ctx, slept.id) == ("pending", [(1, 503)])
+    assert (await deliveries.get(ctx, PROJECT, slept.id)).under_way
+    assert await settle(ctx, [ended(ctx, taken)], worker="w2") == ["delivered"]
 
 
-async def test_a_late_attempt_is_on_record_and_changes_nothing(store: Store) -> None:
-    """Its worker stood still until its lease had ended, and another one has delivered meanwhile."""
+async def test_of_two_attempts_at_one_delivery_the_last_claim_decides(store: Store) -> None:
+    """The worker that slept past its lease claimed the same delivery again itself, and both end together."""
     ctx = context(store)
     await queue(store, {"whk_1": 1})
-    held: list[Claimed] = []
-    for _ in range(2):
-        looked = await claims.claim(
-            ctx, {name: Turn() for name in SHARES}, dict.fromkeys(SHARES, 1), lease=LEASE, longest=LONGEST
-        )
-        held += looked.claimed
-        await store.write(
-            lambda tx: tx.run("UPDATE deliveries SET due_at = due_at - $1", int(LEASE.total_seconds() * 1000))
-        )
-    late, other = held
+    (slept,) = await claim(ctx)
+    await expire(store)
+    (taken,) = await claim(ctx)
 
-    assert await state_after(ctx, ended(other, None), worker="other") == "delivered"
-    assert await state_after(ctx, ended(late, REFUSED), worker="late") is None
-    found = await deliveries.get(ctx, PROJECT, late.id)
-    assert (found.state, found.last_error) == ("delivered", None)
-    assert sorted((one.number, one.worker) for one in found.attempts) == [(1, "late"), (2, "other")]
+    states = await settle(ctx, [ended(ctx, taken, status=204), ended(ctx, slept)], worker="w")
+
+    assert states == ["delivered", None]
+    assert await stands(ctx, slept.id) == ("delivered", [(1, 200), (2, 204)])
+
+
+async def test_what_is_written_twice_is_on_record_once(store: Store) -> None:
+    """As when the connection broke after the commit and before its answer."""
+    ctx = context(store)
+    await queue(store, {"whk_1": 1})
+    batch = [ended(ctx, one) for one in await claim(ctx)]
+
+    assert await settle(ctx, batch, worker="w") == ["delivered"]
+    assert await settle(ctx, batch, worker="w") == [None]
+    assert await stands(ctx, batch[0].claimed.id) == ("delivered", [(1, 200)])

@@ -23,10 +23,10 @@ from greenroom.engine.upkeep import keep_up
 from greenroom.errors import GiveUp, NotFound, RemoteError, TryLater, Unavailable
 from greenroom.model.attempts import Ended, Exchange, Settled
 from greenroom.model.deliveries import Claimed
-from greenroom.model.webhooks import Webhook
 from greenroom.outbound import Answer, Outbound, Request
 from greenroom.security import masks
 from greenroom.services import deliveries, orders, replays, webhooks
+from greenroom.services.webhooks import Destination
 
 log = structlog.get_logger("greenroom.engine")
 
@@ -39,7 +39,6 @@ GRACE_S = 20.0
 KEPT_BODY = 2048
 
 Judge = Callable[[Answer], None]
-Destinations = dict[str, tuple[Webhook, list[str]]]
 
 
 class Engine:
@@ -119,17 +118,12 @@ class Engine:
         """Claim as many as there are free places and start them; whether there are destinations still to be met."""
         if self._records.late or not self._places.free or not await self._clock.is_right():
             return False
-        claimed = await self._places.claim()
+        look = await self._places.claim()
         if self._stopping:
-            await self._places.give_back(claimed)
+            await self._places.give_back(look.claimed)
             return False
-        try:
-            destinations = await self._destinations(claimed)
-        except Unavailable:
-            await self._places.give_back(claimed)
-            raise
-        for one in claimed:
-            task = asyncio.create_task(self._deliver(one, destinations))
+        for one in look.claimed:
+            task = asyncio.create_task(self._deliver(one, look.destinations.get(one.destination_id)))
             self._under_way.add(task)
             task.add_done_callback(partial(self._ended, one))
         return self._places.more
@@ -146,42 +140,31 @@ class Engine:
         """Attempt everything that is due now, and wait for it; how many attempts. For tests and tools."""
         made = 0
         await replays.advance(self._ctx)
-        while (claimed := await self._places.claim()) or not self._places.idle:
-            destinations = await self._destinations(claimed)
-            for ended in await asyncio.gather(*(self._deliver(one, destinations) for one in claimed)):
+        while (look := await self._places.claim()).claimed or not self._places.idle:
+            attempts = (self._deliver(one, look.destinations.get(one.destination_id)) for one in look.claimed)
+            for ended in await asyncio.gather(*attempts):
                 if ended is not None:
                     self._records.add(ended)
             await self._records.write()
-            made += len(claimed)
+            made += len(look.claimed)
         return made
 
-    async def _destinations(self, claimed: Sequence[Claimed]) -> Destinations:
-        """Where these go to; those that are not in it are looked up one by one."""
-        ids = sorted({one.destination_id for one in claimed if one.lane == "vendor"})
-        try:
-            return await webhooks.destinations(self._ctx, ids) if ids else {}
-        except Unavailable:
-            raise
-        except Exception:  # one of them cannot be read: the others' deliveries are not to suffer
-            log.exception("destinations_failed_inside")
-            return {}
-
-    async def _deliver(self, claimed: Claimed, destinations: Destinations) -> Ended | None:
+    async def _deliver(self, claimed: Claimed, destination: Destination | None) -> Ended | None:
         """One attempt, from the request to what came of it; None: our database is away, and nothing was sent."""
         try:
             with step(self._ctx.tracing, claimed) as traced:
-                ended = await self._attempt(claimed, destinations, traced)
+                ended = await self._attempt(claimed, destination, traced)
                 traced.ended(ended)
         except Unavailable:
             await self._places.release([claimed])
             return None
         return ended
 
-    async def _attempt(self, claimed: Claimed, destinations: Destinations, traced: Step) -> Ended:
+    async def _attempt(self, claimed: Claimed, destination: Destination | None, traced: Step) -> Ended:
         started_at, started = self._ctx.now(), time.monotonic()
         request, answer, fault = None, None, None
         try:
-            request, judge = await self._prepare(claimed, destinations)
+            request, judge = await self._prepare(claimed, destination)
             request = traced.carried_by(request)
             answer = await self._out.send(request, deadline=vendor.DEADLINE_S)
             judge(answer)
@@ -195,13 +178,14 @@ class Engine:
         duration = timedelta(seconds=time.monotonic() - started)
         return Ended(self._ctx.new_id("att"), claimed, started_at, duration, fault, _exchange(request, answer))
 
-    async def _prepare(self, claimed: Claimed, destinations: Destinations) -> tuple[Request, Judge]:
+    async def _prepare(self, claimed: Claimed, destination: Destination | None) -> tuple[Request, Judge]:
         """The request of this attempt, and who judges its answer."""
         if claimed.lane == "vendor":
-            id_ = claimed.destination_id
-            found = destinations if id_ in destinations else await webhooks.destinations(self._ctx, [id_])
             sent_at = int(self._ctx.now().timestamp())
-            return vendor.webhook_request(claimed, found.get(id_), sent_at=sent_at), vendor.judge
+            if destination is None:  # it is gone, or cannot be read: asked for alone, it says which
+                found = await webhooks.destinations(self._ctx, [claimed.destination_id])
+                destination = found.get(claimed.destination_id)
+            return vendor.webhook_request(claimed, destination, sent_at=sent_at), vendor.judge
         try:
             order, integration, token = await orders.for_push(self._ctx, claimed.project_id, str(claimed.order_id))
         except NotFound as error:

@@ -14,6 +14,7 @@ from greenroom.errors import Unavailable
 from greenroom.model.claims import Turn
 from greenroom.model.deliveries import SHARES, SLOTS, Claimed, Queue
 from greenroom.services import claims
+from greenroom.services.claims import Look
 
 #: an attempt cut by a crash is repeated when its lease has ended; longer than any attempt may take
 LEASE = timedelta(seconds=45)
@@ -38,7 +39,7 @@ class Places:
         """How many are not held."""
         return SLOTS - self._held.total()
 
-    async def claim(self) -> list[Claimed]:
+    async def claim(self) -> Look:
         """
         Take due deliveries for the free places; may be none although some are due further on, unless `idle`.
 
@@ -55,7 +56,7 @@ class Places:
         self.troubled |= look.troubled
         self.idle = all(turn.idle for turn in look.turns.values())
         self.more = any(turn.after for turn in look.turns.values())
-        return look.claimed
+        return look
 
     def rest_s(self, longest: float) -> float:
         """How long nothing can be had, as far as the looks since the last rest have seen."""

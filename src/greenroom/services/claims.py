@@ -11,6 +11,8 @@ from datetime import timedelta
 from greenroom.context import Context, transaction
 from greenroom.model.claims import Turn, Waiting, deal
 from greenroom.model.deliveries import PER_DESTINATION, SHARES, Claimed, Queue
+from greenroom.services import webhooks
+from greenroom.services.webhooks import Destination
 from greenroom.store import claims as claim_rows
 from greenroom.store import rates as rate_rows
 from greenroom.store.claims import Met
@@ -30,6 +32,8 @@ class Look:
     troubled: frozenset[str] = frozenset()
     #: when a destination that waits for its rate limit may be sent more
     again_s: float = math.inf
+    #: the webhooks that what was claimed is for, as far as they still exist and can be read
+    destinations: Mapping[str, Destination] = field(default_factory=dict)
 
 
 @transaction
@@ -77,11 +81,13 @@ async def claim(
     spent = {id_: (bucket.taken(room.left[id_], now), now) for id_, (bucket, now) in limited.items()}
     await rate_rows.save(tx, {id_: bucket for id_, (bucket, _) in spent.items() if room.left[id_]})
     waits = {one.destination_id for found in met.values() for one in found if one.due and room.is_spent(one)}
+    webhook_ids = sorted({one.destination_id for one in claimed if one.lane == "vendor"})
     return Look(
         claimed,
         moved,
         frozenset(one.destination_id for one in claimed) & room.cap.keys(),
         min((bucket.wait_s(now) for id_, (bucket, now) in spent.items() if id_ in waits), default=math.inf),
+        await webhooks.readable_destinations(ctx, tx, webhook_ids) if webhook_ids else {},
     )
 
 

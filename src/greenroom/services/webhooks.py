@@ -10,15 +10,19 @@ from greenroom.context import Context, queueing, snapshot, transaction
 from greenroom.errors import NotFound
 from greenroom.model.webhooks import Webhook
 from greenroom.security.tokens import new_webhook_secret
+from greenroom.security.vault import VaultError
 from greenroom.services import accounts
 from greenroom.store import breakers as breaker_rows
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import projects as project_rows
 from greenroom.store import rates as rate_rows
 from greenroom.store import webhooks as webhook_rows
-from greenroom.store.db import Tx
+from greenroom.store.db import Row, Tx
 
 OVERLAP = timedelta(days=1)
+
+#: a webhook and the secrets that sign, newest first
+Destination = tuple[Webhook, list[str]]
 
 
 @transaction
@@ -151,14 +155,34 @@ async def live_secrets(ctx: Context, tx: Tx, webhook_ids: list[str]) -> dict[str
     """The secrets with which each webhook's requests are signed now, newest first, inside another transaction."""
     secrets: dict[str, list[str]] = {webhook_id: [] for webhook_id in webhook_ids}
     for row in await webhook_rows.list_live_secrets(tx, webhook_ids):
-        opened = ctx.vault.open(row["secret_sealed"], table="webhook_secrets", row=row["id"], column="secret_sealed")
-        secrets[row["webhook_id"]].append(opened)
+        secrets[row["webhook_id"]].append(_opened(ctx, row))
     return secrets
 
 
 @snapshot
-async def destinations(ctx: Context, tx: Tx, webhook_ids: list[str]) -> dict[str, tuple[Webhook, list[str]]]:
-    """For the engine: each webhook that exists with the secrets that sign now, newest first."""
+async def destinations(ctx: Context, tx: Tx, webhook_ids: list[str]) -> dict[str, Destination]:
+    """
+    Each webhook that exists with the secrets that sign now.
+
+    Raises:
+        VaultError: a secret cannot be opened.
+    """
     found = await webhook_rows.list_by_id(tx, webhook_ids)
     secrets = await live_secrets(ctx, tx, list(found))
     return {webhook_id: (webhook, secrets[webhook_id]) for webhook_id, webhook in found.items()}
+
+
+async def readable_destinations(ctx: Context, tx: Tx, webhook_ids: list[str]) -> dict[str, Destination]:
+    """`destinations` inside another transaction, without those whose secrets cannot be opened: the others go on."""
+    found = await webhook_rows.list_by_id(tx, webhook_ids)
+    secrets: dict[str, list[str]] = {webhook_id: [] for webhook_id in found}
+    for row in await webhook_rows.list_live_secrets(tx, list(found)):
+        try:
+            secrets[row["webhook_id"]].append(_opened(ctx, row))
+        except VaultError:
+            found.pop(row["webhook_id"], None)
+    return {webhook_id: (webhook, secrets[webhook_id]) for webhook_id, webhook in found.items()}
+
+
+def _opened(ctx: Context, row: Row) -> str:
+    return ctx.vault.open(row["secret_sealed"], table="webhook_secrets", row=row["id"], column="secret_sealed")
