@@ -7,12 +7,14 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
+from xml.etree.ElementTree import fromstring
 
 import httpx2
 import pytest
 from aiohttp import web
 
 from greenroom.bench import payload
+from greenroom.bench.chart import LEFT, MET, chart
 from greenroom.bench.figures import Figure, table
 from greenroom.bench.load import Job, Load, run_job
 from greenroom.bench.null import NullStore
@@ -156,3 +158,21 @@ def test_the_table_says_what_is_met_and_by_how_much_not() -> None:
         "p95 3.46 ms 3.46 × round trip (1.00 ms) bar ≤ 10: met",
         "others 96.0 ms 24.00 × none (4.00 ms) bar ≤ 1.2: 20.0 times the bar",
     ]
+
+
+def test_the_chart_has_every_figure_with_a_bar_and_says_whether_it_is_met() -> None:
+    """Well-formed; a row as long as the share of the bar that is reached, also where less is better."""
+    drawn = chart(
+        [
+            Figure("s", "half <of> it", 1.0, "/s", "base", 2.0, 0.35, 0.7),
+            Figure("s", "quicker", 1.0, "ms", "base", 2.0, 0.65, 1.3, at_most=True),
+            Figure("s", "no bar", 1.0, "ms"),
+        ],
+        "A & B",
+    )
+    root = fromstring(drawn)
+    rows = [rect.attrib for rect in root.iter("{http://www.w3.org/2000/svg}rect")][1:]
+
+    assert [(row["class"], int(row["width"])) for row in rows] == [("missed", MET // 2), ("met", int(MET * 1.6))]
+    assert {int(row["x"]) for row in rows} == {LEFT}
+    assert "no bar" not in drawn

@@ -14,12 +14,14 @@ LENGTHS = (10_000, 100_000)
 FULL = 1_000_000
 #: faster than any engine here, so that the shortest queue does not run dry
 QUICK_PER_S = 3000
+#: of the deliveries that several workers share
+DESTINATIONS = 16
 
 
 def growth(bench: Bench) -> list[Figure]:
     """
-    The time per delivery from queues of several lengths, over that from the shortest; on PostgreSQL also what two
-    workers deliver, over one.
+    The time per delivery from queues of several lengths, over that from the shortest; on PostgreSQL also what two and
+    four workers deliver, over one.
     """
     return [*_lengths(bench), *(_workers(bench) if bench.server else [])]
 
@@ -60,17 +62,23 @@ def _cost_ms(bench: Bench, served: Gateway, seconds: float) -> float:
 
 
 def _workers(bench: Bench) -> list[Figure]:
-    pairs = []
+    rates: dict[int, list[float]] = {1: [], 2: [], 4: []}
     with bench.installation("workers") as installed:
-        queued = int(QUICK_PER_S * (2 * bench.rounds * bench.seconds + 1))
+        queued = int(QUICK_PER_S * (len(rates) * bench.rounds * bench.seconds + 1))
         bench.say(f"queueing {queued:,} deliveries")
-        installed.customer("workers", [bench.hook("workers")], queued=queued)
-        installed.work(1)
-        second = installed.work(2)
+        # many destinations: a stopped worker keeps its places at each, and a single one would have none left
+        hooks = [bench.hook(f"workers-{number}") for number in range(DESTINATIONS)]
+        installed.customer("workers", hooks, queued=queued)
+        workers = [installed.work(number) for number in range(1, max(rates) + 1)]
         for _ in range(bench.rounds):
-            second.pause()
-            one = bench.counted_for(bench.seconds)
-            second.resume()
-            pairs.append((bench.counted_for(bench.seconds), one))
-    value, base, ratio = of_rounds(pairs)
-    return [Figure(SECTION, "two workers deliver", value, "/s", "one worker", base, ratio, 1.6)]
+            for count, measured in rates.items():
+                for number, worker in enumerate(workers):
+                    (worker.resume if number < count else worker.pause)()
+                measured.append(bench.counted_for(bench.seconds))
+    return [_added(count, rates[count], rates[1], bar) for count, bar in ((2, 1.6), (4, None))]
+
+
+def _added(count: int, rates: list[float], alone: list[float], bar: float | None) -> Figure:
+    value, base, ratio = of_rounds(list(zip(rates, alone, strict=True)))
+    name = {2: "two", 4: "four"}[count]
+    return Figure(SECTION, f"{name} workers deliver", value, "/s", "one worker", base, ratio, bar)

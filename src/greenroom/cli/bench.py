@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from greenroom.bench import figures
+from greenroom.bench.chart import chart
 from greenroom.bench.run import SECTIONS, Report, run
 from greenroom.demo.processes import ProcessFailed
 from greenroom.settings import Settings
@@ -33,6 +35,7 @@ def bench(
         float, typer.Option(min=0.1, max=1, help="Shortens the queues that growth compares, for a quick look.")
     ] = 1.0,
     full: Annotated[bool, typer.Option("--full", help="Grow the queue to 1,000,000 as well; takes long.")] = False,
+    picture: Annotated[Path | None, typer.Option("--chart", help="Also draw what has a bar, as SVG.")] = None,
 ) -> None:
     """
     Measure this gateway on this machine, each figure beside what the machine itself can do in the same run.
@@ -51,6 +54,8 @@ def bench(
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
     print(json.dumps(report.as_dict(), ensure_ascii=False) if as_json else _text(report))
+    if picture is not None:
+        picture.write_text(chart(report.figures, f"Greenroom on {report.database}"), encoding="utf-8")
     for name, why in report.failed.items():
         print(f"greenroom: {name} failed: {why}", file=sys.stderr)
     raise typer.Exit(1 if report.failed else 0)
