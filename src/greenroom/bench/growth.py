@@ -7,7 +7,7 @@ from statistics import median
 
 from greenroom.bench.bench import Bench, of_rounds
 from greenroom.bench.figures import Figure
-from greenroom.bench.gateway import Gateway
+from greenroom.bench.gateway import Gateway, Installation
 
 SECTION = "growth"
 LENGTHS = (10_000, 100_000)
@@ -69,13 +69,20 @@ def _workers(bench: Bench) -> list[Figure]:
         # many destinations: a stopped worker keeps its places at each, and a single one would have none left
         hooks = [bench.hook(f"workers-{number}") for number in range(DESTINATIONS)]
         installed.customer("workers", hooks, queued=queued)
-        workers = [installed.work(number) for number in range(1, max(rates) + 1)]
+        workers = [_waiting(installed, number) for number in range(1, max(rates) + 1)]
         for _ in range(bench.rounds):
             for count, measured in rates.items():
                 for number, worker in enumerate(workers):
                     (worker.resume if number < count else worker.pause)()
                 measured.append(bench.counted_for(bench.seconds))
     return [_added(count, rates[count], rates[1], bar) for count, bar in ((2, 1.6), (4, None))]
+
+
+def _waiting(installed: Installation, number: int) -> Gateway:
+    """A worker that is paused as soon as it is there: the queue is to be as long when the last one has started."""
+    worker = installed.work(number)
+    worker.pause()
+    return worker
 
 
 def _added(count: int, rates: list[float], alone: list[float], bar: float | None) -> Figure:
