@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from urllib.parse import urlencode
 
 import pytest
 import pytest_asyncio
@@ -50,6 +51,28 @@ async def test_nothing_is_wrong_with_a_page(page: Page, heard: list[str], path: 
 
     assert answer is not None
     assert answer.status == 200
+    assert await flaws(page) == []
+    assert heard == []
+
+
+async def test_nothing_is_wrong_with_the_page_that_asks_for_consent(
+    page: Page, heard: list[str], greenhouse: Greenhouse
+) -> None:
+    """A partner's program asks to read Harvest's lists."""
+    values = {"name": "Codely", "kind": "partner", "redirect_uri": "https://vendor.example/back"}
+    client = await greenhouse.call("POST", "/harvest/clients", values, status=201)
+    query = {
+        "response_type": "code",
+        "client_id": client["client_id"],
+        "redirect_uri": client["redirect_uri"],
+        "state": "s",
+        "scope": "harvest:jobs:list",
+    }
+    answer = await page.goto(f"/authorize?{urlencode(query)}")
+
+    assert answer is not None
+    assert answer.status == 200
+    assert await page.title() == "Authorize Codely · Greenhouse simulator"
     assert await flaws(page) == []
     assert heard == []
 
