@@ -130,7 +130,9 @@ class Engine:
 
     def _ended(self, claimed: Claimed, task: asyncio.Task[Ended | None]) -> None:
         self._under_way.discard(task)
-        ended = None if task.cancelled() else task.result()
+        self._take_back(claimed, None if task.cancelled() else task.result())
+
+    def _take_back(self, claimed: Claimed, ended: Ended | None) -> None:
         if ended is None:
             self._places.leave(claimed)
         else:
@@ -142,9 +144,8 @@ class Engine:
         await replays.advance(self._ctx)
         while (look := await self._places.claim()).claimed or not self._places.idle:
             attempts = (self._deliver(one, look.destinations.get(one.destination_id)) for one in look.claimed)
-            for ended in await asyncio.gather(*attempts):
-                if ended is not None:
-                    self._records.add(ended)
+            for one, ended in zip(look.claimed, await asyncio.gather(*attempts), strict=True):
+                self._take_back(one, ended)
             await self._records.write()
             made += len(look.claimed)
         return made
@@ -183,8 +184,7 @@ class Engine:
         if claimed.lane == "vendor":
             sent_at = int(self._ctx.now().timestamp())
             if destination is None:  # it is gone, or cannot be read: asked for alone, it says which
-                found = await webhooks.destinations(self._ctx, [claimed.destination_id])
-                destination = found.get(claimed.destination_id)
+                destination = await webhooks.destination(self._ctx, claimed.destination_id)
             return vendor.webhook_request(claimed, destination, sent_at=sent_at), vendor.judge
         try:
             order, integration, token = await orders.for_push(self._ctx, claimed.project_id, str(claimed.order_id))

@@ -65,7 +65,7 @@ async def try_out(ctx: Context, out: Outbound, project_id: str, webhook_id: str)
         NotFound: the webhook is not the project's.
     """
     webhook = await webhooks.get(ctx, project_id, webhook_id)
-    destination = (await webhooks.destinations(ctx, [webhook.id])).get(webhook.id)
+    destination = await webhooks.destination(ctx, webhook.id)
     now = ctx.now()
     payload = {"project_id": project_id, "event_date": stamp(now), "sent_at": stamp(now), "record_type": "test"}
     claimed = Claimed(

@@ -21,7 +21,7 @@ from greenroom.services.traces import traced
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import events as event_rows
 from greenroom.store import orders as order_rows
-from greenroom.store.db import Tx, from_ms, to_json, well_formed
+from greenroom.store.db import Tx, from_ms, is_plain, to_json, well_formed
 
 #: without an id of the ATS's own, the same package for the same e-mail within this is one request sent twice
 REPEAT_WINDOW = timedelta(minutes=2)
@@ -229,9 +229,7 @@ async def look_up(_: Context, tx: Tx, account: Account, order_id: str) -> Order:
     Raises:
         NotFound: there is none, or it is another account's.
     """
-    # an id of ours is plain text; PostgreSQL would refuse to look for a NUL
-    plain = order_id.isascii() and order_id.isprintable()
-    order = await order_rows.find_of_account(tx, account.id, order_id) if plain else None
+    order = await order_rows.find_of_account(tx, account.id, order_id) if is_plain(order_id) else None
     if order is None:
         raise _unknown(order_id)
     return order
@@ -262,7 +260,7 @@ async def keep_response_error(ctx: Context, tx: Tx, account: Account, body: obje
     plain: dict[str, Any] = body if isinstance(body, dict) else {}
     order_id = plain.get("partner_interview_id")
     order = None
-    if isinstance(order_id, str) and order_id.isascii() and order_id.isprintable():
+    if isinstance(order_id, str) and is_plain(order_id):
         order = await order_rows.find_of_account(tx, account.id, order_id)
     errors = plain.get("errors", plain.get("error", body))
     listed = errors if isinstance(errors, list) else [errors]

@@ -9,7 +9,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from greenroom.context import Context, snapshot
 from greenroom.store import events as event_rows
-from greenroom.store.db import Tx
+from greenroom.store.db import Tx, is_plain
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,5 +48,4 @@ def traced(
 @snapshot
 async def trace_of(_: Context, tx: Tx, order_id: str) -> str | None:
     """The traceparent of an order's first event; None when it had none, or there is no such order."""
-    plain = order_id.isascii() and order_id.isprintable()
-    return await event_rows.find_trace(tx, order_id) if plain else None
+    return await event_rows.find_trace(tx, order_id) if is_plain(order_id) else None

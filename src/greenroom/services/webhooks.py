@@ -151,29 +151,22 @@ async def _add_secret(ctx: Context, tx: Tx, webhook_id: str, secret: str) -> str
     return secret
 
 
-async def live_secrets(ctx: Context, tx: Tx, webhook_ids: list[str]) -> dict[str, list[str]]:
-    """The secrets with which each webhook's requests are signed now, newest first, inside another transaction."""
-    secrets: dict[str, list[str]] = {webhook_id: [] for webhook_id in webhook_ids}
-    for row in await webhook_rows.list_live_secrets(tx, webhook_ids):
-        secrets[row["webhook_id"]].append(_opened(ctx, row))
-    return secrets
-
-
 @snapshot
-async def destinations(ctx: Context, tx: Tx, webhook_ids: list[str]) -> dict[str, Destination]:
+async def destination(ctx: Context, tx: Tx, webhook_id: str) -> Destination | None:
     """
-    Each webhook that exists with the secrets that sign now.
+    A webhook with the secrets that sign now; None when it is gone.
 
     Raises:
         VaultError: a secret cannot be opened.
     """
-    found = await webhook_rows.list_by_id(tx, webhook_ids)
-    secrets = await live_secrets(ctx, tx, list(found))
-    return {webhook_id: (webhook, secrets[webhook_id]) for webhook_id, webhook in found.items()}
+    webhook = (await webhook_rows.list_by_id(tx, [webhook_id])).get(webhook_id)
+    if webhook is None:
+        return None
+    return webhook, [_opened(ctx, row) for row in await webhook_rows.list_live_secrets(tx, [webhook_id])]
 
 
 async def readable_destinations(ctx: Context, tx: Tx, webhook_ids: list[str]) -> dict[str, Destination]:
-    """`destinations` inside another transaction, without those whose secrets cannot be opened: the others go on."""
+    """`destination` for many in another transaction, without those whose secrets cannot be opened: the others go on."""
     found = await webhook_rows.list_by_id(tx, webhook_ids)
     secrets: dict[str, list[str]] = {webhook_id: [] for webhook_id in found}
     for row in await webhook_rows.list_live_secrets(tx, list(found)):

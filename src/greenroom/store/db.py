@@ -139,6 +139,11 @@ def well_formed(text: str) -> str:
     return text.encode(errors="replace").decode()
 
 
+def is_plain(text: str) -> bool:
+    """Whether this could be an id of ours; PostgreSQL would refuse to look for a NUL."""
+    return text.isascii() and text.isprintable()
+
+
 def to_ms(at: datetime) -> int:
     """An aware time as whole milliseconds since 1970 UTC; cut off, as `model.events.stamp` does."""
     return (at - EPOCH) // timedelta(milliseconds=1)

@@ -222,6 +222,7 @@ class SqliteStore:
     async def _commit_together(self, jobs: list[_Job]) -> None:
         if self._writer is None:
             self._writer = await self._in_thread(_connect, self._path)
+            self._writer.execute("PRAGMA busy_timeout=0")  # `_begin` waits
         await self._begin(self._writer)
         slow = [job for job in jobs if not job.quick]
         if slow:
@@ -232,7 +233,6 @@ class SqliteStore:
     async def _begin(self, connection: sqlite3.Connection) -> None:
         """Take the write lock; another process's is waited for without stopping the event loop."""
         until = time.monotonic() + BUSY_S
-        connection.execute("PRAGMA busy_timeout=0")
         while True:
             try:
                 connection.execute("BEGIN IMMEDIATE")

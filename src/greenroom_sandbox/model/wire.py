@@ -27,18 +27,7 @@ WireCall = Literal[
     "harvest",
     "webhook",
 ]
-Target = Literal[
-    "list_tests",
-    "send_test",
-    "test_status",
-    "response_error",
-    "completion",
-    "resume",
-    "token",
-    "harvest",
-    "webhook",
-    "any",
-]
+Target = Literal[WireCall, "any"]
 FaultKind = Literal[
     "latency",
     "timeout",
