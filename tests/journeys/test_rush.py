@@ -22,8 +22,10 @@ async def held_up(house: House) -> AsyncIterator[None]:
     """Nobody can place an order while the block runs: another client of the database keeps its table."""
     url = house.settings.database_url
     if url is None:
-        other = sqlite3.connect(house.settings.data_dir / "greenroom.db", isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
+        path = house.settings.data_dir / "greenroom.db"
+        other = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+        # In a thread: who has the lock may need this very loop to give it back.
+        await asyncio.to_thread(other.execute, "BEGIN IMMEDIATE")
         try:
             yield
         finally:

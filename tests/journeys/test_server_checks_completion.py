@@ -82,7 +82,7 @@ async def _failed_once(linked: Linked, order: str) -> dict[str, Any]:
     async with asyncio.timeout(20):
         while True:
             (delivery,) = (await linked.api("GET", f"/v1/deliveries?order_id={order}&lane=ats")).json()["data"]
-            if delivery["attempts"]:
+            if delivery["attempts"] and not delivery["under_way"]:
                 return dict(delivery)
             await asyncio.sleep(0.02)
 

@@ -111,6 +111,21 @@ async def test_quick_reads_answer_each_its_own(store: Store) -> None:
 
 
 @pytest.mark.postgres
+async def test_a_read_is_one_snapshot(postgres: Postgres, migrated: str) -> None:
+    """What is committed meanwhile is not seen, or a page would show half of a change."""
+    store = PostgresStore(postgres.create_database(migrated))
+
+    async def work(tx: Tx) -> list[str]:
+        await project_rows.list_projects(tx)
+        await add(store, "meanwhile")
+        return [project.name for project in await project_rows.list_projects(tx)]
+
+    assert await store.read(work) == []
+    assert await names(store) == ["meanwhile"]
+    await store.close()
+
+
+@pytest.mark.postgres
 async def test_quick_units_that_come_together_share_a_transaction(postgres: Postgres, migrated: str) -> None:
     """One commit for all of them."""
     store = PostgresStore(postgres.create_database(migrated))

@@ -69,7 +69,7 @@ class Store(Protocol):
         ...
 
     async def read(self, work: Work[T]) -> T:
-        """Run a unit of work that only reads, on one snapshot where the database offers it."""
+        """Run a unit of work that only reads, all of it on one snapshot."""
         ...
 
     async def quick_write(self, work: Work[T]) -> T:
@@ -77,7 +77,7 @@ class Store(Protocol):
         ...
 
     async def quick_read(self, work: Work[T]) -> T:
-        """`read` for a quick unit of work."""
+        """`read` for a quick unit of work; on PostgreSQL each statement sees what is committed when it begins."""
         ...
 
     async def close(self) -> None:

@@ -95,7 +95,8 @@ class PostgresStore:
         raise Unavailable("The database is too busy with conflicting writes. Try again shortly.")
 
     async def read(self, work: Work[T]) -> T:
-        async with self._connection() as connection:
+        # otherwise each statement sees what was committed last: a delivery before its attempt, and the attempt
+        async with self._connection() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
             return await work(PostgresTx(connection))
 
     async def quick_write(self, work: Work[T]) -> T:
