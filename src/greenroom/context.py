@@ -46,6 +46,13 @@ def transaction(
     return _handed(service, lambda store: store.write)
 
 
+def short_transaction(
+    service: Callable[Concatenate[Context, Tx, P], Awaitable[T]],
+) -> Callable[Concatenate[Context, P], Awaitable[T]]:
+    """`transaction` for a short unit of work, as `store.db` defines it."""
+    return _handed(service, lambda store: store.short_write)
+
+
 def queueing(
     service: Callable[Concatenate[Context, Tx, P], Awaitable[T]],
 ) -> Callable[Concatenate[Context, P], Awaitable[T]]:

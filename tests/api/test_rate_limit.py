@@ -44,6 +44,9 @@ class Counting:
     async def read(self, work: Work[Any]) -> Any:
         return await self.store.read(work)
 
+    async def short_write(self, work: Work[Any]) -> Any:
+        return await self.write(work)
+
     async def quick_write(self, work: Work[Any]) -> Any:
         return await self.write(work)
 

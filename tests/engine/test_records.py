@@ -22,6 +22,7 @@ from greenroom.model.attempts import Ended, Exchange, Settled
 from greenroom.model.claims import Turn
 from greenroom.model.deliveries import SHARES
 from greenroom.services import claims, deliveries
+from greenroom.services.claims import Own
 from greenroom.store.db import Store
 from tests.house import House, Linked, webhook
 from tests.support.queues import PROJECT, context, queue
@@ -31,7 +32,7 @@ async def ended(ctx: Context, count: int) -> list[Ended]:
     """So many attempts that have ended well."""
     await queue(ctx.store, {"whk_1": count})
     turns = {name: Turn() for name in SHARES}
-    claimed = (await claims.claim(ctx, turns, SHARES, lease=LEASE, longest=LONGEST)).claimed
+    claimed = (await claims.claim(ctx, turns, SHARES, Own("wrk"), lease=LEASE, longest=LONGEST)).claimed
     now, exchange = datetime.now(UTC), Exchange(status=200)
     return [Ended(ctx.new_id("att"), one, now, timedelta(0), None, exchange) for one in claimed]
 

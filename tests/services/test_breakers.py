@@ -12,6 +12,7 @@ from greenroom.model.breakers import FIRST_WAIT_MS, OPENS_AT
 from greenroom.model.claims import Turn
 from greenroom.model.deliveries import SHARES, Claimed, Lane
 from greenroom.services import breakers, claims, deliveries
+from greenroom.services.claims import Own
 from greenroom.store.db import Store
 from tests.support.queues import context, queue
 
@@ -20,7 +21,11 @@ AWAY = TryLater("No connection.", kind="connect")
 
 async def claim(ctx: Context, most: int = 64) -> list[Claimed]:
     free = dict.fromkeys(SHARES, most)
-    return (await claims.claim(ctx, {name: Turn() for name in SHARES}, free, lease=LEASE, longest=LONGEST)).claimed
+    return (
+        await claims.claim(
+            ctx, {name: Turn() for name in SHARES}, free, Own(ctx.new_id("wrk")), lease=LEASE, longest=LONGEST
+        )
+    ).claimed
 
 
 async def settle(ctx: Context, claimed: list[Claimed], fault: RemoteError | None, status: int | None = None) -> None:

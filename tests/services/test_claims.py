@@ -6,9 +6,12 @@ from collections import Counter
 
 from greenroom.context import Context
 from greenroom.engine.places import LEASE, LONGEST, Places
+from greenroom.model.breakers import Breaker
 from greenroom.model.claims import Turn
 from greenroom.model.deliveries import PER_DESTINATION, SHARES, SLOTS, Claimed, Queue
 from greenroom.services import claims
+from greenroom.services.claims import Own
+from greenroom.store import breakers as breaker_rows
 from greenroom.store.db import Store
 from tests.support.queues import context, queue
 
@@ -16,7 +19,11 @@ from tests.support.queues import context, queue
 async def claim(ctx: Context, places: int = SLOTS) -> list[Claimed]:
     """One look from the start, every queue with so many free places."""
     turns: dict[Queue, Turn] = {name: Turn() for name in SHARES}
-    return (await claims.claim(ctx, turns, dict.fromkeys(SHARES, places), lease=LEASE, longest=LONGEST)).claimed
+    return (
+        await claims.claim(
+            ctx, turns, dict.fromkeys(SHARES, places), Own(ctx.new_id("wrk")), lease=LEASE, longest=LONGEST
+        )
+    ).claimed
 
 
 def by_destination(claimed: list[Claimed]) -> Counter[str]:
@@ -46,6 +53,38 @@ async def test_a_dead_worker_takes_no_place_for_longer_than_an_attempt(store: St
     assert len(await claim(ctx)) == PER_DESTINATION
 
 
+async def test_an_attempt_that_has_ended_holds_no_place(store: Store) -> None:
+    """Its lease lasts until it is on record; the next ones for its destination need not wait for that."""
+    ctx = context(store)
+    await queue(store, {"whk_a": 2 * PER_DESTINATION})
+    places = Places(ctx)
+    first = (await places.claim()).claimed
+    for one in first[:10]:
+        places.ended(one)
+
+    assert [len(first), len((await places.claim()).claimed)] == [PER_DESTINATION, 10]
+    assert await claim(ctx) == []  # to another worker, every lease counts
+    for one in first[:10]:
+        places.recorded(one)
+    assert (await places.claim()).claimed == []
+
+
+async def test_where_there_is_trouble_an_attempt_counts_until_it_is_on_record(store: Store) -> None:
+    """A destination that is tried out gets one request, and the next when it is known what came of that."""
+    ctx = context(store)
+    await queue(store, {"whk_a": 5})
+    tried = Breaker(room=1)
+    await store.write(lambda tx: breaker_rows.lock(tx, "whk_a"))
+    await store.write(lambda tx: breaker_rows.save(tx, "whk_a", tried))
+    places = Places(ctx)
+    (one,) = (await places.claim()).claimed
+    places.ended(one)
+    assert (await places.claim()).claimed == []
+    places.recorded(one)
+
+    assert len((await places.claim()).claimed) == 1
+
+
 async def test_destinations_are_served_in_turn(store: Store) -> None:
     """An old backlog of one does not come before the others' first."""
     ctx = context(store)
@@ -62,7 +101,9 @@ async def test_more_destinations_than_places_all_get_their_turn(store: Store) ->
     turns: dict[Queue, Turn] = {name: Turn() for name in SHARES}
     served: Counter[str] = Counter()
     while len(served) < 200:
-        look = await claims.claim(ctx, turns, dict.fromkeys(SHARES, 60), lease=LEASE, longest=LONGEST)
+        look = await claims.claim(
+            ctx, turns, dict.fromkeys(SHARES, 60), Own(ctx.new_id("wrk")), lease=LEASE, longest=LONGEST
+        )
         turns |= look.turns
         served.update(by_destination(look.claimed))
 

@@ -11,13 +11,14 @@ from greenroom.model.attempts import Ended, Exchange
 from greenroom.model.claims import Turn
 from greenroom.model.deliveries import SHARES, Claimed, State
 from greenroom.services import claims, deliveries
+from greenroom.services.claims import Own
 from greenroom.store.db import Store
 from tests.support.queues import PROJECT, context, queue
 
 
 async def claim(ctx: Context) -> list[Claimed]:
     turns = {name: Turn() for name in SHARES}
-    return (await claims.claim(ctx, turns, SHARES, lease=LEASE, longest=LONGEST)).claimed
+    return (await claims.claim(ctx, turns, SHARES, Own("wrk"), lease=LEASE, longest=LONGEST)).claimed
 
 
 async def expire(store: Store) -> None:

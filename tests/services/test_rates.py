@@ -7,7 +7,7 @@ from greenroom.engine.places import LEASE, LONGEST
 from greenroom.model.claims import Turn
 from greenroom.model.deliveries import SHARES, Claimed
 from greenroom.services import claims, deliveries, webhooks
-from greenroom.services.claims import Look
+from greenroom.services.claims import Look, Own
 from greenroom.store.db import Store
 from tests.support.queues import PROJECT, context, queue
 
@@ -21,7 +21,9 @@ async def limited(ctx: Context, rate: float | None) -> str:
 
 async def look(ctx: Context) -> Look:
     free = dict.fromkeys(SHARES, 64)
-    return await claims.claim(ctx, {name: Turn() for name in SHARES}, free, lease=LEASE, longest=LONGEST)
+    return await claims.claim(
+        ctx, {name: Turn() for name in SHARES}, free, Own(ctx.new_id("wrk")), lease=LEASE, longest=LONGEST
+    )
 
 
 async def let_pass(store: Store, ms: int) -> None:

@@ -16,7 +16,9 @@ ROWS = 20_000
 DESTINATIONS = 200
 
 HOT: dict[str, Callable[[Tx], Awaitable[object]]] = {
-    "look": lambda tx: claim_rows.look(tx, {"first": "", "again": "whk_100"}, steps=64, most=16, over_ms=29_000),
+    "look": lambda tx: claim_rows.look(
+        tx, {"first": "", "again": "whk_100"}, steps=64, most=16, over_ms=29_000, but="wrk"
+    ),
     "take": lambda tx: claim_rows.take(tx, [("first", "whk_100", 8)], lease="lse_1", lease_ms=1000),
     "settle": lambda tx: delivery_rows.settle(tx, [(f"dlv_{n}", "lse_1", "delivered", 0, None, 0) for n in range(50)]),
     "next_due": delivery_rows.next_due_ms,

@@ -39,7 +39,7 @@ async def claiming(ctx: Context, tx: Tx) -> None:
     turns = {queue: Turn() for queue in SHARES}
     free = dict.fromkeys(SHARES, 64)
     span = timedelta(seconds=30)
-    await inside(claims.claim, turns, free, lease=span, longest=span)(ctx, tx)
+    await inside(claims.claim, turns, free, claims.Own("wrk"), lease=span, longest=span)(ctx, tx)
 
 
 async def placing(ctx: Context, tx: Tx) -> None:

@@ -43,6 +43,9 @@ class NullStore:
     async def read(self, work: Work[T]) -> T:
         return await work(self)
 
+    async def short_write(self, work: Work[T]) -> T:
+        return await work(self)
+
     async def quick_write(self, work: Work[T]) -> T:
         return await work(self)
 

@@ -22,7 +22,7 @@ from greenroom.engine.traces import Step, step
 from greenroom.engine.upkeep import keep_up
 from greenroom.errors import GiveUp, NotFound, RemoteError, TryLater, Unavailable
 from greenroom.model.attempts import Ended, Exchange, Settled
-from greenroom.model.deliveries import Claimed
+from greenroom.model.deliveries import PER_DESTINATION, Claimed
 from greenroom.outbound import Answer, Outbound, Request
 from greenroom.security import masks
 from greenroom.services import deliveries, orders, replays, webhooks
@@ -34,6 +34,11 @@ log = structlog.get_logger("greenroom.engine")
 POLL_S = 0.5
 #: a claim costs the same for one delivery as for many, so no two are begun within this
 GATHER_S = 0.005
+#: places that are given back until it is worth a claim at once: half of what one destination may have under way, so
+#: that the other half is attempted meanwhile
+ENOUGH = PER_DESTINATION // 2
+#: attempts that are begun before others have their turn on the event loop: an order that comes in, a database's answer
+AT_ONCE = 8
 #: how long a stop waits for attempts under way
 GRACE_S = 20.0
 KEPT_BODY = 2048
@@ -54,7 +59,7 @@ class Engine:
         self._places = Places(ctx)
         self._clock = Clock(ctx)
         self.worker = f"{socket.gethostname()}:{os.getpid()}"
-        self._records = Records(self._settle, self._leave, worker=self.worker)
+        self._records = Records(self._settle, self._recorded, worker=self.worker)
         self._awake = asyncio.Event()
         self._stopping = False
         self._under_way: set[asyncio.Task[Ended | None]] = set()
@@ -116,16 +121,18 @@ class Engine:
 
     async def _start_due(self) -> bool:
         """Claim as many as there are free places and start them; whether there are destinations still to be met."""
-        if self._records.late or not self._places.free or not await self._clock.is_right():
+        if self._records.late or self._records.full or not self._places.free or not await self._clock.is_right():
             return False
         look = await self._places.claim()
         if self._stopping:
             await self._places.give_back(look.claimed)
             return False
-        for one in look.claimed:
+        for number, one in enumerate(look.claimed, start=1):
             task = asyncio.create_task(self._deliver(one, look.destinations.get(one.destination_id)))
             self._under_way.add(task)
             task.add_done_callback(partial(self._ended, one))
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
         return self._places.more
 
     def _ended(self, claimed: Claimed, task: asyncio.Task[Ended | None]) -> None:
@@ -136,7 +143,10 @@ class Engine:
         if ended is None:
             self._places.leave(claimed)
         else:
+            self._places.ended(claimed)
             self._records.add(ended)
+        if self._places.freed >= ENOUGH:
+            self.wake()
 
     async def run_once(self) -> int:
         """Attempt everything that is due now, and wait for it; how many attempts. For tests and tools."""
@@ -199,8 +209,8 @@ class Engine:
         watched = frozenset(self._places.troubled)
         return await deliveries.settle(self._ctx, ended, worker=self.worker, watched=watched)
 
-    def _leave(self, ended: Ended) -> None:
-        self._places.leave(ended.claimed)
+    def _recorded(self, ended: Ended) -> None:
+        self._places.recorded(ended.claimed)
         self.wake()
 
 

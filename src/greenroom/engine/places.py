@@ -14,7 +14,7 @@ from greenroom.errors import Unavailable
 from greenroom.model.claims import Turn
 from greenroom.model.deliveries import SHARES, SLOTS, Claimed, Queue
 from greenroom.services import claims
-from greenroom.services.claims import Look
+from greenroom.services.claims import Look, Own
 
 #: an attempt cut by a crash is repeated when its lease has ended; longer than any attempt may take
 LEASE = timedelta(seconds=45)
@@ -23,16 +23,23 @@ LONGEST = timedelta(seconds=DEADLINE_S + 1)
 
 
 class Places:
-    """Claims what there is room for; a claimed delivery holds its place until `leave`."""
+    """
+    Claims what there is room for. A claimed delivery holds its place until its attempt has `ended`, or it leaves
+    without one; where its destination is in trouble, an attempt counts until it is `recorded`.
+    """
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._held: Counter[Queue] = Counter()
+        self._under_way: Counter[str] = Counter()
+        self._unrecorded: Counter[str] = Counter()
+        self._own = Own(ctx.new_id("wrk"), self._under_way, self._unrecorded)
         self._turns: dict[Queue, Turn] = {queue: Turn() for queue in SHARES}
         self.troubled: set[str] = set()  #: destinations seen in trouble
         self._again_s = math.inf
         self.idle = False  #: the last look ended a round in which nothing was to be had
         self.more = False  #: the last look did not come to the end of a round
+        self.freed = 0  #: places that were given back since the last look
 
     @property
     def free(self) -> int:
@@ -46,11 +53,12 @@ class Places:
         Raises:
             Unavailable: the database is away.
         """
-        free = self.free
+        free, self.freed = self.free, 0
         room = {queue: min(free, share - self._held[queue]) for queue, share in SHARES.items()}
-        look = await claims.claim(self._ctx, self._turns, room, lease=LEASE, longest=LONGEST)
+        look = await claims.claim(self._ctx, self._turns, room, self._own, lease=LEASE, longest=LONGEST)
         self._turns |= look.turns
         self._held.update(one.queue for one in look.claimed)
+        self._under_way.update(one.destination_id for one in look.claimed)
         self._again_s = min(self._again_s, look.again_s)
         self.troubled -= {one.destination_id for one in look.claimed}
         self.troubled |= look.troubled
@@ -64,8 +72,19 @@ class Places:
         return rest
 
     def leave(self, claimed: Claimed) -> None:
-        """Its attempt has ended."""
+        """It gives its place back."""
         self._held[claimed.queue] -= 1
+        _take(self._under_way, claimed.destination_id)
+        self.freed += 1
+
+    def ended(self, claimed: Claimed) -> None:
+        """Its attempt has ended, and will be on record: it gives its place back."""
+        self.leave(claimed)
+        self._unrecorded[claimed.destination_id] += 1
+
+    def recorded(self, claimed: Claimed) -> None:
+        """An attempt that had ended is on record, or will never be."""
+        _take(self._unrecorded, claimed.destination_id)
 
     async def give_back(self, claimed: Sequence[Claimed]) -> None:
         """They leave without an attempt."""
@@ -77,3 +96,10 @@ class Places:
         """Let others have deliveries of which no attempt was made; with the database away, when their lease ends."""
         with suppress(Unavailable):
             await claims.release(self._ctx, claimed)
+
+
+def _take(counter: Counter[str], key: str) -> None:
+    """One less; nothing is kept of what has come to nothing."""
+    counter[key] -= 1
+    if not counter[key]:
+        del counter[key]

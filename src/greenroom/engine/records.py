@@ -34,12 +34,12 @@ Settle = Callable[[Sequence[Ended]], Awaitable[list[Settled | None]]]
 class Records:
     """
     Hands what `add` is given to `settle`, in the order in which it came, and patiently: an outage of the database means
-    a delay. `leave` is told of each attempt that is on record, or that cannot be and will be repeated.
+    a delay. `done` is told of each attempt that is on record, or that cannot be and will be repeated.
     """
 
-    def __init__(self, settle: Settle, leave: Callable[[Ended], None], *, worker: str) -> None:
+    def __init__(self, settle: Settle, done: Callable[[Ended], None], *, worker: str) -> None:
         self._settle = settle
-        self._leave = leave
+        self._done = done
         self._worker = worker
         self._waiting: list[Ended] = []
         self._alone = 0
@@ -47,6 +47,11 @@ class Records:
         self._enough = asyncio.Event()
         self._stopping = False
         self.late = False  #: the database did not take the last ones yet
+
+    @property
+    def full(self) -> bool:
+        """More wait than are written together: whoever makes more of them should pause."""
+        return len(self._waiting) >= TOGETHER
 
     def add(self, ended: Ended) -> None:
         """Put this on record soon."""
@@ -113,7 +118,7 @@ class Records:
         self._alone = max(0, self._alone - len(batch))
         del self._waiting[: len(batch)]
         for ended in batch:
-            self._leave(ended)
+            self._done(ended)
         for ended, left in zip(batch, settled, strict=False):
             _tell(ended, left, self._worker)
 

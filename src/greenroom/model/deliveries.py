@@ -19,9 +19,8 @@ SLOTS = 256
 #: how many of them each queue may hold, served in this order. So a million retries leave 64 places to what is new,
 #: however many new events leave 32 to retries, and a person waits for neither
 SHARES: dict[Queue, int] = {"hand": SLOTS, "first": 224, "again": 192, "replay": 32}
-#: attempts under way to one destination at the most, over all workers, each until it is on record. A destination that
-#: hangs to the deadline holds a quarter of one worker. A quick one needs so many to keep a worker's processor busy: at
-#: any time most of them wait for a commit
+#: attempts under way to one destination at the most, over all workers. A destination that hangs to the deadline holds a
+#: quarter of one worker. A quick one needs so many to keep a worker's processor busy while the next ones are claimed
 PER_DESTINATION = 64
 
 #: waits before attempts 1, 2, …; jitter is only ever added

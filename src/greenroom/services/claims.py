@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from greenroom.context import Context, transaction
+from greenroom.context import Context, short_transaction, transaction
 from greenroom.model.claims import Turn, Waiting, deal
 from greenroom.model.deliveries import PER_DESTINATION, SHARES, Claimed, Queue
 from greenroom.services import webhooks
@@ -36,12 +36,31 @@ class Look:
     destinations: Mapping[str, Destination] = field(default_factory=dict)
 
 
-@transaction
+@dataclass(frozen=True)
+class Own:
+    """
+    What a worker knows better than the database: its own attempts, by destination. `worker` begins each of its leases.
+
+    `unrecorded` ones have ended, and their leases last until they are on record.
+    """
+
+    worker: str
+    under_way: Mapping[str, int] = field(default_factory=dict)
+    unrecorded: Mapping[str, int] = field(default_factory=dict)
+
+    def held(self, destination_id: str, *, troubled: bool) -> int:
+        """Its attempts that count; where a destination is in trouble, what came of the last one must be known first."""
+        ended = self.unrecorded.get(destination_id, 0) if troubled else 0
+        return self.under_way.get(destination_id, 0) + ended
+
+
+@short_transaction
 async def claim(
     ctx: Context,
     tx: Tx,
     turns: Mapping[Queue, Turn],
     free: Mapping[Queue, int],
+    own: Own,
     *,
     lease: timedelta,
     longest: timedelta,
@@ -59,11 +78,13 @@ async def claim(
         return Look([], {})
     await claim_rows.wait_turn(tx)
     lease_ms, longest_ms = (int(span.total_seconds() * 1000) for span in (lease, longest))
-    met = await claim_rows.look(tx, begins, steps=STEPS, most=PER_DESTINATION, over_ms=lease_ms - longest_ms)
+    met = await claim_rows.look(
+        tx, begins, steps=STEPS, most=PER_DESTINATION, over_ms=lease_ms - longest_ms, but=own.worker
+    )
     destinations = {one.destination_id: one for found in met.values() for one in found}
-    limited = await rate_rows.find(tx, sorted(destinations))
+    limited = {id_: (one.bucket, one.now * 1000) for id_, one in destinations.items() if one.bucket}
     room = _Room(
-        held={id_: one.held for id_, one in destinations.items()},
+        held={id_: one.held + own.held(id_, troubled=one.breaker is not None) for id_, one in destinations.items()},
         cap={id_: one.breaker.places(one.now) for id_, one in destinations.items() if one.breaker},
         tokens={id_: bucket.tokens(now) for id_, (bucket, now) in limited.items()},
     )
@@ -77,7 +98,7 @@ async def claim(
         shares += [(queue, one.destination_id, count) for one, count in zip(found, given, strict=True) if count]
         places -= sum(given)
         moved[queue] = turns[queue].moved(waiting, given, ended=len(found) < STEPS)
-    claimed = await claim_rows.take(tx, shares, lease=ctx.new_id("lse"), lease_ms=lease_ms)
+    claimed = await claim_rows.take(tx, shares, lease=ctx.new_id(own.worker), lease_ms=lease_ms)
     spent = {id_: (bucket.taken(room.left[id_], now), now) for id_, (bucket, now) in limited.items()}
     await rate_rows.save(tx, {id_: bucket for id_, (bucket, _) in spent.items() if room.left[id_]})
     waits = {one.destination_id for found in met.values() for one in found if one.due and room.is_spent(one)}
@@ -87,7 +108,7 @@ async def claim(
         moved,
         frozenset(one.destination_id for one in claimed) & room.cap.keys(),
         min((bucket.wait_s(now) for id_, (bucket, now) in spent.items() if id_ in waits), default=math.inf),
-        await webhooks.readable_destinations(ctx, tx, webhook_ids) if webhook_ids else {},
+        await webhooks.readable_destinations(ctx, tx, webhook_ids),
     )
 
 
@@ -123,7 +144,7 @@ class _Room:
             self.left[id_] += count
 
 
-@transaction
+@short_transaction
 async def release(_: Context, tx: Tx, claimed: Sequence[Claimed]) -> None:
     """Give back deliveries of which no attempt was made."""
     for lease in {one.lease for one in claimed}:

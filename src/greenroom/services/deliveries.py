@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from greenroom.context import Context, queueing, quick_snapshot, snapshot, transaction
+from greenroom.context import Context, queueing, quick_snapshot, short_transaction, snapshot
 from greenroom.errors import Conflict, GiveUp, NotFound, RemoteError
 from greenroom.model.attempts import Ended, Settled
 from greenroom.model.deliveries import Claimed, Lane, Next, State, Trigger, after_attempt, until_asked
@@ -74,7 +74,7 @@ async def backlog_age(_: Context, tx: Tx) -> timedelta:
     return timedelta(milliseconds=max([0, *(-wait for wait in waits.values())]))
 
 
-@transaction
+@short_transaction
 async def settle(
     ctx: Context, tx: Tx, ended: Sequence[Ended], *, worker: str, watched: Set[str] = frozenset()
 ) -> list[Settled | None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -159,23 +161,19 @@ async def destination(ctx: Context, tx: Tx, webhook_id: str) -> Destination | No
     Raises:
         VaultError: a secret cannot be opened.
     """
-    webhook = (await webhook_rows.list_by_id(tx, [webhook_id])).get(webhook_id)
-    if webhook is None:
-        return None
-    return webhook, [_opened(ctx, row) for row in await webhook_rows.list_live_secrets(tx, [webhook_id])]
+    for webhook, secrets in await webhook_rows.list_with_secrets(tx, [webhook_id]):
+        return webhook, [_opened(ctx, row) for row in secrets]
+    return None
 
 
-async def readable_destinations(ctx: Context, tx: Tx, webhook_ids: list[str]) -> dict[str, Destination]:
+async def readable_destinations(ctx: Context, tx: Tx, webhook_ids: Sequence[str]) -> dict[str, Destination]:
     """`destination` for many in another transaction, without those whose secrets cannot be opened: the others go on."""
-    found = await webhook_rows.list_by_id(tx, webhook_ids)
-    secrets: dict[str, list[str]] = {webhook_id: [] for webhook_id in found}
-    for row in await webhook_rows.list_live_secrets(tx, list(found)):
-        try:
-            secrets[row["webhook_id"]].append(_opened(ctx, row))
-        except VaultError:
-            found.pop(row["webhook_id"], None)
-    return {webhook_id: (webhook, secrets[webhook_id]) for webhook_id, webhook in found.items()}
+    found: dict[str, Destination] = {}
+    for webhook, secrets in await webhook_rows.list_with_secrets(tx, webhook_ids):
+        with suppress(VaultError):
+            found[webhook.id] = webhook, [_opened(ctx, row) for row in secrets]
+    return found
 
 
 def _opened(ctx: Context, row: Row) -> str:
-    return ctx.vault.open(row["secret_sealed"], table="webhook_secrets", row=row["id"], column="secret_sealed")
+    return ctx.vault.open(row["secret_sealed"], table="webhook_secrets", row=row["secret_id"], column="secret_sealed")

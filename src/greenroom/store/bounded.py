@@ -39,6 +39,9 @@ class BoundedStore:
     async def write(self, work: Work[T]) -> T:
         return await self._writing(self._store.write, work)
 
+    async def short_write(self, work: Work[T]) -> T:
+        return await self._writing(self._store.short_write, work)
+
     async def quick_write(self, work: Work[T]) -> T:
         return await self._writing(self._store.quick_write, work)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from greenroom.model.breakers import Breaker
 from greenroom.model.deliveries import Claimed, Queue
+from greenroom.model.rates import Bucket
 from greenroom.store import breakers as breaker_rows
 from greenroom.store.db import Row, Tx, from_ms
 
@@ -26,23 +27,28 @@ async def wait_turn(tx: Tx) -> None:
 class Met:
     """
     A destination met on a round: how many of its deliveries are due (counted up to a limit) and how many attempts at it
-    are under way, over all workers; its breaker where it is in trouble; the database's time in ms.
+    are under way, over all workers but one; its breaker where it is in trouble, its bucket where it has a rate limit;
+    the database's time in ms.
     """
 
     destination_id: str
     due: int
     held: int
     breaker: Breaker | None
+    bucket: Bucket | None
     now: int
 
 
-async def look(tx: Tx, begins: Mapping[Queue, str], *, steps: int, most: int, over_ms: int) -> dict[Queue, list[Met]]:
+async def look(
+    tx: Tx, begins: Mapping[Queue, str], *, steps: int, most: int, over_ms: int, but: str
+) -> dict[Queue, list[Met]]:
     """
     The next `steps` destinations with pending deliveries of each queue, in the order of their ids, after the given one.
 
-    What is due is counted up to `most`; under way is what has a lease for longer than `over_ms`.
+    What is due is counted up to `most`; under way is what has a lease for longer than `over_ms` that does not begin
+    with `but`.
     """
-    starts = ", ".join(f"(CAST(${2 * n + 4} AS TEXT), CAST(${2 * n + 5} AS TEXT))" for n in range(len(begins)))
+    starts = ", ".join(f"(CAST(${2 * n + 6} AS TEXT), CAST(${2 * n + 7} AS TEXT))" for n in range(len(begins)))
     rows = await tx.all(
         f"WITH RECURSIVE begins(queue, after) AS (VALUES {starts}), walk(queue, id, step) AS ("  # noqa: S608
         "SELECT queue, (SELECT destination_id FROM deliveries WHERE state = 'pending' AND queue = begins.queue "
@@ -53,21 +59,27 @@ async def look(tx: Tx, begins: Mapping[Queue, str], *, steps: int, most: int, ov
         "FROM walk WHERE id IS NOT NULL AND step < $1), "
         # written so that no index fits but that of the few leases
         "leased(id, held) AS (SELECT destination_id || '', count(*) FROM deliveries "
-        "WHERE lease > '' AND state = 'pending' AND due_at - now_ms() > $3 GROUP BY destination_id || '') "
-        "SELECT walk.queue, walk.id, coalesce(leased.held, 0) AS held, breakers.*, now_ms() AS now, "
+        "WHERE lease > '' AND state = 'pending' AND due_at - now_ms() > $3 AND substr(lease, 1, $4) <> $5 "
+        "GROUP BY destination_id || '') "
+        "SELECT walk.queue, walk.id, coalesce(leased.held, 0) AS held, breakers.*, rate_limit, rate_spent_to, "
         "(SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'pending' "
-        "AND queue = walk.queue AND destination_id = walk.id AND due_at <= now_ms() LIMIT $2) AS ready) AS due "
-        "FROM walk LEFT JOIN leased ON leased.id = walk.id LEFT JOIN breakers ON breakers.destination_id = walk.id "
+        "AND queue = walk.queue AND destination_id = walk.id AND due_at <= now_ms() LIMIT $2) AS ready) AS due, "
+        "now_ms() AS now FROM walk LEFT JOIN leased ON leased.id = walk.id "
+        "LEFT JOIN breakers ON breakers.destination_id = walk.id "
+        "LEFT JOIN webhooks ON webhooks.id = walk.id AND rate_limit IS NOT NULL "
         "WHERE walk.id IS NOT NULL ORDER BY walk.queue, walk.id",
         steps,
         most,
         over_ms,
+        len(but),
+        but,
         *(value for begin in begins.items() for value in begin),
     )
     met: dict[Queue, list[Met]] = {queue: [] for queue in begins}
     for row in rows:
         breaker = breaker_rows.read(row) if row["destination_id"] is not None else None
-        met[row["queue"]].append(Met(row["id"], row["due"], row["held"], breaker, row["now"]))
+        bucket = Bucket(row["rate_limit"], row["rate_spent_to"]) if row["rate_limit"] is not None else None
+        met[row["queue"]].append(Met(row["id"], row["due"], row["held"], breaker, bucket, row["now"]))
     return met
 
 
@@ -82,8 +94,9 @@ async def take(tx: Tx, shares: Sequence[tuple[Queue, str, int]], *, lease: str, 
         [(lease, lease_ms, *share) for share in shares],
     )
     rows = await tx.all(
-        "SELECT deliveries.*, events.payload, events.trace FROM deliveries "
-        "JOIN events ON events.id = deliveries.event_id WHERE deliveries.lease = $1",
+        "SELECT deliveries.id, deliveries.project_id, event_id, deliveries.order_id, deliveries.account_id, lane, "
+        "destination_id, event_name, queue, trigger, attempts, attempts_before, told, lease, payload, trace, "
+        "deliveries.created_at FROM deliveries JOIN events ON events.id = deliveries.event_id WHERE lease = $1",
         lease,
     )
     return [_claimed(row) for row in rows]

@@ -94,6 +94,9 @@ class PostgresStore:
                 continue
         raise Unavailable("The database is too busy with conflicting writes. Try again shortly.")
 
+    async def short_write(self, work: Work[T]) -> T:
+        return await self.write(work)
+
     async def read(self, work: Work[T]) -> T:
         # otherwise each statement sees what was committed last: a delivery before its attempt, and the attempt
         async with self._connection() as connection, connection.transaction(isolation="repeatable_read", readonly=True):

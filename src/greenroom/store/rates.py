@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from greenroom.model.rates import Bucket
-from greenroom.store.db import Tx, marks
-
-
-async def find(tx: Tx, webhook_ids: Sequence[str]) -> dict[str, tuple[Bucket, int]]:
-    """The buckets of those of these webhooks that have a limit, each with the database's time in µs."""
-    if not webhook_ids:
-        return {}
-    rows = await tx.all(
-        "SELECT id, rate_limit, rate_spent_to, now_ms() AS now FROM webhooks "  # noqa: S608
-        f"WHERE rate_limit IS NOT NULL AND id IN ({marks(webhook_ids)})",
-        *webhook_ids,
-    )
-    return {row["id"]: (Bucket(row["rate_limit"], row["rate_spent_to"]), row["now"] * 1000) for row in rows}
+from greenroom.store.db import Tx
 
 
 async def save(tx: Tx, buckets: Mapping[str, Bucket]) -> None:

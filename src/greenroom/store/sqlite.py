@@ -1,15 +1,14 @@
 """
 SQLite: one file, one connection that commits in groups, a few that read.
 
-Quick units of work run on the event loop: handing one to a thread and back costs several times what SQLite needs for
-it, and threads that take turns at the interpreter's lock stop each other. What waits for the disk (COMMIT) or may take
-its time runs in a thread.
+Short and quick units of work run on the event loop: handing one to a thread and back costs several times what SQLite
+needs for it, and threads that take turns at the interpreter's lock stop each other. What waits for the disk (COMMIT) or
+may take its time runs in a thread.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import sqlite3
 import threading
@@ -18,11 +17,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from greenroom.errors import Invalid, Unavailable
-from greenroom.store.db import ColumnType, Row, Work
+from greenroom.store.db import ColumnType, Row, Work, marks
 
 T = TypeVar("T")
 
@@ -43,10 +43,12 @@ def _dialect(sql: str, count: int) -> tuple[str, bool]:
     return text.replace("now_ms()", f"?{count + 1}"), "now_ms()" in text
 
 
-@lru_cache(maxsize=128)
-def _from_json(sql: str, names: tuple[str, ...]) -> str:
-    columns = ", ".join(f"json_extract(value, '$[{number}]') AS {name}" for number, name in enumerate(names))
-    return sql.replace("{given}", f"(SELECT {columns} FROM json_each($1)) AS given")  # noqa: S608
+@lru_cache(maxsize=1024)
+def _given(sql: str, names: tuple[str, ...], count: int) -> str:
+    """The statement with so many rows of `{given}` written out."""
+    columns = ", ".join(f"column{number} AS {name}" for number, name in enumerate(names, start=1))
+    rows = ", ".join(f"({marks(names, 1 + len(names) * row)})" for row in range(count))
+    return sql.replace("{given}", f"(SELECT {columns} FROM (VALUES {rows})) AS given")  # noqa: S608
 
 
 class SqliteTx:
@@ -79,8 +81,7 @@ class SqliteTx:
     async def together(
         self, sql: str, columns: Mapping[str, ColumnType], rows: Sequence[Sequence[Any]]
     ) -> Sequence[Row]:
-        # one statement, so that this thread waits once for the interpreter's lock and not once for each row
-        return await self.all(_from_json(sql, tuple(columns)), json.dumps(rows, ensure_ascii=False))
+        return await self.all(_given(sql, tuple(columns), len(rows)), *chain.from_iterable(rows)) if rows else []
 
     def _execute(self, sql: str, values: Sequence[Any]) -> sqlite3.Cursor:
         text, timed = _dialect(sql, len(values))
@@ -109,12 +110,12 @@ def _connect(path: Path, *, busy_s: float = BUSY_S) -> sqlite3.Connection:
 class _Job:
     """One unit of work on its way to a commit."""
 
-    __slots__ = ("error", "future", "quick", "result", "work")
+    __slots__ = ("error", "future", "result", "short", "work")
 
-    def __init__(self, work: Work[Any], future: asyncio.Future[Any], *, quick: bool) -> None:
+    def __init__(self, work: Work[Any], future: asyncio.Future[Any], *, short: bool) -> None:
         self.work = work
         self.future = future
-        self.quick = quick
+        self.short = short
         self.result: Any = None
         self.error: BaseException | None = None
 
@@ -149,10 +150,13 @@ class SqliteStore:
         self._closed = False
 
     async def write(self, work: Work[T]) -> T:
-        return cast("T", await self._commit(work, quick=False))
+        return cast("T", await self._commit(work, short=False))
+
+    async def short_write(self, work: Work[T]) -> T:
+        return cast("T", await self._commit(work, short=True))
 
     async def quick_write(self, work: Work[T]) -> T:
-        return cast("T", await self._commit(work, quick=True))
+        return await self.short_write(work)
 
     async def read(self, work: Work[T]) -> T:
         self._refuse_when_closed()
@@ -197,9 +201,9 @@ class SqliteStore:
         except UnicodeEncodeError as error:
             raise _as_refusal(error) from error
 
-    async def _commit(self, work: Work[Any], *, quick: bool) -> Any:
+    async def _commit(self, work: Work[Any], *, short: bool) -> Any:
         self._refuse_when_closed()
-        job = _Job(work, self._loop.create_future(), quick=quick)
+        job = _Job(work, self._loop.create_future(), short=short)
         self._jobs.append(job)
         if self._writing is None:
             self._writing = asyncio.create_task(self._write_all(), name="sqlite-writer")
@@ -224,10 +228,10 @@ class SqliteStore:
             self._writer = await self._in_thread(_connect, self._path)
             self._writer.execute("PRAGMA busy_timeout=0")  # `_begin` waits
         await self._begin(self._writer)
-        slow = [job for job in jobs if not job.quick]
-        if slow:
-            await self._in_thread(_run, self._writer, self._clock, slow)
-        _run(self._writer, self._clock, [job for job in jobs if job.quick])
+        long = [job for job in jobs if not job.short]
+        if long:
+            await self._in_thread(_run, self._writer, self._clock, long)
+        _run(self._writer, self._clock, [job for job in jobs if job.short])
         await self._in_thread(self._writer.execute, "COMMIT")
 
     async def _begin(self, connection: sqlite3.Connection) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import groupby
 
 from greenroom.model.webhooks import Webhook
 from greenroom.store.db import Row, Tx, from_ms, insert, marks, to_json, to_ms, update
@@ -21,12 +22,22 @@ async def list_webhooks(tx: Tx, project_id: str) -> list[Webhook]:
     return [_webhook(row) for row in rows]
 
 
-async def list_by_id(tx: Tx, webhook_ids: Sequence[str]) -> dict[str, Webhook]:
-    """These webhooks by id, whatever their project: for the engine, which acts for all."""
+async def list_with_secrets(tx: Tx, webhook_ids: Sequence[str]) -> list[tuple[Webhook, list[Row]]]:
+    """
+    These webhooks, whatever their project, each with its live secrets (`secret_id`, `secret_sealed`), newest first: for
+    the engine, which acts for all.
+    """
     if not webhook_ids:
-        return {}
-    rows = await tx.all(f"SELECT * FROM webhooks WHERE id IN ({marks(webhook_ids)})", *webhook_ids)  # noqa: S608
-    return {row["id"]: _webhook(row) for row in rows}
+        return []
+    rows = await tx.all(
+        "SELECT webhooks.*, secrets.id AS secret_id, secrets.secret_sealed FROM webhooks "  # noqa: S608
+        "LEFT JOIN webhook_secrets AS secrets ON secrets.webhook_id = webhooks.id "
+        "AND (secrets.expires_at IS NULL OR secrets.expires_at > now_ms()) "
+        f"WHERE webhooks.id IN ({marks(webhook_ids)}) ORDER BY webhooks.id, secrets.id DESC",
+        *webhook_ids,
+    )
+    grouped = [list(group) for _, group in groupby(rows, key=lambda row: row["id"])]
+    return [(_webhook(group[0]), [row for row in group if row["secret_id"] is not None]) for group in grouped]
 
 
 async def add(tx: Tx, webhook: Webhook) -> None:
@@ -63,17 +74,6 @@ async def expire_secrets(tx: Tx, webhook_id: str, *, overlap_ms: int) -> None:
         "UPDATE webhook_secrets SET expires_at = now_ms() + $2 WHERE webhook_id = $1 AND expires_at IS NULL",
         webhook_id,
         overlap_ms,
-    )
-
-
-async def list_live_secrets(tx: Tx, webhook_ids: Sequence[str]) -> Sequence[Row]:
-    """The live secrets of these webhooks, newest first."""
-    if not webhook_ids:
-        return []
-    return await tx.all(
-        f"SELECT * FROM webhook_secrets WHERE webhook_id IN ({marks(webhook_ids)}) "  # noqa: S608
-        "AND (expires_at IS NULL OR expires_at > now_ms()) ORDER BY id DESC",
-        *webhook_ids,
     )
 
 
