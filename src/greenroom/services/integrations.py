@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields, replace
-from typing import Any, cast
+from typing import Any
 
 from greenroom.context import Context, quick_snapshot, snapshot, transaction
 from greenroom.errors import NotFound
@@ -17,6 +17,14 @@ from greenroom.store.db import Row, Tx, from_ms, to_json, to_ms
 
 #: write-only fields: left out they are kept, null clears them
 SECRETS = ("packages_api_key", "partner_password", "harvest_client_secret")
+
+#: how the fields of an integration are stored: encrypted, or as they are; the rest each in a way of its own
+SEALED = (*SECRETS, "signing_secret")
+PLAIN = tuple(
+    field.name
+    for field in fields(Integration)
+    if field.name not in {*SEALED, "enabled", "callback_hosts", "created_at", "updated_at"}
+)
 
 
 @quick_snapshot
@@ -89,33 +97,31 @@ async def last_called(_: Context, tx: Tx, project_id: str, provider: str) -> dic
 
 
 def _sealed(ctx: Context, integration: Integration) -> dict[str, Any]:
-    row: dict[str, Any] = {}
-    for field in fields(Integration):
-        value = getattr(integration, field.name)
-        if field.name in (*SECRETS, "signing_secret"):
-            column = f"{field.name}_sealed"
-            place = {"table": "integrations", "row": integration.id, "column": column}
-            row[column] = None if value is None else ctx.vault.seal(value, **place)
-        elif field.name == "callback_hosts":
-            row[field.name] = to_json(list(value))
-        elif field.name.endswith("_at"):
-            row[field.name] = to_ms(value)
-        else:
-            row[field.name] = int(value) if isinstance(value, bool) else value
-    return row
+    def sealed(name: str) -> str | None:
+        value = getattr(integration, name)
+        place = {"table": "integrations", "row": integration.id, "column": f"{name}_sealed"}
+        return None if value is None else ctx.vault.seal(value, **place)
+
+    return {
+        **{name: getattr(integration, name) for name in PLAIN},
+        **{f"{name}_sealed": sealed(name) for name in SEALED},
+        "enabled": int(integration.enabled),
+        "callback_hosts": to_json(list(integration.callback_hosts)),
+        "created_at": to_ms(integration.created_at),
+        "updated_at": to_ms(integration.updated_at),
+    }
 
 
 def _opened(ctx: Context, row: Row) -> Integration:
-    values: dict[str, Any] = {}
-    for field in fields(Integration):
-        if field.name in (*SECRETS, "signing_secret"):
-            column = f"{field.name}_sealed"
-            sealed = cast("str | None", row[column])
-            values[field.name] = sealed and ctx.vault.open(sealed, table="integrations", row=row["id"], column=column)
-        elif field.name == "callback_hosts":
-            values[field.name] = tuple(json.loads(row[field.name]))
-        elif field.name.endswith("_at"):
-            values[field.name] = from_ms(row[field.name])
-        else:
-            values[field.name] = row[field.name]
-    return Integration(**{**values, "enabled": bool(values["enabled"])})
+    def opened(column: str) -> Any:
+        sealed = row[column]
+        return sealed and ctx.vault.open(sealed, table="integrations", row=row["id"], column=column)
+
+    return Integration(
+        **{name: row[name] for name in PLAIN},
+        **{name: opened(f"{name}_sealed") for name in SEALED},
+        enabled=bool(row["enabled"]),
+        callback_hosts=tuple(json.loads(row["callback_hosts"])),
+        created_at=from_ms(row["created_at"]),
+        updated_at=from_ms(row["updated_at"]),
+    )
