@@ -14,7 +14,15 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 
-from greenroom.app import build_app, delivering, keep_for_good, open_context, open_gateway, running_gateway
+from greenroom.app import (
+    build_app,
+    delivering,
+    from_environment,
+    keep_for_good,
+    open_context,
+    open_gateway,
+    running_gateway,
+)
 from greenroom.cli import logs
 from greenroom.services import sessions
 from greenroom.settings import Settings, SettingsError
@@ -153,7 +161,7 @@ def _serve_many(settings: Settings, host: str, port: int, workers: int) -> None:
     asyncio.run(_check(settings))
     print(f"Greenroom: {_reachable(settings, host, port).public_url}", flush=True)
     uvicorn.run(
-        "greenroom.app:from_environment",
+        "greenroom.cli.serve:one_of_many",
         factory=True,
         host=host,
         port=port,
@@ -163,3 +171,9 @@ def _serve_many(settings: Settings, host: str, port: int, workers: int) -> None:
         timeout_graceful_shutdown=GRACE_S,
         server_header=False,
     )
+
+
+def one_of_many() -> FastAPI:
+    """The application of one of the processes that share a port, for uvicorn."""
+    logs.configure(Settings.from_environment())
+    return from_environment()
