@@ -7,9 +7,14 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from greenroom.model.deliveries import NUDGES
 from tests.chaos.installation import Installation
 from tests.chaos.load import Load
 from tests.chaos.neighbours import Neighbours
+
+#: longer than a dead worker's lease and a breaker's first wait together, and not so long that an ATS which has asked is
+#: told again meanwhile: a delivery that waits for that is one that should have ended
+PATIENCE_S = 0.75 * NUDGES[0].total_seconds()
 
 
 @dataclass(frozen=True)
@@ -27,14 +32,14 @@ class Books:
     unrecorded: int
 
 
-async def balance(installation: Installation, load: Load, neighbours: Neighbours, *, patience: float = 30.0) -> Books:
+async def balance(installation: Installation, load: Load, neighbours: Neighbours) -> Books:
     """
     Wait until nothing is on its way any more, then compare.
 
     Raises:
         AssertionError: something was lost, changed its id or its bytes, or was sent without being on record.
     """
-    await all_delivered(installation, patience)
+    await all_delivered(installation)
     deliveries = await installation.all("/v1/deliveries")
     _nothing_lost(deliveries, load, neighbours)
     _ids_are_stable(deliveries, neighbours)
@@ -50,11 +55,11 @@ async def balance(installation: Installation, load: Load, neighbours: Neighbours
     )
 
 
-async def all_delivered(installation: Installation, patience: float = 30.0) -> None:
+async def all_delivered(installation: Installation) -> None:
     """Wait until nothing is on its way any more."""
     waiting: Any = None
     try:
-        async with asyncio.timeout(patience):
+        async with asyncio.timeout(PATIENCE_S):
             while waiting := (await installation.get("/v1/deliveries", state="pending", page_size=5))["data"]:
                 await asyncio.sleep(0.1)
     except TimeoutError:

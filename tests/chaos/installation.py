@@ -14,17 +14,19 @@ import asyncpg
 import httpx2
 
 from greenroom.app import open_context
-from greenroom.demo.processes import free
 from greenroom.engine.places import LEASE
 from greenroom.services import accounts, integrations, projects, webhooks
 from greenroom.settings import Settings
 from tests.chaos.neighbours import Neighbours
 from tests.chaos.processes import Process, Stem
 from tests.house import LOOPBACK, basic
+from tests.support.ports import free_port
 
 TENANT = "proctor"
 EVENT = "ats_assessments.created"
 LEASED = "FROM deliveries WHERE state = 'pending' AND lease IS NOT NULL"
+#: the attempts that are under way, or were when their worker ended or the database did
+UNDER_WAY = f"SELECT lease || id {LEASED}"
 
 
 @dataclass
@@ -68,7 +70,7 @@ class Installation:
 
     async def serve(self, name: str = "serve", *, port: int | None = None, clock: Path | None = None) -> Process:
         """A gateway; `port` is one that it had before, and its clock is off by what the file `clock` says."""
-        return await self._start(name, "serve", "--port", str(port or free(0)), ready="Greenroom:", clock=clock)
+        return await self._start(name, "serve", "--port", str(port or free_port()), ready="Greenroom:", clock=clock)
 
     async def work(self, name: str = "work") -> Process:
         """A worker."""
@@ -130,24 +132,29 @@ class Installation:
         """A statement on the database itself, as an operator at its console; the first column of what it gives."""
         if self.database_url is None:
             return await asyncio.to_thread(self._sqlite, text)
-        connection = await asyncpg.connect(self.database_url)
-        try:
-            return [row[0] for row in await connection.fetch(text)]
-        finally:
-            await connection.close()
+        return await ask(self.database_url, text)
 
     def _sqlite(self, text: str) -> list[Any]:
         with closing(sqlite3.connect(self.directory / "data" / "greenroom.db", timeout=30)) as connection, connection:
             return [row[0] for row in connection.execute(text)]
 
     async def leases(self) -> set[str]:
-        """The attempts that are under way, or were when their worker ended."""
-        return set(await self.sql(f"SELECT lease || id {LEASED}"))
+        """See `UNDER_WAY`."""
+        return set(await self.sql(UNDER_WAY))
 
     async def end_leases(self) -> None:
         """Let the time of a lease pass in the database."""
         ms = int(LEASE.total_seconds() * 1000)
         await self.sql(f"UPDATE deliveries SET due_at = due_at - {ms} WHERE id IN (SELECT id {LEASED})")
+
+
+async def ask(url: str, text: str) -> list[Any]:
+    """The first column of what a PostgreSQL database answers."""
+    connection = await asyncpg.connect(url)
+    try:
+        return [row[0] for row in await connection.fetch(text)]
+    finally:
+        await connection.close()
 
 
 @asynccontextmanager

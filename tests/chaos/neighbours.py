@@ -14,6 +14,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.support.ports import free_port
+
 _NUMBER = re.compile(r"/take_home_tests/(\d+)$")
 
 
@@ -51,10 +53,12 @@ async def quick(_: Heard) -> int:
 class Neighbours:
     """Answers 200 after 20 ms, unless `mishap` says otherwise. Can be away for a while, and come back to its port."""
 
-    port: int = 0
+    port: int = field(default_factory=free_port)
     heard: list[Heard] = field(default_factory=list)
     mishap: Mishap = quick
     in_hand: int = 0
+    #: requests that `stop` broke off
+    cut: int = 0
     last_at: float = 0.0
     _by_subject: dict[str, int] = field(default_factory=dict)
     _runner: web.ServerRunner | None = None
@@ -64,12 +68,11 @@ class Neighbours:
         return f"http://127.0.0.1:{self.port}"
 
     async def start(self) -> None:
-        """Listen, on the port it had before."""
+        """Listen, on the same port each time."""
         self._runner = web.ServerRunner(web.Server(self._answer, access_log=None), shutdown_timeout=0.01)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, backlog=1024, reuse_address=True)
         await site.start()
-        self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
         """Break every connection, and be away."""
@@ -82,6 +85,9 @@ class Neighbours:
         self.in_hand += 1
         try:
             what = await self.mishap(heard)
+        except asyncio.CancelledError:
+            self.cut += 1
+            raise
         finally:
             self.in_hand -= 1
             self.last_at = time.monotonic()
@@ -112,7 +118,7 @@ def _json(body: bytes) -> Any:
 
 @asynccontextmanager
 async def open_neighbours() -> AsyncIterator[Neighbours]:
-    """Neighbours on a free loopback port."""
+    """Neighbours that listen."""
     one = Neighbours()
     await one.start()
     try:

@@ -24,14 +24,17 @@ from tests.chaos.quiet import Quiet
 from tests.chaos.report import Report
 from tests.chaos.sizes import LONG, SHORT, Size
 
-DISK = 16 * 2**20
+#: what an order may come to in the database once all of it is done, twice as much as it does, and what SQLite needs
+#: beside that: a disk on which the load itself finds no room would be full before and after the fault
+ORDER, LOG = 20 * 2**10, 16 * 2**20
 
 
 @contextmanager
-def small_disk(place: Path) -> Iterator[None]:
-    """A file system of 16 MiB."""
+def small_disk(place: Path, size: Size) -> Iterator[None]:
+    """A file system with room for the orders of a scenario."""
     place.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", place], capture_output=True)
+    room = LOG + int(ORDER * size.rate * (size.outage + 3 * size.period))
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={room}", "tmpfs", place], capture_output=True)
     if mounted.returncode:
         pytest.skip("only who may mount a file system can fill a disk")
     try:
@@ -63,7 +66,7 @@ def no_room(kind: str, installation: Installation) -> Iterator[None]:
         return
     (pid,) = (process.pid for process in installation.processes)
     _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (65536, hard))
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (4096, hard))
     try:
         yield
     finally:
@@ -92,7 +95,7 @@ async def test_the_disk_is_full(
         pytest.skip("only who may mount a file system can fill a disk")
     began = time.monotonic()
     data = tmp_path / "data"
-    with small_disk(data) if kind == "disk" else nullcontext():
+    with small_disk(data, size) if kind == "disk" else nullcontext():
         async with install("sqlite") as installation:
             serving = await installation.serve()
             load = Load(installation, neighbours, size.rate)

@@ -48,8 +48,11 @@ async def test_answers_are_lost(
     lost: list[str] = []
 
     async def lose(heard: Heard) -> int | str:
+        # told by its place in the order of arrival: requests that wait side by side must not all share one fate, or the
+        # receiver looks like one that is down, and is rightly left alone
+        is_lost = heard.count == 1 and len(neighbours.heard) % LOST == 0
         await asyncio.sleep(0.02)
-        if heard.count > 1 or len(neighbours.heard) % LOST:
+        if not is_lost:
             return 200
         lost.append(heard.subject)
         if size.real_leases and len(lost) % 10 == 0:
@@ -68,7 +71,6 @@ async def test_answers_are_lost(
         neighbours.mishap = quick
         loading = asyncio.create_task(load.run(size.period * 2))
         await asyncio.sleep(size.period)
-        broken = neighbours.in_hand
         await neighbours.stop()
         await asyncio.sleep(0.5)
         await neighbours.start()
@@ -80,4 +82,6 @@ async def test_answers_are_lost(
     assert not load.refused
     assert books.unrecorded == 0
     assert len(lost) <= books.duplicates
-    report.add(f"answers lost, {database}", books, allowed=len(lost) + broken, faults=len(lost) + 1, since=began)
+    report.add(
+        f"answers lost, {database}", books, allowed=len(lost) + neighbours.cut, faults=len(lost) + 1, since=began
+    )

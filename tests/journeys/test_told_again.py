@@ -99,6 +99,30 @@ async def test_asking_ends_it(northwind: Linked) -> None:
     assert len(northwind.house.greenhouse.heard) == 1
 
 
+async def test_asking_while_it_is_told_the_first_time_ends_it(northwind: Linked) -> None:
+    """As Greenhouse does: it asks before it answers."""
+    order = await northwind.send_test()
+
+    async def look() -> None:
+        await northwind.status(order)
+
+    northwind.house.greenhouse.inside = look
+    await northwind.give_result(order)
+
+    await recorded(northwind, order, 1, state="delivered", due_at=None)
+
+
+async def test_who_asked_before_it_could_be_told_is_told_once(northwind: Linked) -> None:
+    order = await northwind.send_test()
+    northwind.house.greenhouse.will_answer(503, 200)
+    await northwind.give_result(order)
+    await recorded(northwind, order, 1, state="pending")
+    await northwind.status(order)
+    await let_pass(northwind.house)
+
+    await recorded(northwind, order, 2, state="delivered", due_at=None)
+
+
 async def test_asking_while_it_is_told_again_ends_it_whatever_the_answer(northwind: Linked) -> None:
     order = await resulted(northwind)
 

@@ -8,7 +8,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
@@ -20,6 +19,8 @@ from typing import Any
 
 import asyncpg
 
+from tests.support.ports import free_port
+
 TEMPLATE = "greenroom_template"
 
 
@@ -30,9 +31,7 @@ class Postgres:
         self._binaries = binaries
         self._base = base
         self._user = user
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     def url(self, database: str = "postgres") -> str:
@@ -58,6 +57,17 @@ class Postgres:
         )  # fmt: skip
         log.close()
         in_thread(self._answers())
+
+    @contextlib.contextmanager
+    def unseen(self, url: str) -> Iterator[str]:
+        """Run a server that is down where nobody finds it, for as long as the block runs; where the database is then."""
+        port, self.port = self.port, free_port()
+        self.start()
+        try:
+            yield url.replace(f":{port}/", f":{self.port}/")
+        finally:
+            self.stop()
+            self.port = port
 
     def kill(self) -> None:
         """`kill -9` of the server and all it has started."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -12,7 +13,7 @@ from greenroom.settings import Settings
 
 
 def configure(settings: Settings) -> None:
-    """One line an event; libraries' warnings in the same form."""
+    """One line an event; libraries' warnings in the same form. What cannot be written is lost, and nothing else."""
     stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -28,7 +29,7 @@ def configure(settings: Settings) -> None:
         final = [structlog.processors.format_exc_info, _line]
     structlog.configure(
         processors=[*shared, *final],
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Patient(sys.stderr))),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         cache_logger_on_first_use=True,
     )
@@ -42,6 +43,25 @@ def configure(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
+
+
+class _Patient:
+    """
+    A stream that takes every line: on a full disk, or when the collector has gone, nobody who says something fails.
+
+    Otherwise a log that cannot be written would end the deliveries that it tells of.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
 
 
 def _line(_: Any, __: str, event: structlog.typing.EventDict) -> str:

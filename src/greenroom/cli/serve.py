@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import time
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,13 +15,23 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 
-from greenroom.app import build_app, delivering, keep_for_good, open_context, open_gateway, running_gateway
+from greenroom.app import (
+    build_app,
+    delivering,
+    from_environment,
+    keep_for_good,
+    open_context,
+    open_gateway,
+    running_gateway,
+)
 from greenroom.cli import logs
 from greenroom.services import sessions
 from greenroom.settings import Settings, SettingsError
 
 #: how long a stop waits for requests that are being answered
 GRACE_S = 10
+#: how long a connection may be silent then before it is closed: who asks so seldom hardly asks at that very moment
+LEAVE_S = 0.5
 
 
 def serve(
@@ -97,7 +108,7 @@ async def _work(settings: Settings) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Says where it can be reached once it can."""
+    """Says where it can be reached once it can, and takes its leave of those who are connected."""
 
     def __init__(self, config: uvicorn.Config, app: FastAPI, public_url: str) -> None:
         super().__init__(config)
@@ -111,6 +122,19 @@ class _Server(uvicorn.Server):
             print(f"Greenroom: {self._public_url}", flush=True)
             if self._app.state.first_link:
                 print(f"Sign in: {self._app.state.first_link}", flush=True)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """
+        Nobody new is let in; whoever is connected is told with the next answer not to ask here again, and is hung up on
+        only after a while without a request. A request may be on its way to a connection that has just been closed.
+        """
+        for listening in (*self.servers, *(sockets or ())):
+            listening.close()
+        self.server_state.default_headers.append((b"connection", b"close"))
+        until = time.monotonic() + LEAVE_S
+        while self.server_state.connections and not self.force_exit and time.monotonic() < until:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        await super().shutdown(sockets)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -153,7 +177,7 @@ def _serve_many(settings: Settings, host: str, port: int, workers: int) -> None:
     asyncio.run(_check(settings))
     print(f"Greenroom: {_reachable(settings, host, port).public_url}", flush=True)
     uvicorn.run(
-        "greenroom.app:from_environment",
+        "greenroom.cli.serve:one_of_many",
         factory=True,
         host=host,
         port=port,
@@ -163,3 +187,9 @@ def _serve_many(settings: Settings, host: str, port: int, workers: int) -> None:
         timeout_graceful_shutdown=GRACE_S,
         server_header=False,
     )
+
+
+def one_of_many() -> FastAPI:
+    """The application of one of the processes that share a port, for uvicorn."""
+    logs.configure(Settings.from_environment())
+    return from_environment()

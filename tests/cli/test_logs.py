@@ -1,0 +1,58 @@
+"""The log of a process: it must not endanger what it tells of."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SAYS = """
+import logging
+import structlog
+from greenroom.cli import logs
+from greenroom.settings import Settings
+
+logs.configure(Settings.from_environment({}))
+for _ in range(3):
+    structlog.get_logger().warning("ours", detail="x" * 10_000)
+    logging.getLogger("library").warning("theirs")
+print("goes on")
+"""
+FULL = Path("/dev/full")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_who_says_something_goes_on_although_the_disk_is_full(unbuffered: str) -> None:
+    with FULL.open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", SAYS],
+            stdout=subprocess.PIPE, stderr=full, text=True, env={"PYTHONUNBUFFERED": unbuffered},
+        )  # fmt: skip
+
+    assert done.stdout == "goes on\n"
+
+
+def test_who_says_something_goes_on_although_nobody_reads_any_more() -> None:
+    talking = subprocess.Popen([sys.executable, "-c", SAYS], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert talking.stdout is not None
+    assert talking.stderr is not None
+    with talking.stdout:
+        talking.stderr.close()
+
+        assert talking.stdout.read() == "goes on\n"
+    talking.wait()
+
+
+def test_the_processes_that_share_a_port_log_as_they_are_told(tmp_path: Path) -> None:
+    says = (
+        "import structlog; from greenroom.cli import serve; serve.one_of_many(); structlog.get_logger().warning('ours')"
+    )
+    environment = {"GREENROOM_DATA_DIR": str(tmp_path), "GREENROOM_LOG_FORMAT": "json"}
+    done = subprocess.run([sys.executable, "-c", says], capture_output=True, text=True, env=os.environ | environment)
+
+    assert json.loads(done.stderr)["event"] == "ours"

@@ -1,0 +1,24 @@
+"""Ports for servers that go away and come back to the same one."""
+
+from __future__ import annotations
+
+import random
+import socket
+
+#: none of those that the system gives to outgoing connections (Linux from 32768 on, others from 49152). While a server is
+#: away its port up there may become the near end of somebody's connection, even of one to that very port, which then
+#: talks to itself; either way the server finds its address taken when it comes back
+RANGE = range(20_000, 30_000)
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 on which nobody listens."""
+    for port in random.SystemRandom().sample(RANGE, len(RANGE)):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("There is no free port on 127.0.0.1.")
