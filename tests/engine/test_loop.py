@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from greenroom.engine import vendor
+from greenroom.context import Context
+from greenroom.engine import loop, vendor
 from greenroom.engine.loop import Engine
 from greenroom.errors import Unavailable
+from greenroom.model.attempts import Ended, Exchange
+from greenroom.model.claims import Turn
+from greenroom.model.deliveries import SHARES
+from greenroom.services import claims
+from greenroom.services import deliveries as delivery_services
+from greenroom.services.claims import Own
 from greenroom.store.db import Store, Tx, Work
 from tests.house import House, Linked, webhook
 from tests.outbound.test_send import listening
@@ -104,6 +113,70 @@ async def test_a_database_that_blinks_costs_no_place_and_no_attempt(house: House
         assert one._places._held.total() == 0
 
     assert (done["state"], done["attempts_made"], len(done["attempts"])) == ("delivered", 1, 1)
+    assert len(house.vendor.heard) == 1
+
+
+class Away:
+    """A store that is away, for `returned` to be called when it first answers again."""
+
+    def __init__(self, store: Store, returned: Callable[[], Awaitable[object]]) -> None:
+        self._store = store
+        self._returned = returned
+        self.away = True
+        self.back = False
+
+    async def _answer(self, ask: Callable[[Work[Any]], Awaitable[Any]], work: Work[Any]) -> Any:
+        if self.away:
+            raise Unavailable
+        if not self.back:
+            self.back = True
+            await self._returned()
+        return await ask(work)
+
+    async def read(self, work: Work[Any]) -> Any:
+        return await self._answer(self._store.read, work)
+
+    async def short_write(self, work: Work[Any]) -> Any:
+        return await self._answer(self._store.short_write, work)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+async def test_after_a_long_outage_others_may_put_on_record_what_they_did(
+    house: House, proctor: Linked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lease of an attempt has ended meanwhile, and whoever made it could not say so: it is not made again."""
+    monkeypatch.setattr(loop, "LONG_OUTAGE_S", 0.0)
+    await house.app.state.engine.stop()
+    hook = (await webhook(proctor))["id"]
+    await proctor.send_test()
+    ctx: Context = house.app.state.ctx
+    other = Own("other")
+    turns = {name: Turn() for name in SHARES}
+    (claimed,) = (await claims.claim(ctx, turns, SHARES, other, lease=timedelta(0), longest=timedelta(0))).claimed
+    done = Ended(ctx.new_id("att"), claimed, ctx.now(), timedelta(0), None, Exchange(status=200))
+    recording: list[asyncio.Task[object]] = []
+
+    async def returned() -> None:
+        recording.append(asyncio.create_task(delivery_services.settle(ctx, [done], worker="other")))
+
+    store = Away(ctx.store, returned)
+    with capture_logs() as lines:
+        async with engine(house, store) as one:
+            async with asyncio.timeout(20):
+                while not any(line["event"] == "database_away" for line in lines):
+                    await asyncio.sleep(0.01)
+                store.away = False
+                one.wake()
+                while not (await deliveries(proctor, hook))[0]["attempts"]:
+                    await asyncio.sleep(0.01)
+                await proctor.send_test(2)  # and then it goes on
+                await house.vendor.hear(1)
+
+    assert "database_back" in {line["event"] for line in lines}
+    first = [one for one in await deliveries(proctor, hook) if one["id"] == claimed.id]
+    assert [(one["attempts_made"], len(one["attempts"])) for one in first] == [(1, 1)]
     assert len(house.vendor.heard) == 1
 
 

@@ -112,10 +112,35 @@ async def test_an_outage_is_waited_for(store: Store, monkeypatch: pytest.MonkeyP
     assert [await stands(ctx, one) for one in batch] == [("delivered", False, 1)] * 3
 
 
+async def test_a_defect_in_what_is_told_ends_no_record(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is logged, and those that come later are written."""
+    monkeypatch.setattr(records, "FIRST_PAUSE_S", 0.0)
+    ctx = context(store)
+    first, second = await ended(ctx, 1), await ended(ctx, 1)
+
+    def done(one: Ended) -> None:
+        if one is first[0]:
+            raise KeyError(one.id)
+        written.stop()
+
+    written = Records(partial(deliveries.settle, ctx, worker="w"), done, worker="w")
+    with capture_logs() as lines:
+        running = asyncio.create_task(written.run())
+        written.add(first[0])
+        async with asyncio.timeout(20):
+            while not lines:
+                await asyncio.sleep(0.01)
+            written.add(second[0])
+            await running
+
+    assert [await stands(ctx, one) for one in (*first, *second)] == [("delivered", False, 1)] * 2
+    assert "recording_failed_inside" in {line["event"] for line in lines}
+
+
 async def test_a_stop_does_not_wait_for_ever(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """The database stays away: what is not on record will be repeated, and the log says so."""
     monkeypatch.setattr(records, "FIRST_PAUSE_S", 1e-6)
-    monkeypatch.setattr(records, "LAST_PAUSE_S", 1e-5)
+    monkeypatch.setattr(records, "LONGEST_PAUSE_S", 1e-5)
     ctx = context(store)
 
     async def settle(some: Sequence[Ended]) -> list[Settled | None]:

@@ -38,10 +38,16 @@ class Clock:
             Unavailable: the database is away.
         """
         if time.monotonic() >= self._look_at or abs(self._now_offset() - self._offset) > STEP_S:
-            await self._look()
+            await self.look()
         return self._right
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
+        """
+        Compare now.
+
+        Raises:
+            Unavailable: the database is away.
+        """
         offset = self._now_offset()
         off = await clock.skew(self._ctx)
         right = abs(off) <= MOST_OFF

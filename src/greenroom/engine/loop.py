@@ -16,8 +16,8 @@ from greenroom.connectors import Push, discover
 from greenroom.context import Context
 from greenroom.engine import vendor
 from greenroom.engine.clock import Clock
-from greenroom.engine.places import Places
-from greenroom.engine.records import Records
+from greenroom.engine.places import LEASE, LONGEST, Places
+from greenroom.engine.records import LONGEST_PAUSE_S, Records
 from greenroom.engine.traces import Step, step
 from greenroom.engine.upkeep import keep_up
 from greenroom.errors import GiveUp, NotFound, RemoteError, TryLater, Unavailable
@@ -39,6 +39,10 @@ GATHER_S = 0.005
 ENOUGH = PER_DESTINATION // 2
 #: attempts that are begun before others have their turn on the event loop: an order that comes in, a database's answer
 AT_ONCE = 8
+#: after an outage of this length, leases have ended of attempts that only wait to be put on record: they would be
+#: repeated. So nothing is claimed before whoever made them has had the time for another try
+LONG_OUTAGE_S = (LEASE - LONGEST).total_seconds()
+AFTER_OUTAGE_S = LONGEST_PAUSE_S + 1.0
 #: how long a stop waits for attempts under way
 GRACE_S = 20.0
 KEPT_BODY = 2048
@@ -62,6 +66,7 @@ class Engine:
         self._records = Records(self._settle, self._recorded, worker=self.worker)
         self._awake = asyncio.Event()
         self._stopping = False
+        self._away_since: float | None = None
         self._under_way: set[asyncio.Task[Ended | None]] = set()
 
     def wake(self) -> None:
@@ -93,9 +98,11 @@ class Engine:
             self._awake.clear()
             began = time.monotonic()
             try:
+                await self._come_back()
                 more = await self._start_due()
                 pause = POLL_S
             except Unavailable as error:
+                self._away_since = self._away_since or began
                 more, pause = False, min(pause * 2, 10.0)
                 log.warning("database_away", error=error.message, next_try_s=pause)
             except Exception:  # a defect on the way to one delivery must not end all the others'
@@ -118,6 +125,29 @@ class Engine:
                 await self._awake.wait()
         except TimeoutError:
             pass
+
+    async def _come_back(self) -> None:
+        """
+        After an outage, see that it is over; after a long one, leave others the time to put on record what they did.
+
+        Raises:
+            Unavailable: the database is still away.
+        """
+        if self._records.late:
+            self._away_since = self._away_since or time.monotonic()
+        if self._away_since is None:
+            return
+        await self._clock.look()
+        away_s, self._away_since = time.monotonic() - self._away_since, None
+        if away_s > LONG_OUTAGE_S:
+            log.info("database_back", away_s=round(away_s), next_claim_s=AFTER_OUTAGE_S)
+            await self._until_stopped(AFTER_OUTAGE_S)
+
+    async def _until_stopped(self, longest: float) -> None:
+        until = time.monotonic() + longest
+        while not self._stopping and (left := until - time.monotonic()) > 0:
+            self._awake.clear()
+            await self._rest(left)
 
     async def _start_due(self) -> bool:
         """Claim as many as there are free places and start them; whether there are destinations still to be met."""

@@ -21,11 +21,9 @@ log = structlog.get_logger("greenroom.engine")
 GATHER_S = 0.01
 ENOUGH = PER_DESTINATION // 2
 TOGETHER = 128
-#: between two tries while the database is away; it doubles
+#: between two tries while the database is away; it doubles, and who stops gives up after the longest
 FIRST_PAUSE_S = 0.2
-LONGEST_PAUSE_S = 8.0
-#: who stops does not wait longer than this before the next try
-LAST_PAUSE_S = 2.0
+LONGEST_PAUSE_S = 2.0
 
 #: where each delivery is then, None where its lease has passed to another worker
 Settle = Callable[[Sequence[Ended]], Awaitable[list[Settled | None]]]
@@ -75,13 +73,16 @@ class Records:
                 await self.write()
                 self.late, pause = False, FIRST_PAUSE_S
             except Unavailable as error:
-                if self._stopping and pause > LAST_PAUSE_S:
+                if self._stopping and pause == LONGEST_PAUSE_S:
                     log.error("attempts_not_recorded", count=len(self._waiting), note="they will be repeated")
                     return
                 self.late = True
                 log.warning("database_away", error=error.message, next_try_s=pause)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_S)
+            except Exception:  # a defect in what is said of one must not end the records of all that come
+                log.exception("recording_failed_inside", next_try_s=pause)
+                await asyncio.sleep(pause)
 
     async def write(self) -> None:
         """
