@@ -62,7 +62,10 @@ class OrderRequest:
 
 @dataclass(frozen=True)
 class Order:
-    """One test or check of one candidate. Times are aware UTC; `package_name` is as the list showed it then."""
+    """
+    One test or check of one candidate. Times are aware UTC; `package_name` is as the list showed it then; `previous_id`
+    is found when it is stored.
+    """
 
     id: str
     project_id: str

@@ -55,13 +55,12 @@ async def place(
     A repeated request gives the order that is there, and writes nothing else.
     """
     now = ctx.now()
-    email = request.candidate.email
     if request.dedupe_key is None:
-        recent = await order_rows.find_latest(tx, account.id, email, request.package_id, since=now - REPEAT_WINDOW)
+        since = now - REPEAT_WINDOW
+        recent = await order_rows.find_latest(tx, account.id, request.candidate.email, request.package_id, since=since)
         if recent is not None:
             return recent
     key = request.dedupe_key or _window_key(request, now)
-    earlier = await order_rows.find_latest(tx, account.id, email, request.package_id)
     order = Order(
         id=ctx.new_id("ord"),
         project_id=account.project_id,
@@ -71,7 +70,6 @@ async def place(
         source=source,
         request=request,
         package_name=package_name,
-        previous_id=earlier.id if earlier else None,
         created_at=now,
         updated_at=now,
     )

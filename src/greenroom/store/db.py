@@ -98,11 +98,23 @@ def marks(values: Sequence[Any], first: int = 1) -> str:
     return ", ".join(f"${number}" for number in range(first, first + len(values)))
 
 
-async def insert(tx: Tx, table: str, row: Mapping[str, Any], *, or_ignore: tuple[str, ...] | None = None) -> bool:
-    """Insert a row; its keys are column names of ours, never a caller's. False: the `or_ignore` key was taken."""
-    columns = list(row)
+async def insert(
+    tx: Tx,
+    table: str,
+    row: Mapping[str, Any],
+    *,
+    found: Mapping[str, str] | None = None,
+    or_ignore: tuple[str, ...] | None = None,
+) -> bool:
+    """
+    Insert a row; its keys are column names of ours, never a caller's. False: the `or_ignore` key was taken.
+
+    `found` has the columns that the database finds, each an expression in which `{name}` stands for a value of the row.
+    """
+    placeholders = {name: f"${number}" for number, name in enumerate(row, start=1)}
+    columns = placeholders | {name: sql.format_map(placeholders) for name, sql in (found or {}).items()}
     conflict = f" ON CONFLICT ({', '.join(or_ignore)}) DO NOTHING" if or_ignore else ""
-    sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks(columns)}){conflict}"  # noqa: S608
+    sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(columns.values())}){conflict}"  # noqa: S608
     return await tx.run(sql, *row.values()) == 1
 
 

@@ -12,9 +12,19 @@ from greenroom.model.orders import Candidate, Order, OrderRequest
 from greenroom.model.results import Result
 from greenroom.store.db import Row, Tx, from_ms, insert, maybe_from_ms, to_json, to_ms, update
 
+#: the newest order for the same candidate and package
+_PREVIOUS = (
+    "(SELECT id FROM orders WHERE account_id = {account_id} AND candidate_email = {candidate_email} "
+    "AND package_id = {package_id} ORDER BY id DESC LIMIT 1)"
+)
+
 
 async def add(tx: Tx, order: Order, *, dedupe_key: str) -> bool:
-    """Store a new order. False: the account has an order with this key, and nothing was written."""
+    """
+    Store a new order, with the id of the one before it for the same candidate and package.
+
+    False: the account has an order with this key, and nothing was written.
+    """
     request = order.request
     return await insert(
         tx,
@@ -34,10 +44,10 @@ async def add(tx: Tx, order: Order, *, dedupe_key: str) -> bool:
             "raw": to_json(request.raw),
             "callback_url": request.callback_url,
             "callback_problem": request.callback_problem,
-            "previous_id": order.previous_id,
             "created_at": to_ms(order.created_at),
             **_changing(order),
         },
+        found={"previous_id": _PREVIOUS},
         or_ignore=("account_id", "dedupe_key"),
     )
 
@@ -72,9 +82,7 @@ async def find_by_dedupe_key(tx: Tx, account_id: str, dedupe_key: str) -> Order 
     return _order(row) if row else None
 
 
-async def find_latest(
-    tx: Tx, account_id: str, email: str, package_id: str, *, since: datetime | None = None
-) -> Order | None:
+async def find_latest(tx: Tx, account_id: str, email: str, package_id: str, *, since: datetime) -> Order | None:
     """The newest order for the same candidate and package, placed at `since` or later."""
     row = await tx.one(
         "SELECT * FROM orders WHERE account_id = $1 AND candidate_email = $2 AND package_id = $3 "
@@ -82,7 +90,7 @@ async def find_latest(
         account_id,
         email.casefold(),
         package_id,
-        to_ms(since) if since else 0,
+        to_ms(since),
     )
     return _order(row) if row else None
 
