@@ -8,6 +8,7 @@ from typing import Any
 
 from greenroom.context import Context, quick_snapshot, snapshot, transaction
 from greenroom.errors import NotFound
+from greenroom.model.accounts import Account
 from greenroom.model.integrations import Integration
 from greenroom.security.tokens import new_webhook_secret
 from greenroom.store import accounts as account_rows
@@ -40,10 +41,20 @@ async def get(ctx: Context, tx: Tx, project_id: str, provider: str) -> Integrati
 
 async def read(ctx: Context, tx: Tx, project_id: str, provider: str) -> Integration:
     """`get` inside another service's transaction."""
-    row = await integration_rows.find(tx, project_id, provider)
+    return _opened(ctx, _there(await integration_rows.find(tx, project_id, provider), provider))
+
+
+async def read_with_scope(ctx: Context, tx: Tx, account: Account) -> tuple[Integration, str | None]:
+    """`read` for an account, and whose published packages stand for it, as `store.integrations` says."""
+    found = await integration_rows.find_with_scope(tx, account.project_id, account.provider, account.id)
+    row = _there(found, account.provider)
+    return _opened(ctx, row), row["scope"]
+
+
+def _there(row: Row | None, provider: str) -> Row:
     if row is None:
         raise NotFound(f"The integration {provider} is not configured yet. Configure it with PUT.")
-    return _opened(ctx, row)
+    return row
 
 
 @snapshot

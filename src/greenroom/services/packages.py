@@ -164,8 +164,8 @@ async def sources(ctx: Context, tx: Tx, account: Account) -> tuple[Integration, 
     Raises:
         NotFound: the integration is gone.
     """
-    integration = await integrations.read(ctx, tx, account.project_id, account.provider)
-    return integration, await _kept(tx, account, integration), await _without_call(tx, account, integration)
+    integration, scope = await integrations.read_with_scope(ctx, tx, account)
+    return integration, await _kept(tx, account, integration), await _without_call(tx, integration, scope)
 
 
 @quick_snapshot
@@ -179,13 +179,12 @@ async def look_up(
     Raises:
         NotFound: the integration is gone.
     """
-    integration = await integrations.read(ctx, tx, account.project_id, account.provider)
+    integration, scope = await integrations.read_with_scope(ctx, tx, account)
     if integration.packages_url:
         return integration, await _kept(tx, account, integration), None
-    category = integration.partner_category
-    scope = await package_rows.scope(tx, account.project_id, category, account.id)
     if scope is None:
         return integration, None, _static(integration).find(package_id)
+    category = integration.partner_category
     return integration, None, await package_rows.find(tx, account.project_id, category, scope, package_id)
 
 
@@ -196,12 +195,11 @@ async def _kept(tx: Tx, account: Account, integration: Integration) -> PackageLi
     return PackageList(package_rows.packages_of(row), "list_url", from_ms(row["fetched_at"]), row["problem"])
 
 
-async def _without_call(tx: Tx, account: Account, integration: Integration) -> PackageList:
-    category = integration.partner_category
-    scope = await package_rows.scope(tx, account.project_id, category, account.id)
+async def _without_call(tx: Tx, integration: Integration, scope: str | None) -> PackageList:
     if scope is None:
         return _static(integration)
-    return PackageList(unique(await package_rows.list_published(tx, account.project_id, category, scope)), "stored")
+    published = await package_rows.list_published(tx, integration.project_id, integration.partner_category, scope)
+    return PackageList(unique(published), "stored")
 
 
 def _static(integration: Integration) -> PackageList:

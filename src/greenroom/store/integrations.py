@@ -13,6 +13,22 @@ async def find(tx: Tx, project_id: str, provider: str) -> Row | None:
     return await tx.one("SELECT * FROM integrations WHERE project_id = $1 AND provider = $2", project_id, provider)
 
 
+async def find_with_scope(tx: Tx, project_id: str, provider: str, account_id: str) -> Row | None:
+    """
+    `find` for an account, with `scope`: whose published packages stand for it: its own id when it has any, '' for
+    everybody's, None when there are none.
+    """
+    published = "SELECT 1 FROM packages WHERE project_id = $1 AND category = integrations.partner_category"
+    return await tx.one(
+        f"SELECT *, CASE WHEN EXISTS ({published} AND account_id = $3) THEN $3 "  # noqa: S608
+        f"WHEN EXISTS ({published} AND account_id = '') THEN '' END AS scope "
+        "FROM integrations WHERE project_id = $1 AND provider = $2",
+        project_id,
+        provider,
+        account_id,
+    )
+
+
 async def list_integrations(tx: Tx, project_id: str) -> list[Row]:
     """All of a project's, by provider."""
     return list(await tx.all("SELECT * FROM integrations WHERE project_id = $1 ORDER BY provider", project_id))

@@ -66,19 +66,6 @@ async def find(tx: Tx, project_id: str, category: str, account_id: str, package_
     return _package(row) if row else None
 
 
-async def scope(tx: Tx, project_id: str, category: str, account_id: str) -> str | None:
-    """Whose packages stand for an account: its own id when it has any, '' for everybody's, None when there are none."""
-    row = await tx.one(
-        "SELECT CASE WHEN EXISTS "
-        "(SELECT 1 FROM packages WHERE project_id = $1 AND category = $2 AND account_id = $3) THEN $3 WHEN EXISTS "
-        "(SELECT 1 FROM packages WHERE project_id = $1 AND category = $2 AND account_id = '') THEN '' END AS scope",
-        project_id,
-        category,
-        account_id,
-    )
-    return row["scope"] if row else None
-
-
 async def count(tx: Tx, project_id: str, category: str, account_id: str) -> int:
     """How many there are."""
     row = await tx.one(
