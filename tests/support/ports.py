@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-import socket
+
+from greenroom.demo.processes import first_free
 
 #: none of those that the system gives to outgoing connections (Linux from 32768 on, others from 49152). While a server is
 #: away its port up there may become the near end of somebody's connection, even of one to that very port, which then
@@ -13,12 +14,4 @@ RANGE = range(20_000, 30_000)
 
 def free_port() -> int:
     """A port of 127.0.0.1 on which nobody listens."""
-    for port in random.SystemRandom().sample(RANGE, len(RANGE)):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise RuntimeError("There is no free port on 127.0.0.1.")
+    return first_free(random.SystemRandom().sample(RANGE, len(RANGE)))

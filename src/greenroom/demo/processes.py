@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -36,7 +37,17 @@ class Ports:
 
 def free(wanted: int) -> int:
     """The wanted port, or a free one when it is 0 or taken."""
-    for port in (wanted, 0):
+    return first_free((wanted, 0))
+
+
+def first_free(ports: Iterable[int]) -> int:
+    """
+    The first of these ports of 127.0.0.1 on which nobody listens; 0 is any.
+
+    Raises:
+        ProcessFailed: all are taken.
+    """
+    for port in ports:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

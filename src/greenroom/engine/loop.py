@@ -17,12 +17,12 @@ from greenroom.context import Context
 from greenroom.engine import vendor
 from greenroom.engine.clock import Clock
 from greenroom.engine.places import LEASE, LONGEST, Places
-from greenroom.engine.records import LONGEST_PAUSE_S, Records
+from greenroom.engine.records import ENOUGH, LONGEST_PAUSE_S, Records
 from greenroom.engine.traces import Step, step
 from greenroom.engine.upkeep import keep_up
 from greenroom.errors import GiveUp, NotFound, RemoteError, TryLater, Unavailable
 from greenroom.model.attempts import Ended, Exchange, Settled
-from greenroom.model.deliveries import PER_DESTINATION, Claimed
+from greenroom.model.deliveries import Claimed
 from greenroom.outbound import Answer, Outbound, Request
 from greenroom.security import masks
 from greenroom.services import deliveries, orders, replays, webhooks
@@ -34,9 +34,6 @@ log = structlog.get_logger("greenroom.engine")
 POLL_S = 0.5
 #: a claim costs the same for one delivery as for many, so no two are begun within this
 GATHER_S = 0.005
-#: places that are given back until it is worth a claim at once: half of what one destination may have under way, so
-#: that the other half is attempted meanwhile
-ENOUGH = PER_DESTINATION // 2
 #: attempts that are begun before others have their turn on the event loop: an order that comes in, a database's answer
 AT_ONCE = 8
 #: after an outage of this length, leases have ended of attempts that only wait to be put on record: they would be

@@ -17,7 +17,8 @@ from greenroom.model.events import stamp
 log = structlog.get_logger("greenroom.engine")
 
 #: a commit costs the same for one attempt as for many, so the ones that end within this are written together; half of
-#: what one destination may have under way is enough, the other half is attempted meanwhile
+#: what one destination may have under way is enough, to write them and to claim the next: the other half is attempted
+#: meanwhile
 GATHER_S = 0.01
 ENOUGH = PER_DESTINATION // 2
 TOGETHER = 128
