@@ -13,6 +13,7 @@ import pytest
 
 from greenroom.errors import GiveUp, TryLater
 from greenroom.outbound import Outbound, Request
+from greenroom.outbound.addresses import literal
 from tests.house import Neighbour, neighbour
 
 _watched: list[list[str]] = []
@@ -56,13 +57,15 @@ def resolves(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
     asked: list[str] = []
 
     async def getaddrinfo(_: object, host: str, port: int, **__: Any) -> list[Any]:
-        asked.append(host)
-        found = answers[min(len(asked), len(answers)) - 1]
+        found = [host]
+        if literal(host) is None:  # uvloop asks about these, too
+            asked.append(host)
+            found = answers[min(len(asked), len(answers)) - 1]
         return [
             (socket.AF_INET6 if ":" in one else socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port)) for one in found
         ]
 
-    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(type(asyncio.get_running_loop()), "getaddrinfo", getaddrinfo)
     return asked
 
 

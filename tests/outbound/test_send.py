@@ -222,7 +222,7 @@ async def test_an_unknown_name_and_a_broken_resolver(out: Outbound, monkeypatch:
         async def fail(*_: object, code: int = code, **__: object) -> None:
             raise socket.gaierror(code, "x")
 
-        monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", fail)
+        monkeypatch.setattr(type(asyncio.get_running_loop()), "getaddrinfo", fail)
         with pytest.raises(TryLater) as caught:
             await out.send(Request("GET", "https://nowhere.example.com/", {}), deadline=5)
         assert caught.value.kind == kind
@@ -386,7 +386,7 @@ async def test_a_slow_look_up_is_under_the_deadline(out: Outbound, monkeypatch: 
     async def never(*_: object, **__: object) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", never)
+    monkeypatch.setattr(type(asyncio.get_running_loop()), "getaddrinfo", never)
     with pytest.raises(TryLater) as caught:
         await out.send(Request("GET", "https://slow.example.com/?secret=canary", {}), deadline=0.1)
 
@@ -451,7 +451,7 @@ async def test_certificates_are_verified(monkeypatch: pytest.MonkeyPatch) -> Non
     authority.issue_cert("vendor.example.com").configure_cert(served)
     authority.configure_trust(trusting)
     async with listening(fine, served) as port:
-        monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", getaddrinfo)
+        monkeypatch.setattr(type(asyncio.get_running_loop()), "getaddrinfo", getaddrinfo)
         for tls, name, kind in (
             (None, "vendor.example.com", "tls"),
             (trusting, "other.example.com", "tls"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
@@ -27,7 +27,7 @@ def test_any_text_is_judged(text: str) -> None:
         assert problem is None or isinstance(problem, str)
 
 
-@settings(max_examples=500)
+@settings(max_examples=500, suppress_health_check=[HealthCheck.filter_too_much])  # few of them can be called
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map(lambda some: "https://" + "".join(some)))
 @example("https://127.0.0.1%b.com/")
 @example("https://vendor.example.com#@127.0.0.1/")

@@ -16,7 +16,6 @@ def configure(settings: Settings) -> None:
     """One line an event; libraries' warnings in the same form. What cannot be written is lost, and nothing else."""
     stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
     shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         stamp,
     ]

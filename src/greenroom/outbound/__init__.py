@@ -17,17 +17,16 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from ipaddress import ip_address
-from typing import Any
+from typing import NamedTuple
 
-import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.connector import Connection
+from aiohappyeyeballs import AddrInfoType, start_connection
 from yarl import URL
 
 from greenroom.errors import GiveUp, RemoteError, TryLater
 from greenroom.outbound.addresses import Network, is_allowed, literal
+from greenroom.outbound.client import NotHttp, Origin, Pool, Reply, request_bytes
 from greenroom.outbound.recorder import Step, is_recording, record, recording
 from greenroom.outbound.urls import callable_problem, public_problem
 from greenroom.outbound.verdicts import Answer, judge_push, judge_webhook, retry_after
@@ -51,6 +50,8 @@ MAX_BODY = 64 * 1024
 CONNECTIONS = 512
 #: idle connections are let go before most servers do
 KEEP_ALIVE_S = 10.0
+#: what an address of a name has before the next one is tried beside it (RFC 8305)
+NEXT_ADDRESS_S = 0.25
 #: what is in front of the host of a URL that is refused for it
 _USER_INFO = re.compile(r"^(\w[\w+.-]*:/*)?[^/?#]*@")
 #: what a URL may be written with (RFC 3986): such a URL is called exactly as it was given
@@ -68,44 +69,15 @@ class Request:
 
 
 class _Forbidden(OSError):
-    """An address that must not be reached; an OSError, so that aiohttp treats it as a failed connection."""
+    """An address that must not be reached; an OSError, as any other connection that cannot be made."""
 
 
-class _Vetting(AbstractResolver):
-    """Looks a name up and refuses it when any of its addresses is forbidden."""
+class _Callee(NamedTuple):
+    """Whom a URL calls, for what, and under which name."""
 
-    def __init__(self, allowed: Sequence[Network]) -> None:
-        self._allowed = allowed
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        found = await asyncio.get_running_loop().getaddrinfo(
-            host, port, family=family, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
-        )
-        addresses = [str(entry[4][0]) for entry in found]
-        for address in addresses:
-            vet(address, self._allowed, host)
-        if not addresses:
-            raise OSError(f"{host} has no address")
-        return [
-            ResolveResult(hostname=host, host=str(entry[4][0]), port=port, family=entry[0], proto=entry[2], flags=0)
-            for entry in found
-        ]
-
-    async def close(self) -> None:
-        """Nothing is held."""
-
-
-class _Response(aiohttp.ClientResponse):
-    """An answer that knows whom it came from; its connection may be back in the pool before we can ask."""
-
-    peer: str | None = None
-
-    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
-        if connection.transport is not None:
-            self.peer = str(connection.transport.get_extra_info("peername", ("",))[0]) or None
-        return await super().start(connection)
+    origin: Origin
+    target: str
+    host: str
 
 
 def vet(address: str, allowed: Sequence[Network], host: str) -> None:
@@ -135,30 +107,12 @@ class Outbound:
     ) -> None:
         self._allowed = tuple(allowed_networks)
         self._vetted = lru_cache(maxsize=4096)(partial(_vetted, allowed=self._allowed, allow_http=allow_http))
-        connector = aiohttp.TCPConnector(
-            resolver=_Vetting(self._allowed),
-            use_dns_cache=False,
-            socket_factory=self._socket,
-            limit=CONNECTIONS,
-            keepalive_timeout=KEEP_ALIVE_S,
-            ssl=tls or True,
-        )
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            trust_env=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            timeout=aiohttp.ClientTimeout(total=None),
-            headers={"user-agent": user_agent, "accept-encoding": "identity"},
-            skip_auto_headers=("content-type", "accept"),
-            response_class=_Response,
-        )
-        # otherwise a GET or PUT is sent again when a kept connection breaks
-        self._session._retry_connection = False
+        self._headers = {"user-agent": user_agent, "accept-encoding": "identity"}
+        self._pool = Pool(self._connected, tls=tls or _system_tls(), limit=CONNECTIONS, keep_s=KEEP_ALIVE_S)
 
     async def aclose(self) -> None:
         """Let go of every connection."""
-        await self._session.close()
+        await self._pool.aclose()
 
     async def send(self, request: Request, *, deadline: float, max_body: int = MAX_BODY) -> Answer:
         """
@@ -171,6 +125,7 @@ class Outbound:
         Raises:
             GiveUp: the URL cannot be called, or leads to an address that must not be reached.
             TryLater: no answer: look-up, connection, TLS, a broken connection, the deadline.
+            ValueError: a header that would end its line, a defect of the caller's.
         """
         if not is_recording():
             return await self._send(request, deadline, max_body)
@@ -184,39 +139,59 @@ class Outbound:
         return answer
 
     async def _send(self, request: Request, deadline: float, max_body: int) -> Answer:
-        url = self._vetted(request.url)
-        started = time.monotonic()
-        heard: list[tuple[int, dict[str, str]]] = []
-        body = bytearray()
-        address: str | None = None
+        callee = self._vetted(request.url)
+        own = {name.lower(): text for name, text in request.headers.items() if name.lower() != "content-length"}
+        headers = {"host": callee.host, **self._headers, **own}
+        asked = request_bytes(request.method, callee.target, headers, request.body)
+        reply, started = Reply(request.method, max_body), time.monotonic()
         try:
-            async with (
-                asyncio.timeout(deadline),
-                self._session.request(
-                    request.method, url, headers=request.headers, data=request.body, allow_redirects=False
-                ) as response,
-            ):
-                address = getattr(response, "peer", None)
-                heard.append((response.status, {name.lower(): text for name, text in response.headers.items()}))
-                whole = await _read(response, body, max_body)
-                if not whole:
-                    response.close()
+            until = asyncio.get_running_loop().time() + deadline
+            await self._pool.ask(callee.origin, asked, reply, until=until)
         except TimeoutError:
-            if not heard:
-                raise TryLater(f"No answer from {url.raw_host} within {deadline:g} s.", kind="timeout") from None
-            whole = False
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise _fault(error, url) from error
-        status, headers = heard[0]
-        return Answer(status, headers, bytes(body), not whole, address, (time.monotonic() - started) * 1000)
+            if not reply.status:
+                raise TryLater(f"No answer from {callee.origin.host} within {deadline:g} s.", kind="timeout") from None
+        except (OSError, ValueError, NotHttp) as error:
+            raise _fault(error, callee.origin, connected=reply.address is not None) from error
+        took_ms = (time.monotonic() - started) * 1000
+        return Answer(reply.status, reply.headers, bytes(reply.body), not reply.whole, reply.address, took_ms)
 
-    def _socket(self, info: tuple[Any, ...]) -> socket.socket:
-        """The last gate, which every connection passes, literal addresses too: aiohttp does not look those up."""
+    async def _connected(self, origin: Origin) -> socket.socket:
+        found = await _look_up(origin)
+        for info in found:
+            vet(str(info[4][0]), self._allowed, origin.host)
+        return await start_connection(found, happy_eyeballs_delay=NEXT_ADDRESS_S, socket_factory=self._socket)
+
+    def _socket(self, info: AddrInfoType) -> socket.socket:
+        """The last gate, which every connection passes."""
         vet(str(info[4][0]), self._allowed, str(info[4][0]))
         return socket.socket(family=info[0], type=info[1], proto=info[2])
 
 
-def _vetted(text: str, allowed: tuple[Network, ...], allow_http: bool) -> URL:
+async def _look_up(origin: Origin) -> list[AddrInfoType]:
+    """
+    Where a host may be.
+
+    Raises:
+        socket.gaierror: nobody knows.
+    """
+    host, address = origin.host, literal(origin.host)
+    if address is not None and "%" not in host:
+        family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+        return [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (str(address), origin.port))]
+    found = await asyncio.get_running_loop().getaddrinfo(
+        host, origin.port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
+    )
+    return list(found)
+
+
+@cache
+def _system_tls() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _vetted(text: str, allowed: tuple[Network, ...], allow_http: bool) -> _Callee:
     """
     A URL that may be called, as far as its text alone tells: what a name leads to is vetted anew with each connection.
 
@@ -237,7 +212,9 @@ def _vetted(text: str, allowed: tuple[Network, ...], allow_http: bool) -> URL:
             vet(str(address), allowed, host)
         except _Forbidden as error:
             raise GiveUp(str(error), kind="forbidden_address") from None
-    return url
+    return _Callee(
+        Origin(host, url.port or 0, url.scheme == "https"), url.raw_path_qs, url.host_port_subcomponent or ""
+    )
 
 
 def _step(request: Request, started_at: datetime, started: float, came: Answer | RemoteError) -> Step:
@@ -260,37 +237,21 @@ def _step(request: Request, started_at: datetime, started: float, came: Answer |
     )
 
 
-async def _read(response: aiohttp.ClientResponse, body: bytearray, most: int) -> bool:
-    """Read into `body`; False when there is more than `most`."""
-    while chunk := await response.content.readany():
-        body += chunk
-        if len(body) > most:
-            del body[most:]
-            return False
-    return True
-
-
-def _fault(error: Exception, url: URL) -> RemoteError:
-    """A client library's exception in our words: no query, no header, no credential."""
-    host = url.raw_host
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, _Forbidden):
-            return GiveUp(str(cause), kind="forbidden_address")
-        if isinstance(cause, socket.gaierror):
-            unknown = cause.errno in (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
-            said = "does not exist" if unknown else "cannot be looked up now"
-            return TryLater(f"The name {host} {said}.", kind="dns_unknown" if unknown else "dns")
-        cause = getattr(cause, "os_error", None) or cause.__cause__
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError | ssl.SSLError):
-        detail = getattr(error, "certificate_error", error)
-        said = getattr(detail, "verify_message", "") or "the TLS handshake failed"
+def _fault(error: Exception, origin: Origin, *, connected: bool) -> RemoteError:
+    """What the client met, in our words: no query, no header, no credential."""
+    host = origin.host
+    if isinstance(error, _Forbidden):
+        return GiveUp(str(error), kind="forbidden_address")
+    if isinstance(error, socket.gaierror):
+        unknown = error.errno in (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
+        said = "does not exist" if unknown else "cannot be looked up now"
+        return TryLater(f"The name {host} {said}.", kind="dns_unknown" if unknown else "dns")
+    if isinstance(error, ssl.SSLError) and not connected:
+        said = getattr(error, "verify_message", "") or "the TLS handshake failed"
         return TryLater(f"{host} cannot be trusted: {said}.", kind="tls")
-    if isinstance(error, aiohttp.ClientConnectorError):
-        said = error.os_error.strerror or "the connection broke while it was made"
-        return TryLater(f"No connection to {host}:{url.port}: {said}.", kind="connect")
-    if isinstance(
-        error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError | aiohttp.ClientPayloadError | OSError
-    ):
+    if isinstance(error, OSError) and not connected:
+        said = error.strerror or "the connection broke while it was made"
+        return TryLater(f"No connection to {host}:{origin.port}: {said}.", kind="connect")
+    if isinstance(error, OSError):
         return TryLater(f"{host} broke the connection before it had answered.", kind="reset")
     return TryLater(f"{host} did not answer in HTTP as we accept it.", kind="protocol")
