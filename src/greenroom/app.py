@@ -131,7 +131,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
             ctx = replace(ctx, tracing=tracing)
         engine = Engine(ctx, out)
         # requests can be told to come back; the engine's few units of work always find room
-        ctx = replace(ctx, wake=engine.wake, store=BoundedStore(ctx.store))
+        ctx = replace(ctx, wake=engine.wake, taking=engine.taking, store=BoundedStore(ctx.store))
         yield Gateway(ctx, out, Catalog(ctx, out), engine)
 
 

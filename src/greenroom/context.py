@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import wraps
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
+from greenroom.model.deliveries import Claimed
+from greenroom.model.webhooks import Destination
 from greenroom.security.vault import Vault
 from greenroom.settings import Settings
 from greenroom.store.db import Store, Tx, Work
@@ -17,14 +19,43 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class Taker(Protocol):
+    """
+    What this process's engine takes over from one unit of work, so that it need not be claimed after the commit.
+
+    What it `accepts` holds a place until `begin` or `drop`.
+    """
+
+    lease: str
+    lease_ms: int
+
+    def accepts(self, claimed: Claimed, destination: Callable[[], Destination], *, clear: bool) -> bool:
+        """
+        Whether it takes this one, to be stored under `lease`; `clear`: nothing in the database is in its way.
+
+        Raises what asking for the `destination` raises, and has not accepted it then.
+        """
+        ...
+
+    def begin(self) -> bool:
+        """The unit of work is on disk: attempt what was accepted. Whether something was not, and is to be claimed."""
+        ...
+
+    def drop(self) -> None:
+        """The unit of work is not on disk, or is begun again."""
+        ...
+
+
 @dataclass(frozen=True)
 class Context:
     """
     Handed down, never global.
 
     `pepper` keys the hashes of tokens. `now` gives aware UTC, `new_id` an id with the given prefix, `chance` a number
-    in [0, 1). `wake` tells the engine of this process that something may be due; a hint, never needed. `tracing` is
-    None unless it is on; `trace` is then the traceparent of what is being done, for the events that come of it.
+    in [0, 1). `wake` tells the engine of this process that something may be due; a hint, never needed. `taking` asks
+    that engine whether it could take something over; `taker` is its answer, inside a `quick_queueing` service.
+    `tracing` is None unless it is on; `trace` is then the traceparent of what is being done, for the events that come
+    of it.
     """
 
     settings: Settings
@@ -35,6 +66,8 @@ class Context:
     new_id: Callable[[str], str]
     chance: Callable[[], float]
     wake: Callable[[], None] = lambda: None
+    taking: Callable[[], Taker | None] = lambda: None
+    taker: Taker | None = None
     tracing: Tracing | None = None
     trace: str | None = None
 
@@ -63,8 +96,35 @@ def queueing(
 def quick_queueing(
     service: Callable[Concatenate[Context, Tx, P], Awaitable[T]],
 ) -> Callable[Concatenate[Context, P], Awaitable[T]]:
-    """`queueing` for a quick unit of work, as `store.db` defines it."""
-    return _waking(_handed(service, lambda store: store.quick_write))
+    """
+    `queueing` for a quick unit of work, as `store.db` defines it. What `Context.taker` accepts in it is attempted once
+    it is committed; should nobody learn that it was, when its lease has ended.
+    """
+
+    @wraps(service)
+    async def begun(ctx: Context, tx: Tx, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        if ctx.taker is not None:
+            ctx.taker.drop()  # a quick unit of work may be begun again
+        return await service(ctx, tx, *args, **kwargs)
+
+    committed = _handed(begun, lambda store: store.quick_write)
+    woken = _waking(committed)
+
+    @wraps(committed)
+    async def taken_over(ctx: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        taker = ctx.taking()
+        if taker is None:
+            return await woken(ctx, *args, **kwargs)
+        try:
+            result = await committed(replace(ctx, taker=taker), *args, **kwargs)
+        except BaseException:
+            taker.drop()
+            raise
+        if taker.begin():
+            ctx.wake()
+        return result
+
+    return taken_over
 
 
 def snapshot(

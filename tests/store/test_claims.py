@@ -24,7 +24,7 @@ async def queue(store: Store, count: int) -> None:
 
     async def work(tx: Tx) -> None:
         await project_rows.ensure(tx, "prj_1", "p")
-        await event_rows.add(tx, "evt_1", project_id="prj_1", event_type="x", payload={"a": 1})
+        await event_rows.add(tx, "evt_1", project_id="prj_1", event_type="x", payload='{"a":1}')
         for number in range(count):
             await delivery_rows.add(
                 tx,

@@ -46,7 +46,7 @@ async def queue(
 
     async def work(tx: Tx) -> None:
         await project_rows.ensure(tx, PROJECT, "p")
-        await event_rows.add(tx, event_id, project_id=PROJECT, event_type="x", payload={"a": 1})
+        await event_rows.add(tx, event_id, project_id=PROJECT, event_type="x", payload='{"a":1}')
         await tx.many(
             "INSERT INTO deliveries (id, project_id, event_id, lane, destination_id, event_name, trigger, state, queue, "
             "attempts, due_at, created_at, updated_at) VALUES ($1, $2, $3, $7, $4, 'x', 'auto', 'pending', $5, 0, "

@@ -11,7 +11,7 @@ from greenroom.model.deliveries import PER_DESTINATION
 
 SECTION = "deliver"
 #: a queue that no engine here empties within the run
-QUEUED_PER_S = 3000
+QUEUED_PER_S = 6000
 #: the share of answers that are errors, in the rounds with errors
 FAILING = 0.1
 

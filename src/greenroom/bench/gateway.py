@@ -21,7 +21,7 @@ from greenroom.services import accounts, integrations, orders, projects, webhook
 from greenroom.settings import Settings
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import events as event_rows
-from greenroom.store.db import Tx
+from greenroom.store.db import Tx, to_json
 
 PROVIDER = "greenhouse"
 EVENT = "ats_assessments.created"
@@ -161,7 +161,7 @@ def installation(processes: Processes, name: str, server: str | None) -> Iterato
 
 async def _queue(ctx: Context, customer: Customer, count: int) -> None:
     """Events with one pending delivery each, as `count` orders of long ago would have left them."""
-    content = await _sample(ctx, customer)
+    content = to_json(await _sample(ctx, customer))
 
     async def write(first: int) -> None:
         await ctx.store.write(lambda tx: _add(ctx, tx, customer, content, range(first, min(first + BATCH, count))))
@@ -193,7 +193,7 @@ async def _sample(ctx: Context, customer: Customer) -> dict[str, Any]:
     return order_payload(order, update_url=orders.update_url(ctx, order), at=now)
 
 
-async def _add(ctx: Context, tx: Tx, customer: Customer, content: dict[str, Any], numbers: range) -> None:
+async def _add(ctx: Context, tx: Tx, customer: Customer, content: str, numbers: range) -> None:
     for number in numbers:
         event_id = ctx.new_id("evt")
         await event_rows.add(tx, event_id, project_id=customer.project_id, event_type=EVENT, payload=content)

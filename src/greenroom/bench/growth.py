@@ -13,7 +13,7 @@ SECTION = "growth"
 LENGTHS = (10_000, 100_000)
 FULL = 1_000_000
 #: faster than any engine here, so that the shortest queue does not run dry
-QUICK_PER_S = 3000
+QUICK_PER_S = 6000
 #: of the deliveries that several workers share
 DESTINATIONS = 16
 

@@ -17,7 +17,7 @@ SECTION = "isolation"
 WEBHOOKS = 20
 HANGING = "/hook-0"
 #: deliveries that wait at the start, to see how fast this gateway is
-QUEUED = 3000
+QUEUED = 6000
 #: the share of that rate at which deliveries then come: nothing but the hanging one should be in anybody's way
 SHARE = 0.4
 #: orders that come within a second before a round is measured: the hanging endpoint then holds as much as it ever will

@@ -21,17 +21,21 @@ YARDSTICK_S = 0.3
 
 @dataclass(frozen=True)
 class _Round:
-    """Milliseconds from the moment an order was due; `least` is one commit and one round trip."""
+    """
+    Milliseconds from the moment an order was due to its answer, and to its arrival at the vendor; and from its answer
+    to its arrival, nothing where it arrived first. `least` is one commit and one round trip.
+    """
 
     accepted: list[float]
     delivered: list[float]
+    after: list[float]
     least: float
 
 
 def latency(bench: Bench) -> list[Figure]:
     """
-    From the moment an order is due to its answer, and to its arrival at the vendor, at half the rate that can be
-    sustained; over the receiver's own round trip and one commit.
+    From the moment an order is due to its answer, and to its arrival at the vendor, and from the answer to the arrival,
+    at half the rate that can be sustained; over the receiver's own round trip and one commit.
     """
     with bench.installation("latency") as installed:
         told = installed.customer("told", [bench.hook("told")])
@@ -53,22 +57,27 @@ def _round(bench: Bench, installed: Installation, served: Gateway, customer: Cus
     return _Round(
         [wait * 1000 for wait in waits(load.due, load.answered, until=ended)],
         [wait * 1000 for wait in waits(load.due, arrived, until=ended)],
+        [max(wait, 0) * 1000 for wait in waits(load.answered, arrived, until=ended)],
         commit_ms + trip_ms,
     )
 
 
 def _figures(rounds: list[_Round]) -> list[Figure]:
-    def accepted(share: float) -> float:
-        return median(percentile(one.accepted, share) for one in rounds)
-
-    def delivered(share: float) -> float:
-        return median(percentile(one.delivered, share) for one in rounds)
-
-    value, base, ratio = of_rounds([(percentile(one.delivered, 0.95), one.least) for one in rounds])
-    return [
-        Figure(SECTION, "due → accepted, p50", accepted(0.5), "ms"),
-        Figure(SECTION, "due → accepted, p99", accepted(0.99), "ms"),
-        Figure(SECTION, "due → delivered, p50", delivered(0.5), "ms"),
-        Figure(SECTION, "due → delivered, p95", value, "ms", "round trip + commit", base, ratio, bar=10, at_most=True),
-        Figure(SECTION, "due → delivered, p99", delivered(0.99), "ms"),
-    ]
+    measured = {
+        "due → accepted": [one.accepted for one in rounds],
+        "accepted → delivered": [one.after for one in rounds],
+        "due → delivered": [one.delivered for one in rounds],
+    }
+    bars = {"accepted → delivered": 10.0}
+    figures = []
+    for name, waited in measured.items():
+        p50, p99 = (median(percentile(one, share) for one in waited) for share in (0.5, 0.99))
+        pairs = [(percentile(one, 0.95), round_.least) for one, round_ in zip(waited, rounds, strict=True)]
+        value, base, ratio = of_rounds(pairs)
+        against = "round trip + commit"
+        figures += [
+            Figure(SECTION, f"{name}, p50", p50, "ms"),
+            Figure(SECTION, f"{name}, p95", value, "ms", against, base, ratio, bars.get(name), at_most=True),
+            Figure(SECTION, f"{name}, p99", p99, "ms"),
+        ]
+    return figures

@@ -30,6 +30,11 @@ class Clock:
         self._look_at = time.monotonic()
         self._offset = self._now_offset()
 
+    @property
+    def was_right(self) -> bool:
+        """Whether it was at the last look, and has not been set since."""
+        return self._right and self._stands()
+
     async def is_right(self) -> bool:
         """
         Whether what is signed now will be accepted.
@@ -37,7 +42,7 @@ class Clock:
         Raises:
             Unavailable: the database is away.
         """
-        if time.monotonic() >= self._look_at or abs(self._now_offset() - self._offset) > STEP_S:
+        if time.monotonic() >= self._look_at or not self._stands():
             await self.look()
         return self._right
 
@@ -62,6 +67,10 @@ class Clock:
             log.info("clock_right", seconds=round(off.total_seconds()))
         self._right, self._offset = right, offset
         self._look_at = time.monotonic() + (PERIOD_S if right else PERIOD_OFF_S)
+
+    def _stands(self) -> bool:
+        """Nobody has set it since the last look."""
+        return abs(self._now_offset() - self._offset) <= STEP_S
 
     def _now_offset(self) -> float:
         """Stays the same for as long as nobody sets the clock."""

@@ -18,15 +18,16 @@ from greenroom.engine import vendor
 from greenroom.engine.clock import Clock
 from greenroom.engine.places import LEASE, LONGEST, Places
 from greenroom.engine.records import ENOUGH, LONGEST_PAUSE_S, Records
+from greenroom.engine.takeover import Takeover
 from greenroom.engine.traces import Step, step
 from greenroom.engine.upkeep import keep_up
 from greenroom.errors import GiveUp, NotFound, RemoteError, TryLater, Unavailable
 from greenroom.model.attempts import Ended, Exchange, Settled
 from greenroom.model.deliveries import Claimed
+from greenroom.model.webhooks import Destination
 from greenroom.outbound import Answer, Outbound, Request
 from greenroom.security import masks
-from greenroom.services import deliveries, orders, replays, webhooks
-from greenroom.services.webhooks import Destination
+from greenroom.services import deliveries, destinations, orders, replays
 
 log = structlog.get_logger("greenroom.engine")
 
@@ -64,11 +65,17 @@ class Engine:
         self._awake = asyncio.Event()
         self._stopping = False
         self._away_since: float | None = None
+        self._claims = False  #: the last claim went well
         self._under_way: set[asyncio.Task[Ended | None]] = set()
 
     def wake(self) -> None:
         """Something may be due: look now."""
         self._awake.set()
+
+    def taking(self) -> Takeover | None:
+        """To take over what is about to be stored, unless this engine does not run as it should."""
+        fine = self._claims and not (self._stopping or self._away_since or self._records.late or self._records.full)
+        return Takeover(self._places, self._start) if fine and self._clock.was_right else None
 
     async def run(self) -> None:
         """Deliver until `stop`."""
@@ -97,8 +104,9 @@ class Engine:
             try:
                 await self._come_back()
                 more = await self._start_due()
-                pause = POLL_S
+                pause, self._claims = POLL_S, True
             except Unavailable as error:
+                self._claims = False
                 self._away_since = self._away_since or began
                 more, pause = False, min(pause * 2, 10.0)
                 log.warning("database_away", error=error.message, next_try_s=pause)
@@ -155,12 +163,15 @@ class Engine:
             await self._places.give_back(look.claimed)
             return False
         for number, one in enumerate(look.claimed, start=1):
-            task = asyncio.create_task(self._deliver(one, look.destinations.get(one.destination_id)))
-            self._under_way.add(task)
-            task.add_done_callback(partial(self._ended, one))
+            self._start(one, look.destinations.get(one.destination_id))
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
         return self._places.more
+
+    def _start(self, claimed: Claimed, destination: Destination | None) -> None:
+        task = asyncio.create_task(self._deliver(claimed, destination))
+        self._under_way.add(task)
+        task.add_done_callback(partial(self._ended, claimed))
 
     def _ended(self, claimed: Claimed, task: asyncio.Task[Ended | None]) -> None:
         self._under_way.discard(task)
@@ -221,7 +232,7 @@ class Engine:
         if claimed.lane == "vendor":
             sent_at = int(self._ctx.now().timestamp())
             if destination is None:  # it is gone, or cannot be read: asked for alone, it says which
-                destination = await webhooks.destination(self._ctx, claimed.destination_id)
+                destination = await destinations.find(self._ctx, claimed.destination_id)
             return vendor.webhook_request(claimed, destination, sent_at=sent_at), vendor.judge
         try:
             order, integration, token = await orders.for_push(self._ctx, claimed.project_id, str(claimed.order_id))

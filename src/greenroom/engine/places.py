@@ -12,14 +12,20 @@ from greenroom.context import Context
 from greenroom.engine.vendor import DEADLINE_S
 from greenroom.errors import Unavailable
 from greenroom.model.claims import Turn
-from greenroom.model.deliveries import SHARES, SLOTS, Claimed, Queue
+from greenroom.model.deliveries import PER_DESTINATION, SHARES, SLOTS, Claimed, Queue
 from greenroom.services import claims
 from greenroom.services.claims import Look, Own
 
 #: an attempt cut by a crash is repeated when its lease has ended; longer than any attempt may take
 LEASE = timedelta(seconds=45)
+LEASE_MS = int(LEASE.total_seconds() * 1000)
 #: the deadline of an attempt, and a little for what is around it
 LONGEST = timedelta(seconds=DEADLINE_S + 1)
+
+
+#: attempts under way to one destination with which another one may be taken over without a claim, which would count
+#: those of all workers. So eight workers together keep to what a destination may have
+TAKEN = PER_DESTINATION // 8
 
 
 class Places:
@@ -65,6 +71,19 @@ class Places:
         self.idle = all(turn.idle for turn in look.turns.values())
         self.more = any(turn.after for turn in look.turns.values())
         return look
+
+    def has_room(self, claimed: Claimed) -> bool:
+        """Whether one that is not claimed may `take` a place: nobody has to wait for his because of it."""
+        return self.free > SLOTS // 2 and self._under_way[claimed.destination_id] < TAKEN
+
+    def take(self, claimed: Claimed) -> None:
+        """It holds a place from now on."""
+        self._held[claimed.queue] += 1
+        self._under_way[claimed.destination_id] += 1
+
+    def new_lease(self) -> str:
+        """A token for what this worker holds."""
+        return self._ctx.new_id(self._own.worker)
 
     def rest_s(self, longest: float) -> float:
         """How long nothing can be had, as far as the looks since the last rest have seen."""

@@ -7,6 +7,9 @@ from datetime import datetime
 
 from greenroom.model.events import subscribed_name
 
+#: a webhook and the secrets that sign, newest first
+Destination = tuple["Webhook", list[str]]
+
 
 @dataclass(frozen=True)
 class Webhook:

@@ -11,8 +11,8 @@ from datetime import timedelta
 from greenroom.context import Context, short_transaction, transaction
 from greenroom.model.claims import Turn, Waiting, deal
 from greenroom.model.deliveries import PER_DESTINATION, SHARES, Claimed, Queue
-from greenroom.services import webhooks
-from greenroom.services.webhooks import Destination
+from greenroom.model.webhooks import Destination
+from greenroom.services import destinations
 from greenroom.store import claims as claim_rows
 from greenroom.store import rates as rate_rows
 from greenroom.store.claims import Met
@@ -81,11 +81,11 @@ async def claim(
     met = await claim_rows.look(
         tx, begins, steps=STEPS, most=PER_DESTINATION, over_ms=lease_ms - longest_ms, but=own.worker
     )
-    destinations = {one.destination_id: one for found in met.values() for one in found}
-    limited = {id_: (one.bucket, one.now * 1000) for id_, one in destinations.items() if one.bucket}
+    met_by_id = {one.destination_id: one for found in met.values() for one in found}
+    limited = {id_: (one.bucket, one.now * 1000) for id_, one in met_by_id.items() if one.bucket}
     room = _Room(
-        held={id_: one.held + own.held(id_, troubled=one.breaker is not None) for id_, one in destinations.items()},
-        cap={id_: one.breaker.places(one.now) for id_, one in destinations.items() if one.breaker},
+        held={id_: one.held + own.held(id_, troubled=one.breaker is not None) for id_, one in met_by_id.items()},
+        cap={id_: one.breaker.places(one.now) for id_, one in met_by_id.items() if one.breaker},
         tokens={id_: bucket.tokens(now) for id_, (bucket, now) in limited.items()},
     )
     shares: list[tuple[Queue, str, int]] = []
@@ -108,7 +108,7 @@ async def claim(
         moved,
         frozenset(one.destination_id for one in claimed) & room.cap.keys(),
         min((bucket.wait_s(now) for id_, (bucket, now) in spent.items() if id_ in waits), default=math.inf),
-        await webhooks.readable_destinations(ctx, tx, webhook_ids),
+        await destinations.readable(ctx, tx, webhook_ids),
     )
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from prometheus_client import Counter
 
 from greenroom.context import Context
+from greenroom.model.deliveries import Claimed
+from greenroom.model.webhooks import Destination, Webhook
+from greenroom.services import destinations
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import events as event_rows
 from greenroom.store import webhooks as webhook_rows
-from greenroom.store.db import Tx
+from greenroom.store.db import Row, Tx, to_json
 
 ACCEPTED = Counter("greenroom_events_accepted", "Events written down; what a failed commit took back counts too.")
 
@@ -29,29 +33,39 @@ async def announce(
     """
     Write down an event of an account, and a delivery to every webhook that takes it; how many do.
 
-    Belongs inside a `queueing` service's transaction. A disabled webhook's delivery is held, not dropped.
+    Belongs inside a `queueing` service's transaction. A disabled webhook's delivery is held, not dropped. What the
+    engine of this process takes over at once is stored as claimed.
     """
     ACCEPTED.inc()
-    event_id = ctx.new_id("evt")
+    event_id, content = ctx.new_id("evt"), to_json(payload)
     await event_rows.add(
         tx,
         event_id,
         project_id=project_id,
         event_type=event_type,
-        payload=payload,
+        payload=content,
         account_id=account_id,
         order_id=order_id,
         trace=ctx.trace,
     )
-    takers = [
-        (webhook, name)
-        for webhook in await webhook_rows.list_webhooks(tx, project_id)
-        if (name := webhook.takes(event_type, account_id))
-    ]
-    for webhook, name in takers:
+    told = 0
+    for webhook, secrets, clear in await webhook_rows.list_for_event(tx, project_id):
+        name = webhook.takes(event_type, account_id)
+        if name is None:
+            continue
+        told += 1
+        claimed = Claimed(
+            id=ctx.new_id("dlv"), project_id=project_id, event_id=event_id, order_id=order_id, account_id=account_id,
+            lane="vendor", destination_id=webhook.id, event_name=name, queue="first", trigger="auto", attempt=1, step=1,
+            told=0, lease=ctx.taker.lease if ctx.taker else "", payload=content, created_at=ctx.now(), trace=ctx.trace,
+        )  # fmt: skip
+        destination = partial(_destination, ctx, webhook, secrets)
+        taker = ctx.taker if webhook.enabled else None
+        if taker and not taker.accepts(claimed, destination, clear=clear):
+            taker = None
         await delivery_rows.add(
             tx,
-            ctx.new_id("dlv"),
+            claimed.id,
             project_id=project_id,
             event_id=event_id,
             lane="vendor",
@@ -60,5 +74,10 @@ async def announce(
             state="pending" if webhook.enabled else "held",
             order_id=order_id,
             account_id=account_id,
+            lease=(taker.lease, taker.lease_ms) if taker else None,
         )
-    return len(takers)
+    return told
+
+
+def _destination(ctx: Context, webhook: Webhook, secrets: Sequence[Row]) -> Destination:
+    return webhook, destinations.opened(ctx, secrets)

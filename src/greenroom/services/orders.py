@@ -150,7 +150,7 @@ async def _push(ctx: Context, tx: Tx, order: Order) -> Order:
         event_id,
         project_id=order.project_id,
         event_type=RESULT_RECORDED,
-        payload={"order_id": order.id},
+        payload=to_json({"order_id": order.id}),
         account_id=order.account_id,
         order_id=order.id,
         trace=ctx.trace,

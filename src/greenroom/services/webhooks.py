@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,19 +10,15 @@ from greenroom.context import Context, queueing, snapshot, transaction
 from greenroom.errors import NotFound
 from greenroom.model.webhooks import Webhook
 from greenroom.security.tokens import new_webhook_secret
-from greenroom.security.vault import VaultError
 from greenroom.services import accounts
 from greenroom.store import breakers as breaker_rows
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import projects as project_rows
 from greenroom.store import rates as rate_rows
 from greenroom.store import webhooks as webhook_rows
-from greenroom.store.db import Row, Tx
+from greenroom.store.db import Tx
 
 OVERLAP = timedelta(days=1)
-
-#: a webhook and the secrets that sign, newest first
-Destination = tuple[Webhook, list[str]]
 
 
 @transaction
@@ -151,29 +145,3 @@ async def _add_secret(ctx: Context, tx: Tx, webhook_id: str, secret: str) -> str
     sealed = ctx.vault.seal(secret, table="webhook_secrets", row=row_id, column="secret_sealed")
     await webhook_rows.add_secret(tx, row_id, webhook_id, sealed)
     return secret
-
-
-@snapshot
-async def destination(ctx: Context, tx: Tx, webhook_id: str) -> Destination | None:
-    """
-    A webhook with the secrets that sign now; None when it is gone.
-
-    Raises:
-        VaultError: a secret cannot be opened.
-    """
-    for webhook, secrets in await webhook_rows.list_with_secrets(tx, [webhook_id]):
-        return webhook, [_opened(ctx, row) for row in secrets]
-    return None
-
-
-async def readable_destinations(ctx: Context, tx: Tx, webhook_ids: Sequence[str]) -> dict[str, Destination]:
-    """`destination` for many in another transaction, without those whose secrets cannot be opened: the others go on."""
-    found: dict[str, Destination] = {}
-    for webhook, secrets in await webhook_rows.list_with_secrets(tx, webhook_ids):
-        with suppress(VaultError):
-            found[webhook.id] = webhook, [_opened(ctx, row) for row in secrets]
-    return found
-
-
-def _opened(ctx: Context, row: Row) -> str:
-    return ctx.vault.open(row["secret_sealed"], table="webhook_secrets", row=row["secret_id"], column="secret_sealed")

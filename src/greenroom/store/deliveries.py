@@ -22,12 +22,14 @@ async def add(
     trigger: Trigger = "auto",
     order_id: str | None = None,
     account_id: str | None = None,
+    lease: tuple[str, int] | None = None,
 ) -> None:
-    """Store a delivery that is due now (or held)."""
+    """Store a delivery that is due now (or held); or, with a `lease` and its length in ms, one that is claimed."""
+    token, lease_ms = lease or (None, 0)
     await tx.run(
         "INSERT INTO deliveries (id, project_id, event_id, order_id, account_id, lane, destination_id, event_name, "
-        "trigger, state, queue, attempts, due_at, created_at, updated_at) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'first', 0, now_ms(), now_ms(), now_ms())",
+        "trigger, state, queue, lease, attempts, due_at, created_at, updated_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'first', $11, $12, now_ms() + $13, now_ms(), now_ms())",
         delivery_id,
         project_id,
         event_id,
@@ -38,6 +40,9 @@ async def add(
         event_name,
         trigger,
         state,
+        token,
+        int(lease is not None),
+        lease_ms,
     )
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from greenroom.store.db import Row, Tx, to_json
+from greenroom.store.db import Row, Tx
 
 
 async def add(
@@ -14,12 +11,15 @@ async def add(
     *,
     project_id: str,
     event_type: str,
-    payload: Mapping[str, Any],
+    payload: str,
     account_id: str | None = None,
     order_id: str | None = None,
     trace: str | None = None,
 ) -> None:
-    """Store an event; its payload is never written again. `trace` is the traceparent of what it comes of."""
+    """
+    Store an event. Its payload, the text of a JSON object, is never written again; `trace` is the traceparent of what
+    it comes of.
+    """
     await tx.run(
         "INSERT INTO events (id, project_id, account_id, order_id, type, payload, trace, created_at) "
         "VALUES ($1, $2, $3, $4, $5, $6, $7, now_ms())",
@@ -28,7 +28,7 @@ async def add(
         account_id,
         order_id,
         event_type,
-        to_json(payload),
+        payload,
         trace,
     )
 

@@ -9,6 +9,13 @@ from itertools import groupby
 from greenroom.model.webhooks import Webhook
 from greenroom.store.db import Row, Tx, from_ms, insert, marks, to_json, to_ms, update
 
+#: columns and tables of webhooks with their live secrets
+_WITH_SECRETS = (
+    "webhooks.*, secrets.id AS secret_id, secrets.secret_sealed",
+    "webhooks LEFT JOIN webhook_secrets AS secrets ON secrets.webhook_id = webhooks.id "
+    "AND (secrets.expires_at IS NULL OR secrets.expires_at > now_ms())",
+)
+
 
 async def find(tx: Tx, project_id: str, webhook_id: str) -> Webhook | None:
     """A project's webhook."""
@@ -22,6 +29,22 @@ async def list_webhooks(tx: Tx, project_id: str) -> list[Webhook]:
     return [_webhook(row) for row in rows]
 
 
+async def list_for_event(tx: Tx, project_id: str) -> list[tuple[Webhook, list[Row], bool]]:
+    """
+    Every webhook of a project, oldest first, with its secrets as `list_with_secrets` has them, and whether the way to
+    it is clear: it is enabled, has no breaker and no rate limit, and no new delivery waits for it.
+    """
+    rows = await tx.all(
+        f"SELECT {_WITH_SECRETS[0]}, enabled = 1 AND rate_limit IS NULL "  # noqa: S608
+        "AND NOT EXISTS (SELECT 1 FROM breakers WHERE breakers.destination_id = webhooks.id) "
+        "AND NOT EXISTS (SELECT 1 FROM deliveries WHERE state = 'pending' AND queue = 'first' "
+        "AND deliveries.destination_id = webhooks.id AND due_at <= now_ms()) AS clear "
+        f"FROM {_WITH_SECRETS[1]} WHERE webhooks.project_id = $1 ORDER BY webhooks.id, secrets.id DESC",
+        project_id,
+    )
+    return [(webhook, secrets, bool(first["clear"])) for webhook, secrets, first in _grouped(rows)]
+
+
 async def list_with_secrets(tx: Tx, webhook_ids: Sequence[str]) -> list[tuple[Webhook, list[Row]]]:
     """
     These webhooks, whatever their project, each with its live secrets (`secret_id`, `secret_sealed`), newest first: for
@@ -30,14 +53,17 @@ async def list_with_secrets(tx: Tx, webhook_ids: Sequence[str]) -> list[tuple[We
     if not webhook_ids:
         return []
     rows = await tx.all(
-        "SELECT webhooks.*, secrets.id AS secret_id, secrets.secret_sealed FROM webhooks "  # noqa: S608
-        "LEFT JOIN webhook_secrets AS secrets ON secrets.webhook_id = webhooks.id "
-        "AND (secrets.expires_at IS NULL OR secrets.expires_at > now_ms()) "
+        f"SELECT {_WITH_SECRETS[0]} FROM {_WITH_SECRETS[1]} "  # noqa: S608
         f"WHERE webhooks.id IN ({marks(webhook_ids)}) ORDER BY webhooks.id, secrets.id DESC",
         *webhook_ids,
     )
-    grouped = [list(group) for _, group in groupby(rows, key=lambda row: row["id"])]
-    return [(_webhook(group[0]), [row for row in group if row["secret_id"] is not None]) for group in grouped]
+    return [(webhook, secrets) for webhook, secrets, _ in _grouped(rows)]
+
+
+def _grouped(rows: Sequence[Row]) -> list[tuple[Webhook, list[Row], Row]]:
+    """Of each webhook itself, its rows that have a secret, and its first row."""
+    groups = [list(group) for _, group in groupby(rows, key=lambda row: row["id"])]
+    return [(_webhook(group[0]), [row for row in group if row["secret_id"] is not None], group[0]) for group in groups]
 
 
 async def add(tx: Tx, webhook: Webhook) -> None:

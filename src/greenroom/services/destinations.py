@@ -1,0 +1,47 @@
+"""Webhooks as who sends sees them: with the secrets that sign."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from greenroom.context import Context, snapshot
+from greenroom.model.webhooks import Destination
+from greenroom.security.vault import VaultError
+from greenroom.store import webhooks as webhook_rows
+from greenroom.store.db import Row, Tx
+
+
+@snapshot
+async def find(ctx: Context, tx: Tx, webhook_id: str) -> Destination | None:
+    """
+    A webhook with the secrets that sign now; None when it is gone.
+
+    Raises:
+        VaultError: a secret cannot be opened.
+    """
+    for webhook, secrets in await webhook_rows.list_with_secrets(tx, [webhook_id]):
+        return webhook, opened(ctx, secrets)
+    return None
+
+
+async def readable(ctx: Context, tx: Tx, webhook_ids: Sequence[str]) -> dict[str, Destination]:
+    """`find` for many in another transaction, without those whose secrets cannot be opened: the others go on."""
+    found: dict[str, Destination] = {}
+    for webhook, secrets in await webhook_rows.list_with_secrets(tx, webhook_ids):
+        with suppress(VaultError):
+            found[webhook.id] = webhook, opened(ctx, secrets)
+    return found
+
+
+def opened(ctx: Context, secrets: Sequence[Row]) -> list[str]:
+    """
+    Secrets from their rows.
+
+    Raises:
+        VaultError: one cannot be opened.
+    """
+    return [
+        ctx.vault.open(row["secret_sealed"], table="webhook_secrets", row=row["secret_id"], column="secret_sealed")
+        for row in secrets
+    ]
