@@ -33,7 +33,7 @@ class Taker(Protocol):
         """
         Whether it takes this one, to be stored under `lease`; `clear`: nothing in the database is in its way.
 
-        Raises what asking for the `destination` raises, and has not accepted it then.
+        The `destination` is asked for only then; one that cannot be read is left to whoever claims.
         """
         ...
 

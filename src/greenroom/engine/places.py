@@ -22,7 +22,6 @@ LEASE_MS = int(LEASE.total_seconds() * 1000)
 #: the deadline of an attempt, and a little for what is around it
 LONGEST = timedelta(seconds=DEADLINE_S + 1)
 
-
 #: attempts under way to one destination with which another one may be taken over without a claim, which would count
 #: those of all workers. So eight workers together keep to what a destination may have
 TAKEN = PER_DESTINATION // 8
@@ -63,8 +62,8 @@ class Places:
         room = {queue: min(free, share - self._held[queue]) for queue, share in SHARES.items()}
         look = await claims.claim(self._ctx, self._turns, room, self._own, lease=LEASE, longest=LONGEST)
         self._turns |= look.turns
-        self._held.update(one.queue for one in look.claimed)
-        self._under_way.update(one.destination_id for one in look.claimed)
+        for one in look.claimed:
+            self.take(one)
         self._again_s = min(self._again_s, look.again_s)
         self.troubled -= {one.destination_id for one in look.claimed}
         self.troubled |= look.troubled

@@ -140,8 +140,9 @@ class Outbound:
 
     async def _send(self, request: Request, deadline: float, max_body: int) -> Answer:
         callee = self._vetted(request.url)
-        own = {name.lower(): text for name, text in request.headers.items() if name.lower() != "content-length"}
+        own = {name.lower(): text for name, text in request.headers.items()}
         headers = {"host": callee.host, **self._headers, **own}
+        headers.pop("content-length", None)
         asked = request_bytes(request.method, callee.target, headers, request.body)
         reply, started = Reply(request.method, max_body), time.monotonic()
         try:

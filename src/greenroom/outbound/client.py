@@ -199,7 +199,7 @@ class _Connection(asyncio.Protocol):
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._transport: asyncio.Transport | None = None
         self._ended: asyncio.Future[None] | None = None
-        self._reply: Reply | None = None  #: of the exchange that is under way
+        self._reply: Reply | None = None  #: of the exchange that is under way, until its end is known
         self._headers: dict[str, str] = {}
         self._until_close = False
         self._framing = 0
@@ -248,8 +248,9 @@ class _Connection(asyncio.Protocol):
             return
         try:
             self._framing += len(data)
+            reply = self._reply
             self._parser.feed_data(data)
-            if self._framing > MAX_HEAD + MAX_FRAMING * len(self._reply.body):
+            if self._framing > MAX_HEAD + MAX_FRAMING * len(reply.body):
                 raise NotHttp("too much besides a body")
         except (HttpParserError, HttpParserUpgrade, NotHttp) as error:
             self._may_stay = False
@@ -286,7 +287,7 @@ class _Connection(asyncio.Protocol):
     def on_body(self, data: bytes) -> None:
         """From the parser: a piece of the body, without its framing."""
         self._framing -= len(data)
-        if self._reply is None or self._is_over:
+        if self._reply is None:
             return
         room = self._reply.most - len(self._reply.body)
         self._reply.body += data[:room]
@@ -295,17 +296,14 @@ class _Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """From the parser; not the one of an interim answer."""
-        if self._reply is None or self._parser is None or not self._reply.status or self._is_over:
+        if self._reply is None or self._parser is None or not self._reply.status:
             return
         self._reply.whole = True
         self._may_stay = self._parser.should_keep_alive()
         self._end()
 
-    @property
-    def _is_over(self) -> bool:
-        return self._ended is None or self._ended.done()
-
     def _end(self, error: Exception | None = None) -> None:
+        self._reply = None  # what comes now is nobody's
         if self._ended is None or self._ended.done():
             return
         if error is None:

@@ -54,18 +54,19 @@ async def announce(
         if name is None:
             continue
         told += 1
-        claimed = Claimed(
-            id=ctx.new_id("dlv"), project_id=project_id, event_id=event_id, order_id=order_id, account_id=account_id,
-            lane="vendor", destination_id=webhook.id, event_name=name, queue="first", trigger="auto", attempt=1, step=1,
-            told=0, lease=ctx.taker.lease if ctx.taker else "", payload=content, created_at=ctx.now(), trace=ctx.trace,
-        )  # fmt: skip
-        destination = partial(_destination, ctx, webhook, secrets)
+        delivery_id = ctx.new_id("dlv")
         taker = ctx.taker if webhook.enabled else None
-        if taker and not taker.accepts(claimed, destination, clear=clear):
-            taker = None
+        if taker is not None:
+            claimed = Claimed(
+                id=delivery_id, project_id=project_id, event_id=event_id, order_id=order_id, account_id=account_id,
+                lane="vendor", destination_id=webhook.id, event_name=name, queue="first", trigger="auto", attempt=1,
+                step=1, told=0, lease=taker.lease, payload=content, created_at=ctx.now(), trace=ctx.trace,
+            )  # fmt: skip
+            if not taker.accepts(claimed, partial(_destination, ctx, webhook, secrets), clear=clear):
+                taker = None
         await delivery_rows.add(
             tx,
-            claimed.id,
+            delivery_id,
             project_id=project_id,
             event_id=event_id,
             lane="vendor",
