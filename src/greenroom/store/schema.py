@@ -255,7 +255,8 @@ orders = Table(
     _at("acknowledged_at", nullable=True),
     _at("created_at"),
     _at("updated_at"),
-    Index("uq_orders_account_id_dedupe_key", "account_id", "dedupe_key", unique=True),
+    # not the account first: of two indexes that begin with it, a planner without statistics may take the wrong one
+    Index("uq_orders_dedupe_key_account_id", "dedupe_key", "account_id", unique=True),
     Index("ix_orders_project_id_id", "project_id", "id"),
     Index("ix_orders_latest", "account_id", "candidate_email", "package_id", "id"),
 )
