@@ -59,6 +59,9 @@ class Explaining:
         self._note(await self._tx.together(f"{self._word} {sql}", columns, rows))
         return await self._tx.together(sql, columns, rows)
 
+    async def add(self, sql: str, columns: Any, values: Any) -> None:
+        await self.together(sql, columns, [values])
+
     def _note(self, plan: Sequence[Row]) -> None:
         lines = (list(row.values() if hasattr(row, "values") else tuple(row)) for row in plan)
         self.plans.append("\n".join(str(line[-1]) for line in lines))

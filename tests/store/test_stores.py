@@ -94,6 +94,57 @@ async def test_quick_units_keep_their_answers_apart(store: Store) -> None:
     assert answers == [(1, 0, [f"prj_{number}"], None) for number in range(70)]
 
 
+PROJECT = "INSERT INTO projects (id, name, created_at) SELECT id, name, now_ms() FROM {given}"
+KEY = (
+    "INSERT INTO api_keys (id, project_id, name, hint, key_hash, created_at) "
+    "SELECT id, project_id, 'key', given.hint, id, now_ms() FROM {given}"
+)
+
+
+@either
+async def test_what_is_added_is_there_for_the_next_statement(store: Store, quick: bool) -> None:
+    """Rows of several tables that refer to each other, from units that add different ones, and not equally many."""
+
+    async def work(tx: Tx, number: int) -> tuple[int, int]:
+        mine = f"prj_{number}"
+        await tx.add(PROJECT, {"id": "TEXT", "name": "TEXT"}, (mine, mine))
+        before = await tx.run("UPDATE projects SET name = name WHERE id = $1", mine)
+        for key in range(number % 3):
+            await tx.add(
+                KEY, {"id": "TEXT", "project_id": "TEXT", "hint": "TEXT"}, (f"key_{number}_{key}", mine, "x" * key)
+            )
+        if number % 2:
+            await tx.add(PROJECT, {"id": "TEXT", "name": "TEXT"}, (f"{mine} too", f"{mine} too"))
+        row = await tx.one("SELECT COUNT(*) AS keys FROM api_keys WHERE project_id = $1", mine)
+        return before, int(row["keys"]) if row else -1
+
+    write = store.quick_write if quick else store.write
+    answers = await asyncio.gather(
+        *(write(lambda tx, number=number: work(tx, number)) for number in range(70))  # type: ignore[misc]
+    )
+
+    assert answers == [(1, number % 3) for number in range(70)]
+    assert len(await names(store)) == 70 + 35
+
+
+@either
+async def test_an_added_row_that_is_refused_hurts_nobody_else(store: Store, quick: bool) -> None:
+    """Though the unit of work had come to its end before the database said no."""
+
+    async def work(tx: Tx, name: str) -> str:
+        await tx.add(PROJECT, {"id": "TEXT", "name": "TEXT"}, (f"prj_{name}", name))
+        return name
+
+    write = store.quick_write if quick else store.write
+    answers = await asyncio.gather(
+        *(write(lambda tx, name=name: work(tx, name)) for name in ("a", "b", "a", "c")),  # type: ignore[misc]
+        return_exceptions=True,
+    )
+
+    assert sorted(answer for answer in answers if isinstance(answer, str)) == ["a", "b", "c"]
+    assert await names(store) == ["a", "b", "c"]
+
+
 async def test_quick_reads_answer_each_its_own(store: Store) -> None:
     """Found, and not found."""
     await add(store, "here")

@@ -77,6 +77,9 @@ class NullStore:
         """Nothing is written."""
         return []
 
+    async def add(self, sql: str, columns: Any, values: Any) -> None:
+        """Nothing is written."""
+
 
 class _Server(uvicorn.Server):
     async def startup(self, sockets: Any = None) -> None:

@@ -38,6 +38,7 @@ async def announce(
     """
     ACCEPTED.inc()
     event_id, content = ctx.new_id("evt"), to_json(payload)
+    webhooks = await webhook_rows.list_for_event(tx, project_id)  # a question between what is written would split it
     await event_rows.add(
         tx,
         event_id,
@@ -49,7 +50,7 @@ async def announce(
         trace=ctx.trace,
     )
     told = 0
-    for webhook, secrets, clear in await webhook_rows.list_for_event(tx, project_id):
+    for webhook, secrets, clear in webhooks:
         name = webhook.takes(event_type, account_id)
         if name is None:
             continue

@@ -59,6 +59,13 @@ class Tx(Protocol):
         """
         ...
 
+    async def add(self, sql: str, columns: Mapping[str, ColumnType], values: Sequence[Any]) -> None:
+        """
+        `together` for one row, with an INSERT that returns nothing. In a quick unit of work it is carried out before
+        the unit's next statement of another kind, or its end: consecutive ones may be one message.
+        """
+        ...
+
 
 class Store(Protocol):
     """

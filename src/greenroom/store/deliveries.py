@@ -8,6 +8,27 @@ from typing import Any
 from greenroom.model.deliveries import SHARES, Lane, Queue, State, Trigger
 from greenroom.store.db import ColumnType, Row, Tx, marks
 
+#: what is given of a new delivery
+_NEW: Mapping[str, ColumnType] = {
+    "id": "TEXT",
+    "project_id": "TEXT",
+    "event_id": "TEXT",
+    "order_id": "TEXT",
+    "account_id": "TEXT",
+    "lane": "TEXT",
+    "destination_id": "TEXT",
+    "event_name": "TEXT",
+    "trigger": "TEXT",
+    "state": "TEXT",
+    "lease": "TEXT",
+    "attempts": "BIGINT",
+}
+_GIVEN: Mapping[str, ColumnType] = {**_NEW, "lease_ms": "BIGINT"}
+_ADD = (
+    f"INSERT INTO deliveries ({', '.join(_NEW)}, queue, due_at, created_at, updated_at) "  # noqa: S608
+    f"SELECT {', '.join(_NEW)}, 'first', now_ms() + given.lease_ms, now_ms(), now_ms() FROM {{given}}"
+)
+
 
 async def add(
     tx: Tx,
@@ -26,23 +47,24 @@ async def add(
 ) -> None:
     """Store a delivery that is due now (or held); or, with a `lease` and its length in ms, one that is claimed."""
     token, lease_ms = lease or (None, 0)
-    await tx.run(
-        "INSERT INTO deliveries (id, project_id, event_id, order_id, account_id, lane, destination_id, event_name, "
-        "trigger, state, queue, lease, attempts, due_at, created_at, updated_at) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'first', $11, $12, now_ms() + $13, now_ms(), now_ms())",
-        delivery_id,
-        project_id,
-        event_id,
-        order_id,
-        account_id,
-        lane,
-        destination_id,
-        event_name,
-        trigger,
-        state,
-        token,
-        int(lease is not None),
-        lease_ms,
+    await tx.add(
+        _ADD,
+        _GIVEN,
+        (
+            delivery_id,
+            project_id,
+            event_id,
+            order_id,
+            account_id,
+            lane,
+            destination_id,
+            event_name,
+            trigger,
+            state,
+            token,
+            int(lease is not None),
+            lease_ms,
+        ),
     )
 
 

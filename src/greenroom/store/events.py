@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from greenroom.store.db import Row, Tx
+from collections.abc import Mapping
+
+from greenroom.store.db import ColumnType, Row, Tx
+
+#: what is given of a new event
+_NEW: Mapping[str, ColumnType] = {
+    "id": "TEXT",
+    "project_id": "TEXT",
+    "account_id": "TEXT",
+    "order_id": "TEXT",
+    "type": "TEXT",
+    "payload": "TEXT",
+    "trace": "TEXT",
+}
+_ADD = f"INSERT INTO events ({', '.join(_NEW)}, created_at) SELECT {', '.join(_NEW)}, now_ms() FROM {{given}}"  # noqa: S608
 
 
 async def add(
@@ -20,17 +34,7 @@ async def add(
     Store an event. Its payload, the text of a JSON object, is never written again; `trace` is the traceparent of what
     it comes of.
     """
-    await tx.run(
-        "INSERT INTO events (id, project_id, account_id, order_id, type, payload, trace, created_at) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, now_ms())",
-        event_id,
-        project_id,
-        account_id,
-        order_id,
-        event_type,
-        payload,
-        trace,
-    )
+    await tx.add(_ADD, _NEW, (event_id, project_id, account_id, order_id, event_type, payload, trace))
 
 
 async def find_trace(tx: Tx, order_id: str) -> str | None:

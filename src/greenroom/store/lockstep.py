@@ -3,7 +3,7 @@ Quick units of work on PostgreSQL, statement by statement in step.
 
 Orders that come in together ask the same questions and write the same rows. Alone, each waits for one answer after the
 other and for a commit of its own. In step, the first statement of all of them is one message, then the second, and one
-COMMIT is everybody's.
+COMMIT is everybody's. What they only add is one message, too, into however many tables.
 """
 
 from __future__ import annotations
@@ -18,6 +18,11 @@ from typing import Any, TypeVar, cast
 from greenroom.store.db import ColumnType, Row, Work
 
 T = TypeVar("T")
+
+#: the text of an INSERT, and the columns of its `{given}`
+_Insert = tuple[str, tuple[tuple[str, ColumnType], ...]]
+#: for each of them, the rows
+_Inserts = dict[_Insert, list[Sequence[Any]]]
 
 #: units in one group at the most: more only lengthens the wait of the first
 GROUP = 64
@@ -37,6 +42,17 @@ class _Asked:
         return (yield self)
 
 
+@dataclass
+class _Added:
+    """A row that a unit of work inserts, for which it waits no longer than for its next statement."""
+
+    insert: _Insert
+    values: Sequence[Any]
+
+    def __await__(self) -> Generator[_Added, Sequence[Row], None]:
+        yield self
+
+
 class _Tx:
     """A `Tx` that hands its statements to whoever drives the unit of work."""
 
@@ -48,7 +64,7 @@ class _Tx:
         return rows[0] if rows else None
 
     async def run(self, sql: str, *values: Any) -> int:
-        return int((await _Asked(sql, values, touched=True))[0]["touched"])
+        return len(await _Asked(sql, values, touched=True))
 
     async def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         for values in rows:
@@ -59,6 +75,9 @@ class _Tx:
     ) -> Sequence[Row]:
         return await self.all(unnested(sql, tuple(columns.items())), *zip(*rows, strict=True)) if rows else []
 
+    async def add(self, sql: str, columns: Mapping[str, ColumnType], values: Sequence[Any]) -> None:
+        await _Added((sql, tuple(columns.items())), values)
+
 
 @dataclass
 class _Unit:
@@ -67,10 +86,14 @@ class _Unit:
     answer: Sequence[Row] | None = None
     result: Any = None
 
-    def step(self) -> None:
-        """Go on to the next statement, or to the end."""
+    def step(self, added: _Inserts) -> None:
+        """Go on to the next statement, or to the end; what it inserts on the way is `added`."""
         try:
-            self.asked = cast("_Asked", self.coroutine.send(self.answer))
+            reached = self.coroutine.send(self.answer)
+            while isinstance(reached, _Added):
+                added.setdefault(reached.insert, []).append(reached.values)
+                reached = self.coroutine.send(None)
+            self.asked = cast("_Asked", reached)
         except StopIteration as done:
             self.asked, self.result = None, done.value
 
@@ -86,8 +109,10 @@ async def run_in_step(connection: Any, works: Sequence[Work[Any]]) -> list[Any]:
     under_way = units
     try:
         while under_way:
+            added: _Inserts = {}
             for unit in under_way:
-                unit.step()
+                unit.step(added)
+            await _insert(connection, added)
             under_way = [unit for unit in under_way if unit.asked]
             await _answer(connection, under_way)
     finally:
@@ -120,6 +145,26 @@ async def _answer(connection: Any, units: Iterable[_Unit]) -> None:
             unit.answer = answers[number]
 
 
+async def _insert(connection: Any, added: _Inserts) -> None:
+    """Insert the rows of all units in one message."""
+    if added:
+        arrays = [array for rows in added.values() for array in zip(*rows, strict=True)]
+        await connection.execute(_at_once(tuple(added)), *arrays)
+
+
+@lru_cache(maxsize=128)
+def _at_once(inserts: tuple[_Insert, ...]) -> str:
+    """One statement that inserts into several tables; what refers to another's rows is checked at its end."""
+    texts: list[str] = []
+    first = 1
+    for sql, columns in inserts:
+        texts.append(unnested(sql, columns, first))
+        first += len(columns)
+    *before, last = texts
+    named = ", ".join(f"insert_{number} AS ({text})" for number, text in enumerate(before))
+    return f"WITH {named} {last}" if named else last
+
+
 @lru_cache(maxsize=1024)
 def dialect(sql: str) -> str:
     """The statement as PostgreSQL has it."""
@@ -127,9 +172,9 @@ def dialect(sql: str) -> str:
 
 
 @lru_cache(maxsize=128)
-def unnested(sql: str, columns: tuple[tuple[str, ColumnType], ...]) -> str:
-    """The statement with an array of values for each column of `{given}`."""
-    arrays = ", ".join(f"${number}::{kind}[]" for number, (_, kind) in enumerate(columns, start=1))
+def unnested(sql: str, columns: tuple[tuple[str, ColumnType], ...], first: int = 1) -> str:
+    """The statement with an array of values, from parameter `first` on, for each column of `{given}`."""
+    arrays = ", ".join(f"${number}::{kind}[]" for number, (_, kind) in enumerate(columns, start=first))
     return sql.replace("{given}", f"unnest({arrays}) AS given({', '.join(name for name, _ in columns)})")
 
 
@@ -138,7 +183,7 @@ def _marked(sql: str, *, touched: bool, mark: int) -> str:
     """The statement whose rows say, in `WHOSE`, the number given as parameter `mark`; or how many rows it touched."""
     sql = dialect(sql)
     if touched:
-        return f"WITH done AS ({sql} RETURNING 1) SELECT ${mark}::int4 AS {WHOSE}, count(*) AS touched FROM done"  # noqa: S608
+        return f"{sql} RETURNING ${mark}::int4 AS {WHOSE}"
     return f"SELECT ${mark}::int4 AS {WHOSE}, found.* FROM ({sql}) AS found"  # noqa: S608
 
 

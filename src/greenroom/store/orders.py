@@ -10,7 +10,7 @@ from typing import Any
 
 from greenroom.model.orders import Candidate, Order, OrderRequest
 from greenroom.model.results import Result
-from greenroom.store.db import Row, Tx, from_ms, insert, maybe_from_ms, to_json, to_ms, update
+from greenroom.store.db import ColumnType, Row, Tx, from_ms, insert, maybe_from_ms, to_json, to_ms, update
 
 #: the newest order for the same candidate and package
 _PREVIOUS = (
@@ -125,18 +125,22 @@ async def list_orders(
     return [_order(row) for row in rows]
 
 
+#: what is given of a line in the flight recorder
+_LOGGED: Mapping[str, ColumnType] = {
+    "id": "TEXT",
+    "order_id": "TEXT",
+    "kind": "TEXT",
+    "message": "TEXT",
+    "detail": "TEXT",
+}
+_LOG = f"INSERT INTO order_log ({', '.join(_LOGGED)}, at) SELECT {', '.join(_LOGGED)}, now_ms() FROM {{given}}"  # noqa: S608
+
+
 async def log(
     tx: Tx, entry_id: str, order_id: str, kind: str, message: str, detail: Mapping[str, Any] | None = None
 ) -> None:
     """Add a line to an order's flight recorder."""
-    await tx.run(
-        "INSERT INTO order_log (id, order_id, kind, message, detail, at) VALUES ($1, $2, $3, $4, $5, now_ms())",
-        entry_id,
-        order_id,
-        kind,
-        message,
-        to_json(dict(detail or {})),
-    )
+    await tx.add(_LOG, _LOGGED, (entry_id, order_id, kind, message, to_json(dict(detail or {}))))
 
 
 async def list_log(tx: Tx, order_id: str) -> Sequence[Row]:

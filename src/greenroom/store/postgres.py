@@ -50,6 +50,9 @@ class PostgresTx:
     ) -> Sequence[Row]:
         return await self.all(unnested(sql, tuple(columns.items())), *zip(*rows, strict=True)) if rows else []
 
+    async def add(self, sql: str, columns: Mapping[str, ColumnType], values: Sequence[Any]) -> None:
+        await self.together(sql, columns, [values])
+
 
 _AWAY = (
     OSError,

@@ -83,6 +83,9 @@ class SqliteTx:
     ) -> Sequence[Row]:
         return await self.all(_given(sql, tuple(columns), len(rows)), *chain.from_iterable(rows)) if rows else []
 
+    async def add(self, sql: str, columns: Mapping[str, ColumnType], values: Sequence[Any]) -> None:
+        self._execute(_given(sql, tuple(columns), 1), values).close()
+
     def _execute(self, sql: str, values: Sequence[Any]) -> sqlite3.Cursor:
         text, timed = _dialect(sql, len(values))
         return self._connection.execute(text, (*values, self._clock()) if timed else values)
