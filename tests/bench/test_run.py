@@ -77,7 +77,7 @@ def check(report: dict[str, Any], sections: list[str]) -> None:
         assert (figure["met"] is None) == (figure["bar"] is None)
 
 
-SQLITE = ["limits", "accept", "deliver", "latency", "isolation"]
+SQLITE = ["limits", "accept", "deliver", "latency", "isolation", "killed"]
 
 
 def test_sections_on_sqlite(tmp_path: Path) -> None:
@@ -95,6 +95,7 @@ def test_sections_on_sqlite(tmp_path: Path) -> None:
         ("deliver", 0.7),
         ("latency", 10),
         ("isolation", 1.2),
+        ("killed", 1.0),
     }
     assert (living(tmp_path), list(tmp_path.iterdir())) == ([], [])
 
@@ -104,11 +105,11 @@ def test_sections_on_postgresql(tmp_path: Path, postgres: Postgres) -> None:
     """Each section has a database of its own, and none is left; the one that the URL names is as it was."""
     assert set(SECTIONS) == {*SQLITE, "growth"}
     url = postgres.create_database()
-    done = bench(tmp_path, *TINY, "--only", "growth", "--database-url", url, "--json")
+    done = bench(tmp_path, *TINY, "--only", "growth,killed", "--database-url", url, "--json")
 
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
-    check(report, ["growth"])
+    check(report, ["growth", "killed"])
     assert report["database"].startswith("PostgreSQL")
     assert left(url) == ([], [])
     assert (living(tmp_path), list(tmp_path.iterdir())) == ([], [])

@@ -83,6 +83,10 @@ class Bench:
         answer = self._ask("count")
         return answer["answered"], answer["at"]
 
+    def remembered(self) -> int:
+        """How many different webhooks have been answered since `behave(remembering=True)`."""
+        return int(self._ask("count")["remembered"])
+
     def arrivals(self) -> list[tuple[str, int, float]]:
         """Path, order's number and monotonic time of every webhook since `behave(watching=True)`."""
         return [(path, number, at) for path, number, at in self._ask("arrivals")]
@@ -101,15 +105,27 @@ class Bench:
         Raises:
             BenchFailed: nothing has come for too long.
         """
+        return self._until("answered", count)
+
+    def until_remembered(self, count: int) -> float:
+        """
+        `until_counted` for different webhooks since `behave(remembering=True)`.
+
+        Raises:
+            BenchFailed: nothing has come for too long.
+        """
+        return self._until("remembered", count)
+
+    def _until(self, what: str, count: int) -> float:
         seen, patience = -1, time.monotonic() + PATIENCE_S
         while True:
-            answered, at = self.counted()
-            if answered >= count:
-                return at
-            if answered > seen:
-                seen, patience = answered, time.monotonic() + PATIENCE_S
+            found = self._ask("count")
+            if found[what] >= count:
+                return float(found["at"])
+            if found[what] > seen:
+                seen, patience = found[what], time.monotonic() + PATIENCE_S
             if time.monotonic() > patience:
-                raise BenchFailed(f"{count - answered} more deliveries have not come within {PATIENCE_S:.0f} s.")
+                raise BenchFailed(f"{count - found[what]} more deliveries have not come within {PATIENCE_S:.0f} s.")
             self.processes.check()
             pause(POLL_S)
 

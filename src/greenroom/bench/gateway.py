@@ -17,7 +17,7 @@ from greenroom.context import Context
 from greenroom.demo.processes import Processes, free
 from greenroom.model.events import order_payload
 from greenroom.model.orders import Order
-from greenroom.services import accounts, integrations, orders, projects, webhooks
+from greenroom.services import accounts, deliveries, integrations, orders, projects, webhooks
 from greenroom.settings import Settings
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import events as event_rows
@@ -61,6 +61,10 @@ class Gateway:
     def resume(self) -> None:
         """Let a paused process go on."""
         self.processes.signal(self.name, signal.SIGCONT)
+
+    def kill(self) -> None:
+        """Kill its process with -9; another one may take its place."""
+        self.processes.kill(self.name)
 
     @property
     def pid(self) -> int:
@@ -118,6 +122,15 @@ class Installation:
             if queued:
                 await _queue(ctx, customer, queued)
             return customer
+
+    def is_drained(self, customer: Customer) -> bool:
+        """Whether nothing of the queue is pending any more, be it due or under way."""
+        return asyncio.run(self._is_drained(customer))
+
+    async def _is_drained(self, customer: Customer) -> bool:
+        async with open_context(Settings.from_environment(self._environment)) as ctx:
+            pending = {"state": "pending"}
+            return not await deliveries.list_deliveries(ctx, customer.project_id, pending, before=None, limit=1)
 
     def serve(self) -> Gateway:
         """

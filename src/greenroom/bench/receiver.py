@@ -28,16 +28,18 @@ class Receiver:
     `held` are those that hang now: they are answered, and not counted, once it behaves otherwise.
 
     Times are the machine's monotonic clock, which all processes of a machine share. While `watching`, who came when is
-    kept.
+    kept; while `remembering`, which different webhooks there were.
     """
 
     answered: int = 0
     held: int = 0
     watching: bool = False
+    remembering: bool = False
     hanging: frozenset[str] = frozenset()
     failing: float = 0.0
     last: bytes = b""
     arrivals: list[tuple[str, int, float]] = field(default_factory=list)
+    remembered: set[str] = field(default_factory=set)
     _released: asyncio.Event = field(default_factory=asyncio.Event)
     _failed: float = 0.0
 
@@ -55,6 +57,8 @@ class Receiver:
         self.last = body
         if self.watching and (number := _NUMBER.search(body)):
             self.arrivals.append((request.path, int(number[1]), time.monotonic()))
+        if self.remembering:
+            self.remembered.add(request.headers["webhook-id"])
         self._failed += self.failing
         if self._failed >= 1:
             self._failed -= 1
@@ -68,14 +72,26 @@ class Receiver:
             return {"body": self.last.decode()}
         if call == "arrivals":
             return self.arrivals
-        return {"answered": self.answered, "held": self.held, "at": time.monotonic()}
+        return {
+            "answered": self.answered,
+            "held": self.held,
+            "remembered": len(self.remembered),
+            "at": time.monotonic(),
+        }
 
-    def _behave(self, *, watching: bool = False, hanging: Sequence[str] = (), failing: float = 0.0) -> None:
+    def _behave(
+        self,
+        *,
+        watching: bool = False,
+        remembering: bool = False,
+        hanging: Sequence[str] = (),
+        failing: float = 0.0,
+    ) -> None:
         """From now on; what hangs is let go, what was kept is forgotten."""
         self._released.set()
         self._released = asyncio.Event()
-        self.watching, self.hanging, self.failing = watching, frozenset(hanging), failing
-        self.arrivals = []
+        self.watching, self.remembering, self.hanging, self.failing = watching, remembering, frozenset(hanging), failing
+        self.arrivals, self.remembered = [], set()
 
 
 async def _serve(port: int) -> None:

@@ -17,6 +17,7 @@ from greenroom.bench.deliver import deliver
 from greenroom.bench.figures import Figure
 from greenroom.bench.growth import growth
 from greenroom.bench.isolation import isolation
+from greenroom.bench.killed import killed
 from greenroom.bench.latency import latency
 from greenroom.bench.limits import limits
 from greenroom.demo.client import Unexpected
@@ -29,6 +30,7 @@ SECTIONS: dict[str, Callable[[Bench], list[Figure]]] = {
     "latency": latency,
     "isolation": isolation,
     "growth": growth,
+    "killed": killed,
 }
 
 

@@ -32,7 +32,10 @@ def bench(
     seconds: Annotated[float, typer.Option(min=0.2, max=10, help="How long each thing is measured at a time.")] = 2.0,
     rounds: Annotated[int, typer.Option(min=1, help="How often, in turn with what it is compared to.")] = 3,
     scale: Annotated[
-        float, typer.Option(min=0.1, max=1, help="Shortens the queues that growth compares, for a quick look.")
+        float,
+        typer.Option(
+            min=0.1, max=1, help="Shortens the queues of growth and the time between kills, for a quick look."
+        ),
     ] = 1.0,
     full: Annotated[bool, typer.Option("--full", help="Grow the queue to 1,000,000 as well; takes long.")] = False,
     picture: Annotated[Path | None, typer.Option("--chart", help="Also draw what has a bar, as SVG.")] = None,

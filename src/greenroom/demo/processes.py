@@ -94,11 +94,12 @@ class Processes:
 
     def start(self, name: str, *arguments: str, ready: str, extra: dict[str, str] | None = None) -> None:
         """
-        Start `python -m …`, and return once its log has the line `ready`.
+        Start `python -m …`, and return once its log has the line `ready`; an earlier one's log of that name goes on.
 
         Raises:
             ProcessFailed: it ended, or did not get ready in time.
         """
+        earlier = len(self.log(name))
         log = (self.directory / f"{name}.log").open("ab")
         self._running[name] = subprocess.Popen(
             [sys.executable, "-m", *arguments],
@@ -110,7 +111,7 @@ class Processes:
         )
         log.close()
         until = time.monotonic() + START_S
-        while ready not in self.log(name):
+        while ready not in self.log(name)[earlier:]:
             self.check()
             if time.monotonic() > until:
                 raise ProcessFailed(f"{name} did not get ready.\n{self.log(name)[-2000:]}")
@@ -136,6 +137,12 @@ class Processes:
         if process is not None:
             _end(process)
             _await(process)
+
+    def kill(self, name: str) -> None:
+        """Kill one process with -9."""
+        process = self._running.pop(name)
+        process.kill()
+        process.wait()
 
     def signal(self, name: str, number: signal.Signals) -> None:
         """Send a process a signal."""

@@ -1,0 +1,69 @@
+"""A worker that is killed again and again: how much is delivered, whether all of it comes, and what comes twice."""
+
+from __future__ import annotations
+
+import time
+
+from greenroom.bench.bench import FEWEST, Bench, BenchFailed, pause
+from greenroom.bench.figures import Figure
+from greenroom.bench.gateway import Gateway, Installation
+
+SECTION = "killed"
+#: a worker is killed so often, at a scale of 1
+EVERY_S = 10.0
+KILLS = 2
+#: more than are delivered on any machine here, so that the queue lasts until the last kill
+QUICK_PER_S = 7000
+DESTINATIONS = 16
+#: that share the queue on PostgreSQL; SQLite has one process
+WORKERS = 2
+
+
+def killed(bench: Bench) -> list[Figure]:
+    """
+    Deliveries a second while every ten seconds a worker is killed with -9 and started again, over as long without;
+    then all of the queue has to be delivered, on PostgreSQL also what a killed worker held, once its lease has ended.
+    """
+    every_s = EVERY_S * bench.scale
+    queued = int(QUICK_PER_S * every_s * 2 * KILLS)
+    with bench.installation("killed") as installed:
+        bench.say(f"queueing {queued:,} deliveries")
+        hooks = [bench.hook(f"killed-{number}") for number in range(DESTINATIONS)]
+        customer = installed.customer("killed", hooks, queued=queued)
+        bench.behave(remembering=True)
+        before, _ = bench.counted()
+        workers = [_started(bench, installed, number) for number in range(WORKERS if bench.server else 1)]
+        bench.until_counted(before + FEWEST)
+        undisturbed = bench.counted_for(KILLS * every_s)
+        rate = _while_killed(bench, installed, workers, every_s)
+        if bench.remembered() >= queued:
+            raise BenchFailed("The queue ran dry before the last kill.")
+        bench.say("waiting for all of it")
+        bench.until_remembered(queued)
+        while not installed.is_drained(customer):  # what had arrived, and was not on record, comes again
+            bench.processes.check()
+            pause(1.0)
+        requests = bench.counted()[0] - before
+        arrived = bench.remembered()
+    name = f"delivered, a worker killed every {every_s:g} s"
+    return [
+        Figure(SECTION, name, rate, "/s", "none killed", undisturbed, rate / undisturbed),
+        Figure(SECTION, "arrived", arrived, "deliveries", "queued", queued, arrived / queued, 1.0),
+        Figure(SECTION, f"requests, {KILLS} kills", requests, "requests", "arrived", arrived, requests / arrived),
+    ]
+
+
+def _started(bench: Bench, installed: Installation, number: int) -> Gateway:
+    return installed.work(number) if bench.server else installed.serve()
+
+
+def _while_killed(bench: Bench, installed: Installation, workers: list[Gateway], every_s: float) -> float:
+    """Deliveries a second over all kills and what follows each; a supervisor would start the worker again at once."""
+    before, began = bench.counted()
+    for kill in range(KILLS):
+        number = kill % len(workers)
+        workers[number].kill()
+        workers[number] = _started(bench, installed, number)
+        pause(max(began + (kill + 1) * every_s - time.monotonic(), 0))
+    after, ended = bench.counted()
+    return (after - before) / (ended - began)
