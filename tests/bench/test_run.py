@@ -77,7 +77,7 @@ def check(report: dict[str, Any], sections: list[str]) -> None:
         assert (figure["met"] is None) == (figure["bar"] is None)
 
 
-SQLITE = ["limits", "accept", "deliver", "latency", "isolation", "killed"]
+SQLITE = ["limits", "accept", "deliver", "latency", "isolation", "killed", "retention"]
 
 
 def test_sections_on_sqlite(tmp_path: Path) -> None:

@@ -55,9 +55,9 @@ class Bench:
         """The URL of a webhook at the receiver."""
         return f"{self.receiver}/{name}"
 
-    def installation(self, name: str) -> AbstractContextManager[gateway.Installation]:
+    def installation(self, name: str, **how: int) -> AbstractContextManager[gateway.Installation]:
         """See `gateway.installation`."""
-        return gateway.installation(self.processes, name, self.server)
+        return gateway.installation(self.processes, name, self.server, **how)
 
     def load(self, job: Job, *, overload: bool = False) -> Load:
         """

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from greenroom.app import open_context
@@ -17,17 +19,22 @@ from greenroom.context import Context
 from greenroom.demo.processes import Processes, free
 from greenroom.model.events import order_payload
 from greenroom.model.orders import Order
+from greenroom.security.tokens import first_id
 from greenroom.services import accounts, deliveries, integrations, orders, projects, webhooks
 from greenroom.settings import Settings
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import events as event_rows
-from greenroom.store.db import Tx, to_json
+from greenroom.store.db import Tx, to_json, to_ms
 
 PROVIDER = "greenhouse"
 EVENT = "ats_assessments.created"
 #: queued deliveries that are written in one transaction, and transactions at the same time
 BATCH = 250
 WRITERS = 8
+
+
+#: when what is old was delivered
+LONG_AGO = timedelta(days=365)
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,7 @@ class Installation:
     `database_url` is its database's, None for SQLite.
     """
 
-    def __init__(self, processes: Processes, name: str, database_url: str | None) -> None:
+    def __init__(self, processes: Processes, name: str, database_url: str | None, *, retention_days: int) -> None:
         self.database_url = database_url
         self._processes = processes
         self._name = name
@@ -91,19 +98,23 @@ class Installation:
             "GREENROOM_PUBLIC_URL": f"http://127.0.0.1:{port}",
             "GREENROOM_ALLOW_PRIVATE_NETWORKS": "127.0.0.0/8",
             "GREENROOM_ALLOW_HTTP": "true",
+            "GREENROOM_RETENTION_DAYS": str(retention_days),
         }
         if database_url:
             self._environment["GREENROOM_DATABASE_URL"] = database_url
 
-    def customer(self, tenant: str, urls: Sequence[str], *, enabled: bool = True, queued: int = 0) -> Customer:
+    def customer(
+        self, tenant: str, urls: Sequence[str], *, enabled: bool = True, queued: int = 0, delivered: int = 0
+    ) -> Customer:
         """
-        A project, its account, a webhook for each URL; `queued` deliveries wait already, over the webhooks in turn.
+        A project, its account, a webhook for each URL; `queued` deliveries wait already, over the webhooks in turn, and
+        `delivered` ones were delivered a year ago.
 
         Orders of a customer whose webhooks are disabled are held: accepted, and delivered by nobody.
         """
-        return asyncio.run(self._customer(tenant, urls, enabled, queued))
+        return asyncio.run(self._customer(tenant, urls, enabled, queued, delivered))
 
-    async def _customer(self, tenant: str, urls: Sequence[str], enabled: bool, queued: int) -> Customer:
+    async def _customer(self, tenant: str, urls: Sequence[str], enabled: bool, queued: int, delivered: int) -> Customer:
         async with open_context(Settings.from_environment(self._environment)) as ctx:
             project = await projects.ensure(ctx, tenant)
             values: dict[str, Any] = {
@@ -119,8 +130,9 @@ class Installation:
                 for url in urls
             ]
             customer = Customer(project.id, account.id, tenant, token, tuple(made))
-            if queued:
-                await _queue(ctx, customer, queued)
+            content = to_json(await _sample(ctx, customer))
+            await _in_batches(ctx, queued, partial(_add, ctx, customer, content))
+            await _in_batches(ctx, delivered, partial(_add_old, customer, content, datetime.now(UTC) - LONG_AGO))
             return customer
 
     def is_drained(self, customer: Customer) -> bool:
@@ -162,22 +174,23 @@ class Installation:
 
 
 @contextmanager
-def installation(processes: Processes, name: str, server: str | None) -> Iterator[Installation]:
+def installation(
+    processes: Processes, name: str, server: str | None, *, retention_days: int = 90
+) -> Iterator[Installation]:
     """A new installation; at the end its processes are stopped and its database is gone."""
     with own_database(server) as url:
-        made = Installation(processes, name, url)
+        made = Installation(processes, name, url, retention_days=retention_days)
         try:
             yield made
         finally:
             made.stop()
 
 
-async def _queue(ctx: Context, customer: Customer, count: int) -> None:
-    """Events with one pending delivery each, as `count` orders of long ago would have left them."""
-    content = to_json(await _sample(ctx, customer))
+async def _in_batches(ctx: Context, count: int, add: Callable[[Tx, range], Awaitable[None]]) -> None:
+    """`add` what belongs to each number below `count`, many in a transaction."""
 
     async def write(first: int) -> None:
-        await ctx.store.write(lambda tx: _add(ctx, tx, customer, content, range(first, min(first + BATCH, count))))
+        await ctx.store.write(lambda tx: add(tx, range(first, min(first + BATCH, count))))
 
     firsts = iter(range(0, count, BATCH))
 
@@ -206,7 +219,8 @@ async def _sample(ctx: Context, customer: Customer) -> dict[str, Any]:
     return order_payload(order, update_url=orders.update_url(ctx, order), at=now)
 
 
-async def _add(ctx: Context, tx: Tx, customer: Customer, content: str, numbers: range) -> None:
+async def _add(ctx: Context, customer: Customer, content: str, tx: Tx, numbers: range) -> None:
+    """Events with one pending delivery each."""
     for number in numbers:
         event_id = ctx.new_id("evt")
         await event_rows.add(tx, event_id, project_id=customer.project_id, event_type=EVENT, payload=content)
@@ -219,3 +233,37 @@ async def _add(ctx: Context, tx: Tx, customer: Customer, content: str, numbers: 
             destination_id=customer.webhook_ids[number % len(customer.webhook_ids)],
             event_name=EVENT,
         )
+
+
+async def _add_old(customer: Customer, content: str, began: datetime, tx: Tx, numbers: range) -> None:
+    """Events that were delivered at the first attempt, each a millisecond after the one before."""
+    attempts = []
+    for number in numbers:
+        at = began + timedelta(milliseconds=number)
+        event_id, delivery_id = first_id("evt", at), first_id("dlv", at)
+        await event_rows.add(tx, event_id, project_id=customer.project_id, event_type=EVENT, payload=content)
+        await delivery_rows.add(
+            tx,
+            delivery_id,
+            project_id=customer.project_id,
+            event_id=event_id,
+            lane="vendor",
+            destination_id=customer.webhook_ids[number % len(customer.webhook_ids)],
+            event_name=EVENT,
+            state="delivered",
+        )
+        made = {
+            "id": first_id("att", at),
+            "project_id": customer.project_id,
+            "delivery_id": delivery_id,
+            "number": 1,
+            "trigger": "auto",
+            "started_at": to_ms(at),
+            "duration_ms": 9,
+            "status": 200,
+            "request": "{}",
+            "response": "{}",
+            "worker": "bench",
+        }
+        attempts.append([made.get(column) for column in delivery_rows.ATTEMPT])
+    await delivery_rows.add_attempts(tx, attempts)

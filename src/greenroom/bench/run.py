@@ -20,6 +20,7 @@ from greenroom.bench.isolation import isolation
 from greenroom.bench.killed import killed
 from greenroom.bench.latency import latency
 from greenroom.bench.limits import limits
+from greenroom.bench.retention import retention
 from greenroom.demo.client import Unexpected
 from greenroom.demo.processes import Ports, Processes, ProcessFailed
 
@@ -31,6 +32,7 @@ SECTIONS: dict[str, Callable[[Bench], list[Figure]]] = {
     "isolation": isolation,
     "growth": growth,
     "killed": killed,
+    "retention": retention,
 }
 
 

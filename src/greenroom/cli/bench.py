@@ -33,11 +33,11 @@ def bench(
     rounds: Annotated[int, typer.Option(min=1, help="How often, in turn with what it is compared to.")] = 3,
     scale: Annotated[
         float,
-        typer.Option(
-            min=0.1, max=1, help="Shortens the queues of growth and the time between kills, for a quick look."
-        ),
+        typer.Option(min=0.1, max=1, help="Shortens queues, and the time between kills, for a quick look."),
     ] = 1.0,
-    full: Annotated[bool, typer.Option("--full", help="Grow the queue to 1,000,000 as well; takes long.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Also a queue of 1,000,000, and as many to delete; takes long.")
+    ] = False,
     picture: Annotated[Path | None, typer.Option("--chart", help="Also draw what has a bar, as SVG.")] = None,
 ) -> None:
     """
