@@ -50,6 +50,15 @@ def test_help_says_what_it_does(command: str, tmp_path: Path) -> None:
     assert "Usage" in done.stdout
 
 
+def test_version_is_the_packages(tmp_path: Path) -> None:
+    """What a bug report asks for first; and nothing is done."""
+    declared = tomllib.loads(Path("pyproject.toml").read_text())["project"]["version"]
+    done = greenroom("--version", data=tmp_path / "data")
+
+    assert (done.returncode, done.stdout) == (0, f"greenroom {declared}\n")
+    assert not (tmp_path / "data").exists()
+
+
 def test_keys_create_prints_the_key_and_nothing_else(tmp_path: Path) -> None:
     """Scripts read it; afterwards only its end is shown, and it can be revoked once."""
     made = greenroom("keys", "create", "--name", "ci", "--project", "acme", data=tmp_path)

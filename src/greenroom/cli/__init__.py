@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import NoReturn
+from importlib.metadata import version
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -19,6 +20,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"greenroom {version('greenroom')}")
+        raise typer.Exit
+
+
+@app.callback()
+def greenroom(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """What holds for every command."""
+
+
 app.command("serve")(serve.serve)
 app.command("work")(serve.work)
 app.command("sign-in-link")(serve.sign_in_link)
