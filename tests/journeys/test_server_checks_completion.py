@@ -12,6 +12,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from tests.house import RESULT, House, Linked, basic, webhook
+from tests.journeys.test_told_again import let_pass
 
 
 async def test_s43_one_patch_to_the_exact_url(northwind: Linked) -> None:
@@ -236,3 +237,50 @@ async def test_410_disables_the_webhook_and_holds_what_follows(northwind: Linked
     await northwind.api("PATCH", f"/v1/webhooks/{made['id']}", json={"enabled": True})
     heard = await northwind.house.vendor.hear(2)
     assert heard[1].json["record_id"] == second
+
+
+async def test_what_fails_while_its_webhook_is_disabled_is_held(northwind: Linked) -> None:
+    """An attempt was under way when the webhook was disabled: it is not tried again there, and goes once it may."""
+    made = await webhook(northwind)
+    vendor, going = northwind.house.vendor, asyncio.Event()
+    vendor.will_answer(500)
+    vendor.inside = going.wait
+    order = await northwind.send_test()
+    await vendor.hear(1)
+    await northwind.api("PATCH", f"/v1/webhooks/{made['id']}", json={"enabled": False})
+    going.set()
+    await _becomes(northwind, order, "pending", attempts=1)
+    vendor.will_answer(200)
+    await let_pass(northwind.house)
+
+    held = await _becomes(northwind, order, "held", attempts=1)
+
+    assert (held["attempts_made"], held["due_at"], len(vendor.heard)) == (1, None, 1)
+    await northwind.api("PATCH", f"/v1/webhooks/{made['id']}", json={"enabled": True})
+    first, second = await vendor.hear(2)
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+    await _becomes(northwind, order, "delivered", attempts=2)
+
+
+async def _becomes(linked: Linked, order: str, state: str, *, attempts: int) -> dict[str, Any]:
+    """Wait for the order's one webhook delivery to be in a state, with nothing under way."""
+    async with asyncio.timeout(20):
+        while True:
+            (delivery,) = (await linked.api("GET", f"/v1/deliveries?order_id={order}&lane=vendor")).json()["data"]
+            if (delivery["state"], delivery["under_way"], len(delivery["attempts"])) == (state, False, attempts):
+                return dict(delivery)
+            await asyncio.sleep(0.02)
+
+
+async def test_a_deleted_account_is_told_nothing_more(northwind: Linked) -> None:
+    """A result that its ATS did not take yet is cancelled, and stays visible."""
+    northwind.house.greenhouse.will_answer(500)
+    order = await northwind.send_test()
+    await northwind.give_result(order)
+    await _failed_once(northwind, order)
+    assert (await northwind.api("DELETE", f"/accounts/{northwind.account_id}")).status_code == 200
+
+    (push,) = (await northwind.api("GET", f"/v1/deliveries?order_id={order}&lane=ats")).json()["data"]
+
+    assert (push["state"], push["due_at"], len(push["attempts"])) == ("cancelled", None, 1)
+    assert len(northwind.house.greenhouse.heard) == 1

@@ -16,6 +16,7 @@ from greenroom.model.events import ACCOUNT_CREATED, ACCOUNT_DELETED, ACCOUNT_UPD
 from greenroom.security.tokens import new_external_trigger_token, token_hash
 from greenroom.services import events
 from greenroom.store import accounts as account_rows
+from greenroom.store import deliveries as delivery_rows
 from greenroom.store import projects as project_rows
 from greenroom.store.db import Row, Tx, from_ms, maybe_from_ms
 
@@ -138,7 +139,8 @@ async def change(
 @queueing
 async def delete(ctx: Context, tx: Tx, project_id: str, account_id: str) -> Account:
     """
-    Unlink an account: its tokens end now, its orders stay on record. Told as `account.deleted`.
+    Unlink an account: its tokens end now, results on their way to its ATS are cancelled, its orders stay on record.
+    Told as `account.deleted`.
 
     Raises:
         NotFound: there is none, or it is another project's.
@@ -146,6 +148,7 @@ async def delete(ctx: Context, tx: Tx, project_id: str, account_id: str) -> Acco
     await project_rows.lock(tx, project_id)
     account = await read(tx, project_id, account_id)
     await account_rows.delete(tx, account_id)
+    await delivery_rows.cancel_for(tx, account_id)
     await _announce(ctx, tx, account, ACCOUNT_DELETED)
     return account
 

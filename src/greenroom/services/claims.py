@@ -70,7 +70,8 @@ async def claim(
 
     `free` is how many each queue may still give; together they never give more than the first, "hand", could alone.
     A queue without free places is not looked at. `longest` is what an attempt may take: an older lease is a dead
-    worker's and takes no place from its destination.
+    worker's and takes no place from its destination. What is due for a disabled webhook is held, unless a person asked
+    for it.
     """
     places = free["hand"]
     begins = {queue: turns[queue].after for queue in SHARES if free[queue] > 0}
@@ -103,12 +104,17 @@ async def claim(
     await rate_rows.save(tx, {id_: bucket for id_, (bucket, _) in spent.items() if room.left[id_]})
     waits = {one.destination_id for found in met.values() for one in found if one.due and room.is_spent(one)}
     webhook_ids = sorted({one.destination_id for one in claimed if one.lane == "vendor"})
+    webhooks = await destinations.readable(ctx, tx, webhook_ids)
+    # it was disabled after they had been claimed before, or stored: those could not be held then
+    disabled = {id_ for id_, (webhook, _) in webhooks.items() if not webhook.enabled}
+    held = {one.id: one.lease for one in claimed if one.destination_id in disabled and one.queue != "hand"}
+    await claim_rows.hold(tx, list(held.items()))
     return Look(
-        claimed,
+        [one for one in claimed if one.id not in held],
         moved,
         frozenset(one.destination_id for one in claimed) & room.cap.keys(),
         min((bucket.wait_s(now) for id_, (bucket, now) in spent.items() if id_ in waits), default=math.inf),
-        await destinations.readable(ctx, tx, webhook_ids),
+        webhooks,
     )
 
 

@@ -110,6 +110,15 @@ async def release(tx: Tx, lease: str, delivery_ids: Sequence[str]) -> None:
     )
 
 
+async def hold(tx: Tx, claimed: Sequence[tuple[str, str]]) -> None:
+    """Let claimed deliveries, each an id and its lease, wait until their webhook is enabled; none was attempted."""
+    await tx.many(
+        "UPDATE deliveries SET state = 'held', lease = NULL, due_at = now_ms(), attempts = attempts - 1, "
+        "updated_at = now_ms() WHERE id = $1 AND lease = $2",
+        claimed,
+    )
+
+
 async def void(tx: Tx) -> int:
     """Make every delivery that is under way due now; how many. Only for who knows that no other worker lives."""
     return await tx.run(
