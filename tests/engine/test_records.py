@@ -17,7 +17,7 @@ from greenroom.context import Context
 from greenroom.engine import records
 from greenroom.engine.places import LEASE, LONGEST
 from greenroom.engine.records import Records
-from greenroom.errors import Unavailable
+from greenroom.errors import TryLater, Unavailable
 from greenroom.model.attempts import Ended, Exchange, Settled
 from greenroom.model.claims import Turn
 from greenroom.model.deliveries import SHARES
@@ -46,9 +46,14 @@ async def test_one_that_cannot_be_stored_keeps_nobody_from_it(store: Store) -> N
     """It stays with its lease, which ends, and its place is free; those before and behind it are on record."""
     ctx = context(store)
     batch = await ended(ctx, 5)
-    batch[2] = replace(batch[2], exchange=Exchange(status=200, address="\ud800"))
     left: list[Ended] = []
-    written = Records(partial(deliveries.settle, ctx, worker="w"), left.append, worker="w")
+
+    async def settle(some: Sequence[Ended]) -> list[Settled | None]:
+        if any(one.claimed.id == batch[2].claimed.id for one in some):
+            raise ValueError
+        return await deliveries.settle(ctx, some, worker="w")
+
+    written = Records(settle, left.append, worker="w")
     for one in batch:
         written.add(one)
     with capture_logs() as lines:
@@ -57,13 +62,33 @@ async def test_one_that_cannot_be_stored_keeps_nobody_from_it(store: Store) -> N
     assert [await stands(ctx, one) for one in batch] == [
         ("pending", True, 0) if n == 2 else ("delivered", False, 1) for n in range(5)
     ]
-    assert left == batch
+    assert [one.id for one in left] == [one.id for one in batch]
     told = [line["delivery_id"] for line in lines if line["event"] == "attempt_not_recorded"]
     assert told == [batch[2].claimed.id]
     for one in await ended(ctx, 3):  # together again
         written.add(one)
     await written.write()
     assert len(left) == 8
+
+
+async def test_one_whose_exchange_cannot_be_stored_is_on_record_without_it(store: Store) -> None:
+    """Or it would be repeated with every lease, for ever: its schedule goes on, and its status is kept."""
+    ctx = context(store)
+    batch = await ended(ctx, 3)
+    fault = TryLater("It answered 500.", kind="http_status")
+    batch[1] = replace(batch[1], fault=fault, exchange=Exchange(status=500, address="\ud800"))
+    written = Records(partial(deliveries.settle, ctx, worker="w"), lambda _: None, worker="w")
+    for one in batch:
+        written.add(one)
+    with capture_logs() as lines:
+        await written.write()
+
+    assert [(await stands(ctx, one))[::2] for one in batch] == [("delivered", 1), ("pending", 1), ("delivered", 1)]
+    found = await deliveries.get(ctx, PROJECT, batch[1].claimed.id)
+    assert (found.under_way, found.due_at is not None) == (False, True)
+    assert (found.attempts[0].status, found.attempts[0].error) == (500, "It answered 500.")
+    assert found.attempts[0].response["body"] == records.NOT_STORED
+    assert "exchange_not_recorded" in [line["event"] for line in lines]
 
 
 async def test_a_lost_lease_is_told_of_and_the_others_are_settled(store: Store) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import structlog
 
 from greenroom.engine import metrics
 from greenroom.errors import Unavailable
-from greenroom.model.attempts import Ended, Settled
+from greenroom.model.attempts import Ended, Exchange, Settled
 from greenroom.model.deliveries import PER_DESTINATION
 from greenroom.model.events import stamp
 
@@ -25,6 +26,9 @@ TOGETHER = 128
 #: between two tries while the database is away; it doubles, and who stops gives up after the longest
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 2.0
+
+#: what an attempt has in place of an exchange that the database does not take
+NOT_STORED = "(What was sent and answered could not be stored; the log of the worker says why.)"
 
 #: where each delivery is then, None where its lease has passed to another worker
 Settle = Callable[[Sequence[Ended]], Awaitable[list[Settled | None]]]
@@ -114,6 +118,11 @@ class Records:
         except Exception:
             if len(batch) > 1:  # one of them cannot be stored: it must not keep the others from it
                 self._alone = len(batch)
+                return
+            bare = Exchange(status=batch[0].exchange.status, response_body=NOT_STORED)
+            if batch[0].exchange != bare:  # without it on record the delivery would be repeated with every lease
+                log.exception("exchange_not_recorded", delivery_id=batch[0].claimed.id)
+                self._waiting[0] = replace(batch[0], exchange=bare)
                 return
             log.exception("attempt_not_recorded", delivery_id=batch[0].claimed.id, note="it will be repeated")
             settled = []
