@@ -37,7 +37,8 @@ async def test_no_secret_in_logs_files_or_answers(tmp_path: Path) -> None:
     ).stdout.strip()
     log = (tmp_path / "log").open("wb")
     async with neighbour() as greenhouse, neighbour() as vendor:
-        greenhouse.will_answer(401)
+        echoed = f"who is {basic('u', CANARIES['partner_password'])}?"
+        greenhouse.will_answer((401, {}, echoed.encode()))
         vendor.will_answer((500, {"set-cookie": "x=1"}, b"no"))
         process = await asyncio.create_subprocess_exec(
             *command, "serve", "--port", "0", env=environment, stdout=asyncio.subprocess.PIPE, stderr=log

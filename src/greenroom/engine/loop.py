@@ -175,7 +175,11 @@ class Engine:
 
     def _ended(self, claimed: Claimed, task: asyncio.Task[Ended | None]) -> None:
         self._under_way.discard(task)
-        self._take_back(claimed, None if task.cancelled() else task.result())
+        if not task.cancelled() and (defect := task.exception()):  # its place is free, and its lease ends by itself
+            log.error("delivery_failed_inside", delivery_id=claimed.id, exc_info=defect)
+            self._take_back(claimed, None)
+        else:
+            self._take_back(claimed, None if task.cancelled() else task.result())
 
     def _take_back(self, claimed: Claimed, ended: Ended | None) -> None:
         if ended is None:
@@ -258,6 +262,6 @@ def _exchange(request: Request | None, answer: Answer | None) -> Exchange:
         return Exchange()
     sent = masks.headers(request.headers)
     if answer is None:
-        return Exchange(request.url, sent)
-    body = answer.body[:KEPT_BODY].decode(errors="replace")
-    return Exchange(request.url, sent, answer.status, masks.headers(answer.headers), body, answer.address)
+        return Exchange(masks.text(request.url), sent)
+    body = masks.text(answer.body[:KEPT_BODY].decode(errors="replace"))  # whoever answers may repeat what it was sent
+    return Exchange(masks.text(request.url), sent, answer.status, masks.headers(answer.headers), body, answer.address)
