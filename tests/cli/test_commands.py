@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 import subprocess
 import sys
 import tomllib
@@ -74,6 +76,20 @@ def test_keys_create_prints_the_key_and_nothing_else(tmp_path: Path) -> None:
     again = greenroom("keys", "revoke", key_id, data=tmp_path)
     assert again.returncode == 1
     assert "No live key" in again.stderr
+
+
+@pytest.mark.parametrize("command", [("migrate",), ("migrate", "--check"), ("serve", "--port", "0")])
+def test_a_database_of_a_newer_version_is_left_alone(command: tuple[str, ...], tmp_path: Path) -> None:
+    """As in the middle of a deployment, or after a downgrade: it is said which of the two is newer, and what to do."""
+    assert greenroom("migrate", data=tmp_path).returncode == 0
+    with contextlib.closing(sqlite3.connect(tmp_path / "greenroom.db")) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    done = greenroom(*command, data=tmp_path)
+
+    assert done.returncode == 1
+    assert "a newer Greenroom (revision 9999" in done.stderr
+    assert "Start the newer version" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_migrate_check_changes_nothing(tmp_path: Path) -> None:

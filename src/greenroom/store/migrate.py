@@ -43,7 +43,7 @@ async def upgrade(url: str) -> list[str]:
     Apply what is missing, in one transaction; the applied revisions, oldest first.
 
     Raises:
-        Unavailable: the database cannot be reached or changed; says why.
+        Unavailable: the database cannot be reached or changed, or a newer version has changed it; says why.
     """
 
     def work(connection: Connection) -> list[str]:
@@ -58,13 +58,18 @@ async def upgrade(url: str) -> list[str]:
 
 
 async def missing(url: str) -> list[str]:
-    """The revisions that are not applied, oldest first; changes nothing."""
+    """The revisions that are not applied, oldest first; changes nothing. Raises as `upgrade` does."""
     return await _run(url, _missing)
 
 
 def _missing(connection: Connection) -> list[str]:
     script = ScriptDirectory.from_config(_config())
     current = MigrationContext.configure(connection).get_current_revision()
+    if current and current not in {revision.revision for revision in script.walk_revisions()}:
+        raise Unavailable(
+            f"The database has the tables of a newer Greenroom (revision {current}; this one knows them up to "
+            f"{script.get_current_head()}). Start the newer version, or go back to a copy of the database."
+        )
     return [revision.revision for revision in reversed(list(script.iterate_revisions("head", current or "base")))]
 
 
