@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -18,7 +18,7 @@ from greenroom.engine.loop import Engine
 from greenroom.errors import Unavailable
 from greenroom.model.attempts import Ended, Exchange
 from greenroom.model.claims import Turn
-from greenroom.model.deliveries import SHARES
+from greenroom.model.deliveries import SHARES, Claimed
 from greenroom.services import claims
 from greenroom.services import deliveries as delivery_services
 from greenroom.services.claims import Own
@@ -141,6 +141,31 @@ class Away:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
+
+
+async def test_what_was_claimed_long_ago_is_not_begun(
+    house: House, proctor: Linked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lease could end under the attempt, and somebody else begin another: it is given back, and goes with the next."""
+    await house.app.state.engine.stop()
+    monkeypatch.setattr(loop, "SPARE_S", -1.0)
+    hook = (await webhook(proctor))["id"]
+    await proctor.send_test()
+    given_back, release = asyncio.Event(), claims.release
+
+    async def watched(ctx: Context, claimed: Sequence[Claimed]) -> None:
+        await release(ctx, claimed)
+        given_back.set()
+
+    monkeypatch.setattr(claims, "release", watched)
+    async with engine(house):
+        async with asyncio.timeout(20):
+            await given_back.wait()
+        assert house.vendor.heard == []
+        monkeypatch.undo()
+        delivered = await recorded(proctor, hook)
+
+    assert (delivered["state"], delivered["attempts_made"], len(house.vendor.heard)) == ("delivered", 1, 1)
 
 
 async def test_after_a_long_outage_others_may_put_on_record_what_they_did(

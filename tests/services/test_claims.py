@@ -133,6 +133,17 @@ async def test_what_a_person_asked_for_passes_everybody(store: Store) -> None:
     assert [one.queue for one in await claim(ctx)] == ["hand"]
 
 
+async def test_many_retries_by_hand_leave_places_to_others(store: Store) -> None:
+    """At one endpoint that hangs: it holds twice of what it may else, and what is fresh elsewhere goes."""
+    ctx = context(store)
+    await queue(store, {"whk_a": 300}, waits_in="hand")
+    held = [len(await claim(ctx)) for _ in range(3)]
+    await queue(store, {"whk_b": 1})
+
+    assert by_destination(await claim(ctx)) == {"whk_b": 1}
+    assert held == [PER_DESTINATION, PER_DESTINATION, 0]
+
+
 async def test_a_worker_rests_only_after_a_whole_round(store: Store) -> None:
     """Destinations whose deliveries are not due yet do not hide the ones behind them."""
     ctx = context(store)

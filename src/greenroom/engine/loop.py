@@ -37,9 +37,11 @@ POLL_S = 0.5
 GATHER_S = 0.005
 #: attempts that are begun before others have their turn on the event loop: an order that comes in, a database's answer
 AT_ONCE = 8
+#: an attempt that begins so long after its claim may outlast its lease, and somebody else may have begun another
+SPARE_S = (LEASE - LONGEST).total_seconds()
 #: after an outage of this length, leases have ended of attempts that only wait to be put on record: they would be
 #: repeated. So nothing is claimed before whoever made them has had the time for another try
-LONG_OUTAGE_S = (LEASE - LONGEST).total_seconds()
+LONG_OUTAGE_S = SPARE_S
 AFTER_OUTAGE_S = LONGEST_PAUSE_S + 1.0
 #: how long a stop waits for attempts under way
 GRACE_S = 20.0
@@ -75,7 +77,9 @@ class Engine:
     def taking(self) -> Takeover | None:
         """To take over what is about to be stored, unless this engine does not run as it should."""
         fine = self._claims and not (self._stopping or self._away_since or self._records.late or self._records.full)
-        return Takeover(self._places, self._start) if fine and self._clock.was_right else None
+        if not fine or not self._clock.was_right:
+            return None
+        return Takeover(self._places, partial(self._start, since=time.monotonic()))
 
     async def run(self) -> None:
         """Deliver until `stop`."""
@@ -158,18 +162,19 @@ class Engine:
         """Claim as many as there are free places and start them; whether there are destinations still to be met."""
         if self._records.late or self._records.full or not self._places.free or not await self._clock.is_right():
             return False
+        since = time.monotonic()
         look = await self._places.claim()
         if self._stopping:
             await self._places.give_back(look.claimed)
             return False
         for number, one in enumerate(look.claimed, start=1):
-            self._start(one, look.destinations.get(one.destination_id))
+            self._start(one, look.destinations.get(one.destination_id), since=since)
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
         return self._places.more
 
-    def _start(self, claimed: Claimed, destination: Destination | None) -> None:
-        task = asyncio.create_task(self._deliver(claimed, destination))
+    def _start(self, claimed: Claimed, destination: Destination | None, *, since: float) -> None:
+        task = asyncio.create_task(self._deliver(claimed, destination, since))
         self._under_way.add(task)
         task.add_done_callback(partial(self._ended, claimed))
 
@@ -195,29 +200,36 @@ class Engine:
         made = 0
         await replays.advance(self._ctx)
         while (look := await self._places.claim()).claimed or not self._places.idle:
-            attempts = (self._deliver(one, look.destinations.get(one.destination_id)) for one in look.claimed)
+            since = time.monotonic()
+            attempts = (self._deliver(one, look.destinations.get(one.destination_id), since) for one in look.claimed)
             for one, ended in zip(look.claimed, await asyncio.gather(*attempts), strict=True):
                 self._take_back(one, ended)
             await self._records.write()
             made += len(look.claimed)
         return made
 
-    async def _deliver(self, claimed: Claimed, destination: Destination | None) -> Ended | None:
-        """One attempt, from the request to what came of it; None: our database is away, and nothing was sent."""
+    async def _deliver(self, claimed: Claimed, destination: Destination | None, since: float) -> Ended | None:
+        """
+        One attempt, from the request to what came of it; None: our database is away or was slow, and nothing was sent.
+
+        `since` is when the claim began, by the monotonic clock.
+        """
         try:
             with step(self._ctx.tracing, claimed) as traced:
-                ended = await self._attempt(claimed, destination, traced)
+                ended = await self._attempt(claimed, destination, since, traced)
                 traced.ended(ended)
         except Unavailable:
             await self._places.release([claimed])
             return None
         return ended
 
-    async def _attempt(self, claimed: Claimed, destination: Destination | None, traced: Step) -> Ended:
+    async def _attempt(self, claimed: Claimed, destination: Destination | None, since: float, traced: Step) -> Ended:
         started_at, started = self._ctx.now(), time.monotonic()
         request, answer, fault = None, None, None
         try:
             request, judge = await self._prepare(claimed, destination)
+            if time.monotonic() - since > SPARE_S:
+                raise Unavailable
             request = traced.carried_by(request)
             answer = await self._out.send(request, deadline=vendor.DEADLINE_S)
             judge(answer)

@@ -131,12 +131,13 @@ class _Room:
     left: Counter[str] = field(default_factory=Counter)
 
     def may_leave(self, queue: Queue, met: Met) -> int:
-        """What a person asked for goes whatever is under way and however the destination does, but for its rate."""
+        """
+        What a person asked for goes however the destination does, and beside all that may be under way, as often again;
+        but for its rate.
+        """
         id_ = met.destination_id
-        at_its_rate = min(met.due, self.tokens.get(id_, met.due))
-        if queue == "hand":
-            return at_its_rate
-        return min(at_its_rate, max(0, self.cap.get(id_, PER_DESTINATION) - self.held[id_]))
+        cap = 2 * PER_DESTINATION if queue == "hand" else self.cap.get(id_, PER_DESTINATION)
+        return min(met.due, self.tokens.get(id_, met.due), max(0, cap - self.held[id_]))
 
     def is_spent(self, met: Met) -> bool:
         """Whether its rate lets nothing more leave now."""
