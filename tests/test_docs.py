@@ -43,3 +43,16 @@ def test_the_files_that_the_tour_names_exist() -> None:
     assert named
     for name in named:
         assert (ROOT / name).exists(), name
+
+
+def test_what_holds_a_guarantee_exists() -> None:
+    """docs/guarantees.md names a test for each promise, or a file of tests."""
+    page = (ROOT / "docs" / "guarantees.md").read_text()
+    promises = re.findall(r"^\| (?!promise|---).* \| (.+) \|$", page, re.MULTILINE)
+
+    assert len(promises) > 20
+    for shown in promises:
+        named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", shown)
+        assert named, shown
+        for path, test in named:
+            assert f"def {test}(" in (ROOT / path).read_text() if test else (ROOT / path).exists(), (path, test)
