@@ -266,6 +266,11 @@ async def test_an_order_without_an_ats(proctor: Linked) -> None:
     again = (await proctor.unified("POST", "/assessments/orders", json=asked)).json()
     unknown = await proctor.unified("POST", "/assessments/orders", json={**asked, "package": {"id": "nope"}})
 
+    changed = {**asked, "candidate": {"emails": [{"value": "b@b.example"}]}}
+    other = await proctor.unified("POST", "/assessments/orders", json=changed)
+
+    assert (other.status_code, other.json()["errorCode"]) == (409, "OrderIdTaken")
+    assert other.json()["errors"] == ["candidate: differs from the order that has this id"]
     assert placed == again == {"id": placed["id"], "remote_id": None, "test_url": None}
     assert (await proctor.order(placed["id"]))["source"] == "api"
     assert unknown.status_code == 422

@@ -20,6 +20,17 @@ LINE: tuple[Status, ...] = ("received", "accepted", "invited", "in_progress")
 FINAL: frozenset[Status] = frozenset({"completed", "rejected", "cancelled", "expired", "error"})
 
 
+#: what an order asks for: paths in the unified body, and the fields of `OrderRequest`
+_ASKED = {
+    "package.id": "package_id",
+    "candidate": "candidate",
+    "application.id": "application_remote_id",
+    "job": "job",
+    "requester.email": "requester_email",
+    "passthrough": "passthrough",
+}
+
+
 @dataclass(frozen=True)
 class Candidate:
     """The person to test, as the ATS wrote them: nothing is trimmed or changed."""
@@ -54,6 +65,13 @@ class OrderRequest:
     callback_problem: str | None = None
     passthrough: dict[str, Any] | None = None
     raw: dict[str, Any] = field(default_factory=dict)
+
+    def differs_from(self, other: OrderRequest) -> str | None:
+        """The first field in which two requests differ, as its path in the unified body; None when they agree."""
+        for path, name in _ASKED.items():
+            if getattr(self, name) != getattr(other, name):
+                return path
+        return None
 
     def with_callback_problem(self, problem: str | None) -> OrderRequest:
         """The request with a word on why its result cannot be pushed."""

@@ -14,6 +14,9 @@ from greenroom.model.breakers import Breaker, Health, is_down
 from greenroom.store import breakers as breaker_rows
 from greenroom.store.db import Tx, from_ms
 
+#: the pause of an account whose ATS says that there were too many requests, and not for how long
+UNSAID = timedelta(seconds=30)
+
 
 @dataclass(frozen=True)
 class Condition:
@@ -63,9 +66,9 @@ def _is_down(one: Ended) -> bool:
 
 
 def _asked(one: Ended) -> timedelta | None:
-    """The pause that an ATS asks for; a webhook's concerns the one delivery."""
+    """The pause that an ATS asks for, whether it says how long or not; a webhook's concerns the one delivery."""
     if isinstance(one.fault, TryLater) and one.exchange.status == 429 and one.claimed.lane == "ats":
-        return one.fault.wait
+        return one.fault.wait or UNSAID
     return None
 
 

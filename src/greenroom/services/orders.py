@@ -53,6 +53,10 @@ async def place(
     Place an order: it, its event and one delivery per subscribed webhook, together.
 
     A repeated request gives the order that is there, and writes nothing else.
+
+    Raises:
+        Conflict: by the API, another order has this one's id. What an ATS repeats is not compared: it would not learn
+            of it, and its recruiter would see an error.
     """
     now = ctx.now()
     if request.dedupe_key is None:
@@ -76,6 +80,13 @@ async def place(
     if not await order_rows.add(tx, order, dedupe_key=key):
         known = await order_rows.find_by_dedupe_key(tx, account.id, key)
         assert known is not None  # noqa: S101 - its key was taken, and orders are never deleted
+        if source == "api" and (path := request.differs_from(known.request)):
+            raise Conflict(
+                f"Another order was placed with this id at {stamp(known.created_at)}: {path} differs. Give this one an "
+                "id of its own; an identical repeat is welcome.",
+                code="OrderIdTaken",
+                errors=[f"{path}: differs from the order that has this id"],
+            )
         return known
     told = await _announce(ctx, tx, order)
     await _log(ctx, tx, order, "received", f"Order received; {told}.", {"package_id": request.package_id})
