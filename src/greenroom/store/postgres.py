@@ -43,7 +43,8 @@ class PostgresTx:
         return int(tag.rpartition(" ")[2])
 
     async def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        await self._connection.executemany(dialect(sql), rows)
+        if listed := list(rows):  # nothing would be a question, too
+            await self._connection.executemany(dialect(sql), listed)
 
     async def together(
         self, sql: str, columns: Mapping[str, ColumnType], rows: Sequence[Sequence[Any]]
