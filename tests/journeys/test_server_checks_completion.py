@@ -224,7 +224,7 @@ async def test_retries_keep_the_event_id_and_the_bytes(northwind: Linked) -> Non
 async def test_410_disables_the_webhook_and_holds_what_follows(northwind: Linked) -> None:
     made = await webhook(northwind)
     northwind.house.vendor.will_answer(410)
-    await northwind.send_test(1)
+    first = await northwind.send_test(1)
     async with asyncio.timeout(20):
         while (await northwind.api("GET", f"/v1/webhooks/{made['id']}")).json()["enabled"]:
             await asyncio.sleep(0.02)
@@ -233,6 +233,10 @@ async def test_410_disables_the_webhook_and_holds_what_follows(northwind: Linked
     (held,) = (await northwind.api("GET", f"/v1/deliveries?order_id={second}")).json()["data"]
 
     assert held["state"] == "held"
+    moments = (await northwind.api("GET", f"/v1/orders/{first}/timeline")).json()["data"]
+    (alert,) = [moment["message"] for moment in moments if moment["kind"] == "alert"]
+    assert alert.startswith(f"Webhook {made['id']} was not told")
+    assert "410 Gone" in alert
     northwind.house.vendor.will_answer(200)
     await northwind.api("PATCH", f"/v1/webhooks/{made['id']}", json={"enabled": True})
     heard = await northwind.house.vendor.hear(2)

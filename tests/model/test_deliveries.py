@@ -41,6 +41,9 @@ def test_jitter_is_only_ever_added(lane: Lane, step: int, chance: float) -> None
 
     assert wait is not None
     assert SCHEDULES[lane][step] <= wait <= SCHEDULES[lane][step] * (1 + JITTER)
+    asked = after_attempt("vendor", 1, ASKED, chance=chance).wait
+    assert asked is not None
+    assert timedelta(seconds=90) <= asked <= timedelta(seconds=90) * (1 + JITTER)
 
 
 @pytest.mark.parametrize(

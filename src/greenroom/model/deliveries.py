@@ -107,9 +107,8 @@ def after_attempt(lane: Lane, step: int, fault: RemoteError | None, *, chance: f
     schedule = SCHEDULES[lane]
     if isinstance(fault, GiveUp) or step >= len(schedule):
         return Next("dead")
-    wait = schedule[step] * (1 + JITTER * chance)
     asked = fault.wait if isinstance(fault, TryLater) else None
-    return Next("pending", max(wait, asked or timedelta(0)))
+    return Next("pending", max(schedule[step], asked or timedelta(0)) * (1 + JITTER * chance))
 
 
 def until_asked(following: Next, told: int, *, asked: bool, chance: float) -> Next:

@@ -26,6 +26,8 @@ NEVER_ASKED = (
     "nothing. Have the ATS's support check the test_status URL that it calls against `endpoints` of the integration, "
     "then retry the delivery."
 )
+#: what an order says when a webhook was not told of it, and is not told again
+NOT_TOLD = "Webhook {webhook} was not told, nor will be by itself: {reason} Once it works, retry the delivery."
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,8 @@ async def settle(
     for one, after, left in pairs:
         if after and left and one.claimed.id in orders:
             await _tell_order(ctx, tx, orders[one.claimed.id], after, one.fault, left.next_due_at)
-        elif after and isinstance(one.fault, GiveUp) and one.fault.gone:
-            await _disable(ctx, tx, one.claimed)
+        elif after and after.state == "dead" and one.fault is not None:
+            await _bury(ctx, tx, one.claimed, one.fault)
     return settled
 
 
@@ -199,6 +201,15 @@ async def _tell_order(
     if alert:
         await order_rows.log(tx, ctx.new_id("log"), order.id, "alert", alert)
     await order_rows.save(tx, replace(changed, updated_at=ctx.now()))
+
+
+async def _bury(ctx: Context, tx: Tx, claimed: Claimed, fault: RemoteError) -> None:
+    """A webhook is not told any more: its order says so; who asks never to be called again is not."""
+    if claimed.order_id is not None:
+        alert = NOT_TOLD.format(webhook=claimed.destination_id, reason=fault.reason)
+        await order_rows.log(tx, ctx.new_id("log"), claimed.order_id, "alert", alert)
+    if isinstance(fault, GiveUp) and fault.gone:
+        await _disable(ctx, tx, claimed)
 
 
 async def _disable(ctx: Context, tx: Tx, claimed: Claimed) -> None:
