@@ -31,8 +31,6 @@ EVENT = "ats_assessments.created"
 #: queued deliveries that are written in one transaction, and transactions at the same time
 BATCH = 250
 WRITERS = 8
-
-
 #: when what is old was delivered
 LONG_AGO = timedelta(days=365)
 

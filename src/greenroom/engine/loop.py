@@ -180,11 +180,10 @@ class Engine:
 
     def _ended(self, claimed: Claimed, task: asyncio.Task[Ended | None]) -> None:
         self._under_way.discard(task)
-        if not task.cancelled() and (defect := task.exception()):  # its place is free, and its lease ends by itself
+        defect = None if task.cancelled() else task.exception()
+        if defect is not None:  # its place is free, and its lease ends by itself
             log.error("delivery_failed_inside", delivery_id=claimed.id, exc_info=defect)
-            self._take_back(claimed, None)
-        else:
-            self._take_back(claimed, None if task.cancelled() else task.result())
+        self._take_back(claimed, None if task.cancelled() or defect else task.result())
 
     def _take_back(self, claimed: Claimed, ended: Ended | None) -> None:
         if ended is None:

@@ -99,7 +99,8 @@ async def claim(
         shares += [(queue, one.destination_id, count) for one, count in zip(found, given, strict=True) if count]
         places -= sum(given)
         moved[queue] = turns[queue].moved(waiting, given, ended=len(found) < STEPS)
-    claimed = await claim_rows.take(tx, shares, lease=ctx.new_id(own.worker), lease_ms=lease_ms)
+    token = ctx.new_id(own.worker)
+    claimed = await claim_rows.take(tx, shares, lease=token, lease_ms=lease_ms)
     spent = {id_: (bucket.taken(room.left[id_], now), now) for id_, (bucket, now) in limited.items()}
     await rate_rows.save(tx, {id_: bucket for id_, (bucket, _) in spent.items() if room.left[id_]})
     waits = {one.destination_id for found in met.values() for one in found if one.due and room.is_spent(one)}
@@ -107,8 +108,8 @@ async def claim(
     webhooks = await destinations.readable(ctx, tx, webhook_ids)
     # it was disabled after they had been claimed before, or stored: those could not be held then
     disabled = {id_ for id_, (webhook, _) in webhooks.items() if not webhook.enabled}
-    held = {one.id: one.lease for one in claimed if one.destination_id in disabled and one.queue != "hand"}
-    await claim_rows.hold(tx, list(held.items()))
+    held = {one.id for one in claimed if one.destination_id in disabled and one.queue != "hand"}
+    await claim_rows.hold(tx, token, sorted(held))
     return Look(
         [one for one in claimed if one.id not in held],
         moved,

@@ -110,12 +110,12 @@ async def release(tx: Tx, lease: str, delivery_ids: Sequence[str]) -> None:
     )
 
 
-async def hold(tx: Tx, claimed: Sequence[tuple[str, str]]) -> None:
-    """Let claimed deliveries, each an id and its lease, wait until their webhook is enabled; none was attempted."""
+async def hold(tx: Tx, lease: str, delivery_ids: Sequence[str]) -> None:
+    """`release` deliveries of a disabled webhook: they wait until it is enabled."""
     await tx.many(
         "UPDATE deliveries SET state = 'held', lease = NULL, due_at = now_ms(), attempts = attempts - 1, "
         "updated_at = now_ms() WHERE id = $1 AND lease = $2",
-        claimed,
+        [(delivery_id, lease) for delivery_id in delivery_ids],
     )
 
 

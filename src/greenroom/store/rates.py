@@ -10,8 +10,6 @@ from greenroom.store.db import Tx
 
 async def save(tx: Tx, buckets: Mapping[str, Bucket]) -> None:
     """Write what was taken. A limit that was changed meanwhile stays changed."""
-    if not buckets:
-        return
     await tx.many(
         "UPDATE webhooks SET rate_spent_to = $2 WHERE id = $1",
         [(webhook_id, bucket.spent_to) for webhook_id, bucket in buckets.items()],
