@@ -39,10 +39,15 @@ async def test_who_is_connected_is_answered_once_more_and_told_to_go(monkeypatch
     app = FastAPI()
     app.state.first_link = None
     app.get("/")(lambda: "here")
+    stopped: list[bool] = []
+
+    async def stop_delivering() -> None:
+        stopped.append(True)
+
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         address = listener.getsockname()
-        server = serve._Server(uvicorn.Config(app, log_config=None), app, "http://gateway")
+        server = serve._Server(uvicorn.Config(app, log_config=None), app, stop_delivering, "http://gateway")
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         async with asyncio.timeout(20):
             while not server.started:
@@ -54,6 +59,7 @@ async def test_who_is_connected_is_answered_once_more_and_told_to_go(monkeypatch
 
         server.should_exit = True
         await refuses(address)
+        assert stopped  # nothing is claimed any more while others take their leave
         writer.write(ASK)
 
         head, body = await answer(reader)

@@ -14,7 +14,8 @@ from greenroom.engine.places import TAKEN
 from greenroom.model.deliveries import PER_DESTINATION, SLOTS
 from greenroom.services.claims import Look
 from greenroom.store import orders as order_rows
-from greenroom.store.db import Tx
+from greenroom.store.bounded import BoundedStore
+from greenroom.store.db import Tx, Work
 from tests.engine.test_loop import deliveries, sql
 from tests.house import House, Linked, open_house, webhook
 
@@ -121,6 +122,38 @@ async def test_a_stopped_engine_takes_nothing_over(house: House, proctor: Linked
     await proctor.send_test()
 
     assert (await only_delivery(proctor, hook))["under_way"] is False
+
+
+async def test_what_is_being_stored_at_a_stop_is_delivered_and_put_on_record(
+    house: House, proctor: Linked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stop waits for it; nothing that came later is taken over."""
+    hook = (await webhook(proctor))["id"]
+    engine = await only_what_is_taken_over(house, monkeypatch)
+    stored, let_go = asyncio.Event(), asyncio.Event()
+    write = BoundedStore.quick_write
+
+    async def slowly(store: BoundedStore, work: Work[Any]) -> Any:
+        done = await write(store, work)
+        stored.set()
+        await let_go.wait()
+        return done
+
+    monkeypatch.setattr(BoundedStore, "quick_write", slowly)
+    sending = asyncio.create_task(proctor.send_test())
+    async with asyncio.timeout(20):
+        await stored.wait()
+    await engine.stop()
+    for _ in range(20):  # an engine that did not wait would have ended by now
+        await asyncio.sleep(0)
+    let_go.set()
+    await sending
+    await house.vendor.hear(1)
+
+    async with asyncio.timeout(20):
+        while (done := await only_delivery(proctor, hook))["state"] != "delivered":
+            await asyncio.sleep(0.01)
+    assert [attempt["number"] for attempt in done["attempts"]] == [1]
 
 
 async def test_what_is_not_stored_holds_no_place(

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import socket
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -68,7 +68,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         config = uvicorn.Config(
             app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S, server_header=False
         )
-        server = _Server(config, app, settings.public_url)
+        server = _Server(config, app, gateway.engine.stop, settings.public_url)
         await server.serve(sockets=[listener])
     if not server.started:
         raise typer.Exit(1)
@@ -110,9 +110,12 @@ async def _work(settings: Settings) -> None:
 class _Server(uvicorn.Server):
     """Says where it can be reached once it can, and takes its leave of those who are connected."""
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI, public_url: str) -> None:
+    def __init__(
+        self, config: uvicorn.Config, app: FastAPI, stop_delivering: Callable[[], Awaitable[None]], public_url: str
+    ) -> None:
         super().__init__(config)
         self._app = app
+        self._stop_delivering = stop_delivering
         self._public_url = public_url
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -125,9 +128,11 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """
-        Nobody new is let in; whoever is connected is told with the next answer not to ask here again, and is hung up on
-        only after a while without a request. A request may be on its way to a connection that has just been closed.
+        Nothing more is claimed, and nobody new is let in; whoever is connected is told with the next answer not to ask
+        here again, and is hung up on only after a while without a request. A request may be on its way to a connection
+        that has just been closed.
         """
+        await self._stop_delivering()
         for listening in (*self.servers, *(sockets or ())):
             listening.close()
         self.server_state.default_headers.append((b"connection", b"close"))

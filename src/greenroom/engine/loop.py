@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
@@ -65,7 +66,7 @@ class Engine:
         self.worker = f"{socket.gethostname()}:{os.getpid()}"
         self._records = Records(self._settle, self._recorded, worker=self.worker)
         self._awake = asyncio.Event()
-        self._stopping = False
+        self._stopping = self._over = False
         self._away_since: float | None = None
         self._claims = False  #: the last claim went well
         self._under_way: set[asyncio.Task[Ended | None]] = set()
@@ -96,8 +97,9 @@ class Engine:
             await asyncio.gather(upkeep, recording, return_exceptions=True)
 
     async def stop(self) -> None:
-        """Claim nothing more, finish what is under way: then `run` ends."""
+        """Claim and take over nothing more, finish what is under way: then `run` ends."""
         self._stopping = True
+        self._places.close()
         self.wake()
 
     async def _run(self) -> None:
@@ -122,18 +124,20 @@ class Engine:
             await asyncio.sleep(max(0.0, began + GATHER_S - time.monotonic()))
 
     async def _finish(self) -> None:
-        if self._under_way:
-            _, cut = await asyncio.wait(self._under_way, timeout=GRACE_S)
-            for task in cut:
-                task.cancel()
-            await asyncio.gather(*cut, return_exceptions=True)
+        """End what holds a place: attempts, and what is taken over and not yet stored."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GRACE_S):
+                await self._places.all_free()
+        self._over = True
+        cut = tuple(self._under_way)
+        for task in cut:
+            task.cancel()
+        await asyncio.gather(*cut, return_exceptions=True)
 
     async def _rest(self, longest: float) -> None:
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(longest):
                 await self._awake.wait()
-        except TimeoutError:
-            pass
 
     async def _come_back(self) -> None:
         """
@@ -174,6 +178,9 @@ class Engine:
         return self._places.more
 
     def _start(self, claimed: Claimed, destination: Destination | None, *, since: float) -> None:
+        if self._over:  # nobody would put it on record; its lease ends by itself
+            self._places.leave(claimed)
+            return
         task = asyncio.create_task(self._deliver(claimed, destination, since))
         self._under_way.add(task)
         task.add_done_callback(partial(self._ended, claimed))

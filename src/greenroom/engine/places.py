@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -45,6 +46,9 @@ class Places:
         self.idle = False  #: the last look ended a round in which nothing was to be had
         self.more = False  #: the last look did not come to the end of a round
         self.freed = 0  #: places that were given back since the last look
+        self._closed = False
+        self._all_free = asyncio.Event()
+        self._all_free.set()
 
     @property
     def free(self) -> int:
@@ -73,12 +77,21 @@ class Places:
 
     def has_room(self, claimed: Claimed) -> bool:
         """Whether one that is not claimed may `take` a place: nobody has to wait for his because of it."""
-        return self.free > SLOTS // 2 and self._under_way[claimed.destination_id] < TAKEN
+        return not self._closed and self.free > SLOTS // 2 and self._under_way[claimed.destination_id] < TAKEN
+
+    def close(self) -> None:
+        """There is room for no more."""
+        self._closed = True
+
+    async def all_free(self) -> None:
+        """Wait until no place is held."""
+        await self._all_free.wait()
 
     def take(self, claimed: Claimed) -> None:
         """It holds a place from now on."""
         self._held[claimed.queue] += 1
         self._under_way[claimed.destination_id] += 1
+        self._all_free.clear()
 
     def new_lease(self) -> str:
         """A token for what this worker holds."""
@@ -94,6 +107,8 @@ class Places:
         self._held[claimed.queue] -= 1
         _take(self._under_way, claimed.destination_id)
         self.freed += 1
+        if self.free == SLOTS:
+            self._all_free.set()
 
     def ended(self, claimed: Claimed) -> None:
         """Its attempt has ended, and will be on record: it gives its place back."""
