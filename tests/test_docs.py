@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from greenroom.app import build_app
+from greenroom.model.events import NAMES, TEST
 from greenroom.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parent.parent
@@ -33,6 +34,13 @@ def test_every_operation_of_the_api_is_in_the_reference() -> None:
     for path, operations in build_app(Settings()).openapi()["paths"].items():
         for method, operation in operations.items():
             assert f"| `{method.upper()} {path}` | {operation['summary']}" in page, (method, path)
+
+
+@pytest.mark.parametrize("name", [*NAMES, TEST])
+def test_every_event_is_in_the_reference(name: str) -> None:
+    """docs/api.md says when each one is sent."""
+    events = (ROOT / "docs" / "api.md").read_text().partition("## Events")[2]
+    assert f"`{name}`" in events
 
 
 def test_the_files_that_the_tour_names_exist() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from greenroom.errors import GiveUp, RemoteError, TryLater
@@ -40,13 +42,12 @@ def test_one_probe_after_a_wait_that_grows() -> None:
 
 def test_it_drains_at_a_ramp_and_closes() -> None:
     """A full round of answers doubles what may be under way, until all is well."""
-    breaker: Breaker | None = failing(OPENS_AT)
-    assert breaker is not None
+    breaker = failing(OPENS_AT)
     now, rounds = breaker.open_until, [1]
-    while breaker is not None:
+    while breaker != Breaker():
         for _ in range(rounds[-1]):
-            breaker = breaker and breaker.answered(now)
-        rounds.append(breaker.places(now) if breaker else WHOLE_ROOM)
+            breaker = breaker.answered(now, well=True)
+        rounds.append(min(breaker.places(now), WHOLE_ROOM))
 
     assert rounds == [1, 2, 4, 8, 16]
     assert Breaker().places(now) == PER_DESTINATION
@@ -56,20 +57,27 @@ def test_a_failure_on_the_ramp_opens_it_again() -> None:
     """At once, not after five."""
     breaker = failing(OPENS_AT)
     now = breaker.open_until
-    tried = breaker.answered(now)
-    assert tried is not None
-    assert tried.failed("away", now).health(now) == "open"
+    assert breaker.answered(now, well=True).failed("away", now).health(now) == "open"
 
 
 def test_a_good_answer_forgets_failures() -> None:
     """They must be in a row."""
-    assert failing(OPENS_AT - 1).answered(1000) is None
+    assert failing(OPENS_AT - 1).answered(1000, well=False) == Breaker()
+
+
+def test_what_was_told_is_remembered_until_a_success() -> None:
+    """A refusal means that somebody is at home, not that it works."""
+    told = replace(failing(OPENS_AT - 1), told=True)
+    assert told.answered(1000, well=False) == Breaker(told=True, last_error="away")
+    assert told.answered(1000, well=True) == Breaker()
+    assert replace(failing(OPENS_AT), told=True).answered(10**9, well=True).told is False
 
 
 def test_a_pause_that_was_asked_for_is_kept() -> None:
     """Though another attempt under way is answered well."""
     paused = Breaker(failures=2).paused("429", 60_000, 1000)
-    assert (paused.places(1000), paused.answered(1000), paused.health(61_000)) == (0, paused, "half_open")
+    assert (paused.places(1000), paused.health(61_000)) == (0, "half_open")
+    assert paused.answered(1000, well=True) == paused
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ OPENS_AT = 5
 #: wait before the first probe; it doubles with each probe that fails
 FIRST_WAIT_MS = 30_000
 LONGEST_WAIT_MS = 15 * 60_000
+#: failures in a row, or of one delivery, of which its project is told
+TOLD_AT = 4
 #: attempts at a time with which it is closed again, and only the common limit holds
 WHOLE_ROOM = 16
 #: kinds of failure that mean that nobody is at home; so does a 5xx
@@ -27,7 +29,8 @@ class Breaker:
     The troubles of one destination. Times are the database's, in ms since 1970; `open_until` 0 means not open.
 
     Open until `open_until`: nothing leaves. Then half-open: `room` attempts at a time, one at first, twice as many with
-    each round that succeeds; with the whole room it is closed.
+    each round that succeeds; with the whole room it is closed. `told`: its project was told that it fails, and nothing
+    since. One that is as new has no troubles.
     """
 
     failures: int = 0
@@ -35,6 +38,7 @@ class Breaker:
     open_until: int = 0
     room: int = WHOLE_ROOM
     last_error: str = ""
+    told: bool = False
 
     def health(self, now: int) -> Health:
         """What people call its state."""
@@ -56,13 +60,14 @@ class Breaker:
         wait = min(FIRST_WAIT_MS * 2**self.trips, LONGEST_WAIT_MS)
         return replace(worse, trips=min(self.trips + 1, 16), open_until=now + wait, room=1)
 
-    def answered(self, now: int) -> Breaker | None:
-        """After an attempt that was answered; None when all is well again. A pause that was asked for goes on."""
+    def answered(self, now: int, *, well: bool) -> Breaker:
+        """After an attempt that was answered, with a success if `well`. A pause that was asked for goes on."""
+        told = self.told and not well
         if self.open_until > now and not self.failures:
-            return self
-        if self.room + 1 >= WHOLE_ROOM:
-            return None
-        return replace(self, failures=0, open_until=0, room=self.room + 1)
+            return replace(self, told=told)
+        if self.room + 1 < WHOLE_ROOM:
+            return replace(self, failures=0, open_until=0, room=self.room + 1, told=told)
+        return Breaker(told=True, last_error=self.last_error) if told else Breaker()
 
     def paused(self, error: str, wait_ms: int, now: int) -> Breaker:
         """After it asked to be left alone for so long."""

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from greenroom.model.accounts import Account
+from greenroom.model.deliveries import Claimed
 from greenroom.model.orders import Category, Order
 
 #: canonical name of a category's order event
@@ -33,8 +34,15 @@ ACCOUNT_UPDATED = "account.updated"
 ACCOUNT_DELETED = "account.deleted"
 ACCOUNT_EVENTS = (ACCOUNT_CREATED, ACCOUNT_UPDATED, ACCOUNT_DELETED)
 
+#: what a project is told of its own webhooks and deliveries; never by the webhook that it is about
+WEBHOOK_FAILING = "webhook.failing"
+WEBHOOK_RECOVERED = "webhook.recovered"
+WEBHOOK_DISABLED = "webhook.disabled"
+DELIVERY_EXHAUSTED = "delivery.exhausted"
+OPERATIONAL_EVENTS = (WEBHOOK_FAILING, WEBHOOK_RECOVERED, WEBHOOK_DISABLED, DELIVERY_EXHAUSTED)
+
 #: every name that a webhook can subscribe to
-NAMES = (*ORDER_CREATED.values(), *ALIASES, *ACCOUNT_EVENTS)
+NAMES = (*ORDER_CREATED.values(), *ALIASES, *ACCOUNT_EVENTS, *OPERATIONAL_EVENTS)
 
 
 def subscribed_name(event_type: str, names: tuple[str, ...]) -> str | None:
@@ -161,6 +169,40 @@ def account_payload(account: Account, *, at: datetime) -> dict[str, Any]:
         "origin_owner_name": account.origin_owner_name,
         "origin_username": account.origin_username,
         "setup_information": account.setup_information,
+    }
+
+
+def webhook_payload(project_id: str, webhook_id: str, name: str, *, reason: str | None, at: datetime) -> dict[str, Any]:
+    """A body without its `event` for what became of a webhook; `reason` is what its last answer was, or None."""
+    when = stamp(at)
+    return {
+        "project_id": project_id,
+        "event_date": when,
+        "record_type": "webhook",
+        "record_id": webhook_id,
+        "sent_at": when,
+        "name": name,
+        "reason": reason,
+    }
+
+
+def exhausted_payload(claimed: Claimed, *, reason: str, at: datetime) -> dict[str, Any]:
+    """The body without its `event` for a delivery that is not tried any more; `event_name` is what it was to tell."""
+    when = stamp(at)
+    return {
+        "project_id": claimed.project_id,
+        "account_id": claimed.account_id,
+        "event_date": when,
+        "record_type": "delivery",
+        "record_id": claimed.id,
+        "sent_at": when,
+        "lane": claimed.lane,
+        "destination_id": claimed.destination_id,
+        "order_id": claimed.order_id,
+        "event_id": claimed.event_id,
+        "event_name": claimed.event_name,
+        "attempts": claimed.attempt,
+        "reason": reason,
     }
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from greenroom.context import Context, snapshot
 from greenroom.errors import TryLater
 from greenroom.model.attempts import Ended
-from greenroom.model.breakers import Breaker, Health, is_down
+from greenroom.model.breakers import TOLD_AT, Breaker, Health, is_down
+from greenroom.services import notices
 from greenroom.store import breakers as breaker_rows
 from greenroom.store.db import Tx, from_ms
 
@@ -35,30 +36,45 @@ async def conditions(_: Context, tx: Tx, destination_ids: Sequence[str]) -> dict
     return {id_: _condition(*found[id_]) if id_ in found else Condition() for id_ in destination_ids}
 
 
-async def record(tx: Tx, ended: Sequence[Ended], *, watched: Set[str]) -> None:
+async def record(ctx: Context, tx: Tx, ended: Sequence[Ended], *, watched: Set[str]) -> None:
     """
-    Note what attempts say of their destinations, inside the transaction that settles them.
+    Note what attempts say of their destinations, inside the transaction that settles them, and tell a project of a
+    webhook that fails again and again, and once that it works again.
 
     A good answer is noted only where the destination is `watched`, that is, was seen in trouble.
     """
     telling: defaultdict[str, list[Ended]] = defaultdict(list)
     for one in ended:
-        if _is_down(one) or _asked(one) or (one.claimed.destination_id in watched and one.exchange.status is not None):
+        if one.claimed.destination_id in watched if one.fault is None else one.fault.kind != "internal":
             telling[one.claimed.destination_id].append(one)
-    for destination_id in sorted(telling):  # always locked in the same order
-        breaker: Breaker | None
-        breaker, now = await breaker_rows.lock(tx, destination_id)
+    # whoever has failed is locked before anybody's project is told, always in the same order
+    breakers = {id_: await breaker_rows.lock(tx, id_) for id_ in sorted(telling)}
+    for destination_id, (before, now) in breakers.items():
+        breaker = before
         for one in telling[destination_id]:
-            breaker = _after(breaker or Breaker(), one, now)
-        await breaker_rows.save(tx, destination_id, breaker)
+            breaker = _after(breaker, one, now)
+        breaker = await _told(ctx, tx, telling[destination_id][-1], before, breaker)
+        await breaker_rows.save(tx, destination_id, breaker if breaker != Breaker() else None)
 
 
-def _after(breaker: Breaker, one: Ended, now: int) -> Breaker | None:
+async def _told(ctx: Context, tx: Tx, last: Ended, before: Breaker, breaker: Breaker) -> Breaker:
+    """A webhook's breaker once its project has been told, where there is something to tell."""
+    claimed = last.claimed
+    if before.told and not breaker.told:
+        await notices.recovered(ctx, tx, claimed.project_id, claimed.destination_id)
+    elif last.fault is not None and claimed.lane == "vendor" and not breaker.told:
+        worn = breaker.failures >= TOLD_AT or claimed.step >= TOLD_AT
+        if worn and await notices.failing(ctx, tx, claimed.destination_id, last.fault.reason):
+            return replace(breaker, told=True, last_error=last.fault.reason)
+    return breaker
+
+
+def _after(breaker: Breaker, one: Ended, now: int) -> Breaker:
     if one.fault is not None and _is_down(one):
         return breaker.failed(one.fault.reason, now)
     if one.fault is not None and (asked := _asked(one)):
         return breaker.paused(one.fault.reason, int(asked.total_seconds() * 1000), now)
-    return breaker.answered(now)
+    return breaker.answered(now, well=one.fault is None) if one.exchange.status is not None else breaker
 
 
 def _is_down(one: Ended) -> bool:

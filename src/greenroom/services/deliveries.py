@@ -14,7 +14,7 @@ from greenroom.model.attempts import Ended, Settled
 from greenroom.model.deliveries import Claimed, Lane, Next, State, Trigger, after_attempt, until_asked
 from greenroom.model.events import stamp
 from greenroom.model.orders import Order
-from greenroom.services import breakers
+from greenroom.services import breakers, notices
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import orders as order_rows
 from greenroom.store import webhooks as webhook_rows
@@ -94,12 +94,14 @@ async def settle(
     rows = [_attempt_row(one, worker, left) for one, left in zip(ended, settled, strict=True)]
     await delivery_rows.add_attempts(tx, rows)
     pairs = list(zip(ended, following, settled, strict=True))
-    await breakers.record(tx, [one for one, after, _ in pairs if after], watched=watched)
+    await breakers.record(ctx, tx, [one for one, after, _ in pairs if after], watched=watched)
     for one, after, left in pairs:
         if after and left and one.claimed.id in orders:
             await _tell_order(ctx, tx, orders[one.claimed.id], after, one.fault, left.next_due_at)
         elif after and after.state == "dead" and one.fault is not None:
             await _bury(ctx, tx, one.claimed, one.fault)
+        if after and after.state == "dead" and one.fault is not None:
+            await notices.exhausted(ctx, tx, one.claimed, one.fault.reason)
     return settled
 
 
@@ -217,9 +219,10 @@ async def _disable(ctx: Context, tx: Tx, claimed: Claimed) -> None:
     webhook = await webhook_rows.find(tx, claimed.project_id, claimed.destination_id)
     if webhook is None or not webhook.enabled:
         return
-    reason = "it answered 410 Gone"
-    await webhook_rows.save(tx, replace(webhook, enabled=False, disabled_reason=reason, updated_at=ctx.now()))
+    webhook = replace(webhook, enabled=False, disabled_reason="it answered 410 Gone", updated_at=ctx.now())
+    await webhook_rows.save(tx, webhook)
     await delivery_rows.change_state(tx, webhook.id, old="pending", new="held")
+    await notices.disabled(ctx, tx, webhook)
 
 
 @snapshot

@@ -27,14 +27,15 @@ async def announce(
     event_type: str,
     payload: Mapping[str, Any],
     *,
-    account_id: str,
+    account_id: str | None,
     order_id: str | None = None,
+    but: str | None = None,
 ) -> int:
     """
-    Write down an event of an account, and a delivery to every webhook that takes it; how many do.
+    Write down an event and a delivery to every webhook that takes it, `but` one; how many do.
 
-    Belongs inside a `queueing` service's transaction. A disabled webhook's delivery is held, not dropped. What the
-    engine of this process takes over at once is stored as claimed.
+    Belongs inside a transaction after which the engine is woken. A disabled webhook's delivery is held, not dropped.
+    What the engine of this process takes over at once is stored as claimed.
     """
     ACCEPTED.inc()
     event_id, content = ctx.new_id("evt"), to_json(payload)
@@ -52,7 +53,7 @@ async def announce(
     told = 0
     for webhook, secrets, clear in webhooks:
         name = webhook.takes(event_type, account_id)
-        if name is None:
+        if name is None or webhook.id == but:
             continue
         told += 1
         delivery_id = ctx.new_id("dlv")

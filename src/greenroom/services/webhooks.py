@@ -113,10 +113,11 @@ async def delete(_: Context, tx: Tx, project_id: str, webhook_id: str) -> None:
     Raises:
         NotFound: there is none, or it is another project's.
     """
-    if not await webhook_rows.delete(tx, project_id, webhook_id):
-        raise NotFound(f"No webhook {webhook_id} in this project.")
+    await _read(tx, project_id, webhook_id)
+    # in the order in which a worker locks them that settles what it sent
     await delivery_rows.cancel_for(tx, webhook_id)
     await breaker_rows.save(tx, webhook_id, None)
+    await webhook_rows.delete(tx, project_id, webhook_id)
 
 
 @transaction

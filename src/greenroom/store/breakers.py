@@ -11,8 +11,8 @@ from greenroom.store.db import Row, Tx, marks
 async def lock(tx: Tx, destination_id: str) -> tuple[Breaker, int]:
     """A destination's breaker, kept from others until the transaction ends, and the database's time in ms."""
     row = await tx.one(
-        "INSERT INTO breakers (destination_id, failures, trips, open_until, room, last_error) "
-        "VALUES ($1, 0, 0, 0, $2, '') ON CONFLICT (destination_id) DO UPDATE SET room = breakers.room "
+        "INSERT INTO breakers (destination_id, failures, trips, open_until, room, last_error, told) "
+        "VALUES ($1, 0, 0, 0, $2, '', 0) ON CONFLICT (destination_id) DO UPDATE SET room = breakers.room "
         "RETURNING *, now_ms() AS now",
         destination_id,
         WHOLE_ROOM,
@@ -27,7 +27,8 @@ async def save(tx: Tx, destination_id: str, breaker: Breaker | None) -> None:
         await tx.run("DELETE FROM breakers WHERE destination_id = $1", destination_id)
         return
     await tx.run(
-        "UPDATE breakers SET failures = $2, trips = $3, open_until = $4, room = $5, last_error = $6 "
+        "UPDATE breakers SET failures = $2, trips = $3, open_until = $4, room = $5, last_error = $6, "
+        "told = $7 "
         "WHERE destination_id = $1",
         destination_id,
         breaker.failures,
@@ -35,6 +36,7 @@ async def save(tx: Tx, destination_id: str, breaker: Breaker | None) -> None:
         breaker.open_until,
         breaker.room,
         breaker.last_error,
+        int(breaker.told),
     )
 
 
@@ -57,4 +59,5 @@ def read(row: Row) -> Breaker:
         open_until=row["open_until"],
         room=row["room"],
         last_error=row["last_error"],
+        told=bool(row["told"]),
     )

@@ -204,6 +204,9 @@ webhooks = Table(
     #: deliveries a second, and the time in µs up to which they are spent: see model.rates
     Column("rate_limit", Float, nullable=True),
     Column("rate_spent_to", BigInteger, nullable=False, server_default=text("0")),
+    #: when its project was last told that it fails, and that a delivery to it is not tried any more
+    Column("failing_told_at", BigInteger, nullable=False, server_default=text("0")),
+    Column("exhausted_told_at", BigInteger, nullable=False, server_default=text("0")),
     _at("created_at"),
     _at("updated_at"),
     Index("ix_webhooks_project_id", "project_id"),
@@ -404,6 +407,7 @@ breakers = Table(
     _at("open_until"),
     _int("room"),
     _text("last_error"),
+    _int("told", default=0),
 )
 
 attempts = Table(

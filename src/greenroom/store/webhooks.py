@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from itertools import groupby
+from typing import Literal
 
 from greenroom.model.webhooks import Webhook
 from greenroom.store.db import Row, Tx, from_ms, insert, marks, to_json, to_ms, update
@@ -76,9 +77,21 @@ async def save(tx: Tx, webhook: Webhook) -> None:
     await update(tx, "webhooks", webhook.id, _columns(webhook))
 
 
-async def delete(tx: Tx, project_id: str, webhook_id: str) -> bool:
-    """Delete a webhook and its secrets. False: there is none."""
-    return await tx.run("DELETE FROM webhooks WHERE id = $1 AND project_id = $2", webhook_id, project_id) == 1
+async def may_tell(
+    tx: Tx, webhook_id: str, told_at: Literal["failing_told_at", "exhausted_told_at"], *, every_ms: int
+) -> Webhook | None:
+    """The webhook, if its project was not told that of it within so many ms; from now on it was."""
+    row = await tx.one(
+        f"UPDATE webhooks SET {told_at} = now_ms() WHERE id = $1 AND {told_at} < now_ms() - $2 RETURNING *",  # noqa: S608
+        webhook_id,
+        every_ms,
+    )
+    return _webhook(row) if row else None
+
+
+async def delete(tx: Tx, project_id: str, webhook_id: str) -> None:
+    """Delete a webhook and its secrets."""
+    await tx.run("DELETE FROM webhooks WHERE id = $1 AND project_id = $2", webhook_id, project_id)
 
 
 async def add_secret(tx: Tx, secret_id: str, webhook_id: str, secret_sealed: str) -> None:
