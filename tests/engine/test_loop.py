@@ -92,6 +92,7 @@ async def test_what_makes_our_own_code_fail_stops_nobody_else(house: House, proc
     assert delivered["state"] == "delivered"
     assert (failed["state"], failed["attempts"][0]["error_kind"]) == ("pending", "internal")
     assert failed["due_at"] is not None
+    assert failed["last_error"].startswith("Greenroom itself failed: VaultError at vault.py:")
     assert len(house.vendor.heard) == 1
 
 

@@ -12,6 +12,7 @@ from greenroom.errors import GiveUp, RemoteError, TryLater
 from greenroom.model.deliveries import JITTER, NUDGES, SCHEDULES, Lane, Next, after_attempt, until_asked
 
 LATER = TryLater("503", kind="http_status")
+OURS = TryLater("Greenroom itself failed.", kind="internal")
 ASKED = TryLater("429", kind="http_status", wait=timedelta(seconds=90))
 
 
@@ -26,6 +27,8 @@ ASKED = TryLater("429", kind="http_status", wait=timedelta(seconds=90))
         ("vendor", 2, ASKED, Next("pending", timedelta(minutes=5))),  # what they ask never shortens it
         ("vendor", 9, LATER, Next("pending", timedelta(hours=24))),
         ("vendor", 10, LATER, Next("dead")),  # the schedule is used up
+        ("vendor", 2, OURS, Next("pending", timedelta(minutes=5))),
+        ("vendor", 3, OURS, Next("dead")),  # a person has to look
         ("ats", 1, GiveUp("401", kind="http_status"), Next("dead")),
     ],
 )

@@ -8,12 +8,16 @@ from greenroom.context import Context
 from greenroom.engine.places import LEASE, LONGEST
 from greenroom.errors import RemoteError, TryLater
 from greenroom.model.attempts import Ended, Exchange
+from greenroom.model.breakers import OPENS_AT
 from greenroom.model.claims import Turn
-from greenroom.model.deliveries import SHARES, Claimed, State
+from greenroom.model.deliveries import PATIENCE, SHARES, Claimed, State
 from greenroom.services import claims, deliveries
 from greenroom.services.claims import Own
 from greenroom.store.db import Store
+from tests.services.test_breakers import let_pass, opened
 from tests.support.queues import PROJECT, context, queue
+
+WEEK_MS = int(PATIENCE.total_seconds() * 1000)
 
 
 async def claim(ctx: Context) -> list[Claimed]:
@@ -99,3 +103,54 @@ async def test_what_is_written_twice_is_on_record_once(store: Store) -> None:
     assert await settle(ctx, batch, worker="w") == ["delivered"]
     assert await settle(ctx, batch, worker="w") == [None]
     assert await stands(ctx, batch[0].claimed.id) == ("delivered", [(1, 200)])
+
+
+async def test_what_waits_for_an_endpoint_that_never_comes_back_is_given_up(store: Store) -> None:
+    """After a week behind an open breaker; what waits for another reason, or not so long, goes on."""
+    ctx = context(store)
+    await opened(ctx)
+    await queue(store, {"whk_well": 3})
+    await let_pass(store, WEEK_MS - 60_000)
+    await open_again(store)
+    assert await deliveries.give_up_overdue(ctx) == 0
+
+    await let_pass(store, 120_000)
+    await queue(store, {"whk_1": 1})
+    await open_again(store)
+    given_up = await deliveries.give_up_overdue(ctx)
+
+    assert (given_up, await deliveries.give_up_overdue(ctx)) == (OPENS_AT + 20, 0)
+    dead = await deliveries.list_deliveries(ctx, PROJECT, {"state": "dead"}, before=None, limit=100)
+    assert {(one.destination_id, one.last_error) for one in dead} == {
+        ("whk_1", "It was due for 7 days, and nobody answered there.")
+    }
+    assert sorted(one.destination_id for one in await claim(ctx)) == ["whk_well"] * 3
+
+
+async def test_what_waits_for_its_rate_or_a_pause_is_not_given_up(store: Store) -> None:
+    """Its destination answers."""
+    ctx = context(store)
+    await queue(store, {"acc_1": 1}, lane="ats")
+    paused = TryLater("It answered 429.", kind="http_status", wait=timedelta(hours=1))
+    await settle(ctx, [ended(ctx, one, paused, 429) for one in await claim(ctx)], worker="w")
+    await let_pass(store, 2 * WEEK_MS)
+    await open_again(store)
+
+    assert await deliveries.give_up_overdue(ctx) == 0
+
+
+async def test_what_is_under_way_is_not_given_up(store: Store) -> None:
+    """The probe may succeed."""
+    ctx = context(store)
+    await opened(ctx)
+    await let_pass(store, 2 * WEEK_MS)
+    (probe,) = await claim(ctx)
+    await open_again(store)
+
+    assert await deliveries.give_up_overdue(ctx) == OPENS_AT + 20 - 1
+    assert await settle(ctx, [ended(ctx, probe)], worker="w") == ["delivered"]
+
+
+async def open_again(store: Store) -> None:
+    """As a probe that fails leaves it."""
+    await store.write(lambda tx: tx.run("UPDATE breakers SET open_until = now_ms() + 60000"))

@@ -70,6 +70,7 @@ ALL_DAY: dict[str, Doing] = {
     "retry by hand": inside(deliveries.retry, name("prj", 0), name("dlv", 500)),
     "readiness": inside(deliveries.backlog_age),
     "metrics": inside(overview.overview),
+    "give up": inside(deliveries.give_up_overdue),
     "retention": inside(retention.sweep),
     "retention, further on": inside(retention.sweep, after=name("evt", 700)),
 }

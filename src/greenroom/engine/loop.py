@@ -6,10 +6,12 @@ import asyncio
 import os
 import socket
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 
 import structlog
 
@@ -245,7 +247,7 @@ class Engine:
             fault = error
         except Exception as error:  # one delivery's fault must not stop the others
             log.exception("attempt_failed_inside", delivery_id=claimed.id)
-            fault = TryLater(f"Greenroom itself failed: {type(error).__name__}.", kind="internal")
+            fault = TryLater(f"Greenroom itself failed: {_where(error)}.", kind="internal")
         duration = timedelta(seconds=time.monotonic() - started)
         return Ended(self._ctx.new_id("att"), claimed, started_at, duration, fault, _exchange(request, answer))
 
@@ -272,6 +274,13 @@ class Engine:
     def _recorded(self, ended: Ended) -> None:
         self._places.recorded(ended.claimed)
         self.wake()
+
+
+def _where(error: Exception) -> str:
+    """A defect's kind and the lines that led to it, innermost first; its message may hold what nobody should read."""
+    frames = reversed(traceback.extract_tb(error.__traceback__)[-4:])
+    lines = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
+    return f"{type(error).__name__} at {lines}"
 
 
 def _exchange(request: Request | None, answer: Answer | None) -> Exchange:

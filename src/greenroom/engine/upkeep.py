@@ -1,47 +1,63 @@
-"""What goes on beside the deliveries, a little at a time: replays, and deleting what is old."""
+"""What goes on beside the deliveries, a little at a time: replays, giving up, and deleting what is old."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import structlog
 
 from greenroom.context import Context
 from greenroom.errors import Unavailable
-from greenroom.services import replays, retention
+from greenroom.services import deliveries, replays, retention
 
 log = structlog.get_logger("greenroom.upkeep")
 
 #: between two batches
 PAUSE_S = 0.5
-#: between two searches for what is old, once there is nothing more
+#: between two searches for what is old, or is given up, once there is nothing more
 SWEEP_S = 600.0
 
 
 async def keep_up(ctx: Context) -> None:
-    """Advance replays and delete what is old, until cancelled."""
-    await asyncio.gather(_replay(ctx), _sweep(ctx))
+    """Advance replays, give up what has waited for too long, delete what is old, until cancelled."""
+    await asyncio.gather(_replay(ctx), _give_up(ctx), _sweep(ctx))
 
 
 async def _replay(ctx: Context) -> None:
-    while True:
-        try:
-            await replays.advance(ctx)
-        except Unavailable as error:
-            log.warning("database_away", error=error.message)
-        except Exception:  # one job's fault must not end those that come after it
-            log.exception("replay_failed_inside")
-        await asyncio.sleep(PAUSE_S)
+    async def advance() -> float:
+        await replays.advance(ctx)
+        return PAUSE_S
+
+    await _forever("replay", advance)
+
+
+async def _give_up(ctx: Context) -> None:
+    async def give_up() -> float:
+        return PAUSE_S if await deliveries.give_up_overdue(ctx) else SWEEP_S
+
+    await _forever("give_up", give_up)
 
 
 async def _sweep(ctx: Context) -> None:
     after: str | None = ""
+
+    async def sweep() -> float:
+        nonlocal after
+        after, deleted = await retention.sweep(ctx, after=after or "")
+        return PAUSE_S if deleted or after else SWEEP_S
+
+    await _forever("retention", sweep)
+
+
+async def _forever(what: str, batch: Callable[[], Awaitable[float]]) -> None:
+    """Do one batch after the other; each says how long to wait before the next."""
     while True:
-        deleted = 0
+        pause_s = PAUSE_S
         try:
-            after, deleted = await retention.sweep(ctx, after=after or "")
+            pause_s = await batch()
         except Unavailable as error:
             log.warning("database_away", error=error.message)
-        except Exception:
-            log.exception("retention_failed_inside")
-        await asyncio.sleep(PAUSE_S if deleted or after else SWEEP_S)
+        except Exception:  # one batch's fault must not end those that come after it
+            log.exception(f"{what}_failed_inside")
+        await asyncio.sleep(pause_s)

@@ -54,6 +54,12 @@ SCHEDULES: dict[Lane, tuple[timedelta, ...]] = {
 #: waits before an ATS is told again that was told well and has not asked for the result; after the last it is not again
 NUDGES = (timedelta(minutes=2), timedelta(minutes=15), timedelta(hours=2))
 
+#: what has been due for so long, while its destination's breaker is open, is not tried any more
+PATIENCE = timedelta(days=7)
+
+#: attempts that our own code may fail before a delivery is put aside for a person to look at
+OWN_FAILURES = 3
+
 #: the most that jitter adds, as a share of the wait
 JITTER = 0.1
 
@@ -105,7 +111,8 @@ def after_attempt(lane: Lane, step: int, fault: RemoteError | None, *, chance: f
     if fault is None:
         return Next("delivered")
     schedule = SCHEDULES[lane]
-    if isinstance(fault, GiveUp) or step >= len(schedule):
+    last = OWN_FAILURES if fault.kind == "internal" else len(schedule)
+    if isinstance(fault, GiveUp) or step >= last:
         return Next("dead")
     asked = fault.wait if isinstance(fault, TryLater) else None
     return Next("pending", max(schedule[step], asked or timedelta(0)) * (1 + JITTER * chance))

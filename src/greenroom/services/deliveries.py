@@ -11,15 +11,18 @@ from typing import Any
 from greenroom.context import Context, queueing, quick_snapshot, short_transaction, snapshot
 from greenroom.errors import Conflict, GiveUp, NotFound, RemoteError
 from greenroom.model.attempts import Ended, Settled
-from greenroom.model.deliveries import Claimed, Lane, Next, State, Trigger, after_attempt, until_asked
+from greenroom.model.deliveries import PATIENCE, Claimed, Lane, Next, State, Trigger, after_attempt, until_asked
 from greenroom.model.events import stamp
 from greenroom.model.orders import Order
 from greenroom.services import breakers, notices
+from greenroom.store import claims as claim_rows
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import orders as order_rows
 from greenroom.store import webhooks as webhook_rows
 from greenroom.store.db import Row, Tx, from_ms, maybe_from_ms, to_json, to_ms
 
+#: deliveries that are given up in one transaction
+GIVEN_UP_TOGETHER = 200
 #: what an order says when its ATS was told as often as it is worth
 NEVER_ASKED = (
     "The ATS was told {times} times, answered well each time and never asked for the result (test_status), so it shows "
@@ -87,7 +90,7 @@ async def settle(
     Where each delivery is then; None: its lease had passed to another worker, so that the attempt is on record and the
     delivery is the other's.
     """
-    orders = await _lock_orders(tx, ended)
+    orders = await _lock_orders(tx, [one.claimed for one in ended])
     following = await _move_on(ctx, tx, ended, orders)
     now = ctx.now()
     settled = [Settled(after.state, now + after.wait if after.wait else None) if after else None for after in following]
@@ -98,11 +101,32 @@ async def settle(
     for one, after, left in pairs:
         if after and left and one.claimed.id in orders:
             await _tell_order(ctx, tx, orders[one.claimed.id], after, one.fault, left.next_due_at)
-        elif after and after.state == "dead" and one.fault is not None:
-            await _bury(ctx, tx, one.claimed, one.fault)
         if after and after.state == "dead" and one.fault is not None:
-            await notices.exhausted(ctx, tx, one.claimed, one.fault.reason)
+            await _bury(ctx, tx, one.claimed, one.fault)
     return settled
+
+
+@queueing
+async def give_up_overdue(ctx: Context, tx: Tx) -> int:
+    """
+    Bury a batch of what has been due for as long as we are patient, while its destination's breaker is open; how many.
+
+    The breaker keeps their attempts for when the destination is back; this is the end of that.
+    """
+    over_ms = _ms(PATIENCE)
+    overdue = await claim_rows.overdue(tx, over_ms=over_ms, most=GIVEN_UP_TOGETHER)
+    if not overdue:
+        return 0
+    fault = GiveUp(f"It was due for {PATIENCE.days} days, and nobody answered there.", kind="timeout")
+    orders = await _lock_orders(tx, overdue)
+    buried = await delivery_rows.give_up(tx, sorted(one.id for one in overdue), over_ms=over_ms, error=fault.reason)
+    for one in overdue:
+        if one.id not in buried:
+            continue
+        if one.id in orders:
+            await _tell_order(ctx, tx, orders[one.id], Next("dead", told=one.told), fault, None)
+        await _bury(ctx, tx, one, fault)
+    return len(buried)
 
 
 async def _move_on(ctx: Context, tx: Tx, ended: Sequence[Ended], orders: Mapping[str, Order]) -> list[Next | None]:
@@ -168,16 +192,16 @@ def _attempt_row(ended: Ended, worker: str, settled: Settled | None) -> tuple[An
     )
 
 
-async def _lock_orders(tx: Tx, ended: Sequence[Ended]) -> dict[str, Order]:
+async def _lock_orders(tx: Tx, claimed: Sequence[Claimed]) -> dict[str, Order]:
     """
-    The orders of which an ATS was told, by delivery; locked before their deliveries, as by everybody who changes both.
+    The orders of which an ATS is told, by delivery; locked before their deliveries, as by everybody who changes both.
     """
-    told = sorted((one.claimed for one in ended if one.claimed.lane == "ats"), key=lambda one: str(one.order_id))
+    told = sorted((one for one in claimed if one.lane == "ats"), key=lambda one: str(one.order_id))
     found = {}
-    for claimed in told:
-        order = await order_rows.find_of_account(tx, str(claimed.account_id), str(claimed.order_id), lock=True)
+    for one in told:
+        order = await order_rows.find_of_account(tx, str(one.account_id), str(one.order_id), lock=True)
         if order is not None:
-            found[claimed.id] = order
+            found[one.id] = order
     return found
 
 
@@ -206,12 +230,13 @@ async def _tell_order(
 
 
 async def _bury(ctx: Context, tx: Tx, claimed: Claimed, fault: RemoteError) -> None:
-    """A webhook is not told any more: its order says so; who asks never to be called again is not."""
-    if claimed.order_id is not None:
+    """A delivery is not tried any more: its order and the project's webhooks say so."""
+    if claimed.lane == "vendor" and claimed.order_id is not None:
         alert = NOT_TOLD.format(webhook=claimed.destination_id, reason=fault.reason)
         await order_rows.log(tx, ctx.new_id("log"), claimed.order_id, "alert", alert)
     if isinstance(fault, GiveUp) and fault.gone:
         await _disable(ctx, tx, claimed)
+    await notices.exhausted(ctx, tx, claimed, fault.reason)
 
 
 async def _disable(ctx: Context, tx: Tx, claimed: Claimed) -> None:

@@ -12,10 +12,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from greenroom.model.breakers import Breaker
-from greenroom.model.deliveries import Claimed, Queue
+from greenroom.model.deliveries import SHARES, Claimed, Queue
 from greenroom.model.rates import Bucket
 from greenroom.store import breakers as breaker_rows
 from greenroom.store.db import Row, Tx, from_ms
+
+_CLAIMED = (
+    "deliveries.id, deliveries.project_id, event_id, deliveries.order_id, deliveries.account_id, lane, "
+    "deliveries.destination_id, event_name, queue, trigger, attempts, attempts_before, deliveries.told, lease, "
+    "payload, trace, deliveries.created_at"
+)
 
 
 async def wait_turn(tx: Tx) -> None:
@@ -94,10 +100,24 @@ async def take(tx: Tx, shares: Sequence[tuple[Queue, str, int]], *, lease: str, 
         [(lease, lease_ms, *share) for share in shares],
     )
     rows = await tx.all(
-        "SELECT deliveries.id, deliveries.project_id, event_id, deliveries.order_id, deliveries.account_id, lane, "
-        "destination_id, event_name, queue, trigger, attempts, attempts_before, told, lease, payload, trace, "
-        "deliveries.created_at FROM deliveries JOIN events ON events.id = deliveries.event_id WHERE lease = $1",
+        f"SELECT {_CLAIMED} FROM deliveries JOIN events ON events.id = deliveries.event_id WHERE lease = $1",  # noqa: S608
         lease,
+    )
+    return [_claimed(row) for row in rows]
+
+
+async def overdue(tx: Tx, *, over_ms: int, most: int) -> list[Claimed]:
+    """
+    Deliveries that nobody holds, due for longer than so many ms, to destinations that have failed until their breaker
+    opened and is open now. They are not claimed: their lease is empty.
+    """
+    queues = ", ".join(f"'{queue}'" for queue in SHARES)
+    rows = await tx.all(
+        f"SELECT {_CLAIMED} FROM breakers JOIN deliveries ON deliveries.destination_id = breakers.destination_id "  # noqa: S608
+        f"AND state = 'pending' AND queue IN ({queues}) AND due_at < now_ms() - $1 AND lease IS NULL "
+        "JOIN events ON events.id = deliveries.event_id WHERE open_until > now_ms() AND trips > 0 LIMIT $2",
+        over_ms,
+        most,
     )
     return [_claimed(row) for row in rows]
 
@@ -141,7 +161,7 @@ def _claimed(row: Row) -> Claimed:
         attempt=row["attempts"],
         step=row["attempts"] - row["attempts_before"],
         told=row["told"],
-        lease=row["lease"],
+        lease=row["lease"] or "",
         payload=row["payload"],
         trace=row["trace"],
         created_at=from_ms(row["created_at"]),

@@ -181,6 +181,18 @@ async def make_due(tx: Tx, delivery_id: str) -> bool:
     )
 
 
+async def give_up(tx: Tx, delivery_ids: Sequence[str], *, over_ms: int, error: str) -> set[str]:
+    """Bury those of these deliveries that nobody holds and that have been due for longer than so many ms; their ids."""
+    rows = await tx.all(
+        "UPDATE deliveries SET state = 'dead', last_error = $1, updated_at = now_ms() WHERE state = 'pending' "  # noqa: S608
+        f"AND lease IS NULL AND due_at < now_ms() - $2 AND id IN ({marks(delivery_ids, 3)}) RETURNING id",
+        error,
+        over_ms,
+        *delivery_ids,
+    )
+    return {row["id"] for row in rows}
+
+
 async def end_asked(tx: Tx, order_id: str) -> None:
     """The ATS has asked for an order's result: it is not told again. What is under way ends by itself."""
     await tx.run(
