@@ -57,6 +57,38 @@ async def test_a_replay_sends_the_same_events_again(on_each_database: Linked) ->
         assert (await mallory.api(method, where, json=body if method == "POST" else None)).status_code == 404
 
 
+async def test_what_is_held_is_counted_and_the_operator_chooses_what_is_sent(on_each_database: Linked) -> None:
+    """All of it, what was made since a time, or nothing."""
+    linked = on_each_database
+    hook = await webhook(linked, enabled=False)
+    path = f"/v1/webhooks/{hook['id']}"
+    assert hook["held"] == {"count": 0, "oldest_at": None}
+    first = await linked.send_test(1)
+    second = await linked.send_test(2)
+    made = {one["order_id"]: one for one in (await linked.api("GET", "/v1/deliveries")).json()["data"]}
+    shown = (await linked.api("GET", path)).json()
+    assert shown["held"] == {"count": 2, "oldest_at": made[first]["created_at"]}
+    assert (await linked.api("GET", "/v1/webhooks")).json()["data"] == [shown]
+
+    since = made[second]["created_at"]
+    enabled = await linked.api("PATCH", path, json={"enabled": True, "held_since": since})
+    (heard,) = await linked.house.vendor.hear(1)
+
+    assert (enabled.json()["held"], heard.json["record_id"]) == ({"count": 0, "oldest_at": None}, second)
+    (older,) = (await linked.api("GET", f"/v1/deliveries?order_id={first}")).json()["data"]
+    assert (older["state"], older["attempts"]) == ("cancelled", [])
+
+
+async def test_what_was_held_before_goes_with_enabling_alone(proctor: Linked) -> None:
+    """Said of the field, and nothing is changed."""
+    hook = await webhook(proctor, enabled=False)
+    await proctor.send_test()
+    for body in ({"held_since": "2026-11-03T09:00:00Z"}, {"enabled": False, "held_since": "2026-11-03T09:00:00Z"}):
+        refused = await proctor.api("PATCH", f"/v1/webhooks/{hook['id']}", json=body)
+        assert (refused.status_code, refused.json()["errors"]) == (422, ["held_since: goes with enabled: true"])
+    assert (await proctor.api("GET", f"/v1/webhooks/{hook['id']}")).json()["held"]["count"] == 1
+
+
 async def test_what_is_wrong_with_a_replay(proctor: Linked) -> None:
     """Said by the field's name."""
     hook = await webhook(proctor)

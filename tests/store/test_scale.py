@@ -14,8 +14,9 @@ from greenroom.model.claims import Turn
 from greenroom.model.deliveries import SHARES
 from greenroom.model.orders import Candidate, OrderRequest
 from greenroom.model.results import Result, Score
-from greenroom.services import claims, deliveries, orders, overview, retention
+from greenroom.services import claims, deliveries, orders, overview, retention, webhooks
 from greenroom.store import accounts as account_rows
+from greenroom.store import webhooks as webhook_rows
 from greenroom.store.db import Store, Tx
 from greenroom.store.postgres import PostgresStore
 from tests.store.test_plans import Explaining
@@ -70,6 +71,8 @@ ALL_DAY: dict[str, Doing] = {
     "retry by hand": inside(deliveries.retry, name("prj", 0), name("dlv", 500)),
     "readiness": inside(deliveries.backlog_age),
     "metrics": inside(overview.overview),
+    "what is held": inside(webhooks.held, [name("whk", 0)]),
+    "finish enabling": lambda _, tx: webhook_rows.list_half_switched(tx),
     "give up": inside(deliveries.give_up_overdue),
     "retention": inside(retention.sweep),
     "retention, further on": inside(retention.sweep, after=name("evt", 700)),

@@ -22,6 +22,7 @@ from greenroom.model.webhooks import Webhook
 from greenroom.outbound import callable_problem
 from greenroom.services import breakers, replays, webhooks
 from greenroom.services.breakers import Condition
+from greenroom.services.webhooks import Held
 
 router = APIRouter(prefix="/v1/webhooks", tags=["Webhooks"], route_class=IdempotentRoute)
 ReplayId = Annotated[Plain, Path(alias="replay_id", description="The replay's id.")]
@@ -67,6 +68,11 @@ class WebhookChange(StrictBody):
     url: Line | None = None
     events: list[str] | None = Field(None, min_length=1)
     enabled: bool | None = Field(None, description="False holds what is on its way, true lets it go.")
+    held_since: Instant = Field(
+        None,
+        description="With `enabled: true`: what was made before this time is cancelled; now, and nothing held is sent. "
+        "Left out: everything held is sent.",
+    )
     account_ids: list[Label] | None = None
     rate_limit: RateLimit = None
 
@@ -85,6 +91,13 @@ class HealthOut(BaseModel):
     last_error: str | None
 
 
+class HeldOut(BaseModel):
+    """What waits until the webhook is enabled: how many deliveries, and when the oldest was made."""
+
+    count: int
+    oldest_at: str | None
+
+
 class WebhookOut(BaseModel):
     """A webhook."""
 
@@ -97,6 +110,7 @@ class WebhookOut(BaseModel):
     account_ids: list[str]
     rate_limit: float | None = Field(description="Deliveries a second at the most; null: no limit.")
     health: HealthOut
+    held: HeldOut
     created_at: str
     updated_at: str
 
@@ -155,8 +169,9 @@ class TestedOut(BaseModel):
 async def list_webhooks(ctx: Ctx, project: Caller) -> Page[WebhookOut]:
     """Every webhook of the project."""
     found = await webhooks.list_webhooks(ctx, project.id)
-    conditions = await breakers.conditions(ctx, [one.id for one in found])
-    return Page(data=[_shown(one, conditions[one.id]) for one in found], next=None)
+    ids = [one.id for one in found]
+    conditions, held = await breakers.conditions(ctx, ids), await webhooks.held(ctx, ids)
+    return Page(data=[_shown(one, conditions[one.id], held.get(one.id, Held())) for one in found], next=None)
 
 
 @router.post("", status_code=201, operation_id="create_webhook", responses=documented(400, 401, 404, 409, 422))
@@ -165,7 +180,7 @@ async def create(ctx: Ctx, project: Caller, body: WebhookIn) -> NewWebhookOut:
     check_url(ctx, body.url)
     values = body.model_dump() | {"events": tuple(body.events), "account_ids": tuple(body.account_ids)}
     webhook, secret = await webhooks.create(ctx, project.id, **values)
-    return NewWebhookOut(**_shown(webhook, Condition()).model_dump(), secret=secret)
+    return NewWebhookOut(**_shown(webhook, Condition(), Held()).model_dump(), secret=secret)
 
 
 @router.get("/{webhook_id}", operation_id="get_webhook", responses=documented(400, 401, 404))
@@ -179,10 +194,14 @@ async def change(ctx: Ctx, project: Caller, webhook_id: WebhookId, body: Webhook
     """Change some fields of a webhook."""
     given = body.model_dump(exclude_unset=True)
     changes = {name: value for name, value in given.items() if value is not None or name == "rate_limit"}
+    held_since = changes.pop("held_since", None)
+    if held_since is not None and not changes.get("enabled"):
+        raise Invalid("held_since: goes with enabled: true", errors=["held_since: goes with enabled: true"])
     if "url" in changes:
         check_url(ctx, changes["url"])
     tuples = {name: tuple(changes[name]) for name in ("events", "account_ids") if name in changes}
-    return await _with_health(ctx, await webhooks.change(ctx, project.id, webhook_id, changes | tuples))
+    changed = await webhooks.change(ctx, project.id, webhook_id, changes | tuples, held_since=held_since)
+    return await _with_health(ctx, changed)
 
 
 @router.delete("/{webhook_id}", status_code=204, operation_id="delete_webhook", responses=documented(400, 401, 404))
@@ -258,10 +277,11 @@ def check_url(ctx: Context, url: str) -> None:
 
 
 async def _with_health(ctx: Context, webhook: Webhook) -> WebhookOut:
-    return _shown(webhook, (await breakers.conditions(ctx, [webhook.id]))[webhook.id])
+    condition, held = await breakers.conditions(ctx, [webhook.id]), await webhooks.held(ctx, [webhook.id])
+    return _shown(webhook, condition[webhook.id], held.get(webhook.id, Held()))
 
 
-def _shown(webhook: Webhook, condition: Condition) -> WebhookOut:
+def _shown(webhook: Webhook, condition: Condition, held: Held) -> WebhookOut:
     return WebhookOut(
         id=webhook.id,
         name=webhook.name,
@@ -277,6 +297,7 @@ def _shown(webhook: Webhook, condition: Condition) -> WebhookOut:
             open_until=stamp(condition.open_until) if condition.open_until else None,
             last_error=condition.last_error,
         ),
+        held=HeldOut(count=held.count, oldest_at=stamp(held.oldest_at) if held.oldest_at else None),
         created_at=stamp(webhook.created_at),
         updated_at=stamp(webhook.updated_at),
     )

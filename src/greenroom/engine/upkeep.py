@@ -1,4 +1,4 @@
-"""What goes on beside the deliveries, a little at a time: replays, giving up, and deleting what is old."""
+"""What goes on beside the deliveries, a little at a time: replays, what others left half done, and what is too old."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ import structlog
 
 from greenroom.context import Context
 from greenroom.errors import Unavailable
-from greenroom.services import deliveries, replays, retention
+from greenroom.services import deliveries, replays, retention, webhooks
 
 log = structlog.get_logger("greenroom.upkeep")
 
 #: between two batches
 PAUSE_S = 0.5
-#: between two searches for what is old, or is given up, once there is nothing more
+#: between two searches for more, once there is nothing
 SWEEP_S = 600.0
 
 
 async def keep_up(ctx: Context) -> None:
-    """Advance replays, give up what has waited for too long, delete what is old, until cancelled."""
-    await asyncio.gather(_replay(ctx), _give_up(ctx), _sweep(ctx))
+    """
+    Advance replays, finish enabling and disabling webhooks, give up what has waited for too long, delete what is old,
+    until cancelled.
+    """
+    await asyncio.gather(_replay(ctx), _switch_over(ctx), _give_up(ctx), _sweep(ctx))
 
 
 async def _replay(ctx: Context) -> None:
@@ -30,6 +33,14 @@ async def _replay(ctx: Context) -> None:
         return PAUSE_S
 
     await _forever("replay", advance)
+
+
+async def _switch_over(ctx: Context) -> None:
+    async def switch_over() -> float:
+        await webhooks.switch_over(ctx)
+        return SWEEP_S
+
+    await _forever("switch_over", switch_over)
 
 
 async def _give_up(ctx: Context) -> None:

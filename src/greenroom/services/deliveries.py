@@ -21,8 +21,8 @@ from greenroom.store import orders as order_rows
 from greenroom.store import webhooks as webhook_rows
 from greenroom.store.db import Row, Tx, from_ms, maybe_from_ms, to_json, to_ms
 
-#: deliveries that are given up in one transaction
-GIVEN_UP_TOGETHER = 200
+#: deliveries that are given up, or held, in one transaction
+TOGETHER = 200
 #: what an order says when its ATS was told as often as it is worth
 NEVER_ASKED = (
     "The ATS was told {times} times, answered well each time and never asked for the result (test_status), so it shows "
@@ -114,7 +114,7 @@ async def give_up_overdue(ctx: Context, tx: Tx) -> int:
     The breaker keeps their attempts for when the destination is back; this is the end of that.
     """
     over_ms = _ms(PATIENCE)
-    overdue = await claim_rows.overdue(tx, over_ms=over_ms, most=GIVEN_UP_TOGETHER)
+    overdue = await claim_rows.overdue(tx, over_ms=over_ms, most=TOGETHER)
     if not overdue:
         return 0
     fault = GiveUp(f"It was due for {PATIENCE.days} days, and nobody answered there.", kind="timeout")
@@ -240,13 +240,13 @@ async def _bury(ctx: Context, tx: Tx, claimed: Claimed, fault: RemoteError) -> N
 
 
 async def _disable(ctx: Context, tx: Tx, claimed: Claimed) -> None:
-    """410 Gone: the endpoint asks never to be called again. What else waits for it is held, not lost."""
+    """410 Gone: the endpoint asks never to be called again. What else waits for it is held, now or when it is due."""
     webhook = await webhook_rows.find(tx, claimed.project_id, claimed.destination_id)
     if webhook is None or not webhook.enabled:
         return
     webhook = replace(webhook, enabled=False, disabled_reason="it answered 410 Gone", updated_at=ctx.now())
     await webhook_rows.save(tx, webhook)
-    await delivery_rows.change_state(tx, webhook.id, old="pending", new="held")
+    await delivery_rows.change_state(tx, webhook.id, old="pending", new="held", most=TOGETHER)
     await notices.disabled(ctx, tx, webhook)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from greenroom.context import Context, queueing, snapshot, transaction
 from greenroom.errors import NotFound
+from greenroom.model.deliveries import State
 from greenroom.model.webhooks import Webhook
 from greenroom.security.tokens import new_webhook_secret
 from greenroom.services import accounts
@@ -16,9 +18,28 @@ from greenroom.store import deliveries as delivery_rows
 from greenroom.store import projects as project_rows
 from greenroom.store import rates as rate_rows
 from greenroom.store import webhooks as webhook_rows
-from greenroom.store.db import Tx
+from greenroom.store.db import Tx, maybe_from_ms, to_ms
 
 OVERLAP = timedelta(days=1)
+#: deliveries that are held, let go or cancelled in one transaction: some milliseconds
+BATCH = 500
+_HELD_TO_PENDING: tuple[State, State] = ("held", "pending")
+_PENDING_TO_HELD: tuple[State, State] = ("pending", "held")
+
+
+@dataclass(frozen=True)
+class Held:
+    """How many deliveries a webhook's being disabled holds back, and when the oldest was made."""
+
+    count: int = 0
+    oldest_at: datetime | None = None
+
+
+@snapshot
+async def held(_: Context, tx: Tx, webhook_ids: Sequence[str]) -> dict[str, Held]:
+    """What is held for each of these webhooks."""
+    found = await delivery_rows.held(tx, webhook_ids)
+    return {id_: Held(count, maybe_from_ms(oldest)) for id_, (count, oldest) in found.items()}
 
 
 @transaction
@@ -79,15 +100,57 @@ async def list_webhooks(_: Context, tx: Tx, project_id: str) -> list[Webhook]:
     return await webhook_rows.list_webhooks(tx, project_id)
 
 
-@queueing
-async def change(ctx: Context, tx: Tx, project_id: str, webhook_id: str, changes: dict[str, Any]) -> Webhook:
+async def change(
+    ctx: Context, project_id: str, webhook_id: str, changes: dict[str, Any], *, held_since: datetime | None = None
+) -> Webhook:
     """
-    Change some fields of a webhook. Disabling holds what is on its way to it, enabling lets it go. Another URL, or
-    enabling, makes a new start: earlier failures no longer count.
+    Change some fields of a webhook. Disabling holds what is on its way to it; enabling lets go what is held, but what
+    was made before `held_since` is cancelled. Another URL, or enabling, makes a new start: earlier failures no longer
+    count.
+
+    Deliveries are held, let go and cancelled a batch at a time, so that nobody waits for a hundred thousand of them; if
+    the process stops meanwhile, `switch_over` does the rest.
 
     Raises:
         NotFound: the webhook, or one of the accounts, is not the project's.
     """
+    if held_since is not None:
+        await get(ctx, project_id, webhook_id)
+        while await _cancel_held(ctx, webhook_id, held_since) == BATCH:
+            pass
+    new = await _change(ctx, project_id, webhook_id, changes)
+    if "enabled" in changes:
+        await _switch(ctx, new)
+    return new
+
+
+async def switch_over(ctx: Context) -> None:
+    """Hold what waits for disabled webhooks and let go what is held for enabled ones, where a `change` was cut off."""
+    for webhook in await ctx.store.read(webhook_rows.list_half_switched):
+        await _switch(ctx, webhook)
+
+
+async def _switch(ctx: Context, webhook: Webhook) -> None:
+    while await _switch_some(ctx, webhook.project_id, webhook.id) == BATCH:
+        pass
+
+
+@queueing
+async def _switch_some(_: Context, tx: Tx, project_id: str, webhook_id: str) -> int:
+    webhook = await webhook_rows.find(tx, project_id, webhook_id)
+    if webhook is None:
+        return 0
+    old, new = _HELD_TO_PENDING if webhook.enabled else _PENDING_TO_HELD
+    return await delivery_rows.change_state(tx, webhook_id, old=old, new=new, most=BATCH)
+
+
+@transaction
+async def _cancel_held(_: Context, tx: Tx, webhook_id: str, before: datetime) -> int:
+    return await delivery_rows.cancel_held(tx, webhook_id, before_ms=to_ms(before), most=BATCH)
+
+
+@transaction
+async def _change(ctx: Context, tx: Tx, project_id: str, webhook_id: str, changes: dict[str, Any]) -> Webhook:
     await project_rows.lock(tx, project_id)
     old = await _read(tx, project_id, webhook_id)
     for account_id in changes.get("account_ids", ()):
@@ -95,8 +158,6 @@ async def change(ctx: Context, tx: Tx, project_id: str, webhook_id: str, changes
     new = replace(old, **changes, updated_at=ctx.now())
     if new.enabled != old.enabled:
         new = replace(new, disabled_reason=None if new.enabled else "disabled by hand")
-        states = ("held", "pending") if new.enabled else ("pending", "held")
-        await delivery_rows.change_state(tx, webhook_id, old=states[0], new=states[1])
     if new.url != old.url or (new.enabled and not old.enabled):
         await breaker_rows.save(tx, webhook_id, None)
     await webhook_rows.save(tx, new)
@@ -105,15 +166,26 @@ async def change(ctx: Context, tx: Tx, project_id: str, webhook_id: str, changes
     return new
 
 
-@transaction
-async def delete(_: Context, tx: Tx, project_id: str, webhook_id: str) -> None:
+async def delete(ctx: Context, project_id: str, webhook_id: str) -> None:
     """
-    Delete a webhook; what was still on its way to it is cancelled, and stays visible.
+    Delete a webhook; what was still on its way to it is cancelled, a batch at a time, and stays visible.
 
     Raises:
         NotFound: there is none, or it is another project's.
     """
-    await _read(tx, project_id, webhook_id)
+    await _change(ctx, project_id, webhook_id, {"enabled": False})
+    while await _cancel(ctx, webhook_id) == BATCH:
+        pass
+    await _delete(ctx, project_id, webhook_id)
+
+
+@transaction
+async def _cancel(_: Context, tx: Tx, webhook_id: str) -> int:
+    return await delivery_rows.cancel_for(tx, webhook_id, most=BATCH)
+
+
+@transaction
+async def _delete(_: Context, tx: Tx, project_id: str, webhook_id: str) -> None:
     # in the order in which a worker locks them that settles what it sent
     await delivery_rows.cancel_for(tx, webhook_id)
     await breaker_rows.save(tx, webhook_id, None)

@@ -30,6 +30,10 @@ _ADD = (
 )
 
 
+#: as many as there are
+ALL = 2**62
+
+
 async def add(
     tx: Tx,
     delivery_id: str,
@@ -202,21 +206,51 @@ async def end_asked(tx: Tx, order_id: str) -> None:
     )
 
 
-async def cancel_for(tx: Tx, destination_id: str) -> int:
-    """End everything still on its way to a destination; how many."""
+async def cancel_for(tx: Tx, destination_id: str, *, most: int = ALL) -> int:
+    """End what is still on its way to a destination, up to so many; how many."""
     return await tx.run(
-        "UPDATE deliveries SET state = 'cancelled', lease = NULL, updated_at = now_ms() "
-        "WHERE destination_id = $1 AND state IN ('pending', 'held')",
+        "UPDATE deliveries SET state = 'cancelled', lease = NULL, updated_at = now_ms() WHERE id IN "
+        "(SELECT id FROM deliveries WHERE destination_id = $1 AND state IN ('pending', 'held') LIMIT $2)",
         destination_id,
+        most,
     )
 
 
-async def change_state(tx: Tx, destination_id: str, *, old: str, new: str) -> int:
-    """Hold what is pending for a destination, or let go what is held; how many."""
+async def cancel_held(tx: Tx, destination_id: str, *, before_ms: int, most: int) -> int:
+    """End what is held for a destination and was made before a time, up to so many; how many."""
     return await tx.run(
-        "UPDATE deliveries SET state = $3, due_at = now_ms(), updated_at = now_ms() "
-        "WHERE destination_id = $1 AND state = $2 AND lease IS NULL",
+        "UPDATE deliveries SET state = 'cancelled', updated_at = now_ms() WHERE id IN "
+        "(SELECT id FROM deliveries WHERE destination_id = $1 AND state = 'held' AND created_at < $2 LIMIT $3)",
+        destination_id,
+        before_ms,
+        most,
+    )
+
+
+async def change_state(tx: Tx, destination_id: str, *, old: State, new: State, most: int) -> int:
+    """
+    Hold what is pending for a destination, but for what a person asked for, or let go what is held; the oldest first,
+    up to so many; how many.
+    """
+    return await tx.run(
+        "UPDATE deliveries SET state = $3, due_at = now_ms(), updated_at = now_ms() WHERE id IN "
+        "(SELECT id FROM deliveries WHERE destination_id = $1 AND state = $2 AND lease IS NULL "
+        "AND (state = 'held' OR queue <> 'hand') ORDER BY id LIMIT $4)",
         destination_id,
         old,
         new,
+        most,
     )
+
+
+async def held(tx: Tx, destination_ids: Sequence[str]) -> dict[str, tuple[int, int | None]]:
+    """How many deliveries are held for each of these destinations, and when the oldest was made, in ms."""
+    if not destination_ids:
+        return {}
+    rows = await tx.all(
+        f"SELECT id, (SELECT count(*) FROM deliveries WHERE destination_id = webhooks.id AND state = 'held') AS n, "  # noqa: S608
+        "(SELECT created_at FROM deliveries WHERE destination_id = webhooks.id AND state = 'held' ORDER BY id LIMIT 1) "
+        f"AS oldest FROM webhooks WHERE id IN ({marks(destination_ids)})",
+        *destination_ids,
+    )
+    return {row["id"]: (row["n"], row["oldest"]) for row in rows}

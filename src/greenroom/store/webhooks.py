@@ -77,6 +77,20 @@ async def save(tx: Tx, webhook: Webhook) -> None:
     await update(tx, "webhooks", webhook.id, _columns(webhook))
 
 
+async def list_half_switched(tx: Tx) -> list[Webhook]:
+    """
+    Webhooks, whatever their project, for which something is held though they are enabled, or waits though they are
+    disabled and no person asked for it.
+    """
+    rows = await tx.all(
+        "SELECT * FROM webhooks WHERE CASE enabled "
+        "WHEN 1 THEN EXISTS (SELECT 1 FROM deliveries WHERE destination_id = webhooks.id AND state = 'held') "
+        "ELSE EXISTS (SELECT 1 FROM deliveries WHERE destination_id = webhooks.id AND state = 'pending' "
+        "AND lease IS NULL AND queue <> 'hand') END ORDER BY id"
+    )
+    return [_webhook(row) for row in rows]
+
+
 async def may_tell(
     tx: Tx, webhook_id: str, told_at: Literal["failing_told_at", "exhausted_told_at"], *, every_ms: int
 ) -> Webhook | None:
