@@ -24,6 +24,7 @@ from greenroom.api.recording import Recording
 from greenroom.catalog import Catalog
 from greenroom.connectors import discover
 from greenroom.context import Context
+from greenroom.engine.crowds import Crowds
 from greenroom.engine.loop import Engine
 from greenroom.engine.request_logs import RequestLog
 from greenroom.outbound import Outbound
@@ -51,6 +52,7 @@ class Gateway:
     out: Outbound
     catalog: Catalog
     engine: Engine
+    crowds: Crowds
 
 
 def database_url(settings: Settings) -> str:
@@ -131,8 +133,10 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
             ctx = replace(ctx, tracing=tracing)
         engine = Engine(ctx, out)
         # requests can be told to come back; the engine's few units of work always find room
-        ctx = replace(ctx, wake=engine.wake, taking=engine.taking, store=BoundedStore(ctx.store))
-        yield Gateway(ctx, out, Catalog(ctx, out), engine)
+        crowds = Crowds(ctx)
+        store = BoundedStore(ctx.store)
+        ctx = replace(ctx, wake=engine.wake, taking=engine.taking, crowded=crowds.has, store=store)
+        yield Gateway(ctx, out, Catalog(ctx, out), engine, crowds)
 
 
 @asynccontextmanager
@@ -150,6 +154,17 @@ async def delivering(gateway: Gateway, *, alone: bool = False) -> AsyncIterator[
     finally:
         await gateway.engine.stop()
         await running
+
+
+@asynccontextmanager
+async def minding_crowds(crowds: Crowds) -> AsyncIterator[None]:
+    """What waits for each project is looked at, for as long as the block runs."""
+    running = asyncio.create_task(crowds.run(), name="crowds")
+    try:
+        yield
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 @asynccontextmanager
@@ -211,10 +226,14 @@ def build_app(settings: Settings, gateway: Gateway | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         running: AbstractAsyncContextManager[Gateway] = nullcontext(gateway) if gateway else running_gateway(settings)
-        async with running as opened, recording_requests(opened.ctx) as request_log:
+        async with running as opened, minding_crowds(opened.crowds), recording_requests(opened.ctx) as request_log:
             app.state.request_log = request_log
             app.state.ctx, app.state.out, app.state.catalog = opened.ctx, opened.out, opened.catalog
-            app.state.engine, app.state.rate_limit = opened.engine, RateLimit(opened.ctx)
+            app.state.engine, app.state.crowds, app.state.rate_limit = (
+                opened.engine,
+                opened.crowds,
+                RateLimit(opened.ctx),
+            )
             app.state.first_link = await sessions.first_link(opened.ctx)
             # an ATS's calls come first: every route in front of them is tried on each of the busiest requests
             called = [route for one in discover().values() for route in one.routes(opened.ctx, opened.catalog)]

@@ -54,6 +54,7 @@ class Context:
     `pepper` keys the hashes of tokens. `now` gives aware UTC, `new_id` an id with the given prefix, `chance` a number
     in [0, 1). `wake` tells the engine of this process that something may be due; a hint, never needed. `taking` asks
     that engine whether it could take something over; `taker` is its answer, inside a `quick_queueing` service.
+    `crowded` says of a project's id whether so much waits for one of its webhooks that its orders are refused.
     `tracing` is None unless it is on; `trace` is then the traceparent of what is being done, for the events that come
     of it.
     """
@@ -67,6 +68,7 @@ class Context:
     chance: Callable[[], float]
     wake: Callable[[], None] = lambda: None
     taking: Callable[[], Taker | None] = lambda: None
+    crowded: Callable[[str], bool] = lambda _: False
     taker: Taker | None = None
     tracing: Tracing | None = None
     trace: str | None = None

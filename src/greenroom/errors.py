@@ -5,7 +5,7 @@ Every deliberate error, drawn as a tree.
     ├── Refused                what a caller is told; carries the HTTP status
     │   ├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · Gone 410
     │   ├── Conflict 409 · PreconditionFailed 412 · PayloadTooLarge 413 · Invalid 422 · TooManyRequests 429
-    │   ├── NotSupported 501 · BadGateway 502 (RequestTimeout 408) · Unavailable 503
+    │   ├── NotSupported 501 · BadGateway 502 (RequestTimeout 408) · Unavailable 503 · QueueFull 503
     └── RemoteError            what a remote party did to us; carries the verdict on retry
         ├── TryLater           not able to answer now
         └── GiveUp             asking again will not help
@@ -186,6 +186,16 @@ class Unavailable(Refused):
 
     def __init__(self, message: str = "The database does not answer. Try again shortly.") -> None:
         super().__init__(message, retry_after=5)
+
+
+class QueueFull(Refused):
+    """So much waits for a webhook of this project that nothing more is taken for it."""
+
+    status = 503
+    code = "QueueFull"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retry_after=60)
 
 
 class RemoteError(GreenroomError):

@@ -53,6 +53,14 @@ class Settings(BaseModel):
     rate_limit: Annotated[
         int, Field(ge=0, le=1_000_000, description="Requests that one API key may make in a minute; 0: no limit.")
     ] = 1000
+    queue_limit: Annotated[
+        int,
+        Field(
+            ge=0,
+            description="Deliveries that may wait for one webhook, held ones too, before its project's orders are "
+            "refused; 0: no limit.",
+        ),
+    ] = 1_000_000
     retention_days: Annotated[
         int,
         Field(

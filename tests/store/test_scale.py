@@ -46,7 +46,7 @@ async def claiming(ctx: Context, tx: Tx) -> None:
 async def placing(ctx: Context, tx: Tx) -> None:
     account = await account_rows.find(tx, name("prj", 0), name("acc", 0))
     assert account is not None
-    await inside(orders.place, account, NEW, category="assessments", package_name=None)(ctx, tx)
+    await inside(orders._place, account, NEW, category="assessments", package_name=None, source="ats")(ctx, tx)
 
 
 async def acknowledging(ctx: Context, tx: Tx) -> None:
@@ -71,6 +71,7 @@ ALL_DAY: dict[str, Doing] = {
     "retry by hand": inside(deliveries.retry, name("prj", 0), name("dlv", 500)),
     "readiness": inside(deliveries.backlog_age),
     "metrics": inside(overview.overview),
+    "what is crowded": inside(overview.crowded, limit=1000),
     "what is held": inside(webhooks.held, [name("whk", 0)]),
     "finish enabling": lambda _, tx: webhook_rows.list_half_switched(tx),
     "give up": inside(deliveries.give_up_overdue),

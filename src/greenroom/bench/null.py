@@ -19,6 +19,7 @@ import uvloop
 
 from greenroom.app import Gateway, build_app, keep_for_good, open_context
 from greenroom.catalog import Catalog
+from greenroom.engine.crowds import Crowds
 from greenroom.engine.loop import Engine
 from greenroom.outbound import Outbound
 from greenroom.settings import Settings
@@ -94,7 +95,7 @@ async def _serve(port: int) -> None:
     async with open_context(settings) as real:
         ctx = replace(real, store=NullStore(real.store))
         out = Outbound()
-        app = build_app(settings, Gateway(ctx, out, Catalog(ctx, out), Engine(ctx, out)))
+        app = build_app(settings, Gateway(ctx, out, Catalog(ctx, out), Engine(ctx, out), Crowds(ctx)))
         config = uvicorn.Config(
             app, host="127.0.0.1", port=port, log_config=None, access_log=False, server_header=False
         )

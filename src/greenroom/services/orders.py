@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from greenroom.context import Context, queueing, quick_queueing, snapshot, transaction
-from greenroom.errors import Conflict, NotFound
+from greenroom.errors import Conflict, NotFound, QueueFull
 from greenroom.model.accounts import Account
 from greenroom.model.events import ORDER_CREATED, RESULT_RECORDED, order_payload, stamp
 from greenroom.model.integrations import Integration
@@ -38,10 +38,8 @@ class Moment:
 
 
 @traced("accept order")
-@quick_queueing
 async def place(
     ctx: Context,
-    tx: Tx,
     account: Account,
     request: OrderRequest,
     *,
@@ -57,14 +55,43 @@ async def place(
     Raises:
         Conflict: by the API, another order has this one's id. What an ATS repeats is not compared: it would not learn
             of it, and its recruiter would see an error.
+        QueueFull: it is new, and too much waits for a webhook of its project.
     """
+    if ctx.crowded(account.project_id):
+        order = await _find_placed(ctx, account, request)
+        if order is not None:
+            return order
+        raise QueueFull(
+            "Too many deliveries wait for a webhook of this project, so no new order is taken (GREENROOM_QUEUE_LIMIT). "
+            "Mend or delete the webhook whose `held` or `health` says so, then send this again."
+        )
+    return await _place(ctx, account, request, category=category, package_name=package_name, source=source)
+
+
+@snapshot
+async def _find_placed(ctx: Context, tx: Tx, account: Account, request: OrderRequest) -> Order | None:
     now = ctx.now()
-    if request.dedupe_key is None:
-        since = now - REPEAT_WINDOW
-        recent = await order_rows.find_latest(tx, account.id, request.candidate.email, request.package_id, since=since)
-        if recent is not None:
-            return recent
-    key = request.dedupe_key or _window_key(request, now)
+    return await _find_repeated(tx, account, request, now) or await order_rows.find_by_dedupe_key(
+        tx, account.id, _dedupe_key(request, now)
+    )
+
+
+@quick_queueing
+async def _place(
+    ctx: Context,
+    tx: Tx,
+    account: Account,
+    request: OrderRequest,
+    *,
+    category: Category,
+    package_name: str | None,
+    source: Literal["ats", "api"],
+) -> Order:
+    now = ctx.now()
+    repeated = await _find_repeated(tx, account, request, now)
+    if repeated is not None:
+        return repeated
+    key = _dedupe_key(request, now)
     order = Order(
         id=ctx.new_id("ord"),
         project_id=account.project_id,
@@ -93,6 +120,18 @@ async def place(
     if request.callback_problem:
         await _log(ctx, tx, order, "alert", f"The result cannot be pushed: {request.callback_problem}")
     return order
+
+
+async def _find_repeated(tx: Tx, account: Account, request: OrderRequest, now: datetime) -> Order | None:
+    """The order that this is sent once more for, where the ATS gives its requests no id."""
+    if request.dedupe_key is not None:
+        return None
+    since = now - REPEAT_WINDOW
+    return await order_rows.find_latest(tx, account.id, request.candidate.email, request.package_id, since=since)
+
+
+def _dedupe_key(request: OrderRequest, now: datetime) -> str:
+    return request.dedupe_key or _window_key(request, now)
 
 
 async def _announce(ctx: Context, tx: Tx, order: Order) -> str:

@@ -24,6 +24,12 @@ class Overview:
 
 
 @snapshot
+async def crowded(_: Context, tx: Tx, *, limit: int) -> frozenset[str]:
+    """The projects with a webhook for which so many deliveries wait, held ones included."""
+    return await overview_rows.crowded(tx, limit=limit)
+
+
+@snapshot
 async def overview(_: Context, tx: Tx) -> Overview:
     """The figures of this moment."""
     waits = await delivery_rows.next_due_ms(tx)

@@ -19,6 +19,16 @@ async def leased(tx: Tx) -> int:
     return int(row["n"]) if row else 0
 
 
+async def crowded(tx: Tx, *, limit: int) -> frozenset[str]:
+    """The projects with a webhook for which so many deliveries wait, held ones included."""
+    rows = await tx.all(
+        "SELECT DISTINCT project_id FROM webhooks WHERE (SELECT count(*) FROM (SELECT 1 FROM deliveries "
+        "WHERE destination_id = webhooks.id AND state IN ('pending', 'held') LIMIT $1) AS waiting) >= $1",
+        limit,
+    )
+    return frozenset(row["project_id"] for row in rows)
+
+
 async def breakers(tx: Tx, *, whole_room: int) -> dict[str, int]:
     """How many breakers are open, and how many half-open."""
     rows = await tx.all(

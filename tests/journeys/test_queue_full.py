@@ -1,0 +1,50 @@
+"""A project for which too much waits is refused, instead of growing until the disk is full."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.house import House, open_house, webhook
+
+LIMIT = 3
+
+
+@pytest.fixture
+async def house(tmp_path: Path, database_url: str) -> AsyncIterator[House]:
+    """A gateway on each database, at which hardly anything may wait."""
+    postgres = database_url if database_url.startswith("postgresql") else None
+    async with open_house(tmp_path, postgres, queue_limit=LIMIT) as one:
+        yield one
+
+
+async def test_a_full_queue_refuses_what_is_new_and_takes_it_once_there_is_room(house: House) -> None:
+    """On either side of the gateway; what it has already, and everybody else, goes on as ever."""
+    linked = await house.link("proctor", package_id="pkg_core_sql")
+    mallory = await house.link("mallory", tenant="mallory", package_id="pkg_core_sql")
+    crowds = house.app.state.crowds
+    hook = await webhook(linked, enabled=False)
+    placed = [await linked.send_test(number) for number in range(LIMIT)]
+    await crowds.look(LIMIT)
+    (project_id,) = crowds._projects
+
+    refused = await linked.call("send_test", json=linked.test_body(LIMIT))
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "60")
+    body = {"id": "one", "package": {"id": "pkg_core_sql"}, "candidate": {"emails": [{"value": "ada@example.test"}]}}
+    by_api = await linked.unified("POST", "/assessments/orders", json=body)
+    assert (by_api.status_code, by_api.json()["errorCode"]) == (503, "QueueFull")
+    assert "GREENROOM_QUEUE_LIMIT" in by_api.json()["message"]
+    assert [await linked.send_test(number) for number in range(LIMIT)] == placed
+    assert (await linked.give_result(placed[0])).status_code == 200
+    await mallory.send_test(1)
+
+    await linked.api("PATCH", f"/v1/webhooks/{hook['id']}", json={"enabled": True})
+    async with asyncio.timeout(20):
+        while crowds.has(project_id):
+            await asyncio.sleep(0.02)
+            await crowds.look(LIMIT)
+    assert len(house.vendor.heard) == LIMIT
+    assert await linked.send_test(LIMIT) not in placed
