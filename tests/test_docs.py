@@ -36,6 +36,16 @@ def test_every_operation_of_the_api_is_in_the_reference() -> None:
             assert f"| `{method.upper()} {path}` | {operation['summary']}" in page, (method, path)
 
 
+def test_every_error_code_is_in_the_reference() -> None:
+    """docs/api.md has a row for each code that the source gives, and no other but the framework's two."""
+    source = "".join(path.read_text() for path in (ROOT / "src" / "greenroom").rglob("*.py"))
+    given = set(re.findall(r'\bcode ?= ?"(\w+)"', source))
+    table = (ROOT / "docs" / "api.md").read_text().partition("## Error codes")[2].partition("\n## ")[0]
+    listed = set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
+
+    assert listed == given | {"MethodNotAllowed", "InternalServerError"}
+
+
 @pytest.mark.parametrize("name", [*NAMES, TEST])
 def test_every_event_is_in_the_reference(name: str) -> None:
     """docs/api.md says when each one is sent."""
