@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 
 from greenroom.errors import Invalid, Unavailable
 from greenroom.store import migrate
@@ -261,6 +264,36 @@ async def test_the_migrations_make_the_tables_of_the_schema(database_url: str) -
     assert await migrate.upgrade(database_url) == []
     assert await migrate.missing(database_url) == []
     assert await migrate._run(database_url, differences) == []
+
+
+async def test_each_migration_leaves_the_version_before_at_work(tmp_path: Path) -> None:
+    """Its processes run on while the new ones start: what they read is there, and what they insert is enough."""
+    url = migrate.sqlite_url(tmp_path / "greenroom.db")
+
+    def step(revision: str) -> Callable[[Connection], dict[str, dict[str, Any]]]:
+        def work(connection: Connection) -> dict[str, dict[str, Any]]:
+            command.upgrade(migrate._config(connection), revision)
+            tables = inspect(connection)
+            return {
+                name: {column["name"]: column for column in tables.get_columns(name)}
+                for name in tables.get_table_names()
+            }
+
+        return work
+
+    first, *later = await migrate.missing(url)
+    before = await migrate._run(url, step(first))
+    for revision in later:
+        after = await migrate._run(url, step(revision))
+        for table, columns in before.items():
+            for name, column in columns.items():
+                assert name in after.get(table, {}), f"{revision} takes {table}.{name} away"
+                assert str(after[table][name]["type"]) == str(column["type"]), f"{revision} changes {table}.{name}"
+                assert after[table][name]["nullable"] or not column["nullable"], f"{revision} demands {table}.{name}"
+            for name in after[table].keys() - columns.keys():
+                new = after[table][name]
+                assert new["nullable"] or new["default"], f"{revision} demands {table}.{name}, which nobody gives yet"
+        before = after
 
 
 async def test_missing_is_honest(tmp_path: Path) -> None:
