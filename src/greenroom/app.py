@@ -257,13 +257,6 @@ def build_app(settings: Settings, gateway: Gateway | None = None) -> FastAPI:
     return app
 
 
-def from_environment() -> FastAPI:
-    """The application as the environment says, for uvicorn's worker processes."""
-    app = build_app(Settings.from_environment())
-    keep_for_good()
-    return app
-
-
 def keep_for_good() -> None:
     """
     Leave all that is there now (modules, routes, schemas) out of every later garbage collection.

@@ -47,7 +47,7 @@ async def test_who_is_connected_is_answered_once_more_and_told_to_go(monkeypatch
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         address = listener.getsockname()
-        server = serve._Server(uvicorn.Config(app, log_config=None), app, stop_delivering, "http://gateway")
+        server = serve._Server(uvicorn.Config(app, log_config=None), app, stop_delivering, lambda: None)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         async with asyncio.timeout(20):
             while not server.started:

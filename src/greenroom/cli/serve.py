@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import signal
 import socket
+import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,13 +22,15 @@ from fastapi import FastAPI
 from greenroom.app import (
     build_app,
     delivering,
-    from_environment,
     keep_for_good,
     open_context,
     open_gateway,
     running_gateway,
 )
 from greenroom.cli import logs
+from greenroom.cli.many import Team
+from greenroom.errors import Refused
+from greenroom.security.vault import VaultError
 from greenroom.services import sessions
 from greenroom.settings import Settings, SettingsError
 
@@ -46,13 +52,19 @@ def serve(
     """
     settings = Settings.from_environment(data_dir=data)
     logs.configure(settings)
-    if workers > 1:
-        _serve_many(settings, host, port, workers)
-        return
+    if workers > 1 and not settings.database_url:
+        raise SettingsError("--workers needs PostgreSQL: set GREENROOM_DATABASE_URL. SQLite takes one process.")
     listener = _listen(host, port)
     settings = _reachable(settings, host, listener.getsockname()[1])
+
+    def say() -> None:
+        print(f"Greenroom: {settings.public_url}", flush=True)
+
+    if workers > 1:
+        asyncio.run(_check(settings))
+        raise typer.Exit(Team(workers, _one_of_many, (settings, listener)).run(say))
     _stop_quietly()
-    _run(_serve(settings, listener))
+    _run(_serve(settings, listener, say))
 
 
 def _run(main: Coroutine[Any, Any, None]) -> None:
@@ -61,15 +73,16 @@ def _run(main: Coroutine[Any, Any, None]) -> None:
         runner.run(main)
 
 
-async def _serve(settings: Settings, listener: socket.socket) -> None:
+async def _serve(settings: Settings, listener: socket.socket, on_ready: Callable[[], None]) -> None:
     # the gateway is opened first: what is wrong with it is said in a line, not in a server's traceback
     async with running_gateway(settings) as gateway:
         app = build_app(settings, gateway)
         config = uvicorn.Config(
             app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S, server_header=False
         )
-        server = _Server(config, app, gateway.engine.stop, settings.public_url)
-        await server.serve(sockets=[listener])
+        server = _Server(config, app, gateway.engine.stop, on_ready)
+        with _ending_with_parent(server):
+            await server.serve(sockets=[listener])
     if not server.started:
         raise typer.Exit(1)
 
@@ -108,21 +121,25 @@ async def _work(settings: Settings) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Says where it can be reached once it can, and takes its leave of those who are connected."""
+    """Says that it can be reached once it can, and takes its leave of those who are connected."""
 
     def __init__(
-        self, config: uvicorn.Config, app: FastAPI, stop_delivering: Callable[[], Awaitable[None]], public_url: str
+        self,
+        config: uvicorn.Config,
+        app: FastAPI,
+        stop_delivering: Callable[[], Awaitable[None]],
+        on_ready: Callable[[], None],
     ) -> None:
         super().__init__(config)
         self._app = app
         self._stop_delivering = stop_delivering
-        self._public_url = public_url
+        self._on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             keep_for_good()
-            print(f"Greenroom: {self._public_url}", flush=True)
+            self._on_ready()
             if self._app.state.first_link:
                 print(f"Sign in: {self._app.state.first_link}", flush=True)
 
@@ -140,6 +157,26 @@ class _Server(uvicorn.Server):
         while self.server_state.connections and not self.force_exit and time.monotonic() < until:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         await super().shutdown(sockets)
+
+
+@contextmanager
+def _ending_with_parent(server: uvicorn.Server) -> Iterator[None]:
+    """Stop the server when the process that started this one, if `--workers` did, has ended without a word."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        yield
+        return
+
+    def stop() -> None:
+        loop.remove_reader(parent.sentinel)
+        server.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    loop.add_reader(parent.sentinel, stop)
+    try:
+        yield
+    finally:
+        loop.remove_reader(parent.sentinel)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -174,27 +211,13 @@ async def _check(settings: Settings) -> None:
         pass
 
 
-def _serve_many(settings: Settings, host: str, port: int, workers: int) -> None:
-    if not settings.database_url:
-        raise SettingsError("--workers needs PostgreSQL: set GREENROOM_DATABASE_URL. SQLite takes one process.")
-    if port == 0:
-        raise SettingsError("--workers needs a --port of its own, not 0.")
-    asyncio.run(_check(settings))
-    print(f"Greenroom: {_reachable(settings, host, port).public_url}", flush=True)
-    uvicorn.run(
-        "greenroom.cli.serve:one_of_many",
-        factory=True,
-        host=host,
-        port=port,
-        workers=workers,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=GRACE_S,
-        server_header=False,
-    )
-
-
-def one_of_many() -> FastAPI:
-    """The application of one of the processes that share a port, for uvicorn."""
-    logs.configure(Settings.from_environment())
-    return from_environment()
+def _one_of_many(settings: Settings, listener: socket.socket, ready: Event) -> None:
+    """What each of the processes does that share a port; it stops, too, when the one that started it is no more."""
+    logs.configure(settings)
+    _stop_quietly()
+    try:
+        _run(_serve(settings, listener, ready.set))
+    except (SettingsError, VaultError, Refused) as error:
+        sys.exit(f"greenroom: {error}")
+    except typer.Exit as end:
+        sys.exit(end.exit_code)

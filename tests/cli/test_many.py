@@ -1,0 +1,126 @@
+"""`serve --workers`: several processes behind one port, as an operator starts and stops them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.support.postgres import Postgres
+
+pytestmark = pytest.mark.postgres
+
+
+@dataclass
+class Team:
+    """The process that was started, what it and its workers print, and where they serve."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+    url: str = ""
+
+    @property
+    def workers(self) -> list[int]:
+        """The processes that serve."""
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [int(child) for child in children if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text()]
+
+    def lines(self, word: str) -> list[str]:
+        return [line for line in self.log.read_text().splitlines() if line.startswith(word)]
+
+    def answers(self) -> bool:
+        try:
+            return httpx2.get(f"{self.url}/readyz").status_code == 200
+        except httpx2.TransportError:
+            return False
+
+
+def until(what: Callable[[], object]) -> None:
+    """Wait for something, for a long time."""
+    deadline = time.monotonic() + 60
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@contextmanager
+def serving(database_url: str, data: Path) -> Iterator[Team]:
+    """Two workers that serve."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GREENROOM_")}
+    environment |= {"GREENROOM_DATABASE_URL": database_url, "GREENROOM_DATA_DIR": str(data)}
+    command = [sys.executable, "-m", "greenroom", "serve", "--workers", "2", "--port", "0"]
+    with (data / "log").open("wb") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+        team = Team(process, data / "log")
+        try:
+            until(lambda: team.lines("Greenroom:") or process.poll() is not None)
+            team.url = team.lines("Greenroom:")[0].split()[1]
+            yield team
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_two_serve_and_stop_together(postgres: Postgres, migrated: str, tmp_path: Path, number: signal.Signals) -> None:
+    """One address, one link, one exit status; one that is killed is replaced."""
+    with serving(postgres.create_database(migrated), tmp_path) as team:
+        until(lambda: team.lines("Sign in:"))
+        (link,) = team.lines("Sign in:")
+        assert link.split()[2].startswith(f"{team.url}/sign-in/")
+        before = team.workers
+        assert len(before) == 2
+        assert team.answers()
+
+        os.kill(before[0], signal.SIGKILL)
+        until(lambda: set(team.workers) - set(before))
+        assert before[1] in team.workers
+        until(team.answers)
+
+        team.process.send_signal(number)
+        assert team.process.wait(60) == 0
+    assert not team.answers()
+    assert "Traceback" not in team.log.read_text()
+    assert len(team.lines("Greenroom:")) == 1
+
+
+def test_workers_do_not_outlive_the_process_that_started_them(
+    postgres: Postgres, migrated: str, tmp_path: Path
+) -> None:
+    """It was killed with -9, and could tell them nothing."""
+    with serving(postgres.create_database(migrated), tmp_path) as team:
+        workers = team.workers
+        team.process.kill()
+        until(lambda: not any(map(_runs, workers)))
+    assert not team.answers()
+
+
+def test_one_that_cannot_start_is_the_end(postgres: Postgres, tmp_path: Path) -> None:
+    """Said in a line, as with one process."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GREENROOM_")}
+    environment |= {
+        "GREENROOM_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
+        "GREENROOM_DATA_DIR": str(tmp_path),
+    }
+    command = [sys.executable, "-m", "greenroom", "serve", "--workers", "2", "--port", "0"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+
+    assert (done.returncode, done.stderr.count("\n"), "Traceback" in done.stderr) == (1, 1, False)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
