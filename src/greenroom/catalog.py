@@ -22,7 +22,7 @@ from greenroom.model.accounts import Account
 from greenroom.model.integrations import Integration
 from greenroom.model.packages import MOST, BadList, Package, PackageList, read_page, unique
 from greenroom.outbound import Answer, Outbound, Request
-from greenroom.security.signatures import webhook_headers
+from greenroom.security.signatures import signing
 from greenroom.services import packages
 from greenroom.store.db import to_json
 
@@ -201,15 +201,12 @@ class Catalog:
         asked = {"account_id": account_id, "provider": integration.provider}
         body = json.dumps(asked | ({"next": following} if following else {})).encode()
         headers = {"content-type": "application/json", "accept": "application/json"}
-        headers |= webhook_headers(
-            event_id=self._ctx.new_id("req"),
-            sent_at=int(self._ctx.now().timestamp()),
-            body=body,
-            secrets=[integration.signing_secret],
-        )
         if integration.packages_api_key:
             headers["authorization"] = f"Basic {_basic(integration.packages_api_key)}"
-        request = Request("POST", str(integration.packages_url), headers, body)
+        sign = signing(
+            event_id=self._ctx.new_id("req"), body=body, secrets=[integration.signing_secret], now=self._ctx.now
+        )
+        request = Request("POST", str(integration.packages_url), headers, body, sign)
         return await self._out.send(request, deadline=max(deadline, 0.001), max_body=PAGE_BYTES)
 
 

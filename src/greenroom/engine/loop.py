@@ -254,10 +254,9 @@ class Engine:
     async def _prepare(self, claimed: Claimed, destination: Destination | None) -> tuple[Request, Judge]:
         """The request of this attempt, and who judges its answer."""
         if claimed.lane == "vendor":
-            sent_at = int(self._ctx.now().timestamp())
             if destination is None:  # it is gone, or cannot be read: asked for alone, it says which
                 destination = await destinations.find(self._ctx, claimed.destination_id)
-            return vendor.webhook_request(claimed, destination, sent_at=sent_at), vendor.judge
+            return vendor.webhook_request(claimed, destination, now=self._ctx.now), vendor.judge
         try:
             order, integration, token = await orders.for_push(self._ctx, claimed.project_id, str(claimed.order_id))
         except NotFound as error:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from greenroom.context import Context
@@ -12,18 +14,20 @@ from greenroom.model.deliveries import Claimed
 from greenroom.model.events import TEST, body, stamp
 from greenroom.model.webhooks import Webhook
 from greenroom.outbound import Answer, Outbound, Request, judge_webhook
-from greenroom.security.signatures import webhook_headers
+from greenroom.security.signatures import signing
 from greenroom.services import destinations, webhooks
 
 #: connect, send and the whole answer of one attempt; Greenhouse may call us back before it answers
 DEADLINE_S = 15.0
 
 
-def webhook_request(claimed: Claimed, destination: tuple[Webhook, list[str]] | None, *, sent_at: int) -> Request:
+def webhook_request(
+    claimed: Claimed, destination: tuple[Webhook, list[str]] | None, *, now: Callable[[], datetime]
+) -> Request:
     """
     The request of one attempt; its body's bytes are the same for every attempt of a delivery.
 
-    `sent_at` is this attempt's Unix time in seconds: it is signed, so that a receiver can refuse a replay.
+    The time at which it is sent, by `now`, is signed, so that a receiver can refuse a replay.
 
     Raises:
         GiveUp: the webhook was deleted meanwhile.
@@ -32,8 +36,8 @@ def webhook_request(claimed: Claimed, destination: tuple[Webhook, list[str]] | N
         raise GiveUp("The webhook has been deleted.", kind="not_configured")
     webhook, secrets = destination
     content = body(claimed.payload, claimed.event_name)
-    headers = webhook_headers(event_id=claimed.event_id, sent_at=sent_at, body=content, secrets=secrets)
-    return Request("POST", webhook.url, {"content-type": "application/json", **headers}, content)
+    sign = signing(event_id=claimed.event_id, body=content, secrets=secrets, now=now)
+    return Request("POST", webhook.url, {"content-type": "application/json"}, content, sign)
 
 
 def judge(answer: Answer) -> None:
@@ -73,7 +77,7 @@ async def try_out(ctx: Context, out: Outbound, project_id: str, webhook_id: str)
         destination_id=webhook.id, event_name=TEST, queue="hand", trigger="test", attempt=1, step=1, told=0,
         lease="", payload=json.dumps(payload), created_at=now,
     )  # fmt: skip
-    request = webhook_request(claimed, destination, sent_at=int(now.timestamp()))
+    request = webhook_request(claimed, destination, now=ctx.now)
     sent = (request.body or b"").decode()
     try:
         answer = await out.send(request, deadline=DEADLINE_S)

@@ -14,7 +14,7 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, lru_cache, partial
@@ -58,14 +58,20 @@ _USER_INFO = re.compile(r"^(\w[\w+.-]*:/*)?[^/?#]*@")
 _AS_GIVEN = re.compile(r"[\w.~:/?#\[\]@!$&'()*+,;=%-]*", re.ASCII)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Request:
-    """A request to send: absolute URL, headers, body bytes exactly as signed."""
+    """
+    A request to send: absolute URL, headers, body bytes exactly as signed.
+
+    `sign` makes the headers that say when it was sent. It is asked once the connection stands, right before the first
+    byte is written; from then on `headers` has them, too, and so is what was sent.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str]
     body: bytes | None = None
+    sign: Callable[[], Mapping[str, str]] | None = None
 
 
 class _Forbidden(OSError):
@@ -125,7 +131,7 @@ class Outbound:
         Raises:
             GiveUp: the URL cannot be called, or leads to an address that must not be reached.
             TryLater: no answer: look-up, connection, TLS, a broken connection, the deadline.
-            ValueError: a header that would end its line, a defect of the caller's.
+            ValueError: a header that would end its line, a defect of the caller's; and whatever `sign` raises.
         """
         if not is_recording():
             return await self._send(request, deadline, max_body)
@@ -140,21 +146,28 @@ class Outbound:
 
     async def _send(self, request: Request, deadline: float, max_body: int) -> Answer:
         callee = self._vetted(request.url)
-        own = {name.lower(): text for name, text in request.headers.items()}
-        headers = {"host": callee.host, **self._headers, **own}
-        headers.pop("content-length", None)
-        asked = request_bytes(request.method, callee.target, headers, request.body)
         reply, started = Reply(request.method, max_body), time.monotonic()
         try:
             until = asyncio.get_running_loop().time() + deadline
-            await self._pool.ask(callee.origin, asked, reply, until=until)
+            await self._pool.ask(callee.origin, partial(self._written, request, callee), reply, until=until)
         except TimeoutError:
             if not reply.status:
                 raise TryLater(f"No answer from {callee.origin.host} within {deadline:g} s.", kind="timeout") from None
         except (OSError, ValueError, NotHttp) as error:
+            if isinstance(error, ValueError) and reply.address is not None:
+                raise  # what was to be sent is no request; before that, it is a name that is none
             raise _fault(error, callee.origin, connected=reply.address is not None) from error
         took_ms = (time.monotonic() - started) * 1000
         return Answer(reply.status, reply.headers, bytes(reply.body), not reply.whole, reply.address, took_ms)
+
+    def _written(self, request: Request, callee: _Callee) -> bytes:
+        """A request as it is written now."""
+        if request.sign is not None:
+            request.headers = {**request.headers, **request.sign()}
+        own = {name.lower(): text for name, text in request.headers.items()}
+        headers = {"host": callee.host, **self._headers, **own}
+        headers.pop("content-length", None)
+        return request_bytes(request.method, callee.target, headers, request.body)
 
     async def _connected(self, origin: Origin) -> socket.socket:
         found = await _look_up(origin)

@@ -97,17 +97,20 @@ class Pool:
         self._idle: defaultdict[Origin, list[_Connection]] = defaultdict(list)
         self._sweeping: asyncio.TimerHandle | None = None
 
-    async def ask(self, origin: Origin, request: bytes, reply: Reply, *, until: float) -> None:
+    async def ask(self, origin: Origin, request: Callable[[], bytes], reply: Reply, *, until: float) -> None:
         """
         Send a request and fill `reply` as the answer comes, until that is there or longer than it may be.
 
-        `until` is by the event loop's clock. After an error, too, `reply` has what came before it.
+        What `request` gives is written at once: it is called when the connection stands. `until` is by the event
+        loop's clock. After an error, too, `reply` has what came before it.
 
         Raises:
             TimeoutError: it is not all there in time.
             OSError: no connection (`reply.address` is None then), or it broke.
             ssl.SSLError: no TLS that can be trusted.
             NotHttp: the answer cannot be read.
+
+        Whatever `request` raises, too; then nothing was sent.
         """
         await _within(until, self._room.acquire(), at_once=not self._room.locked())
         try:
@@ -213,10 +216,11 @@ class _Connection(asyncio.Protocol):
             return False
         return self._may_stay and not self._transport.get_write_buffer_size()
 
-    async def exchange(self, request: bytes, reply: Reply, until: float) -> None:
+    async def exchange(self, request: Callable[[], bytes], reply: Reply, until: float) -> None:
         """As `Pool.ask`, on this connection."""
         if self._transport is None:
             raise ConnectionResetError
+        written = request()
         loop = asyncio.get_running_loop()
         self._may_stay = False
         self._reply, self._headers, self._framing = reply, {}, 0
@@ -224,7 +228,7 @@ class _Connection(asyncio.Protocol):
         self._ended = loop.create_future()
         deadline = loop.call_at(until, self._end, TimeoutError())
         try:
-            self._transport.write(request)
+            self._transport.write(written)
             await self._ended
         finally:
             deadline.cancel()

@@ -8,10 +8,18 @@ from __future__ import annotations
 
 import base64
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import lru_cache
 
 PREFIX = "whsec_"
+
+
+def signing(
+    *, event_id: str, body: bytes, secrets: Sequence[str], now: Callable[[], datetime]
+) -> Callable[[], dict[str, str]]:
+    """`webhook_headers` for whoever sends, to be asked for at the moment of sending: that is the time they have."""
+    return lambda: webhook_headers(event_id=event_id, sent_at=int(now().timestamp()), body=body, secrets=secrets)
 
 
 def webhook_headers(*, event_id: str, sent_at: int, body: bytes, secrets: Sequence[str]) -> dict[str, str]:

@@ -1,0 +1,201 @@
+"""A signature says when its request was written, however long the way there took; nothing waits here for a clock."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import trustme
+from standardwebhooks import Webhook
+
+from greenroom import outbound
+from greenroom.errors import TryLater
+from greenroom.outbound import Outbound, Request, recording
+from greenroom.security.signatures import signing
+from greenroom.security.tokens import new_webhook_secret
+from tests.house import Neighbour, neighbour
+from tests.outbound.test_send import LOOPBACK, listening, request_of
+
+SECRET = new_webhook_secret()
+BODY = b'{"x":1}'
+
+
+class Stepping:
+    """A clock that goes when it is told to; a receiver's is not far off."""
+
+    def __init__(self) -> None:
+        self._now = datetime.now(UTC).replace(microsecond=0)
+
+    def __call__(self) -> datetime:
+        return self._now
+
+    def step(self, seconds: int = 12) -> None:
+        self._now += timedelta(seconds=seconds)
+
+    @property
+    def stamp(self) -> str:
+        """What is signed now."""
+        return str(int(self._now.timestamp()))
+
+
+@pytest.fixture
+def clock() -> Stepping:
+    """The sender's."""
+    return Stepping()
+
+
+@pytest.fixture
+async def out() -> AsyncIterator[Outbound]:
+    """The door with loopback opened."""
+    one = Outbound(allow_http=True, allowed_networks=LOOPBACK)
+    yield one
+    await one.aclose()
+
+
+@pytest.fixture
+async def peer() -> AsyncIterator[Neighbour]:
+    """Somebody who answers."""
+    async with neighbour() as one:
+        yield one
+
+
+def signed(url: str, clock: Callable[[], datetime]) -> Request:
+    """A request that is signed like a webhook."""
+    sign = signing(event_id="evt_1", body=BODY, secrets=[SECRET], now=clock)
+    return Request("POST", url, {"content-type": "application/json"}, BODY, sign)
+
+
+def looked_up_late(monkeypatch: pytest.MonkeyPatch, clock: Stepping) -> None:
+    """Every look-up takes twelve seconds, and leads here."""
+
+    async def getaddrinfo(_: object, host: str, port: int, **__: Any) -> list[Any]:
+        clock.step()
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(type(asyncio.get_running_loop()), "getaddrinfo", getaddrinfo)
+
+
+async def test_after_a_look_up_that_took_long(
+    out: Outbound, peer: Neighbour, clock: Stepping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The receiver sees the time of the write, verifies with it, and it is what is on record."""
+    begun = clock.stamp
+    looked_up_late(monkeypatch, clock)
+    port = peer.url.rpartition(":")[2]
+    with recording() as steps:
+        await out.send(request := signed(f"http://slow.example.com:{port}/hook", clock), deadline=5)
+
+    heard = peer.heard[0].headers
+    assert begun < heard["webhook-timestamp"] == clock.stamp
+    assert Webhook(SECRET).verify(peer.heard[0].body, heard) == {"x": 1}
+    assert steps[0].request_headers == request.headers
+    assert request.headers.items() <= heard.items()
+
+
+async def test_after_a_handshake_that_took_long(clock: Stepping) -> None:
+    """TLS is a part of the way, too."""
+    authority, heard = trustme.CA(), list[bytes]()
+    served, trusting = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
+    authority.issue_cert("localhost").configure_cert(served)
+    authority.configure_trust(trusting)
+    served.sni_callback = lambda *_: clock.step()  # the client's first word was heard, the server's was not said yet
+
+    async def fine(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(BODY))
+        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        await writer.drain()
+
+    begun, out = clock.stamp, Outbound(allowed_networks=LOOPBACK, tls=trusting)
+    async with listening(fine, served) as port:
+        await out.send(signed(f"https://localhost:{port}/", clock), deadline=5)
+    await out.aclose()
+
+    assert clock.stamp != begun
+    assert f"webhook-timestamp: {clock.stamp}\r\n".encode() in heard[0]
+
+
+async def test_after_others_had_to_end(peer: Neighbour, clock: Stepping, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More calls than may be under way: whoever waits for room signs when there is some."""
+    monkeypatch.setattr(outbound, "CONNECTIONS", 1)
+    out = Outbound(allow_http=True, allowed_networks=LOOPBACK)
+    stamps: list[str] = []
+
+    async def takes_long() -> None:
+        stamps.append(clock.stamp)
+        clock.step()
+
+    peer.inside = takes_long
+    await asyncio.gather(*(out.send(signed(peer.url, clock), deadline=5) for _ in range(3)))
+    await out.aclose()
+
+    assert [one.headers["webhook-timestamp"] for one in peer.heard] == stamps
+    assert len(set(stamps)) == 3
+
+
+async def test_on_a_connection_that_is_used_again(out: Outbound, peer: Neighbour, clock: Stepping) -> None:
+    """Also when the same request is sent: it is another one on the wire, and has the headers of its own."""
+    request = signed(peer.url, clock)
+    for _ in range(2):
+        clock.step()
+        await out.send(request, deadline=5)
+        assert peer.heard[-1].headers["webhook-timestamp"] == clock.stamp
+
+    first, second = (one.headers["webhook-signature"] for one in peer.heard)
+    assert first != second
+    assert request.headers["webhook-signature"] == second
+
+
+async def test_in_place_of_one_that_was_closed(out: Outbound, clock: Stepping) -> None:
+    """A connection that broke while nobody used it is replaced, and what goes over the new one is signed for it."""
+    heard: list[bytes] = []
+
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(BODY))
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+
+    async with listening(once) as port:
+        for number in (1, 2, 3):
+            clock.step()
+            await out.send(signed(f"http://127.0.0.1:{port}/", clock), deadline=5)
+            assert len(heard) == number
+            assert f"webhook-timestamp: {clock.stamp}\r\n".encode() in heard[-1]
+            while [one for one in out._pool._open if one.is_clean]:  # until the other side's end has been heard of
+                await asyncio.sleep(0)
+
+
+async def test_what_was_never_written_was_not_signed(out: Outbound, clock: Stepping) -> None:
+    """Nobody was there: no signature exists that somebody could have seen."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        request = signed(f"http://127.0.0.1:{nobody.getsockname()[1]}/", clock)
+        with recording() as steps, pytest.raises(TryLater):
+            await out.send(request, deadline=5)
+
+    assert steps[0].request_headers == request.headers == {"content-type": "application/json"}
+
+
+async def test_whoever_cannot_sign_says_so_and_costs_no_connection(out: Outbound) -> None:
+    """It is a defect of ours and not the receiver's; nothing was sent."""
+    heard: list[bytes] = []
+
+    async def fine(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            heard.append(await request_of(reader))
+            writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    def broken() -> dict[str, str]:
+        raise ValueError("no key")
+
+    async with listening(fine) as port:
+        url = f"http://127.0.0.1:{port}/"
+        for sign in (broken, lambda: {"x-signature": "a\r\nb"}):
+            with pytest.raises(ValueError, match=r"no key|line break"):
+                await out.send(Request("POST", url, {}, b"x", sign), deadline=5)
+        await out.send(Request("POST", url, {}, b"x"), deadline=5)
+        assert (len(heard), len(out._pool._open)) == (1, 1)
