@@ -33,6 +33,15 @@ READERS = 3
 BUSY_S = 30.0
 BUSY_PAUSE_S = 0.01
 
+PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "cache_size=-65536",
+    "temp_store=MEMORY",
+    "secure_delete=ON",  # what is erased is overwritten in the file
+)
+
 
 @lru_cache(maxsize=1024)
 def _dialect(sql: str, count: int) -> tuple[str, bool]:
@@ -105,7 +114,7 @@ def _drive(work: Awaitable[T]) -> T:
 def _connect(path: Path, *, busy_s: float = BUSY_S) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=busy_s)
     connection.row_factory = sqlite3.Row
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-65536", "temp_store=MEMORY"):
+    for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}").close()
     return connection
 
