@@ -113,6 +113,8 @@ async def restock(target: Target, path: str) -> None:
     """A new one of what this operation deletes."""
     if path.endswith("/webhooks/{webhook_id}"):
         target.ids["webhook_id"] = (await webhook(target.linked))["id"]
+    elif path.endswith("/orders/{order_id}/content"):
+        target.ids["order_id"] = await target.linked.send_test(int(new_id("n")[-6:], 36))
     elif path.endswith("/packages/{id}"):
         stored = await target.linked.unified("POST", "/background_checks/packages", json={"name": "Basic"})
         target.ids["packages"] = stored.json()["data"]["id"]

@@ -11,8 +11,11 @@ from greenroom.model.orders import Candidate, Order, OrderRequest
 from greenroom.store import accounts as account_rows
 from greenroom.store import claims as claim_rows
 from greenroom.store import deliveries as delivery_rows
+from greenroom.store import events as event_rows
+from greenroom.store import idempotency as key_rows
 from greenroom.store import orders as order_rows
 from greenroom.store import projects as project_rows
+from greenroom.store import request_logs as log_rows
 from greenroom.store.db import Row, Store, Tx
 from greenroom.store.postgres import PostgresStore
 from tests.support.queues import PROJECT, queue
@@ -92,6 +95,32 @@ async def test_hot_queries_read_no_deliveries_from_end_to_end(store: Store) -> N
     for name in HOT:
         assert plans[name]
         assert [scans(plan) for plan in plans[name]] == [[]] * len(plans[name]), (name, plans[name])
+
+
+async def test_what_is_erased_is_found_by_an_index(store: Store) -> None:
+    """In every table, however long: while it is erased, on SQLite nobody else can write."""
+    now = datetime.now(UTC)
+    request = OrderRequest("pkg_1", Candidate("ada@example.test"), raw={})
+    order = Order("ord_1", PROJECT, "acc_1", "greenhouse", "assessments", "ats", request, None, now, now)
+    plans: list[str] = []
+
+    async def work(tx: Tx) -> None:
+        if isinstance(store, PostgresStore):  # whose tables are short here, and would be read from end to end
+            await tx.all("SET LOCAL enable_seqscan = off")
+        explaining = Explaining(tx, postgres=isinstance(store, PostgresStore))
+        await delivery_rows.under_way(explaining, order.id)
+        await order_rows.expunge(explaining, order.expunged(now=now))
+        await order_rows.expunge_response_errors(explaining, "acc_1", order.id, "ada@example.test")
+        await event_rows.expunge(explaining, order.id)
+        await delivery_rows.expunge(explaining, order.id, at=1)
+        await log_rows.expunge(explaining, PROJECT, order.id)
+        await key_rows.expunge(explaining, PROJECT, order.id)
+        plans.extend(explaining.plans)
+
+    await store.write(work)
+
+    assert len(plans) == 12
+    assert [plan for plan in plans if "Seq Scan" in plan or "SCAN " in plan] == []
 
 
 async def test_the_newest_order_is_found_in_the_order_of_an_index(store: Store) -> None:

@@ -11,7 +11,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, inspect, text
 
 from greenroom.errors import Invalid, Unavailable
 from greenroom.store import migrate
@@ -304,6 +304,35 @@ async def test_missing_is_honest(tmp_path: Path) -> None:
     assert before
     assert await migrate.missing(url) == before
     assert await migrate.upgrade(url) == before
+
+
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+async def test_what_could_not_be_erased_is_not_kept(request: pytest.FixtureRequest, tmp_path: Path, kind: str) -> None:
+    """Bodies in the request log from before it said whose they are, and whom somebody looked for; the lines stay."""
+    url = migrate.sqlite_url(tmp_path / "old.db")
+    if kind == "postgres":
+        url = request.getfixturevalue("postgres").create_database()
+
+    def old(connection: Connection) -> None:
+        command.upgrade(migrate._config(connection), "0011")
+        connection.execute(text("INSERT INTO projects (id, name, created_at) VALUES ('prj_1', 'p', 0)"))
+        for number, query in enumerate(("?candidate_email=ada@example.test", "?status=received")):
+            values = (
+                f"('req_{number}', 'prj_1', 'GET', '/v1/orders', 'https://g.example.com/v1/orders{query}', 1, 0, 'x',"
+            )
+            columns = "id, project_id, method, path, url, duration_ms, started_at, detail_sealed, listed, source_type"
+            connection.execute(text(f"INSERT INTO request_logs ({columns}) VALUES {values} 'platform', 'API')"))
+
+    def left(connection: Connection) -> list[tuple[object, ...]]:
+        rows = connection.execute(text("SELECT id, url, detail_sealed FROM request_logs ORDER BY id"))
+        return [tuple(row) for row in rows]
+
+    await migrate._run(url, old)
+    assert "0012" in await migrate.upgrade(url)
+    assert await migrate._run(url, left) == [
+        ("req_0", "/v1/orders", None),
+        ("req_1", "https://g.example.com/v1/orders?status=received", None),
+    ]
 
 
 @pytest.mark.postgres

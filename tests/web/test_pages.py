@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from html.parser import HTMLParser
 
@@ -78,6 +79,28 @@ async def test_an_order_with_everything_that_happened_to_it(house: House, procto
     assert "evil.example is not in the integration&#39;s callback_hosts" in page.text
     assert "Order received; 1 webhook will be told." in page.text
     assert "partner_password" not in page.text
+
+
+async def test_an_order_whose_content_was_erased(house: House, proctor: Linked) -> None:
+    """Every page that shows orders says so, and since when."""
+    order = await proctor.send_test()
+    await proctor.give_result(order)
+    await house.greenhouse.hear(1)
+    await proctor.status(order)
+    await proctor.becomes(order, delivery="acknowledged")
+    async with asyncio.timeout(20):
+        while (answer := await proctor.api("DELETE", f"/v1/orders/{order}/content")).status_code != 200:
+            await asyncio.sleep(0.05)
+    day = answer.json()["expunged_at"][:10]
+    await house.client.get(await link(house))
+
+    for path in ("/", "/orders", f"/orders/{order}"):
+        page = await house.client.get(path)
+        assert page.status_code == 200
+        assert f"Content erased on {day}" in page.text, path
+        assert "Ada" not in page.text
+        assert "results.proctor-tests.com" not in page.text
+    assert "<strong>content erased</strong>" in page.text
 
 
 async def test_every_page_keeps_the_rules(house: House, proctor: Linked) -> None:

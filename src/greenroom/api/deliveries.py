@@ -56,6 +56,7 @@ class DeliveryOut(BaseModel):
     attempts_made: int
     due_at: str | None = Field(description="When the next attempt is due.")
     last_error: str | None
+    expunged_at: str | None = Field(description="When its order's content was erased: it cannot be sent again.")
     created_at: str
     updated_at: str
     attempts: list[AttemptOut]
@@ -111,6 +112,7 @@ def _shown(delivery: Delivery) -> DeliveryOut:
         attempts_made=delivery.attempts_made,
         due_at=stamp(delivery.due_at) if delivery.due_at else None,
         last_error=delivery.last_error,
+        expunged_at=stamp(delivery.expunged_at) if delivery.expunged_at else None,
         created_at=stamp(delivery.created_at),
         updated_at=stamp(delivery.updated_at),
         attempts=[AttemptOut(**attempt_detail(one)) for one in delivery.attempts],

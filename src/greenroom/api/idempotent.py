@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -63,5 +64,12 @@ async def _once(request: Request, key: str, handler: Callable[[Request], Corouti
     except BaseException:
         await idempotency.forget(ctx, project.id, key)
         raise
-    await idempotency.finish(ctx, project.id, key, Kept(response.status_code, bytes(response.body).decode()))
+    answer = Kept(response.status_code, bytes(response.body).decode())
+    await idempotency.finish(ctx, project.id, key, answer, order_id=_order_shown(request, answer))
     return response
+
+
+def _order_shown(request: Request, answer: Kept) -> str | None:
+    """The order that an answer shows: that of the path, or the one whose delivery it is."""
+    shown = json.loads(answer.body) if answer.body else None
+    return request.path_params.get("order_id") or (shown.get("order_id") if isinstance(shown, dict) else None)

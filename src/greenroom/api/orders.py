@@ -17,7 +17,7 @@ from greenroom.connectors import discover
 from greenroom.errors import Invalid
 from greenroom.model.events import stamp
 from greenroom.model.orders import AtsDelivery, Order, Status
-from greenroom.services import orders
+from greenroom.services import contents, orders
 
 router = APIRouter(prefix="/v1/orders", tags=["Orders"], route_class=IdempotentRoute)
 OrderId = Annotated[Plain, Path(alias="order_id", description="The order's id.")]
@@ -31,9 +31,9 @@ class PackageRef(BaseModel):
 
 
 class CandidateOut(BaseModel):
-    """The candidate as the ATS wrote them."""
+    """The candidate as the ATS wrote them; all null once the content was erased."""
 
-    email: str
+    email: str | None
     first_name: str | None
     last_name: str | None
     preferred_name: str | None
@@ -47,6 +47,8 @@ class OrderOut(BaseModel):
     """
     An order. `status` is how far it is, `outcome` whether the candidate passed, `delivery` how far the result got on
     its way to the ATS, `delivery_detail` why.
+
+    Since `expunged_at` nothing about the candidate is left: neither who they are, nor the request, nor the result.
     """
 
     id: str
@@ -71,6 +73,7 @@ class OrderOut(BaseModel):
     result: UnifiedResult | None
     result_at: str | None
     acknowledged_at: str | None = Field(description="When the ATS first read the result.")
+    expunged_at: str | None = Field(description="When the content was erased.")
     created_at: str
     updated_at: str
 
@@ -79,7 +82,11 @@ class MomentOut(BaseModel):
     """One line of the flight recorder."""
 
     at: str
-    kind: str = Field(examples=["received", "attempt", "status", "result", "acknowledged", "response_error", "alert"])
+    kind: str = Field(
+        examples=[
+            "received", "attempt", "status", "result", "acknowledged", "response_error", "alert", "content_erased"
+        ]
+    )  # fmt: skip
     message: str
     detail: dict[str, Any]
 
@@ -157,6 +164,17 @@ async def timeline(ctx: Ctx, project: Caller, order_id: OrderId) -> TimelineOut:
     )
 
 
+@router.delete("/{order_id}/content", operation_id="expunge_order", responses=documented(400, 401, 404, 409))
+async def expunge(ctx: Ctx, project: Caller, order_id: OrderId) -> OrderOut:
+    """
+    Erase everything about the candidate of an order, for good; what is on its way is cancelled.
+
+    Ids, status, outcome and times stay, and of each attempt all but what was sent and answered. Refused while an
+    attempt is under way. The same again changes nothing.
+    """
+    return shown(await contents.expunge(ctx, project.id, order_id))
+
+
 @router.post("/{order_id}/status", operation_id="set_order_status", responses=documented(400, 401, 404, 409, 422))
 async def set_status(ctx: Ctx, project: Caller, order_id: OrderId, body: StatusIn) -> OrderOut:
     """Say how far an order is; it only goes forward."""
@@ -202,7 +220,7 @@ def shown(order: Order) -> OrderOut:
         delivery=order.delivery,
         delivery_detail=order.delivery_detail,
         package=PackageRef(id=request.package_id, name=order.package_name),
-        candidate=CandidateOut(**vars(request.candidate)),
+        candidate=CandidateOut(**{**vars(request.candidate), "email": request.candidate.email or None}),
         application_id=request.application_remote_id,
         candidate_id=request.candidate.remote_id,
         job_id=(request.job or {}).get("id"),
@@ -213,6 +231,7 @@ def shown(order: Order) -> OrderOut:
         result=unified_result(order.result) if order.result else None,
         result_at=stamp(order.result_at) if order.result_at else None,
         acknowledged_at=stamp(order.acknowledged_at) if order.acknowledged_at else None,
+        expunged_at=stamp(order.expunged_at) if order.expunged_at else None,
         created_at=stamp(order.created_at),
         updated_at=stamp(order.updated_at),
     )

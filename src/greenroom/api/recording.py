@@ -26,7 +26,8 @@ log = structlog.get_logger("greenroom.api")
 class Recording:
     """
     Goes around everything else. A line is noted before the answer's last byte is sent, so that whoever has the answer
-    finds it; `request.state.project` and `request.state.account` say whose it is (see `api.callers`).
+    finds it; `request.state.project` and `request.state.account` say whose it is (see `api.callers`),
+    `request.state.orders` which orders it shows, where the answer may leave their ids out.
 
     A request that belongs to no project has no line. Bodies pass through as they come; the first bytes are kept only
     where GREENROOM_LOG_BODIES asks for it.
@@ -136,6 +137,7 @@ class _Seen:
                 source=self._source(project),
                 exchange=self._exchange(),
                 steps=tuple(self._step(step) for step in self._steps),
+                orders=tuple(self._state.get("orders", ())),
             )
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 
 from greenroom.api.callers import Ctx, Linked, Packages
 from greenroom.api.faults import documented
@@ -125,6 +125,8 @@ def _removed_reads(router: APIRouter, category: Category, noun: str) -> None:
     ) -> dict[str, Any]:
         """An order's result in the unified model (a read that later versions of the contract dropped)."""
         order = await _order(ctx, account, order_id, category)
+        if order.expunged_at is not None:
+            raise NotFound(f"The order's content was erased at {stamp(order.expunged_at)}, its result with it.")
         if order.result is None:
             raise NotFound("The order has no result yet.")
         ids = {name: _model(ctx, order)[name] for name in ("id", "remote_id")}
@@ -139,6 +141,7 @@ def _removed_reads(router: APIRouter, category: Category, noun: str) -> None:
         response_model_exclude_unset=True,
     )
     async def list_orders(
+        request: Request,
         ctx: Ctx,
         account: Linked,
         page_size: Size = None,
@@ -152,6 +155,7 @@ def _removed_reads(router: APIRouter, category: Category, noun: str) -> None:
         size = min(size_of(page_size), MOST_ORDERS)
         filters = {"account_id": account.id, "category": category, "updated_after": filtered or updated_after}
         found = await orders.list_orders(ctx, account.project_id, filters, before=after(next, "ord"), limit=size + 1)
+        request.state.orders = [order.id for order in found]  # `fields` may name no id
         data = [only(_model(ctx, order), fields) for order in found[:size]]
         return {"data": data, "next": cursor(found[size - 1].id) if len(found) > size else None, "next_page": None}
 

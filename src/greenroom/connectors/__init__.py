@@ -90,7 +90,8 @@ class Connector(Protocol):
         """
         The ATS's calls to us, absolute paths under `/external-trigger/<provider>`. They authenticate themselves.
 
-        For the request log they then say whose call it is and which: `request.state.account`, `request.state.call`.
+        For the request log they then say whose call it is and which: `request.state.account`, `request.state.call`; and
+        `request.state.orders` which orders it is about, where neither the URL nor a body has their ids.
         """
         ...
 

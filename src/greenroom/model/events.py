@@ -111,7 +111,7 @@ def order_model(order: Order, *, update_url: str) -> dict[str, Any]:
             "remote_id": candidate.remote_id,
             "first_name": candidate.first_name,
             "last_name": candidate.last_name,
-            "emails": [{"type": "personal", "value": candidate.email}],
+            "emails": [{"type": "personal", "value": candidate.email}] if candidate.email else None,
             "profile_url": candidate.profile_url,
             "passthrough": {
                 "preferred_name": candidate.preferred_name,

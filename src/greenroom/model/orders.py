@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -19,6 +20,8 @@ AtsDelivery = Literal["pending", "sent", "acknowledged", "refused"]
 LINE: tuple[Status, ...] = ("received", "accepted", "invited", "in_progress")
 FINAL: frozenset[Status] = frozenset({"completed", "rejected", "cancelled", "expired", "error"})
 
+#: an order's id, wherever it stands
+ID = re.compile(r"ord_[0-9a-z]{26}")
 
 #: what an order asks for: paths in the unified body, and the fields of `OrderRequest`
 _ASKED = {
@@ -82,7 +85,7 @@ class OrderRequest:
 class Order:
     """
     One test or check of one candidate. Times are aware UTC; `package_name` is as the list showed it then; `previous_id`
-    is found when it is stored.
+    is found when it is stored. Since `expunged_at` nothing is known of the person: the candidate's e-mail is empty.
     """
 
     id: str
@@ -104,6 +107,7 @@ class Order:
     result: Result | None = None
     result_at: datetime | None = None
     acknowledged_at: datetime | None = None
+    expunged_at: datetime | None = None
 
     @property
     def is_final(self) -> bool:
@@ -115,8 +119,9 @@ class Order:
         The order after the vendor's word on its progress; itself when nothing changes.
 
         Raises:
-            Conflict: the order has ended, or is already further.
+            Conflict: the order has ended, is already further, or its content was erased.
         """
+        self.refuse_if_expunged()
         if status == self.status and message == self.status_message:
             return self
         if self.is_final:
@@ -130,8 +135,10 @@ class Order:
         The order with a vendor's result; itself when the same final result came before.
 
         Raises:
-            Conflict: a different final result was recorded (Greenhouse takes only one), or the order was rejected.
+            Conflict: a different final result was recorded (Greenhouse takes only one), the order was rejected, or its
+                content was erased.
         """
+        self.refuse_if_expunged()
         if self.result is not None:
             return self._repeated(result)
         if self.status in ("rejected", "error"):
@@ -147,6 +154,32 @@ class Order:
             delivery="pending",
             delivery_detail=None,
         )
+
+    def expunged(self, *, now: datetime) -> Order:
+        """The order without anything about the person; itself when it has nothing of the kind any more."""
+        if self.expunged_at is not None:
+            return self
+        request = OrderRequest(self.request.package_id, Candidate(email=""), dedupe_key=self.request.dedupe_key)
+        return replace(
+            self,
+            request=request,
+            status_message=None,
+            delivery_detail=None,
+            result=None,
+            expunged_at=now,
+            updated_at=now,
+        )
+
+    def refuse_if_expunged(self) -> None:
+        """
+        Raise when nothing more can come of this order.
+
+        Raises:
+            Conflict: its content was erased; says when.
+        """
+        if self.expunged_at is not None:
+            when = self.expunged_at.isoformat(timespec="seconds")
+            raise Conflict(f"The order's content was erased at {when}: nothing more comes of it.", code="ContentErased")
 
     def _moved(self, status: Status) -> Order:
         # a late "initiated" after "in_progress" is old news, not a fault

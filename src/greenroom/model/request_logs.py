@@ -71,7 +71,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Line:
-    """A request that was served, to be written down; `steps` are the calls that we made meanwhile, in their order."""
+    """
+    A request that was served, to be written down; `steps` are the calls that we made meanwhile, in their order.
+
+    `orders` are those whose ids need not be in the URL or the bodies, though the answer shows them.
+    """
 
     id: str
     project_id: str
@@ -82,6 +86,7 @@ class Line:
     source: Source
     exchange: Exchange
     steps: tuple[Exchange, ...] = ()
+    orders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

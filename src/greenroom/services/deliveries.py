@@ -10,7 +10,7 @@ from typing import Any
 
 from greenroom.context import Context, queueing, quick_snapshot, short_transaction, snapshot
 from greenroom.errors import Conflict, GiveUp, NotFound, RemoteError
-from greenroom.model.attempts import Ended, Settled
+from greenroom.model.attempts import Ended, Exchange, Settled
 from greenroom.model.deliveries import PATIENCE, Claimed, Lane, Next, State, Trigger, after_attempt, until_asked
 from greenroom.model.events import stamp
 from greenroom.model.orders import Order
@@ -53,7 +53,10 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Delivery:
-    """An event on its way to one destination. `due_at` is when the next attempt is due, None when none is."""
+    """
+    An event on its way to one destination. `due_at` is when the next attempt is due, None when none is. Since
+    `expunged_at` nothing is left that could be sent, nor of what was.
+    """
 
     id: str
     event_id: str
@@ -67,6 +70,7 @@ class Delivery:
     attempts_made: int
     due_at: datetime | None
     last_error: str | None
+    expunged_at: datetime | None
     created_at: datetime
     updated_at: datetime
     attempts: tuple[Attempt, ...] = ()
@@ -94,9 +98,12 @@ async def settle(
     following = await _move_on(ctx, tx, ended, orders)
     now = ctx.now()
     settled = [Settled(after.state, now + after.wait if after.wait else None) if after else None for after in following]
-    rows = [_attempt_row(one, worker, left) for one, left in zip(ended, settled, strict=True)]
-    await delivery_rows.add_attempts(tx, rows)
     pairs = list(zip(ended, following, settled, strict=True))
+    # whose lease had passed may have been expunged meanwhile; the others are locked, and whoever expunges waits for us
+    late = [one.claimed.id for one, after, _ in pairs if after is None]
+    expunged = await delivery_rows.expunged(tx, late) if late else frozenset()
+    rows = [_attempt_row(one, worker, left, expunged=one.claimed.id in expunged) for one, _, left in pairs]
+    await delivery_rows.add_attempts(tx, rows)
     await breakers.record(ctx, tx, [one for one, after, _ in pairs if after], watched=watched)
     for one, after, left in pairs:
         if after and left and one.claimed.id in orders:
@@ -166,8 +173,8 @@ def _ms(span: timedelta | None) -> int:
     return int(span.total_seconds() * 1000) if span else 0
 
 
-def _attempt_row(ended: Ended, worker: str, settled: Settled | None) -> tuple[Any, ...]:
-    """As `store.deliveries.add_attempts` takes it."""
+def _attempt_row(ended: Ended, worker: str, settled: Settled | None, *, expunged: bool) -> tuple[Any, ...]:
+    """As `store.deliveries.add_attempts` takes it; an expunged one as `expunge` there would leave it."""
     claimed, exchange, fault = ended.claimed, ended.exchange, ended.fault
     next_due_at = settled.next_due_at if settled else None
     return (
@@ -180,16 +187,18 @@ def _attempt_row(ended: Ended, worker: str, settled: Settled | None) -> tuple[An
         round(ended.duration.total_seconds() * 1000),
         exchange.status,
         fault.kind if fault else None,
-        fault.reason if fault else None,
+        fault.reason if fault and not expunged else None,
         exchange.address,
-        to_json({"url": exchange.url, "headers": dict(exchange.headers)}),
-        # PostgreSQL's TEXT refuses NUL
-        to_json({"headers": dict(exchange.response_headers), "body": exchange.response_body}).replace(
-            "\\u0000", "\\ufffd"
-        ),
+        "{}" if expunged else to_json({"url": exchange.url, "headers": dict(exchange.headers)}),
+        "{}" if expunged else _answered(exchange),
         to_ms(next_due_at) if next_due_at else None,
         worker,
     )
+
+
+def _answered(exchange: Exchange) -> str:
+    answer = {"headers": dict(exchange.response_headers), "body": exchange.response_body}
+    return to_json(answer).replace("\\u0000", "\\ufffd")  # PostgreSQL's TEXT refuses NUL
 
 
 async def _lock_orders(tx: Tx, claimed: Sequence[Claimed]) -> dict[str, Order]:
@@ -277,12 +286,17 @@ async def retry(_: Context, tx: Tx, project_id: str, delivery_id: str) -> Delive
 
     Raises:
         NotFound: there is none, or it is another project's.
-        Conflict: an attempt is under way.
+        Conflict: an attempt is under way, or the content of its order was erased.
     """
     await _read(tx, project_id, delivery_id)
-    if not await delivery_rows.make_due(tx, delivery_id):
+    due = await delivery_rows.make_due(tx, delivery_id)
+    delivery = await _read(tx, project_id, delivery_id)
+    if delivery.expunged_at is not None:
+        when = stamp(delivery.expunged_at)
+        raise Conflict(f"The order's content was erased at {when}: there is nothing to send.", code="ContentErased")
+    if not due:
         raise Conflict("An attempt is under way; look again in a few seconds.", code="DeliveryUnderWay")
-    return await _read(tx, project_id, delivery_id)
+    return delivery
 
 
 async def _read(tx: Tx, project_id: str, delivery_id: str) -> Delivery:
@@ -333,6 +347,7 @@ def _delivery(row: Row, attempts: tuple[Attempt, ...]) -> Delivery:
         attempts_made=row["attempts"],
         due_at=from_ms(row["due_at"]) if row["state"] == "pending" and not under_way else None,
         last_error=row["last_error"],
+        expunged_at=maybe_from_ms(row["expunged_at"]),
         created_at=from_ms(row["created_at"]),
         updated_at=from_ms(row["updated_at"]),
         attempts=attempts,

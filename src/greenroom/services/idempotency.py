@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from greenroom.context import Context, transaction
 from greenroom.errors import Conflict
 from greenroom.store import idempotency as key_rows
+from greenroom.store import orders as order_rows
 from greenroom.store.db import Tx
 
 #: a request that has not ended by now was cut off
@@ -51,10 +52,16 @@ async def begin(ctx: Context, tx: Tx, project_id: str, key: str, fingerprint: st
 
 
 @transaction
-async def finish(ctx: Context, tx: Tx, project_id: str, key: str, answer: Kept) -> None:
-    """Keep the answer; sealed, since it may show a secret that is shown only once."""
+async def finish(ctx: Context, tx: Tx, project_id: str, key: str, answer: Kept, *, order_id: str | None = None) -> None:
+    """
+    Keep the answer; sealed, since it may show a secret that is shown only once. `order_id` is the order that it shows:
+    it goes with that one's content, and when that has gone meanwhile, the key is given back.
+    """
+    if order_id and any(row["expunged_at"] for row in await order_rows.share(tx, [order_id])):
+        await key_rows.forget(tx, project_id, key)
+        return
     sealed = ctx.vault.seal(answer.body, table="idempotency_keys", row=key, column="response_sealed")
-    await key_rows.finish(tx, project_id, key, status=answer.status, response_sealed=sealed)
+    await key_rows.finish(tx, project_id, key, status=answer.status, response_sealed=sealed, order_id=order_id)
 
 
 @transaction

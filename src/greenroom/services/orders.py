@@ -53,27 +53,32 @@ async def place(
     A repeated request gives the order that is there, and writes nothing else.
 
     Raises:
-        Conflict: by the API, another order has this one's id. What an ATS repeats is not compared: it would not learn
-            of it, and its recruiter would see an error.
+        Conflict: by the API, another order has this one's id, or one whose content was erased, so that nobody can tell.
+            What an ATS repeats is not compared: it would not learn of it, and its recruiter would see an error.
         QueueFull: it is new, and too much waits for a webhook of its project.
     """
     if ctx.crowded(account.project_id):
-        order = await _find_placed(ctx, account, request)
-        if order is not None:
-            return order
-        raise QueueFull(
-            "Too many deliveries wait for a webhook of this project, so no new order is taken (GREENROOM_QUEUE_LIMIT). "
-            "Mend or delete the webhook whose `held` or `health` says so, then send this again."
-        )
+        return await _find_placed(ctx, account, request, source=source)
     return await _place(ctx, account, request, category=category, package_name=package_name, source=source)
 
 
 @snapshot
-async def _find_placed(ctx: Context, tx: Tx, account: Account, request: OrderRequest) -> Order | None:
+async def _find_placed(
+    ctx: Context, tx: Tx, account: Account, request: OrderRequest, *, source: Literal["ats", "api"]
+) -> Order:
     now = ctx.now()
-    return await _find_repeated(tx, account, request, now) or await order_rows.find_by_dedupe_key(
-        tx, account.id, _dedupe_key(request, now)
-    )
+    repeated = await _find_repeated(tx, account, request, now)
+    if repeated is not None:
+        return repeated
+    known = await order_rows.find_by_dedupe_key(tx, account.id, _dedupe_key(request, now))
+    if known is None:
+        raise QueueFull(
+            "Too many deliveries wait for a webhook of this project, so no new order is taken (GREENROOM_QUEUE_LIMIT). "
+            "Mend or delete the webhook whose `held` or `health` says so, then send this again."
+        )
+    if source == "api":
+        _refuse_unless_repeated(known, request)
+    return known
 
 
 @quick_queueing
@@ -107,13 +112,8 @@ async def _place(
     if not await order_rows.add(tx, order, dedupe_key=key):
         known = await order_rows.find_by_dedupe_key(tx, account.id, key)
         assert known is not None  # noqa: S101 - its key was taken, and orders are never deleted
-        if source == "api" and (path := request.differs_from(known.request)):
-            raise Conflict(
-                f"Another order was placed with this id at {stamp(known.created_at)}: {path} differs. Give this one an "
-                "id of its own; an identical repeat is welcome.",
-                code="OrderIdTaken",
-                errors=[f"{path}: differs from the order that has this id"],
-            )
+        if source == "api":
+            _refuse_unless_repeated(known, request)
         return known
     told = await _announce(ctx, tx, order)
     await _log(ctx, tx, order, "received", f"Order received; {told}.", {"package_id": request.package_id})
@@ -132,6 +132,17 @@ async def _find_repeated(tx: Tx, account: Account, request: OrderRequest, now: d
 
 def _dedupe_key(request: OrderRequest, now: datetime) -> str:
     return request.dedupe_key or _window_key(request, now)
+
+
+def _refuse_unless_repeated(known: Order, request: OrderRequest) -> None:
+    known.refuse_if_expunged()
+    if path := request.differs_from(known.request):
+        raise Conflict(
+            f"Another order was placed with this id at {stamp(known.created_at)}: {path} differs. Give this one an id "
+            "of its own; an identical repeat is welcome.",
+            code="OrderIdTaken",
+            errors=[f"{path}: differs from the order that has this id"],
+        )
 
 
 async def _announce(ctx: Context, tx: Tx, order: Order) -> str:
@@ -169,7 +180,7 @@ async def record_result(
 
     Raises:
         NotFound: the order is not this account's, or of the other category (we do not tell which).
-        Conflict: the order has a different result already, or has ended otherwise.
+        Conflict: the order has a different result already, has ended otherwise, or its content was erased.
     """
     order = await order_rows.find_of_account(tx, account_id, order_id, lock=True)
     if order is None or order.project_id != project_id or order.category != category:
@@ -232,7 +243,7 @@ async def record_status(
 
     Raises:
         NotFound: the order is not the project's.
-        Conflict: the order has ended, or is already further.
+        Conflict: the order has ended, is already further, or its content was erased.
     """
     found = await order_rows.find(tx, project_id, order_id)
     order = found and await order_rows.find_of_account(tx, found.account_id, order_id, lock=True)
@@ -299,17 +310,21 @@ async def acknowledge(ctx: Context, tx: Tx, account: Account, order_id: str) -> 
 
 
 @transaction
-async def keep_response_error(ctx: Context, tx: Tx, account: Account, body: object) -> None:
+async def keep_response_error(ctx: Context, tx: Tx, account: Account, body: object) -> list[str]:
     """
     Keep what the ATS complained of, whatever its shape, and put it on the order's record when it names one.
 
+    The ids of the orders that it is about: the one that it names, or those of the candidate whom it names. Of an order
+    whose content was erased, no more is kept than that the ATS complained.
     Source: Greenhouse Assessment API, response_error; shapes seen beyond the documented one are kept as they are.
     """
     plain: dict[str, Any] = body if isinstance(body, dict) else {}
     order_id = plain.get("partner_interview_id")
     order = None
     if isinstance(order_id, str) and is_plain(order_id):
-        order = await order_rows.find_of_account(tx, account.id, order_id)
+        order = await order_rows.find_of_account(tx, account.id, order_id, lock=True)
+    if order is not None and order.expunged_at is not None:
+        plain, body = {"api_call": plain.get("api_call", "unknown"), "errors": []}, {}
     errors = plain.get("errors", plain.get("error", body))
     listed = errors if isinstance(errors, list) else [errors]
     said = [well_formed(str(error)).replace("\x00", "") for error in listed]
@@ -325,8 +340,11 @@ async def keep_response_error(ctx: Context, tx: Tx, account: Account, body: obje
         raw=to_json(body),
     )
     if order is not None:
-        message = f"The ATS refused our answer to {call}: {'; '.join(said)[:500]}"
+        message = f"The ATS refused our answer to {call}: {'; '.join(said)[:500] or 'why is not kept'}"
         await _log(ctx, tx, order, "response_error", message, {"api_call": call, "errors": said})
+        return [order.id]
+    email = well_formed(str(plain.get("candidate_email"))).replace("\x00", "")
+    return await order_rows.ids_of(tx, account.id, email)
 
 
 @snapshot
@@ -354,7 +372,7 @@ async def timeline(ctx: Context, tx: Tx, project_id: str, order_id: str) -> list
 
 def _attempt_text(delivery: deliveries.Delivery, attempt: deliveries.Attempt) -> str:
     whom = "the ATS" if delivery.lane == "ats" else f"webhook {delivery.destination_id}"
-    ended = f"answered {attempt.status}" if attempt.status else (attempt.error or "no answer")
+    ended = f"answered {attempt.status}" if attempt.status else (attempt.error or attempt.error_kind or "no answer")
     again = f"; next attempt at {stamp(attempt.next_due_at)}" if attempt.next_due_at else ""
     return f"Attempt {attempt.number} to tell {whom}: {ended}{again}."
 

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from typing import Any
+from urllib.parse import unquote_plus
 
 from greenroom.context import Context, snapshot, transaction
 from greenroom.errors import NotFound
+from greenroom.model.orders import ID as ORDER_ID
 from greenroom.model.request_logs import Entry, Exchange, Half, Line, Listed
 from greenroom.security import masks
 from greenroom.security.vault import VaultError
+from greenroom.store import orders as order_rows
 from greenroom.store import request_logs as log_rows
 from greenroom.store.db import Row, Tx, from_ms, to_json, to_ms, well_formed
 
 #: of texts that a caller chose
 LONGEST = 2000
+#: what a person is looked for by in a query
+PERSON = "candidate_email"
 #: entries that are deleted together at the most
 FORGET = 500
 
@@ -46,12 +51,42 @@ async def keep(ctx: Context, lines: Sequence[Line]) -> None:
     """
     requests = [_request_row(ctx, line) for line in lines]
     steps = [_step_row(ctx, line, number, step) for line in lines for number, step in enumerate(line.steps, start=1)]
-    await _add(ctx, requests, steps)
+    about = {(line.project_id, line.id, order_id) for line in lines for order_id in _orders_of(line)}
+    await _add(ctx, requests, steps, about)
 
 
 @transaction
-async def _add(_: Context, tx: Tx, requests: list[list[Any]], steps: list[list[Any]]) -> None:
-    await log_rows.add(tx, requests, steps)
+async def _add(
+    _: Context, tx: Tx, requests: list[list[Any]], steps: list[list[Any]], about: Set[tuple[str, str, str]]
+) -> None:
+    """
+    `about` has project, request and order, of which only the project's own count. Of a request about one that has been
+    expunged no headers and bodies are kept: they may be from before.
+    """
+    known = {(row["project_id"], row["id"]): row for row in await order_rows.share(tx, {one[2] for one in about})}
+    own = [(request_id, known[project, id_]) for project, request_id, id_ in about if (project, id_) in known]
+    bare = {request_id for request_id, order in own if order["expunged_at"] is not None}
+    await log_rows.add(
+        tx,
+        [_bare(row) if row[log_rows.REQUEST.index("id")] in bare else row for row in requests],
+        [_bare(row) if row[log_rows.STEP.index("request_id")] in bare else row for row in steps],
+        [(request_id, order["id"]) for request_id, order in own if request_id not in bare],
+    )
+
+
+def _bare(row: list[Any]) -> list[Any]:
+    """A row of either table without its headers and bodies."""
+    detail = log_rows.REQUEST.index("detail_sealed")
+    return [*row[:detail], None, *row[detail + 1 :]]
+
+
+def _orders_of(line: Line) -> set[str]:
+    """The orders that a line with kept headers and bodies is about: what is said of one has its id before it."""
+    halves = [half for one in (line.exchange, *line.steps) for half in (one.request, one.response) if half is not None]
+    if not halves:
+        return set()
+    texts = [line.exchange.url, *(half.body.decode(errors="replace") for half in halves)]
+    return {*line.orders, *(order_id for text in texts for order_id in ORDER_ID.findall(text))}
 
 
 @snapshot
@@ -135,7 +170,7 @@ def _step_row(ctx: Context, line: Line, number: int, step: Exchange) -> list[Any
 
 
 def _called(ctx: Context, table: log_rows.Table, row_id: str, line: Line, exchange: Exchange) -> dict[str, Any]:
-    words, url = line.words, _plain(exchange.url) or ""
+    words, url = line.words, _plain(_nobody(exchange.url)) or ""
     return {
         "id": row_id,
         "project_id": line.project_id,
@@ -159,6 +194,16 @@ def _called(ctx: Context, table: log_rows.Table, row_id: str, line: Line, exchan
 def _plain(text: str | None) -> str | None:
     """A caller's text as it may be kept: credentials hidden, no NUL and no half surrogate pair, not endless."""
     return None if text is None else well_formed(masks.text(text)[:LONGEST]).replace("\x00", "\ufffd")
+
+
+def _nobody(url: str) -> str:
+    """A URL that says that somebody was looked for, not who."""
+    head, mark, query = url.partition("?")
+    parts = [
+        f"{PERSON}={masks.HIDDEN}" if unquote_plus(part.partition("=")[0]) == PERSON else part
+        for part in query.split("&")
+    ]
+    return f"{head}{mark}{'&'.join(parts)}"
 
 
 def _path(url: str) -> str:

@@ -172,13 +172,13 @@ async def make_due(tx: Tx, delivery_id: str) -> bool:
     """
     Put a delivery that is not under way at the head of the queue, whatever became of it.
 
-    Its attempts go on counting, its schedule starts anew. False: an attempt is under way now.
+    Its attempts go on counting, its schedule starts anew. False: an attempt is under way now, or it was expunged.
     """
     return (
         await tx.run(
             "UPDATE deliveries SET state = 'pending', queue = 'hand', trigger = 'manual', "
             "attempts_before = attempts, told = 0, due_at = now_ms(), updated_at = now_ms() "
-            "WHERE id = $1 AND lease IS NULL",
+            "WHERE id = $1 AND lease IS NULL AND expunged_at IS NULL",
             delivery_id,
         )
         == 1
@@ -204,6 +204,42 @@ async def end_asked(tx: Tx, order_id: str) -> None:
         "WHERE order_id = $1 AND lane = 'ats' AND state = 'pending' AND told > 0 AND lease IS NULL",
         order_id,
     )
+
+
+async def under_way(tx: Tx, order_id: str) -> bool:
+    """
+    Whether an attempt is under way at one of an order's deliveries. None is begun or put on record until this
+    transaction ends.
+    """
+    rows = await tx.all(
+        "SELECT state, lease, due_at - now_ms() AS left_ms FROM deliveries WHERE order_id = $1 ORDER BY id {for_share}",
+        order_id,
+    )
+    return any(row["state"] == "pending" and row["lease"] is not None and row["left_ms"] > 0 for row in rows)
+
+
+async def expunge(tx: Tx, order_id: str, *, at: int) -> None:
+    """Cancel what is on its way of an order, and erase what was sent and answered; the rest of each attempt stays."""
+    await tx.run(
+        "UPDATE deliveries SET state = CASE WHEN state IN ('pending', 'held') THEN 'cancelled' ELSE state END, "
+        "lease = NULL, last_error = NULL, expunged_at = $2, updated_at = now_ms() WHERE order_id = $1",
+        order_id,
+        at,
+    )
+    await tx.run(
+        "UPDATE attempts SET request = '{}', response = '{}', error = NULL "
+        "WHERE delivery_id IN (SELECT id FROM deliveries WHERE order_id = $1)",
+        order_id,
+    )
+
+
+async def expunged(tx: Tx, delivery_ids: Sequence[str]) -> set[str]:
+    """Which of these deliveries were expunged; none of the others is until this transaction ends."""
+    rows = await tx.all(
+        f"SELECT id, expunged_at FROM deliveries WHERE id IN ({marks(delivery_ids)}) ORDER BY id {{for_share}}",  # noqa: S608
+        *delivery_ids,
+    )
+    return {row["id"] for row in rows if row["expunged_at"] is not None}
 
 
 async def cancel_for(tx: Tx, destination_id: str, *, most: int = ALL) -> int:

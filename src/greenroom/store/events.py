@@ -31,8 +31,8 @@ async def add(
     trace: str | None = None,
 ) -> None:
     """
-    Store an event. Its payload, the text of a JSON object, is never written again; `trace` is the traceparent of what
-    it comes of.
+    Store an event. Its payload, the text of a JSON object, is never written again but to be expunged; `trace` is the
+    traceparent of what it comes of.
     """
     await tx.add(_ADD, _NEW, (event_id, project_id, account_id, order_id, event_type, payload, trace))
 
@@ -48,3 +48,8 @@ async def find_trace(tx: Tx, order_id: str) -> str | None:
 async def find(tx: Tx, project_id: str, event_id: str) -> Row | None:
     """A project's event."""
     return await tx.one("SELECT * FROM events WHERE id = $1 AND project_id = $2", event_id, project_id)
+
+
+async def expunge(tx: Tx, order_id: str) -> None:
+    """Erase the payloads of an order's events."""
+    await tx.run("UPDATE events SET payload = '{}' WHERE order_id = $1", order_id)

@@ -24,15 +24,24 @@ async def find(tx: Tx, project_id: str, key: str) -> Row | None:
     return await tx.one("SELECT * FROM idempotency_keys WHERE project_id = $1 AND key = $2", project_id, key)
 
 
-async def finish(tx: Tx, project_id: str, key: str, *, status: int, response_sealed: str) -> None:
-    """Keep the answer."""
+async def finish(
+    tx: Tx, project_id: str, key: str, *, status: int, response_sealed: str, order_id: str | None = None
+) -> None:
+    """Keep the answer, and which order it shows."""
     await tx.run(
-        "UPDATE idempotency_keys SET status = $3, response_sealed = $4 WHERE project_id = $1 AND key = $2",
+        "UPDATE idempotency_keys SET status = $3, response_sealed = $4, order_id = $5 "
+        "WHERE project_id = $1 AND key = $2",
         project_id,
         key,
         status,
         response_sealed,
+        order_id,
     )
+
+
+async def expunge(tx: Tx, project_id: str, order_id: str) -> None:
+    """Give back the keys whose answers show an order."""
+    await tx.run("DELETE FROM idempotency_keys WHERE project_id = $1 AND order_id = $2", project_id, order_id)
 
 
 async def forget(tx: Tx, project_id: str, key: str) -> None:

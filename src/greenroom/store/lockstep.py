@@ -168,7 +168,7 @@ def _at_once(inserts: tuple[_Insert, ...]) -> str:
 @lru_cache(maxsize=1024)
 def dialect(sql: str) -> str:
     """The statement as PostgreSQL has it."""
-    return sql.replace("{skip_locked}", "FOR UPDATE SKIP LOCKED")
+    return sql.replace("{skip_locked}", "FOR UPDATE SKIP LOCKED").replace("{for_share}", "FOR SHARE")
 
 
 @lru_cache(maxsize=128)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
 from greenroom.model.orders import Candidate, Order, OrderRequest
 from greenroom.model.results import Result
-from greenroom.store.db import ColumnType, Row, Tx, from_ms, insert, maybe_from_ms, to_json, to_ms, update
+from greenroom.store.db import ColumnType, Row, Tx, from_ms, insert, marks, maybe_from_ms, to_json, to_ms, update
 
+#: lines of the flight recorder in which there is no word but ours, and what the others say once they are expunged
+OUR_WORDS = ("received", "result", "acknowledged", "content_erased")
+ERASED = "(erased)"
+#: orders that are looked at in one statement
+SHARED = 500
 #: the newest order for the same candidate and package
 _PREVIOUS = (
     "(SELECT id FROM orders WHERE account_id = {account_id} AND candidate_email = {candidate_email} "
@@ -57,6 +62,60 @@ async def save(tx: Tx, order: Order) -> None:
     await update(tx, "orders", order.id, _changing(order))
 
 
+async def expunge(tx: Tx, order: Order) -> None:
+    """
+    Write an order that was just expunged over what was stored, and empty its flight recorder.
+
+    A key of ours is a digest of the e-mail and goes, too; the ATS's own stays, so that its repeats mean this order.
+    """
+    assert order.expunged_at is not None  # noqa: S101 - for the type checker
+    changes = {
+        "candidate_email": "",
+        "request": to_json(_request_columns(order.request)),
+        "raw": "{}",
+        "callback_url": None,
+        "callback_problem": None,
+        "expunged_at": to_ms(order.expunged_at),
+        **({"dedupe_key": f"expunged:{order.id}"} if order.request.dedupe_key is None else {}),
+        **_changing(order),
+    }
+    await update(tx, "orders", order.id, changes)
+    await tx.run(
+        f"UPDATE order_log SET detail = '{{}}', message = CASE WHEN kind IN ({marks(OUR_WORDS, 3)}) THEN message "  # noqa: S608
+        "ELSE $2 END WHERE order_id = $1",
+        order.id,
+        ERASED,
+        *OUR_WORDS,
+    )
+
+
+async def expunge_response_errors(tx: Tx, account_id: str, order_id: str, email: str) -> None:
+    """Erase what the ATS complained of over an order; and over none, where it named this e-mail."""
+    named = to_json(email.casefold())[1:-1]
+    rows = await tx.all("SELECT id, raw FROM response_errors WHERE account_id = $1 AND order_id IS NULL", account_id)
+    ids = [(row["id"],) for row in rows if named in row["raw"].casefold()]
+    erase = "UPDATE response_errors SET errors = '[]', raw = '{}'"
+    await tx.run(f"{erase} WHERE account_id = $1 AND order_id = $2", account_id, order_id)
+    await tx.many(f"{erase} WHERE id = $1", ids)
+
+
+async def share(tx: Tx, order_ids: Iterable[str]) -> list[Row]:
+    """
+    Id, project_id and expunged_at of those of these orders that exist; none of them is expunged until this transaction
+    ends.
+    """
+    ids = sorted(order_ids)
+    found: list[Row] = []
+    for first in range(0, len(ids), SHARED):
+        found += await tx.together(
+            "SELECT orders.id, orders.project_id, orders.expunged_at FROM {given} JOIN orders ON orders.id = given.id "
+            "ORDER BY orders.id {for_share}",
+            {"id": "TEXT"},
+            [(order_id,) for order_id in ids[first : first + SHARED]],
+        )
+    return found
+
+
 async def find(tx: Tx, project_id: str, order_id: str) -> Order | None:
     """A project's order."""
     row = await tx.one("SELECT * FROM orders WHERE id = $1 AND project_id = $2", order_id, project_id)
@@ -93,6 +152,14 @@ async def find_latest(tx: Tx, account_id: str, email: str, package_id: str, *, s
         to_ms(since),
     )
     return _order(row) if row else None
+
+
+async def ids_of(tx: Tx, account_id: str, email: str) -> list[str]:
+    """An account's orders for a candidate."""
+    rows = await tx.all(
+        "SELECT id FROM orders WHERE account_id = $1 AND candidate_email = $2", account_id, email.casefold()
+    )
+    return [row["id"] for row in rows]
 
 
 async def list_orders(
@@ -213,6 +280,7 @@ def _order(row: Row) -> Order:
         result=Result.from_dict(json.loads(row["result"])) if row["result"] else None,
         result_at=maybe_from_ms(row["result_at"]),
         acknowledged_at=maybe_from_ms(row["acknowledged_at"]),
+        expunged_at=maybe_from_ms(row["expunged_at"]),
         created_at=from_ms(row["created_at"]),
         updated_at=from_ms(row["updated_at"]),
     )

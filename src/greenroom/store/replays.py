@@ -10,10 +10,10 @@ from greenroom.store.db import Row, Tx, from_ms, marks, to_json
 
 
 async def count(tx: Tx, webhook_id: str, states: Sequence[str], *, since: int, until: int) -> int:
-    """How many deliveries of a webhook are in these states and were made from `since` on and before `until`."""
+    """How many deliveries of a webhook are in these states, made from `since` on and before `until`, not expunged."""
     row = await tx.one(
         f"SELECT count(*) AS n FROM deliveries WHERE destination_id = $1 AND state IN ({marks(states, 4)}) "  # noqa: S608
-        "AND created_at >= $2 AND created_at < $3",
+        "AND created_at >= $2 AND created_at < $3 AND expunged_at IS NULL",
         webhook_id,
         since,
         until,
@@ -115,7 +115,8 @@ async def _next(tx: Tx, job: Row, state: str, batch: int) -> list[str]:
     # what this job sent already may have come back to one of its states
     rows = await tx.all(
         "SELECT id FROM deliveries WHERE destination_id = $1 AND state = $2 AND id > $3 AND created_at >= $4 "
-        "AND created_at < $5 AND (replay_id IS NULL OR replay_id <> $6) ORDER BY id LIMIT $7 {skip_locked}",
+        "AND created_at < $5 AND (replay_id IS NULL OR replay_id <> $6) AND expunged_at IS NULL "
+        "ORDER BY id LIMIT $7 {skip_locked}",
         job["webhook_id"],
         state,
         job["after"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 from greenroom.store.db import Row, Tx, marks, to_ms
@@ -43,11 +43,29 @@ ORDERS = {
 }
 
 
-async def add(tx: Tx, requests: Sequence[Sequence[Any]], steps: Sequence[Sequence[Any]]) -> None:
-    """Store requests and steps, rows of the columns `REQUEST` and `STEP`."""
+async def add(
+    tx: Tx,
+    requests: Sequence[Sequence[Any]],
+    steps: Sequence[Sequence[Any]],
+    about: Collection[tuple[str, str]] = (),
+) -> None:
+    """Store requests and steps, rows of the columns `REQUEST` and `STEP`; `about` has (request, order) pairs."""
     await tx.many(f"INSERT INTO request_logs ({', '.join(REQUEST)}) VALUES ({marks(REQUEST)})", requests)  # noqa: S608
     if steps:
         await tx.many(f"INSERT INTO request_steps ({', '.join(STEP)}) VALUES ({marks(STEP)})", steps)  # noqa: S608
+    await tx.many("INSERT INTO request_orders (request_id, order_id) VALUES ($1, $2)", about)
+
+
+async def expunge(tx: Tx, project_id: str, order_id: str) -> None:
+    """Erase the headers and bodies that were kept of a project's requests about an order, and of their steps."""
+    about = "(SELECT request_id FROM request_orders WHERE order_id = $2)"
+    for table, column in (("request_logs", "id"), ("request_steps", "request_id")):
+        await tx.run(
+            f"UPDATE {table} SET detail_sealed = NULL WHERE project_id = $1 AND {column} IN {about}",  # noqa: S608
+            project_id,
+            order_id,
+        )
+    await tx.run("DELETE FROM request_orders WHERE order_id = $1", order_id)
 
 
 async def find(tx: Tx, project_id: str, request_id: str) -> Row | None:

@@ -256,6 +256,8 @@ orders = Table(
     _maybe("result"),
     _at("result_at", nullable=True),
     _at("acknowledged_at", nullable=True),
+    #: since then nothing is known of the person any more
+    _at("expunged_at", nullable=True),
     _at("created_at"),
     _at("updated_at"),
     # not the account first: of two indexes that begin with it, a planner without statistics may take the wrong one
@@ -290,6 +292,7 @@ response_errors = Table(
     _text("raw"),
     _at("at"),
     Index("ix_response_errors_project_id_id", "project_id", "id"),
+    Index("ix_response_errors_account_id_order_id", "account_id", "order_id"),
 )
 
 events = Table(
@@ -334,6 +337,8 @@ deliveries = Table(
     #: the replay that sent it last
     _maybe("replay_id"),
     _maybe("last_error"),
+    #: its order's: there is nothing to send any more
+    _at("expunged_at", nullable=True),
     _at("created_at"),
     _at("updated_at"),
     #: the oldest of each queue. "due_at > 0" always holds: no claim says it, so none is planned with this index while a
@@ -460,7 +465,15 @@ idempotency_keys = Table(
     _text("fingerprint"),
     Column("status", Integer, nullable=True),
     _maybe("response_sealed"),
+    #: the order that the answer shows
+    _maybe("order_id"),
     _at("created_at"),
+    Index(
+        "ix_idempotency_keys_order_id",
+        "order_id",
+        postgresql_where=text("order_id IS NOT NULL"),
+        sqlite_where=text("order_id IS NOT NULL"),
+    ),
 )
 
 
@@ -512,6 +525,15 @@ request_steps = Table(
     _maybe("error"),
     Index("ix_request_steps_project_id_id", "project_id", "id"),
     Index("ix_request_steps_request_id", "request_id"),
+)
+
+#: the orders that a request with kept bodies was about, as far as they are the project's own
+request_orders = Table(
+    "request_orders",
+    metadata,
+    Column("request_id", Text, ForeignKey("request_logs.id", ondelete="CASCADE"), primary_key=True),
+    Column("order_id", Text, primary_key=True),
+    Index("ix_request_orders_order_id", "order_id"),
 )
 
 #: every sealed column that is kept for good, for re-encryption after a key rotation

@@ -37,6 +37,7 @@ _templates = Environment(
     lstrip_blocks=True,
 )
 _templates.filters["when"] = lambda at: f"{at:%Y-%m-%d %H:%M:%S} UTC" if isinstance(at, datetime) else "–"
+_templates.filters["day"] = lambda at: f"{at:%Y-%m-%d}"
 _templates.filters["pretty"] = lambda value: json.dumps(value, indent=2, ensure_ascii=False)
 
 Page = Callable[[Request, Context], Awaitable[Response]]

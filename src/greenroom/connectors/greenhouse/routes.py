@@ -101,7 +101,7 @@ class GreenhouseCalls:
             body = json.loads(raw)
         except (ValueError, RecursionError):
             body = {"error": raw[:4000].decode(errors="replace")}
-        await orders.keep_response_error(self._ctx, account, body)
+        request.state.orders = await orders.keep_response_error(self._ctx, account, body)
         return JSONResponse({"status": 200})
 
     def _authenticated(self, call: str, answer: Answering) -> Callable[[Request], Awaitable[Response]]:
