@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 PREFIX = "GREENROOM_"
+#: how long anything can be kept
+LONGEST_DAYS = 36500
 
 
 class SettingsError(Exception):
@@ -65,8 +67,9 @@ class Settings(BaseModel):
         int,
         Field(
             ge=1,
-            le=36500,
-            description="Days that events, ended deliveries and attempts are kept. Orders stay.",
+            le=LONGEST_DAYS,
+            description="Days that events, ended deliveries and attempts are kept, unless their project says "
+            "otherwise. Orders stay.",
         ),
     ] = 90
     log_format: Annotated[Literal["text", "json"], Field(description="text for a terminal, json for a collector.")] = (

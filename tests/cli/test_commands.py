@@ -16,6 +16,7 @@ COMMANDS = ["serve", "work", "sign-in-link", "migrate", "keys", "apply", "export
 FILE = """
 [[projects]]
 name = "acme"
+retention_days = 30
 
 [projects.integrations.greenhouse]
 tenant_id = "acme"
@@ -121,10 +122,15 @@ def test_apply_twice_changes_nothing(tmp_path: Path) -> None:
     assert "pw" not in exported.stdout.replace("password", "")
     (project,) = tomllib.loads(exported.stdout)["projects"]
     assert project["webhooks"][0]["rate_limit"] == 2.5
+    assert project["retention_days"] == 30
     assert project["integrations"]["greenhouse"]["partner_password"] == "env:GREENHOUSE_PARTNER_PASSWORD"
     file.write_text(exported.stdout)
     again = greenroom("apply", str(file), "--yes", data=data, GREENHOUSE_PARTNER_PASSWORD="other")
     assert again.stdout.splitlines() == ["Nothing to change."], again.stderr
+    file.write_text('projects = [{name = "acme"}]')
+    cleared = greenroom("apply", str(file), "--yes", data=data)
+    assert cleared.stdout.splitlines() == ["~ project acme: retention_days", "Done."]
+    assert "retention_days" not in greenroom("export", data=data).stdout
 
 
 @pytest.mark.parametrize(
@@ -137,6 +143,8 @@ def test_apply_twice_changes_nothing(tmp_path: Path) -> None:
         (FILE.replace("ats_assessments.created", "ats_x"), "is not an event"),
         (FILE.replace("https://vendor", "ftp://vendor").replace("env:PARTNER_PASSWORD", "env:PATH"), "url: expected"),
         (FILE.replace("integrations.greenhouse", "integrations.workday"), "Known: greenhouse"),
+        (FILE.replace("= 30", "= 0"), "projects.0.retention_days: Input should be greater than or equal to 1"),
+        (FILE.replace("= 30", "= 0.5"), "projects.0.retention_days: Input should be a valid integer"),
     ],
 )
 def test_a_bad_file_is_explained_and_nothing_is_done(content: str, said: str, tmp_path: Path) -> None:

@@ -20,10 +20,11 @@ from greenroom.api.webhooks import WebhookIn, check_url
 from greenroom.app import open_context
 from greenroom.context import Context
 from greenroom.model.integrations import Integration
+from greenroom.model.projects import Project
 from greenroom.model.webhooks import Webhook
 from greenroom.security.signatures import check_secret
 from greenroom.services import integrations, projects, webhooks
-from greenroom.settings import Settings, SettingsError
+from greenroom.settings import LONGEST_DAYS, Settings, SettingsError
 
 REFERENCES = ("env:", "file:")
 Data = Annotated[Path | None, typer.Option(help="Data directory (GREENROOM_DATA_DIR).")]
@@ -36,9 +37,10 @@ class WebhookEntry(WebhookIn):
 
 
 class ProjectEntry(StrictBody):
-    """A project of a file."""
+    """A project of a file. Without `retention_days` it is kept for as long as GREENROOM_RETENTION_DAYS says."""
 
     name: Label
+    retention_days: int | None = Field(None, ge=1, le=LONGEST_DAYS)
     integrations: dict[str, IntegrationIn] = Field(default_factory=dict)
     webhooks: list[WebhookEntry] = Field(default_factory=list)
 
@@ -94,7 +96,7 @@ async def _apply(wanted: Configuration, *, yes: bool, settings: Settings) -> Non
 async def _plan(ctx: Context, entry: ProjectEntry) -> list[Step]:
     """What it takes to bring one project to its entry, in order."""
     project = await projects.find_by_name(ctx, entry.name)
-    steps = [] if project else [Step(f"+ project {entry.name}", lambda: projects.ensure(ctx, entry.name))]
+    steps = _project_steps(ctx, project, entry)
     known = {one.provider: one for one in await integrations.list_integrations(ctx, project.id)} if project else {}
     for provider, body in entry.integrations.items():
         values = values_of(ctx, connector_of(provider), _resolved(body))
@@ -104,6 +106,17 @@ async def _plan(ctx: Context, entry: ProjectEntry) -> list[Step]:
         check_url(ctx, hook.url)
         steps += _webhook_steps(ctx, entry.name, there.get(hook.name), hook)
     return steps
+
+
+def _project_steps(ctx: Context, old: Project | None, entry: ProjectEntry) -> list[Step]:
+    if old is not None and old.retention_days == entry.retention_days:
+        return []
+
+    async def put() -> None:
+        owner = await projects.ensure(ctx, entry.name)
+        await projects.keep_for(ctx, owner.id, entry.retention_days)
+
+    return [Step(f"~ project {entry.name}: retention_days" if old else f"+ project {entry.name}", put)]
 
 
 def _integration_steps(
@@ -157,6 +170,7 @@ async def _export(settings: Settings) -> None:
             found.append(
                 {
                     "name": project.name,
+                    **({"retention_days": project.retention_days} if project.retention_days is not None else {}),
                     "integrations": {one.provider: _shown(one) for one in configured},
                     "webhooks": [_webhook(one) for one in hooks],
                 }

@@ -8,11 +8,16 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class Project:
-    """A vendor's workspace: everything else belongs to one. `key_id` is the API key that opened it, where one did."""
+    """
+    A vendor's workspace: everything else belongs to one. `key_id` is the API key that opened it, where one did.
+
+    `retention_days` is how long its events, ended deliveries and attempts are kept, None: as long as everybody's.
+    """
 
     id: str
     name: str
     key_id: str | None = None
+    retention_days: int | None = None
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,12 @@ async def ensure(ctx: Context, tx: Tx, name: str) -> Project:
     return await project_rows.ensure(tx, ctx.new_id("prj"), name)
 
 
+@transaction
+async def keep_for(_: Context, tx: Tx, project_id: str, days: int | None) -> None:
+    """Keep a project's events, ended deliveries and attempts for so many days; None: as long as everybody's."""
+    await project_rows.keep_for(tx, project_id, days)
+
+
 @snapshot
 async def list_projects(_: Context, tx: Tx) -> list[Project]:
     """Every project, by name."""

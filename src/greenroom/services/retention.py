@@ -1,4 +1,4 @@
-"""Retention: what is older than the operator wants is deleted, a little at a time."""
+"""Retention: what is older than the operator, or its project, wants is deleted, a little at a time."""
 
 from __future__ import annotations
 
@@ -6,22 +6,30 @@ from datetime import timedelta
 
 from greenroom.context import Context, transaction
 from greenroom.security.tokens import first_id
+from greenroom.store import projects as project_rows
 from greenroom.store import retention as retention_rows
 from greenroom.store.db import Tx
 
-#: rows of one batch: a few milliseconds, so that nobody waits for its commit
+#: events of one batch: a few milliseconds, so that nobody waits for its commit
 BATCH = 200
+DAY_MS = 24 * 3600 * 1000
 
 
 @transaction
 async def sweep(ctx: Context, tx: Tx, *, after: str = "") -> tuple[str | None, int]:
     """
-    Delete one batch of attempts and one of events with their ended deliveries; where the next batch of events begins,
-    None at the end, and how many rows were deleted. What is still on its way or held is never deleted, nor any order.
+    Go over one batch of events and delete those that are older than their project wants, with their deliveries and
+    attempts; where the next batch begins, None at the end, and how many events were deleted.
+
+    What is still on its way or held is never deleted, only its old attempts are; nor is any order.
     """
-    age = timedelta(days=ctx.settings.retention_days)
-    attempts = await retention_rows.delete_attempts(tx, age_ms=int(age.total_seconds() * 1000), limit=BATCH)
-    # ids sort by time, so what is too young is not even looked at
-    too_young = first_id("evt", ctx.now() - age)
-    last, events = await retention_rows.delete_events(tx, after=after, before=too_young, limit=BATCH)
-    return last, attempts + events
+    own = await project_rows.kept_for(tx)
+    everybodys = ctx.settings.retention_days
+    # ids sort by time, so what is too young for all is not even looked at
+    too_young = {days: first_id("evt", ctx.now() - timedelta(days=days)) for days in {everybodys, *own.values()}}
+    met = await retention_rows.next_events(tx, after=after, before=max(too_young.values()), limit=BATCH)
+    kept = [(event, own.get(event["project_id"], everybodys)) for event in met]
+    old = [(event, days) for event, days in kept if event["id"] < too_young[days]]
+    await retention_rows.delete_attempts(tx, [(event["id"], days * DAY_MS) for event, days in old if event["alive"]])
+    deleted = await retention_rows.delete_events(tx, [event["id"] for event, _ in old if not event["alive"]])
+    return (met[-1]["id"] if len(met) == BATCH else None), deleted

@@ -8,24 +8,24 @@ from greenroom.store.db import Row, Tx, from_ms, insert, maybe_from_ms
 
 async def find(tx: Tx, project_id: str) -> Project | None:
     """The project of this id."""
-    row = await tx.one("SELECT id, name FROM projects WHERE id = $1", project_id)
-    return Project(row["id"], row["name"]) if row else None
+    row = await tx.one("SELECT * FROM projects WHERE id = $1", project_id)
+    return _project(row) if row else None
 
 
 async def find_by_name(tx: Tx, name: str) -> Project | None:
     """The project of this name."""
-    row = await tx.one("SELECT id, name FROM projects WHERE name = $1", name)
-    return Project(row["id"], row["name"]) if row else None
+    row = await tx.one("SELECT * FROM projects WHERE name = $1", name)
+    return _project(row) if row else None
 
 
 async def find_by_key(tx: Tx, key_hash: str) -> Project | None:
     """The project that a live API key opens."""
     row = await tx.one(
-        "SELECT p.id, p.name, k.id AS key_id FROM api_keys k JOIN projects p ON p.id = k.project_id "
+        "SELECT p.*, k.id AS key_id FROM api_keys k JOIN projects p ON p.id = k.project_id "
         "WHERE k.key_hash = $1 AND k.revoked_at IS NULL",
         key_hash,
     )
-    return Project(row["id"], row["name"], row["key_id"]) if row else None
+    return _project(row, key_id=row["key_id"]) if row else None
 
 
 async def ensure(tx: Tx, new_id: str, name: str) -> Project:
@@ -48,7 +48,18 @@ async def lock(tx: Tx, project_id: str) -> None:
 
 async def list_projects(tx: Tx) -> list[Project]:
     """Every project, by name."""
-    return [Project(row["id"], row["name"]) for row in await tx.all("SELECT id, name FROM projects ORDER BY name")]
+    return [_project(row) for row in await tx.all("SELECT * FROM projects ORDER BY name")]
+
+
+async def kept_for(tx: Tx) -> dict[str, int]:
+    """For how many days what a project has is kept, where it says so itself."""
+    rows = await tx.all("SELECT id, retention_days FROM projects WHERE retention_days IS NOT NULL")
+    return {row["id"]: row["retention_days"] for row in rows}
+
+
+async def keep_for(tx: Tx, project_id: str, days: int | None) -> None:
+    """Say how long what a project has is kept."""
+    await tx.run("UPDATE projects SET retention_days = $2 WHERE id = $1", project_id, days)
 
 
 async def add_key(tx: Tx, key_id: str, project_id: str, name: str, *, hint: str, key_hash: str, at: int) -> None:
@@ -92,6 +103,10 @@ async def list_keys(tx: Tx) -> list[ApiKey]:
 async def revoke_key(tx: Tx, key_id: str) -> bool:
     """End a key now. False: no live key has this id."""
     return await tx.run("UPDATE api_keys SET revoked_at = now_ms() WHERE id = $1 AND revoked_at IS NULL", key_id) == 1
+
+
+def _project(row: Row, *, key_id: str | None = None) -> Project:
+    return Project(row["id"], row["name"], key_id, row["retention_days"])
 
 
 def _key(row: Row) -> ApiKey:

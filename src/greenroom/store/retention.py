@@ -1,33 +1,38 @@
-"""What is deleted for its age: attempts, and events with the deliveries that have ended."""
+"""What is deleted for its age: events with the deliveries that have ended, and attempts."""
 
 from __future__ import annotations
 
-from greenroom.store.db import Tx, marks
+from collections.abc import Sequence
+
+from greenroom.store.db import Row, Tx, marks
 
 
-async def delete_attempts(tx: Tx, *, age_ms: int, limit: int) -> int:
-    """Delete the oldest attempts that began longer ago than so many milliseconds, up to a limit; how many."""
-    return await tx.run(
-        "DELETE FROM attempts WHERE id IN (SELECT id FROM attempts WHERE started_at < now_ms() - $1 "
-        "ORDER BY started_at LIMIT $2 {skip_locked})",
-        age_ms,
-        limit,
-    )
-
-
-async def delete_events(tx: Tx, *, after: str, before: str, limit: int) -> tuple[str | None, int]:
+async def next_events(tx: Tx, *, after: str, before: str, limit: int) -> Sequence[Row]:
     """
-    Go over the next events between two ids, in the order of ids, and delete those of which nothing is on its way or
-    held, with their deliveries and attempts; the last one met (None: there are no more), and how many were deleted.
+    The next events between two ids, in the order of ids, kept from others until this transaction ends; `alive` is how
+    many of an event's deliveries are on their way or held.
     """
-    rows = await tx.all(
-        "SELECT id, (SELECT count(*) FROM deliveries WHERE event_id = events.id AND state IN ('pending', 'held')) AS "
-        "alive FROM events WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3 {skip_locked}",
+    return await tx.all(
+        "SELECT id, project_id, (SELECT count(*) FROM deliveries WHERE event_id = events.id "
+        "AND state IN ('pending', 'held')) AS alive FROM events WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3 "
+        "{skip_locked}",
         after,
         before,
         limit,
     )
-    ids = [row["id"] for row in rows if not row["alive"]]
-    if ids:
-        await tx.run(f"DELETE FROM events WHERE id IN ({marks(ids)})", *ids)  # noqa: S608
-    return (rows[-1]["id"] if len(rows) == limit else None), len(ids)
+
+
+async def delete_events(tx: Tx, event_ids: Sequence[str]) -> int:
+    """Delete events with their deliveries and attempts; how many."""
+    if not event_ids:
+        return 0
+    return await tx.run(f"DELETE FROM events WHERE id IN ({marks(event_ids)})", *event_ids)  # noqa: S608
+
+
+async def delete_attempts(tx: Tx, events: Sequence[tuple[str, int]]) -> None:
+    """Delete attempts that began longer ago than so many milliseconds, of each of these (event, milliseconds)."""
+    await tx.many(
+        "DELETE FROM attempts WHERE delivery_id IN (SELECT id FROM deliveries WHERE event_id = $1) "
+        "AND started_at < now_ms() - $2",
+        events,
+    )

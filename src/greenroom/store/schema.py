@@ -49,7 +49,15 @@ def _at(name: str, *, nullable: bool = False) -> Column[int]:
 #: what belongs to the installation itself: today the pepper of token hashes, sealed
 installation = Table("installation", metadata, Column("id", Text, primary_key=True), _text("value_sealed"))
 
-projects = Table("projects", metadata, _id(), Column("name", Text, nullable=False, unique=True), _at("created_at"))
+projects = Table(
+    "projects",
+    metadata,
+    _id(),
+    Column("name", Text, nullable=False, unique=True),
+    #: None: as long as GREENROOM_RETENTION_DAYS says
+    Column("retention_days", Integer, nullable=True),
+    _at("created_at"),
+)
 
 api_keys = Table(
     "api_keys",
@@ -434,7 +442,6 @@ attempts = Table(
     _at("next_due_at", nullable=True),
     _text("worker"),
     Index("ix_attempts_delivery_id_number", "delivery_id", "number"),
-    Index("ix_attempts_started_at", "started_at"),
 )
 
 #: links that sign in the owner once
