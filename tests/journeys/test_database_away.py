@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import asyncpg
 import httpx2
 import pytest
 
 from greenroom.store import migrate
 from tests.house import House, Linked, basic, open_house
 from tests.support.postgres import Postgres, running_postgres
+from tests.support.road import Road, road
 
 #: what asks nothing of the database
 ALONE = {"/healthz", "/metrics"}
@@ -34,11 +39,18 @@ def server() -> Iterator[Postgres]:
 
 
 @pytest.fixture
-async def northwind(server: Postgres, tmp_path: Path) -> AsyncIterator[Linked]:
+async def way(server: Postgres) -> AsyncIterator[Road]:
+    """The network between the gateway and its database."""
+    async with road(server.port) as one:
+        yield one
+
+
+@pytest.fixture
+async def northwind(server: Postgres, way: Road, tmp_path: Path) -> AsyncIterator[Linked]:
     """A gateway on it, with everything linked."""
     url = server.create_database()
     await migrate.upgrade(url)
-    async with open_house(tmp_path, url) as house:
+    async with open_house(tmp_path, url.replace(f":{server.port}/", f":{way.port}/")) as house:
         yield await house.link("proctor", package_id="pkg_core_sql")
 
 
@@ -64,42 +76,155 @@ async def call(linked: Linked, method: str, path: str) -> httpx2.Response:
     return await linked.house.client.request(method, path, headers=headers, json=body)
 
 
-def stop(server: Postgres) -> None:
-    server.stop()
+@dataclass(frozen=True)
+class Fault:
+    """What takes a database away, and what brings it back."""
+
+    begin: Callable[[Postgres, Road], None]
+    end: Callable[[Postgres, Road], None]
 
 
-def freeze(server: Postgres) -> None:
-    """Its connections stay open, and nothing answers: a machine that was paused, or a network that swallows all."""
-    server.freeze()
+stopped = Fault(lambda server, _: server.stop(), lambda server, _: server.start())
+#: its connections are open, and nothing answers: a machine that stands still
+frozen = Fault(lambda server, _: server.freeze(), lambda server, _: server.thaw())
+#: nor is there one that could answer; afterwards what was connected leads nowhere, as after a failover
+unreachable = Fault(lambda _, way: way.swallow(), lambda _, way: way.open())
 
 
-#: what opens a session has no quick look-up in front of it: it waits as long as a statement may take
-SLOW = [("GET", "/sign-in/a-code")]
+async def is_back(house: House) -> None:
+    """By itself."""
+    async with asyncio.timeout(30):
+        while (await house.client.get("/readyz")).status_code != 200:
+            await asyncio.sleep(0.05)
 
 
-@pytest.mark.parametrize("take_away", [stop, freeze])
+def refused(answer: httpx2.Response) -> bool:
+    """It is said so, and when to come back."""
+    return answer.status_code == 503 and int(answer.headers.get("retry-after", 0)) > 0
+
+
+@pytest.mark.parametrize("fault", [stopped, frozen, unreachable], ids=["stopped", "frozen", "unreachable"])
 @pytest.mark.postgres
 async def test_every_surface_says_503_and_when_to_come_back(
-    northwind: Linked, server: Postgres, take_away: Callable[[Postgres], None]
+    northwind: Linked, server: Postgres, way: Road, fault: Fault
 ) -> None:
     house = northwind.house
     order = await northwind.send_test(1)
-    take_away(server)
+    fault.begin(server, way)
 
-    made = [one for one in calls(house) if take_away is stop or one not in SLOW]
-    async with asyncio.timeout(20):  # the contract is two seconds; a statement may take thirty
+    made = calls(house)
+    async with asyncio.timeout(10):  # the contract is two seconds; a statement may take thirty
         answers = await asyncio.gather(*(call(northwind, method, path) for method, path in made))
 
     for (method, path), answer in zip(made, answers, strict=True):
-        assert answer.status_code == 503, (method, path, answer.status_code, answer.text)
-        assert int(answer.headers["retry-after"]) > 0, (method, path)
+        assert refused(answer), (method, path, answer.status_code, answer.text)
         if (method, path) not in PAGES:
             assert answer.json()["statusCode"] == 503
     assert [(await house.client.get(path)).status_code for path in sorted(ALONE)] == [200, 200]
 
-    server.thaw() if take_away is freeze else server.start()
-    async with asyncio.timeout(30):
-        while (await house.client.get("/readyz")).status_code != 200:
-            await asyncio.sleep(0.05)
+    fault.end(server, way)
+    await is_back(house)
     assert await northwind.send_test(1) == order
     assert await northwind.send_test(2) != order
+
+
+#: orders that are sent while the database goes
+SENT = range(10, 15)
+
+
+def under_way(linked: Linked, order: str) -> list[Coroutine[Any, Any, httpx2.Response]]:
+    """Each kind of unit of work: quick ones and others, reads and writes."""
+    hook = {"name": "second", "url": f"{linked.house.vendor.url}/second", "events": ["ats_assessments.created"]}
+    return [
+        *(linked.call("send_test", json=linked.test_body(number)) for number in SENT),
+        linked.call("test_status", f"partner_interview_id={order}"),
+        linked.give_result(order),
+        linked.unified("GET", "/assessments/orders"),
+        linked.unified("GET", f"/assessments/orders/{order}"),
+        linked.api("GET", "/v1/orders"),
+        linked.api("POST", "/v1/webhooks", json=hook),
+    ]
+
+
+@pytest.mark.parametrize("fault", [frozen, unreachable], ids=["frozen", "unreachable"])
+@pytest.mark.postgres
+async def test_what_is_under_way_is_answered_and_is_done_once_when_it_comes_again(
+    northwind: Linked, server: Postgres, way: Road, fault: Fault
+) -> None:
+    """The database went when a request was already at it. Nothing is half-written, nothing is done twice."""
+    order = await northwind.send_test(1)
+    before = await northwind.status(order)
+    async with asking_in_vain(
+        server, northwind, "LOCK TABLE orders, events, webhooks IN ACCESS EXCLUSIVE MODE"
+    ) as waits:
+        asked = [asyncio.create_task(one) for one in under_way(northwind, order)]
+        await waits(5)  # the orders are one group
+        fault.begin(server, way)
+        async with asyncio.timeout(10):
+            answers = await asyncio.gather(*asked)
+        fault.end(server, way)
+    assert all(refused(answer) for answer in answers), [answer.status_code for answer in answers]
+
+    await is_back(northwind.house)
+    assert [one["id"] for one in (await northwind.api("GET", "/v1/orders")).json()["data"]] == [order]
+    assert await northwind.status(order) == before
+    assert (await northwind.api("GET", "/v1/webhooks")).json()["data"] == []
+    again = await asyncio.gather(*under_way(northwind, order))
+    assert {answer.status_code for answer in again} <= {200, 201}, [answer.text for answer in again]
+    assert len((await northwind.api("GET", "/v1/orders")).json()["data"]) == 1 + len(SENT)
+
+
+#: what is done at the very end of a transaction: an answer to COMMIT waits for it
+LATE = """
+CREATE FUNCTION wait_for_it() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NULL; END $$;
+CREATE CONSTRAINT TRIGGER late AFTER INSERT ON orders DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION wait_for_it();
+"""
+
+
+@pytest.mark.parametrize("fault", [frozen, unreachable], ids=["frozen", "unreachable"])
+@pytest.mark.postgres
+async def test_an_order_whose_commit_was_not_answered_is_refused_and_found_again(
+    northwind: Linked, server: Postgres, way: Road, fault: Fault
+) -> None:
+    """Nobody knew whether it was there; it was. Sent again, it is the same one."""
+    async with asking_in_vain(server, northwind, "SELECT pg_advisory_xact_lock(1)", first=LATE) as waits:
+        sent = asyncio.create_task(northwind.call("send_test", json=northwind.test_body(7)))
+        await waits(1)
+        fault.begin(server, way)
+        async with asyncio.timeout(10):
+            answer = await sent
+        fault.end(server, way)
+    assert refused(answer)
+
+    await is_back(northwind.house)
+    async with asyncio.timeout(20):  # until the database has done what it was told before
+        while not (found := (await northwind.api("GET", "/v1/orders")).json()["data"]):
+            await asyncio.sleep(0.05)
+    assert await northwind.send_test(7) == found[0]["id"]
+    assert len((await northwind.api("GET", "/v1/orders")).json()["data"]) == 1
+
+
+@asynccontextmanager
+async def asking_in_vain(
+    server: Postgres, linked: Linked, taking: str, *, first: str = "SELECT 1"
+) -> AsyncIterator[Callable[[int], Awaitable[None]]]:
+    """Somebody has taken what is asked for; what the block is given waits until so many wait for it in the database."""
+    database = str(linked.house.settings.database_url).rpartition("/")[2]
+    other, looking = [await asyncpg.connect(server.url(database)) for _ in range(2)]
+    await other.execute(first)
+
+    async def waits(count: int) -> None:
+        asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'"
+        async with asyncio.timeout(20):
+            while await looking.fetchval(asked, database) < count:
+                await asyncio.sleep(0.02)
+
+    try:
+        async with other.transaction():
+            await other.execute(taking)
+            yield waits
+    finally:
+        other.terminate()
+        looking.terminate()

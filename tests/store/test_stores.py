@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -17,7 +19,8 @@ from greenroom.errors import Invalid, Unavailable
 from greenroom.store import migrate
 from greenroom.store import projects as project_rows
 from greenroom.store.db import Store, Tx
-from greenroom.store.postgres import PostgresStore
+from greenroom.store.lockstep import GROUP
+from greenroom.store.postgres import POOL, PostgresStore
 from greenroom.store.schema import metadata
 from greenroom.store.sqlite import SqliteStore
 from tests.support.postgres import Postgres
@@ -37,6 +40,16 @@ async def add(store: Store, name: str, *, fail: bool = False, quick: bool = Fals
 async def names(store: Store) -> list[str]:
     """Every project's name."""
     return [project.name for project in await store.read(project_rows.list_projects)]
+
+
+@asynccontextmanager
+async def locking(url: str, table: str) -> AsyncIterator[None]:
+    """Somebody else has a table for themselves: whoever asks for it waits in the database, which is fine."""
+    other = await asyncpg.connect(url)
+    async with other.transaction():
+        await other.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        yield
+    await other.close()
 
 
 either = pytest.mark.parametrize("quick", [False, True], ids=["ordinary", "quick"])
@@ -253,6 +266,110 @@ async def test_a_database_that_is_away_is_unavailable_until_it_is_back(postgres:
 
     assert await names(store) == ["after", "before"]
     await store.close()
+
+
+@pytest.mark.postgres
+async def test_a_frozen_database_is_away_for_everybody_who_waits(postgres: Postgres, migrated: str) -> None:
+    """Its connections are open and nothing answers: under way, in a group, behind it, without a connection yet."""
+    store = PostgresStore(postgres.create_database(migrated))
+    await asyncio.gather(*(add(store, f"before{number}") for number in range(POOL)))
+    await asyncio.to_thread(postgres.freeze)
+    try:
+        async with asyncio.timeout(10):
+            kinds = [*[names(store) for _ in range(POOL)], *[add(store, f"n{number}") for number in range(POOL)]]
+            quick = [add(store, f"q{number}", quick=True) for number in range(3 * GROUP)]
+            told = await asyncio.gather(*kinds, *quick, return_exceptions=True)
+    finally:
+        await asyncio.to_thread(postgres.thaw)
+    assert {type(one) for one in told} == {Unavailable}
+
+    async with asyncio.timeout(20):  # nothing is left of what had waited: not a connection, and not its place
+        await asyncio.gather(*(add(store, f"after{number}") for number in range(2 * POOL)))
+    assert {name for name in await names(store) if not name.startswith(("n", "q"))} == {
+        *(f"before{number}" for number in range(POOL)), *(f"after{number}" for number in range(2 * POOL))
+    }  # fmt: skip
+    await store.close()
+
+
+@pytest.mark.postgres
+async def test_what_the_database_is_doing_may_last(
+    postgres: Postgres, migrated: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It answers others meanwhile: a large list, a deletion of many rows, a lock, a disk that stands still."""
+    url = postgres.create_database(migrated)
+    store, asked = PostgresStore(url), asyncio.Semaphore(0)
+    is_there = store._pulse._answers
+
+    async def watched() -> bool:
+        asked.release()
+        return await is_there()
+
+    monkeypatch.setattr(store._pulse, "_answers", watched)
+    async with locking(url, "projects"):
+        lasting = [asyncio.create_task(add(store, "lasting")), asyncio.create_task(names(store))]
+        async with asyncio.timeout(20):
+            for _ in range(3):
+                await asked.acquire()
+        assert not any(one.done() for one in lasting)
+    await asyncio.gather(*lasting)
+
+    assert await names(store) == ["lasting"]
+    await store.close()
+
+
+@pytest.mark.postgres
+async def test_a_quick_unit_that_lasts_gives_way(
+    postgres: Postgres, migrated: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everybody else's wait for it: its connection is dropped, and the next has another."""
+    monkeypatch.setattr("greenroom.store.postgres.QUICK_WRITE_S", 0.1)
+    url = postgres.create_database(migrated)
+    store = PostgresStore(url)
+    async with locking(url, "projects"), asyncio.timeout(20):
+        told = await asyncio.gather(*(add(store, f"{n}", quick=True) for n in range(3)), return_exceptions=True)
+    assert {type(one) for one in told} == {Unavailable}
+    monkeypatch.undo()
+    await add(store, "next", quick=True)
+
+    assert await names(store) == ["next"]
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "there"),
+    [
+        (asyncpg.TooManyConnectionsError("sorry"), True),
+        (asyncpg.InvalidPasswordError("it was changed"), True),
+        (asyncpg.CannotConnectNowError("starting up"), False),
+        (asyncpg.ConnectionDoesNotExistError("what is in front of it hung up"), False),
+        (ConnectionRefusedError(), False),
+        (TimeoutError(), False),
+    ],
+)
+async def test_whether_it_is_there(said: Exception, there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refusal is an answer, too."""
+
+    async def connect(_: str) -> None:
+        raise said
+
+    monkeypatch.setattr(asyncpg, "connect", connect)
+    assert await PostgresStore("postgresql://nobody@127.0.0.1/x")._is_there() is there
+
+
+@pytest.mark.postgres
+async def test_closing_does_not_wait_for_a_frozen_database(
+    postgres: Postgres, migrated: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stop goes on."""
+    monkeypatch.setattr("greenroom.store.postgres.CLOSING_S", 0.1)
+    store = PostgresStore(postgres.create_database(migrated))
+    await add(store, "kept")
+    await asyncio.to_thread(postgres.freeze)
+    try:
+        async with asyncio.timeout(10):
+            await store.close()
+    finally:
+        await asyncio.to_thread(postgres.thaw)
 
 
 async def test_the_migrations_make_the_tables_of_the_schema(database_url: str) -> None:

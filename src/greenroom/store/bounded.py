@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -17,18 +16,11 @@ T = TypeVar("T")
 #: does what docs/performance.md says, a few seconds on a slow disk
 MOST = 1000
 
-#: a look-up that an index answers, and with which every request begins, takes milliseconds. A database that does not
-#: answer it for so long is away, though its connections are open: frozen, or behind a network that swallows everything
-PROMPT_S = 1.5
-
 REFUSED = Counter("greenroom_database_refused", "Units of work refused, since too many waited for the database.")
 
 
 class BoundedStore:
-    """
-    A `Store` in front of another one, for callers who can be told to come back: beyond `most` units of work it raises
-    `Unavailable` at once, and when a quick read is not answered within `PROMPT_S`.
-    """
+    """A `Store` in front of another one: beyond `most` units of work it raises `Unavailable` at once."""
 
     def __init__(self, store: Store, *, most: int = MOST) -> None:
         self.most = most
@@ -49,14 +41,7 @@ class BoundedStore:
         return await self._reading(self._store.read, work)
 
     async def quick_read(self, work: Work[T]) -> T:
-        return await self._reading(self._promptly, work)
-
-    async def _promptly(self, work: Work[T]) -> T:
-        try:
-            async with asyncio.timeout(PROMPT_S):
-                return await self._store.quick_read(work)
-        except TimeoutError:
-            raise Unavailable from None
+        return await self._reading(self._store.quick_read, work)
 
     async def _writing(self, write: Callable[[Work[T]], Awaitable[T]], work: Work[T]) -> T:
         self._refuse_beyond(self._writes)

@@ -72,7 +72,8 @@ class Store(Protocol):
     A database.
 
     Raises `errors.Unavailable` from every method when the database is away, locked for too long or full. A unit of
-    work that raises leaves nothing behind.
+    work that raises leaves nothing behind; but when the database went away during its commit, what it wrote may be
+    there all the same.
     """
 
     async def write(self, work: Work[T]) -> T:

@@ -197,7 +197,7 @@ class Groups:
 
     run: Callable[[Sequence[Work[Any]]], Awaitable[Sequence[Any]]]
     alone: Callable[[Work[Any]], Awaitable[Any]]
-    #: what says that there is no use in trying one by one what failed together
+    #: what says that there is no use in trying one by one what failed together, nor what waits for it
     hopeless: type[Exception]
     _waiting: deque[tuple[Work[Any], asyncio.Future[Any]]] = field(default_factory=deque)
     _running: asyncio.Task[None] | None = None
@@ -222,7 +222,14 @@ class Groups:
             results = await self._results([work for work, _ in group])
             for (_, future), result in zip(group, results, strict=True):
                 _settle(future, result)
+                if isinstance(result, self.hopeless):
+                    self._give_up(result)
         self._running = None
+
+    def _give_up(self, error: Exception) -> None:
+        """Tell those who wait what the ones before them were told: they would wait for the same."""
+        while self._waiting:
+            _settle(self._waiting.popleft()[1], error)
 
     async def _results(self, works: Sequence[Work[Any]]) -> Sequence[Any]:
         if len(works) > 1:

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any, TypeVar, cast
+from weakref import WeakSet
 
 import asyncpg
 
 from greenroom.errors import Invalid, Unavailable
 from greenroom.store.db import ColumnType, Row, Work
 from greenroom.store.lockstep import Groups, dialect, run_in_step, unnested
+from greenroom.store.pulse import Pulse
 
 T = TypeVar("T")
 
 POOL = 12
 #: how long a caller waits for a connection, and a statement for its answer
-PATIENCE_S = 2.0
+PATIENCE_S = 1.5
 STATEMENT_S = 30.0
+#: a database of which nothing is heard is asked whether it is there, and has so long to answer. With the two beats
+#: before it is asked (`pulse`), whoever waits for a silent one is told after 1.2 s
+THERE_S = 0.8
+#: quick units of work take milliseconds, and everybody else's wait for them. A connection on which they take so long
+#: leads nowhere, though others may; a write may have met a disk that stands still for a moment
+QUICK_READ_S = 1.5
+QUICK_WRITE_S = 5.0
+#: what closing may take
+CLOSING_S = 5.0
 #: a transaction whose process says nothing for so long is ended, and what it locked is let go: the process may have
 #: been stopped, or its machine paused, and others wait for its locks
 SILENCE_MS = 5_000
@@ -86,13 +99,16 @@ class PostgresStore:
         self._size = pool
         self._pool: asyncpg.Pool[Any] | None = None
         self._opening = asyncio.Lock()
-        self._quick_writes = Groups(self._write_in_step, self.write, hopeless=Unavailable)
-        self._quick_reads = Groups(self._read_in_step, self.read, hopeless=Unavailable)
+        self._connected: WeakSet[asyncpg.Connection[Any]] = WeakSet()
+        self._pulse = Pulse(self._is_there, self._drop_all)
+        write, read = partial(self.write, within=QUICK_WRITE_S), partial(self.read, within=QUICK_READ_S)
+        self._quick_writes = Groups(self._write_in_step, write, hopeless=Unavailable)
+        self._quick_reads = Groups(self._read_in_step, read, hopeless=Unavailable)
 
-    async def write(self, work: Work[T]) -> T:
+    async def write(self, work: Work[T], *, within: float = math.inf) -> T:
         for _ in range(RETRIES):
             try:
-                async with self._connection() as connection, connection.transaction():
+                async with self._connection(within) as connection, connection.transaction():
                     return await work(PostgresTx(connection))
             except _AGAIN:
                 continue
@@ -101,9 +117,10 @@ class PostgresStore:
     async def short_write(self, work: Work[T]) -> T:
         return await self.write(work)
 
-    async def read(self, work: Work[T]) -> T:
+    async def read(self, work: Work[T], *, within: float = math.inf) -> T:
         # otherwise each statement sees what was committed last: a delivery before its attempt, and the attempt
-        async with self._connection() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+        snapshot = {"isolation": "repeatable_read", "readonly": True}
+        async with self._connection(within) as connection, connection.transaction(**snapshot):
             return await work(PostgresTx(connection))
 
     async def quick_write(self, work: Work[T]) -> T:
@@ -113,26 +130,60 @@ class PostgresStore:
         return await self._quick_reads.do(work)
 
     async def _write_in_step(self, works: Sequence[Work[Any]]) -> list[Any]:
-        async with self._connection() as connection, connection.transaction():
+        async with self._connection(QUICK_WRITE_S) as connection, connection.transaction():
             return await run_in_step(connection, works)
 
     async def _read_in_step(self, works: Sequence[Work[Any]]) -> list[Any]:
-        async with self._connection() as connection:
+        async with self._connection(QUICK_READ_S) as connection:
             return await run_in_step(connection, works)
 
     async def close(self) -> None:
         await self._quick_writes.finish()
         await self._quick_reads.finish()
         if self._pool is not None:
-            await self._pool.close()
+            with suppress(TimeoutError):  # a database that is silent does not say good-bye either
+                async with asyncio.timeout(CLOSING_S):
+                    await self._pool.close()
             self._pool = None
+        self._pulse.stop()
+
+    async def _is_there(self) -> bool:
+        """Whether the database answers somebody new, whatever it says."""
+        try:
+            async with asyncio.timeout(THERE_S):
+                connection = await asyncpg.connect(self._url)
+                try:
+                    await connection.execute("SELECT 1")  # something in front of it may have taken the connection
+                finally:
+                    connection.terminate()
+        except asyncpg.InsufficientResourcesError:  # it has no connection for us
+            return True
+        except _AWAY:
+            return False
+        except asyncpg.PostgresError:  # a password that was changed: what is connected stays so
+            return True
+        return True
+
+    def _drop_all(self) -> None:
+        """Those that nobody uses, too: the database may come back on another machine, and they lead to the old one."""
+        for connection in list(self._connected):
+            connection.terminate()
+
+    async def _note(self, connection: asyncpg.Connection[Any]) -> None:
+        self._connected.add(connection)
 
     @asynccontextmanager
-    async def _connection(self) -> Any:
+    async def _connection(self, within: float) -> Any:
+        """
+        A connection, dropped when the database is silent, or after `within` seconds.
+
+        Dropping is all that helps then: a statement that is cancelled, or a ROLLBACK, waits for the same silence.
+        """
         try:
             pool = self._pool or await self._open()
             async with pool.acquire(timeout=PATIENCE_S) as connection:
-                yield connection
+                with self._pulse.watching(connection, within=within):
+                    yield connection
         except _AWAY as error:
             raise Unavailable from error
         except asyncpg.DataError as error:  # NUL, half a surrogate pair, a number beyond the column's
@@ -147,6 +198,7 @@ class PostgresStore:
                     max_size=self._size,
                     command_timeout=STATEMENT_S,
                     timeout=PATIENCE_S,
+                    init=self._note,
                     reset=_keep,
                     server_settings={"idle_in_transaction_session_timeout": str(self._silence_ms)},
                 )

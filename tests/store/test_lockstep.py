@@ -1,0 +1,35 @@
+"""Groups of quick units of work: who waits behind a database that is away. What they do there is in test_stores."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from greenroom.errors import Unavailable
+from greenroom.store.db import Tx, Work
+from greenroom.store.lockstep import GROUP, Groups
+
+
+async def nothing(_: Tx) -> None:
+    """A unit of work."""
+
+
+async def test_whoever_waits_hears_what_the_group_before_heard() -> None:
+    """One after the other they would wait as long each; the next that comes finds out anew."""
+    groups_asked, away = list[int](), True
+
+    async def run(works: Sequence[Work[Any]]) -> Sequence[Any]:
+        groups_asked.append(len(works))
+        if away:
+            raise Unavailable
+        return [None] * len(works)
+
+    groups = Groups(run, lambda work: run([work]), hopeless=Unavailable)
+    told = await asyncio.gather(*(groups.do(nothing) for _ in range(3 * GROUP)), return_exceptions=True)
+    assert {type(one) for one in told} == {Unavailable}
+    assert groups_asked == [GROUP]
+
+    away = False
+    assert await asyncio.gather(*(groups.do(nothing) for _ in range(2))) == [None, None]
+    assert groups_asked == [GROUP, 2]
