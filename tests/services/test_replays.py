@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,7 +12,9 @@ from greenroom.errors import Conflict
 from greenroom.model.replays import Replay, Status
 from greenroom.services import replays, webhooks
 from greenroom.store import projects as project_rows
-from greenroom.store.db import Store
+from greenroom.store.db import Store, Tx
+from greenroom.store.postgres import PostgresStore
+from tests.support.postgres import Postgres
 from tests.support.queues import PROJECT, context, queue
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -44,6 +47,16 @@ async def deliver_all(store: Store, state: str = "delivered") -> None:
     await store.write(lambda tx: tx.run("UPDATE deliveries SET state = $1 WHERE state = 'pending'", state))
 
 
+async def deliver_some(store: Store, count: int) -> None:
+    await store.write(
+        lambda tx: tx.run(
+            "UPDATE deliveries SET state = 'delivered' WHERE id IN "
+            "(SELECT id FROM deliveries WHERE state = 'pending' LIMIT $1)",
+            count,
+        )
+    )
+
+
 async def test_all_are_sent_in_batches_and_none_twice(store: Store) -> None:
     """Two hundred and fifty dead ones, some of which die again meanwhile; the count before is the count done."""
     ctx = context(store)
@@ -61,16 +74,44 @@ async def test_all_are_sent_in_batches_and_none_twice(store: Store) -> None:
     assert (batches, job.state, job.done) == ([100, 100, 50, 0, 0], "done", 250)
 
 
-async def test_a_batch_waits_for_the_one_before(store: Store) -> None:
-    """A replay does not fill the queue; cancelling it leaves the rest as it was."""
+async def test_a_hundred_are_on_their_way_at_a_time(store: Store) -> None:
+    """A replay does not fill the queue, and goes on as they arrive; cancelling it leaves the rest as it was."""
     ctx = context(store)
     webhook_id = await webhook_with(ctx, dead=250)
     job = await start(ctx, webhook_id)
     assert [await replays.advance(ctx), await replays.advance(ctx)] == [100, 0]
+    await deliver_some(store, 7)
+    assert [await replays.advance(ctx), await replays.advance(ctx)] == [7, 0]
     job = await replays.cancel(ctx, PROJECT, webhook_id, job.id)
     await deliver_all(store)
 
     assert (job.state, await replays.advance(ctx)) == ("cancelled", 0)
+
+
+@pytest.mark.postgres
+async def test_what_somebody_holds_is_waited_for(postgres: Postgres, migrated: str) -> None:
+    """Another replay that is killed, a late record: whoever lets a delivery go as it was takes it from no replay."""
+    store = PostgresStore(postgres.create_database(migrated))
+    ctx = context(store)
+    webhook_id = await webhook_with(ctx, dead=3)
+    await start(ctx, webhook_id)
+    held, let_go = asyncio.Event(), asyncio.Event()
+
+    async def hold(tx: Tx) -> None:
+        await tx.all("SELECT id FROM deliveries FOR UPDATE")
+        held.set()
+        await let_go.wait()
+
+    holding = asyncio.create_task(store.write(hold))
+    await held.wait()
+    advancing = asyncio.create_task(replays.advance(ctx))
+    while not advancing.done() and not await store.read(lambda tx: tx.all("SELECT 1 FROM pg_locks WHERE NOT granted")):
+        await asyncio.sleep(0.01)
+    let_go.set()
+    await holding
+
+    assert await advancing == 3
+    await store.close()
 
 
 async def test_any_status_means_each_once(store: Store) -> None:

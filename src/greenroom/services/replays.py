@@ -11,8 +11,8 @@ from greenroom.store import replays as replay_rows
 from greenroom.store import webhooks as webhook_rows
 from greenroom.store.db import Tx, to_ms
 
-#: deliveries of one webhook that a replay has waiting at a time: a cancelled job sends no more than these
-BATCH = 100
+#: deliveries of one webhook that are replayed at a time: a cancelled job sends no more than these
+AT_A_TIME = 100
 
 
 @queueing
@@ -64,14 +64,14 @@ async def cancel(_: Context, tx: Tx, project_id: str, webhook_id: str, replay_id
 
 
 async def advance(ctx: Context) -> int:
-    """Let every running job go on by one batch, each in a transaction of its own; how many deliveries were queued."""
+    """Let every running job go on as far as it may now, each in a transaction of its own; how many were queued."""
     jobs = await ctx.store.read(replay_rows.list_running)
     return sum([await _advance(ctx, job) for job in jobs])
 
 
 @queueing
 async def _advance(_: Context, tx: Tx, replay_id: str) -> int:
-    return await replay_rows.advance(tx, replay_id, batch=BATCH)
+    return await replay_rows.advance(tx, replay_id, most=AT_A_TIME)
 
 
 async def _read(tx: Tx, project_id: str, webhook_id: str, replay_id: str) -> Replay:

@@ -71,59 +71,65 @@ async def list_running(tx: Tx) -> list[str]:
     return [row["id"] for row in rows]
 
 
-async def advance(tx: Tx, replay_id: str, *, batch: int) -> int:
+async def advance(tx: Tx, replay_id: str, *, most: int) -> int:
     """
-    Put the next deliveries of a job on their way again, unless a batch of that webhook still waits; how many.
+    Put the next deliveries of a job on their way again, up to `most` of its webhook at a time; how many.
 
     The job's row is held meanwhile and remembers how far it came, so that no delivery is taken twice by one job.
     """
     job = await tx.one(
         "UPDATE replays SET updated_at = now_ms() WHERE id = $1 AND state = 'running' RETURNING *", replay_id
     )
-    if job is None or await _waiting(tx, job["webhook_id"], batch) >= batch:
+    if job is None:
+        return 0
+    room = most - await _on_their_way(tx, job["webhook_id"], most)
+    if not room:
         return 0
     states = json.loads(job["states"])
-    ids = await _next(tx, job, states[0], batch)
-    await tx.many(
+    ids = await _next(tx, job, states[0], room)
+    # who holds one of them is waited for: it may be let go as it was
+    queued = await tx.together(
         "UPDATE deliveries SET state = 'pending', queue = 'replay', trigger = 'replay', attempts_before = attempts, "
-        "replay_id = $2, due_at = now_ms(), updated_at = now_ms() WHERE id = $1",
-        [(delivery_id, replay_id) for delivery_id in ids],
+        "replay_id = given.replay_id, due_at = now_ms(), updated_at = now_ms() "
+        "FROM {given} WHERE deliveries.id = given.id AND deliveries.state = given.state AND expunged_at IS NULL "
+        "RETURNING deliveries.id",
+        {"id": "TEXT", "state": "TEXT", "replay_id": "TEXT"},
+        [(delivery_id, states[0], replay_id) for delivery_id in ids],
     )
-    left = states if len(ids) == batch else states[1:]
+    left = states if len(ids) == room else states[1:]
     await tx.run(
         "UPDATE replays SET done = done + $2, after = $3, states = $4, state = $5 WHERE id = $1",
         replay_id,
-        len(ids),
-        ids[-1] if len(ids) == batch else "",
+        len(queued),
+        ids[-1] if len(ids) == room else "",
         to_json(left),
         "running" if left else "done",
     )
-    return len(ids)
+    return len(queued)
 
 
-async def _waiting(tx: Tx, webhook_id: str, most: int) -> int:
+async def _on_their_way(tx: Tx, webhook_id: str, most: int) -> int:
     row = await tx.one(
         "SELECT count(*) AS n FROM (SELECT 1 FROM deliveries WHERE state = 'pending' AND queue = 'replay' "
-        "AND destination_id = $1 LIMIT $2) AS waiting",
+        "AND destination_id = $1 LIMIT $2) AS counted",
         webhook_id,
         most,
     )
     return int(row["n"]) if row else 0
 
 
-async def _next(tx: Tx, job: Row, state: str, batch: int) -> list[str]:
+async def _next(tx: Tx, job: Row, state: str, limit: int) -> list[str]:
     # what this job sent already may have come back to one of its states
     rows = await tx.all(
         "SELECT id FROM deliveries WHERE destination_id = $1 AND state = $2 AND id > $3 AND created_at >= $4 "
-        "AND created_at < $5 AND (replay_id IS NULL OR replay_id <> $6) AND expunged_at IS NULL "
-        "ORDER BY id LIMIT $7 {skip_locked}",
+        "AND created_at < $5 AND (replay_id IS NULL OR replay_id <> $6) AND expunged_at IS NULL ORDER BY id LIMIT $7",
         job["webhook_id"],
         state,
         job["after"],
         job["since_at"],
         job["until_at"],
         job["id"],
-        batch,
+        limit,
     )
     return [row["id"] for row in rows]
 
