@@ -15,10 +15,12 @@ from greenroom.store import events as event_rows
 from greenroom.store import idempotency as key_rows
 from greenroom.store import orders as order_rows
 from greenroom.store import projects as project_rows
+from greenroom.store import replays as replay_rows
 from greenroom.store import request_logs as log_rows
 from greenroom.store.db import Row, Store, Tx
 from greenroom.store.postgres import PostgresStore
-from tests.support.queues import PROJECT, queue
+from tests.services.test_replays import start, webhook_with
+from tests.support.queues import PROJECT, context, queue
 
 ROWS = 20_000
 DESTINATIONS = 200
@@ -121,6 +123,26 @@ async def test_what_is_erased_is_found_by_an_index(store: Store) -> None:
 
     assert len(plans) == 12
     assert [plan for plan in plans if "Seq Scan" in plan or "SCAN " in plan] == []
+
+
+async def test_a_replay_looks_only_at_what_it_sends(store: Store) -> None:
+    """However many retries wait for the same webhook, and however many of its deliveries are in other states."""
+    ctx = context(store)
+    webhook_id = await webhook_with(ctx, dead=3)
+    await queue(store, {webhook_id: 3}, waits_in="again")
+    job = await start(ctx, webhook_id)
+    plans: list[str] = []
+
+    async def work(tx: Tx) -> None:
+        explaining = Explaining(tx, postgres=isinstance(store, PostgresStore))
+        assert await replay_rows.advance(explaining, job.id, most=2) == 2
+        plans.extend(explaining.plans)
+
+    await store.write(work)
+
+    _, on_their_way, following, *_ = plans
+    assert "ix_deliveries_queue " in on_their_way
+    assert "ix_deliveries_destination_id_state_id " in following
 
 
 async def test_the_newest_order_is_found_in_the_order_of_an_index(store: Store) -> None:

@@ -13,8 +13,9 @@ from greenroom.services import deliveries, replays, retention, webhooks
 
 log = structlog.get_logger("greenroom.upkeep")
 
-#: between two batches
+#: between two batches; between two looks at a replay that goes on
 PAUSE_S = 0.5
+SOON_S = 0.02
 #: between two searches for more, once there is nothing
 SWEEP_S = 600.0
 
@@ -28,9 +29,12 @@ async def keep_up(ctx: Context) -> None:
 
 
 async def _replay(ctx: Context) -> None:
+    pause = PAUSE_S
+
     async def advance() -> float:
-        await replays.advance(ctx)
-        return PAUSE_S
+        nonlocal pause
+        pause = SOON_S if await replays.advance(ctx) else min(2 * pause, PAUSE_S)
+        return pause
 
     await _forever("replay", advance)
 
