@@ -111,11 +111,18 @@ class Installation:
 
     async def get(self, path: str, **parameters: Any) -> Any:
         """What the API answers the vendor."""
+        return await self._ask("GET", path, params=parameters)
+
+    async def post(self, path: str, asked: Any) -> Any:
+        """What it answers to something that the vendor asks for."""
+        return await self._ask("POST", path, json=asked)
+
+    async def _ask(self, method: str, path: str, **what: Any) -> Any:
         async with httpx2.AsyncClient(
             base_url=self.urls[0], timeout=60, verify=False, headers={"authorization": basic(self.key)}
         ) as api:
-            answer = await api.get(path, params=parameters)
-        assert answer.status_code == 200, answer.text
+            answer = await api.request(method, path, **what)
+        assert answer.is_success, answer.text
         return answer.json()
 
     async def all(self, path: str) -> list[Any]:

@@ -106,6 +106,10 @@ class Neighbours:
         self.heard.append(one)
         return one
 
+    def has_heard(self, subject: str) -> bool:
+        """Whether a request about it has come."""
+        return subject in self._by_subject
+
     async def quiet(self, seconds: float) -> None:
         """Wait until nothing has come for so long."""
         while self.in_hand or time.monotonic() - self.last_at < seconds:

@@ -5,25 +5,17 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from dataclasses import dataclass, field
 
 import pytest
 
 from tests.chaos.books import balance
 from tests.chaos.conftest import Install
 from tests.chaos.installation import Installation
+from tests.chaos.kills import Killed, leases_end
 from tests.chaos.load import Load
 from tests.chaos.neighbours import Neighbours
 from tests.chaos.report import Report
 from tests.chaos.sizes import LONG, SHORT, Size, sized
-
-
-@dataclass
-class Killed:
-    """How often something was killed, and which attempts were under way then."""
-
-    times: int = 0
-    in_flight: set[str] = field(default_factory=set)
 
 
 async def kill_in_turn(installation: Installation, names: list[str], size: Size, loading: asyncio.Task[None]) -> Killed:
@@ -31,12 +23,7 @@ async def kill_in_turn(installation: Installation, names: list[str], size: Size,
     chance, killed = random.Random(len(names)), Killed()
     while not loading.done():
         await asyncio.sleep(size.period * chance.uniform(0.5, 1.0))
-        name = names[killed.times % len(names)]
-        victim = next(process for process in installation.processes if process.name == name)
-        await victim.kill()
-        killed.times += 1
-        killed.in_flight |= await installation.leases()
-        await installation.again(victim)
+        await killed.one_of(installation, names)
     return killed
 
 
@@ -82,10 +69,3 @@ async def test_workers_are_killed(size: Size, install: Install, neighbours: Neig
     report.add(
         "workers and gateways killed, postgres", books, allowed=len(killed.in_flight), faults=killed.times, since=began
     )
-
-
-async def leases_end(installation: Installation, neighbours: Neighbours, size: Size) -> None:
-    """What killed workers left behind is anybody's again."""
-    if installation.database_url and not size.real_leases:
-        await neighbours.quiet(1.0)
-        await installation.end_leases()

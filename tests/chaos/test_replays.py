@@ -1,0 +1,189 @@
+"""`kill -9` in the middle of a replay: it goes on where it was, and each delivery is sent again as it was."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from sqlalchemy import Table
+
+from greenroom.model.events import body
+from greenroom.store import schema
+from tests.chaos.books import PATIENCE_S, Books, all_delivered
+from tests.chaos.conftest import Install
+from tests.chaos.installation import EVENT, Installation
+from tests.chaos.kills import Killed, leases_end
+from tests.chaos.load import Load
+from tests.chaos.neighbours import Heard, Neighbours
+from tests.chaos.report import Report
+from tests.chaos.sizes import LONG, SHORT, Size
+
+#: of what is dead so much was really sent before; the rest is made like it in the database
+SENT_BEFORE = 20
+#: who is killed, in turn
+PROCESSES = {"sqlite": ["serve"], "postgres": ["work-1", "serve-1", "work-2"]}
+#: what a request says: its order, its event's id, and the SHA-256 of its bytes
+Said = tuple[str, str, str]
+
+
+class Replay:
+    """A replay of all that is dead, as the vendor sees it."""
+
+    def __init__(self, installation: Installation, path: str, total: int) -> None:
+        self.total = total
+        self._installation = installation
+        self._path = path
+
+    @classmethod
+    async def start(cls, installation: Installation) -> Replay:
+        """Ask for one of the only webhook."""
+        [webhook] = (await installation.get("/v1/webhooks"))["data"]
+        path = f"/v1/webhooks/{webhook['id']}/replay"
+        job = await installation.post(path, {"since": "2020-01-01T00:00:00Z", "status": "dead"})
+        return cls(installation, f"{path}s/{job['id']}", job["total"])
+
+    async def reaches(self, done: int) -> None:
+        """Wait until so many have been put on their way."""
+        job = await self._job()
+        while job["done"] < done:
+            job = await self._after(job)
+
+    async def ends(self) -> None:
+        """Wait until it is over: what it did is what was counted before."""
+        job = await self._job()
+        while job["state"] == "running":
+            job = await self._after(job)
+        assert (job["state"], job["done"], job["total"]) == ("done", self.total, self.total)
+
+    async def _after(self, before: Any) -> Any:
+        async with asyncio.timeout(PATIENCE_S):
+            while (job := await self._job()) == before:
+                await asyncio.sleep(0.05)
+        return job
+
+    async def _job(self) -> Any:
+        return await self._installation.get(self._path)
+
+
+@pytest.mark.parametrize(
+    ("database", "size"),
+    [
+        pytest.param("sqlite", SHORT, id="sqlite-short"),
+        pytest.param("postgres", SHORT, id="postgres-short", marks=pytest.mark.postgres),
+        pytest.param("sqlite", LONG, id="sqlite-long", marks=pytest.mark.chaos),
+        pytest.param("postgres", LONG, id="postgres-long", marks=[pytest.mark.chaos, pytest.mark.postgres]),
+    ],
+)
+async def test_a_replay_is_killed(
+    database: str, size: Size, install: Install, neighbours: Neighbours, report: Report
+) -> None:
+    """
+    All that is dead is delivered, under the ids and with the bytes of before, and twice only what was under way at a
+    kill. An order that comes in meanwhile is told before the replay is over. Nothing is left for another replay.
+    """
+    async with install(database) as installation:
+        await installation.start(PROCESSES[database])
+        load = Load(installation, neighbours, rate=1000)
+        await load.run(60, until=lambda: load.sent == SENT_BEFORE)
+        await load.finish()
+        await all_delivered(installation)
+        await bury(installation, next(iter(load.accepted.values())), size.dead)
+        promised = await promises(installation)
+        assert promised >= {said(one) for one in neighbours.heard if not one.is_result}
+        heard_before, unrecorded_before = len(neighbours.heard), await unrecorded(installation)
+
+        began = time.monotonic()
+        replay = await Replay.start(installation)
+        assert replay.total == len(promised) == size.dead
+        killed = Killed()
+        new: list[str] = []
+        for kill in range(1, size.kills + 1):
+            await replay.reaches(size.dead * kill // (size.kills + 1))
+            new.append(await comes_in(load, neighbours))
+            await killed.one_of(installation, PROCESSES[database])
+        await leases_end(installation, neighbours, size)
+        await replay.ends()
+        await load.finish()
+        await all_delivered(installation)
+
+        assert await installation.sql("SELECT DISTINCT state FROM deliveries") == ["delivered"]
+        assert (await Replay.start(installation)).total == 0
+        heard = [one for one in neighbours.heard[heard_before:] if not one.is_result]
+        told = [one.subject for one in heard]
+        books = Books(
+            accepted=len(promised) + len(new),
+            refused=load.refused.total(),
+            delivered=len(set(told)),
+            requests=len(told),
+            duplicates=len(told) - len(set(told)),
+            unrecorded=await unrecorded(installation) - unrecorded_before,
+        )
+    assert {said(one) for one in heard if one.subject not in new} == promised
+    assert all(set(told[told.index(order_id) :]) - set(new) for order_id in new), "an order waited for the replay"
+    assert books.duplicates <= books.unrecorded <= len(killed.in_flight)
+    report.add(
+        f"replay of {size.dead:,} killed, {database}",
+        books,
+        allowed=len(killed.in_flight),
+        faults=killed.times,
+        since=began,
+    )
+
+
+async def bury(installation: Installation, order_id: str, count: int) -> None:
+    """No webhook was delivered, and there are `count` of them: one order, its event and its delivery are copied."""
+    own = {name: f"{name} || '-' || n" for name in ("id", "order_id", "event_id", "dedupe_key")}
+    own["payload"] = f"replace(payload, order_id, {own['order_id']})"
+    for table, which in (
+        (schema.orders, f"id = '{order_id}'"),
+        (schema.events, f"order_id = '{order_id}' AND type = '{EVENT}'"),
+        (schema.deliveries, f"order_id = '{order_id}' AND lane = 'vendor'"),
+    ):
+        await installation.sql(_copied(table, which, count - SENT_BEFORE, own))
+    await installation.sql("UPDATE deliveries SET state = 'dead' WHERE lane = 'vendor'")
+
+
+def _copied(table: Table, which: str, count: int, changed: Mapping[str, str]) -> str:
+    """The statement that copies a row so often, with other values in some columns; n is the copy's number."""
+    columns = [column.name for column in table.columns]
+    return (
+        f"INSERT INTO {table.name} ({', '.join(columns)}) WITH RECURSIVE numbers(n) AS "
+        f"(SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {count}) "
+        f"SELECT {', '.join(changed.get(name, name) for name in columns)} FROM {table.name}, numbers WHERE {which}"
+    )
+
+
+async def promises(installation: Installation) -> set[Said]:
+    """What the requests about all that is dead have to say."""
+    dead = "FROM events WHERE id IN (SELECT event_id FROM deliveries WHERE state = 'dead') ORDER BY id"
+    ids, payloads = [await installation.sql(f"SELECT {column} {dead}") for column in ("id", "payload")]
+    return {
+        (json.loads(payload)["record_id"], event_id, hashlib.sha256(body(payload, EVENT)).hexdigest())
+        for event_id, payload in zip(ids, payloads, strict=True)
+    }
+
+
+def said(heard: Heard) -> Said:
+    """What a request said."""
+    return heard.subject, heard.event_id, heard.digest
+
+
+async def unrecorded(installation: Installation) -> int:
+    """Attempts whose end nobody wrote down, of everything that there is."""
+    [count] = await installation.sql("SELECT sum(attempts) - (SELECT count(*) FROM attempts) FROM deliveries")
+    return int(count)
+
+
+async def comes_in(load: Load, neighbours: Neighbours) -> str:
+    """An order that is sent now; its id, once the webhook was told."""
+    number = load.sent + 1
+    await load.run(60, until=lambda: load.sent == number)
+    async with asyncio.timeout(PATIENCE_S):
+        while not neighbours.has_heard(load.accepted[number]):
+            await asyncio.sleep(0.02)
+    return load.accepted[number]
