@@ -50,7 +50,10 @@ def test_who_says_something_goes_on_although_nobody_reads_any_more() -> None:
 
 def test_the_processes_that_share_a_port_log_as_they_are_told(tmp_path: Path) -> None:
     says = (
-        "import structlog; from greenroom.cli import serve; serve.one_of_many(); structlog.get_logger().warning('ours')"
+        "import structlog, threading; from greenroom.cli import serve; from greenroom.settings import Settings; "
+        "serve._run = lambda main: main.close(); "
+        "serve._one_of_many(Settings.from_environment(), None, threading.Event()); "
+        "structlog.get_logger().warning('ours')"
     )
     environment = {"GREENROOM_DATA_DIR": str(tmp_path), "GREENROOM_LOG_FORMAT": "json"}
     done = subprocess.run([sys.executable, "-c", says], capture_output=True, text=True, env=os.environ | environment)
