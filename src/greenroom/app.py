@@ -132,8 +132,8 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
             stack.push_async_callback(asyncio.to_thread, tracing.close)
             ctx = replace(ctx, tracing=tracing)
         engine = Engine(ctx, out)
-        # requests can be told to come back; the engine's few units of work always find room
         crowds = Crowds(ctx)
+        # requests can be told to come back; the engine's few units of work always find room
         store = BoundedStore(ctx.store)
         ctx = replace(ctx, wake=engine.wake, taking=engine.taking, crowded=crowds.has, store=store)
         yield Gateway(ctx, out, Catalog(ctx, out), engine, crowds)
@@ -229,11 +229,8 @@ def build_app(settings: Settings, gateway: Gateway | None = None) -> FastAPI:
         async with running as opened, minding_crowds(opened.crowds), recording_requests(opened.ctx) as request_log:
             app.state.request_log = request_log
             app.state.ctx, app.state.out, app.state.catalog = opened.ctx, opened.out, opened.catalog
-            app.state.engine, app.state.crowds, app.state.rate_limit = (
-                opened.engine,
-                opened.crowds,
-                RateLimit(opened.ctx),
-            )
+            app.state.engine, app.state.crowds = opened.engine, opened.crowds
+            app.state.rate_limit = RateLimit(opened.ctx)
             app.state.first_link = await sessions.first_link(opened.ctx)
             # an ATS's calls come first: every route in front of them is tried on each of the busiest requests
             called = [route for one in discover().values() for route in one.routes(opened.ctx, opened.catalog)]

@@ -19,6 +19,8 @@ from tests.support.postgres import Postgres
 
 pytestmark = pytest.mark.postgres
 
+COMMAND = [sys.executable, "-m", "greenroom", "serve", "--workers", "2", "--port", "0"]
+
 
 @dataclass
 class Team:
@@ -45,6 +47,12 @@ class Team:
             return False
 
 
+def environment(database_url: str, data: Path) -> dict[str, str]:
+    """What a process is told, whatever the tests themselves were told."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GREENROOM_")}
+    return {**kept, "GREENROOM_DATABASE_URL": database_url, "GREENROOM_DATA_DIR": str(data)}
+
+
 def until(what: Callable[[], object]) -> None:
     """Wait for something, for a long time."""
     deadline = time.monotonic() + 60
@@ -56,11 +64,10 @@ def until(what: Callable[[], object]) -> None:
 @contextmanager
 def serving(database_url: str, data: Path) -> Iterator[Team]:
     """Two workers that serve."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GREENROOM_")}
-    environment |= {"GREENROOM_DATABASE_URL": database_url, "GREENROOM_DATA_DIR": str(data)}
-    command = [sys.executable, "-m", "greenroom", "serve", "--workers", "2", "--port", "0"]
     with (data / "log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            COMMAND, env=environment(database_url, data), stdout=log, stderr=log, start_new_session=True
+        )
         team = Team(process, data / "log")
         try:
             until(lambda: team.lines("Greenroom:") or process.poll() is not None)
@@ -108,13 +115,8 @@ def test_workers_do_not_outlive_the_process_that_started_them(
 
 def test_one_that_cannot_start_is_the_end(postgres: Postgres, tmp_path: Path) -> None:
     """Said in a line, as with one process."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GREENROOM_")}
-    environment |= {
-        "GREENROOM_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
-        "GREENROOM_DATA_DIR": str(tmp_path),
-    }
-    command = [sys.executable, "-m", "greenroom", "serve", "--workers", "2", "--port", "0"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    told = environment("postgresql://nobody@127.0.0.1:1/none", tmp_path)
+    done = subprocess.run(COMMAND, env=told, capture_output=True, text=True, timeout=60)
 
     assert (done.returncode, done.stderr.count("\n"), "Traceback" in done.stderr) == (1, 1, False)
 

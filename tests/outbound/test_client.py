@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -16,14 +16,6 @@ from greenroom.outbound.client import request_bytes
 from tests.outbound.test_send import LOOPBACK, Peer, listening
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
-
-
-@pytest.fixture
-async def out() -> AsyncIterator[Outbound]:
-    """The door with loopback opened."""
-    one = Outbound(allow_http=True, allowed_networks=LOOPBACK)
-    yield one
-    await one.aclose()
 
 
 class Saying:

@@ -3,29 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from ipaddress import IPv4Network
 
 import pytest
 
 from greenroom.errors import GiveUp, TryLater
 from greenroom.outbound import Outbound, Request, recording
-from tests.house import Neighbour, neighbour
-
-
-@pytest.fixture
-async def out() -> AsyncIterator[Outbound]:
-    """The door with loopback opened."""
-    one = Outbound(allow_http=True, allowed_networks=[IPv4Network("127.0.0.0/8")])
-    yield one
-    await one.aclose()
-
-
-@pytest.fixture
-async def peer() -> AsyncIterator[Neighbour]:
-    """Somebody who answers."""
-    async with neighbour() as one:
-        yield one
+from tests.house import Neighbour
 
 
 def asking(peer: Neighbour) -> Request:

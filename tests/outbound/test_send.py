@@ -51,14 +51,6 @@ async def listening(peer: Peer, tls: ssl.SSLContext | None = None) -> AsyncItera
         await asyncio.gather(*under_way, return_exceptions=True)
 
 
-@pytest.fixture
-async def out() -> AsyncIterator[Outbound]:
-    """The door with loopback opened."""
-    one = Outbound(allow_http=True, allowed_networks=LOOPBACK)
-    yield one
-    await one.aclose()
-
-
 async def request_of(reader: asyncio.StreamReader) -> bytes:
     """A request's head and its body of one byte."""
     head = await reader.readuntil(b"\r\n\r\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,7 +18,7 @@ from greenroom.errors import TryLater
 from greenroom.outbound import Outbound, Request, recording
 from greenroom.security.signatures import signing
 from greenroom.security.tokens import new_webhook_secret
-from tests.house import Neighbour, neighbour
+from tests.house import Neighbour
 from tests.outbound.test_send import LOOPBACK, listening, request_of
 
 SECRET = new_webhook_secret()
@@ -47,21 +47,6 @@ class Stepping:
 def clock() -> Stepping:
     """The sender's."""
     return Stepping()
-
-
-@pytest.fixture
-async def out() -> AsyncIterator[Outbound]:
-    """The door with loopback opened."""
-    one = Outbound(allow_http=True, allowed_networks=LOOPBACK)
-    yield one
-    await one.aclose()
-
-
-@pytest.fixture
-async def peer() -> AsyncIterator[Neighbour]:
-    """Somebody who answers."""
-    async with neighbour() as one:
-        yield one
 
 
 def signed(url: str, clock: Callable[[], datetime]) -> Request:

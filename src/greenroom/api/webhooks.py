@@ -171,7 +171,7 @@ async def list_webhooks(ctx: Ctx, project: Caller) -> Page[WebhookOut]:
     found = await webhooks.list_webhooks(ctx, project.id)
     ids = [one.id for one in found]
     conditions, held = await breakers.conditions(ctx, ids), await webhooks.held(ctx, ids)
-    return Page(data=[_shown(one, conditions[one.id], held.get(one.id, Held())) for one in found], next=None)
+    return Page(data=[_shown(one, conditions[one.id], held[one.id]) for one in found], next=None)
 
 
 @router.post("", status_code=201, operation_id="create_webhook", responses=documented(400, 401, 404, 409, 422))
@@ -278,7 +278,7 @@ def check_url(ctx: Context, url: str) -> None:
 
 async def _with_health(ctx: Context, webhook: Webhook) -> WebhookOut:
     condition, held = await breakers.conditions(ctx, [webhook.id]), await webhooks.held(ctx, [webhook.id])
-    return _shown(webhook, condition[webhook.id], held.get(webhook.id, Held()))
+    return _shown(webhook, condition[webhook.id], held[webhook.id])
 
 
 def _shown(webhook: Webhook, condition: Condition, held: Held) -> WebhookOut:

@@ -48,7 +48,7 @@ class Team:
                 on_ready()
             wait([one.sentinel for one in team], timeout=POLL_S)
             ended = [one for one in team if not one.is_alive()]
-            if ended and not told and not self._ready.is_set():
+            if ended and not self._ready.is_set():
                 break
             for one in ended:
                 log.error("process_ended", pid=one.pid, exit_status=one.exitcode, next_start_s=AGAIN_S)
@@ -60,7 +60,7 @@ class Team:
         for one in team:
             one.join()
         # one that was still starting had nobody to heed the signal
-        return int(not told or any(one.exitcode not in (0, -signal.SIGTERM) for one in team))
+        return int(not self._ready.is_set() or any(one.exitcode not in (0, -signal.SIGTERM) for one in team))
 
     def _start(self) -> Any:
         process = _SPAWN.Process(target=self._serve, args=(*self._arguments, self._ready))

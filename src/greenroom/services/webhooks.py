@@ -39,7 +39,7 @@ class Held:
 async def held(_: Context, tx: Tx, webhook_ids: Sequence[str]) -> dict[str, Held]:
     """What is held for each of these webhooks."""
     found = await delivery_rows.held(tx, webhook_ids)
-    return {id_: Held(count, maybe_from_ms(oldest)) for id_, (count, oldest) in found.items()}
+    return {id_: Held(found[id_][0], maybe_from_ms(found[id_][1])) if id_ in found else Held() for id_ in webhook_ids}
 
 
 @transaction
