@@ -115,6 +115,42 @@ async def test_without_room_it_waits(house: House, proctor: Linked, monkeypatch:
     assert TAKEN < PER_DESTINATION
 
 
+@pytest.mark.parametrize("behind", [True, False])
+async def test_an_engine_is_woken_for_what_it_may_claim(
+    house: House, proctor: Linked, monkeypatch: pytest.MonkeyPatch, behind: bool
+) -> None:
+    """Not for one more delivery to an endpoint that has all it may have: one that hangs would cost a look an order."""
+    hook = (await webhook(proctor))["id"]
+    engine = await only_what_is_taken_over(house, monkeypatch)
+    engine._places._under_way[hook] = TAKEN
+    monkeypatch.setattr(engine._places, "_behind", frozenset([hook] if behind else []))
+    woken: list[None] = []
+    monkeypatch.setattr(engine._awake, "set", lambda: woken.append(None))
+    await proctor.send_test()
+
+    assert bool(woken) is not behind
+    assert (await only_delivery(proctor, hook))["attempts_made"] == 0
+
+
+@pytest.mark.parametrize("behind", [True, False])
+async def test_an_attempt_on_record_wakes_the_engine_where_something_waits_for_its_place(
+    house: House, proctor: Linked, monkeypatch: pytest.MonkeyPatch, behind: bool
+) -> None:
+    """Otherwise there is nothing to look for, and a look costs as much as the delivery did."""
+    hook = (await webhook(proctor))["id"]
+    engine = await only_what_is_taken_over(house, monkeypatch)
+    monkeypatch.setattr(engine._places, "_behind", frozenset([hook] if behind else []))
+    woken: list[None] = []
+    monkeypatch.setattr(engine._awake, "set", lambda: woken.append(None))
+    await proctor.send_test()
+    await house.vendor.hear(1)
+    async with asyncio.timeout(20):
+        while (await only_delivery(proctor, hook))["state"] != "delivered" or engine._places._unrecorded:
+            await asyncio.sleep(0.01)
+
+    assert bool(woken) is behind
+
+
 async def test_a_stopped_engine_takes_nothing_over(house: House, proctor: Linked) -> None:
     """The order waits for another worker."""
     hook = (await webhook(proctor))["id"]

@@ -44,7 +44,7 @@ def test_deal_gives_all_it_can_and_nobody_two_more_than_a_hungry_one(due: list[i
     ("turn", "due", "shares", "ended", "expected"),
     [
         (Turn(), (1, 1), [1, 1], True, Turn("", quiet=False)),
-        (Turn(), (1, 1, 1), [1, 0, 0], True, Turn("a", quiet=False)),  # the next look begins with b
+        (Turn(), (1, 1, 1), [1, 0, 0], True, Turn("a", quiet=False, short=True)),  # the next look begins with b
         (Turn("a", quiet=False), (1,), [1], True, Turn("", quiet=False)),
         (Turn(), (0, 0), [0, 0], False, Turn("b", quiet=True)),  # there are more destinations: go on
         (Turn("b", quiet=True), (), [], True, Turn("", quiet=True)),
@@ -55,6 +55,17 @@ def test_deal_gives_all_it_can_and_nobody_two_more_than_a_hungry_one(due: list[i
 def test_a_turn_moves_on(turn: Turn, due: tuple[int, ...], shares: list[int], ended: bool, expected: Turn) -> None:
     """Past who was served, back to the start after the last one."""
     assert turn.moved(met(*due), shares, ended=ended) == expected
+
+
+def test_a_round_knows_whom_it_left_behind() -> None:
+    """Those whose own limits keep what is due, until the next round begins; and whether there were too few places."""
+    a, b, c = Waiting("a", 1, more=True), Waiting("b", 2), Waiting("c", 0, more=True)
+    first = Turn().moved([a], [1], ended=False)
+    last = first.moved([b, c], [1, 0], ended=True)
+
+    assert (first.behind, first.short) == ({"a"}, False)
+    assert (last.behind, last.short) == ({"a", "c"}, True)
+    assert last.moved([b], [2], ended=True) == Turn(quiet=False)
 
 
 def test_a_round_ends_after_finding_nothing() -> None:

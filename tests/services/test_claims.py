@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 
 from greenroom.context import Context
@@ -67,6 +68,48 @@ async def test_an_attempt_that_has_ended_holds_no_place(store: Store) -> None:
     for one in first[:10]:
         places.recorded(one)
     assert (await places.claim()).claimed == []
+
+
+async def test_a_place_is_wanted_where_something_waits_for_it(store: Store) -> None:
+    """By a destination that has all it may have; not by one whose deliveries have all been claimed."""
+    ctx = context(store)
+    await queue(store, {"whk_a": PER_DESTINATION, "whk_b": 3})
+    places = Places(ctx)
+    claimed = (await places.claim()).claimed
+    assert [places.is_behind("whk_a"), places.is_behind("whk_b")] == [True, False]  # as many as are counted: maybe more
+    for one in claimed:
+        places.ended(one)
+    assert [places.freed, places.is_wanted("whk_a"), places.is_wanted("whk_b")] == [PER_DESTINATION, True, False]
+
+    await places.claim()
+    assert [places.freed, places.is_behind("whk_a"), places.is_wanted("whk_a")] == [0, False, False]
+
+
+async def test_without_a_free_place_every_place_is_wanted(store: Store) -> None:
+    """Whosever it is."""
+    ctx = context(store)
+    await queue(store, {f"whk_{number:03}": 10 for number in range(100)}, waits_in="again")
+    places = Places(ctx)
+    (one, *_) = (await places.claim()).claimed
+
+    assert [places.is_wanted("whk_other"), places.is_behind("whk_other")] == [True, False]
+    places.ended(one)
+    assert places.freed == 1
+
+
+async def test_what_comes_while_a_worker_looks_may_have_been_missed(store: Store) -> None:
+    """So it looks again, whatever the look says."""
+    ctx = context(store)
+    await queue(store, {"whk_a": 2 * PER_DESTINATION})
+    places = Places(ctx)
+    await places.claim()
+    looking = asyncio.create_task(places.claim())
+    await asyncio.sleep(0)
+    during = [places.is_behind("whk_a"), places.is_wanted("whk_b")]
+    await looking
+
+    assert during == [False, True]
+    assert [places.is_behind("whk_a"), places.is_wanted("whk_b")] == [True, False]
 
 
 async def test_where_there_is_trouble_an_attempt_counts_until_it_is_on_record(store: Store) -> None:

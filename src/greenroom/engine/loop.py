@@ -36,6 +36,8 @@ log = structlog.get_logger("greenroom.engine")
 
 #: how late we notice what another process queued, and what became due
 POLL_S = 0.5
+#: where a look found something, more of it may be on its way
+SOON_S = 0.02
 #: a claim costs the same for one delivery as for many, so no two are begun within this
 GATHER_S = 0.005
 #: attempts that are begun before others have their turn on the event loop: an order that comes in, a database's answer
@@ -111,18 +113,18 @@ class Engine:
             began = time.monotonic()
             try:
                 await self._come_back()
-                more = await self._start_due()
+                rest = await self._start_due()
                 pause, self._claims = POLL_S, True
             except Unavailable as error:
                 self._claims = False
                 self._away_since = self._away_since or began
-                more, pause = False, min(pause * 2, 10.0)
+                rest = pause = min(pause * 2, 10.0)
                 log.warning("database_away", error=error.message, next_try_s=pause)
             except Exception:  # a defect on the way to one delivery must not end all the others'
-                more, pause = False, min(pause * 2, 10.0)
+                rest = pause = min(pause * 2, 10.0)
                 log.exception("claim_failed_inside", next_try_s=pause)
-            if not more:
-                await self._rest(self._places.rest_s(pause))
+            if rest:
+                await self._rest(self._places.rest_s(rest))
             await asyncio.sleep(max(0.0, began + GATHER_S - time.monotonic()))
 
     async def _finish(self) -> None:
@@ -164,20 +166,22 @@ class Engine:
             self._awake.clear()
             await self._rest(left)
 
-    async def _start_due(self) -> bool:
-        """Claim as many as there are free places and start them; whether there are destinations still to be met."""
+    async def _start_due(self) -> float:
+        """Claim as many as there are free places and start them; how many seconds nothing more need be looked for."""
         if self._records.late or self._records.full or not self._places.free or not await self._clock.is_right():
-            return False
+            return POLL_S
         since = time.monotonic()
         look = await self._places.claim()
         if self._stopping:
             await self._places.give_back(look.claimed)
-            return False
+            return POLL_S
         for number, one in enumerate(look.claimed, start=1):
             self._start(one, look.destinations.get(one.destination_id), since=since)
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
-        return self._places.more
+        if self._places.more:
+            return 0.0
+        return SOON_S if look.claimed else POLL_S
 
     def _start(self, claimed: Claimed, destination: Destination | None, *, since: float) -> None:
         if self._over:  # nobody would put it on record; its lease ends by itself
@@ -272,7 +276,8 @@ class Engine:
 
     def _recorded(self, ended: Ended) -> None:
         self._places.recorded(ended.claimed)
-        self.wake()
+        if self._places.is_wanted(ended.claimed.destination_id):
+            self.wake()
 
 
 def _where(error: Exception) -> str:

@@ -45,7 +45,10 @@ class Places:
         self._again_s = math.inf
         self.idle = False  #: the last look ended a round in which nothing was to be had
         self.more = False  #: the last look did not come to the end of a round
-        self.freed = 0  #: places that were given back since the last look
+        self.freed = 0  #: places that were given back since the last look, for which something waits
+        self._looking = False
+        self._short = False
+        self._behind: frozenset[str] = frozenset()
         self._closed = False
         self._all_free = asyncio.Event()
         self._all_free.set()
@@ -64,8 +67,14 @@ class Places:
         """
         free, self.freed = self.free, 0
         room = {queue: min(free, share - self._held[queue]) for queue, share in SHARES.items()}
-        look = await claims.claim(self._ctx, self._turns, room, self._own, lease=LEASE, longest=LONGEST)
+        self._looking = True
+        try:
+            look = await claims.claim(self._ctx, self._turns, room, self._own, lease=LEASE, longest=LONGEST)
+        finally:
+            self._looking = False
         self._turns |= look.turns
+        self._short = any(turn.short for turn in self._turns.values()) or any(places <= 0 for places in room.values())
+        self._behind = frozenset[str]().union(*(turn.behind for turn in self._turns.values()))
         for one in look.claimed:
             self.take(one)
         self._again_s = min(self._again_s, look.again_s)
@@ -78,6 +87,14 @@ class Places:
     def has_room(self, claimed: Claimed) -> bool:
         """Whether one that is not claimed may `take` a place: nobody has to wait for his because of it."""
         return not self._closed and self.free > SLOTS // 2 and self._under_way[claimed.destination_id] < TAKEN
+
+    def is_behind(self, destination_id: str) -> bool:
+        """Whether its own limits keep what is due for it: looking again would give nothing before one has ended."""
+        return not self._looking and destination_id in self._behind
+
+    def is_wanted(self, destination_id: str) -> bool:
+        """Whether something may be waiting for the place of an attempt at this destination."""
+        return self._looking or self._short or destination_id in self._behind
 
     def close(self) -> None:
         """There is room for no more."""
@@ -106,7 +123,7 @@ class Places:
         """It gives its place back."""
         self._held[claimed.queue] -= 1
         _take(self._under_way, claimed.destination_id)
-        self.freed += 1
+        self.freed += self.is_wanted(claimed.destination_id)
         if self.free == SLOTS:
             self._all_free.set()
 

@@ -29,11 +29,11 @@ class Takeover:
                 self._taken.append((claimed, destination()))
                 self._places.take(claimed)
                 return True
-        self._left = True
+        self._left = self._left or not self._places.is_behind(claimed.destination_id)
         return False
 
     def begin(self) -> bool:
-        """Attempt what was accepted; whether something was not."""
+        """Attempt what was accepted; whether something was not, and may be claimed."""
         for claimed, destination in self._taken:
             self._begin(claimed, destination)
         return self._left

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Waiting:
-    """A destination met on a round: how many of its deliveries are due and may leave now."""
+    """
+    A destination met on a round: how many of its deliveries are due and may leave now. `more`: others are due, and its
+    own limits keep them.
+    """
 
     destination_id: str
     due: int
+    more: bool = False
 
 
 @dataclass(frozen=True)
@@ -19,12 +23,14 @@ class Turn:
     """
     Where a worker's round over the destinations of one queue stands.
 
-    The next look begins after `after` in the order of ids, "" is the start. `quiet`: nothing was to be had since the
-    round began.
+    The next look begins after `after` in the order of ids, "" is the start. Since the round began: `quiet`, nothing was
+    to be had; `short`, there were not places enough; `behind`, the destinations whose own limits keep what is due.
     """
 
     after: str = ""
     quiet: bool = True
+    short: bool = False
+    behind: frozenset[str] = frozenset()
 
     @property
     def idle(self) -> bool:
@@ -33,11 +39,18 @@ class Turn:
 
     def moved(self, met: Sequence[Waiting], shares: Sequence[int], *, ended: bool) -> Turn:
         """The turn after a look that met these and gave each its share; `ended`: no destination comes after them."""
-        quiet = (self.quiet or not self.after) and not any(shares)
+        before = self if self.after else Turn()
         passed_over = next((n for n, one in enumerate(met) if one.due and not shares[n]), None)
         if passed_over is not None:
-            return Turn(met[passed_over - 1].destination_id if passed_over else self.after, quiet)
-        return Turn("" if ended or not met else met[-1].destination_id, quiet)
+            after = met[passed_over - 1].destination_id if passed_over else self.after
+        else:
+            after = "" if ended or not met else met[-1].destination_id
+        return Turn(
+            after,
+            quiet=before.quiet and not any(shares),
+            short=before.short or any(share < one.due for one, share in zip(met, shares, strict=True)),
+            behind=before.behind.union(one.destination_id for one in met if one.more),
+        )
 
 
 def deal(met: Sequence[Waiting], places: int) -> list[int]:

@@ -92,7 +92,7 @@ async def claim(
     shares: list[tuple[Queue, str, int]] = []
     moved: dict[Queue, Turn] = {}
     for queue, found in met.items():
-        waiting = [Waiting(one.destination_id, room.may_leave(queue, one)) for one in found]
+        waiting = [room.waiting(queue, one) for one in found]
         given = deal(waiting, min(places, free[queue]))
         for one, count in zip(found, given, strict=True):
             room.leaves(one.destination_id, count)
@@ -131,14 +131,15 @@ class _Room:
     tokens: dict[str, int]
     left: Counter[str] = field(default_factory=Counter)
 
-    def may_leave(self, queue: Queue, met: Met) -> int:
+    def waiting(self, queue: Queue, met: Met) -> Waiting:
         """
         What a person asked for goes however the destination does, and beside all that may be under way, as often again;
         but for its rate.
         """
         id_ = met.destination_id
         cap = 2 * PER_DESTINATION if queue == "hand" else self.cap.get(id_, PER_DESTINATION)
-        return min(met.due, self.tokens.get(id_, met.due), max(0, cap - self.held[id_]))
+        may_leave = min(met.due, self.tokens.get(id_, met.due), max(0, cap - self.held[id_]))
+        return Waiting(id_, may_leave, more=met.due > may_leave or met.due == PER_DESTINATION)
 
     def is_spent(self, met: Met) -> bool:
         """Whether its rate lets nothing more leave now."""
