@@ -105,7 +105,7 @@ async def test_without_room_it_waits(house: House, proctor: Linked, monkeypatch:
     hook = (await webhook(proctor))["id"]
     engine = await only_what_is_taken_over(house, monkeypatch)
     if held == "by everybody":
-        engine._places._held["again"] = SLOTS // 2
+        engine._places._held["again"] = SLOTS * 3 // 4
     else:
         engine._places._under_way[hook] = TAKEN
     await proctor.send_test(1)

@@ -116,6 +116,15 @@ class Bench:
         """
         return self._until("remembered", count)
 
+    def until_held(self, count: int) -> float:
+        """
+        `until_counted` for webhooks that hang at the same time.
+
+        Raises:
+            BenchFailed: nothing has come for too long.
+        """
+        return self._until("held", count)
+
     def _until(self, what: str, count: int) -> float:
         seen, patience = -1, time.monotonic() + PATIENCE_S
         while True:

@@ -129,9 +129,18 @@ class Installation:
             ]
             customer = Customer(project.id, account.id, tenant, token, tuple(made))
             content = to_json(await _sample(ctx, customer))
-            await _in_batches(ctx, queued, partial(_add, ctx, customer, content))
+            await _in_batches(ctx, queued, partial(_add, ctx, customer, made, content))
             await _in_batches(ctx, delivered, partial(_add_old, customer, content, datetime.now(UTC) - LONG_AGO))
             return customer
+
+    def queue(self, customer: Customer, webhook_ids: Sequence[str], count: int) -> None:
+        """Let so many deliveries wait for these of its webhooks, in turn; it may be served meanwhile."""
+        asyncio.run(self._queue(customer, webhook_ids, count))
+
+    async def _queue(self, customer: Customer, webhook_ids: Sequence[str], count: int) -> None:
+        async with open_context(Settings.from_environment(self._environment)) as ctx:
+            content = to_json(await _sample(ctx, customer))
+            await _in_batches(ctx, count, partial(_add, ctx, customer, webhook_ids, content))
 
     def is_drained(self, customer: Customer) -> bool:
         """Whether nothing of the queue is pending any more, be it due or under way."""
@@ -217,8 +226,10 @@ async def _sample(ctx: Context, customer: Customer) -> dict[str, Any]:
     return order_payload(order, update_url=orders.update_url(ctx, order), at=now)
 
 
-async def _add(ctx: Context, customer: Customer, content: str, tx: Tx, numbers: range) -> None:
-    """Events with one pending delivery each."""
+async def _add(
+    ctx: Context, customer: Customer, webhook_ids: Sequence[str], content: str, tx: Tx, numbers: range
+) -> None:
+    """Events with one pending delivery each, to these webhooks in turn."""
     for number in numbers:
         event_id = ctx.new_id("evt")
         await event_rows.add(tx, event_id, project_id=customer.project_id, event_type=EVENT, payload=content)
@@ -228,7 +239,7 @@ async def _add(ctx: Context, customer: Customer, content: str, tx: Tx, numbers: 
             project_id=customer.project_id,
             event_id=event_id,
             lane="vendor",
-            destination_id=customer.webhook_ids[number % len(customer.webhook_ids)],
+            destination_id=webhook_ids[number % len(webhook_ids)],
             event_name=EVENT,
         )
 

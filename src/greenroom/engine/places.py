@@ -86,7 +86,7 @@ class Places:
 
     def has_room(self, claimed: Claimed) -> bool:
         """Whether one that is not claimed may `take` a place: nobody has to wait for his because of it."""
-        return not self._closed and self.free > SLOTS // 2 and self._under_way[claimed.destination_id] < TAKEN
+        return not self._closed and self.free > SLOTS // 4 and self._under_way[claimed.destination_id] < TAKEN
 
     def is_behind(self, destination_id: str) -> bool:
         """Whether its own limits keep what is due for it: looking again would give nothing before one has ended."""
