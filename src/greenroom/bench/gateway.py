@@ -102,17 +102,26 @@ class Installation:
             self._environment["GREENROOM_DATABASE_URL"] = database_url
 
     def customer(
-        self, tenant: str, urls: Sequence[str], *, enabled: bool = True, queued: int = 0, delivered: int = 0
+        self,
+        tenant: str,
+        urls: Sequence[str],
+        *,
+        enabled: bool = True,
+        queued: int = 0,
+        delivered: int = 0,
+        attempts: int = 1,
     ) -> Customer:
         """
         A project, its account, a webhook for each URL; `queued` deliveries wait already, over the webhooks in turn, and
-        `delivered` ones were delivered a year ago.
+        `delivered` ones were delivered a year ago, after so many `attempts`.
 
         Orders of a customer whose webhooks are disabled are held: accepted, and delivered by nobody.
         """
-        return asyncio.run(self._customer(tenant, urls, enabled, queued, delivered))
+        return asyncio.run(self._customer(tenant, urls, enabled, queued, delivered, attempts))
 
-    async def _customer(self, tenant: str, urls: Sequence[str], enabled: bool, queued: int, delivered: int) -> Customer:
+    async def _customer(
+        self, tenant: str, urls: Sequence[str], enabled: bool, queued: int, delivered: int, attempts: int
+    ) -> Customer:
         async with open_context(Settings.from_environment(self._environment)) as ctx:
             project = await projects.ensure(ctx, tenant)
             values: dict[str, Any] = {
@@ -130,7 +139,8 @@ class Installation:
             customer = Customer(project.id, account.id, tenant, token, tuple(made))
             content = to_json(await _sample(ctx, customer))
             await _in_batches(ctx, queued, partial(_add, ctx, customer, made, content))
-            await _in_batches(ctx, delivered, partial(_add_old, customer, content, datetime.now(UTC) - LONG_AGO))
+            long_ago = datetime.now(UTC) - LONG_AGO
+            await _in_batches(ctx, delivered, partial(_add_old, customer, content, long_ago, attempts))
             return customer
 
     def queue(self, customer: Customer, webhook_ids: Sequence[str], count: int) -> None:
@@ -244,16 +254,15 @@ async def _add(
         )
 
 
-async def _add_old(customer: Customer, content: str, began: datetime, tx: Tx, numbers: range) -> None:
-    """Events that were delivered at the first attempt, each a millisecond after the one before."""
-    attempts = []
-    for number in numbers:
-        at = began + timedelta(milliseconds=number)
-        event_id, delivery_id = first_id("evt", at), first_id("dlv", at)
+async def _add_old(customer: Customer, content: str, began: datetime, attempts: int, tx: Tx, numbers: range) -> None:
+    """Events that were delivered at the last of so many attempts, each a millisecond after the one before."""
+    times = {number: began + timedelta(milliseconds=number) for number in numbers}
+    for number, at in times.items():
+        event_id = first_id("evt", at)
         await event_rows.add(tx, event_id, project_id=customer.project_id, event_type=EVENT, payload=content)
         await delivery_rows.add(
             tx,
-            delivery_id,
+            first_id("dlv", at),
             project_id=customer.project_id,
             event_id=event_id,
             lane="vendor",
@@ -261,18 +270,20 @@ async def _add_old(customer: Customer, content: str, began: datetime, tx: Tx, nu
             event_name=EVENT,
             state="delivered",
         )
+    for attempt in range(1, attempts + 1):
         made = {
-            "id": first_id("att", at),
             "project_id": customer.project_id,
-            "delivery_id": delivery_id,
-            "number": 1,
+            "number": attempt,
             "trigger": "auto",
-            "started_at": to_ms(at),
             "duration_ms": 9,
-            "status": 200,
+            "status": 200 if attempt == attempts else 500,
             "request": "{}",
             "response": "{}",
             "worker": "bench",
         }
-        attempts.append([made.get(column) for column in delivery_rows.ATTEMPT])
-    await delivery_rows.add_attempts(tx, attempts)
+        rows = [
+            made
+            | {"id": f"{first_id('att', at)}{attempt}", "delivery_id": first_id("dlv", at), "started_at": to_ms(at)}
+            for at in times.values()
+        ]
+        await delivery_rows.add_attempts(tx, [[row.get(column) for column in delivery_rows.ATTEMPT] for row in rows])

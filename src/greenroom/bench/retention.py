@@ -1,65 +1,125 @@
-"""What deliveries notice while old ones are deleted."""
+"""What deliveries, and the claims before them, notice while old ones are deleted."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import dataclass
+
+from prometheus_client.parser import text_string_to_metric_families
 
 from greenroom.bench.accept import accepted_and_delivered
 from greenroom.bench.arithmetic import percentile, waits
 from greenroom.bench.bench import Bench, of_rounds
 from greenroom.bench.figures import Figure
-from greenroom.bench.gateway import Customer, Gateway
+from greenroom.bench.gateway import Customer, Gateway, Installation
 from greenroom.bench.load import Job
+from greenroom.demo.client import Client
 
 SECTION = "retention"
 #: ended deliveries that are too old for one of two gateways, at a scale of 1: they last for minutes of deleting
 OLD = 100_000
 FULL = 1_000_000
+#: what each of them took
+ATTEMPTS = 10
+#: deliveries that are queued and claimed in a round, over so many destinations
+QUEUED, DESTINATIONS = 2_000, 20
 #: of the rate that can be sustained; and of the waits, what is reported
 SHARE = 0.5
 PERCENTILE = 0.95
+#: what a claim may take; a bound of the gateway's own histogram
+QUICK_S = 0.05
 #: days that they keep what has ended: younger than what is there, and older
 DELETING, KEEPING = 90, 3650
 
 
+@dataclass(frozen=True)
+class _Aged:
+    """A gateway that has delivered much before, paused."""
+
+    installed: Installation
+    served: Gateway
+    told: Customer
+    queued: Customer
+
+
 def retention(bench: Bench) -> list[Figure]:
-    """From the moment an order is due to its arrival, while the engine deletes what is old, over while it need not."""
+    """
+    From the moment an order is due to its arrival, and what a claim takes, while the engine deletes what is old, over
+    while it need not.
+    """
     old = FULL if bench.full else int(OLD * bench.scale)
     with ExitStack() as stack:
         keeping = _aged(bench, stack, old, KEEPING)
         deleting = _aged(bench, stack, old, DELETING)
         rate = _sustained(bench, keeping) * SHARE
-        pairs = [(_wait_ms(bench, deleting, rate), _wait_ms(bench, keeping, rate)) for _ in range(bench.rounds)]
-    value, base, ratio = of_rounds(pairs)
-    name = f"due → delivered, p{PERCENTILE * 100:.0f}, {old:,} being deleted"
+        waits_ms, claims = [], []
+        for _ in range(bench.rounds):
+            waits_ms.append((_wait_ms(bench, deleting, rate), _wait_ms(bench, keeping, rate)))
+            claims.append((_claims(bench, deleting), _claims(bench, keeping)))
+    wait, undisturbed, waited = of_rounds(waits_ms)
+    claim, before, rose = of_rounds([(_mean_ms(one), _mean_ms(other)) for one, other in claims])
+    quick, made = (sum(one[of] for one, _ in claims) for of in ("quick", "all"))
+    during, without = f"{old * ATTEMPTS:,} attempts being deleted", "none deleted"
+    in_time = f"claims within {QUICK_S * 1000:g} ms, {during}"
     return [
         Figure(SECTION, "orders that come", rate, "orders/s"),
-        Figure(SECTION, name, value, "ms", "none deleted", base, ratio),
+        Figure(
+            SECTION, f"due → delivered, p{PERCENTILE * 100:.0f}, {during}", wait, "ms", without, undisturbed, waited
+        ),
+        Figure(SECTION, f"a claim, {during}", claim, "ms", without, before, rose),
+        Figure(SECTION, in_time, quick, "claims", "all of them", made, quick / made, 0.99),
     ]
 
 
-def _aged(bench: Bench, stack: ExitStack, old: int, days: int) -> tuple[Gateway, Customer]:
-    """A gateway that has delivered so many before, paused."""
-    bench.say(f"writing {old:,} old deliveries")
+def _aged(bench: Bench, stack: ExitStack, old: int, days: int) -> _Aged:
+    bench.say(f"writing {old:,} old deliveries of {ATTEMPTS} attempts")
     name = f"retention-{days}"
     installed = stack.enter_context(bench.installation(name, retention_days=days))
-    customer = installed.customer(name, [bench.hook(name)], delivered=old)
+    told = installed.customer(name, [bench.hook(name)], delivered=old, attempts=ATTEMPTS)
+    queued = installed.customer(f"{name}-queued", [bench.hook(f"{name}-{n}") for n in range(DESTINATIONS)])
     served = installed.serve()
     served.pause()
-    return served, customer
+    return _Aged(installed, served, told, queued)
 
 
-def _sustained(bench: Bench, aged: tuple[Gateway, Customer]) -> float:
-    served, customer = aged
-    served.resume()
-    accepted_and_delivered(bench, served, customer, seconds=0.3)
-    rate, _ = accepted_and_delivered(bench, served, customer, seconds=bench.seconds)
-    served.pause()
+def _sustained(bench: Bench, aged: _Aged) -> float:
+    aged.served.resume()
+    accepted_and_delivered(bench, aged.served, aged.told, seconds=0.3)
+    rate, _ = accepted_and_delivered(bench, aged.served, aged.told, seconds=bench.seconds)
+    aged.served.pause()
     return rate
 
 
-def _wait_ms(bench: Bench, aged: tuple[Gateway, Customer], rate: float) -> float:
-    served, customer = aged
+def _mean_ms(claims: dict[str, float]) -> float:
+    return claims["seconds"] / claims["all"] * 1000
+
+
+def _claims(bench: Bench, aged: _Aged) -> dict[str, float]:
+    """The claims that a queue takes: how many, how many of them in time, and the seconds that all took."""
+    aged.served.resume()
+    answered, _ = bench.counted()
+    before = _claims_so_far(aged.served)
+    aged.installed.queue(aged.queued, aged.queued.webhook_ids, QUEUED)
+    bench.until_counted(answered + QUEUED)
+    after = _claims_so_far(aged.served)
+    aged.served.pause()
+    return {of: after[of] - before[of] for of in after}
+
+
+def _claims_so_far(served: Gateway) -> dict[str, float]:
+    metrics = Client(served.url).text("GET", "/metrics")
+    samples = [sample for family in text_string_to_metric_families(metrics) for sample in family.samples]
+    found = {sample.name + sample.labels.get("le", ""): sample.value for sample in samples}
+    name = "greenroom_claim_seconds"
+    return {
+        "all": found[f"{name}_count"],
+        "quick": found[f"{name}_bucket{QUICK_S}"],
+        "seconds": found[f"{name}_sum"],
+    }
+
+
+def _wait_ms(bench: Bench, aged: _Aged, rate: float) -> float:
+    served, customer = aged.served, aged.told
     served.resume()
     before, _ = bench.counted()
     bench.behave(watching=True)

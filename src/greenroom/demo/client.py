@@ -30,6 +30,16 @@ class Client:
         Raises:
             Unexpected: no answer, or one that is not 2xx.
         """
+        text = self.text(method, path, body)
+        return json.loads(text) if text else None
+
+    def text(self, method: str, path: str, body: object = None) -> str:
+        """
+        The answer's body.
+
+        Raises:
+            Unexpected: no answer, or one that is not 2xx.
+        """
         parts = urlsplit(self.base)
         headers = {"content-type": "application/json", "user-agent": "greenroom-demo"}
         if self.key:
@@ -46,4 +56,4 @@ class Client:
             connection.close()
         if not 200 <= response.status < 300:
             raise Unexpected(f"{method} {self.base}{path} answered {response.status}: {text[:1500]}")
-        return json.loads(text) if text else None
+        return text

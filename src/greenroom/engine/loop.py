@@ -17,7 +17,7 @@ import structlog
 
 from greenroom.connectors import Push, discover
 from greenroom.context import Context
-from greenroom.engine import vendor
+from greenroom.engine import metrics, vendor
 from greenroom.engine.clock import Clock
 from greenroom.engine.places import LEASE, LONGEST, Places
 from greenroom.engine.records import ENOUGH, LONGEST_PAUSE_S, Records
@@ -172,6 +172,7 @@ class Engine:
             return POLL_S
         since = time.monotonic()
         look = await self._places.claim()
+        metrics.CLAIM.observe(time.monotonic() - since)
         if self._stopping:
             await self._places.give_back(look.claimed)
             return POLL_S

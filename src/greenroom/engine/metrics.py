@@ -15,6 +15,11 @@ DELIVERED_AFTER = Histogram(
     ["lane"],
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 86400),
 )
+CLAIM = Histogram(
+    "greenroom_claim_seconds",
+    "What a look at the queues took, with what it claimed.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
+)
 CLOCK_SKEW = Gauge("greenroom_clock_skew_seconds", "How far this process's clock is ahead of the database's.")
 
 # to find a child by its labels takes several times what it takes to count

@@ -11,7 +11,7 @@ from greenroom.store import retention as retention_rows
 from greenroom.store.db import Tx
 
 #: events of one batch: a few milliseconds, so that nobody waits for its commit
-BATCH = 200
+BATCH = 100
 DAY_MS = 24 * 3600 * 1000
 
 
