@@ -13,6 +13,7 @@ import httpx2
 import pytest
 from aiohttp import web
 
+from greenroom.api.unified_orders import OrderBody, request_of
 from greenroom.bench import payload
 from greenroom.bench.chart import LEFT, MET, chart
 from greenroom.bench.figures import Figure, table
@@ -96,6 +97,40 @@ async def test_orders_are_such_as_greenhouse_sends_and_all_different() -> None:
     assert len({wire.order_request(json.loads(body)).dedupe_key for body in heard}) == len(heard)
     assert all(2000 < len(body) < 4000 for body in heard)
     assert Load.from_json(json.loads(json.dumps(load.__dict__))) == load
+
+
+async def test_orders_for_an_account_are_such_as_the_unified_api_takes_and_all_different() -> None:
+    """With the API key as a vendor sends it."""
+    heard: list[bytes] = []
+
+    async def answer(request: web.BaseRequest) -> web.Response:
+        assert request.headers["authorization"].startswith("Basic ")
+        assert request.headers["x-account-id"] == "acc_1"
+        heard.append(await request.read())
+        return web.Response()
+
+    async with listening(answer) as url:
+        load = await run_job(Job("open", url, 0.2, rate=100, token="gk_x", account="acc_1"))
+
+    assert load.done == len(heard) - 1
+    placed = [request_of(OrderBody.model_validate_json(body)) for body in heard]
+    assert {order.package_id for order in placed} == {payload.PACKAGE}
+    assert len({order.dedupe_key for order in placed}) == len(heard)
+
+
+async def test_only_who_is_told_when_to_come_back_is_refused() -> None:
+    """A 429 without Retry-After is a failure like any other; the request that opens the connection counts nowhere."""
+    heard: list[int] = []
+
+    async def answer(_: web.BaseRequest) -> web.Response:
+        heard.append(len(heard))
+        return web.Response(status=429, headers={} if heard[-1] % 2 else {"Retry-After": "7"})
+
+    async with listening(answer) as url:
+        load = await run_job(Job("closed", url, 0.1))
+
+    assert (load.done, load.failed) == (0, len(heard) - 1)
+    assert load.refused == load.failed // 2
 
 
 @pytest.mark.parametrize("kind", ["closed", "open", "bare"])

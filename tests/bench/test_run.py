@@ -77,7 +77,7 @@ def check(report: dict[str, Any], sections: list[str]) -> None:
         assert (figure["met"] is None) == (figure["bar"] is None)
 
 
-SQLITE = ["limits", "accept", "deliver", "latency", "isolation", "killed", "retention"]
+SQLITE = ["limits", "accept", "deliver", "latency", "isolation", "flood", "killed", "retention"]
 
 
 def test_sections_on_sqlite(tmp_path: Path) -> None:
@@ -95,6 +95,8 @@ def test_sections_on_sqlite(tmp_path: Path) -> None:
         ("deliver", 0.7),
         ("latency", 10),
         ("isolation", 1.2),
+        ("flood", 1.2),
+        ("flood", 1.0),
         ("killed", 1.0),
     }
     assert (living(tmp_path), list(tmp_path.iterdir())) == ([], [])

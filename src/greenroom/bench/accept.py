@@ -88,6 +88,13 @@ def accepted_and_delivered(bench: Bench, served: Gateway, customer: Customer, *,
     return count / (ended - load.started), count
 
 
+def sustained(bench: Bench, served: Gateway, customer: Customer) -> float:
+    """Orders a second that are accepted and delivered by a gateway that has warmed up."""
+    accepted_and_delivered(bench, served, customer, seconds=0.3)
+    rate, _ = accepted_and_delivered(bench, served, customer, seconds=bench.seconds)
+    return rate
+
+
 def _rates(bench: Bench, rounds: _Rounds) -> list[Figure]:
     value, base, ratio = of_rounds(rounds.alone)
     bar = 0.8 if bench.server else 0.6

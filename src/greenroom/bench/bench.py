@@ -158,10 +158,12 @@ def pause(seconds: float) -> None:
     threading.Event().wait(seconds)
 
 
-def started(processes: Processes, name: str, ready: str, *, extra: dict[str, str] | None = None) -> str:
-    """Start `greenroom.bench.<name>`; its URL."""
+def started(
+    processes: Processes, name: str, ready: str, *, module: str | None = None, extra: dict[str, str] | None = None
+) -> str:
+    """Start `greenroom.bench.<name>`, or `module` under this name; its URL."""
     port = free(0)
-    processes.start(name, f"greenroom.bench.{name}", "--port", str(port), ready=ready, extra=extra)
+    processes.start(name, f"greenroom.bench.{module or name}", "--port", str(port), ready=ready, extra=extra)
     return f"http://127.0.0.1:{port}"
 
 

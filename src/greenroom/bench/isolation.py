@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from greenroom.bench.accept import accepted_and_delivered
+from greenroom.bench.accept import sustained
 from greenroom.bench.arithmetic import percentile, waits
 from greenroom.bench.bench import Bench, of_rounds, pause
 from greenroom.bench.figures import Figure
@@ -31,9 +31,7 @@ def isolation(bench: Bench) -> list[Figure]:
     with bench.installation("isolation") as installed:
         customer = installed.customer("twenty", [bench.hook(f"hook-{number}") for number in range(WEBHOOKS)])
         served = installed.serve()
-        accepted_and_delivered(bench, served, customer, seconds=0.3)
-        sustained, _ = accepted_and_delivered(bench, served, customer, seconds=bench.seconds)
-        rate = sustained / 2
+        rate = sustained(bench, served, customer) / 2
         waited: dict[bool, list[list[float]]] = {True: [], False: []}
         for number in range(bench.rounds):
             for hanging in (False, True) if number % 2 else (True, False):

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from statistics import median
 
 from greenroom.bench import databases
-from greenroom.bench.accept import accepted_and_delivered
+from greenroom.bench.accept import sustained
 from greenroom.bench.arithmetic import percentile, waits
 from greenroom.bench.bench import Bench, of_rounds
 from greenroom.bench.deliver import round_trip_ms
 from greenroom.bench.figures import Figure
 from greenroom.bench.gateway import Customer, Gateway, Installation
-from greenroom.bench.load import Job
+from greenroom.bench.load import Job, Load
 
 SECTION = "latency"
 #: the yardsticks are measured this long in each round
@@ -40,20 +40,26 @@ def latency(bench: Bench) -> list[Figure]:
     with bench.installation("latency") as installed:
         told = installed.customer("told", [bench.hook("told")])
         served = installed.serve()
-        accepted_and_delivered(bench, served, told, seconds=0.3)
-        sustained, _ = accepted_and_delivered(bench, served, told, seconds=bench.seconds)
-        rounds = [_round(bench, installed, served, told, sustained / 2) for _ in range(bench.rounds)]
-    return [Figure(SECTION, "orders that come", sustained / 2, "orders/s"), *_figures(rounds)]
+        rate = sustained(bench, served, told) / 2
+        rounds = [_round(bench, installed, served, told, rate) for _ in range(bench.rounds)]
+    return [Figure(SECTION, "orders that come", rate, "orders/s"), *_figures(rounds)]
+
+
+def orders_that_come(
+    bench: Bench, served: Gateway, customer: Customer, rate: float
+) -> tuple[Load, dict[int, float], float]:
+    """An open loop of orders for one webhook; when each arrived there, by its number, and when all had."""
+    before, _ = bench.counted()
+    bench.behave(watching=True)
+    load = bench.load(Job("open", served.send_test_url(customer), 2 * bench.seconds, rate=rate, token=customer.token))
+    ended = bench.until_counted(before + load.done + 1)
+    return load, {number: at for _, number, at in bench.arrivals()}, ended
 
 
 def _round(bench: Bench, installed: Installation, served: Gateway, customer: Customer, rate: float) -> _Round:
     commit_ms = 1000 / databases.commits(installed.database_url, bench.directory, YARDSTICK_S)
     trip_ms = round_trip_ms(bench, seconds=YARDSTICK_S)
-    before, _ = bench.counted()
-    bench.behave(watching=True)
-    load = bench.load(Job("open", served.send_test_url(customer), 2 * bench.seconds, rate=rate, token=customer.token))
-    ended = bench.until_counted(before + load.done + 1)
-    arrived = {number: at for _, number, at in bench.arrivals()}
+    load, arrived, ended = orders_that_come(bench, served, customer, rate)
     return _Round(
         [wait * 1000 for wait in waits(load.due, load.answered, until=ended)],
         [wait * 1000 for wait in waits(load.due, arrived, until=ended)],

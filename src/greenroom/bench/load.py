@@ -14,7 +14,7 @@ import aiohttp
 from aiohttp import web
 
 from greenroom.bench.arithmetic import arrivals
-from greenroom.bench.payload import send_test
+from greenroom.bench.payload import placed, send_test
 from greenroom.security.signatures import webhook_headers
 from greenroom.security.tokens import new_webhook_secret
 
@@ -27,6 +27,7 @@ class Job:
     """
     `kind` closed: `clients` send one after the other. open: at `rate` a second, whatever the answers do.
     bare: `clients` post `body`, signed, as the engine would.
+    With an `account`, orders are placed for it over the unified API, `token` being an API key; else they are an ATS's.
     `numbers` is the first order's; later ones count up.
     """
 
@@ -36,6 +37,7 @@ class Job:
     clients: int = 1
     rate: float = 0.0
     token: str = ""
+    account: str = ""
     body: str = ""
     numbers: int = field(default_factory=lambda: time.time_ns() // 1000)
 
@@ -43,14 +45,15 @@ class Job:
 @dataclass
 class Load:
     """
-    What came of a job. Times are the machine's monotonic clock; `due` and `answered` are by the order's number, and
-    only an open loop has them.
+    What came of a job. `refused` are those of `failed` that were answered 429 with a Retry-After. Times are the
+    machine's monotonic clock; `due` and `answered` are by the order's number, and only an open loop has them.
     """
 
     started: float = 0.0
     ended: float = 0.0
     done: int = 0
     failed: int = 0
+    refused: int = 0
     took: list[float] = field(default_factory=list)
     due: dict[int, float] = field(default_factory=dict)
     answered: dict[int, float] = field(default_factory=dict)
@@ -82,7 +85,7 @@ class _Generator:
     async def run(self) -> Load:
         send = self._bare if self._job.kind == "bare" else self._order
         await send(self._number())  # the first connection is not part of what is measured
-        self.load.started = time.monotonic()
+        self.load = Load(started=time.monotonic())
         if self._job.kind == "open":
             await self._open(send)
         else:
@@ -120,7 +123,10 @@ class _Generator:
         self.load.failed += not fine
 
     async def _order(self, number: int) -> bool:
-        return await self._post(json.dumps(send_test(number)).encode(), {"content-type": "application/json"})
+        headers = {"content-type": "application/json"}
+        if not self._job.account:
+            return await self._post(json.dumps(send_test(number)).encode(), headers)
+        return await self._post(json.dumps(placed(number)).encode(), {**headers, "x-account-id": self._job.account})
 
     async def _bare(self, number: int) -> bool:
         body = self._job.body.encode()
@@ -131,6 +137,7 @@ class _Generator:
         try:
             async with self._session.post(self._job.url, data=body, headers=headers) as response:
                 await response.read()
+                self.load.refused += response.status == 429 and "retry-after" in response.headers
                 return response.status == 200
         except (aiohttp.ClientError, OSError, TimeoutError):
             return False

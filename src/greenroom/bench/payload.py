@@ -1,4 +1,4 @@
-"""The order that is sent over and over: a Send Test of Greenhouse's, about 2.5 kB."""
+"""The orders that are sent over and over: a Send Test of Greenhouse's, about 2.5 kB, and one over the unified API."""
 
 from __future__ import annotations
 
@@ -29,4 +29,17 @@ def send_test(number: int) -> dict[str, Any]:
         "sent_by": "rina@northwind.example",
         "url": f"https://app.greenhouse.io/integrations/testing_partners/take_home_tests/{number}",
         "note": "Backend engineer, platform team. " * 24,
+    }
+
+
+def placed(number: int) -> dict[str, Any]:
+    """The unified API's body of an order that no other number repeats."""
+    return {
+        "id": str(number),
+        "package": {"id": PACKAGE},
+        "candidate": {
+            "first_name": "Ada",
+            "last_name": "Nguyễn-O'Neill",
+            "emails": [{"type": "personal", "value": f"ada.{number}@example.test"}],
+        },
     }

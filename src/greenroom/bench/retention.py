@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from greenroom.bench.accept import accepted_and_delivered
+from greenroom.bench.accept import sustained
 from greenroom.bench.arithmetic import percentile, waits
 from greenroom.bench.bench import Bench, of_rounds
 from greenroom.bench.figures import Figure
 from greenroom.bench.gateway import Customer, Gateway, Installation
-from greenroom.bench.load import Job
+from greenroom.bench.latency import orders_that_come
 from greenroom.demo.client import Client
 
 SECTION = "retention"
@@ -84,8 +84,7 @@ def _aged(bench: Bench, stack: ExitStack, old: int, days: int) -> _Aged:
 
 def _sustained(bench: Bench, aged: _Aged) -> float:
     aged.served.resume()
-    accepted_and_delivered(bench, aged.served, aged.told, seconds=0.3)
-    rate, _ = accepted_and_delivered(bench, aged.served, aged.told, seconds=bench.seconds)
+    rate = sustained(bench, aged.served, aged.told)
     aged.served.pause()
     return rate
 
@@ -119,12 +118,7 @@ def _claims_so_far(served: Gateway) -> dict[str, float]:
 
 
 def _wait_ms(bench: Bench, aged: _Aged, rate: float) -> float:
-    served, customer = aged.served, aged.told
-    served.resume()
-    before, _ = bench.counted()
-    bench.behave(watching=True)
-    load = bench.load(Job("open", served.send_test_url(customer), 2 * bench.seconds, rate=rate, token=customer.token))
-    ended = bench.until_counted(before + load.done + 1)
-    arrived = {number: at for _, number, at in bench.arrivals()}
-    served.pause()
+    aged.served.resume()
+    load, arrived, ended = orders_that_come(bench, aged.served, aged.told, rate)
+    aged.served.pause()
     return percentile(waits(load.due, arrived, until=ended), PERCENTILE) * 1000

@@ -15,6 +15,7 @@ from greenroom.bench.bench import Bench, BenchFailed, started
 from greenroom.bench.databases import describe
 from greenroom.bench.deliver import deliver
 from greenroom.bench.figures import Figure
+from greenroom.bench.flood import flood
 from greenroom.bench.growth import growth
 from greenroom.bench.isolation import isolation
 from greenroom.bench.killed import killed
@@ -30,6 +31,7 @@ SECTIONS: dict[str, Callable[[Bench], list[Figure]]] = {
     "deliver": deliver,
     "latency": latency,
     "isolation": isolation,
+    "flood": flood,
     "growth": growth,
     "killed": killed,
     "retention": retention,

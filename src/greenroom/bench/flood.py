@@ -1,0 +1,102 @@
+"""A project posts ten times its quota: what the orders of another one's customer notice."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+
+from greenroom.bench.accept import sustained
+from greenroom.bench.arithmetic import percentile, waits
+from greenroom.bench.bench import Bench, of_rounds, started
+from greenroom.bench.figures import Figure
+from greenroom.bench.gateway import Customer, Gateway, Installation
+from greenroom.bench.latency import orders_that_come
+from greenroom.bench.load import Job
+from greenroom.services.projects import WINDOW
+from greenroom.settings import Settings
+
+SECTION = "flood"
+#: requests that a key may make in a minute, and in a second of it on the average
+QUOTA = Settings().rate_limit
+PER_S = QUOTA / WINDOW.total_seconds()
+#: how many times as many it makes
+TIMES = 10
+
+
+@dataclass
+class _Flood:
+    """
+    A project that posts ten times its quota; `bench` has a load process of its own.
+
+    `refused` has a pair for each time: how many requests were answered 429 with a Retry-After, and how many were over
+    the quota.
+    """
+
+    bench: Bench
+    installed: Installation
+    served: Gateway
+    customer: Customer
+    refused: list[tuple[float, float]] = field(default_factory=list)
+
+    @contextmanager
+    def posting(self) -> Iterator[None]:
+        """
+        It posts for as long as orders come; the block ends when it has.
+
+        That is shorter than the quota's minute: a new key has so much of it left that a tenth of the requests pass, as
+        they do in a whole minute.
+        """
+        seconds = 2 * self.bench.seconds
+        left = math.ceil(PER_S * seconds)
+        key = self.installed.key(self.customer, used=QUOTA - left)
+        url = f"{self.served.url}/unified/ats/assessments/orders"
+        job = Job("open", url, seconds, rate=TIMES * PER_S, token=key, account=self.customer.account_id)
+        with ThreadPoolExecutor(1) as pool:
+            posted = pool.submit(self.bench.load, job, overload=True)
+            yield
+        load = posted.result()
+        passing = left - 1  # the request that opened the connection has had one
+        self.refused.append((load.refused, load.done + load.failed - passing))
+
+
+def flood(bench: Bench) -> list[Figure]:
+    """
+    One customer's median and 99th percentile from an order that is due to its answer, while another project posts ten
+    times its quota over while it does not, at half the rate that can be sustained; and how many of the requests over
+    the quota are answered 429 with a Retry-After.
+    """
+    with bench.installation("flood") as installed:
+        told = installed.customer("told", [bench.hook("told")])
+        flooding = installed.customer("flooding", [bench.hook("flooding")], enabled=False)
+        served = installed.serve()
+        generator = started(bench.processes, "flooding", "Load is ready", module="load")
+        poster = _Flood(replace(bench, generator=generator), installed, served, flooding)
+        rate = sustained(bench, served, told) / 2
+        waited: dict[bool, list[list[float]]] = {True: [], False: []}
+        for number in range(bench.rounds):
+            for flooded in (False, True) if number % 2 else (True, False):
+                with poster.posting() if flooded else nullcontext():
+                    waited[flooded].append(_accepted_ms(bench, served, told, rate))
+        bench.processes.stop("flooding")
+    (p50, before, rose), (p99, base, ratio) = (
+        of_rounds(
+            [(percentile(one, share), percentile(other, share)) for one, other in zip(*waited.values(), strict=True)]
+        )
+        for share in (0.5, 0.99)
+    )
+    refused, over, share = of_rounds(poster.refused)
+    name, without = "due → accepted, {}, another flooding", "nobody flooding"
+    return [
+        Figure(SECTION, "orders that come", rate, "orders/s"),
+        Figure(SECTION, name.format("p50"), p50, "ms", without, before, rose),
+        Figure(SECTION, name.format("p99"), p99, "ms", without, base, ratio, 1.2, at_most=True),
+        Figure(SECTION, "answered 429 with Retry-After", refused, "requests", "over the quota", over, share, 1.0),
+    ]
+
+
+def _accepted_ms(bench: Bench, served: Gateway, customer: Customer, rate: float) -> list[float]:
+    load, _, ended = orders_that_come(bench, served, customer, rate)
+    return [wait * 1000 for wait in waits(load.due, load.answered, until=ended)]
