@@ -15,10 +15,11 @@ from pathlib import Path
 
 import structlog
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 from greenroom import api
-from greenroom.api import faults
-from greenroom.api.limits import BodyLimit
+from greenroom.api import faults, health
+from greenroom.api.limits import BodyLimit, Quota
 from greenroom.api.rate_limit import RateLimit
 from greenroom.api.recording import Recording
 from greenroom.catalog import Catalog
@@ -249,6 +250,7 @@ def build_app(settings: Settings, gateway: Gateway | None = None) -> FastAPI:
     faults.install(app)
     for router in api.build_routers():
         app.include_router(router)
+    app.add_middleware(Quota, free={route.path for route in health.router.routes if isinstance(route, APIRoute)})
     app.add_middleware(BodyLimit, https_only=settings.public_url.startswith("https://"))
     app.add_middleware(Recording)
     return app

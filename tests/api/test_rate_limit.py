@@ -15,6 +15,7 @@ import pytest
 from greenroom.api.rate_limit import UNCOUNTED_S, RateLimit
 from greenroom.context import Context
 from greenroom.errors import TooManyRequests, Unauthorized, Unavailable
+from greenroom.model.projects import Project
 from greenroom.security.tokens import new_id
 from greenroom.security.vault import Vault
 from greenroom.services import projects
@@ -25,6 +26,7 @@ from greenroom.store.sqlite import SqliteStore
 from tests.house import House, Linked, basic, open_house
 
 WINDOW_MS = 60_000
+OWNER = Project("prj_1", "p")
 
 
 @dataclass
@@ -90,7 +92,7 @@ async def key_on(store: Store) -> str:
 async def spend(limit: RateLimit, key: str) -> bool:
     """Whether one more request may be made."""
     try:
-        await limit.spend(key)
+        await limit.spend(key, OWNER)
     except TooManyRequests:
         return False
     return True
@@ -113,7 +115,7 @@ async def test_one_process_gets_every_permit_and_no_more(store: Store, limit: in
 
     assert await passed(one, key, limit + 30) == limit
     with pytest.raises(TooManyRequests, match=f"its {limit} requests") as refused:
-        await one.spend(key)
+        await one.spend(key, OWNER)
     assert refused.value.retry_after is not None
     assert 1 <= refused.value.retry_after <= 60
 
@@ -225,7 +227,7 @@ async def test_without_a_limit_a_keys_use_is_still_noted(store: Store) -> None:
 async def test_a_key_that_is_gone(store: Store) -> None:
     """Nothing to count, and nobody to let in."""
     with pytest.raises(Unauthorized):
-        await RateLimit(context(store, 5)).spend("gk_gone")
+        await RateLimit(context(store, 5)).spend("gk_gone", OWNER)
 
 
 # over HTTP
@@ -276,6 +278,31 @@ async def test_a_key_makes_its_requests_and_then_waits_for_the_next_minute(limit
     assert (await limited.house.client.get("/healthz")).status_code == 200
     await next_minute(limited.house)
     assert (await limited.api("GET", "/v1/orders")).status_code == 200
+
+
+async def test_a_key_that_has_made_its_requests_is_refused_before_anything_is_done(
+    limited: Linked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its body is not read and nothing is looked up; the request log has it, and what wants no key goes on."""
+    for _ in range(20):
+        await limited.api("GET", "/v1/orders")
+    looked_up: list[str | None] = []
+
+    async def look_up(_: Context, key: str | None) -> None:
+        looked_up.append(key)
+        raise Unauthorized
+
+    with monkeypatch.context() as patched:
+        patched.setattr(projects, "authenticate", look_up)
+        over = await limited.unified("POST", "/assessments/orders", content=b"{not JSON")
+    key = {"authorization": basic(limited.key)}
+
+    assert (over.status_code, over.json()["errorCode"], looked_up) == (429, "TooManyRequests", [])
+    assert 1 <= int(over.headers["retry-after"]) <= 60
+    assert (await limited.house.client.get("/healthz", headers=key)).status_code == 200
+    await next_minute(limited.house)
+    noted = await limited.api("GET", f"/requests/logs/{over.headers['x-request-id']}")
+    assert noted.json()["data"]["status"] == 429
 
 
 async def test_every_request_counts_once(limited: Linked) -> None:

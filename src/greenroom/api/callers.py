@@ -71,7 +71,7 @@ async def project_of(request: Request, _: Annotated[str | None, Security(_Basic(
     project = await projects.authenticate(context_of(request), key)
     request.state.project = project
     limit: RateLimit = request.app.state.rate_limit
-    await limit.spend(str(key))
+    await limit.spend(str(key), project)
     return project
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from greenroom.context import Context
 from greenroom.errors import TooManyRequests, Unavailable
+from greenroom.model.projects import Project
 from greenroom.services import projects
 
 #: permits that a process draws at once, at the most
@@ -24,6 +25,7 @@ UNCOUNTED_S = 5.0
 class _Window:
     """What this process holds of a key's window; `remaining` is what the database had left at the last draw."""
 
+    project: Project
     until: float = -math.inf
     permits: float = 0
     remaining: int = 0
@@ -45,20 +47,27 @@ class RateLimit:
         self._clock = clock
         self._windows: dict[str, _Window] = {}
 
-    async def spend(self, key: str) -> None:
+    async def spend(self, key: str, project: Project) -> None:
         """
-        Take one permit of a valid API key.
+        Take one permit of a project's API key.
 
         Raises:
             TooManyRequests: none is left in this window; `retry_after` is when it ends.
             Unauthorized: the key has just gone.
         """
-        window = self._windows.setdefault(key, _Window())
+        window = self._windows.setdefault(key, _Window(project))
         if self._take(window):
             return
         async with window.drawing:
             while not self._take(window):
                 await self._draw(key, window)
+
+    def refusal(self, key: str) -> tuple[Project, TooManyRequests] | None:
+        """Whose a key is that is known to have no permit left, and what it is told; None: it has to be looked up."""
+        window = self._windows.get(key)
+        if window is None or (left_s := window.until - self._clock()) <= 0 or window.permits >= 1 or window.remaining:
+            return None
+        return window.project, self._spent(left_s)
 
     def _take(self, window: _Window) -> bool:
         """Spend a permit that is here; False: ask the database."""
@@ -70,8 +79,11 @@ class RateLimit:
             return True
         if window.remaining:
             return False
+        raise self._spent(left_s)
+
+    def _spent(self, left_s: float) -> TooManyRequests:
         wait = math.ceil(left_s)
-        raise TooManyRequests(
+        return TooManyRequests(
             f"This API key has made its {self._limit} requests of this minute. Come back in {wait} s.", retry_after=wait
         )
 
