@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -36,6 +37,11 @@ class Team:
         pid = self.process.pid
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         return [int(child) for child in children if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text()]
+
+    @property
+    def address(self) -> tuple[str, int]:
+        host, _, port = self.url.removeprefix("http://").partition(":")
+        return host, int(port)
 
     def lines(self, word: str) -> list[str]:
         return [line for line in self.log.read_text().splitlines() if line.startswith(word)]
@@ -102,6 +108,21 @@ def test_two_serve_and_stop_together(postgres: Postgres, migrated: str, tmp_path
     assert len(team.lines("Greenroom:")) == 1
 
 
+def test_at_a_stop_nobody_is_let_in_whom_nobody_will_answer(postgres: Postgres, migrated: str, tmp_path: Path) -> None:
+    """The process that started them keeps the port open no longer than they do; who is here is waited for."""
+    with serving(postgres.create_database(migrated), tmp_path) as team:
+        with socket.create_connection(team.address, timeout=60) as client:
+            client.sendall(
+                b"POST /v1/webhooks HTTP/1.1\r\nhost: h\r\ncontent-length: 1\r\nexpect: 100-continue\r\n\r\n"
+            )
+            assert client.recv(100).startswith(b"HTTP/1.1 100")
+            team.process.send_signal(signal.SIGTERM)
+            until(lambda: _refuses(team.address))
+            client.sendall(b"x")
+            assert client.recv(100).startswith(b"HTTP/1.1 401")  # not what is said to those who cannot be waited for
+        assert team.process.wait(60) == 0
+
+
 def test_workers_do_not_outlive_the_process_that_started_them(
     postgres: Postgres, migrated: str, tmp_path: Path
 ) -> None:
@@ -119,6 +140,14 @@ def test_one_that_cannot_start_is_the_end(postgres: Postgres, tmp_path: Path) ->
     done = subprocess.run(COMMAND, env=told, capture_output=True, text=True, timeout=60)
 
     assert (done.returncode, done.stderr.count("\n"), "Traceback" in done.stderr) == (1, 1, False)
+
+
+def _refuses(address: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(address).close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def _runs(pid: int) -> bool:

@@ -52,11 +52,27 @@ class Gateway:
         assert line.startswith("Greenroom: http"), line
         self.url = line.split()[1]
 
-    async def kill(self, number: int = signal.SIGKILL) -> int:
-        """End it; its exit code."""
+    def send(self, number: int) -> None:
+        """Send it a signal."""
         assert self._process is not None
         if self._process.returncode is None:
             self._process.send_signal(number)
+
+    async def pause(self) -> None:
+        """Stop it where it stands; returns once it does. SIGCONT lets it go on."""
+        self.send(signal.SIGSTOP)
+        async with asyncio.timeout(10):
+            while self._state() != "T":
+                await asyncio.sleep(0.005)
+
+    def _state(self) -> str:
+        assert self._process is not None
+        return Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+    async def kill(self, number: int = signal.SIGKILL) -> int:
+        """End it; its exit code."""
+        self.send(number)
+        assert self._process is not None
         async with asyncio.timeout(30):
             code = await self._process.wait()
         self._process._transport.close()  # type: ignore[attr-defined]

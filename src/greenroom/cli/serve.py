@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Annotated, Any
@@ -62,7 +62,7 @@ def serve(
 
     if workers > 1:
         asyncio.run(_check(settings))
-        raise typer.Exit(Team(workers, _one_of_many, (settings, listener)).run(say))
+        raise typer.Exit(Team(workers, _one_of_many, settings, listener).run(say))
     _stop_quietly()
     _run(_serve(settings, listener, say))
 
@@ -121,7 +121,7 @@ async def _work(settings: Settings) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Says that it can be reached once it can, and takes its leave of those who are connected."""
+    """Says that it can be reached once it can, and takes its leave of those who have connected."""
 
     def __init__(
         self,
@@ -145,18 +145,41 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """
-        Nothing more is claimed, and nobody new is let in; whoever is connected is told with the next answer not to ask
-        here again, and is hung up on only after a while without a request. A request may be on its way to a connection
-        that has just been closed.
+        Nothing more is claimed; who has connected by now is let in, who comes later is refused. Whoever is here is told
+        with the next answer not to ask here again, and is hung up on only after a while without a request. A request
+        may be on its way to a connection that has just been closed.
         """
         await self._stop_delivering()
+        # the loop lets in one at a time, between its other work; the kernel resets those who still wait at the close
+        waiting = [one for listener in sockets or () for one in _waiting(listener)]
         for listening in (*self.servers, *(sockets or ())):
             listening.close()
         self.server_state.default_headers.append((b"connection", b"close"))
+        for connection in self.server_state.connections:
+            cycle = getattr(connection, "cycle", None)
+            if cycle and not cycle.response_started:  # it may have the headers of an earlier second
+                cycle.keep_alive = False
+        loop = asyncio.get_running_loop()
+        await asyncio.gather(*(loop.connect_accepted_socket(self._protocol, one) for one in waiting))
         until = time.monotonic() + LEAVE_S
-        while self.server_state.connections and not self.force_exit and time.monotonic() < until:  # noqa: ASYNC110
+        over = False
+        while self.server_state.connections and not self.force_exit and not over:
+            # before the loop has read what came: this process may have stood still all the while
+            over = time.monotonic() >= until
             await asyncio.sleep(0.02)
         await super().shutdown(sockets)
+
+    def _protocol(self) -> asyncio.Protocol:
+        return self.config.http_protocol_class(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )  # type: ignore[call-arg]
+
+
+def _waiting(listener: socket.socket) -> Iterator[socket.socket]:
+    """Those whose connection the kernel has made, and nobody has let in yet."""
+    with suppress(OSError):  # none, or no room for more
+        while True:
+            yield listener.accept()[0]
 
 
 @contextmanager
