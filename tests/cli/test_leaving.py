@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import struct
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
@@ -183,3 +186,20 @@ async def test_a_stop_answers_everybody_who_has_connected(tmp_path: Path) -> Non
             for client in clients:
                 assert (await heard(client))[0] == b"http/1.1 200 ok"
         assert await one.kill(signal.SIGTERM) == 0
+
+
+def test_a_gateway_that_has_not_started_yet_can_be_stopped(tmp_path: Path) -> None:
+    """It waits for a database that says nothing."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GREENROOM_")}
+    with socket.create_server(("127.0.0.1", 0)) as database:
+        url = f"postgresql://nobody@127.0.0.1:{database.getsockname()[1]}/none"
+        told = {**kept, "GREENROOM_DATABASE_URL": url, "GREENROOM_DATA_DIR": str(tmp_path)}
+        process = subprocess.Popen([sys.executable, "-m", "greenroom", "serve", "--port", "0"], env=told)
+        try:
+            database.settimeout(60)
+            with database.accept()[0]:
+                process.send_signal(signal.SIGTERM)
+                assert process.wait(60) == -signal.SIGTERM
+        finally:
+            process.kill()
+            process.wait()

@@ -63,7 +63,6 @@ def serve(
     if workers > 1:
         asyncio.run(_check(settings))
         raise typer.Exit(Team(workers, _one_of_many, settings, listener).run(say))
-    _stop_quietly()
     _run(_serve(settings, listener, say))
 
 
@@ -81,6 +80,10 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: Callable
             app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S, server_header=False
         )
         server = _Server(config, app, gateway.engine.stop, on_ready)
+        # uvicorn hands on what it has heeded after its shutdown: that is the end, not a failure. Until here a signal
+        # ends the process by itself, since there is nothing to finish
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, server.handle_exit)
         with _ending_with_parent(server):
             await server.serve(sockets=[listener])
     if not server.started:
@@ -222,12 +225,6 @@ def _reachable(settings: Settings, host: str, port: int) -> Settings:
     return settings.model_copy(update={"public_url": f"http://{name}:{port}"})
 
 
-def _stop_quietly() -> None:
-    """A signal that uvicorn has heeded comes back to us after its shutdown, and that is the end, not a failure."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
-
-
 async def _check(settings: Settings) -> None:
     """Raise what the workers would, before there are any."""
     async with open_context(settings):
@@ -236,8 +233,9 @@ async def _check(settings: Settings) -> None:
 
 def _one_of_many(settings: Settings, listener: socket.socket, ready: Event) -> None:
     """What each of the processes does that share a port; it stops, too, when the one that started it is no more."""
+    # a terminal's ^C is the parent's to heed, which then ends those that do not serve yet
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     logs.configure(settings)
-    _stop_quietly()
     try:
         _run(_serve(settings, listener, ready.set))
     except (SettingsError, VaultError, Refused) as error:
