@@ -98,6 +98,7 @@ def test_sections_on_sqlite(tmp_path: Path) -> None:
         ("flood", 1.2),
         ("flood", 1.0),
         ("killed", 1.0),
+        ("retention", 0.99),
     }
     assert (living(tmp_path), list(tmp_path.iterdir())) == ([], [])
 

@@ -34,6 +34,9 @@ from greenroom.security.vault import VaultError
 from greenroom.services import sessions
 from greenroom.settings import Settings, SettingsError
 
+#: how long a connection is kept without a request: longer than the minute of the usual load balancer, whose next one
+#: would else meet the close
+KEEP_ALIVE_S = 75
 #: how long a stop waits for requests that are being answered
 GRACE_S = 10
 #: how long a connection may be silent then before it is closed: who asks so seldom hardly asks at that very moment
@@ -77,7 +80,12 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: Callable
     async with running_gateway(settings) as gateway:
         app = build_app(settings, gateway)
         config = uvicorn.Config(
-            app, log_config=None, access_log=False, timeout_graceful_shutdown=GRACE_S, server_header=False
+            app,
+            log_config=None,
+            access_log=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=GRACE_S,
+            server_header=False,
         )
         server = _Server(config, app, gateway.engine.stop, on_ready)
         # uvicorn hands on what it has heeded after its shutdown: that is the end, not a failure. Until here a signal

@@ -13,24 +13,29 @@ from greenroom.store.db import Tx
 
 LINK_LIVES = timedelta(minutes=15)
 SESSION_LIVES = timedelta(days=7)
+#: the id of the first code there is: of processes that start together one can make it
+FIRST = "sic_first"
 
 
 @transaction
 async def make_link(ctx: Context, tx: Tx) -> str:
     """The URL that signs in the owner, once, within `LINK_LIVES`."""
-    return await _link(ctx, tx)
+    link = await _link(ctx, tx, ctx.new_id("sic"))
+    assert link is not None  # noqa: S101 - nobody has made this id before
+    return link
 
 
 @transaction
 async def first_link(ctx: Context, tx: Tx) -> str | None:
-    """`make_link` for an installation that never made one; None for any other."""
-    return None if await session_rows.has_codes(tx) else await _link(ctx, tx)
+    """`make_link` for an installation that never made one, and one process of it; None for any other."""
+    return None if await session_rows.has_codes(tx) else await _link(ctx, tx, FIRST)
 
 
-async def _link(ctx: Context, tx: Tx) -> str:
+async def _link(ctx: Context, tx: Tx, code_id: str) -> str | None:
     code = secrets.token_urlsafe(32)
     lives_ms = int(LINK_LIVES.total_seconds() * 1000)
-    await session_rows.add_code(tx, ctx.new_id("sic"), token_hash(code, ctx.pepper), lives_ms=lives_ms)
+    if not await session_rows.add_code(tx, code_id, token_hash(code, ctx.pepper), lives_ms=lives_ms):
+        return None
     return f"{ctx.settings.public_url}/sign-in/{code}"
 
 

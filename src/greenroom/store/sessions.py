@@ -5,14 +5,16 @@ from __future__ import annotations
 from greenroom.store.db import Tx
 
 
-async def add_code(tx: Tx, code_id: str, code_hash: str, *, lives_ms: int) -> None:
-    """Store a sign-in code's hash."""
-    await tx.run(
-        "INSERT INTO sign_in_codes (id, code_hash, created_at, expires_at) VALUES ($1, $2, now_ms(), now_ms() + $3)",
+async def add_code(tx: Tx, code_id: str, code_hash: str, *, lives_ms: int) -> bool:
+    """Store a sign-in code's hash. False: there is one with this id."""
+    added = await tx.run(
+        "INSERT INTO sign_in_codes (id, code_hash, created_at, expires_at) VALUES ($1, $2, now_ms(), now_ms() + $3) "
+        "ON CONFLICT (id) DO NOTHING",
         code_id,
         code_hash,
         lives_ms,
     )
+    return added == 1
 
 
 async def has_codes(tx: Tx) -> bool:
