@@ -63,25 +63,30 @@ class RateLimit:
                 await self._draw(key, window)
 
     def refusal(self, key: str) -> tuple[Project, TooManyRequests] | None:
-        """Whose a key is that is known to have no permit left, and what it is told; None: it has to be looked up."""
+        """
+        Whose a key is that is known to have no permit left, and what it is told; None: it has to be looked up.
+
+        A key that was revoked meanwhile is told the same until its window ends.
+        """
         window = self._windows.get(key)
-        if window is None or (left_s := window.until - self._clock()) <= 0 or window.permits >= 1 or window.remaining:
-            return None
-        return window.project, self._spent(left_s)
+        spent = self._spent(window) if window else None
+        return (window.project, spent) if window and spent else None
 
     def _take(self, window: _Window) -> bool:
         """Spend a permit that is here; False: ask the database."""
-        left_s = window.until - self._clock()
-        if left_s <= 0:
+        spent = self._spent(window)
+        if spent is not None:
+            raise spent
+        if window.until <= self._clock() or window.permits < 1:
             return False
-        if window.permits >= 1:
-            window.permits -= 1
-            return True
-        if window.remaining:
-            return False
-        raise self._spent(left_s)
+        window.permits -= 1
+        return True
 
-    def _spent(self, left_s: float) -> TooManyRequests:
+    def _spent(self, window: _Window) -> TooManyRequests | None:
+        """What a key is told that has no permit in this window; None: one is here, or the database may have one."""
+        left_s = window.until - self._clock()
+        if left_s <= 0 or window.permits >= 1 or window.remaining:
+            return None
         wait = math.ceil(left_s)
         return TooManyRequests(
             f"This API key has made its {self._limit} requests of this minute. Come back in {wait} s.", retry_after=wait
