@@ -12,6 +12,7 @@ from statistics import median
 from typing import Any
 
 from greenroom.bench import gateway
+from greenroom.bench.arithmetic import percentile
 from greenroom.bench.load import Job, Load
 from greenroom.demo.client import Client
 from greenroom.demo.processes import Processes, free
@@ -165,6 +166,20 @@ def started(
     port = free(0)
     processes.start(name, f"greenroom.bench.{module or name}", "--port", str(port), ready=ready, extra=extra)
     return f"http://127.0.0.1:{port}"
+
+
+def in_turn(rounds: int, measure: Callable[[bool], list[float]]) -> list[tuple[list[float], list[float]]]:
+    """What `measure` gives with a disturbance and without, in each round; which comes first changes every time."""
+    pairs = []
+    for number in range(rounds):
+        measured = {disturbed: measure(disturbed) for disturbed in ((False, True) if number % 2 else (True, False))}
+        pairs.append((measured[True], measured[False]))
+    return pairs
+
+
+def percentile_of_rounds(pairs: list[tuple[list[float], list[float]]], share: float) -> tuple[float, float, float]:
+    """`of_rounds` for a percentile of what was measured in each."""
+    return of_rounds([(percentile(one, share), percentile(other, share)) for one, other in pairs])
 
 
 def of_rounds(pairs: list[tuple[float, float]]) -> tuple[float, float, float]:

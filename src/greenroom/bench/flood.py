@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from greenroom.bench.accept import sustained
-from greenroom.bench.arithmetic import percentile, waits
-from greenroom.bench.bench import Bench, of_rounds, started
+from greenroom.bench.arithmetic import waits
+from greenroom.bench.bench import Bench, in_turn, of_rounds, percentile_of_rounds, started
 from greenroom.bench.figures import Figure
 from greenroom.bench.gateway import Customer, Gateway, Installation
 from greenroom.bench.latency import orders_that_come
@@ -79,18 +79,15 @@ def flood(bench: Bench) -> list[Figure]:
         generator = started(bench.processes, "flooding", "Load is ready", module="load")
         poster = _Flood(replace(bench, generator=generator), installed, served, flooding)
         rate = sustained(bench, served, told) / 2
-        waited: dict[bool, list[list[float]]] = {True: [], False: []}
-        for number in range(bench.rounds):
-            for flooded in (False, True) if number % 2 else (True, False):
-                with poster.posting(elsewhere=not flooded):
-                    waited[flooded].append(_accepted_ms(bench, served, told, rate))
+
+        def measure(flooded: bool) -> list[float]:
+            with poster.posting(elsewhere=not flooded):
+                return _accepted_ms(bench, served, told, rate)
+
+        pairs = in_turn(bench.rounds, measure)
         bench.processes.stop("flooding")
-    (p50, before, rose), (p99, base, ratio) = (
-        of_rounds(
-            [(percentile(one, share), percentile(other, share)) for one, other in zip(*waited.values(), strict=True)]
-        )
-        for share in (0.5, 0.99)
-    )
+    p50, before, rose = percentile_of_rounds(pairs, 0.5)
+    p99, base, ratio = percentile_of_rounds(pairs, 0.99)
     refused, over, share = of_rounds(poster.refused)
     name, without = "due → accepted, {}, another flooding", "as much elsewhere"
     return [

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from greenroom.app import open_context
 from greenroom.bench import payload
@@ -25,6 +25,8 @@ from greenroom.settings import Settings
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import events as event_rows
 from greenroom.store.db import Tx, to_json, to_ms
+
+T = TypeVar("T")
 
 PROVIDER = "greenhouse"
 EVENT = "ats_assessments.created"
@@ -117,12 +119,8 @@ class Installation:
 
         Orders of a customer whose webhooks are disabled are held: accepted, and delivered by nobody.
         """
-        return asyncio.run(self._customer(tenant, urls, enabled, queued, delivered, attempts))
 
-    async def _customer(
-        self, tenant: str, urls: Sequence[str], enabled: bool, queued: int, delivered: int, attempts: int
-    ) -> Customer:
-        async with open_context(Settings.from_environment(self._environment)) as ctx:
+        async def make(ctx: Context) -> Customer:
             project = await projects.ensure(ctx, tenant)
             values: dict[str, Any] = {
                 "tenant_id": tenant,
@@ -137,39 +135,45 @@ class Installation:
                 for url in urls
             ]
             customer = Customer(project.id, account.id, tenant, token, tuple(made))
+            await _let_wait(customer, made, queued, ctx)
             content = to_json(await _sample(ctx, customer))
-            await _in_batches(ctx, queued, partial(_add, ctx, customer, made, content))
             long_ago = datetime.now(UTC) - LONG_AGO
             await _in_batches(ctx, delivered, partial(_add_old, customer, content, long_ago, attempts))
             return customer
 
+        return self._done(make)
+
     def queue(self, customer: Customer, webhook_ids: Sequence[str], count: int) -> None:
         """Let so many deliveries wait for these of its webhooks, in turn; it may be served meanwhile."""
-        asyncio.run(self._queue(customer, webhook_ids, count))
-
-    async def _queue(self, customer: Customer, webhook_ids: Sequence[str], count: int) -> None:
-        async with open_context(Settings.from_environment(self._environment)) as ctx:
-            content = to_json(await _sample(ctx, customer))
-            await _in_batches(ctx, count, partial(_add, ctx, customer, webhook_ids, content))
+        self._done(partial(_let_wait, customer, webhook_ids, count))
 
     def key(self, customer: Customer, *, used: int) -> str:
         """A new API key of its project's, which has made so many requests of its minute; it may be served meanwhile."""
-        return asyncio.run(self._key(customer, used))
 
-    async def _key(self, customer: Customer, used: int) -> str:
-        async with open_context(Settings.from_environment(self._environment)) as ctx:
+        async def make(ctx: Context) -> str:
             key = await projects.create_key(ctx, name="bench", project=customer.tenant)
             await projects.draw_permits(ctx, key, used)
             return key
 
+        return self._done(make)
+
     def is_drained(self, customer: Customer) -> bool:
         """Whether nothing of the queue is pending any more, be it due or under way."""
-        return asyncio.run(self._is_drained(customer))
 
-    async def _is_drained(self, customer: Customer) -> bool:
-        async with open_context(Settings.from_environment(self._environment)) as ctx:
+        async def look(ctx: Context) -> bool:
             pending = {"state": "pending"}
             return not await deliveries.list_deliveries(ctx, customer.project_id, pending, before=None, limit=1)
+
+        return self._done(look)
+
+    def _done(self, work: Callable[[Context], Awaitable[T]]) -> T:
+        """What comes of it, done on its database by this process."""
+
+        async def opened() -> T:
+            async with open_context(Settings.from_environment(self._environment)) as ctx:
+                return await work(ctx)
+
+        return asyncio.run(opened())
 
     def serve(self) -> Gateway:
         """
@@ -244,6 +248,12 @@ async def _sample(ctx: Context, customer: Customer) -> dict[str, Any]:
         updated_at=now,
     )
     return order_payload(order, update_url=orders.update_url(ctx, order), at=now)
+
+
+async def _let_wait(customer: Customer, webhook_ids: Sequence[str], count: int, ctx: Context) -> None:
+    """So many deliveries, to these webhooks in turn."""
+    content = to_json(await _sample(ctx, customer))
+    await _in_batches(ctx, count, partial(_add, ctx, customer, webhook_ids, content))
 
 
 async def _add(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from greenroom.bench.accept import sustained
-from greenroom.bench.arithmetic import percentile, waits
-from greenroom.bench.bench import Bench, of_rounds, pause
+from greenroom.bench.arithmetic import waits
+from greenroom.bench.bench import Bench, in_turn, pause, percentile_of_rounds
 from greenroom.bench.figures import Figure
 from greenroom.bench.gateway import Customer, Gateway, Installation
 from greenroom.bench.load import Job, Load
@@ -32,19 +32,17 @@ def isolation(bench: Bench) -> list[Figure]:
         customer = installed.customer("twenty", [bench.hook(f"hook-{number}") for number in range(WEBHOOKS)])
         served = installed.serve()
         rate = sustained(bench, served, customer) / 2
-        waited: dict[bool, list[list[float]]] = {True: [], False: []}
-        for number in range(bench.rounds):
-            for hanging in (False, True) if number % 2 else (True, False):
-                _begin(bench, installed, customer, hanging=hanging)
-                waited[hanging].append(_others_ms(bench, served, customer, rate))
-                bench.behave()  # lets go of what hangs
-                _settle(bench)
-    (p50, before, rose), (p95, base, ratio) = (
-        of_rounds(
-            [(percentile(one, share), percentile(other, share)) for one, other in zip(*waited.values(), strict=True)]
-        )
-        for share in (0.5, 0.95)
-    )
+
+        def measure(hanging: bool) -> list[float]:
+            _begin(bench, installed, customer, hanging=hanging)
+            waited_ms = _others_ms(bench, served, customer, rate)
+            bench.behave()  # lets go of what hangs
+            _settle(bench)
+            return waited_ms
+
+        pairs = in_turn(bench.rounds, measure)
+    p50, before, rose = percentile_of_rounds(pairs, 0.5)
+    p95, base, ratio = percentile_of_rounds(pairs, 0.95)
     return [
         Figure(SECTION, "deliveries that come", rate * WEBHOOKS, "/s"),
         Figure(SECTION, "the 19 others' p50, one hanging", p50, "ms", "none hanging", before, rose),
