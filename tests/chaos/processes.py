@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support import processes
+
 START_S = 60
 
 
@@ -88,7 +90,7 @@ class Process:
 
     def state(self) -> str:
         """The letter that the system has for it: Z ended, T stopped."""
-        return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return processes.state(self.pid)
 
     def processor_s(self) -> float:
         """Seconds of processor time that it has used."""
@@ -121,10 +123,7 @@ class Process:
 
     async def paused(self) -> None:
         """Stop it where it stands; returns once it does."""
-        self.send(signal.SIGSTOP)
-        async with asyncio.timeout(10):
-            while self.state() != "T":
-                await asyncio.sleep(0.005)
+        await processes.pause(self.pid)
 
     def resume(self) -> None:
         """Let it go on."""

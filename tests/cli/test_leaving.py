@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import socket
 import struct
@@ -19,6 +18,7 @@ from fastapi import FastAPI
 
 from greenroom.cli import serve
 from tests.support.gateways import gateway
+from tests.support.processes import address, environment
 
 Address = tuple[str, int]
 ASK = b"GET / HTTP/1.1\r\nhost: gateway\r\n\r\n"
@@ -175,11 +175,10 @@ async def test_a_stop_answers_everybody_who_has_connected(tmp_path: Path) -> Non
     """From the outside: they came while the gateway had no time, and the stop is the first that it hears then."""
     async with gateway(tmp_path, None) as one:
         await one.start()
-        host, _, port = one.url.removeprefix("http://").partition(":")
         await one.pause()
         with ExitStack() as connected:
             asked = ASK.replace(b"/", b"/healthz", 1)
-            clients = [connected.enter_context(connect((host, int(port)), asked)) for _ in range(50)]
+            clients = [connected.enter_context(connect(address(one.url), asked)) for _ in range(50)]
             await asyncio.sleep(0.2)  # it looks every 0.1 s whether it shall stop; now it will look at once
             one.send(signal.SIGTERM)
             one.send(signal.SIGCONT)
@@ -190,11 +189,10 @@ async def test_a_stop_answers_everybody_who_has_connected(tmp_path: Path) -> Non
 
 def test_a_gateway_that_has_not_started_yet_can_be_stopped(tmp_path: Path) -> None:
     """It waits for a database that says nothing."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GREENROOM_")}
     with socket.create_server(("127.0.0.1", 0)) as database:
         url = f"postgresql://nobody@127.0.0.1:{database.getsockname()[1]}/none"
-        told = {**kept, "GREENROOM_DATABASE_URL": url, "GREENROOM_DATA_DIR": str(tmp_path)}
-        process = subprocess.Popen([sys.executable, "-m", "greenroom", "serve", "--port", "0"], env=told)
+        command = [sys.executable, "-m", "greenroom", "serve", "--port", "0"]
+        process = subprocess.Popen(command, env=environment(url, tmp_path))
         try:
             database.settimeout(60)
             with database.accept()[0]:

@@ -17,6 +17,7 @@ import httpx2
 import pytest
 
 from tests.support.postgres import Postgres
+from tests.support.processes import address, environment, state
 
 pytestmark = pytest.mark.postgres
 
@@ -38,11 +39,6 @@ class Team:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         return [int(child) for child in children if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text()]
 
-    @property
-    def address(self) -> tuple[str, int]:
-        host, _, port = self.url.removeprefix("http://").partition(":")
-        return host, int(port)
-
     def lines(self, word: str) -> list[str]:
         return [line for line in self.log.read_text().splitlines() if line.startswith(word)]
 
@@ -51,12 +47,6 @@ class Team:
             return httpx2.get(f"{self.url}/readyz").status_code == 200
         except httpx2.TransportError:
             return False
-
-
-def environment(database_url: str, data: Path) -> dict[str, str]:
-    """What a process is told, whatever the tests themselves were told."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GREENROOM_")}
-    return {**kept, "GREENROOM_DATABASE_URL": database_url, "GREENROOM_DATA_DIR": str(data)}
 
 
 def until(what: Callable[[], object]) -> None:
@@ -111,13 +101,13 @@ def test_two_serve_and_stop_together(postgres: Postgres, migrated: str, tmp_path
 def test_at_a_stop_nobody_is_let_in_whom_nobody_will_answer(postgres: Postgres, migrated: str, tmp_path: Path) -> None:
     """The process that started them keeps the port open no longer than they do; who is here is waited for."""
     with serving(postgres.create_database(migrated), tmp_path) as team:
-        with socket.create_connection(team.address, timeout=60) as client:
+        with socket.create_connection(address(team.url), timeout=60) as client:
             client.sendall(
                 b"POST /v1/webhooks HTTP/1.1\r\nhost: h\r\ncontent-length: 1\r\nexpect: 100-continue\r\n\r\n"
             )
             assert client.recv(100).startswith(b"HTTP/1.1 100")
             team.process.send_signal(signal.SIGTERM)
-            until(lambda: _refuses(team.address))
+            until(lambda: _refuses(address(team.url)))
             client.sendall(b"x")
             assert client.recv(100).startswith(b"HTTP/1.1 401")  # not what is said to those who cannot be waited for
         assert team.process.wait(60) == 0
@@ -142,9 +132,9 @@ def test_one_that_cannot_start_is_the_end(postgres: Postgres, tmp_path: Path) ->
     assert (done.returncode, done.stderr.count("\n"), "Traceback" in done.stderr) == (1, 1, False)
 
 
-def _refuses(address: tuple[str, int]) -> bool:
+def _refuses(where: tuple[str, int]) -> bool:
     try:
-        socket.create_connection(address).close()
+        socket.create_connection(where).close()
     except ConnectionRefusedError:
         return True
     return False
@@ -152,6 +142,6 @@ def _refuses(address: tuple[str, int]) -> bool:
 
 def _runs(pid: int) -> bool:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return state(pid) != "Z"
     except FileNotFoundError:
         return False

@@ -115,17 +115,25 @@ async def test_without_room_it_waits(house: House, proctor: Linked, monkeypatch:
     assert TAKEN < PER_DESTINATION
 
 
+async def watched(
+    house: House, monkeypatch: pytest.MonkeyPatch, hook: str, *, behind: bool
+) -> tuple[Engine, list[None]]:
+    """`only_what_is_taken_over` by an engine that knows whether it left a webhook behind; how often it is woken."""
+    engine = await only_what_is_taken_over(house, monkeypatch)
+    monkeypatch.setattr(engine._places, "_behind", frozenset([hook] if behind else []))
+    woken: list[None] = []
+    monkeypatch.setattr(engine._awake, "set", lambda: woken.append(None))
+    return engine, woken
+
+
 @pytest.mark.parametrize("behind", [True, False])
 async def test_an_engine_is_woken_for_what_it_may_claim(
     house: House, proctor: Linked, monkeypatch: pytest.MonkeyPatch, behind: bool
 ) -> None:
     """Not for one more delivery to an endpoint that has all it may have: one that hangs would cost a look an order."""
     hook = (await webhook(proctor))["id"]
-    engine = await only_what_is_taken_over(house, monkeypatch)
+    engine, woken = await watched(house, monkeypatch, hook, behind=behind)
     engine._places._under_way[hook] = TAKEN
-    monkeypatch.setattr(engine._places, "_behind", frozenset([hook] if behind else []))
-    woken: list[None] = []
-    monkeypatch.setattr(engine._awake, "set", lambda: woken.append(None))
     await proctor.send_test()
 
     assert bool(woken) is not behind
@@ -138,10 +146,7 @@ async def test_an_attempt_on_record_wakes_the_engine_where_something_waits_for_i
 ) -> None:
     """Otherwise there is nothing to look for, and a look costs as much as the delivery did."""
     hook = (await webhook(proctor))["id"]
-    engine = await only_what_is_taken_over(house, monkeypatch)
-    monkeypatch.setattr(engine._places, "_behind", frozenset([hook] if behind else []))
-    woken: list[None] = []
-    monkeypatch.setattr(engine._awake, "set", lambda: woken.append(None))
+    engine, woken = await watched(house, monkeypatch, hook, behind=behind)
     await proctor.send_test()
     await house.vendor.hear(1)
     async with asyncio.timeout(20):

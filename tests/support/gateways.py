@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx2
 
 from tests.house import LOOPBACK, Neighbour, basic
+from tests.support import processes
 
 
 class Gateway:
@@ -60,14 +61,8 @@ class Gateway:
 
     async def pause(self) -> None:
         """Stop it where it stands; returns once it does. SIGCONT lets it go on."""
-        self.send(signal.SIGSTOP)
-        async with asyncio.timeout(10):
-            while self._state() != "T":
-                await asyncio.sleep(0.005)
-
-    def _state(self) -> str:
         assert self._process is not None
-        return Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()[0]
+        await processes.pause(self._process.pid)
 
     async def kill(self, number: int = signal.SIGKILL) -> int:
         """End it; its exit code."""
