@@ -14,6 +14,7 @@ from greenroom.context import Context
 from greenroom.engine.request_logs import RequestLog
 from greenroom.errors import PreconditionFailed
 from greenroom.model.accounts import Account
+from greenroom.model.integrations import Integration
 from greenroom.model.projects import Project
 from greenroom.outbound import Outbound
 from greenroom.security.tokens import basic_user
@@ -31,25 +32,26 @@ class _Basic(SecurityBase):
         return basic_user(request.headers.get("authorization"))
 
 
-def context_of(request: Request) -> Context:
+# none of these awaits anything: FastAPI takes a function that is not `async` to a thread and back
+async def context_of(request: Request) -> Context:
     """The gateway's context."""
     ctx: Context = request.app.state.ctx
     return ctx
 
 
-def catalog_of(request: Request) -> Catalog:
+async def catalog_of(request: Request) -> Catalog:
     """The gateway's package lists."""
     catalog: Catalog = request.app.state.catalog
     return catalog
 
 
-def outbound_of(request: Request) -> Outbound:
+async def outbound_of(request: Request) -> Outbound:
     """The gateway's door out."""
     out: Outbound = request.app.state.out
     return out
 
 
-def request_log_of(request: Request) -> RequestLog:
+async def request_log_of(request: Request) -> RequestLog:
     """The gateway's request log, on its way to the database."""
     request_log: RequestLog = request.app.state.request_log
     return request_log
@@ -68,7 +70,7 @@ async def project_of(request: Request, _: Annotated[str | None, Security(_Basic(
     if known is not None:
         return known
     key = basic_user(request.headers.get("authorization"))
-    project = await projects.authenticate(context_of(request), key)
+    project = await projects.authenticate(await context_of(request), key)
     request.state.project = project
     limit: RateLimit = request.app.state.rate_limit
     await limit.spend(str(key), project)
@@ -82,14 +84,14 @@ Log = Annotated[RequestLog, Depends(request_log_of)]
 Caller = Annotated[Project, Depends(project_of)]
 
 
-async def account_of(
+async def linked_of(
     request: Request,
     ctx: Ctx,
     project: Caller,
     x_account_id: Annotated[str, Header(min_length=1, description="The linked account this is about.")],
-) -> Account:
+) -> tuple[Account, Integration]:
     """
-    The project's account that the header names, its integration enabled.
+    The project's account that the header names, and its integration, which is enabled.
 
     Raises:
         NotFound: the account is not the project's.
@@ -103,7 +105,18 @@ async def account_of(
             f"The integration {account.provider} is disabled. Enable it: PUT /v1/integrations/{account.provider}.",
             code="AccountIntegrationInactiveError",
         )
-    return account
+    return account, integration
+
+
+async def account_of(linked: Annotated[tuple[Account, Integration], Depends(linked_of)]) -> Account:
+    """The account of `linked_of`."""
+    return linked[0]
+
+
+async def integration_of(linked: Annotated[tuple[Account, Integration], Depends(linked_of)]) -> Integration:
+    """The integration of `linked_of`."""
+    return linked[1]
 
 
 Linked = Annotated[Account, Depends(account_of)]
+LinkedIntegration = Annotated[Integration, Depends(integration_of)]

@@ -53,7 +53,7 @@ class IdempotentRoute(APIRoute):
 
 
 async def _once(request: Request, key: str, handler: Callable[[Request], Coroutine[Any, Any, Response]]) -> Response:
-    ctx, project = context_of(request), await project_of(request)
+    ctx, project = await context_of(request), await project_of(request)
     asked = f"{request.method} {request.url.path}?{request.url.query}\n".encode() + await request.body()
     kept = await idempotency.begin(ctx, project.id, key, hashlib.sha256(asked).hexdigest())
     if kept is not None:

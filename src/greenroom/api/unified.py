@@ -11,7 +11,7 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 
-from greenroom.api.callers import Ctx, Linked, Packages
+from greenroom.api.callers import Ctx, Linked, LinkedIntegration, Packages
 from greenroom.api.faults import documented
 from greenroom.api.results import ResultIn, result_of
 from greenroom.api.shapes import Next, after, cursor
@@ -44,8 +44,9 @@ from greenroom.context import Context
 from greenroom.errors import Invalid, NotFound
 from greenroom.model.accounts import Account
 from greenroom.model.events import order_model, stamp
+from greenroom.model.integrations import Integration
 from greenroom.model.orders import Category, Order
-from greenroom.services import integrations, orders
+from greenroom.services import orders
 
 FAULTS = documented(400, 401, 404, 412)
 WRITE_FAULTS = documented(400, 401, 404, 409, 412, 422)
@@ -67,13 +68,15 @@ def build_router(category: Category) -> APIRouter:
 
 def _orders(router: APIRouter, category: Category, noun: str) -> None:
     @router.post("/orders", operation_id=f"ats_order_{noun}_request", responses=WRITE_FAULTS, openapi_extra=PREFERRED)
-    async def place(ctx: Ctx, account: Linked, catalog: Packages, body: OrderBody) -> OrderPlaced:
+    async def place(
+        ctx: Ctx, account: Linked, integration: LinkedIntegration, catalog: Packages, body: OrderBody
+    ) -> OrderPlaced:
         """
         Place an order as if the ATS had sent it, to try things out without one.
 
         Only of the integration's own category: the ATS sends no other.
         """
-        await _must_be(ctx, account, category)
+        _must_be(integration, category)
         request = request_of(body)
         try:
             _, package = await catalog.find(account, request.package_id)
@@ -160,19 +163,18 @@ def _removed_reads(router: APIRouter, category: Category, noun: str) -> None:
         return {"data": data, "next": cursor(found[size - 1].id) if len(found) > size else None, "next_page": None}
 
 
-async def _must_be(ctx: Context, account: Account, category: Category) -> None:
+def _must_be(integration: Integration, category: Category) -> None:
     """
-    Raise unless orders of this category can come from the account's ATS.
+    Raise unless orders of this category can come from the integration's ATS.
 
     Raises:
         Invalid: they cannot; says where to place the order, or what to configure.
     """
-    integration = await integrations.get(ctx, account.project_id, account.provider)
-    own = integration.partner_category
+    own, provider = integration.partner_category, integration.provider
     if own != category:
         raise Invalid(
-            f"The integration {account.provider} is for {own}, so there is no package of {category} to order. Order at "
-            f"/unified/ats/{own}/orders, or set partner_category: PUT /v1/integrations/{account.provider}.",
+            f"The integration {provider} is for {own}, so there is no package of {category} to order. Order at "
+            f"/unified/ats/{own}/orders, or set partner_category: PUT /v1/integrations/{provider}.",
             code="OtherCategory",
         )
 

@@ -67,7 +67,7 @@ ACCEPTED_ON_LISTS: dict[str, Any] = {
 }
 
 
-def prefer(request: Request, response: Response) -> None:
+async def prefer(request: Request, response: Response) -> None:
     """Confirm `Prefer: heartbeat`, as RFC 7240 has it: several preferences, in one header or more, each with values."""
     asked = ",".join(request.headers.getlist("prefer")).split(",")
     if any(re.split("[;=]", one)[0].strip().lower() == "heartbeat" for one in asked):

@@ -153,7 +153,7 @@ async def delete(ctx: Context, tx: Tx, project_id: str, account_id: str) -> Acco
     return account
 
 
-@snapshot
+@quick_snapshot
 async def get(_: Context, tx: Tx, project_id: str, account_id: str) -> Account:
     """
     A project's account.
