@@ -90,6 +90,32 @@ async def test_a_neighbour_that_the_database_refuses_hurts_nobody(store: Store, 
     assert len(await names(store)) == 10
 
 
+@pytest.mark.parametrize("kind", ["quick_read", "quick_write"])
+async def test_who_is_refused_before_it_wrote_costs_the_others_nothing(store: Store, kind: str) -> None:
+    """A wrong key, an id that is taken: nothing is to be undone, so nobody begins again."""
+    begun = list[int]()
+    await add(store, "here")
+
+    async def work(tx: Tx, number: int) -> str | None:
+        begun.append(number)
+        row = await tx.one("SELECT name FROM projects WHERE id = $1", "prj_here" if number % 3 else "prj_gone")
+        if kind == "quick_write":
+            await tx.run("UPDATE projects SET name = name WHERE id = $1", "prj_gone")  # touches nothing
+        if row is None:
+            raise Invalid(str(number))
+        return str(row["name"])
+
+    answers = await asyncio.gather(
+        *(getattr(store, kind)(lambda tx, number=number: work(tx, number)) for number in range(20)),
+        return_exceptions=True,
+    )
+
+    assert [answer if isinstance(answer, str) else type(answer) for answer in answers] == [
+        "here" if number % 3 else Invalid for number in range(20)
+    ]
+    assert sorted(begun) == list(range(20))
+
+
 async def test_quick_units_keep_their_answers_apart(store: Store) -> None:
     """Each has its own rows, its own count, and sees what it wrote itself; whatever statement it is at."""
 

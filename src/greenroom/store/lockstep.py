@@ -38,6 +38,10 @@ class _Asked:
     values: tuple[Any, ...]
     touched: bool = False
 
+    @property
+    def reads(self) -> bool:
+        return self.sql.startswith("SELECT")
+
     def __await__(self) -> Generator[_Asked, Sequence[Row], Sequence[Row]]:
         return (yield self)
 
@@ -85,55 +89,73 @@ class _Unit:
     asked: _Asked | None = None
     answer: Sequence[Row] | None = None
     result: Any = None
+    wrote: bool = False
 
     def step(self, added: _Inserts) -> None:
-        """Go on to the next statement, or to the end; what it inserts on the way is `added`."""
+        """
+        Go on to the next statement, or to the end; what it inserts on the way is `added`.
+
+        Raises what the unit raises if it has written something. Else that is its result.
+        """
         try:
             reached = self.coroutine.send(self.answer)
             while isinstance(reached, _Added):
+                self.wrote = True
                 added.setdefault(reached.insert, []).append(reached.values)
                 reached = self.coroutine.send(None)
             self.asked = cast("_Asked", reached)
         except StopIteration as done:
             self.asked, self.result = None, done.value
+        except Exception as error:
+            if self.wrote:
+                raise
+            self.asked, self.result = None, error
+
+    def hear(self, asked: _Asked, answer: Sequence[Row]) -> None:
+        """What came of the statement that it waits for."""
+        self.answer = answer
+        self.wrote = self.wrote or not (asked.reads or (asked.touched and not answer))
 
 
 async def run_in_step(connection: Any, works: Sequence[Work[Any]]) -> list[Any]:
     """
-    Run units of work on one asyncpg connection, all in the transaction that it is in; their results.
+    Run units of work on one asyncpg connection, all in the transaction that it is in; their results. That of a unit
+    that raised before it wrote anything is its exception: the others need not know.
 
-    Raises whatever one of them, or PostgreSQL, raises; then none of them has come to its end.
+    Raises whatever PostgreSQL raises, or one of them that had written; then none of them has come to its end.
     """
     tx = _Tx()
     units = [_Unit(cast("Coroutine[Any, Any, Any]", work(tx))) for work in works]
-    under_way = units
+    answered = units
     try:
-        while under_way:
+        while answered:
             added: _Inserts = {}
-            for unit in under_way:
+            for unit in answered:
                 unit.step(added)
             await _insert(connection, added)
-            under_way = [unit for unit in under_way if unit.asked]
-            await _answer(connection, under_way)
+            waiting = [(unit, unit.asked) for unit in units if unit.asked]
+            # who writes waits for those who still ask: they may write the same, and then it is one message
+            next_ones = [(unit, asked) for unit, asked in waiting if asked.reads] or waiting
+            await _answer(connection, next_ones)
+            answered = [unit for unit, _ in next_ones]
     finally:
         for unit in units:
             unit.coroutine.close()
     return [unit.result for unit in units]
 
 
-async def _answer(connection: Any, units: Iterable[_Unit]) -> None:
+async def _answer(connection: Any, waiting: Iterable[tuple[_Unit, _Asked]]) -> None:
     """
     Ask what the units wait for: each statement once, with the values of all that have it; and each question once,
     however many have it. Orders of one account have many in common.
     """
-    same: dict[tuple[str, bool, int], list[_Unit]] = {}
-    for unit in units:
-        asked = cast("_Asked", unit.asked)
-        same.setdefault((asked.sql, asked.touched, len(asked.values)), []).append(unit)
+    same: dict[tuple[str, bool, int], list[tuple[_Unit, _Asked]]] = {}
+    for unit, asked in waiting:
+        same.setdefault((asked.sql, asked.touched, len(asked.values)), []).append((unit, asked))
     for (sql, touched, count), asking in same.items():
-        values = [cast("_Asked", unit.asked).values for unit in asking]
+        values = [asked.values for _, asked in asking]
         numbers: Sequence[int] = range(len(asking))
-        if sql.startswith("SELECT"):
+        if asking[0][1].reads:
             known: dict[tuple[Any, ...], int] = {}
             numbers = [known.setdefault(one, len(known)) for one in values]
             values = list(known)
@@ -141,8 +163,8 @@ async def _answer(connection: Any, units: Iterable[_Unit]) -> None:
         numbered = [(*one, number) for number, one in enumerate(values)]
         for row in await connection.fetchmany(_marked(sql, touched=touched, mark=count + 1), numbered):
             answers[row[WHOSE]].append(row)
-        for unit, number in zip(asking, numbers, strict=True):
-            unit.answer = answers[number]
+        for (unit, asked), number in zip(asking, numbers, strict=True):
+            unit.hear(asked, answers[number])
 
 
 async def _insert(connection: Any, added: _Inserts) -> None:
@@ -192,7 +214,8 @@ class Groups:
     """
     Hands out units of work in groups, one group at a time: those that come while one is under way are the next.
 
-    `run` gives the results of several units of work, or raises, and then nothing has happened. `alone` runs one.
+    `run` gives the results of several units of work, an exception for one that raised, or raises, and then nothing has
+    happened. `alone` runs one.
     """
 
     run: Callable[[Sequence[Work[Any]]], Awaitable[Sequence[Any]]]
