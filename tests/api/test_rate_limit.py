@@ -305,6 +305,20 @@ async def test_a_key_that_has_made_its_requests_is_refused_before_anything_is_do
     assert noted.json()["data"]["status"] == 429
 
 
+async def test_a_flood_leaves_its_first_refusals_in_the_request_log(
+    limited: Linked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next minute's are there again."""
+    monkeypatch.setattr("greenroom.api.rate_limit.LISTED", 3)
+    for _ in range(2):
+        for _ in range(40):
+            await limited.unified("GET", "/assessments/packages")
+        await next_minute(limited.house)
+    refused = await limited.api("GET", "/requests/logs", params={"filter[status_codes]": "429"})
+
+    assert len(refused.json()["data"]) == 2 * 3
+
+
 async def test_every_request_counts_once(limited: Linked) -> None:
     """A refused one, one that is replayed by its Idempotency-Key, one that asks for its project twice."""
     body = {"name": "x", "url": "https://x.example.com/", "events": ["account.created"]}

@@ -61,7 +61,8 @@ class BodyLimit:
 class Quota:
     """
     Refuses a request with 429 whose API key is known to have made its requests of this minute, before its body is read
-    and anything is looked up: a flood of them should cost its sender more than us. `free` paths ask for no key.
+    and anything is looked up: a flood of them should cost its sender more than us, and no disk. `free` paths ask for no
+    key.
     """
 
     def __init__(self, app: ASGIApp, *, free: Container[str]) -> None:
@@ -72,10 +73,10 @@ class Quota:
         if scope["type"] == "http" and scope["path"] not in self._free:
             limit: RateLimit = scope["app"].state.rate_limit
             key = basic_user(Headers(scope=scope).get("authorization"))
-            refused = limit.refusal(key) if key else None
+            refused = limit.refuse(key) if key else None
             if refused is not None:
-                scope["state"]["project"], error = refused
-                await _refuse(error, scope, receive, send)
+                scope["state"] |= {"project": refused.project, "unlisted": not refused.listed}
+                await _refuse(refused.error, scope, receive, send)
                 return
         await self._app(scope, receive, send)
 

@@ -19,16 +19,31 @@ BLOCK = 20
 SHARE = 8
 #: how long nothing is counted after the database could not be written: reads may still be possible
 UNCOUNTED_S = 5.0
+#: refusals of a window that the request log has: a client that repeats what is refused can do so 10,000 times a second
+LISTED = 100
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What a key is told, whose it is, and whether the request log has a line of it: not of a flood's every drop."""
+
+    project: Project
+    error: TooManyRequests
+    listed: bool
 
 
 @dataclass
 class _Window:
-    """What this process holds of a key's window; `remaining` is what the database had left at the last draw."""
+    """
+    What this process holds of a key's window; `remaining` is what the database had left at the last draw, `refused` how
+    many requests were refused since.
+    """
 
     project: Project
     until: float = -math.inf
     permits: float = 0
     remaining: int = 0
+    refused: int = 0
     drawing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -62,15 +77,18 @@ class RateLimit:
             while not self._take(window):
                 await self._draw(key, window)
 
-    def refusal(self, key: str) -> tuple[Project, TooManyRequests] | None:
+    def refuse(self, key: str) -> Refusal | None:
         """
-        Whose a key is that is known to have no permit left, and what it is told; None: it has to be looked up.
+        The refusal of a key that is known to have no permit left; None: it has to be looked up.
 
         A key that was revoked meanwhile is told the same until its window ends.
         """
         window = self._windows.get(key)
-        spent = self._spent(window) if window else None
-        return (window.project, spent) if window and spent else None
+        error = self._spent(window) if window else None
+        if window is None or error is None:
+            return None
+        window.refused += 1
+        return Refusal(window.project, error, listed=window.refused <= LISTED)
 
     def _take(self, window: _Window) -> bool:
         """Spend a permit that is here; False: ask the database."""
@@ -102,6 +120,6 @@ class RateLimit:
             window.until, window.permits = asked_at + UNCOUNTED_S, math.inf
             return
         # counted from before the question, so that no permit is spent in the window after its own
-        window.until = asked_at + left.total_seconds()
+        window.until, window.refused = asked_at + left.total_seconds(), 0
         window.remaining = max(self._limit - used, 0)
         window.permits = min(wanted, max(self._limit - (used - wanted), 0)) if self._limit else math.inf

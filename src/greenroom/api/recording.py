@@ -29,8 +29,8 @@ class Recording:
     finds it; `request.state.project` and `request.state.account` say whose it is (see `api.callers`),
     `request.state.orders` which orders it shows, where the answer may leave their ids out.
 
-    A request that belongs to no project has no line. Bodies pass through as they come; the first bytes are kept only
-    where GREENROOM_LOG_BODIES asks for it.
+    A request that belongs to no project has no line, nor has one with `request.state.unlisted`. Bodies pass through as
+    they come; the first bytes are kept only where GREENROOM_LOG_BODIES asks for it.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -121,6 +121,8 @@ class _Seen:
             log.exception("request_not_noted", request_id=self._id)
 
     async def _note(self) -> None:
+        if self._state.get("unlisted"):
+            return
         listed = listed_under(self._scope["path"])
         project, account = await self._project(), self._account()
         owner = account.project_id if account else project.id if project else None
