@@ -99,6 +99,23 @@ async def test_hot_queries_read_no_deliveries_from_end_to_end(store: Store) -> N
         assert [scans(plan) for plan in plans[name]] == [[]] * len(plans[name]), (name, plans[name])
 
 
+async def test_a_look_at_a_long_queue_reads_none_of_it_that_it_does_not_count(store: Store) -> None:
+    """Also in a database's first minute, of which PostgreSQL has no statistics yet."""
+    await queue(store, {"whk_1": ROWS})
+    plans: list[str] = []
+
+    async def work(tx: Tx) -> None:
+        explaining = Explaining(tx, postgres=isinstance(store, PostgresStore))
+        await HOT["look"](explaining)
+        plans.extend(explaining.plans)
+
+    await store.write(work)
+
+    assert len(plans) == 1
+    assert "BitmapAnd" not in plans[0]
+    assert scans(plans[0]) == []
+
+
 async def test_what_is_erased_is_found_by_an_index(store: Store) -> None:
     """In every table, however long: while it is erased, on SQLite nobody else can write."""
     now = datetime.now(UTC)

@@ -63,9 +63,9 @@ async def look(
         "SELECT queue, (SELECT destination_id FROM deliveries WHERE state = 'pending' AND queue = walk.queue "
         "AND destination_id > walk.id ORDER BY destination_id LIMIT 1), step + 1 "
         "FROM walk WHERE id IS NOT NULL AND step < $1), "
-        # written so that no index fits but that of the few leases
+        # written so that no index fits but that of the few leases; only what is pending has one
         "leased(id, held) AS (SELECT destination_id || '', count(*) FROM deliveries "
-        "WHERE lease > '' AND state = 'pending' AND due_at - now_ms() > $3 AND substr(lease, 1, $4) <> $5 "
+        "WHERE lease > '' AND due_at - now_ms() > $3 AND substr(lease, 1, $4) <> $5 "
         "GROUP BY destination_id || '') "
         "SELECT walk.queue, walk.id, coalesce(leased.held, 0) AS held, breakers.*, rate_limit, rate_spent_to, "
         "(SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'pending' "
