@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from inspect import iscoroutinefunction, isfunction
 from typing import Any
 
+import pytest
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from greenroom.api import build_routers
+from greenroom.api.callers import KeyedRoute, project_of
+from tests.house import House, basic
+
+ROUTES = [route for router in build_routers() for route in router.routes if isinstance(route, APIRoute)]
 
 
 def called(dependant: Dependant) -> Iterator[Callable[..., Any]]:
@@ -22,8 +28,30 @@ def called(dependant: Dependant) -> Iterator[Callable[..., Any]]:
 
 def test_no_request_goes_to_a_thread() -> None:
     """There and back takes longer than what is done there, and whatever else is being answered waits for it."""
-    routes = [route for router in build_routers() for route in router.routes if isinstance(route, APIRoute)]
-    functions = {one for route in routes for one in called(route.dependant)}
+    functions = {one for route in ROUTES for one in called(route.dependant)}
 
-    assert len(functions) > len(routes)
+    assert len(functions) > len(ROUTES)
     assert [one for one in functions if not iscoroutinefunction(one if isfunction(one) else type(one).__call__)] == []
+
+
+def test_whoever_needs_a_key_is_asked_for_it_first() -> None:
+    """Before a body is parsed, on every route that wants one."""
+    keyed = [route for route in ROUTES if project_of in called(route.dependant)]
+
+    assert keyed
+    assert [route.path for route in keyed if not isinstance(route, KeyedRoute)] == []
+
+
+@pytest.mark.parametrize("path", ["/unified/ats/assessments/orders", "/v1/webhooks", "/connect_sessions"])
+async def test_a_stranger_is_refused_before_his_body_is_read(house: House, path: str) -> None:
+    """It never comes here; a megabyte that is slow to parse would be everybody's wait."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", house.client.base_url.port)
+    writer.write(
+        f"POST {path} HTTP/1.1\r\nhost: greenroom\r\nauthorization: {basic('gk_wrong')}\r\n"
+        "content-type: application/json\r\ncontent-length: 1000\r\n\r\n".encode()
+    )
+    async with asyncio.timeout(10):
+        answer = await reader.readline()
+    writer.close()
+
+    assert answer.split()[1] == b"401"

@@ -16,12 +16,14 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests.house import basic
 from tests.support.postgres import Postgres
 from tests.support.processes import address, environment, state
 
 pytestmark = pytest.mark.postgres
 
-COMMAND = [sys.executable, "-m", "greenroom", "serve", "--workers", "2", "--port", "0"]
+GREENROOM = [sys.executable, "-m", "greenroom"]
+COMMAND = [*GREENROOM, "serve", "--workers", "2", "--port", "0"]
 
 
 @dataclass
@@ -100,16 +102,20 @@ def test_two_serve_and_stop_together(postgres: Postgres, migrated: str, tmp_path
 
 def test_at_a_stop_nobody_is_let_in_whom_nobody_will_answer(postgres: Postgres, migrated: str, tmp_path: Path) -> None:
     """The process that started them keeps the port open no longer than they do; who is here is waited for."""
-    with serving(postgres.create_database(migrated), tmp_path) as team:
+    database_url = postgres.create_database(migrated)
+    make_key = [*GREENROOM, "keys", "create", "--name", "k"]
+    with serving(database_url, tmp_path) as team:
+        key = subprocess.check_output(make_key, env=environment(database_url, tmp_path), text=True).strip()
         with socket.create_connection(address(team.url), timeout=60) as client:
             client.sendall(
-                b"POST /v1/webhooks HTTP/1.1\r\nhost: h\r\ncontent-length: 1\r\nexpect: 100-continue\r\n\r\n"
+                f"POST /v1/webhooks HTTP/1.1\r\nhost: h\r\nauthorization: {basic(key)}\r\n"
+                "content-length: 1\r\nexpect: 100-continue\r\n\r\n".encode()
             )
             assert client.recv(100).startswith(b"HTTP/1.1 100")
             team.process.send_signal(signal.SIGTERM)
             until(lambda: _refuses(address(team.url)))
             client.sendall(b"x")
-            assert client.recv(100).startswith(b"HTTP/1.1 401")  # not what is said to those who cannot be waited for
+            assert client.recv(100).startswith(b"HTTP/1.1 400")  # not what is said to those who cannot be waited for
         assert team.process.wait(60) == 0
 
 

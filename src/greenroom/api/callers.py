@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
 
-from fastapi import Depends, Header, Request, Security
+from fastapi import Depends, Header, Request, Response, Security
 from fastapi.openapi.models import HTTPBase as HTTPBaseModel
+from fastapi.routing import APIRoute
 from fastapi.security.base import SecurityBase
 
 from greenroom.api.rate_limit import RateLimit
@@ -75,6 +77,19 @@ async def project_of(request: Request, _: Annotated[str | None, Security(_Basic(
     limit: RateLimit = request.app.state.rate_limit
     await limit.spend(str(key), project)
     return project
+
+
+class KeyedRoute(APIRoute):
+    """A route that asks for the API key before it reads a body: FastAPI would parse it first, whoever sent it."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler = super().get_route_handler()
+
+        async def keyed(request: Request) -> Response:
+            await project_of(request)
+            return await handler(request)
+
+        return keyed
 
 
 Ctx = Annotated[Context, Depends(context_of)]

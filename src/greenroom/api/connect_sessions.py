@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, BeforeValidator, Field, StrictBool
 
-from greenroom.api.callers import Caller, Ctx
+from greenroom.api.callers import Caller, Ctx, KeyedRoute
 from greenroom.api.faults import documented
 from greenroom.api.shapes import Label, Plain, example
 from greenroom.connectors import discover
@@ -23,7 +23,7 @@ from greenroom.model.events import stamp
 from greenroom.services import connect_sessions
 from greenroom.services.connect_sessions import NewSession
 
-router = APIRouter(prefix="/connect_sessions", tags=["Connect sessions"])
+router = APIRouter(prefix="/connect_sessions", tags=["Connect sessions"], route_class=KeyedRoute)
 
 Category = Literal[
     "ats", "hris", "hris-legacy", "crm", "iam", "marketing", "lms", "stackone", "documents", "ticketing",

@@ -15,7 +15,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 from pydantic.fields import FieldInfo
 
-from greenroom.api.callers import Caller, Ctx
+from greenroom.api.callers import Caller, Ctx, KeyedRoute
 from greenroom.api.faults import documented
 from greenroom.api.integrations import connector_of
 from greenroom.api.shapes import Plain
@@ -27,7 +27,7 @@ from greenroom.model.events import ORDER_CREATED
 from greenroom.model.orders import Category
 from greenroom.services import integrations
 
-router = APIRouter(prefix="/connectors/meta", tags=["Connectors"])
+router = APIRouter(prefix="/connectors/meta", tags=["Connectors"], route_class=KeyedRoute)
 #: every connector of ours is of this kind
 CATEGORY = "ats"
 PACKAGES: dict[Category, type[BaseModel]] = {

@@ -8,9 +8,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import Request, Response
-from fastapi.routing import APIRoute
 
-from greenroom.api.callers import context_of, project_of
+from greenroom.api.callers import KeyedRoute, context_of, project_of
 from greenroom.api.faults import documented
 from greenroom.errors import BadRequest
 from greenroom.services import idempotency
@@ -26,9 +25,9 @@ PARAMETER = {
 }
 
 
-class IdempotentRoute(APIRoute):
+class IdempotentRoute(KeyedRoute):
     """
-    A route on which the same POST with the same `Idempotency-Key` is done once; its first successful answer is
+    A keyed route on which the same POST with the same `Idempotency-Key` is done once; its first successful answer is
     repeated, marked `Idempotent-Replayed: true`. A refused request gives the key back.
     """
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field, model_validator
 
-from greenroom.api.callers import Caller, Ctx
+from greenroom.api.callers import Caller, Ctx, KeyedRoute
 from greenroom.api.connector_meta import meta_of
 from greenroom.api.faults import documented
 from greenroom.api.integrations import connector_of
@@ -21,7 +21,7 @@ from greenroom.model.accounts import Account
 from greenroom.model.events import stamp
 from greenroom.services import accounts, integrations
 
-router = APIRouter(prefix="/accounts", tags=["Linked accounts"])
+router = APIRouter(prefix="/accounts", tags=["Linked accounts"], route_class=KeyedRoute)
 #: of one kind in one request
 MOST_VALUES = 100
 

@@ -8,13 +8,13 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field, field_validator
 
-from greenroom.api.callers import Caller, Ctx
+from greenroom.api.callers import Caller, Ctx, KeyedRoute
 from greenroom.api.faults import documented
 from greenroom.api.shapes import Label, Line, Plain, StrictBody, example
 from greenroom.model.packages import MOST, Package
 from greenroom.services import packages
 
-router = APIRouter(prefix="/v1/packages", tags=["Packages"])
+router = APIRouter(prefix="/v1/packages", tags=["Packages"], route_class=KeyedRoute)
 CategoryName = Literal["assessments", "background_checks"]
 
 

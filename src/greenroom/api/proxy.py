@@ -7,13 +7,13 @@ from typing import Any, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from greenroom.api.callers import Linked
+from greenroom.api.callers import KeyedRoute, Linked
 from greenroom.api.faults import documented
 from greenroom.api.integrations import connector_of
 from greenroom.api.shapes import example
 from greenroom.errors import NotSupported
 
-router = APIRouter(prefix="/unified/proxy", tags=["Proxy"])
+router = APIRouter(prefix="/unified/proxy", tags=["Proxy"], route_class=KeyedRoute)
 
 
 class ProxyIn(BaseModel):

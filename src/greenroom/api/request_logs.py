@@ -16,7 +16,7 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from greenroom.api.callers import Caller, Ctx, Log
+from greenroom.api.callers import Caller, Ctx, KeyedRoute, Log
 from greenroom.api.faults import documented
 from greenroom.api.shapes import MOST, Instant, Page, Plain, after, page
 from greenroom.errors import BadRequest
@@ -25,7 +25,7 @@ from greenroom.model.request_logs import Entry
 from greenroom.services import request_logs
 from greenroom.services.request_logs import Asked
 
-router = APIRouter(prefix="/requests", tags=["Request logs"])
+router = APIRouter(prefix="/requests", tags=["Request logs"], route_class=KeyedRoute)
 
 A = TypeVar("A", bound="StepsAsked")
 #: values that one filter takes

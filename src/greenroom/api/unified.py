@@ -11,7 +11,7 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 
-from greenroom.api.callers import Ctx, Linked, LinkedIntegration, Packages
+from greenroom.api.callers import Ctx, KeyedRoute, Linked, LinkedIntegration, Packages
 from greenroom.api.faults import documented
 from greenroom.api.results import ResultIn, result_of
 from greenroom.api.shapes import Next, after, cursor
@@ -57,7 +57,9 @@ def build_router(category: Category) -> APIRouter:
     """The endpoints of one category; both have the same shapes."""
     noun = {"assessments": "assessments", "background_checks": "background_check"}[category]
     tag = category.replace("_", " ").capitalize()
-    router = APIRouter(prefix=f"/unified/ats/{category}", tags=[tag], dependencies=[Depends(prefer)])
+    router = APIRouter(
+        prefix=f"/unified/ats/{category}", tags=[tag], route_class=KeyedRoute, dependencies=[Depends(prefer)]
+    )
     add_reads(router, category, noun)
     if category == "background_checks":
         add_writes(router)
