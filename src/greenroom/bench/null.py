@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import uvicorn
 import uvloop
 
-from greenroom.app import Gateway, build_app, keep_for_good, open_context
+from greenroom.app import Gateway, build_app, collect_garbage_seldom, open_context
 from greenroom.catalog import Catalog
 from greenroom.engine.crowds import Crowds
 from greenroom.engine.loop import Engine
@@ -86,7 +86,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)
         if self.started:
-            keep_for_good()
+            collect_garbage_seldom()
             print("Null server is ready", flush=True)
 
 

@@ -21,8 +21,8 @@ from fastapi import FastAPI
 
 from greenroom.app import (
     build_app,
+    collect_garbage_seldom,
     delivering,
-    keep_for_good,
     open_context,
     open_gateway,
     running_gateway,
@@ -126,7 +126,7 @@ async def _work(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     async with open_gateway(settings) as gateway, delivering(gateway):
-        keep_for_good()
+        collect_garbage_seldom()
         print(f"Delivering as {gateway.engine.worker}", flush=True)
         await stopped.wait()
 
@@ -149,7 +149,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            keep_for_good()
+            collect_garbage_seldom()
             self._on_ready()
             if self._app.state.first_link:
                 print(f"Sign in: {self._app.state.first_link}", flush=True)
