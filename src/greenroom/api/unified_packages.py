@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, NoReturn
 from fastapi import APIRouter
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
-from greenroom.api.callers import Ctx, Linked, Packages
+from greenroom.api.callers import Ctx, Linked, LinkedIntegration, Packages
 from greenroom.api.faults import documented
 from greenroom.api.shapes import Label, Next, Prose, cursor, example
 from greenroom.api.unified_models import (
@@ -45,11 +45,12 @@ from greenroom.context import Context
 from greenroom.errors import BadGateway, Conflict, NotFound
 from greenroom.model.accounts import Account
 from greenroom.model.events import stamp
+from greenroom.model.integrations import Integration
 from greenroom.model.orders import Category
 from greenroom.model.packages import Package, PackageList
 from greenroom.outbound.recorder import Step, recording
 from greenroom.security import masks
-from greenroom.services import integrations, packages
+from greenroom.services import packages
 from greenroom.services.packages import PackageChange
 
 LIST_FAULTS = documented(400, 401, 404, 408, 412, 502)
@@ -121,7 +122,7 @@ class PackageChangeBody(BaseModel):
 
 
 async def of_category(
-    ctx: Context, account: Account, category: Category, catalog: Catalog, *, fresh: bool = False
+    integration: Integration, account: Account, category: Category, catalog: Catalog, *, fresh: bool = False
 ) -> PackageList:
     """
     The effective list when the integration is of this category; the other category's list is empty. `fresh` asks the
@@ -130,7 +131,6 @@ async def of_category(
     Raises:
         BadGateway: the list endpoint has no usable answer; RequestTimeout: it has none in time.
     """
-    integration = await integrations.get(ctx, account.project_id, account.provider)
     if integration.partner_category != category:
         return PackageList((), "stored")
     return await catalog.effective(account, fresh=fresh)
@@ -149,8 +149,8 @@ def add_reads(router: APIRouter, category: Category, noun: str) -> None:
         response_model_exclude_unset=True,
     )
     async def list_packages(
-        ctx: Ctx,
         account: Linked,
+        integration: LinkedIntegration,
         catalog: Packages,
         page_size: Size = None,
         next: Next = None,
@@ -167,7 +167,7 @@ def add_reads(router: APIRouter, category: Category, noun: str) -> None:
         """
         since = filtered or updated_after
         with recording() as steps:
-            listed = (await of_category(ctx, account, category, catalog, fresh=bool(raw))).packages
+            listed = (await of_category(integration, account, category, catalog, fresh=bool(raw))).packages
         found = [one for one in listed if since is None or one.updated_at is None or one.updated_at > since]
         start, size = offset_of(next), size_of(page_size)
         shown = [only(_shown(one, category), fields) for one in found[start : start + size]]
@@ -183,13 +183,19 @@ def add_reads(router: APIRouter, category: Category, noun: str) -> None:
         response_model_exclude_unset=True,
     )
     async def get_package(
-        ctx: Ctx, account: Linked, catalog: Packages, package_id: Id, fields: Fields = None, raw: Raw = None
+        ctx: Ctx,
+        account: Linked,
+        integration: LinkedIntegration,
+        catalog: Packages,
+        package_id: Id,
+        fields: Fields = None,
+        raw: Raw = None,
     ) -> dict[str, Any]:
         """One of these packages, or a stored one that recruiters do not see now."""
         failed: BadGateway | None = None
         with recording() as steps:
             try:
-                found = (await of_category(ctx, account, category, catalog, fresh=bool(raw))).find(package_id)
+                found = (await of_category(integration, account, category, catalog, fresh=bool(raw))).find(package_id)
             except BadGateway as error:
                 found, failed = None, error
         found = found or await packages.find_stored(ctx, account, category, package_id)
@@ -243,13 +249,18 @@ def add_writes(router: APIRouter) -> None:
         response_model_exclude_unset=True,
     )
     async def update_package(
-        ctx: Ctx, account: Linked, catalog: Packages, package_id: Id, body: PackageChangeBody
+        ctx: Ctx,
+        account: Linked,
+        integration: LinkedIntegration,
+        catalog: Packages,
+        package_id: Id,
+        body: PackageChangeBody,
     ) -> UpdateResult:
         """Change some fields of a stored package."""
         try:
             await packages.change(ctx, account, STORED, package_id, _change(body))
         except NotFound as error:
-            await _refuse(ctx, account, catalog, package_id, error)
+            await _refuse(ctx, account, integration, catalog, package_id, error)
         return UpdateResult(**_done(ctx, 200, "updated"), **await _warnings(ctx, account))
 
     @router.delete(
@@ -258,16 +269,20 @@ def add_writes(router: APIRouter) -> None:
         responses=documented(400, 401, 404, 409, 412),
         openapi_extra=PREFERRED,
     )
-    async def delete_package(ctx: Ctx, account: Linked, catalog: Packages, package_id: Id) -> DeleteResult:
+    async def delete_package(
+        ctx: Ctx, account: Linked, integration: LinkedIntegration, catalog: Packages, package_id: Id
+    ) -> DeleteResult:
         """Delete a stored package; orders that were placed for it go on."""
         try:
             await packages.delete(ctx, account, STORED, package_id)
         except NotFound as error:
-            await _refuse(ctx, account, catalog, package_id, error)
+            await _refuse(ctx, account, integration, catalog, package_id, error)
         return DeleteResult(**_done(ctx, 204, "deleted"))
 
 
-async def _refuse(ctx: Context, account: Account, catalog: Catalog, package_id: str, error: NotFound) -> NoReturn:
+async def _refuse(
+    ctx: Context, account: Account, integration: Integration, catalog: Catalog, package_id: str, error: NotFound
+) -> NoReturn:
     """
     Say why a package that is not stored for this account cannot be changed.
 
@@ -279,7 +294,7 @@ async def _refuse(ctx: Context, account: Account, catalog: Catalog, package_id: 
     source = "stored" if published else None
     if source is None:
         try:
-            listed = await of_category(ctx, account, STORED, catalog)
+            listed = await of_category(integration, account, STORED, catalog)
         except BadGateway:
             raise error from None
         source = listed.source if listed.find(package_id) else None
