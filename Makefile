@@ -9,7 +9,12 @@ export UV_SYSTEM_CERTS := 1
 # compiled once: otherwise every process of every test compiles a thousand modules
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test chaos scale check lock clean
+# a test worker for each core, up to eight; idle workers take over tests of busy ones
+PARALLEL := -n auto --maxprocesses 8 --dist worksteal
+# no PostgreSQL, no browser, no process but the tests' own
+QUICK := $(addprefix tests/,model security services store engine connectors api outbound web)
+
+.PHONY: help setup demo test quick chaos scale check lock clean
 
 help: ## what each target does
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -20,7 +25,10 @@ demo: setup ## start gateway, simulator and a demo vendor, play one order's stor
 
 test: $(VENV)/.dev ## the checks, then every test (PostgreSQL's too)
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/pytest
+	@$(BIN)/pytest $(PARALLEL)
+
+quick: $(VENV)/.dev ## the fast tests alone: on SQLite, without other processes (under a minute)
+	@$(BIN)/pytest $(PARALLEL) -m "not postgres and not browser" $(QUICK)
 
 chaos: $(VENV)/.dev ## kills, outages, full disks and wrong clocks under load, the long form; JSON=FILE writes the figures
 	@$(BIN)/pytest tests/chaos -m chaos $(if $(JSON),--chaos-json=$(JSON)) $(if $(ONLY),-k "$(ONLY)")

@@ -13,36 +13,43 @@ from greenroom.context import Context
 from greenroom.security.tokens import new_id
 from greenroom.security.vault import Vault
 from greenroom.settings import Settings
-from greenroom.store import migrate
 from greenroom.store.db import Store
 from greenroom.store.postgres import PostgresStore
 from greenroom.store.sqlite import SqliteStore
 from tests.house import House, Linked, open_house
-from tests.support.postgres import Postgres, in_thread, running_postgres
+from tests.support import sqlite
+from tests.support.postgres import Postgres, create_template, running_postgres
 
 DATABASES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+#: folders and files whose tests take seconds each, the slowest first
+SLOW = ["bench", "chaos", "demo", "cli", "journeys/test_canaries.py", "journeys/test_database_away.py", "sandbox"]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What takes minutes runs only where it is asked for."""
+    """Leaves out the tests that run for minutes unless a marker asks for them, and puts slow tests first."""
     for marker in ("scale", "chaos"):
         if marker not in config.option.markexpr:
             items[:] = [item for item in items if not item.get_closest_marker(marker)]
+    items.sort(key=_slowness)
+
+
+def _slowness(item: pytest.Item) -> int:
+    """Returns a test's place in `SLOW`; with the slow tests first, parallel workers end at about the same time."""
+    path = item.path.relative_to(Path(__file__).parent).as_posix()
+    return next((place for place, slow in enumerate(SLOW) if path.startswith(slow)), len(SLOW))
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """One server for all tests; each test has a database of its own on it."""
-    with running_postgres() as server:
+    """Runs one server for a worker's tests; each test has a database of its own."""
+    with running_postgres(durable=False) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def migrated(postgres: Postgres) -> str:
     """The name of a database at the newest revision, to be copied."""
-    url = postgres.create_database()
-    in_thread(migrate.upgrade(url))
-    return url.rpartition("/")[2]
+    return create_template(postgres)
 
 
 @pytest.fixture(params=DATABASES)
@@ -51,9 +58,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "postgres":
         server: Postgres = request.getfixturevalue("postgres")
         return server.create_database(request.getfixturevalue("migrated"))
-    url = migrate.sqlite_url(tmp_path / "greenroom.db")
-    in_thread(migrate.upgrade(url))
-    return url
+    return sqlite.create_database(tmp_path / "greenroom.db")
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from aiohttp import web
 from greenroom.app import build_app
 from greenroom.services import projects
 from greenroom.settings import Settings
+from tests.support import sqlite
 
 LOOPBACK = "127.0.0.0/8"
 PACKAGES = [{"id": "pkg_core_sql", "name": "SQL essentials (45 min)"}, {"id": "4711", "name": "Listening"}]
@@ -241,7 +242,9 @@ async def webhook(linked: Linked, events: list[str] | None = None, **changes: An
 
 @asynccontextmanager
 async def open_house(data: Path, database_url: str | None = None, **settings: Any) -> AsyncIterator[House]:
-    """Everything, on free ports; stopped in order at the end."""
+    """Runs a gateway and its neighbours on free ports; stops them in order at the end."""
+    if database_url is None:
+        sqlite.create_database(data / "greenroom.db")
     values = {"data_dir": data, "database_url": database_url, "allow_private_networks": LOOPBACK, "allow_http": True}
     values["rate_limit"] = 0  # a test that waits for something asks often
     configured = Settings.model_validate({**values, **settings})
@@ -255,7 +258,8 @@ async def open_house(data: Path, database_url: str | None = None, **settings: An
                     assert not serving.done(), "the gateway did not start"
                     await asyncio.sleep(0.01)
             port = server.servers[0].sockets[0].getsockname()[1]
-            async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+            # without certificates, which take longer to read than a request to this plain HTTP server
+            async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20, verify=False) as client:
                 yield House(app, client, greenhouse, vendor, configured)
         finally:
             server.should_exit = True

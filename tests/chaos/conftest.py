@@ -13,7 +13,7 @@ from tests.chaos.installation import Installation, installed
 from tests.chaos.neighbours import Neighbours, open_neighbours
 from tests.chaos.processes import Stem, open_stem
 from tests.chaos.report import Report
-from tests.support.postgres import Postgres
+from tests.support.postgres import Postgres, create_template, running_postgres
 
 _report = pytest.StashKey[Report]()
 Install = Callable[..., AbstractAsyncContextManager[Installation]]
@@ -48,6 +48,19 @@ def stem() -> Iterator[Stem]:
     """Where `greenroom` processes come from."""
     with open_stem() as one:
         yield one
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """Runs a server that writes to the disk at each commit, as an operator's does."""
+    with running_postgres(durable=True) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def migrated(postgres: Postgres) -> str:
+    """Returns the name of a template database on this server."""
+    return create_template(postgres)
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ PAGES = [("GET", "/"), ("GET", "/orders"), ("GET", "/sign-in/a-code"), ("GET", "
 @pytest.fixture(scope="module")
 def server() -> Iterator[Postgres]:
     """A PostgreSQL of this module's own, to be taken away."""
-    with running_postgres() as one:
+    with running_postgres(durable=True) as one:
         yield one
 
 

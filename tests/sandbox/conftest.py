@@ -160,7 +160,7 @@ async def address() -> AsyncIterator[str]:
 @pytest.fixture
 async def greenhouse(address: str, tmp_path: Path) -> AsyncIterator[Greenhouse]:
     """The simulator at its seed, the clock standing still, with a partner that is not connected yet."""
-    async with listening_partner() as partner, httpx2.AsyncClient(base_url=address, timeout=40) as client:
+    async with listening_partner() as partner, httpx2.AsyncClient(base_url=address, timeout=40, verify=False) as client:
         one = Greenhouse(client, address, partner)
         await one.call("POST", "/reset", {"now": "2026-11-24T10:00:00Z"})
         yield one

@@ -19,18 +19,20 @@ from typing import Any
 
 import asyncpg
 
+from greenroom.store import migrate
 from tests.support.ports import free_port
 
 TEMPLATE = "greenroom_template"
 
 
 class Postgres:
-    """A server in a directory of its own, on a free loopback port; `fsync` stays on."""
+    """A server in a directory of its own, on a free loopback port; one that is `durable` writes to the disk at each commit."""
 
-    def __init__(self, binaries: Path, base: Path, user: str | None) -> None:
+    def __init__(self, binaries: Path, base: Path, user: str | None, *, durable: bool) -> None:
         self._binaries = binaries
         self._base = base
         self._user = user
+        self._durable = "on" if durable else "off"
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -41,8 +43,9 @@ class Postgres:
     def initialize(self) -> None:
         """Make the cluster."""
         self._run(
-            "initdb", "-D", str(self._base / "data"), "-U", "greenroom", "--auth=trust", "-E", "UTF8", "--locale=C"
-        )
+            "initdb", "-D", str(self._base / "data"), "-U", "greenroom", "--auth=trust", "-E", "UTF8", "--locale=C",
+            "--no-sync",
+        )  # fmt: skip
 
     def start(self) -> None:
         """Start, and wait until it answers."""
@@ -51,7 +54,7 @@ class Postgres:
             [
                 str(self._binaries / "postgres"), "-D", str(self._base / "data"), "-p", str(self.port),
                 "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self._base}",
-                "-c", "fsync=on", "-c", "max_connections=200",
+                "-c", f"fsync={self._durable}", "-c", f"full_page_writes={self._durable}", "-c", "max_connections=200",
             ],
             stdout=log, stderr=log, user=self._user, cwd=self._base,
         )  # fmt: skip
@@ -152,6 +155,13 @@ def in_thread(work: Coroutine[Any, Any, object]) -> None:
         raise failed[0]
 
 
+def create_template(server: Postgres) -> str:
+    """Creates a database at the newest revision and returns its name."""
+    url = server.create_database()
+    in_thread(migrate.upgrade(url))
+    return url.rpartition("/")[2]
+
+
 def _children(pid: int) -> list[int]:
     found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
     return [int(line) for line in found.stdout.split()]
@@ -199,13 +209,13 @@ def _readable(binaries: Path, base: Path, user: str | None) -> Path:
 
 
 @contextlib.contextmanager
-def running_postgres() -> Iterator[Postgres]:
-    """A server for as long as the block runs; nothing is left of it."""
+def running_postgres(*, durable: bool) -> Iterator[Postgres]:
+    """Runs a server; at the end nothing is left of it."""
     binaries, user = find_binaries(), _unprivileged()
     base = Path(tempfile.mkdtemp(prefix="greenroom-pg-", dir="/tmp"))
     try:
         base.chmod(0o755)
-        server = Postgres(_readable(binaries, base, user), base, user)
+        server = Postgres(_readable(binaries, base, user), base, user, durable=durable)
         if user is not None:
             shutil.chown(base, user)
         server.initialize()

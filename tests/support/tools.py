@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -43,7 +44,14 @@ def find_chromium() -> str | None:
 
 
 def npm_install(folder: Path) -> None:
-    """Install what the folder's lock file says, once; what was made from this very lock is left as it is."""
+    """Installs what the folder's lock file says, once; other test workers wait meanwhile."""
+    with (folder / "package-lock.json").open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        _npm_install(folder)
+
+
+def _npm_install(folder: Path) -> None:
+    """Installs unless `node_modules` was made from this very lock file."""
     lock = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
     made_from = folder / "node_modules" / ".made-from"
     if made_from.exists() and made_from.read_text() == lock:

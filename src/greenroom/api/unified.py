@@ -7,6 +7,7 @@ Source: StackOne's published OpenAPI document for its unified ATS API.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
@@ -53,8 +54,9 @@ WRITE_FAULTS = documented(400, 401, 404, 409, 412, 422)
 MOST_ORDERS = 100
 
 
+@cache  # routers hold no state: every application of a process shares them
 def build_router(category: Category) -> APIRouter:
-    """The endpoints of one category; both have the same shapes."""
+    """Returns the endpoints of one category; both categories have the same shapes."""
     noun = {"assessments": "assessments", "background_checks": "background_check"}[category]
     tag = category.replace("_", " ").capitalize()
     router = APIRouter(
