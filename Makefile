@@ -14,7 +14,7 @@ PARALLEL := -n auto --maxprocesses 8 --dist worksteal
 # no PostgreSQL, no browser, no process but the tests' own
 QUICK := $(addprefix tests/,model security services store engine connectors api outbound web)
 
-.PHONY: help setup demo test quick chaos scale check lock clean
+.PHONY: help setup demo test quick chaos scale check wheels lock clean
 
 help: ## what each target does
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -42,9 +42,12 @@ check: $(VENV)/.dev ## formatting, lint, layers, types
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/mypy
 
+wheels: $(VENV)/.run ## build both packages into dist/
+	@rm -rf dist && $(BIN)/uv build -q --wheel --no-build-isolation --python $(BIN)/python -o dist . && $(BIN)/uv build -q --wheel --no-build-isolation --python $(BIN)/python -o dist sandbox
+
 lock: $(VENV)/.uv ## refresh the lock files from pyproject.toml
-	$(BIN)/uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-header --upgrade pyproject.toml --group build -o locks/run.txt
-	$(BIN)/uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-header --upgrade pyproject.toml --group build --group dev -c locks/run.txt -o locks/dev.txt
+	$(BIN)/uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-header --upgrade --all-extras --no-emit-package greenroom-sandbox --group build pyproject.toml sandbox/pyproject.toml -o locks/run.txt
+	$(BIN)/uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-header --upgrade --all-extras --no-emit-package greenroom-sandbox --group build --group dev pyproject.toml sandbox/pyproject.toml -c locks/run.txt -o locks/dev.txt
 
 clean: ## remove the environment
 	rm -rf $(VENV)
@@ -55,9 +58,9 @@ $(VENV)/.uv:
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r locks/uv.txt
 	@touch $@
 
-$(VENV)/.run: $(VENV)/.uv locks/run.txt pyproject.toml
+$(VENV)/.run: $(VENV)/.uv locks/run.txt pyproject.toml sandbox/pyproject.toml
 	@$(BIN)/uv pip install -q --require-hashes -r locks/run.txt
-	@$(BIN)/uv pip install -q --no-deps --no-build-isolation --offline --editable .
+	@$(BIN)/uv pip install -q --no-deps --no-build-isolation --offline --editable . --editable ./sandbox
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run locks/dev.txt

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from greenroom.cli.extras import require_extra
 from greenroom.demo import story
 from greenroom.demo.processes import Ports
 
@@ -18,5 +19,6 @@ def demo(
     vendor_port: Annotated[int, typer.Option(help="The demo vendor's port.")] = 8200,
 ) -> None:
     """Start gateway, Greenhouse simulator and a demo vendor on loopback and play one order's story over real HTTP."""
+    require_extra("demo")
     ports = Ports(gateway=port, sandbox=sandbox_port, vendor=vendor_port)
     raise typer.Exit(story.run(once=once, as_json=as_json, ports=ports))
