@@ -11,9 +11,9 @@ import pytest
 
 from tests.chaos.installation import Installation, installed
 from tests.chaos.neighbours import Neighbours, open_neighbours
-from tests.chaos.processes import Stem, open_stem
 from tests.chaos.report import Report
 from tests.support.postgres import Postgres, create_template, running_postgres
+from tests.support.stem import Stem, open_stem
 
 _report = pytest.StashKey[Report]()
 Install = Callable[..., AbstractAsyncContextManager[Installation]]

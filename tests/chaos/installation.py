@@ -18,9 +18,10 @@ from greenroom.engine.places import LEASE
 from greenroom.services import accounts, integrations, projects, webhooks
 from greenroom.settings import Settings
 from tests.chaos.neighbours import Neighbours
-from tests.chaos.processes import Process, Stem
+from tests.chaos.processes import Process
 from tests.house import LOOPBACK, basic
 from tests.support.ports import free_port
+from tests.support.stem import Stem
 
 TENANT = "proctor"
 EVENT = "ats_assessments.created"

@@ -3,66 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import os
 import signal
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tests.support import processes
+from tests.support.stem import Stem
 
 START_S = 60
-
-
-class Stem:
-    """Where processes come from; see `tests.chaos.stem`."""
-
-    def __init__(self) -> None:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("GREENROOM_")}
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)
-        self.environment = {**environment, "PYTHONUNBUFFERED": "1"}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.chaos.stem"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=self.environment, start_new_session=True,
-        )  # fmt: skip
-        self._asking = threading.Lock()
-
-    async def ask(self, **what: Any) -> int:
-        """Its answer."""
-        async with asyncio.timeout(START_S):
-            return await asyncio.to_thread(self._ask, json.dumps(what))
-
-    def _ask(self, line: str) -> int:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        with self._asking:
-            self._process.stdin.write(line + "\n")
-            self._process.stdin.flush()
-            return int(self._process.stdout.readline())
-
-    def close(self) -> None:
-        """End it; what it started is its user's to end."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait(timeout=10)
-        self._process.stdout.close()
-
-
-@contextlib.contextmanager
-def open_stem() -> Iterator[Stem]:
-    """A stem for as long as the block runs."""
-    stem = Stem()
-    try:
-        yield stem
-    finally:
-        stem.close()
 
 
 @dataclass

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import stem
+
 COMMANDS = ["serve", "work", "sign-in-link", "migrate", "keys", "apply", "export", "demo", "bench"]
 FILE = """
 [[projects]]
@@ -33,15 +35,10 @@ rate_limit = 2.5
 
 
 def greenroom(*arguments: str, data: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command with its own data directory."""
+    """Runs a command with its own data directory."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GREENROOM_")}
-    return subprocess.run(
-        [sys.executable, "-m", "greenroom", *arguments],
-        capture_output=True,
-        text=True,
-        env={**kept, "GREENROOM_DATA_DIR": str(data), "COLUMNS": "120", **environment},
-        stdin=subprocess.DEVNULL,
-    )
+    told = {**kept, "GREENROOM_DATA_DIR": str(data), "COLUMNS": "120", **environment}
+    return stem.greenroom(*arguments, environment=told)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -56,7 +53,9 @@ def test_help_says_what_it_does(command: str, tmp_path: Path) -> None:
 def test_version_is_the_packages(tmp_path: Path) -> None:
     """What a bug report asks for first; and nothing is done."""
     declared = tomllib.loads(Path("pyproject.toml").read_text())["project"]["version"]
-    done = greenroom("--version", data=tmp_path / "data")
+    told = {**os.environ, "GREENROOM_DATA_DIR": str(tmp_path / "data")}
+    fresh = [sys.executable, "-m", "greenroom", "--version"]
+    done = subprocess.run(fresh, capture_output=True, text=True, env=told, check=False)
 
     assert (done.returncode, done.stdout) == (0, f"greenroom {declared}\n")
     assert not (tmp_path / "data").exists()

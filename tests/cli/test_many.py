@@ -17,13 +17,13 @@ import httpx2
 import pytest
 
 from tests.house import basic
+from tests.support import stem
 from tests.support.postgres import Postgres
 from tests.support.processes import address, environment, state
 
 pytestmark = pytest.mark.postgres
 
-GREENROOM = [sys.executable, "-m", "greenroom"]
-COMMAND = [*GREENROOM, "serve", "--workers", "2", "--port", "0"]
+COMMAND = [sys.executable, "-m", "greenroom", "serve", "--workers", "2", "--port", "0"]
 
 
 @dataclass
@@ -103,9 +103,9 @@ def test_two_serve_and_stop_together(postgres: Postgres, migrated: str, tmp_path
 def test_at_a_stop_nobody_is_let_in_whom_nobody_will_answer(postgres: Postgres, migrated: str, tmp_path: Path) -> None:
     """The process that started them keeps the port open no longer than they do; who is here is waited for."""
     database_url = postgres.create_database(migrated)
-    make_key = [*GREENROOM, "keys", "create", "--name", "k"]
     with serving(database_url, tmp_path) as team:
-        key = subprocess.check_output(make_key, env=environment(database_url, tmp_path), text=True).strip()
+        made = stem.greenroom("keys", "create", "--name", "k", environment=environment(database_url, tmp_path))
+        key = made.stdout.strip()
         with socket.create_connection(address(team.url), timeout=60) as client:
             client.sendall(
                 f"POST /v1/webhooks HTTP/1.1\r\nhost: h\r\nauthorization: {basic(key)}\r\n"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import httpx2
 
 from tests.house import ADA, LOOPBACK, RESULT, basic, neighbour
+from tests.support import stem
 
 CANARIES = {
     "packages_api_key": "canary-packages-7f3a",
@@ -32,9 +32,7 @@ async def test_no_secret_in_logs_files_or_answers(tmp_path: Path) -> None:
         "GREENROOM_LOG_BODIES": "all",
     }
     command = [sys.executable, "-m", "greenroom"]
-    key = subprocess.run(
-        [*command, "keys", "create", "--name", "x"], capture_output=True, text=True, env=environment, check=True
-    ).stdout.strip()
+    key = stem.greenroom("keys", "create", "--name", "x", environment=environment).stdout.strip()
     log = (tmp_path / "log").open("wb")
     async with neighbour() as greenhouse, neighbour() as vendor:
         echoed = f"who is {basic('u', CANARIES['partner_password'])}?"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +13,7 @@ from pathlib import Path
 import httpx2
 
 from tests.house import LOOPBACK, Neighbour, basic
-from tests.support import processes
+from tests.support import processes, stem
 
 
 class Gateway:
@@ -33,10 +32,8 @@ class Gateway:
         self._process: asyncio.subprocess.Process | None = None
 
     def run(self, *arguments: str) -> str:
-        """What a command prints."""
-        done = subprocess.run(
-            [sys.executable, "-m", "greenroom", *arguments], capture_output=True, text=True, env=self.environment
-        )
+        """Returns what a command prints."""
+        done = stem.greenroom(*arguments, environment=self.environment)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
