@@ -5,15 +5,18 @@ from __future__ import annotations
 import time
 
 from greenroom.bench.bench import FEWEST, Bench, BenchFailed, pause
+from greenroom.bench.deliver import bare
 from greenroom.bench.figures import Figure
 from greenroom.bench.gateway import Gateway, Installation
+from greenroom.model.deliveries import PER_DESTINATION
 
 SECTION = "killed"
 #: a worker is killed so often, at a scale of 1
 EVERY_S = 10.0
 KILLS = 2
-#: more than are delivered on any machine here, so that the queue lasts until the last kill
-QUICK_PER_S = 7000
+#: what each worker is taken to deliver, over what a bare client sends: more than any does, so that the queue lasts until
+#: the last kill
+FASTEST = 1.5
 DESTINATIONS = 16
 #: that share the queue on PostgreSQL; SQLite has one process
 WORKERS = 2
@@ -32,7 +35,8 @@ def killed(bench: Bench) -> list[Figure]:
         start_s = _start_s(bench, installed)
         # the first delivers while the others start; on a slow machine a kill lasts until the next one is up
         lasts_s = (count - 1) * start_s + KILLS * (every_s + max(every_s, start_s + every_s / 2))
-        queued = int(QUICK_PER_S * lasts_s)
+        quickest_per_s = FASTEST * count * bare(bench, clients=PER_DESTINATION, seconds=bench.seconds)
+        queued = int(quickest_per_s * lasts_s)
         bench.say(f"queueing {queued:,} deliveries")
         installed.queue(customer, customer.webhook_ids, queued)
         bench.behave(remembering=True)

@@ -34,7 +34,7 @@ def bench(
     rounds: Annotated[int, typer.Option(min=1, help="How often, in turn with what it is compared to.")] = 3,
     scale: Annotated[
         float,
-        typer.Option(min=0.1, max=1, help="Shortens queues, and the time between kills, for a quick look."),
+        typer.Option(min=0.02, max=1, help="Shortens queues, and the time between kills, for a quick look."),
     ] = 1.0,
     full: Annotated[
         bool, typer.Option("--full", help="Also a queue of 1,000,000, and as many to delete; takes long.")
