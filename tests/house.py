@@ -240,6 +240,27 @@ async def webhook(linked: Linked, events: list[str] | None = None, **changes: An
     return dict(answer.json())
 
 
+class _Server(uvicorn.Server):
+    """A server that opens and closes at once; uvicorn's own looks every 0.1 s whether to stop, and waits for as long."""
+
+    async def open(self) -> None:
+        self.config.load()
+        self.lifespan = self.config.lifespan_class(self.config)
+        async with asyncio.timeout(20):
+            await self.startup()
+        await self.on_tick(0)  # makes the headers of every answer
+
+    async def close(self) -> None:
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        async with asyncio.timeout(60):
+            while self.server_state.connections or self.server_state.tasks:
+                await asyncio.sleep(0.001)
+        await self.lifespan.shutdown()
+
+
 @asynccontextmanager
 async def open_house(data: Path, database_url: str | None = None, **settings: Any) -> AsyncIterator[House]:
     """Runs a gateway and its neighbours on free ports; stops them in order at the end."""
@@ -249,18 +270,13 @@ async def open_house(data: Path, database_url: str | None = None, **settings: An
     values["rate_limit"] = 0  # a test that waits for something asks often
     configured = Settings.model_validate({**values, **settings})
     app = build_app(configured)
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False))
+    server = _Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False))
     async with neighbour() as greenhouse, neighbour() as vendor:
-        serving = asyncio.create_task(server._serve(None))
+        await server.open()
         try:
-            async with asyncio.timeout(20):
-                while not server.started:
-                    assert not serving.done(), "the gateway did not start"
-                    await asyncio.sleep(0.01)
             port = server.servers[0].sockets[0].getsockname()[1]
             # without certificates, which take longer to read than a request to this plain HTTP server
             async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20, verify=False) as client:
                 yield House(app, client, greenhouse, vendor, configured)
         finally:
-            server.should_exit = True
-            await serving
+            await server.close()

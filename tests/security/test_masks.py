@@ -46,7 +46,9 @@ def test_json_by_its_names(name: str) -> None:
     assert masks.body(json.dumps({name: None}).encode(), cut=False) == {name: None}
 
 
-@pytest.mark.parametrize("secret", [new_api_key(), new_external_trigger_token(), new_webhook_secret()])
+@pytest.mark.parametrize(
+    "secret", [new_api_key(), new_external_trigger_token(), new_webhook_secret()], ids=["key", "token", "webhook"]
+)
 def test_our_own_tokens_by_their_shape(secret: str) -> None:
     """Wherever they stand."""
     assert secret not in str(masks.body(json.dumps({"note": f"use {secret} now"}).encode(), cut=False))

@@ -44,7 +44,7 @@ def test_both_secrets_verify_during_a_rotation() -> None:
 @pytest.mark.parametrize(
     ("secret", "fine"),
     [
-        (new_webhook_secret(), True),
+        pytest.param(new_webhook_secret(), True, id="new"),
         ("whsec_" + base64.b64encode(b"x" * 24).decode(), True),
         ("whsec_" + base64.b64encode(b"x" * 23).decode(), False),
         ("whsec_" + base64.b64encode(b"x" * 65).decode(), False),
