@@ -12,6 +12,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import structlog
 from fastapi import FastAPI
@@ -62,6 +63,14 @@ class Gateway:
 def database_url(settings: Settings) -> str:
     """Where this installation's database is, as `store.migrate` takes it."""
     return settings.database_url or migrate.sqlite_url(settings.data_dir / "greenroom.db")
+
+
+def describe_database(settings: Settings) -> str:
+    """Returns where the database is, for people: a file's path, or a PostgreSQL URL without its password."""
+    if not settings.database_url:
+        return f"SQLite: {(settings.data_dir / 'greenroom.db').resolve()}"
+    parts = urlsplit(settings.database_url)
+    return f"PostgreSQL: {parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def prepare_data_dir(settings: Settings) -> Path:

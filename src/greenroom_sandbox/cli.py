@@ -49,6 +49,7 @@ async def _serve(host: str, port: int, data: Path | None, settings: WireSettings
     try:
         await web.TCPSite(runner, host, port).start()
         name, taken = runner.addresses[0][:2]
+        name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(name, name)  # noqa: S104 - an address that a browser opens
         app[SIMULATOR].base = f"http://[{name}]:{taken}" if ":" in name else f"http://{name}:{taken}"
         print(f"Greenhouse simulator: {app[SIMULATOR].base}", flush=True)
         await stopped.wait()

@@ -14,7 +14,7 @@ import pytest
 
 from tests.support import stem
 
-COMMANDS = ["serve", "work", "sign-in-link", "migrate", "keys", "apply", "export", "demo", "bench"]
+COMMANDS = ["serve", "work", "sign-in-link", "migrate", "keys", "apply", "export", "listen", "demo", "bench"]
 FILE = """
 [[projects]]
 name = "acme"
@@ -67,7 +67,8 @@ def test_keys_create_prints_the_key_and_nothing_else(tmp_path: Path) -> None:
     key = made.stdout.strip()
     listed = greenroom("keys", "list", data=tmp_path).stdout
 
-    assert (made.returncode, made.stderr, made.stdout.count("\n")) == (0, "", 1)
+    assert (made.returncode, made.stdout.count("\n")) == (0, 1)
+    assert made.stderr == f"Stored in SQLite: {tmp_path / 'greenroom.db'}\n"
     assert key.startswith("gk_")
     assert key not in listed
     assert f"acme  ci  …{key[-4:]}  never used" in listed

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from greenroom.demo import story as demo
-from greenroom.demo.processes import Ports, Processes, free
+from greenroom.demo.processes import Ports, Processes, first_free
 from tests.support.browser import chromium, tab_to
 
 pytestmark = pytest.mark.browser
@@ -47,7 +47,7 @@ class Hands:
 
 async def test_the_story_from_the_application_to_the_scored_kit() -> None:
     """Everything that happens at Greenhouse is done by keys in its pages; what is read there is what a recruiter reads."""
-    ports = Ports(gateway=free(0), sandbox=free(0), vendor=free(0))
+    ports = Ports(gateway=first_free((0,)), sandbox=first_free((0,)), vendor=first_free((0,)))
     with Processes(ports) as processes:
         story = demo.Story(processes, quiet=True)
         await asyncio.to_thread(demo.start_servers, story)

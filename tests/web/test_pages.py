@@ -36,6 +36,35 @@ async def test_a_link_signs_in_once(house: House) -> None:
         assert "greenroom sign-in-link" in refused.text
 
 
+@pytest.mark.parametrize(
+    ("asked", "reached"),
+    [
+        ("/orders", "/orders"),
+        ("/orders/ord_x?a=1&b=%C3%A9", "/orders/ord_x?a=1&b=%C3%A9"),
+        ("//evil.example/", "/"),
+    ],
+)
+async def test_signing_in_leads_to_the_page_that_was_asked_for(house: House, asked: str, reached: str) -> None:
+    """Once, and never to another host."""
+    await house.client.get(asked)
+    signed_in = await house.client.get(await link(house))
+    house.client.cookies.delete("greenroom_session")
+    again = await house.client.get(await link(house))
+
+    assert signed_in.headers["location"] == reached
+    assert again.headers["location"] == "/"
+
+
+@pytest.mark.parametrize(
+    "cookie", ["%2F%2Fevil.example", "%2F%5Cevil.example", "https%3A%2F%2Fevil.example", "%0A", ""]
+)
+async def test_a_forged_cookie_leads_home(house: House, cookie: str) -> None:
+    """The cookie's value is untrusted."""
+    answer = await house.client.get(await link(house), headers={"cookie": f"greenroom_next={cookie}"})
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+
+
 async def test_an_old_link_is_refused(house: House) -> None:
     """After fifteen minutes."""
     path = await link(house)

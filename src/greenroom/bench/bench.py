@@ -15,7 +15,7 @@ from greenroom.bench import gateway
 from greenroom.bench.arithmetic import percentile
 from greenroom.bench.load import Job, Load
 from greenroom.demo.client import Client
-from greenroom.demo.processes import Processes, free
+from greenroom.demo.processes import Processes, first_free
 
 #: how long a section waits for what must come before it gives up
 PATIENCE_S = 60.0
@@ -163,7 +163,7 @@ def started(
     processes: Processes, name: str, ready: str, *, module: str | None = None, extra: dict[str, str] | None = None
 ) -> str:
     """Start `greenroom.bench.<name>`, or `module` under this name; its URL."""
-    port = free(0)
+    port = first_free((0,))
     processes.start(name, f"greenroom.bench.{module or name}", "--port", str(port), ready=ready, extra=extra)
     return f"http://127.0.0.1:{port}"
 

@@ -16,7 +16,7 @@ from greenroom.bench import payload
 from greenroom.bench.databases import own_database
 from greenroom.connectors.greenhouse import wire
 from greenroom.context import Context
-from greenroom.demo.processes import Processes, free
+from greenroom.demo.processes import Processes, first_free
 from greenroom.model.events import order_payload
 from greenroom.model.orders import Order
 from greenroom.security.tokens import first_id
@@ -91,7 +91,7 @@ class Installation:
         self._processes = processes
         self._name = name
         self._started: list[str] = []
-        port = free(0)
+        port = first_free((0,))
         self._port = str(port)
         self._environment = {
             "GREENROOM_DATA_DIR": str(processes.directory / name),

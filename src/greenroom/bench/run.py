@@ -23,7 +23,7 @@ from greenroom.bench.latency import latency
 from greenroom.bench.limits import limits
 from greenroom.bench.retention import retention
 from greenroom.demo.client import Unexpected
-from greenroom.demo.processes import Ports, Processes, ProcessFailed
+from greenroom.demo.processes import Processes, ProcessFailed
 
 SECTIONS: dict[str, Callable[[Bench], list[Figure]]] = {
     "limits": limits,
@@ -81,7 +81,7 @@ def run(
     figures: list[Figure] = []
     failed: dict[str, str] = {}
     database = describe(server)
-    with Processes(Ports(), prefix="greenroom-bench-") as processes:
+    with Processes(prefix="greenroom-bench-") as processes:
         receiver = started(processes, "receiver", "Receiver is ready")
         generator = started(processes, "load", "Load is ready")
         bench = Bench(processes, server, seconds, rounds, scale, full, say, receiver, generator)

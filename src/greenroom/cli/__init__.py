@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from greenroom.cli import bench, configuration, database, demo, keys, serve
+from greenroom.cli import bench, configuration, database, demo, keys, listen, serve, sign_in
 from greenroom.errors import Refused
 from greenroom.security.vault import VaultError
 from greenroom.settings import SettingsError
@@ -39,11 +39,12 @@ def greenroom(
 
 app.command("serve")(serve.serve)
 app.command("work")(serve.work)
-app.command("sign-in-link")(serve.sign_in_link)
+app.command("sign-in-link")(sign_in.sign_in_link)
 app.command("migrate")(database.migrate)
 app.add_typer(keys.app, name="keys")
 app.command("apply")(configuration.apply)
 app.command("export")(configuration.export)
+app.command("listen")(listen.listen)
 app.command("demo")(demo.demo)
 app.command("bench")(bench.bench)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
 
-from greenroom.app import open_context
+from greenroom.app import describe_database, open_context
 from greenroom.context import Context
 from greenroom.model.events import stamp
 from greenroom.services import projects
@@ -26,8 +27,9 @@ def create(
     project: Annotated[str, typer.Option(help="The project it opens; made when it is new.")] = projects.DEFAULT,
     data: Data = None,
 ) -> None:
-    """Make an API key. It is printed this once, and nothing else is."""
+    """Make an API key. It is printed this once, alone on stdout; stderr names the database that knows it."""
     print(_with_context(data, lambda ctx: projects.create_key(ctx, name=name, project=project)))
+    print(f"Stored in {describe_database(Settings.from_environment(data_dir=data))}", file=sys.stderr)
 
 
 @app.command("list")

@@ -31,7 +31,7 @@ from greenroom.cli import logs
 from greenroom.cli.many import Team
 from greenroom.errors import Refused
 from greenroom.security.vault import VaultError
-from greenroom.services import sessions
+from greenroom.services import installation
 from greenroom.settings import Settings, SettingsError
 
 #: how long a connection is kept without a request: longer than the minute of the usual load balancer, whose next one
@@ -41,6 +41,8 @@ KEEP_ALIVE_S = 75
 GRACE_S = 10
 #: how long a connection may be silent then before it is closed: who asks so seldom hardly asks at that very moment
 LEAVE_S = 0.5
+#: listening addresses that mean "every address", and what a browser on this machine opens instead
+WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: S104 - compared, not bound
 
 
 def serve(
@@ -58,10 +60,13 @@ def serve(
     if workers > 1 and not settings.database_url:
         raise SettingsError("--workers needs PostgreSQL: set GREENROOM_DATABASE_URL. SQLite takes one process.")
     listener = _listen(host, port)
+    everywhere = host in WILDCARDS and "public_url" not in settings.model_fields_set
     settings = _reachable(settings, host, listener.getsockname()[1])
 
     def say() -> None:
         print(f"Greenroom: {settings.public_url}", flush=True)
+        if everywhere:
+            print("Listening on every address. Set GREENROOM_PUBLIC_URL to the one that others use.", file=sys.stderr)
 
     if workers > 1:
         asyncio.run(_check(settings))
@@ -88,6 +93,7 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: Callable
             server_header=False,
         )
         server = _Server(config, app, gateway.engine.stop, on_ready)
+        await installation.save_public_url(gateway.ctx.store, gateway.ctx.vault, settings.public_url)
         # uvicorn hands on what it has heeded after its shutdown: that is the end, not a failure. Until here a signal
         # ends the process by itself, since there is nothing to finish
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -105,19 +111,6 @@ def work() -> None:
     if not settings.database_url:
         raise SettingsError("work needs PostgreSQL: set GREENROOM_DATABASE_URL. With SQLite, serve delivers by itself.")
     _run(_work(settings))
-
-
-def sign_in_link(
-    data: Annotated[Path | None, typer.Option(help="Data directory (GREENROOM_DATA_DIR).")] = None,
-) -> None:
-    """Print a link that signs in the owner, once, within 15 minutes; GREENROOM_PUBLIC_URL says where you serve."""
-    link = asyncio.run(_sign_in_link(Settings.from_environment(data_dir=data)))
-    print(f"Sign in: {link}")
-
-
-async def _sign_in_link(settings: Settings) -> str:
-    async with open_context(settings) as ctx:
-        return await sessions.make_link(ctx)
 
 
 async def _work(settings: Settings) -> None:
@@ -226,10 +219,14 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _reachable(settings: Settings, host: str, port: int) -> Settings:
-    """Without a public URL of its own, the gateway is where it listens."""
+    """
+    Returns settings whose public URL a browser can open.
+
+    Without GREENROOM_PUBLIC_URL it is the listening address; a wildcard address stands for this machine's loopback.
+    """
     if "public_url" in settings.model_fields_set:
         return settings
-    name = f"[{host}]" if ":" in host else host
+    name = WILDCARDS.get(host) or (f"[{host}]" if ":" in host else host)
     return settings.model_copy(update={"public_url": f"http://{name}:{port}"})
 
 

@@ -28,16 +28,26 @@ class ProcessFailed(Exception):
 
 @dataclass(frozen=True)
 class Ports:
-    """Where each server listens; 0 takes a free port."""
+    """Where each server listens."""
 
-    gateway: int = 8000
-    sandbox: int = 8100
-    vendor: int = 8200
+    gateway: int
+    sandbox: int
+    vendor: int
 
 
-def free(wanted: int) -> int:
-    """The wanted port, or a free one when it is 0 or taken."""
-    return first_free((wanted, 0))
+def choose_port(wanted: int | None, default: int) -> int:
+    """
+    Returns a free port of 127.0.0.1: the wanted one (0: any), or without a wish the default or another.
+
+    Raises:
+        ProcessFailed: the wanted port is taken.
+    """
+    if wanted is None:
+        return first_free((default, 0))
+    try:
+        return first_free((wanted,))
+    except ProcessFailed:
+        raise ProcessFailed(f"Port {wanted} of 127.0.0.1 is taken. Choose another, or 0 for a free one.") from None
 
 
 def first_free(ports: Iterable[int]) -> int:
@@ -62,7 +72,7 @@ def first_free(ports: Iterable[int]) -> int:
 class Processes:
     """Starts processes and stops all of them; logs are in a directory that goes with them."""
 
-    ports: Ports
+    ports: Ports = Ports(gateway=8000, sandbox=8100, vendor=8200)
     prefix: str = "greenroom-demo-"
     directory: Path = field(init=False)
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
@@ -80,12 +90,17 @@ class Processes:
             _await(process)
         self._temporary.cleanup()
 
+    @property
+    def data_dir(self) -> Path:
+        """The gateway's data directory; it goes with the processes."""
+        return self.directory / "gateway"
+
     def environment(self) -> dict[str, str]:
         """What the gateway of the demo is set to: its own data, loopback reachable, nothing from outside."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("GREENROOM_")}
         return {
             **kept,
-            "GREENROOM_DATA_DIR": str(self.directory / "gateway"),
+            "GREENROOM_DATA_DIR": str(self.data_dir),
             "GREENROOM_PUBLIC_URL": f"http://127.0.0.1:{self.ports.gateway}",
             "GREENROOM_ALLOW_PRIVATE_NETWORKS": "127.0.0.0/8",
             "GREENROOM_ALLOW_HTTP": "true",

@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any
 
 from greenroom.demo.client import Client, Unexpected
-from greenroom.demo.processes import Ports, Processes, ProcessFailed, free, new_secret
+from greenroom.demo.processes import Ports, Processes, ProcessFailed, new_secret
 
 TENANT = "proctor"
 ORGANIZATION, JOB, APPLICATION = 101, 4001, 26234702
@@ -281,12 +281,11 @@ def run(*, once: bool, as_json: bool, ports: Ports) -> int:
 
     `as_json` prints `{ok, steps: [{name, ok, ms, url?}], urls, ids, keys}` and nothing else.
     """
-    taken = Ports(gateway=free(ports.gateway), sandbox=free(ports.sandbox), vendor=free(ports.vendor))
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: _stop(stopped, _frame))
     try:
-        with Processes(taken) as processes:
+        with Processes(ports) as processes:
             story = Story(processes, quiet=as_json)
             fine = story.play()
             if as_json:
@@ -295,6 +294,8 @@ def run(*, once: bool, as_json: bool, ports: Ports) -> int:
                 print(f"\nThe recruiter sees the score, in a Greenhouse to click through: {story.sandbox}", flush=True)
                 print(f"API key: {story.keys['api_key']}", flush=True)
                 print(f"The dashboard, once: {story.sign_in_link}", flush=True)
+                again = f"GREENROOM_DATA_DIR={processes.data_dir} {sys.executable} -m greenroom sign-in-link"
+                print(f"Another link into it: {again}", flush=True)
             if once or not fine:
                 return 0 if fine else 1
             print("\nStill serving. Ctrl-C stops everything.", file=sys.stderr, flush=True)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import base64
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 
 PREFIX = "whsec_"
+#: how far a signature's time may be from the receiver's clock (Standard Webhooks 1.0.0)
+TOLERANCE_S = 300
 
 
 def signing(
@@ -42,6 +44,26 @@ def webhook_headers(*, event_id: str, sent_at: int, body: bytes, secrets: Sequen
         text = hmac.digest(secrets[-1].encode(), body, "sha256")
         headers["x-stackone-signature"] = base64.urlsafe_b64encode(text).decode().rstrip("=")
     return headers
+
+
+def is_genuine(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], *, now: datetime) -> bool:
+    """
+    Returns whether the Standard Webhooks headers were made with one of the secrets, within the last five minutes.
+
+    `headers` have lower-case names. Any defect in them gives False.
+    """
+    event_id, sent = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+    if not (sent.isascii() and sent.isdigit() and len(sent) <= 12):
+        return False
+    if abs(now.timestamp() - int(sent)) > TOLERANCE_S:
+        return False
+    given = headers.get("webhook-signature", "").split()
+    expected = webhook_headers(event_id=event_id, sent_at=int(sent), body=body, secrets=secrets)
+    return any(
+        hmac.compare_digest(one.encode(), two.encode())
+        for one in given
+        for two in expected["webhook-signature"].split()
+    )
 
 
 def check_secret(secret: str) -> str | None:

@@ -9,6 +9,7 @@ from greenroom.store import installation as installation_rows
 from greenroom.store.db import Store, Tx
 
 PEPPER = "pepper"
+PUBLIC_URL = "public_url"
 
 
 async def open_pepper(store: Store, vault: Vault) -> bytes:
@@ -51,3 +52,20 @@ async def reseal(store: Store, vault: Vault) -> int:
         return changed
 
     return await store.write(work)
+
+
+async def save_public_url(store: Store, vault: Vault, url: str) -> None:
+    """Saves the URL under which a gateway serves this database, for commands that print links."""
+    sealed = vault.seal(url, table="installation", row=PUBLIC_URL, column="value_sealed")
+    await store.write(lambda tx: installation_rows.save(tx, PUBLIC_URL, sealed))
+
+
+async def find_public_url(store: Store, vault: Vault) -> str | None:
+    """
+    Returns the URL of the gateway that started last on this database, or None when none has.
+
+    Raises:
+        VaultError: the URL is sealed with a key that this process does not have.
+    """
+    sealed = await store.read(lambda tx: installation_rows.find(tx, PUBLIC_URL))
+    return vault.open(sealed, table="installation", row=PUBLIC_URL, column="value_sealed") if sealed else None

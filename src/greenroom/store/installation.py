@@ -21,6 +21,16 @@ async def add(tx: Tx, name: str, value_sealed: str) -> None:
     )
 
 
+async def save(tx: Tx, name: str, value_sealed: str) -> None:
+    """Stores a value, replacing an earlier one."""
+    await tx.run(
+        "INSERT INTO installation (id, value_sealed) VALUES ($1, $2) "
+        "ON CONFLICT (id) DO UPDATE SET value_sealed = excluded.value_sealed",
+        name,
+        value_sealed,
+    )
+
+
 async def list_sealed(tx: Tx) -> list[tuple[str, str, Sequence[Row]]]:
     """Every sealed column that is kept for good: table, column, rows of `id` and `sealed`."""
     return [

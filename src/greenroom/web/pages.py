@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from importlib import resources
 from typing import Any
+from urllib.parse import quote, unquote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
@@ -20,6 +21,9 @@ from greenroom.model.projects import Project
 from greenroom.services import orders, projects, sessions
 
 COOKIE = "greenroom_session"
+#: the page that somebody asked for before signing in
+NEXT = "greenroom_next"
+NEXT_LIVES_S = 3600
 PAGE = 50
 HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
@@ -101,7 +105,8 @@ async def sign_in(request: Request, ctx: Context) -> Response:
         token = await sessions.sign_in(ctx, request.path_params["code"])
     except Unauthorized as error:
         return message(401, "Sign in", error.message)
-    response = RedirectResponse("/", status_code=303, headers=HEADERS)
+    response = RedirectResponse(_local_path(request.cookies.get(NEXT)), status_code=303, headers=HEADERS)
+    response.delete_cookie(NEXT)
     response.set_cookie(
         COOKIE,
         token,
@@ -158,9 +163,20 @@ def _for_owner(answer: Page) -> Callable[[Request], Awaitable[Response]]:
     async def guarded(request: Request, ctx: Context) -> Response:
         if await sessions.is_signed_in(ctx, request.cookies.get(COOKIE)):
             return await answer(request, ctx)
-        return RedirectResponse("/sign-in", status_code=303, headers=HEADERS)
+        response = RedirectResponse("/sign-in", status_code=303, headers=HEADERS)
+        if request.method == "GET":
+            asked = quote(request.url.path + (f"?{request.url.query}" if request.url.query else ""))
+            response.set_cookie(NEXT, asked[:2048], max_age=NEXT_LIVES_S, httponly=True, samesite="lax")
+        return response
 
     return page(guarded)
+
+
+def _local_path(asked: str | None) -> str:
+    """Returns the path on this gateway that a cookie remembers, else Home; never another host's address."""
+    path = unquote(asked or "/")
+    is_local = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
+    return path if is_local else "/"
 
 
 def shown(template: str, status: int = 200, *, signed_in: bool = True, **values: Any) -> Response:

@@ -1,0 +1,34 @@
+"""`greenroom sign-in-link`."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from greenroom.app import open_context
+from greenroom.services import installation, sessions
+from greenroom.settings import Settings
+
+
+def sign_in_link(
+    data: Annotated[Path | None, typer.Option(help="Data directory (GREENROOM_DATA_DIR).")] = None,
+) -> None:
+    """
+    Print a link that signs in the owner, once, within 15 minutes.
+
+    It leads to GREENROOM_PUBLIC_URL where that is set, else to the gateway that started last on this database.
+    """
+    link = asyncio.run(_make_link(Settings.from_environment(data_dir=data)))
+    print(f"Sign in: {link}")
+
+
+async def _make_link(settings: Settings) -> str:
+    async with open_context(settings) as ctx:
+        if "public_url" not in settings.model_fields_set:
+            url = await installation.find_public_url(ctx.store, ctx.vault) or settings.public_url
+            ctx = replace(ctx, settings=settings.model_copy(update={"public_url": url}))
+        return await sessions.make_link(ctx)

@@ -1,0 +1,75 @@
+"""`greenroom listen` as a process: what it verifies, prints, forwards and refuses."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from base64 import b64encode
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from greenroom.demo.processes import Processes
+from greenroom.security.signatures import webhook_headers
+from tests.cli.test_commands import greenroom
+from tests.house import neighbour
+
+SECRET = "whsec_" + b64encode(secrets.token_bytes(32)).decode()
+BODY = json.dumps({"event": "ats_assessments.created", "record_id": "ord_1"}).encode()
+
+
+def signed(*, event_id: str = "evt_1", ago: timedelta = timedelta(0), secret: str = SECRET) -> dict[str, str]:
+    """The headers of a webhook."""
+    sent_at = int((datetime.now(UTC) - ago).timestamp())
+    return webhook_headers(event_id=event_id, sent_at=sent_at, body=BODY, secrets=[secret])
+
+
+async def test_genuine_webhooks_are_printed_and_forwarded(tmp_path: Path) -> None:
+    """The local application's answer is the answer; when it is away, 502 lets the gateway try again."""
+    async with neighbour() as application:
+        application.will_answer(202, 500)
+        with Processes() as running:
+            arguments = ("--port", "0", "--secret", SECRET, "--forward-to", f"{application.url}/hooks")
+            running.start("listen", "greenroom", "listen", *arguments, ready="Listening on")
+            found = re.search(r"http://\S+", running.log("listen"))
+            assert found is not None
+            async with httpx2.AsyncClient(base_url=found[0]) as client:
+                answers = [(await client.post("/", content=BODY, headers=signed())).status_code for _ in range(2)]
+                for refused in (
+                    {},
+                    signed(ago=timedelta(minutes=6)),
+                    signed(secret="whsec_" + b64encode(b"x" * 32).decode()),
+                    {**signed(), "webhook-timestamp": "x"},
+                    {**signed(), "webhook-id": "evt_2"},
+                ):
+                    assert (await client.post("/", content=BODY, headers=refused)).status_code == 401
+            log = running.log("listen")
+
+    assert answers == [202, 500]
+    assert [one.body for one in application.heard] == [BODY, BODY]
+    assert application.heard[0].headers["webhook-id"] == "evt_1"
+    assert "→ 202 from" in log
+    assert "(sent before)" in log
+    assert log.count("refused: the signature") == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "said"),
+    [
+        ((), {}, "GREENROOM_ALLOW_PRIVATE_NETWORKS=127.0.0.0/8"),
+        (("--secret", "hunter2"), {}, "--secret: expected whsec_"),
+        (("--forward-to", "ftp://x"), {}, "--forward-to: "),
+    ],
+)
+def test_what_cannot_work_is_said_first(
+    arguments: tuple[str, ...], environment: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    """In one line, and no webhook is left behind."""
+    done = greenroom("listen", "--port", "0", *arguments, data=tmp_path, **environment)
+
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
