@@ -20,6 +20,7 @@ from greenroom.store import migrate
 from greenroom.store import projects as project_rows
 from greenroom.store.db import Store, Tx
 from greenroom.store.lockstep import GROUP
+from greenroom.store.migrations import apply
 from greenroom.store.postgres import POOL, PostgresStore
 from greenroom.store.schema import metadata
 from greenroom.store.sqlite import SqliteStore
@@ -406,7 +407,7 @@ async def test_the_migrations_make_the_tables_of_the_schema(database_url: str) -
 
     assert await migrate.upgrade(database_url) == []
     assert await migrate.missing(database_url) == []
-    assert await migrate._run(database_url, differences) == []
+    assert await apply.run(database_url, differences) == []
 
 
 async def test_each_migration_leaves_the_version_before_at_work(tmp_path: Path) -> None:
@@ -415,7 +416,7 @@ async def test_each_migration_leaves_the_version_before_at_work(tmp_path: Path) 
 
     def step(revision: str) -> Callable[[Connection], dict[str, dict[str, Any]]]:
         def work(connection: Connection) -> dict[str, dict[str, Any]]:
-            command.upgrade(migrate._config(connection), revision)
+            command.upgrade(apply.config(connection), revision)
             tables = inspect(connection)
             return {
                 name: {column["name"]: column for column in tables.get_columns(name)}
@@ -425,9 +426,9 @@ async def test_each_migration_leaves_the_version_before_at_work(tmp_path: Path) 
         return work
 
     first, *later = await migrate.missing(url)
-    before = await migrate._run(url, step(first))
+    before = await apply.run(url, step(first))
     for revision in later:
-        after = await migrate._run(url, step(revision))
+        after = await apply.run(url, step(revision))
         for table, columns in before.items():
             for name, column in columns.items():
                 assert name in after.get(table, {}), f"{revision} takes {table}.{name} away"
@@ -457,7 +458,7 @@ async def test_what_could_not_be_erased_is_not_kept(request: pytest.FixtureReque
         url = request.getfixturevalue("postgres").create_database()
 
     def old(connection: Connection) -> None:
-        command.upgrade(migrate._config(connection), "0011")
+        command.upgrade(apply.config(connection), "0011")
         connection.execute(text("INSERT INTO projects (id, name, created_at) VALUES ('prj_1', 'p', 0)"))
         for number, query in enumerate(("?candidate_email=ada@example.test", "?status=received")):
             values = (
@@ -470,18 +471,9 @@ async def test_what_could_not_be_erased_is_not_kept(request: pytest.FixtureReque
         rows = connection.execute(text("SELECT id, url, detail_sealed FROM request_logs ORDER BY id"))
         return [tuple(row) for row in rows]
 
-    await migrate._run(url, old)
+    await apply.run(url, old)
     assert "0012" in await migrate.upgrade(url)
-    assert await migrate._run(url, left) == [
+    assert await apply.run(url, left) == [
         ("req_0", "/v1/orders", None),
         ("req_1", "https://g.example.com/v1/orders?status=received", None),
     ]
-
-
-@pytest.mark.postgres
-async def test_processes_that_start_together_migrate_once(postgres: Postgres) -> None:
-    """Under an advisory lock."""
-    url = postgres.create_database()
-    applied = await asyncio.gather(*(migrate.upgrade(url) for _ in range(4)))
-
-    assert sum(1 for one in applied if one) == 1

@@ -106,8 +106,12 @@ class Postgres:
     def create_database(self, template: str | None = None) -> str:
         """A new database, empty or a copy of another; its URL."""
         name = f"t{uuid.uuid4().hex}"
-        in_thread(self._execute(f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template}"' if template else "")))
+        self.execute(f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template}"' if template else ""))
         return self.url(name)
+
+    def execute(self, sql: str) -> None:
+        """Run a statement as its superuser."""
+        in_thread(self._execute(sql))
 
     async def _execute(self, sql: str) -> None:
         connection = await asyncpg.connect(self.url())

@@ -1,102 +1,105 @@
-"""Brings a database to this version's tables, or says what is missing."""
+"""
+Brings a database to this version's tables, or says which revisions it lacks.
+
+Alembic and SQLAlchemy take longer to import than most commands to run, so they are imported only when a revision is
+missing. The revisions are known from the file names of `migrations/versions`, the database's own from a plain query.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import sqlite3
+from contextlib import closing
 from pathlib import Path
-from typing import TypeVar
-
-import asyncpg
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, text
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
 
 from greenroom.errors import Unavailable
 
-T = TypeVar("T")
-
-#: one migration at a time over all processes that start together (an arbitrary number of ours)
-LOCK = 7_203_114_077
-
-
-def _config(connection: Connection | None = None) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.attributes["connection"] = connection
-    return config
+VERSIONS = Path(__file__).parent / "migrations" / "versions"
+SQLITE = "sqlite:///"
+#: how long a process waits while another one migrates the same SQLite file
+LOCK_WAIT_S = 300.0
 
 
 def sqlite_url(path: Path) -> str:
-    """The URL that this module takes for a SQLite file."""
-    return f"sqlite:///{path}"
+    """Returns the URL that this module takes for a SQLite file."""
+    return f"{SQLITE}{path}"
+
+
+def list_revisions() -> list[str]:
+    """Returns every revision that this version knows, oldest first."""
+    return sorted(path.name.partition("_")[0] for path in VERSIONS.glob("[0-9]*_*.py"))
 
 
 async def upgrade(url: str) -> list[str]:
     """
-    Apply what is missing, in one transaction; the applied revisions, oldest first.
+    Applies the missing revisions in one transaction; returns them, oldest first.
+
+    Of several processes that start together, one migrates and the others wait for it.
 
     Raises:
         Unavailable: the database cannot be reached or changed, or a newer version has changed it; says why.
     """
+    if not await missing(url):
+        return []
+    from greenroom.store.migrations import apply
 
-    def work(connection: Connection) -> list[str]:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
-        missing = _missing(connection)
-        if missing:
-            command.upgrade(_config(connection), "head")
-        return missing
-
-    return await _run(url, work)
+    return await apply.upgrade(url)
 
 
 async def missing(url: str) -> list[str]:
-    """The revisions that are not applied, oldest first; changes nothing. Raises as `upgrade` does."""
-    return await _run(url, _missing)
+    """Returns the revisions that are not applied, oldest first; changes nothing. Raises as `upgrade` does."""
+    if url.startswith(SQLITE):
+        return pending(await asyncio.to_thread(_read_sqlite_revision, Path(url.removeprefix(SQLITE))))
+    return pending(await _read_postgres_revision(url))
 
 
-def _missing(connection: Connection) -> list[str]:
-    script = ScriptDirectory.from_config(_config())
-    current = MigrationContext.configure(connection).get_current_revision()
-    if current and current not in {revision.revision for revision in script.walk_revisions()}:
+def pending(current: str | None) -> list[str]:
+    """
+    Returns the revisions that follow the database's current one, oldest first.
+
+    Raises:
+        Unavailable: this version does not know the current revision.
+    """
+    known = list_revisions()
+    if current is None:
+        return known
+    if current not in known:
         raise Unavailable(
             f"The database has the tables of a newer Greenroom (revision {current}; this one knows them up to "
-            f"{script.get_current_head()}). Start the newer version, or go back to a copy of the database."
+            f"{known[-1]}). Start the newer version, or go back to a copy of the database."
         )
-    return [revision.revision for revision in reversed(list(script.iterate_revisions("head", current or "base")))]
+    return known[known.index(current) + 1 :]
 
 
-async def _run(url: str, work: Callable[[Connection], T]) -> T:
+def unavailable(error: BaseException) -> Unavailable:
+    """Returns what an operator is told when the database refuses: one line, without SQL and without the URL."""
+    return Unavailable(f"The database cannot be reached or changed: {str(error).partition(chr(10))[0]}")
+
+
+def _read_sqlite_revision(path: Path) -> str | None:
+    if not path.exists():  # connecting would create the file
+        return None
     try:
-        return await _connected(url, work)
-    except (OSError, SQLAlchemyError, asyncpg.PostgresError) as error:
-        reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
-        raise Unavailable(f"The database cannot be reached or changed: {reason}") from error
+        with closing(sqlite3.connect(path, timeout=LOCK_WAIT_S)) as connection:
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
+                return None
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            return str(row[0]) if row else None
+    except sqlite3.Error as error:
+        raise unavailable(error) from error
 
 
-async def _connected(url: str, work: Callable[[Connection], T]) -> T:
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite":
-        return await asyncio.to_thread(_run_sqlite, url, work)
-    engine = create_async_engine(parsed.set(drivername="postgresql+asyncpg"), poolclass=NullPool)
+async def _read_postgres_revision(url: str) -> str | None:
+    import asyncpg
+
     try:
-        async with engine.begin() as connection:
-            return await connection.run_sync(work)
-    finally:
-        await engine.dispose()
-
-
-def _run_sqlite(url: str, work: Callable[[Connection], T]) -> T:
-    engine = create_engine(url, poolclass=NullPool)
-    try:
-        with engine.begin() as connection:
-            return work(connection)
-    finally:
-        engine.dispose()
+        connection = await asyncpg.connect(url)
+        try:
+            value = await connection.fetchval("SELECT version_num FROM alembic_version")
+        except asyncpg.UndefinedTableError:
+            return None
+        finally:
+            await connection.close()
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise unavailable(error) from error
+    return None if value is None else str(value)

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs on the connection that `greenroom.store.migrate` hands in."""
+"""Alembic's entry: runs in the transaction that `greenroom.store.migrations.apply` has begun, and commits nothing."""
 
 from alembic import context
 
