@@ -6,13 +6,9 @@ import asyncio
 import fcntl
 import gc
 import os
-import random
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from pathlib import Path
-from urllib.parse import urlsplit
 
 import structlog
 from fastapi import FastAPI
@@ -23,6 +19,7 @@ from greenroom.api import faults, health
 from greenroom.api.limits import BodyLimit, Quota
 from greenroom.api.rate_limit import RateLimit
 from greenroom.api.recording import Recording
+from greenroom.bootstrap import open_context, prepare_data_dir
 from greenroom.catalog import Catalog
 from greenroom.connectors import discover
 from greenroom.context import Context
@@ -30,15 +27,9 @@ from greenroom.engine.crowds import Crowds
 from greenroom.engine.loop import Engine
 from greenroom.engine.request_logs import RequestLog
 from greenroom.outbound import Outbound
-from greenroom.security.tokens import new_id
-from greenroom.security.vault import Vault, load_or_create_key_file, parse_keys
 from greenroom.services import claims, installation, sessions
 from greenroom.settings import Settings, SettingsError
-from greenroom.store import migrate
 from greenroom.store.bounded import BoundedStore
-from greenroom.store.db import Store
-from greenroom.store.postgres import PostgresStore
-from greenroom.store.sqlite import SqliteStore
 from greenroom.tracing import open_tracing
 from greenroom.web import link, pages
 
@@ -58,72 +49,6 @@ class Gateway:
     catalog: Catalog
     engine: Engine
     crowds: Crowds
-
-
-def database_url(settings: Settings) -> str:
-    """Where this installation's database is, as `store.migrate` takes it."""
-    return settings.database_url or migrate.sqlite_url(settings.data_dir / "greenroom.db")
-
-
-def describe_database(settings: Settings) -> str:
-    """Returns where the database is, for people: a file's path, or a PostgreSQL URL without its password."""
-    if not settings.database_url:
-        return f"SQLite: {(settings.data_dir / 'greenroom.db').resolve()}"
-    parts = urlsplit(settings.database_url)
-    return f"PostgreSQL: {parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
-def prepare_data_dir(settings: Settings) -> Path:
-    """
-    The data directory, made when it is new and closed to others.
-
-    Raises:
-        SettingsError: it cannot be made.
-    """
-    try:
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(f"GREENROOM_DATA_DIR: cannot make {settings.data_dir}: {error.strerror}") from None
-    return settings.data_dir
-
-
-def open_vault(settings: Settings) -> Vault:
-    """The vault under the configured keys, else under the one kept in the data directory."""
-    texts = settings.secret_key or (load_or_create_key_file(prepare_data_dir(settings) / "secret.key"),)
-    return Vault(parse_keys(texts))
-
-
-@asynccontextmanager
-async def open_store(settings: Settings) -> AsyncIterator[Store]:
-    """The store, its tables brought up to date; closed at the end."""
-    if not settings.database_url:
-        prepare_data_dir(settings)
-    await migrate.upgrade(database_url(settings))
-    store: Store = (
-        PostgresStore(settings.database_url)
-        if settings.database_url
-        else SqliteStore(settings.data_dir / "greenroom.db")
-    )
-    try:
-        yield store
-    finally:
-        await store.close()
-
-
-@asynccontextmanager
-async def open_context(settings: Settings) -> AsyncIterator[Context]:
-    """Store, vault and clock: enough for every service, and for the commands that need no network."""
-    vault = open_vault(settings)
-    async with open_store(settings) as store:
-        yield Context(
-            settings=settings,
-            store=store,
-            vault=vault,
-            pepper=await installation.open_pepper(store, vault),
-            now=lambda: datetime.now(UTC),
-            new_id=new_id,
-            chance=random.random,
-        )
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 import httpx2
 
-from greenroom.app import open_context
+from greenroom.bootstrap import open_context
 from greenroom.engine.places import LEASE
 from greenroom.services import accounts, integrations, projects, webhooks
 from greenroom.settings import Settings

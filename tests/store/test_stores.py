@@ -19,6 +19,7 @@ from greenroom.errors import Invalid, Unavailable
 from greenroom.store import migrate
 from greenroom.store import projects as project_rows
 from greenroom.store.db import Store, Tx
+from greenroom.store.installation import SEALED
 from greenroom.store.lockstep import GROUP
 from greenroom.store.migrations import apply
 from greenroom.store.postgres import POOL, PostgresStore
@@ -408,6 +409,16 @@ async def test_the_migrations_make_the_tables_of_the_schema(database_url: str) -
     assert await migrate.upgrade(database_url) == []
     assert await migrate.missing(database_url) == []
     assert await apply.run(database_url, differences) == []
+
+
+def test_every_sealed_column_that_is_kept_for_good_is_resealed() -> None:
+    """What a retention deletes anyway is left under the key it has."""
+    passing = {"idempotency_keys", "request_logs", "request_steps"}
+    kept = [table for table in metadata.sorted_tables if table.name not in passing]
+
+    assert sorted(SEALED) == sorted(
+        (table.name, column.name) for table in kept for column in table.columns if column.name.endswith("_sealed")
+    )
 
 
 async def test_each_migration_leaves_the_version_before_at_work(tmp_path: Path) -> None:

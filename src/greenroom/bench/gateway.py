@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
-from greenroom.app import open_context
 from greenroom.bench import payload
 from greenroom.bench.databases import own_database
+from greenroom.bootstrap import open_context
 from greenroom.connectors.greenhouse import wire
 from greenroom.context import Context
 from greenroom.demo.processes import Processes, first_free

@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 import uvicorn
 import uvloop
 
-from greenroom.app import Gateway, build_app, collect_garbage_seldom, open_context
+from greenroom.app import Gateway, build_app, collect_garbage_seldom
+from greenroom.bootstrap import open_context
 from greenroom.catalog import Catalog
 from greenroom.engine.crowds import Crowds
 from greenroom.engine.loop import Engine

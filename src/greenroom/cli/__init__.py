@@ -3,18 +3,73 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import version
-from typing import Annotated, NoReturn
+from importlib import import_module
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from greenroom.cli import bench, configuration, database, demo, keys, listen, serve, sign_in
 from greenroom.errors import Refused
 from greenroom.security.vault import VaultError
 from greenroom.settings import SettingsError
 
+#: each command: the module in this package and the function or Typer application in it, and its line in the help
+COMMANDS = {
+    "serve": ("serve.serve", "Run the gateway: API, dashboard and delivery in one process."),
+    "work": (
+        "serve.work",
+        "Run delivery workers alone, beside any number of `serve` processes on the same PostgreSQL.",
+    ),
+    "sign-in-link": ("sign_in.sign_in_link", "Print a link that signs in the owner, once, within 15 minutes."),
+    "migrate": ("database.migrate", "Bring the database to this version's tables."),
+    "keys": ("keys.app", "API keys of projects."),
+    "apply": ("configuration.apply", "Bring projects, integrations and webhooks to what a file says."),
+    "export": ("configuration.export", "Print projects, integrations and webhooks as TOML."),
+    "listen": ("listen.listen", "Receive webhooks here: verify, print and forward them."),
+    "demo": (
+        "demo.demo",
+        "Start gateway, Greenhouse simulator and a demo vendor on loopback and play one order's story.",
+    ),
+    "bench": ("bench.bench", "Measure this gateway on this machine."),
+}
+
+
+class _LazyCommand(TyperCommand):
+    """
+    A command whose module is imported when the command is run, not when it is listed.
+
+    Each command imports only what it needs: a server's imports take longer than most commands to run.
+    """
+
+    def __init__(self, name: str, path: str, help_line: str) -> None:
+        super().__init__(name, help=help_line)
+        self._path = path
+
+    def make_context(self, info_name: str | None, args: list[str], *rest: Any, **options: Any) -> Any:
+        return self._load().make_context(info_name, args, *rest, **options)
+
+    def _load(self) -> Any:
+        module, _, attribute = self._path.partition(".")
+        found = getattr(import_module(f"{__name__}.{module}"), attribute)
+        if isinstance(found, typer.Typer):
+            return typer.main.get_group(found)
+        alone = typer.Typer(add_completion=False)
+        alone.command(self.name)(found)
+        return typer.main.get_command(alone)
+
+
+class _Commands(TyperGroup):
+    """The commands of `COMMANDS`, in that order."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        for name, (path, help_line) in COMMANDS.items():
+            self.add_command(_LazyCommand(name, path, help_line))
+
+
 app = typer.Typer(
     name="greenroom",
+    cls=_Commands,
     help="Gateway between applicant-tracking systems and vendors of assessments and background checks.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -24,6 +79,8 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version  # reads every installed package's name
+
         print(f"greenroom {version('greenroom')}")
         raise typer.Exit
 
@@ -35,18 +92,6 @@ def greenroom(
     ] = False,
 ) -> None:
     """What holds for every command."""
-
-
-app.command("serve")(serve.serve)
-app.command("work")(serve.work)
-app.command("sign-in-link")(sign_in.sign_in_link)
-app.command("migrate")(database.migrate)
-app.add_typer(keys.app, name="keys")
-app.command("apply")(configuration.apply)
-app.command("export")(configuration.export)
-app.command("listen")(listen.listen)
-app.command("demo")(demo.demo)
-app.command("bench")(bench.bench)
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError
 from greenroom.api.integrations import IntegrationIn, connector_of, values_of
 from greenroom.api.shapes import Label, StrictBody
 from greenroom.api.webhooks import WebhookIn, check_url
-from greenroom.app import open_context
+from greenroom.bootstrap import open_context
 from greenroom.context import Context
 from greenroom.model.integrations import Integration
 from greenroom.model.projects import Project

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from greenroom.app import database_url, prepare_data_dir
+from greenroom.bootstrap import database_url, prepare_data_dir
 from greenroom.settings import Settings
 from greenroom.store import migrate as migrations
 

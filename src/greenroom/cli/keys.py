@@ -10,7 +10,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from greenroom.app import describe_database, open_context
+from greenroom.bootstrap import describe_database, open_context
 from greenroom.context import Context
 from greenroom.model.events import stamp
 from greenroom.services import projects

@@ -23,7 +23,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from greenroom.app import open_context
+from greenroom.bootstrap import open_context
 from greenroom.context import Context
 from greenroom.errors import RemoteError
 from greenroom.model.events import ACCOUNT_EVENTS, OPERATIONAL_EVENTS, ORDER_CREATED

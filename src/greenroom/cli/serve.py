@@ -23,10 +23,10 @@ from greenroom.app import (
     build_app,
     collect_garbage_seldom,
     delivering,
-    open_context,
     open_gateway,
     running_gateway,
 )
+from greenroom.bootstrap import open_context
 from greenroom.cli import logs
 from greenroom.cli.many import Team
 from greenroom.errors import Refused

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from greenroom.app import open_context
+from greenroom.bootstrap import open_context
 from greenroom.services import installation, sessions
 from greenroom.settings import Settings
 

@@ -542,11 +542,3 @@ request_orders = Table(
     Column("order_id", Text, primary_key=True),
     Index("ix_request_orders_order_id", "order_id"),
 )
-
-#: every sealed column that is kept for good, for re-encryption after a key rotation
-SEALED = [
-    (table.name, column.name)
-    for table in metadata.sorted_tables
-    for column in table.columns
-    if column.name.endswith("_sealed") and table not in (idempotency_keys, request_logs, request_steps)
-]

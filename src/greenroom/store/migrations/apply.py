@@ -8,13 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from greenroom.errors import Unavailable
@@ -52,8 +50,6 @@ async def run(url: str, work: Callable[[Connection], T]) -> T:
         return await _run_postgres(url, work)
     except DBAPIError as error:
         raise migrate.unavailable(error.orig or error) from error
-    except (OSError, sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise migrate.unavailable(error) from error
 
 
 def _upgrade(connection: Connection) -> list[str]:
@@ -83,18 +79,18 @@ def _mismatch(current: str | None, error: sqlite3.Error) -> Unavailable:
 
 
 def _run_sqlite(path: Path, work: Callable[[Connection], T]) -> T:
-    engine = create_engine("sqlite://", creator=lambda: _connect_sqlite(path), poolclass=NullPool)
-
-    # the lock, and the transaction: the driver by itself would begin one at the first INSERT, after the first tables
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
     try:
+        engine = create_engine("sqlite://", creator=lambda: _connect_sqlite(path), poolclass=NullPool)
+
+        # the lock and the transaction; the driver by itself would begin one at the first INSERT, after the first tables
+        @event.listens_for(engine, "begin")
+        def begin(connection: Connection) -> None:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
         with engine.begin() as connection:
             return work(connection)
-    finally:
-        engine.dispose()
+    except sqlite3.Error as error:
+        raise migrate.unavailable(error) from error
 
 
 def _connect_sqlite(path: Path) -> sqlite3.Connection:
@@ -105,6 +101,9 @@ def _connect_sqlite(path: Path) -> sqlite3.Connection:
 
 
 async def _run_postgres(url: str, work: Callable[[Connection], T]) -> T:
+    import asyncpg
+    from sqlalchemy.ext.asyncio import create_async_engine
+
     engine = create_async_engine(
         "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(url), poolclass=NullPool
     )
@@ -116,5 +115,5 @@ async def _run_postgres(url: str, work: Callable[[Connection], T]) -> T:
     try:
         async with engine.begin() as connection:
             return await connection.run_sync(locked)
-    finally:
-        await engine.dispose()
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise migrate.unavailable(error) from error
