@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from greenroom.database_url import connect_options
+
 PREFIX = "GREENROOM_"
 #: how long anything can be kept
 LONGEST_DAYS = 36500
@@ -111,8 +113,8 @@ class Settings(BaseModel):
     @field_validator("database_url")
     @classmethod
     def _known_database(cls, value: str | None) -> str | None:
-        if value and urlsplit(value).scheme not in ("postgresql", "postgres"):
-            raise ValueError("expected postgresql://user:password@host/database (SQLite is what you get without it)")
+        if value:
+            connect_options(value)
         return value or None
 
     @classmethod
@@ -133,7 +135,7 @@ class Settings(BaseModel):
             return cls.model_validate(values)
         except ValidationError as error:
             lines = [
-                f"{PREFIX}{'.'.join(str(part) for part in fault['loc'][:1]).upper()}: {fault['msg']}"
+                f"{PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg'].removeprefix('Value error, ')}"
                 for fault in error.errors(include_input=False, include_url=False)
             ]
             raise SettingsError("\n".join(dict.fromkeys(lines))) from None

@@ -377,7 +377,7 @@ async def test_a_quick_unit_that_lasts_gives_way(
 async def test_whether_it_is_there(said: Exception, there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A refusal is an answer, too."""
 
-    async def connect(_: str) -> None:
+    async def connect(**_: object) -> None:
         raise said
 
     monkeypatch.setattr(asyncpg, "connect", connect)

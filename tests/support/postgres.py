@@ -36,6 +36,11 @@ class Postgres:
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def sockets(self) -> Path:
+        """The directory of its Unix socket."""
+        return self._base
+
     def url(self, database: str = "postgres") -> str:
         """Where a database is."""
         return f"postgresql://greenroom@127.0.0.1:{self.port}/{database}"
@@ -60,6 +65,21 @@ class Postgres:
         )  # fmt: skip
         log.close()
         in_thread(self._answers())
+
+    def use_tls(self, certificate: bytes, key: bytes) -> None:
+        """Start again with TLS, which clients may use; ask user `scram` for a password."""
+        data = self._base / "data"
+        self.stop()
+        for name, content in (("server.crt", certificate), ("server.key", key)):
+            (data / name).write_bytes(content)
+            (data / name).chmod(0o600)
+            if self._user is not None:
+                shutil.chown(data / name, self._user)
+        rules = (data / "pg_hba.conf").read_text()
+        (data / "pg_hba.conf").write_text(f"host all scram all scram-sha-256\n{rules}")
+        with (data / "postgresql.conf").open("a") as settings:
+            settings.write("ssl = on\n")
+        self.start()
 
     @contextlib.contextmanager
     def unseen(self, url: str) -> Iterator[str]:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
+from greenroom.database_url import connect_options
 from greenroom.errors import Unavailable
 
 #: what a commit of the yardstick writes: an order, its event and its delivery are about this long together
@@ -45,7 +46,7 @@ def own_database(server: str | None) -> Iterator[str | None]:
 
 async def _execute(url: str, sql: str) -> None:
     try:
-        connection = await asyncpg.connect(url)
+        connection = await asyncpg.connect(**connect_options(url))
         try:
             await connection.execute(sql)
         finally:
@@ -63,7 +64,7 @@ def describe(server: str | None) -> str:
 
 async def _version(url: str) -> str:
     try:
-        connection = await asyncpg.connect(url)
+        connection = await asyncpg.connect(**connect_options(url))
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise Unavailable(f"--database-url: {error}.") from error
     try:
@@ -86,7 +87,7 @@ def _sqlite_commits(directory: Path, seconds: float) -> float:
 
 
 async def _postgres_commits(url: str, seconds: float) -> float:
-    connection = await asyncpg.connect(url)
+    connection = await asyncpg.connect(**connect_options(url))
     try:
         await connection.execute(
             "CREATE TABLE IF NOT EXISTS yardstick (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, content TEXT)"

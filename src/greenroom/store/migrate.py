@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import ssl
 from contextlib import closing
 from pathlib import Path
 
+from greenroom.database_url import connect_options
 from greenroom.errors import Unavailable
 
 VERSIONS = Path(__file__).parent / "migrations" / "versions"
@@ -73,7 +75,13 @@ def pending(current: str | None) -> list[str]:
 
 def unavailable(error: BaseException) -> Unavailable:
     """Returns what an operator is told when the database refuses: one line, without SQL and without the URL."""
-    return Unavailable(f"The database cannot be reached or changed: {str(error).partition(chr(10))[0]}")
+    reason = str(error).partition("\n")[0] or "no answer in time"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        reason = (
+            f"its TLS certificate is not accepted ({error.verify_message.rstrip('.')}). Check sslrootcert in the "
+            "database's URL, and that the host in the URL is the one that the certificate names."
+        )
+    return Unavailable(f"The database cannot be reached or changed: {reason}")
 
 
 def _read_sqlite_revision(path: Path) -> str | None:
@@ -93,7 +101,7 @@ async def _read_postgres_revision(url: str) -> str | None:
     import asyncpg
 
     try:
-        connection = await asyncpg.connect(url)
+        connection = await asyncpg.connect(**connect_options(url))
         try:
             value = await connection.fetchval("SELECT version_num FROM alembic_version")
         except asyncpg.UndefinedTableError:

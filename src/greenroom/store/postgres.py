@@ -12,6 +12,7 @@ from weakref import WeakSet
 
 import asyncpg
 
+from greenroom.database_url import connect_options
 from greenroom.errors import Invalid, Unavailable
 from greenroom.store.db import ColumnType, Row, Work
 from greenroom.store.lockstep import Groups, dialect, run_in_step, unnested
@@ -94,7 +95,7 @@ class PostgresStore:
     """
 
     def __init__(self, url: str, *, pool: int = POOL, silence_ms: int = SILENCE_MS) -> None:
-        self._url = url
+        self._options = connect_options(url)
         self._silence_ms = silence_ms
         self._size = pool
         self._pool: asyncpg.Pool[Any] | None = None
@@ -151,7 +152,7 @@ class PostgresStore:
         """Whether the database answers somebody new, whatever it says."""
         try:
             async with asyncio.timeout(THERE_S):
-                connection = await asyncpg.connect(self._url)
+                connection = await asyncpg.connect(**self._options)
                 try:
                     await connection.execute("SELECT 1")  # something in front of it may have taken the connection
                 finally:
@@ -192,14 +193,15 @@ class PostgresStore:
     async def _open(self) -> asyncpg.Pool[Any]:
         async with self._opening:
             if self._pool is None:
+                own = {"idle_in_transaction_session_timeout": str(self._silence_ms)}
+                settings = {"server_settings": {**self._options.get("server_settings", {}), **own}}
                 self._pool = await asyncpg.create_pool(
-                    self._url,
+                    **self._options | settings,
                     min_size=0,
                     max_size=self._size,
                     command_timeout=STATEMENT_S,
                     timeout=PATIENCE_S,
                     init=self._note,
                     reset=_keep,
-                    server_settings={"idle_in_transaction_session_timeout": str(self._silence_ms)},
                 )
             return self._pool

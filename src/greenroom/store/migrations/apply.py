@@ -15,6 +15,7 @@ from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
+from greenroom.database_url import connect_options
 from greenroom.errors import Unavailable
 from greenroom.store import migrate
 
@@ -104,8 +105,9 @@ async def _run_postgres(url: str, work: Callable[[Connection], T]) -> T:
     import asyncpg
     from sqlalchemy.ext.asyncio import create_async_engine
 
+    options = connect_options(url)
     engine = create_async_engine(
-        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(url), poolclass=NullPool
+        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(**options), poolclass=NullPool
     )
 
     def locked(connection: Connection) -> T:
