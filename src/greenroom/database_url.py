@@ -14,9 +14,10 @@ from urllib.parse import unquote, urlencode
 
 SCHEMES = ("postgresql", "postgres")
 EXPECTED = "expected postgresql://user:password@host/database (SQLite is what you get without it)"
+ENCODE = "In the user, the password and parameters, write %40 for @, %3A for : and %2F for /."
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 SESSION_ATTRIBUTES = ("any", "primary", "standby", "prefer-standby", "read-write", "read-only")
-#: libpq's names for what stands in front of the `?`, too
+#: what stands in front of the `?` can stand behind it, too, under these names
 PLACE = ("host", "port", "user", "password", "dbname")
 FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
 TLS = ("sslmode", *FILES, "sslpassword", "sslnegotiation", "ssl_min_protocol_version", "ssl_max_protocol_version")
@@ -59,8 +60,8 @@ def connect_options(url: str) -> dict[str, Any]:
 
 def _split(url: str) -> dict[str, str]:
     """Returns the parts of a URL under libpq's names; those that are empty are left out."""
-    scheme, _, rest = url.partition("://")
-    if scheme not in SCHEMES or rest == url:
+    scheme, found, rest = url.partition("://")
+    if not found or scheme not in SCHEMES:
         raise ValueError(EXPECTED)
     given: dict[str, str] = {}
     login, at, behind = rest.partition("@")
@@ -68,10 +69,10 @@ def _split(url: str) -> dict[str, str]:
         user, _, password = login.partition(":")
         given |= {"user": _decoded("user", user), "password": _decoded("password", password)}
         rest = behind
+    if "@" in rest:  # what follows may be the rest of a password, so no message may repeat any of it
+        raise ValueError(ENCODE)
     place, _, query = rest.partition("?")
     hosts, _, database = place.partition("/")
-    if "@" in hosts:
-        raise ValueError("The user or the password has an @ in it: write %40 instead.")
     given |= _split_hosts(hosts)
     given["dbname"] = _decoded("dbname", database)
     for part in query.split("&") if query else ():
@@ -90,8 +91,7 @@ def _split_hosts(text: str) -> dict[str, str]:
     for one in text.split(","):
         found = re.fullmatch(r"(?:\[([0-9A-Fa-f:.%]+)\]|([^:\[\]]*))(?::(\d*))?", one)
         if found is None:
-            raise ValueError("A host cannot be read. Write host:port, or [address]:port for IPv6; in the user and the "
-                             "password, write : / @ as %3A %2F %40.")  # fmt: skip
+            raise ValueError(f"A host cannot be read: write host:port, or [address]:port for IPv6. {ENCODE}")
         hosts.append(_decoded("host", found[1] or found[2] or ""))
         ports.append(found[3] or "")
     return {"host": ",".join(hosts), "port": ",".join(ports) if any(ports) else ""}
@@ -104,7 +104,7 @@ def _addresses(host: str, port: str) -> dict[str, Any]:
     if len(ports) not in (1, len(hosts)):
         raise ValueError(f"There are {len(hosts)} hosts and {len(ports)} ports: give one port, or one for each host.")
     if not all(re.fullmatch(r"\d{1,5}|", one) and int(one or 1) in range(1, 65536) for one in ports):
-        raise ValueError("A port is not a number from 1 to 65535. In a password, write : / @ as %3A %2F %40.")
+        raise ValueError(f"A port is not a number from 1 to 65535. {ENCODE}")
     numbers = [int(one or DEFAULT_PORT) for one in ports] * (len(hosts) if len(ports) == 1 else 1)
     return {"host": hosts if host else None, "port": (numbers if host else numbers[0]) if port else None}
 
