@@ -6,9 +6,10 @@ Every deliberate error, drawn as a tree.
     │   ├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · Gone 410
     │   ├── Conflict 409 · PreconditionFailed 412 · PayloadTooLarge 413 · Invalid 422 · TooManyRequests 429
     │   ├── NotSupported 501 · BadGateway 502 (RequestTimeout 408) · Unavailable 503 · QueueFull 503
-    └── RemoteError            what a remote party did to us; carries the verdict on retry
-        ├── TryLater           not able to answer now
-        └── GiveUp             asking again will not help
+    └── RemoteError            an outgoing call that failed; carries the verdict on retry
+        ├── TryLater           the other side is not able to answer now
+        ├── GiveUp             asking again will not help
+        └── LocalFault         we could not make the call; the other side has no part in it
 
 `api` renders `Refused`, `engine` reads the verdict of a `RemoteError`; nobody reads anything else.
 """
@@ -34,6 +35,7 @@ Kind = Literal[
     "bad_answer",  # the answer can be read, but not used
     "not_configured",  # a credential or setting that the call needs is missing
     "internal",  # our own code failed on this one
+    "no_resources",  # this process has no file descriptor, memory or port left for a connection
 ]
 
 
@@ -200,7 +202,7 @@ class QueueFull(Refused):
 
 class RemoteError(GreenroomError):
     """
-    A remote party did not do what we asked.
+    An outgoing call failed.
 
     `reason` is a sentence without any secret. `kind` is a word of a closed list.
     """
@@ -225,3 +227,17 @@ class GiveUp(RemoteError):
     def __init__(self, reason: str, *, kind: Kind, gone: bool = False) -> None:
         super().__init__(reason, kind=kind)
         self.gone = gone  #: 410: the destination asks never to be called again
+
+
+class LocalFault(RemoteError):
+    """
+    Greenroom could not make the call, for a reason of its own that an operator can end: no file descriptor is left.
+
+    The engine records no attempt: the delivery keeps its place in the retry schedule, its destination's circuit breaker
+    stays as it is, and the delivery is repeated every few seconds. `process_wide` says that every call of this process
+    would fail now; without it, only calls to this destination.
+    """
+
+    def __init__(self, reason: str, *, kind: Kind, process_wide: bool = False) -> None:
+        super().__init__(reason, kind=kind)
+        self.process_wide = process_wide

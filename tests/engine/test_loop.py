@@ -154,8 +154,8 @@ async def test_what_was_claimed_long_ago_is_not_begun(
     await proctor.send_test()
     given_back, release = asyncio.Event(), claims.release
 
-    async def watched(ctx: Context, claimed: Sequence[Claimed]) -> None:
-        await release(ctx, claimed)
+    async def watched(ctx: Context, claimed: Sequence[Claimed], *, error: str | None = None) -> None:
+        await release(ctx, claimed, error=error)
         given_back.set()
 
     monkeypatch.setattr(claims, "release", watched)

@@ -24,7 +24,7 @@ from greenroom.engine.records import ENOUGH, LONGEST_PAUSE_S, Records
 from greenroom.engine.takeover import Takeover
 from greenroom.engine.traces import Step, step
 from greenroom.engine.upkeep import keep_up
-from greenroom.errors import GiveUp, NotFound, RemoteError, TryLater, Unavailable
+from greenroom.errors import GiveUp, LocalFault, NotFound, RemoteError, TryLater, Unavailable
 from greenroom.model.attempts import Ended, Exchange, Settled
 from greenroom.model.deliveries import Claimed
 from greenroom.model.webhooks import Destination
@@ -223,7 +223,8 @@ class Engine:
 
     async def _deliver(self, claimed: Claimed, destination: Destination | None, since: float) -> Ended | None:
         """
-        One attempt, from the request to what came of it; None: our database is away or was slow, and nothing was sent.
+        One attempt, from the request to what came of it; None: nothing was sent, since our database is away or was slow
+        or a local fault prevented it.
 
         `since` is when the claim began, by the monotonic clock.
         """
@@ -233,6 +234,9 @@ class Engine:
                 traced.ended(ended)
         except Unavailable:
             await self._places.release([claimed])
+            return None
+        except LocalFault as fault:
+            await self._places.postpone(claimed, fault)
             return None
         return ended
 
@@ -246,7 +250,7 @@ class Engine:
             request = traced.carried_by(request)
             answer = await self._out.send(request, deadline=vendor.DEADLINE_S)
             judge(answer)
-        except Unavailable:
+        except (Unavailable, LocalFault):
             raise
         except RemoteError as error:
             fault = error

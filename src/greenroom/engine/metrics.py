@@ -9,6 +9,9 @@ from prometheus_client import Counter, Gauge, Histogram
 from greenroom.model.attempts import Ended
 
 ATTEMPTS = Counter("greenroom_attempts", "Attempts that have ended, by lane and what came of them.", ["lane", "result"])
+POSTPONED = Counter(
+    "greenroom_attempts_postponed", "Attempts that a fault of this process prevented, by kind of fault.", ["kind"]
+)
 DELIVERED_AFTER = Histogram(
     "greenroom_delivery_seconds",
     "From accepting an event to its delivery, manual retries and replays apart.",

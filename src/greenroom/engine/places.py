@@ -7,11 +7,13 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 from greenroom.context import Context
+from greenroom.engine.postponed import Postponed
 from greenroom.engine.vendor import DEADLINE_S
-from greenroom.errors import Unavailable
+from greenroom.errors import LocalFault, Unavailable
 from greenroom.model.claims import Turn
 from greenroom.model.deliveries import PER_DESTINATION, SHARES, SLOTS, Claimed, Queue
 from greenroom.services import claims
@@ -40,6 +42,7 @@ class Places:
         self._under_way: Counter[str] = Counter()
         self._unrecorded: Counter[str] = Counter()
         self._own = Own(ctx.new_id("wrk"), self._under_way, self._unrecorded)
+        self._postponed = Postponed()
         self._turns: dict[Queue, Turn] = {queue: Turn() for queue in SHARES}
         self.troubled: set[str] = set()  #: destinations seen in trouble
         self._again_s = math.inf
@@ -65,11 +68,15 @@ class Places:
         Raises:
             Unavailable: the database is away.
         """
-        free, self.freed = self.free, 0
+        free, self.freed = self._postponed.slots(self.free), 0
+        if not free:
+            self.idle, self.more = True, False
+            return Look([], {})
         room = {queue: min(free, share - self._held[queue]) for queue, share in SHARES.items()}
+        own = replace(self._own, limits=self._postponed.limits())
         self._looking = True
         try:
-            look = await claims.claim(self._ctx, self._turns, room, self._own, lease=LEASE, longest=LONGEST)
+            look = await claims.claim(self._ctx, self._turns, room, own, lease=LEASE, longest=LONGEST)
         finally:
             self._looking = False
         self._turns |= look.turns
@@ -86,7 +93,9 @@ class Places:
 
     def has_room(self, claimed: Claimed) -> bool:
         """Whether one that is not claimed may `take` a place: nobody has to wait for his because of it."""
-        return not self._closed and self.free > SLOTS // 4 and self._under_way[claimed.destination_id] < TAKEN
+        if self._closed or self._postponed.is_limited(claimed.destination_id):
+            return False
+        return self.free > SLOTS // 4 and self._under_way[claimed.destination_id] < TAKEN
 
     def is_behind(self, destination_id: str) -> bool:
         """Whether its own limits keep what is due for it: looking again would give nothing before one has ended."""
@@ -131,6 +140,7 @@ class Places:
         """Its attempt has ended, and will be on record: it gives its place back."""
         self.leave(claimed)
         self._unrecorded[claimed.destination_id] += 1
+        self._postponed.attempted(claimed.destination_id)
 
     def recorded(self, claimed: Claimed) -> None:
         """An attempt that had ended is on record, or will never be."""
@@ -142,10 +152,15 @@ class Places:
             self.leave(one)
         await self.release(claimed)
 
-    async def release(self, claimed: Sequence[Claimed]) -> None:
+    async def release(self, claimed: Sequence[Claimed], *, error: str | None = None) -> None:
         """Let others have deliveries of which no attempt was made; with the database away, when their lease ends."""
         with suppress(Unavailable):
-            await claims.release(self._ctx, claimed)
+            await claims.release(self._ctx, claimed, error=error)
+
+    async def postpone(self, claimed: Claimed, fault: LocalFault) -> None:
+        """Release a delivery that a local fault prevented from being attempted, and pause before the next attempt."""
+        self._postponed.add(claimed.destination_id, fault)
+        await self.release([claimed], error=fault.reason)
 
 
 def _take(counter: Counter[str], key: str) -> None:

@@ -10,6 +10,8 @@ used, and a total deadline covers look-up, connection, TLS, headers and body.
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import re
 import socket
 import ssl
@@ -24,7 +26,7 @@ from typing import NamedTuple
 from aiohappyeyeballs import AddrInfoType, start_connection
 from yarl import URL
 
-from greenroom.errors import GiveUp, RemoteError, TryLater
+from greenroom.errors import GiveUp, LocalFault, RemoteError, TryLater
 from greenroom.outbound.addresses import Network, is_allowed, literal
 from greenroom.outbound.client import NotHttp, Origin, Pool, Reply, request_bytes
 from greenroom.outbound.recorder import Step, is_recording, record, recording
@@ -52,6 +54,10 @@ CONNECTIONS = 512
 KEEP_ALIVE_S = 10.0
 #: what an address of a name has before the next one is tried beside it (RFC 8305)
 NEXT_ADDRESS_S = 0.25
+#: errors of a connection that say what this process or machine lacks: they are not the other side's fault …
+_PROCESS_LACKS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
+#: … and the one that may concern a single destination: ports are counted by destination address
+_LACKS = _PROCESS_LACKS | {errno.EADDRNOTAVAIL}
 #: what is in front of the host of a URL that is refused for it
 _USER_INFO = re.compile(r"^(\w[\w+.-]*:/*)?[^/?#]*@")
 #: what a URL may be written with (RFC 3986): such a URL is called exactly as it was given
@@ -131,6 +137,7 @@ class Outbound:
         Raises:
             GiveUp: the URL cannot be called, or leads to an address that must not be reached.
             TryLater: no answer: look-up, connection, TLS, a broken connection, the deadline.
+            LocalFault: this process or machine has no file descriptor, memory or port left for a connection.
             ValueError: a header that would end its line, a defect of the caller's; and whatever `sign` raises.
         """
         if not is_recording():
@@ -173,12 +180,23 @@ class Outbound:
         found = await _look_up(origin)
         for info in found:
             vet(str(info[4][0]), self._allowed, origin.host)
-        return await start_connection(found, happy_eyeballs_delay=NEXT_ADDRESS_S, socket_factory=self._socket)
+        lacking: list[OSError] = []
+        make = partial(self._socket, lacking=lacking)
+        try:
+            return await start_connection(found, happy_eyeballs_delay=NEXT_ADDRESS_S, socket_factory=make)
+        except OSError as error:
+            # the errors of several addresses are one error without a number
+            raise lacking[0] if lacking else error from None
 
-    def _socket(self, info: AddrInfoType) -> socket.socket:
-        """The last gate, which every connection passes."""
+    def _socket(self, info: AddrInfoType, *, lacking: list[OSError]) -> socket.socket:
+        """The last gate, which every connection passes; adds to `lacking` why no socket can be made."""
         vet(str(info[4][0]), self._allowed, str(info[4][0]))
-        return socket.socket(family=info[0], type=info[1], proto=info[2])
+        try:
+            return socket.socket(family=info[0], type=info[1], proto=info[2])
+        except OSError as error:
+            if error.errno in _PROCESS_LACKS:
+                lacking.append(error)
+            raise
 
 
 async def _look_up(origin: Origin) -> list[AddrInfoType]:
@@ -263,6 +281,13 @@ def _fault(error: Exception, origin: Origin, *, connected: bool) -> RemoteError:
     if isinstance(error, ssl.SSLError) and not connected:
         said = getattr(error, "verify_message", "") or "the TLS handshake failed"
         return TryLater(f"{host} cannot be trusted: {said}.", kind="tls")
+    if isinstance(error, OSError) and not connected and error.errno in _LACKS:
+        return LocalFault(
+            f"Greenroom cannot open a connection to {host}: {os.strerror(error.errno)}. The cause is on Greenroom's "
+            "machine: raise the limit that is reached (file descriptors, memory or local ports).",
+            kind="no_resources",
+            process_wide=error.errno in _PROCESS_LACKS,
+        )
     if isinstance(error, OSError) and not connected:
         said = error.strerror or "the connection broke while it was made"
         return TryLater(f"No connection to {host}:{origin.port}: {said}.", kind="connect")

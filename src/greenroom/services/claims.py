@@ -41,12 +41,14 @@ class Own:
     """
     What a worker knows better than the database: its own attempts, by destination. `worker` begins each of its leases.
 
-    `unrecorded` ones have ended, and their leases last until they are on record.
+    `unrecorded` ones have ended, and their leases last until they are on record. `limits` are concurrency limits of
+    single destinations that hold for this worker alone.
     """
 
     worker: str
     under_way: Mapping[str, int] = field(default_factory=dict)
     unrecorded: Mapping[str, int] = field(default_factory=dict)
+    limits: Mapping[str, int] = field(default_factory=dict)
 
     def held(self, destination_id: str, *, troubled: bool) -> int:
         """Its attempts that count; where a destination is in trouble, what came of the last one must be known first."""
@@ -88,6 +90,7 @@ async def claim(
         held={id_: one.held + own.held(id_, troubled=one.breaker is not None) for id_, one in met_by_id.items()},
         cap={id_: one.breaker.places(one.now) for id_, one in met_by_id.items() if one.breaker},
         tokens={id_: bucket.tokens(now) for id_, (bucket, now) in limited.items()},
+        limits=own.limits,
     )
     shares: list[tuple[Queue, str, int]] = []
     moved: dict[Queue, Turn] = {}
@@ -123,21 +126,24 @@ async def claim(
 class _Room:
     """
     What may leave for each destination: `held` attempts are under way, `cap` is how many may be where it is in trouble,
-    `tokens` how many may leave where it has a rate limit. `left` is what has been given.
+    `tokens` how many may leave where it has a rate limit, `limits` what this worker may have under way where it has a
+    limit of its own. `left` is what has been given.
     """
 
     held: dict[str, int]
     cap: dict[str, int]
     tokens: dict[str, int]
+    limits: Mapping[str, int]
     left: Counter[str] = field(default_factory=Counter)
 
     def waiting(self, queue: Queue, met: Met) -> Waiting:
         """
         What a person asked for goes however the destination does, and beside all that may be under way, as often again;
-        but for its rate.
+        but for its rate, and for this worker's own limits.
         """
         id_ = met.destination_id
         cap = 2 * PER_DESTINATION if queue == "hand" else self.cap.get(id_, PER_DESTINATION)
+        cap = min(cap, self.limits.get(id_, cap))
         may_leave = min(met.due, self.tokens.get(id_, met.due), max(0, cap - self.held[id_]))
         return Waiting(id_, may_leave, more=met.due > may_leave or met.due == PER_DESTINATION)
 
@@ -154,10 +160,10 @@ class _Room:
 
 
 @short_transaction
-async def release(_: Context, tx: Tx, claimed: Sequence[Claimed]) -> None:
-    """Give back deliveries of which no attempt was made."""
+async def release(_: Context, tx: Tx, claimed: Sequence[Claimed], *, error: str | None = None) -> None:
+    """Give back deliveries of which no attempt was made; their `last_error` becomes `error`, where one is given."""
     for lease in {one.lease for one in claimed}:
-        await claim_rows.release(tx, lease, [one.id for one in claimed if one.lease == lease])
+        await claim_rows.release(tx, lease, [one.id for one in claimed if one.lease == lease], error=error)
 
 
 @transaction

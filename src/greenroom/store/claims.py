@@ -122,11 +122,16 @@ async def overdue(tx: Tx, *, over_ms: int, most: int) -> list[Claimed]:
     return [_claimed(row) for row in rows]
 
 
-async def release(tx: Tx, lease: str, delivery_ids: Sequence[str]) -> None:
-    """Give back claimed deliveries of which no attempt was made, as if they had not been claimed."""
+async def release(tx: Tx, lease: str, delivery_ids: Sequence[str], *, error: str | None = None) -> None:
+    """
+    Give back claimed deliveries of which no attempt was made, as if they had not been claimed.
+
+    An `error` says why, for people who look at the delivery.
+    """
     await tx.many(
-        "UPDATE deliveries SET lease = NULL, due_at = now_ms(), attempts = attempts - 1 WHERE id = $1 AND lease = $2",
-        [(delivery_id, lease) for delivery_id in delivery_ids],
+        "UPDATE deliveries SET lease = NULL, due_at = now_ms(), attempts = attempts - 1, "
+        "last_error = COALESCE($3, last_error) WHERE id = $1 AND lease = $2",
+        [(delivery_id, lease, error) for delivery_id in delivery_ids],
     )
 
 

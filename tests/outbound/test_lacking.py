@@ -1,0 +1,80 @@
+"""What this process or machine lacks for a connection is a local fault, and over as soon as it is there again."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import resource
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from greenroom.errors import LocalFault, TryLater
+from greenroom.outbound import Outbound, Request
+from tests.house import Neighbour
+
+
+@contextmanager
+def no_descriptor_left() -> Iterator[None]:
+    """The process may open no file and no socket more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(int(one.name) for one in Path("/proc/self/fd").iterdir()), hard))
+    held = []
+    try:
+        while True:  # fill the gaps below the limit
+            held.append(socket.socket())
+    except OSError as error:
+        assert error.errno == errno.EMFILE
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for one in held:
+            one.close()
+
+
+async def test_without_file_descriptors(out: Outbound, peer: Neighbour) -> None:
+    """It is said whose fault it is and what helps; with descriptors the call is made."""
+    with no_descriptor_left(), pytest.raises(LocalFault) as caught:
+        await out.send(Request("POST", peer.url, {}, b"x"), deadline=5)
+
+    assert (caught.value.kind, caught.value.process_wide) == ("no_resources", True)
+    assert "Too many open files" in caught.value.reason
+    assert "file descriptors" in caught.value.reason
+    assert peer.heard == []
+    assert (await out.send(Request("POST", peer.url, {}, b"x"), deadline=5)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("lacking", "process_wide"),
+    [(errno.ENFILE, True), (errno.ENOMEM, True), (errno.ENOBUFS, True), (errno.EADDRNOTAVAIL, False)],
+)
+async def test_every_lack(
+    out: Outbound, peer: Neighbour, monkeypatch: pytest.MonkeyPatch, lacking: int, process_wide: bool
+) -> None:
+    """Where the system says so as late as when it connects, too."""
+
+    async def sock_connect(*_: Any) -> None:
+        raise OSError(lacking, "x")
+
+    monkeypatch.setattr(type(asyncio.get_running_loop()), "sock_connect", sock_connect)
+    with pytest.raises(LocalFault) as caught:
+        await out.send(Request("POST", peer.url, {}, b"x"), deadline=5)
+    assert caught.value.process_wide == process_wide
+
+    monkeypatch.undo()
+    assert (await out.send(Request("POST", peer.url, {}, b"x"), deadline=5)).status == 200
+
+
+async def test_a_refusal_is_the_other_sides(out: Outbound) -> None:
+    """Nothing listens there, and this process lacks nothing."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        with pytest.raises(TryLater) as caught:
+            await out.send(Request("POST", f"http://127.0.0.1:{bound.getsockname()[1]}/", {}, b"x"), deadline=5)
+
+    assert caught.value.kind == "connect"
