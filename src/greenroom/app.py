@@ -27,7 +27,7 @@ from greenroom.engine.crowds import Crowds
 from greenroom.engine.loop import Engine
 from greenroom.engine.request_logs import RequestLog
 from greenroom.outbound import Outbound
-from greenroom.services import claims, installation, sessions
+from greenroom.services import claims, sessions
 from greenroom.settings import Settings, SettingsError
 from greenroom.store.bounded import BoundedStore
 from greenroom.tracing import open_tracing
@@ -53,12 +53,9 @@ class Gateway:
 
 @asynccontextmanager
 async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
-    """Everything but the HTTP server. Secrets are put under the newest key; deliveries are not started yet."""
+    """Everything but the HTTP server; deliveries are not started yet."""
     async with AsyncExitStack() as stack:
         ctx = await stack.enter_async_context(open_context(settings))
-        resealed = await installation.reseal(ctx.store, ctx.vault)
-        if resealed:
-            log.info("secrets_resealed", count=resealed, note="the older keys can go from GREENROOM_SECRET_KEY")
         out = Outbound(
             allowed_networks=settings.allow_private_networks,
             allow_http=settings.allow_http,

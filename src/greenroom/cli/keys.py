@@ -13,11 +13,11 @@ import typer
 from greenroom.bootstrap import describe_database, open_context
 from greenroom.context import Context
 from greenroom.model.events import stamp
-from greenroom.services import projects
+from greenroom.services import installation, projects
 from greenroom.settings import Settings
 
 T = TypeVar("T")
-app = typer.Typer(help="API keys of projects.", no_args_is_help=True)
+app = typer.Typer(help="API keys of projects; the encryption key's rotation.", no_args_is_help=True)
 Data = Annotated[Path | None, typer.Option(help="Data directory (GREENROOM_DATA_DIR).")]
 
 
@@ -46,6 +46,27 @@ def revoke(key_id: Annotated[str, typer.Argument(help="Its id, as `keys list` sh
     """End a key now."""
     _with_context(data, lambda ctx: projects.revoke_key(ctx, key_id))
     print(f"Revoked {key_id}.")
+
+
+@app.command("reseal")
+def reseal(data: Data = None) -> None:
+    """
+    Put every sealed value under the newest key of GREENROOM_SECRET_KEY, while gateways run; the third step of a key
+    rotation. Can be repeated. Exits 1 when a value could not be opened, or changed meanwhile.
+    """
+    columns = _with_context(data, lambda ctx: installation.reseal(ctx.store, ctx.vault))
+    for one in columns:
+        if one.resealed:
+            print(f"{one.where.table}.{one.where.column}: {one.resealed} resealed")
+    print(f"{sum(one.resealed for one in columns)} values resealed; the others were under the newest key already.")
+    for one in columns:
+        name = f"{one.where.table}.{one.where.column}"
+        if one.unreadable:
+            print(f"{name}: {one.unreadable} could not be opened. {one.reason}", file=sys.stderr)
+        if one.changed:
+            print(f"{name}: {one.changed} changed meanwhile. Run this again.", file=sys.stderr)
+    if any(one.unreadable or one.changed for one in columns):
+        raise typer.Exit(1)
 
 
 def _with_context(data: Path | None, command: Callable[[Context], Awaitable[T]]) -> T:

@@ -1,20 +1,49 @@
-"""What an installation needs before it can serve: the pepper of its token hashes, secrets under the newest key."""
+"""What an installation needs before it can serve: the pepper of its token hashes; and all its sealed values."""
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from functools import partial
 
-from greenroom.security.vault import Vault
+from greenroom.security.vault import Vault, VaultError
 from greenroom.store import installation as installation_rows
-from greenroom.store.db import Store, Tx
+from greenroom.store.db import Row, Store, Tx
+from greenroom.store.installation import SEALED, SealedColumn
 
 PEPPER = "pepper"
 PUBLIC_URL = "public_url"
+#: rows that are read, and values that are replaced, in one transaction
+BATCH = 100
+
+
+@dataclass
+class Column:
+    """
+    The sealed values of one column: how many were `resealed`, how many had `changed` before they could be, and how many
+    are `unreadable`, with the `reason` of the first of them.
+    """
+
+    where: SealedColumn
+    resealed: int = 0
+    changed: int = 0
+    unreadable: int = 0
+    reason: str = ""
+
+
+async def has_sealed_values(store: Store) -> bool:
+    """Returns whether a gateway has ever been started on this database: the pepper is the first value it seals."""
+
+    async def find(tx: Tx) -> bool:
+        return await installation_rows.find(tx, PEPPER) is not None
+
+    return await store.read(find)
 
 
 async def open_pepper(store: Store, vault: Vault) -> bytes:
     """
-    The 32 bytes that key every token's hash; made on the first start.
+    Returns the 32 bytes that key every token's hash; made on the first start.
 
     Raises:
         VaultError: the database was sealed with a key that is not among this process's; says which setting to check.
@@ -30,28 +59,23 @@ async def open_pepper(store: Store, vault: Vault) -> bytes:
     return bytes.fromhex(vault.open(str(sealed), **place))
 
 
-async def reseal(store: Store, vault: Vault) -> int:
+async def reseal(store: Store, vault: Vault) -> list[Column]:
     """
-    Put every secret under the newest key; how many were not. After this the older keys can go.
+    Puts every sealed value under the newest key, a batch at a time, beside running processes.
 
-    Raises:
-        VaultError: a secret is under a key that is not among this process's.
+    Can be repeated. A value that cannot be opened, or that changes meanwhile, is counted and left as it is.
     """
+    return [await _reseal(store, vault, where) for where in SEALED]
 
-    async def work(tx: Tx) -> int:
-        changed = 0
-        for table, column, rows in await installation_rows.list_sealed(tx):
+
+async def find_unreadable(store: Store, vault: Vault) -> list[Column]:
+    """Returns the columns that have values which cannot be opened."""
+    found = [Column(where) for where in SEALED]
+    for column in found:
+        async for rows in _batches(store, column.where):
             for row in rows:
-                old = row["sealed"]
-                if vault.is_current(old):
-                    continue
-                place = {"table": table, "row": row["id"], "column": column}
-                new = vault.seal(vault.open(old, **place), **place)
-                await installation_rows.reseal(tx, table, column, row["id"], old=old, new=new)
-                changed += 1
-        return changed
-
-    return await store.write(work)
+                _opened(vault, column, row)
+    return [column for column in found if column.unreadable]
 
 
 async def save_public_url(store: Store, vault: Vault, url: str) -> None:
@@ -69,3 +93,42 @@ async def find_public_url(store: Store, vault: Vault) -> str | None:
     """
     sealed = await store.read(lambda tx: installation_rows.find(tx, PUBLIC_URL))
     return vault.open(sealed, table="installation", row=PUBLIC_URL, column="value_sealed") if sealed else None
+
+
+async def _reseal(store: Store, vault: Vault, where: SealedColumn) -> Column:
+    column = Column(where)
+    async for rows in _batches(store, where):
+        old = [row for row in rows if not vault.is_current(row["sealed"])]
+        opened = [(row, plain) for row in old if (plain := _opened(vault, column, row)) is not None]
+        if not opened:
+            continue
+        new = [(*_key(where, row), row["sealed"], vault.seal(plain, **_place(where, row))) for row, plain in opened]
+        replaced = await store.short_write(partial(installation_rows.reseal, where=where, rows=new))
+        column.resealed += replaced
+        column.changed += len(new) - replaced
+    return column
+
+
+async def _batches(store: Store, where: SealedColumn) -> AsyncIterator[list[Row]]:
+    """Yields a column's values, each batch from a short transaction of its own."""
+    after: tuple[str, ...] | None = None
+    while rows := await store.read(partial(installation_rows.list_sealed, where=where, after=after, limit=BATCH)):
+        yield [row for row in rows if row["sealed"] is not None]
+        after = _key(where, rows[-1])
+
+
+def _opened(vault: Vault, column: Column, row: Row) -> str | None:
+    try:
+        return vault.open(row["sealed"], **_place(column.where, row))
+    except VaultError as error:
+        column.unreadable += 1
+        column.reason = column.reason or str(error)
+        return None
+
+
+def _key(where: SealedColumn, row: Row) -> tuple[str, ...]:
+    return tuple(row[name] for name in where.key)
+
+
+def _place(where: SealedColumn, row: Row) -> dict[str, str]:
+    return {"table": where.table, "row": row[where.key[-1]], "column": where.column}

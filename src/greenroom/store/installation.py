@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from greenroom.store.db import Row, Tx
+from greenroom.store.db import ColumnType, Row, Tx, marks
 
-#: every sealed column that is kept for good, for re-encryption after a key rotation: table and column. Written out, as
-#: the schema's own list of columns would bring SQLAlchemy into every process
+
+class SealedColumn(NamedTuple):
+    """
+    A column of sealed values, and the primary key of its table.
+
+    The last column of that key is the row that `security.vault` has in a value's associated data.
+    """
+
+    table: str
+    column: str
+    key: tuple[str, ...] = ("id",)
+
+
+#: every sealed column, for a new encryption key. Written out: the schema would bring SQLAlchemy into every process
 SEALED = (
-    ("installation", "value_sealed"),
-    ("accounts", "credentials_sealed"),
-    ("integrations", "packages_api_key_sealed"),
-    ("integrations", "partner_password_sealed"),
-    ("integrations", "harvest_client_secret_sealed"),
-    ("integrations", "signing_secret_sealed"),
-    ("account_tokens", "token_sealed"),
-    ("webhook_secrets", "secret_sealed"),
+    SealedColumn("installation", "value_sealed"),
+    SealedColumn("accounts", "credentials_sealed"),
+    SealedColumn("idempotency_keys", "response_sealed", ("project_id", "key")),
+    SealedColumn("integrations", "packages_api_key_sealed"),
+    SealedColumn("integrations", "partner_password_sealed"),
+    SealedColumn("integrations", "harvest_client_secret_sealed"),
+    SealedColumn("integrations", "signing_secret_sealed"),
+    SealedColumn("request_logs", "detail_sealed"),
+    SealedColumn("account_tokens", "token_sealed"),
+    SealedColumn("request_steps", "detail_sealed"),
+    SealedColumn("webhook_secrets", "secret_sealed"),
 )
 
 
@@ -43,23 +59,33 @@ async def save(tx: Tx, name: str, value_sealed: str) -> None:
     )
 
 
-async def list_sealed(tx: Tx) -> list[tuple[str, str, Sequence[Row]]]:
-    """Every sealed column that is kept for good: table, column, rows of `id` and `sealed`."""
-    return [
-        (
-            table,
-            column,
-            await tx.all(f"SELECT id, {column} AS sealed FROM {table} WHERE {column} IS NOT NULL"),  # noqa: S608
-        )
-        for table, column in SEALED
-    ]
-
-
-async def reseal(tx: Tx, table: str, column: str, row_id: str, *, old: str, new: str) -> None:
-    """Replace a sealed value, unless it has changed meanwhile."""
-    await tx.run(
-        f"UPDATE {table} SET {column} = $3 WHERE id = $1 AND {column} = $2",  # noqa: S608 - names from our schema
-        row_id,
-        old,
-        new,
+async def list_sealed(tx: Tx, where: SealedColumn, after: Sequence[str] | None, *, limit: int) -> Sequence[Row]:
+    """
+    Returns `limit` rows of a table in the order of their keys, from the one after a key on: the columns of the key, and
+    `sealed`, which may be None.
+    """
+    key, values = ", ".join(where.key), after or ()
+    beyond = f"WHERE ({key}) > ({marks(values)})" if after else ""
+    return await tx.all(
+        f"SELECT {key}, {where.column} AS sealed FROM {where.table} {beyond} "  # noqa: S608 - names from our schema
+        f"ORDER BY {key} LIMIT ${len(values) + 1}",
+        *values,
+        limit,
     )
+
+
+async def reseal(tx: Tx, where: SealedColumn, rows: Sequence[Sequence[str]]) -> int:
+    """
+    Replaces sealed values, but none that has changed meanwhile; returns how many it replaced.
+
+    A row has the values of the key's columns, the old sealed value and the new one.
+    """
+    columns: dict[str, ColumnType] = dict.fromkeys((*where.key, "was", "becomes"), "TEXT")
+    same = " AND ".join(f"{where.table}.{name} = given.{name}" for name in where.key)
+    replaced = await tx.together(
+        f"UPDATE {where.table} SET {where.column} = given.becomes FROM {{given}} "  # noqa: S608 - names from our schema
+        f"WHERE {same} AND {where.column} = given.was RETURNING 1 AS replaced",
+        columns,
+        rows,
+    )
+    return len(replaced)
