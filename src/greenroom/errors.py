@@ -5,7 +5,8 @@ Every deliberate error, drawn as a tree.
     ├── Refused                what a caller is told; carries the HTTP status
     │   ├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · Gone 410
     │   ├── Conflict 409 · PreconditionFailed 412 · PayloadTooLarge 413 · Invalid 422 · TooManyRequests 429
-    │   ├── NotSupported 501 · BadGateway 502 (RequestTimeout 408) · Unavailable 503 · QueueFull 503
+    │   ├── NotSupported 501 · BadGateway 502 (RequestTimeout 408)
+    │   ├── Unavailable 503 · SecretUnreadable 503 · QueueFull 503
     └── RemoteError            an outgoing call that failed; carries the verdict on retry
         ├── TryLater           the other side is not able to answer now
         ├── GiveUp             asking again will not help
@@ -187,6 +188,20 @@ class Unavailable(Refused):
     code = "Unavailable"
 
     def __init__(self, message: str = "The database does not answer. Try again shortly.") -> None:
+        super().__init__(message, retry_after=5)
+
+
+class SecretUnreadable(Refused):
+    """A sealed value that this needs cannot be opened with this process's keys; its log says which."""
+
+    status = 503
+    code = "SecretUnreadable"
+
+    def __init__(self) -> None:
+        message = (
+            "A stored secret that this needs cannot be opened with this gateway's encryption key. Try again shortly; "
+            "the operator finds the cause in the gateway's log."
+        )
         super().__init__(message, retry_after=5)
 
 

@@ -18,8 +18,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
-from greenroom.errors import BadRequest, Invalid, Refused
+from greenroom.errors import BadRequest, Invalid, Refused, SecretUnreadable
 from greenroom.model.events import stamp
+from greenroom.security.vault import VaultError
 
 log = structlog.get_logger("greenroom.api")
 
@@ -105,6 +106,14 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Refused)
     async def refused(request: Request, error: Refused) -> Response:
         return refusal(request, error)
+
+    @app.exception_handler(VaultError)
+    async def unreadable_secret(request: Request, error: VaultError) -> Response:
+        request_id = str(getattr(request.state, "request_id", ""))
+        log.error(
+            "secret_unreadable", method=request.method, path=request.url.path, request_id=request_id, cause=str(error)
+        )
+        return refusal(request, SecretUnreadable())
 
     @app.exception_handler(RequestValidationError)
     async def unreadable(request: Request, error: RequestValidationError) -> Response:

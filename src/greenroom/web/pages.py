@@ -9,16 +9,20 @@ from importlib import resources
 from typing import Any
 from urllib.parse import quote, unquote
 
+import structlog
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from greenroom.context import Context
-from greenroom.errors import NotFound, Refused, Unauthorized, Unavailable
+from greenroom.errors import NotFound, Refused, SecretUnreadable, Unauthorized, Unavailable
 from greenroom.model.orders import Order
 from greenroom.model.projects import Project
+from greenroom.security.vault import VaultError
 from greenroom.services import orders, projects, sessions
+
+log = structlog.get_logger("greenroom.web")
 
 COOKIE = "greenroom_session"
 #: the page that somebody asked for before signing in
@@ -142,6 +146,9 @@ def page(answer: Page) -> Callable[[Request], Awaitable[Response]]:
             return await answer(request, request.app.state.ctx)
         except Unavailable as error:
             return refused("Not now", error)
+        except VaultError as error:
+            log.error("secret_unreadable", page=answer.__name__, cause=str(error))  # its path may have a link's code
+            return refused("Not now", SecretUnreadable())
 
     return endpoint
 
