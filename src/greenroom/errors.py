@@ -36,6 +36,7 @@ Kind = Literal[
     "bad_answer",  # the answer can be read, but not used
     "not_configured",  # a credential or setting that the call needs is missing
     "internal",  # our own code failed on this one
+    "sealed",  # a secret that the call needs cannot be opened with this process's encryption keys
     "no_resources",  # this process has no file descriptor, memory or port left for a connection
 ]
 

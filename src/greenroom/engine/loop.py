@@ -30,6 +30,7 @@ from greenroom.model.deliveries import Claimed
 from greenroom.model.webhooks import Destination
 from greenroom.outbound import Answer, Outbound, Request
 from greenroom.security import masks
+from greenroom.security.vault import VaultError
 from greenroom.services import deliveries, destinations, orders, replays
 
 log = structlog.get_logger("greenroom.engine")
@@ -252,6 +253,8 @@ class Engine:
             judge(answer)
         except (Unavailable, LocalFault):
             raise
+        except VaultError as error:  # a process with other keys may make this attempt, or this one after a restart
+            raise LocalFault(str(error), kind="sealed") from error
         except RemoteError as error:
             fault = error
         except Exception as error:  # one delivery's fault must not stop the others
