@@ -19,7 +19,7 @@ from greenroom.api import faults, health
 from greenroom.api.limits import BodyLimit, Quota
 from greenroom.api.rate_limit import RateLimit
 from greenroom.api.recording import Recording
-from greenroom.bootstrap import open_context, prepare_data_dir
+from greenroom.bootstrap import close_data_files, open_context, prepare_data_dir
 from greenroom.catalog import Catalog
 from greenroom.connectors import discover
 from greenroom.context import Context
@@ -54,6 +54,7 @@ class Gateway:
 @asynccontextmanager
 async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
     """Everything but the HTTP server; deliveries are not started yet."""
+    close_data_files(settings)
     async with AsyncExitStack() as stack:
         ctx = await stack.enter_async_context(open_context(settings))
         out = Outbound(

@@ -7,30 +7,45 @@ Commands take a fraction of a second, and most of that is imports: nothing here 
 from __future__ import annotations
 
 import random
+import stat
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import structlog
+
 from greenroom.context import Context
 from greenroom.security.tokens import new_id
-from greenroom.security.vault import Vault, load_or_create_key_file, parse_keys
+from greenroom.security.vault import Vault, VaultError, load_or_create_key_file, parse_keys
 from greenroom.services import installation
 from greenroom.settings import Settings, SettingsError
 from greenroom.store import migrate
 from greenroom.store.db import Store
 
+log = structlog.get_logger("greenroom")
+
+#: what is in the data directory besides the encryption key
+DATA_FILES = ("greenroom.db", "greenroom.db-wal", "greenroom.db-shm", "serve.lock")
+#: what group and others may do with a file
+OTHERS = 0o077
+
+
+def database_file(settings: Settings) -> Path:
+    """Where the SQLite database is."""
+    return settings.data_dir / "greenroom.db"
+
 
 def database_url(settings: Settings) -> str:
     """Where this installation's database is, as `store.migrate` takes it."""
-    return settings.database_url or migrate.sqlite_url(settings.data_dir / "greenroom.db")
+    return settings.database_url or migrate.sqlite_url(database_file(settings))
 
 
 def describe_database(settings: Settings) -> str:
     """Returns where the database is, for people: a file's path, or a PostgreSQL URL without its password."""
     if not settings.database_url:
-        return f"SQLite: {(settings.data_dir / 'greenroom.db').resolve()}"
+        return f"SQLite: {database_file(settings).resolve()}"
     parts = urlsplit(settings.database_url)
     return f"PostgreSQL: {parts.netloc.rpartition('@')[2]}{parts.path}"
 
@@ -49,10 +64,51 @@ def prepare_data_dir(settings: Settings) -> Path:
     return settings.data_dir
 
 
-def open_vault(settings: Settings) -> Vault:
-    """The vault under the configured keys, else under the one kept in the data directory."""
-    texts = settings.secret_key or (load_or_create_key_file(prepare_data_dir(settings) / "secret.key"),)
-    return Vault(parse_keys(texts))
+def close_data_files(settings: Settings) -> None:
+    """
+    Sets the data files to mode 0600, and logs a warning of what other users could read or still can.
+
+    The encryption key is not among them: one that others could read is refused when it is read.
+    """
+    directory = settings.data_dir
+    if directory.is_dir() and stat.S_IMODE(directory.stat().st_mode) & OTHERS:
+        log.warning("data_dir_open_to_others", path=str(directory), next_step=f"chmod 700 {directory}")
+    for name in DATA_FILES:
+        path = directory / name
+        with suppress(FileNotFoundError):  # what SQLite keeps beside its database comes and goes
+            if not stat.S_IMODE(path.stat().st_mode) & OTHERS:
+                continue
+            try:
+                path.chmod(0o600)
+                log.warning("data_file_was_open_to_others", path=str(path), mode="now 0600")
+            except PermissionError:
+                log.warning("data_file_open_to_others", path=str(path), next_step=f"chmod 600 {path}")
+
+
+def key_file(settings: Settings) -> Path:
+    """Where the encryption key is when no setting has it."""
+    return settings.data_dir / "secret.key"
+
+
+async def open_vault(settings: Settings, store: Store) -> Vault:
+    """
+    The vault under the configured keys, else under the one kept in the data directory; made for a new database.
+
+    Raises:
+        VaultError: a key is unfit, or the database has sealed values and there is no key at all.
+    """
+    if settings.secret_key:
+        return Vault(parse_keys(settings.secret_key))
+    path = key_file(settings)
+    # a new key would open nothing of what is there, and hide that the right one is missing
+    if not path.exists() and await installation.has_sealed_values(store):
+        raise VaultError(
+            f"The encryption key is missing: the database has sealed values, but there is no {path}, and "
+            "GREENROOM_SECRET_KEY is not set. Put the key file back (its copy, or FILE.key beside a backup), or set "
+            "GREENROOM_SECRET_KEY to the key."
+        )
+    prepare_data_dir(settings)
+    return Vault(parse_keys((load_or_create_key_file(path),)))
 
 
 @asynccontextmanager
@@ -71,8 +127,10 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
 @asynccontextmanager
 async def open_context(settings: Settings) -> AsyncIterator[Context]:
     """Store, vault and clock: enough for every service, and for the commands that need no network."""
-    vault = open_vault(settings)
+    if settings.secret_key:
+        parse_keys(settings.secret_key)  # an unfit one is refused before the database is touched
     async with open_store(settings) as store:
+        vault = await open_vault(settings, store)
         yield Context(
             settings=settings,
             store=store,
@@ -92,4 +150,4 @@ def _connect(settings: Settings) -> Store:
         return PostgresStore(settings.database_url)
     from greenroom.store.sqlite import SqliteStore
 
-    return SqliteStore(settings.data_dir / "greenroom.db")
+    return SqliteStore(database_file(settings))

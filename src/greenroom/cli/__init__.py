@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import Annotated, Any, NoReturn
@@ -96,6 +97,7 @@ def greenroom(
 
 def main() -> None:
     """Run a command; what an operator can mend is said in a line, without a traceback."""
+    os.umask(0o077)  # the database has personal data in it, and what SQLite keeps beside it has so, too
     try:
         app()
     except (SettingsError, VaultError, Refused) as error:

@@ -13,6 +13,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -89,37 +90,50 @@ def parse_keys(texts: Sequence[str]) -> list[bytes]:
 
 def load_or_create_key_file(path: Path) -> str:
     """
-    The key text kept in a file; made, with mode 0600 from its first byte, when there is none.
+    Returns the key text kept in a file; makes the file, with mode 0600 from its first byte, when there is none.
 
     Of several processes that start at once, one makes the file and all read the same key.
 
     Raises:
         VaultError: the file cannot be made or read, or others may read it.
     """
+    if not path.exists():
+        with suppress(FileExistsError):
+            create_key_file(path, base64.b64encode(os.urandom(KEY_BYTES)).decode())
+    return read_key_file(path)
+
+
+def create_key_file(path: Path, text: str) -> None:
+    """
+    Keeps a key text in a new file, which is complete or not there at all, whatever happens meanwhile.
+
+    Raises:
+        FileExistsError: there is one already.
+        VaultError: the file cannot be made.
+    """
     try:
-        if not path.exists():
-            _make_key_file(path)
+        created, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(created, "w", encoding="ascii") as file:
+                file.write(f"{text}\n")
+                file.flush()
+                os.fsync(file.fileno())
+            path.hardlink_to(name)
+        finally:
+            Path(name).unlink()
     except FileExistsError:
-        pass
+        raise
     except OSError as error:
         raise VaultError(f"Cannot write the encryption key to {path}: {error.strerror}.") from None
-    return _read_key_file(path)
 
 
-def _make_key_file(path: Path) -> None:
-    """Written elsewhere and linked when complete: nobody ever reads, and no crash leaves, half a key."""
-    created, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(created, "w", encoding="ascii") as file:
-            file.write(base64.b64encode(os.urandom(KEY_BYTES)).decode() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        path.hardlink_to(name)
-    finally:
-        Path(name).unlink()
+def read_key_file(path: Path) -> str:
+    """
+    Returns the key text kept in a file.
 
-
-def _read_key_file(path: Path) -> str:
+    Raises:
+        VaultError: the file cannot be read, or others may read it.
+    """
     try:
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise VaultError(f"Others may read the encryption key {path}. Close it: chmod 600 {path}")
