@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import gc
-import os
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -19,7 +17,7 @@ from greenroom.api import faults, health
 from greenroom.api.limits import BodyLimit, Quota
 from greenroom.api.rate_limit import RateLimit
 from greenroom.api.recording import Recording
-from greenroom.bootstrap import close_data_files, open_context, prepare_data_dir
+from greenroom.bootstrap import close_data_files, open_context, sole_owner
 from greenroom.catalog import Catalog
 from greenroom.connectors import discover
 from greenroom.context import Context
@@ -28,7 +26,7 @@ from greenroom.engine.loop import Engine
 from greenroom.engine.request_logs import RequestLog
 from greenroom.outbound import Outbound
 from greenroom.services import claims, sessions
-from greenroom.settings import Settings, SettingsError
+from greenroom.settings import Settings
 from greenroom.store.bounded import BoundedStore
 from greenroom.tracing import open_tracing
 from greenroom.web import link, pages
@@ -113,31 +111,6 @@ async def recording_requests(ctx: Context) -> AsyncIterator[RequestLog]:
     finally:
         request_log.stop()
         await running
-
-
-@asynccontextmanager
-async def sole_owner(settings: Settings) -> AsyncIterator[None]:
-    """
-    Hold the data directory while this process serves it: SQLite takes one gateway per file.
-
-    Raises:
-        SettingsError: another gateway holds it.
-    """
-    if settings.database_url:
-        yield
-        return
-    lock = os.open(prepare_data_dir(settings) / "serve.lock", os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise SettingsError(
-                f"Another gateway serves {settings.data_dir}. Stop it, choose another --data, or use PostgreSQL "
-                "(GREENROOM_DATABASE_URL) for several processes."
-            ) from None
-        yield
-    finally:
-        os.close(lock)
 
 
 @asynccontextmanager

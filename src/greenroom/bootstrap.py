@@ -6,6 +6,8 @@ Commands take a fraction of a second, and most of that is imports: nothing here 
 
 from __future__ import annotations
 
+import fcntl
+import os
 import random
 import stat
 from collections.abc import AsyncIterator
@@ -140,6 +142,31 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
             new_id=new_id,
             chance=random.random,
         )
+
+
+@asynccontextmanager
+async def sole_owner(settings: Settings) -> AsyncIterator[None]:
+    """
+    Hold the data directory while this process serves it: SQLite takes one gateway per file.
+
+    Raises:
+        SettingsError: another gateway holds it.
+    """
+    if settings.database_url:
+        yield
+        return
+    lock = os.open(prepare_data_dir(settings) / "serve.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise SettingsError(
+                f"Another gateway serves {settings.data_dir}. Stop it, choose another --data, or use PostgreSQL "
+                "(GREENROOM_DATABASE_URL) for several processes."
+            ) from None
+        yield
+    finally:
+        os.close(lock)
 
 
 def _connect(settings: Settings) -> Store:

@@ -41,8 +41,8 @@ class Settings(BaseModel):
     secret_key: Annotated[
         tuple[str, ...],
         Field(
-            description="Keys that encrypt credentials at rest, newest first, separated by commas or white space; each "
-            "32 bytes in base64. Unset: made once and kept in the data directory (mode 0600)."
+            description="Keys that encrypt credentials at rest, separated by commas or white space; the first one "
+            "encrypts, any decrypts. 32 bytes each, in base64. Unset: made once and kept in the data directory."
         ),
     ] = ()
     allow_private_networks: Annotated[

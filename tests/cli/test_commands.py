@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
 import sqlite3
@@ -14,7 +15,8 @@ import pytest
 
 from tests.support import stem
 
-COMMANDS = ["serve", "work", "sign-in-link", "migrate", "keys", "apply", "export", "listen", "demo", "bench"]
+COMMANDS = ["serve", "work", "sign-in-link", "migrate", "backup", "restore", "keys", "apply", "export"]
+COMMANDS += ["listen", "demo", "bench"]
 FILE = """
 [[projects]]
 name = "acme"
@@ -77,6 +79,24 @@ def test_keys_create_prints_the_key_and_nothing_else(tmp_path: Path) -> None:
     again = greenroom("keys", "revoke", key_id, data=tmp_path)
     assert again.returncode == 1
     assert "No live key" in again.stderr
+
+
+def test_keys_reseal_says_what_it_could_not_open(tmp_path: Path) -> None:
+    """It goes on with the rest, exits 1, and does nothing the second time."""
+    assert greenroom("keys", "create", "--name", "x", data=tmp_path).returncode == 0
+    keys = f"{base64.b64encode(bytes(32)).decode()},{(tmp_path / 'secret.key').read_text().strip()}"
+    with contextlib.closing(sqlite3.connect(tmp_path / "greenroom.db")) as database, database:
+        kept = "SELECT id, 'k', 'f', 200, 'gv1.01234567.x', 0 FROM projects"
+        columns = "project_id, key, fingerprint, status, response_sealed, created_at"
+        database.execute(f"INSERT INTO idempotency_keys ({columns}) {kept}")
+    first, second = (greenroom("keys", "reseal", data=tmp_path, GREENROOM_SECRET_KEY=keys) for _ in range(2))
+
+    assert (first.returncode, second.returncode) == (1, 1)
+    assert first.stdout.splitlines()[0] == "installation.value_sealed: 1 resealed"
+    assert second.stdout.startswith("0 values resealed")
+    for done in (first, second):
+        assert done.stderr.startswith("idempotency_keys.response_sealed: 1 could not be opened.")
+        assert "the key 01234567" in done.stderr
 
 
 @pytest.mark.parametrize("command", [("migrate",), ("migrate", "--check"), ("serve", "--port", "0")])

@@ -1,4 +1,4 @@
-"""A secret that this process cannot open: deliveries wait for it, and requests are told to come back."""
+"""A secret that this process cannot open: deliveries wait for it, and requests are answered 503."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ async def test_a_delivery_waits_for_the_key_and_then_arrives(
     assert (logged["kind"], logged["log_level"]) == ("sealed", "error")
 
 
-async def test_a_request_that_needs_the_secret_is_told_to_come_back(any_house: House) -> None:
+async def test_a_request_that_needs_the_secret_gets_503(any_house: House) -> None:
     """Vendor's, ATS's and a customer's on the linking page; the log names the cause, and then they are served."""
     ctx: Context = any_house.app.state.ctx
     proctor = await any_house.link("proctor", package_id="pkg_core_sql")

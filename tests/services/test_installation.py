@@ -79,7 +79,7 @@ async def test_a_new_key_reaches_every_sealed_value(house: House) -> None:
 
     found = await sealed_values(ctx)
     assert {(one.where.table, one.where.column): one.resealed for one in first} == {
-        place: len(values) for place, values in found.items()
+        column: len(values) for column, values in found.items()
     }
     assert all(vault.is_current(value) for values in found.values() for value in values)
     assert not any(one.resealed or one.changed or one.unreadable for one in again)
@@ -90,18 +90,18 @@ async def test_a_new_key_reaches_every_sealed_value(house: House) -> None:
 async def test_what_is_sealed_anywhere_is_sealed_for_a_known_column(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the place that each value is bound to."""
-    places: set[tuple[str, str]] = set()
+    """By the associated data that each value is bound to."""
+    bound: set[tuple[str, str]] = set()
     seal = Vault.seal
 
     def noting(vault: Vault, plain: str, *, table: str, row: str, column: str) -> str:
-        places.add((table, column))
+        bound.add((table, column))
         return seal(vault, plain, table=table, row=row, column=column)
 
     monkeypatch.setattr(Vault, "seal", noting)
     await use_everything(house)
 
-    assert places == COLUMNS - {("installation", "value_sealed")}  # that one was sealed at the start
+    assert bound == COLUMNS - {("installation", "value_sealed")}  # that one was sealed at the start
 
 
 async def keep_answers(ctx: Context, count: int) -> None:

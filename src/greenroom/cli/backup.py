@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from greenroom.app import database_file, key_file, sole_owner
+from greenroom.bootstrap import database_file, key_file, sole_owner
 from greenroom.security.vault import Vault, VaultError, create_key_file, parse_keys, read_key_file
 from greenroom.services import installation
 from greenroom.settings import Settings, SettingsError

@@ -102,7 +102,10 @@ async def _reseal(store: Store, vault: Vault, where: SealedColumn) -> Column:
         opened = [(row, plain) for row in old if (plain := _opened(vault, column, row)) is not None]
         if not opened:
             continue
-        new = [(*_key(where, row), row["sealed"], vault.seal(plain, **_place(where, row))) for row, plain in opened]
+        new = [
+            (*_key(where, row), row["sealed"], vault.seal(plain, **_associated_data(where, row)))
+            for row, plain in opened
+        ]
         replaced = await store.short_write(partial(installation_rows.reseal, where=where, rows=new))
         column.resealed += replaced
         column.changed += len(new) - replaced
@@ -119,7 +122,7 @@ async def _batches(store: Store, where: SealedColumn) -> AsyncIterator[list[Row]
 
 def _opened(vault: Vault, column: Column, row: Row) -> str | None:
     try:
-        return vault.open(row["sealed"], **_place(column.where, row))
+        return vault.open(row["sealed"], **_associated_data(column.where, row))
     except VaultError as error:
         column.unreadable += 1
         column.reason = column.reason or str(error)
@@ -130,5 +133,5 @@ def _key(where: SealedColumn, row: Row) -> tuple[str, ...]:
     return tuple(row[name] for name in where.key)
 
 
-def _place(where: SealedColumn, row: Row) -> dict[str, str]:
+def _associated_data(where: SealedColumn, row: Row) -> dict[str, str]:
     return {"table": where.table, "row": row[where.key[-1]], "column": where.column}
