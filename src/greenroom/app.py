@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import stat
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 
 import structlog
@@ -17,7 +18,7 @@ from greenroom.api import faults, health
 from greenroom.api.limits import BodyLimit, Quota
 from greenroom.api.rate_limit import RateLimit
 from greenroom.api.recording import Recording
-from greenroom.bootstrap import close_data_files, open_context, sole_owner
+from greenroom.bootstrap import open_context, sole_owner
 from greenroom.catalog import Catalog
 from greenroom.connectors import discover
 from greenroom.context import Context
@@ -36,6 +37,10 @@ log = structlog.get_logger("greenroom")
 
 #: objects that may be made before the youngest are searched for garbage; Python's own choice is 700
 YOUNG = 10_000
+#: what is in the data directory besides the encryption key
+DATA_FILES = ("greenroom.db", "greenroom.db-wal", "greenroom.db-shm", "serve.lock")
+#: what group and others may do with a file
+OTHERS = 0o077
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,27 @@ class Gateway:
     catalog: Catalog
     engine: Engine
     crowds: Crowds
+
+
+def close_data_files(settings: Settings) -> None:
+    """
+    Sets the data files to mode 0600, and logs a warning of what other users could read or still can.
+
+    The encryption key is not among them: one that others could read is refused when it is read.
+    """
+    directory = settings.data_dir
+    if directory.is_dir() and stat.S_IMODE(directory.stat().st_mode) & OTHERS:
+        log.warning("data_dir_open_to_others", path=str(directory), next_step=f"chmod 700 {directory}")
+    for name in DATA_FILES:
+        path = directory / name
+        with suppress(FileNotFoundError):  # what SQLite keeps beside its database comes and goes
+            if not stat.S_IMODE(path.stat().st_mode) & OTHERS:
+                continue
+            try:
+                path.chmod(0o600)
+                log.warning("data_file_was_open_to_others", path=str(path), mode="now 0600")
+            except PermissionError:
+                log.warning("data_file_open_to_others", path=str(path), next_step=f"chmod 600 {path}")
 
 
 @asynccontextmanager

@@ -9,14 +9,11 @@ from __future__ import annotations
 import fcntl
 import os
 import random
-import stat
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
-
-import structlog
 
 from greenroom.context import Context
 from greenroom.security.tokens import new_id
@@ -25,13 +22,6 @@ from greenroom.services import installation
 from greenroom.settings import Settings, SettingsError
 from greenroom.store import migrate
 from greenroom.store.db import Store
-
-log = structlog.get_logger("greenroom")
-
-#: what is in the data directory besides the encryption key
-DATA_FILES = ("greenroom.db", "greenroom.db-wal", "greenroom.db-shm", "serve.lock")
-#: what group and others may do with a file
-OTHERS = 0o077
 
 
 def database_file(settings: Settings) -> Path:
@@ -64,27 +54,6 @@ def prepare_data_dir(settings: Settings) -> Path:
     except OSError as error:
         raise SettingsError(f"GREENROOM_DATA_DIR: cannot make {settings.data_dir}: {error.strerror}") from None
     return settings.data_dir
-
-
-def close_data_files(settings: Settings) -> None:
-    """
-    Sets the data files to mode 0600, and logs a warning of what other users could read or still can.
-
-    The encryption key is not among them: one that others could read is refused when it is read.
-    """
-    directory = settings.data_dir
-    if directory.is_dir() and stat.S_IMODE(directory.stat().st_mode) & OTHERS:
-        log.warning("data_dir_open_to_others", path=str(directory), next_step=f"chmod 700 {directory}")
-    for name in DATA_FILES:
-        path = directory / name
-        with suppress(FileNotFoundError):  # what SQLite keeps beside its database comes and goes
-            if not stat.S_IMODE(path.stat().st_mode) & OTHERS:
-                continue
-            try:
-                path.chmod(0o600)
-                log.warning("data_file_was_open_to_others", path=str(path), mode="now 0600")
-            except PermissionError:
-                log.warning("data_file_open_to_others", path=str(path), next_step=f"chmod 600 {path}")
 
 
 def key_file(settings: Settings) -> Path:

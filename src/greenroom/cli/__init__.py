@@ -10,6 +10,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from greenroom.cli.extras import EXTRAS, require_extra
 from greenroom.errors import Refused
 from greenroom.security.vault import VaultError
 from greenroom.settings import SettingsError
@@ -23,12 +24,15 @@ COMMANDS = {
     ),
     "sign-in-link": ("sign_in.sign_in_link", "Print a link that signs in the owner, once, within 15 minutes."),
     "migrate": ("database.migrate", "Bring the database to this version's tables."),
-    "backup": ("backup.backup", "Copy the SQLite database, also while a gateway writes to it."),
-    "restore": ("backup.restore", "Put a backup in the place of the SQLite database."),
-    "keys": ("keys.app", "API keys of projects, and the encryption key's rotation."),
+    "backup": ("backup.backup", "Copy the SQLite database to one file, checked, also while a gateway writes to it."),
+    "restore": ("backup.restore", "Put a backup in the place of the database, while no gateway runs."),
+    "keys": ("keys.app", "API keys of projects; the encryption key's rotation."),
     "apply": ("configuration.apply", "Bring projects, integrations and webhooks to what a file says."),
     "export": ("configuration.export", "Print projects, integrations and webhooks as TOML."),
-    "listen": ("listen.listen", "Receive webhooks here: verify, print and forward them."),
+    "listen": (
+        "listen.listen",
+        "Receive webhooks here: add one to the project, verify and print each request, remove it at the end.",
+    ),
     "demo": (
         "demo.demo",
         "Start gateway, Greenhouse simulator and a demo vendor on loopback and play one order's story.",
@@ -53,6 +57,8 @@ class _LazyCommand(TyperCommand):
 
     def _load(self) -> Any:
         module, _, attribute = self._path.partition(".")
+        if self.name in EXTRAS:
+            require_extra(self.name)
         found = getattr(import_module(f"{__name__}.{module}"), attribute)
         if isinstance(found, typer.Typer):
             return typer.main.get_group(found)

@@ -13,7 +13,6 @@ import typer
 from greenroom.bench import figures
 from greenroom.bench.chart import chart
 from greenroom.bench.run import SECTIONS, Report, run
-from greenroom.cli.extras import require_extra
 from greenroom.demo.processes import ProcessFailed
 from greenroom.settings import Settings
 
@@ -47,7 +46,6 @@ def bench(
     Starts a gateway, a receiver and a load generator on loopback, and leaves nothing behind. Exit status 0 unless the
     run itself failed: a bar that is missed is a finding.
     """
-    require_extra("bench")
     chosen = _chosen(only)
     server = Settings.from_environment({}, database_url=database_url).database_url
     signal.signal(signal.SIGTERM, _interrupt)

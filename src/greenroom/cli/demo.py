@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from greenroom.cli.extras import require_extra
 from greenroom.demo import story
 from greenroom.demo.processes import Ports, ProcessFailed, choose_port
 from greenroom.settings import SettingsError
@@ -24,7 +23,6 @@ def demo(
     ] = None,
 ) -> None:
     """Start gateway, Greenhouse simulator and a demo vendor on loopback and play one order's story over real HTTP."""
-    require_extra("demo")
     try:
         ports = Ports(
             gateway=choose_port(port, 8000),
