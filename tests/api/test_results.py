@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.house import RESULT, Linked
+from tests.house import RESULT, House, Linked
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,10 @@ from tests.house import RESULT, Linked
         ("score", {"value": "85%"}, "score.value: expected a finite decimal"),
         ("score", {"max": "NaN"}, "score.max: expected a finite decimal"),
         ("score", {"min": True}, "score.min: expected a number"),
+        ("score", {"value": ""}, "score.value: is blank"),
+        ("score", {"value": " "}, "score.value: is blank"),
+        ("score", {"value": 1, "max": ""}, "score.max: is blank"),
+        ("score", {"value": 1, "label": ""}, "score.label: is blank"),
         ("start_date", "2026-11-03T09:05:00", "start_date: has no zone; write"),
         ("start_date", "yesterday", "start_date: expected an ISO 8601"),
         ("submission_date", "0001-01-01T00:00:00+05:00", "submission_date: is outside the years"),
@@ -40,19 +44,19 @@ async def test_a_field_that_will_not_do(proctor: Linked, field: str, value: Any,
 
 
 async def test_what_is_welcome(proctor: Linked) -> None:
-    """Numbers for texts, an early client's `id`, unknown fields, blanks and nulls, an unmapped word."""
+    """Numbers for texts, what StackOne's clients send back of its read model, blanks and nulls, an unmapped word."""
     order = await proctor.send_test()
     body = {
         "id": "old-client",
-        "whatever": [1],
+        "remote_id": 7,
         "score": {"value": 82.5, "min": 0, "max": 100, "label": "points"},
         "start_date": "",
         "submission_date": None,
         "result": {"value": "unmapped_value", "source_value": "needs_review"},
         "result_url": RESULT["result_url"],
         "attachments": [{"url": "https://x.example.com/a", "content_type": {"value": "pdf"}}],
-        "candidate": {"id": 7, "profile_url": None, "more": 1},
-        "passthrough": {"anything": None},
+        "candidate": {"id": 7, "remote_id": "c7", "profile_url": None},
+        "passthrough": {"anything": None, "scores": [{"deep": "\x00"}]},
     }
     answer = await proctor.give_result(order, body)
     result = (await proctor.unified("GET", f"/assessments/orders/{order}/results")).json()["data"]
@@ -64,6 +68,71 @@ async def test_what_is_welcome(proctor: Linked) -> None:
     assert result["result"] == {"value": None, "source_value": "needs_review"}
     assert result["candidate"] == {"id": "7", "profile_url": None}
     assert (await proctor.order(order))["outcome"] == "needs_review"
+
+
+#: a misspelled field at each level, each with what is said of it
+MISSPELLED = {
+    "scores": {"value": "82.5"},
+    "resultUrl": "https://results.proctor-tests.com/r/1",
+    "score": {"vlaue": "82.5", "min": "", "max": "100%"},
+    "result": {"value": "passed", "values": "passed"},
+    "attachments": [
+        {"url": "https://x.example.com/a"},
+        {"link": "https://x.example.com/b", "content_type": {"typ": 1}},
+    ],
+    "candidate": {"profile": "https://x.example.com/c"},
+    "passthrough": {"scores": 1},
+}
+SAID = [
+    "scores: unknown field. Did you mean score?",
+    "resultUrl: unknown field. Did you mean result_url?",
+    "score.vlaue: unknown field. Did you mean value?",
+    "score.min: is blank; leave it out or send null when there is none",
+    "score.max: expected a finite decimal number such as 82.5, not '100%'",
+    "result.values: unknown field. Did you mean value?",
+    "attachments.1.link: unknown field. Known: url, content_type.",
+    "attachments.1.content_type.typ: unknown field. Known: value, source_value.",
+    "candidate.profile: unknown field. Did you mean profile_url?",
+]
+
+
+@pytest.mark.parametrize("category", ["assessments", "background_checks"])
+async def test_every_misspelled_field_is_named_and_nothing_final_leaves(house: House, category: str) -> None:
+    """The preview names the same ones; the corrected result is then taken, and the ATS is notified."""
+    proctor = await house.link("proctor", package_id="pkg_core_sql", partner_category=category)
+    order = await proctor.send_test()
+    refused = await proctor.give_result(order, {**RESULT, **MISSPELLED}, category)
+    preview = await proctor.api("POST", f"/v1/orders/{order}/result:preview", json={**RESULT, **MISSPELLED})
+    after_refusal = await proctor.order(order)
+    corrected = await proctor.give_result(order, RESULT, category)
+    await house.greenhouse.hear(1)
+
+    assert (refused.status_code, refused.json()["errors"]) == (422, SAID)
+    assert (preview.status_code, preview.json()["accepted"]) == (200, False)
+    fields = [(one["field"], one["verdict"], one["reason"]) for one in preview.json()["fields"]]
+    assert fields == [(line.partition(": ")[0], "refused", line.partition(": ")[2]) for line in SAID]
+    assert (after_refusal["status"], after_refusal["result"]) == ("received", None)
+    assert corrected.status_code == 200
+    assert (await proctor.status(order))["partner_score"] == 82.5
+
+
+async def test_a_misspelled_field_of_progress_is_refused_too(proctor: Linked) -> None:
+    """A body without a final word of its own may be a final result with a misspelled one."""
+    order = await proctor.send_test()
+    answer = await proctor.give_result(order, {"result": {"value": "in_progress"}, "sumary": "half way"})
+
+    assert (answer.status_code, answer.json()["errors"]) == (422, ["sumary: unknown field. Did you mean summary?"])
+    assert (await proctor.order(order))["status"] == "received"
+
+
+async def test_a_flood_of_unknown_fields_gets_a_short_answer(proctor: Linked) -> None:
+    """Twenty of an object are named, the others are counted."""
+    order = await proctor.send_test()
+    answer = await proctor.give_result(order, {**RESULT, **{f"x{number}": 1 for number in range(20_000)}})
+
+    assert answer.status_code == 422
+    assert len(answer.json()["errors"]) == 21
+    assert answer.json()["errors"][-1] == "body: 19980 more unknown fields."
 
 
 async def test_the_same_instant_in_another_zone_is_the_same_result(proctor: Linked) -> None:

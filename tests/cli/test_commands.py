@@ -157,7 +157,7 @@ def test_apply_twice_changes_nothing(tmp_path: Path) -> None:
     ("content", "said"),
     [
         ("nonsense", "is not TOML"),
-        ("[[project]]", "unknown field project. Did you mean projects?"),
+        ("[[project]]", "project: Unknown field. Did you mean projects?"),
         (FILE.replace("env:PARTNER_PASSWORD", "hunter2"), "write a reference"),
         (FILE, "the environment has no PARTNER_PASSWORD"),
         (FILE.replace("ats_assessments.created", "ats_x"), "is not an event"),

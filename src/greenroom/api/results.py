@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer, PlainValidator, ValidationError
+from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, ValidationError
 
 from greenroom.api.faults import field_lines
-from greenroom.api.shapes import Instant, example
+from greenroom.api.shapes import Instant, KnownFields, example
 from greenroom.errors import Invalid
 from greenroom.model.events import stamp
 from greenroom.model.results import Result, Score, Verdict, decimal_text
@@ -17,11 +17,17 @@ VERDICTS = get_args(Verdict)
 
 
 def _decimal(value: object) -> str | None:
-    return None if value is None or value == "" else decimal_text(value)
+    return None if value is None else decimal_text(_not_blank(value))
 
 
 def _text(value: object) -> object:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _not_blank(value: object) -> object:
+    if isinstance(value, str) and not value.strip():
+        raise ValueError("is blank; leave it out or send null when there is none")
+    return value
 
 
 def _verdict(value: object) -> object:
@@ -36,18 +42,21 @@ Decimal = Annotated[str | None, BeforeValidator(_decimal, json_schema_input_type
 Stamp = Annotated[Instant, PlainSerializer(lambda at: at and stamp(at), return_type=str | None)]
 _Limited = Annotated[str, Field(max_length=100_000)]
 Text = Annotated[_Limited | None, BeforeValidator(_text, json_schema_input_type=_Limited | float | None)]
+NotBlank = Annotated[Text, BeforeValidator(_not_blank, json_schema_input_type=_Limited | float | None)]
+#: a field of StackOne's read model, which clients send back; nothing is done with it
+Ignored = Annotated[Any, Field(deprecated=True, description="Accepted and ignored.")]
 
 
-class ScoreIn(BaseModel):
-    """A score; numbers or their texts."""
+class ScoreIn(KnownFields):
+    """A score; numbers or their texts. A blank text is refused: it is a score that got lost."""
 
-    label: Text = None
+    label: NotBlank = None
     value: Decimal = Field(None, examples=["82.5"])
     min: Decimal = Field(None, examples=["0"])
     max: Decimal = Field(None, examples=["100"])
 
 
-class VerdictIn(BaseModel):
+class VerdictIn(KnownFields):
     """A unified enum: our word and the vendor's own."""
 
     value: Annotated[Verdict | None, BeforeValidator(_verdict, json_schema_input_type=str | None)] = Field(
@@ -56,32 +65,34 @@ class VerdictIn(BaseModel):
     source_value: Any = Field(None, description="`needs_review` marks the outcome so.")
 
 
-class ContentTypeIn(BaseModel):
+class ContentTypeIn(KnownFields):
     """A unified enum: text, pdf, video or other, and the vendor's own word."""
 
     value: Text = Field(None, examples=["pdf"])
     source_value: Any = None
 
 
-class AttachmentIn(BaseModel):
+class AttachmentIn(KnownFields):
     """A file that belongs to the result; Greenhouse shows none."""
 
     url: Text = None
     content_type: ContentTypeIn | None = None
 
 
-class PersonIn(BaseModel):
+class PersonIn(KnownFields):
     """The candidate at the vendor."""
 
     id: Text = None
+    remote_id: Ignored = None
     profile_url: Text = None
 
 
-class ResultIn(BaseModel):
+class ResultIn(KnownFields):
     """
     A result. A final one needs `result_url`: Greenhouse requires a profile URL on completion, and takes one result.
 
-    Unknown fields, and the top-level `id` of early clients, are ignored.
+    An unknown field is refused at any level but in `passthrough`: an ATS takes one result, so one that went out without
+    the misspelled field could not be corrected.
     """
 
     model_config = example(
@@ -93,6 +104,8 @@ class ResultIn(BaseModel):
         result_url="https://results.vendor.com/r/1",
     )
 
+    id: Ignored = None
+    remote_id: Ignored = None
     score: ScoreIn | None = None
     start_date: Stamp = Field(None, examples=["2026-11-03T09:05:00Z"])
     submission_date: Stamp = Field(None, examples=["2026-11-03T09:51:00Z"])
@@ -132,7 +145,7 @@ def result_of(body: ResultIn, *, allow_http: bool) -> Result:
     score, verdict = body.score or ScoreIn(), body.result or VerdictIn()
     source = verdict.source_value
     result = Result(
-        score=Score(value=score.value, label=score.label or None, min=score.min, max=score.max),
+        score=Score(value=score.value, label=score.label, min=score.min, max=score.max),
         start_date=body.start_date,
         submission_date=body.submission_date,
         summary=body.summary or None,
@@ -140,7 +153,7 @@ def result_of(body: ResultIn, *, allow_http: bool) -> Result:
         verdict_source=source if isinstance(source, str) else None,
         result_url=body.result_url or None,
         attachments=tuple(one.model_dump() for one in body.attachments or ()),
-        candidate=body.candidate.model_dump() if body.candidate else None,
+        candidate=body.candidate.model_dump(exclude={"remote_id"}) if body.candidate else None,
         passthrough=body.passthrough,
     )
     problem = _url_problem(result, allow_http=allow_http)

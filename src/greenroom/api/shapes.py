@@ -6,11 +6,23 @@ import base64
 import binascii
 import difflib
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 
 from fastapi import Query
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from greenroom.errors import BadRequest
 
@@ -26,21 +38,46 @@ def example(**fields: Any) -> ConfigDict:
     return ConfigDict(json_schema_extra={"examples": [fields]})
 
 
-class StrictBody(BaseModel):
-    """A body of ours: an unknown field is refused, with the nearest known one; no value is taken for another type's."""
+#: unknown fields of one object that are named one by one: each is compared with every known name
+MOST_UNKNOWN = 20
 
-    model_config = ConfigDict(extra="forbid", strict=True)
 
-    @model_validator(mode="before")
+class KnownFields(BaseModel):
+    """A body in which every unknown field is refused by its path, with the nearest known name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="wrap")
     @classmethod
-    def _known_fields(cls, value: Any) -> Any:
-        if isinstance(value, dict):
-            for name in value:
-                if name not in cls.model_fields:
-                    near = difflib.get_close_matches(str(name), cls.model_fields, n=1, cutoff=0.4)
-                    hint = f" Did you mean {near[0]}?" if near else f" Known: {', '.join(cls.model_fields)}."
-                    raise ValueError(f"unknown field {str(name)[:60]}.{hint}")
-        return value
+    def _refuse_unknown_fields(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        unknown = [name for name in value if name not in cls.model_fields] if isinstance(value, dict) else []
+        if not unknown:
+            return handler(value)
+        known = [name for name, field in cls.model_fields.items() if not field.deprecated]
+        faults = [_fault("unknown_field", _hint(name, known), (name[:60],)) for name in unknown[:MOST_UNKNOWN]]
+        if len(unknown) > MOST_UNKNOWN:
+            faults.append(_fault("unknown_field", f"{len(unknown) - MOST_UNKNOWN} more unknown fields."))
+        try:
+            handler({name: part for name, part in value.items() if name in cls.model_fields})
+        except ValidationError as error:
+            found = error.errors(include_url=False, include_context=False, include_input=False)
+            faults += [_fault(one["type"], one["msg"], one["loc"]) for one in found]
+        raise ValidationError.from_exception_data(cls.__name__, faults)
+
+
+def _fault(kind: str, message: str, location: tuple[int | str, ...] = ()) -> InitErrorDetails:
+    return InitErrorDetails(type=PydanticCustomError(kind, "{message}", {"message": message}), loc=location, input=None)
+
+
+def _hint(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name[:60].lower(), known, n=1, cutoff=0.4)
+    return f"Unknown field. Did you mean {near[0]}?" if near else f"Unknown field. Known: {', '.join(known)}."
+
+
+class StrictBody(KnownFields):
+    """A body of ours, in which no value is taken for another type's either."""
+
+    model_config = ConfigDict(strict=True)
 
 
 class Page(BaseModel, Generic[T]):
