@@ -11,13 +11,13 @@ from greenroom.api.callers import Caller, Ctx
 from greenroom.api.faults import documented
 from greenroom.api.idempotent import IdempotentRoute
 from greenroom.api.results import ResultToTry, Unreadable, result_of
-from greenroom.api.shapes import Instant, Line, Next, Page, PageSize, Plain, StrictBody, after, example, page
+from greenroom.api.shapes import MOST, Instant, Line, Next, Page, PageSize, Plain, StrictBody, after, example, page
 from greenroom.api.unified_models import UnifiedResult, unified_result
 from greenroom.connectors import discover
 from greenroom.errors import Invalid
 from greenroom.model.events import stamp
 from greenroom.model.orders import AtsDelivery, Order, Status
-from greenroom.services import contents, orders
+from greenroom.services import contents, orders, timelines
 
 router = APIRouter(prefix="/v1/orders", tags=["Orders"], route_class=IdempotentRoute)
 OrderId = Annotated[Plain, Path(alias="order_id", description="The order's id.")]
@@ -78,8 +78,8 @@ class OrderOut(BaseModel):
     updated_at: str
 
 
-class MomentOut(BaseModel):
-    """One line of the flight recorder."""
+class TimelineEntryOut(BaseModel):
+    """One entry of a timeline."""
 
     at: str
     kind: str = Field(
@@ -89,12 +89,6 @@ class MomentOut(BaseModel):
     )  # fmt: skip
     message: str
     detail: dict[str, Any]
-
-
-class TimelineOut(BaseModel):
-    """Everything that happened to an order, oldest first."""
-
-    data: list[MomentOut]
 
 
 class StatusIn(StrictBody):
@@ -156,12 +150,14 @@ async def get(ctx: Ctx, project: Caller, order_id: OrderId) -> OrderOut:
 
 
 @router.get("/{order_id}/timeline", operation_id="get_order_timeline", responses=documented(400, 401, 404))
-async def timeline(ctx: Ctx, project: Caller, order_id: OrderId) -> TimelineOut:
-    """The flight recorder: what was said, and every attempt to tell somebody."""
-    moments = await orders.timeline(ctx, project.id, order_id)
-    return TimelineOut(
-        data=[MomentOut(at=stamp(m.at), kind=m.kind, message=m.message, detail=m.detail) for m in moments]
-    )
+async def timeline(
+    ctx: Ctx, project: Caller, order_id: OrderId, page_size: PageSize = MOST, next: Next = None
+) -> Page[TimelineEntryOut]:
+    """The flight recorder, oldest entry first: what was said, and every attempt to notify somebody."""
+    position = (after(next, "tml") or "").removeprefix("tml_") or None
+    found = await timelines.list_entries(ctx, project.id, order_id, after=position, limit=page_size + 1)
+    entries = [TimelineEntryOut(at=stamp(e.at), kind=e.kind, message=e.message, detail=e.detail) for e in found]
+    return page(entries, page_size, [f"tml_{entry.position}" for entry in found])
 
 
 @router.delete("/{order_id}/content", operation_id="expunge_order", responses=documented(400, 401, 404, 409))

@@ -25,7 +25,7 @@ async def keep_up(ctx: Context) -> None:
     Advance replays, finish enabling and disabling webhooks, give up what has waited for too long, delete what is old,
     until cancelled.
     """
-    await asyncio.gather(_replay(ctx), _switch_over(ctx), _give_up(ctx), _sweep(ctx))
+    await asyncio.gather(_replay(ctx), _switch_over(ctx), _give_up(ctx), _sweep(ctx), _delete_reports(ctx))
 
 
 async def _replay(ctx: Context) -> None:
@@ -63,6 +63,13 @@ async def _sweep(ctx: Context) -> None:
         return PAUSE_S if deleted or after else SWEEP_S
 
     await _forever("retention", sweep)
+
+
+async def _delete_reports(ctx: Context) -> None:
+    async def delete_reports() -> float:
+        return PAUSE_S if await retention.delete_old_reports(ctx) else SWEEP_S
+
+    await _forever("report_retention", delete_reports)
 
 
 async def _forever(what: str, batch: Callable[[], Awaitable[float]]) -> None:

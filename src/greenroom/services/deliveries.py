@@ -310,7 +310,7 @@ async def with_attempts(tx: Tx, project_id: str, rows: Sequence[Row]) -> list[De
     """Deliveries from their rows, attempts joined, inside another service's transaction."""
     by_delivery: dict[str, list[Attempt]] = {row["id"]: [] for row in rows}
     for row in await delivery_rows.list_attempts(tx, project_id, list(by_delivery)):
-        by_delivery[row["delivery_id"]].append(_attempt(row))
+        by_delivery[row["delivery_id"]].append(read_attempt(row))
     return [_delivery(row, tuple(by_delivery[row["id"]])) for row in rows]
 
 
@@ -354,7 +354,8 @@ def _delivery(row: Row, attempts: tuple[Attempt, ...]) -> Delivery:
     )
 
 
-def _attempt(row: Row) -> Attempt:
+def read_attempt(row: Row) -> Attempt:
+    """An attempt from its row."""
     return Attempt(
         number=row["number"],
         trigger=row["trigger"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -16,25 +16,15 @@ from greenroom.model.events import ORDER_CREATED, RESULT_RECORDED, order_payload
 from greenroom.model.integrations import Integration
 from greenroom.model.orders import Category, Order, OrderRequest, Status
 from greenroom.model.results import Result
-from greenroom.services import accounts, deliveries, events, integrations
+from greenroom.services import accounts, events, integrations
 from greenroom.services.traces import traced
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import events as event_rows
 from greenroom.store import orders as order_rows
-from greenroom.store.db import Tx, from_ms, is_plain, to_json, well_formed
+from greenroom.store.db import Tx, is_plain, to_json
 
 #: without an id of the ATS's own, the same package for the same e-mail within this is one request sent twice
 REPEAT_WINDOW = timedelta(minutes=2)
-
-
-@dataclass(frozen=True)
-class Moment:
-    """One line of an order's flight recorder. `kind` is a stable word, `message` a sentence for a person."""
-
-    at: datetime
-    kind: str
-    message: str
-    detail: dict[str, Any]
 
 
 @traced("accept order")
@@ -307,74 +297,6 @@ async def acknowledge(ctx: Context, tx: Tx, account: Account, order_id: str) -> 
     )
     await delivery_rows.end_asked(tx, order.id)
     await _log(ctx, tx, order, "acknowledged", "The ATS has read the result.")
-
-
-@transaction
-async def keep_response_error(ctx: Context, tx: Tx, account: Account, body: object) -> list[str]:
-    """
-    Keep what the ATS complained of, whatever its shape, and put it on the order's record when it names one.
-
-    The ids of the orders that it is about: the one that it names, or those of the candidate whom it names. Of an order
-    whose content was erased, no more is kept than that the ATS complained.
-    Source: Greenhouse Assessment API, response_error; shapes seen beyond the documented one are kept as they are.
-    """
-    plain: dict[str, Any] = body if isinstance(body, dict) else {}
-    order_id = plain.get("partner_interview_id")
-    order = None
-    if isinstance(order_id, str) and is_plain(order_id):
-        order = await order_rows.find_of_account(tx, account.id, order_id, lock=True)
-    if order is not None and order.expunged_at is not None:
-        plain, body = {"api_call": plain.get("api_call", "unknown"), "errors": []}, {}
-    errors = plain.get("errors", plain.get("error", body))
-    listed = errors if isinstance(errors, list) else [errors]
-    said = [well_formed(str(error)).replace("\x00", "") for error in listed]
-    call = well_formed(str(plain.get("api_call", "unknown"))).replace("\x00", "")[:100]
-    await order_rows.add_response_error(
-        tx,
-        ctx.new_id("rer"),
-        account.project_id,
-        account.id,
-        order_id=order.id if order else None,
-        call=call,
-        errors=to_json(said),
-        raw=to_json(body),
-    )
-    if order is not None:
-        message = f"The ATS refused our answer to {call}: {'; '.join(said)[:500] or 'why is not kept'}"
-        await _log(ctx, tx, order, "response_error", message, {"api_call": call, "errors": said})
-        return [order.id]
-    email = well_formed(str(plain.get("candidate_email"))).replace("\x00", "")
-    return await order_rows.ids_of(tx, account.id, email)
-
-
-@snapshot
-async def timeline(ctx: Context, tx: Tx, project_id: str, order_id: str) -> list[Moment]:
-    """
-    Everything that happened to an order, oldest first: what was said, and every attempt to tell somebody.
-
-    Raises:
-        NotFound: the order is not the project's.
-    """
-    if await order_rows.find(tx, project_id, order_id) is None:
-        raise _unknown(order_id)
-    moments = [
-        Moment(from_ms(row["at"]), row["kind"], row["message"], json.loads(row["detail"]))
-        for row in await order_rows.list_log(tx, order_id)
-    ]
-    rows = await delivery_rows.list_deliveries(tx, project_id, {"order_id": order_id}, before=None, limit=1000)
-    for delivery in await deliveries.with_attempts(tx, project_id, rows):
-        moments += [
-            Moment(attempt.started_at, "attempt", _attempt_text(delivery, attempt), deliveries.attempt_detail(attempt))
-            for attempt in delivery.attempts
-        ]
-    return sorted(moments, key=lambda moment: moment.at)
-
-
-def _attempt_text(delivery: deliveries.Delivery, attempt: deliveries.Attempt) -> str:
-    whom = "the ATS" if delivery.lane == "ats" else f"webhook {delivery.destination_id}"
-    ended = f"answered {attempt.status}" if attempt.status else (attempt.error or attempt.error_kind or "no answer")
-    again = f"; next attempt at {stamp(attempt.next_due_at)}" if attempt.next_due_at else ""
-    return f"Attempt {attempt.number} to tell {whom}: {ended}{again}."
 
 
 def _unknown(order_id: str) -> NotFound:

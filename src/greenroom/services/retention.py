@@ -7,6 +7,7 @@ from datetime import timedelta
 from greenroom.context import Context, transaction
 from greenroom.security.tokens import first_id
 from greenroom.store import projects as project_rows
+from greenroom.store import reports as report_rows
 from greenroom.store import retention as retention_rows
 from greenroom.store.db import Tx
 
@@ -33,3 +34,13 @@ async def sweep(ctx: Context, tx: Tx, *, after: str = "") -> tuple[str | None, i
     await retention_rows.delete_attempts(tx, [(event["id"], days * DAY_MS) for event, days in old if event["alive"]])
     deleted = await retention_rows.delete_events(tx, [event["id"] for event, _ in old if not event["alive"]])
     return (met[-1]["id"] if len(met) == BATCH else None), deleted
+
+
+@transaction
+async def delete_old_reports(ctx: Context, tx: Tx) -> int:
+    """Deletes one batch of an ATS's reports that are older than their project keeps them; returns how many."""
+    own = await project_rows.kept_for(tx)
+    days = ctx.settings.retention_days
+    old = await report_rows.list_old(tx, days=days, shortest=min([days, *own.values()]), limit=BATCH)
+    await report_rows.delete(tx, old)
+    return len(old)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
@@ -208,28 +208,6 @@ async def log(
 ) -> None:
     """Add a line to an order's flight recorder."""
     await tx.add(_LOG, _LOGGED, (entry_id, order_id, kind, message, to_json(dict(detail or {}))))
-
-
-async def list_log(tx: Tx, order_id: str) -> Sequence[Row]:
-    """An order's flight recorder, oldest first."""
-    return await tx.all("SELECT * FROM order_log WHERE order_id = $1 ORDER BY at, id", order_id)
-
-
-async def add_response_error(
-    tx: Tx, row_id: str, project_id: str, account_id: str, *, order_id: str | None, call: str, errors: str, raw: str
-) -> None:
-    """Keep what the ATS complained of."""
-    await tx.run(
-        "INSERT INTO response_errors (id, project_id, account_id, order_id, api_call, errors, raw, at) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7, now_ms())",
-        row_id,
-        project_id,
-        account_id,
-        order_id,
-        call,
-        errors,
-        raw,
-    )
 
 
 def _request_columns(request: OrderRequest) -> dict[str, Any]:

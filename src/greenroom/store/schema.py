@@ -246,7 +246,7 @@ orders = Table(
     _text("provider"),
     _text("category"),
     _text("source"),
-    #: what makes the ATS's repeat of a request the same request
+    #: what makes a repeat of a request the same request: one of `OrderRequest.dedupe_keys`
     _text("dedupe_key"),
     _text("package_id"),
     _maybe("package_name"),
@@ -254,6 +254,8 @@ orders = Table(
     _text("request"),
     _text("raw"),
     _maybe("callback_url"),
+    #: a digest of the callback URL, once the content was erased
+    _maybe("callback_hash"),
     _maybe("callback_problem"),
     _maybe("previous_id"),
     _text("status"),
@@ -287,7 +289,7 @@ order_log = Table(
     Index("ix_order_log_order_id_id", "order_id", "id"),
 )
 
-#: what the ATS complained of at response_error
+#: what the ATS complained of at response_error; a row whose `not_kept` is not 0 counts what was over the limits
 response_errors = Table(
     "response_errors",
     metadata,
@@ -298,7 +300,9 @@ response_errors = Table(
     _text("api_call"),
     _text("errors"),
     _text("raw"),
+    _int("not_kept", default=0),
     _at("at"),
+    Index("ix_response_errors_at", "at"),
     Index("ix_response_errors_project_id_id", "project_id", "id"),
     Index("ix_response_errors_account_id_order_id", "account_id", "order_id"),
 )

@@ -16,11 +16,11 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from greenroom.context import Context
-from greenroom.errors import NotFound, Refused, SecretUnreadable, Unauthorized, Unavailable
+from greenroom.errors import BadRequest, NotFound, Refused, SecretUnreadable, Unauthorized, Unavailable
 from greenroom.model.orders import Order
 from greenroom.model.projects import Project
 from greenroom.security.vault import VaultError
-from greenroom.services import orders, projects, sessions
+from greenroom.services import orders, projects, sessions, timelines
 
 log = structlog.get_logger("greenroom.web")
 
@@ -89,8 +89,15 @@ async def show_order(request: Request, ctx: Context) -> Response:
             order = await orders.get(ctx, project.id, order_id)
         except NotFound:
             continue
-        moments = await orders.timeline(ctx, project.id, order_id)
-        return shown("order.html", project=project, order=order, moments=moments)
+        after = request.query_params.get("after")
+        try:
+            entries = await timelines.list_entries(ctx, project.id, order_id, after=after, limit=PAGE + 1)
+        except BadRequest as error:
+            return refused("No such page", error)
+        following = entries[PAGE - 1].position if len(entries) > PAGE else None
+        return shown(
+            "order.html", project=project, order=order, entries=entries[:PAGE], after=after, following=following
+        )
     return shown("message.html", 404, title="No such order", text=f"There is no order {order_id[:80]} here.")
 
 

@@ -17,7 +17,7 @@ from greenroom.context import Context
 from greenroom.errors import BadGateway, BadRequest, Refused, Unavailable
 from greenroom.model.accounts import Account
 from greenroom.security.tokens import basic_user
-from greenroom.services import accounts, orders
+from greenroom.services import accounts, orders, reports
 
 PROVIDER = "greenhouse"
 
@@ -101,7 +101,7 @@ class GreenhouseCalls:
             body = json.loads(raw)
         except (ValueError, RecursionError):
             body = {"error": raw[:4000].decode(errors="replace")}
-        request.state.orders = await orders.keep_response_error(self._ctx, account, body)
+        request.state.orders = await reports.keep(self._ctx, account, body)
         return JSONResponse({"status": 200})
 
     def _authenticated(self, call: str, answer: Answering) -> Callable[[Request], Awaitable[Response]]:

@@ -1,0 +1,116 @@
+"""Reports of an ATS about answers that it could not use. Number and size are limited, since an ATS writes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from greenroom.context import Context, transaction
+from greenroom.model.accounts import Account
+from greenroom.model.orders import Order
+from greenroom.store import orders as order_rows
+from greenroom.store import reports as report_rows
+from greenroom.store.db import Tx, is_plain, to_json, well_formed
+
+#: reports that are kept of one order, and of an account in all
+PER_ORDER = 20
+PER_ACCOUNT = 500
+#: what is kept of a report: the beginning of the errors in it, which the timeline shows, and of its body
+REPORT_BYTES = 16 * 1024
+ERRORS_BYTES = 4 * 1024
+MOST_ERRORS = 50
+
+
+@transaction
+async def keep(ctx: Context, tx: Tx, account: Account, body: object) -> list[str]:
+    """
+    Keeps a report, whatever its shape, and adds it to the timeline of the order that the report names.
+
+    A report beyond `PER_ORDER` or `PER_ACCOUNT` is only counted. Of a report on an order whose content was erased, only
+    the call is kept. Returns the ids of the orders that the report is about: the one it names, or the candidate's.
+    Source: Greenhouse Assessment API, response_error; shapes seen beyond the documented one are kept as they are.
+    """
+    plain: dict[str, Any] = body if isinstance(body, dict) else {}
+    order = await _find_order(tx, account, plain.get("partner_interview_id"))
+    if order is not None and order.expunged_at is not None:
+        plain, body = {"api_call": plain.get("api_call", "unknown"), "errors": []}, {}
+    kept_of_order, kept = await report_rows.count(tx, account.id, order.id if order else None, most=PER_ACCOUNT)
+    if kept >= PER_ACCOUNT or kept_of_order >= PER_ORDER:
+        await _count(tx, account, order)
+    else:
+        await _store(ctx, tx, account, order, body, plain)
+    if order is not None:
+        return [order.id]
+    return await order_rows.ids_of(tx, account.id, _storable(plain.get("candidate_email")))
+
+
+async def _find_order(tx: Tx, account: Account, order_id: object) -> Order | None:
+    if not isinstance(order_id, str) or not is_plain(order_id):
+        return None
+    return await order_rows.find_of_account(tx, account.id, order_id, lock=True)
+
+
+async def _store(
+    ctx: Context, tx: Tx, account: Account, order: Order | None, body: object, plain: dict[str, Any]
+) -> None:
+    call = _storable(plain.get("api_call", "unknown"))[:100]
+    errors = _errors(plain.get("errors", plain.get("error", body)))
+    listed = to_json(errors)
+    report_id = ctx.new_id("rer")
+    await report_rows.add(
+        tx,
+        report_id,
+        account.project_id,
+        account.id,
+        order_id=order.id if order else None,
+        call=call,
+        errors=listed,
+        raw=_cut(to_json(_email_first(body)), REPORT_BYTES - len(listed.encode())),
+    )
+    if order is not None:
+        message = f"The ATS refused our answer to {call}: {'; '.join(errors)[:500] or 'why is not kept'}"
+        detail = {"api_call": call, "errors": errors}
+        await order_rows.log(tx, report_rows.log_id(report_id), order.id, "response_error", message, detail)
+
+
+async def _count(tx: Tx, account: Account, order: Order | None) -> None:
+    """Counts a report that is not kept; the order's timeline has one entry for all of them."""
+    report_id = f"rer_more_{order.id if order else account.id}"
+    number = await report_rows.count_one_more(
+        tx, report_id, account.project_id, account.id, order_id=order.id if order else None
+    )
+    if order is not None:
+        message = (
+            f"{number} further report{'s' if number > 1 else ''} not kept: {PER_ORDER} are kept of an order and "
+            f"{PER_ACCOUNT} of an account."
+        )
+        await report_rows.log_count(tx, report_rows.log_id(report_id), order.id, message, number)
+
+
+def _errors(given: object) -> list[str]:
+    """Returns the texts of a report's errors, cut so that their JSON has at most `ERRORS_BYTES`."""
+    errors: list[str] = []
+    left = ERRORS_BYTES - len("[]")
+    for error in (given if isinstance(given, list) else [given])[:MOST_ERRORS]:
+        text = _cut(_storable(error), left)
+        if len(to_json(text).encode()) >= left:
+            text = _cut(text, max(left // 6 - 1, 0))  # JSON writes a control character with six
+        left -= len(to_json(text).encode()) + len(",")
+        if left < 0:
+            break
+        errors.append(text)
+    return errors
+
+
+def _email_first(body: object) -> object:
+    """Moves the candidate's e-mail to the front: erasing an order's content finds reports by the e-mail in them."""
+    if not isinstance(body, dict) or "candidate_email" not in body:
+        return body
+    return {"candidate_email": body["candidate_email"], **body}
+
+
+def _storable(value: object) -> str:
+    return well_formed(str(value)).replace("\x00", "")
+
+
+def _cut(text: str, most: int) -> str:
+    return text.encode()[:most].decode(errors="ignore")

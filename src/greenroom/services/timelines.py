@@ -1,0 +1,67 @@
+"""An order's timeline: its log, and every attempt to deliver its events."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from greenroom.context import Context, snapshot
+from greenroom.errors import BadRequest, NotFound
+from greenroom.model.events import stamp
+from greenroom.services import deliveries
+from greenroom.store import orders as order_rows
+from greenroom.store import timelines as timeline_rows
+from greenroom.store.db import Row, Tx, from_ms
+
+
+@dataclass(frozen=True)
+class TimelineEntry:
+    """
+    One entry. `kind` is a stable word, `message` a sentence for a person; `position` is where the entries after this
+    one begin.
+    """
+
+    at: datetime
+    kind: str
+    message: str
+    detail: dict[str, Any]
+    position: str
+
+
+@snapshot
+async def list_entries(
+    _: Context, tx: Tx, project_id: str, order_id: str, *, after: str | None = None, limit: int
+) -> list[TimelineEntry]:
+    """
+    Lists what happened to an order, oldest first, starting after a `position`.
+
+    Raises:
+        NotFound: the order is not the project's.
+        BadRequest: `after` is no position of a timeline.
+    """
+    if await order_rows.find(tx, project_id, order_id) is None:
+        raise NotFound(f"No order {order_id[:80]} here.")
+    keys = await timeline_rows.list_keys(tx, project_id, order_id, after=_key(after), limit=limit)
+    rows = await timeline_rows.read(tx, [row["id"] for row in keys])
+    return [_entry(row["at"], rows[row["id"]]) for row in keys]
+
+
+def _key(position: str | None) -> tuple[int, str]:
+    at, _, entry_id = (position or "0_").partition("_")
+    if not (at.isascii() and at.isdigit() and len(at) < 16 and entry_id.isascii() and entry_id.isprintable()):
+        raise BadRequest("next: not a cursor of ours; use the `next` of the page before.", errors=["next: unknown"])
+    return int(at), entry_id
+
+
+def _entry(at: int, row: Row) -> TimelineEntry:
+    position = f"{at}_{row['id']}"
+    if not timeline_rows.is_attempt(row["id"]):
+        return TimelineEntry(from_ms(at), row["kind"], row["message"], json.loads(row["detail"]), position)
+    attempt = deliveries.read_attempt(row)
+    whom = "the ATS" if row["lane"] == "ats" else f"webhook {row['destination_id']}"
+    ended = f"answered {attempt.status}" if attempt.status else (attempt.error or attempt.error_kind or "no answer")
+    again = f"; next attempt at {stamp(attempt.next_due_at)}" if attempt.next_due_at else ""
+    message = f"Attempt {attempt.number} to tell {whom}: {ended}{again}."
+    return TimelineEntry(attempt.started_at, "attempt", message, deliveries.attempt_detail(attempt), position)

@@ -1,0 +1,85 @@
+"""`GET /v1/orders/{id}/timeline` and the order's page: a page at a time, whatever an ATS reports."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any
+
+from greenroom.services import reports, sessions
+from greenroom.web.pages import PAGE
+from tests.house import Linked
+
+
+async def report(linked: Linked, order: str, count: int) -> None:
+    """Greenhouse reports so many times, at once, that it could not use an answer."""
+    body = {"api_call": "test_status", "errors": ["x" * 500_000], "partner_interview_id": order}
+    for _ in range(count // 10):
+        answers = await asyncio.gather(*(linked.call("response_error", json=body) for _ in range(10)))
+        assert [(answer.status_code, answer.json()) for answer in answers] == [(200, {"status": 200})] * 10
+
+
+async def log(linked: Linked, order: str, count: int) -> None:
+    """So many entries in the order's log."""
+    rows = [(f"log_x{number:04}", order, f"entry {number}") for number in range(count)]
+    sql = "INSERT INTO order_log (id, order_id, kind, message, at) VALUES ($1, $2, 'status', $3, now_ms())"
+    await linked.house.app.state.ctx.store.write(lambda tx: tx.many(sql, rows))
+
+
+async def timeline(linked: Linked, order: str, query: str = "") -> dict[str, Any]:
+    answer = await linked.api("GET", f"/v1/orders/{order}/timeline{query}")
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+async def test_a_flood_of_reports_is_a_short_timeline(on_each_database: Linked) -> None:
+    """Greenhouse is answered 200 all the same; the disk has the first ones' beginnings, and how many came after."""
+    linked = on_each_database
+    order = await linked.send_test()
+    await report(linked, order, 60)
+    seen = await timeline(linked, order)
+    entries = [entry for entry in seen["data"] if entry["kind"] == "response_error"]
+
+    assert len(entries) == reports.PER_ORDER + 1
+    assert entries[-1]["message"].startswith(f"{60 - reports.PER_ORDER} further reports not kept")
+    assert seen["next"] is None
+    rows = await linked.house.app.state.ctx.store.read(lambda tx: tx.all("SELECT * FROM response_errors"))
+    assert len(str([dict(row) for row in rows])) < 20 * reports.REPORT_BYTES + 20_000
+    assert (await linked.give_result(order)).status_code == 200
+    await linked.house.greenhouse.hear(1)
+
+
+async def test_pages_of_a_timeline(proctor: Linked) -> None:
+    """A hundred entries by default, as many as there ordinarily are; `next` leads to the rest."""
+    order = await proctor.send_test()
+    await log(proctor, order, 120)
+    whole = await timeline(proctor, order)
+    rest = await timeline(proctor, order, f"?next={whole['next']}")
+    seen, following = [], ""
+    while following is not None:
+        page = await timeline(proctor, order, f"?page_size=50&next={following}")
+        seen += page["data"]
+        following = page["next"]
+
+    assert (len(whole["data"]), len(rest["data"]), rest["next"]) == (100, 21, None)
+    assert seen == whole["data"] + rest["data"]
+    assert [entry["message"] for entry in seen[1:]] == [f"entry {number}" for number in range(120)]
+    for bad in ("next=x", "page_size=101", "next=dG1sX3g"):
+        assert (await proctor.api("GET", f"/v1/orders/{order}/timeline?{bad}")).status_code == 400, bad
+
+
+async def test_pages_of_the_orders_page(proctor: Linked) -> None:
+    """Linked to each other; what is no such page is 400."""
+    order = await proctor.send_test()
+    await log(proctor, order, PAGE + 10)
+    client = proctor.house.client
+    await client.get("/sign-in/" + (await sessions.make_link(proctor.house.app.state.ctx)).rpartition("/")[2])
+    first = await client.get(f"/orders/{order}")
+    later = re.search(r'href="([^"]+)">Later entries', first.text)
+    assert later
+    second = await client.get(later[1])
+
+    assert (first.text.count("<li "), second.text.count("<li ")) == (PAGE, 11)
+    assert "First entries" in second.text
+    assert "Later entries" not in second.text
+    assert (await client.get(f"/orders/{order}?after=x")).status_code == 400
