@@ -95,6 +95,41 @@ async def test_bodies_with_every_field_of_the_contract(proctor: Linked, category
     assert result == kept | expected
 
 
+def changed(value: Any) -> list[Any]:
+    """The same body with one field changed, for each field, and with one more."""
+    if isinstance(value, dict):
+        one_other = [{**value, name: part} for name in value for part in changed(value[name])]
+        return [*one_other, {**value, "one_more": None}]
+    if isinstance(value, list):
+        return [*([part, *value[1:]] for part in changed(value[0])), [*value, value[0]]]
+    return [None if value else "other"]
+
+
+@pytest.mark.parametrize("category", ["assessments", "background_checks"])
+async def test_without_an_id_only_an_identical_order_is_a_repeat(proctor: Linked, category: str) -> None:
+    """Whatever differs makes another order, also a field that is ignored; the order of the keys is no difference."""
+    await of_category(proctor, category)
+    body = {name: part for name, part in WHOLE_ORDER.items() if name != "id"}
+    needed = {"package": PACKAGE, "candidate": WHOLE_ORDER["candidate"]}
+    others = [one for one in changed(body) if one["package"]["id"] and _email(one)]
+
+    async def place(asked: dict[str, Any]) -> str:
+        answer = await proctor.unified("POST", f"/{category}/orders", json=asked)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["id"])
+
+    first = await place(body)
+    assert await place(dict(reversed(body.items()))) == first
+    placed = [await place(one) for one in [*others, needed]]
+    assert len({first, *placed}) == len(others) + 2 > 40
+    assert await place(body) == first
+    assert await place(others[0]) == placed[0]
+
+
+def _email(body: dict[str, Any]) -> str | None:
+    return next((one["value"] for one in body["candidate"]["emails"] if one["value"]), None)
+
+
 @pytest.mark.parametrize("category", ["assessments", "background_checks"])
 async def test_bodies_in_which_everything_is_null(proctor: Linked, category: str) -> None:
     """Null is as good as left out, at any depth: only what the order and the ATS cannot do without is missed."""

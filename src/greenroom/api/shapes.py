@@ -75,7 +75,7 @@ def _hint(name: str, known: Sequence[str]) -> str:
 
 
 class StrictBody(KnownFields):
-    """A body of ours, in which no value is taken for another type's either."""
+    """A known-fields body that also takes no value for another type's."""
 
     model_config = ConfigDict(strict=True)
 

@@ -73,7 +73,7 @@ def build_router(category: Category) -> APIRouter:
 def _orders(router: APIRouter, category: Category, noun: str) -> None:
     @router.post("/orders", operation_id=f"ats_order_{noun}_request", responses=WRITE_FAULTS, openapi_extra=PREFERRED)
     async def place(
-        ctx: Ctx, account: Linked, integration: LinkedIntegration, catalog: Packages, body: OrderBody
+        request: Request, ctx: Ctx, account: Linked, integration: LinkedIntegration, catalog: Packages, body: OrderBody
     ) -> OrderPlaced:
         """
         Place an order as if the ATS had sent it, to try things out without one.
@@ -81,13 +81,13 @@ def _orders(router: APIRouter, category: Category, noun: str) -> None:
         Only of the integration's own category: the ATS sends no other.
         """
         _must_be(integration, category)
-        request = request_of(body)
+        asked = request_of(body, await request.json())
         try:
-            _, package = await catalog.find(account, request.package_id)
+            _, package = await catalog.find(account, asked.package_id)
         except NotFound as error:
             raise Invalid(error.message, errors=[f"package.id: {error.message}"]) from error
         name = package.name if package else None
-        order = await orders.place(ctx, account, request, category=category, package_name=name, source="api")
+        order = await orders.place(ctx, account, asked, category=category, package_name=name, source="api")
         return OrderPlaced(id=order.id, remote_id=None, test_url=None)
 
     @router.patch(

@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from greenroom.api.shapes import example
 from greenroom.errors import Invalid
-from greenroom.model.orders import Candidate, OrderRequest
+from greenroom.model.orders import Candidate, OrderRequest, digest
 
 
 def _text(value: object) -> object:
@@ -90,7 +90,11 @@ class OrderBody(BaseModel):
         },
     )
 
-    id: Text = Field(None, description="Your own id: the same one again gives the same order.")
+    id: Text = Field(
+        None,
+        description="Your own id: the same one again gives the same order. Without one, only an identical request "
+        "within two minutes does.",
+    )
     package: OrderedPackageBody | None = None
     application: IdBody | None = None
     job: JobBody | None = None
@@ -99,9 +103,9 @@ class OrderBody(BaseModel):
     passthrough: dict[str, Any] | None = None
 
 
-def request_of(body: OrderBody) -> OrderRequest:
+def request_of(body: OrderBody, sent: object) -> OrderRequest:
     """
-    The body in our words.
+    The body in our words; `sent` is the JSON that it was read from, with the fields that are ignored.
 
     Raises:
         Invalid: no package, or no candidate with an e-mail address.
@@ -133,4 +137,5 @@ def request_of(body: OrderBody) -> OrderRequest:
         job={"id": job_id, "title": job.title, "hiring_team": team} if body.job else None,
         requester_email=body.requester.email if body.requester else None,
         passthrough=body.passthrough,
+        fingerprint="" if body.id else digest(sent),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -34,6 +36,11 @@ _ASKED = {
 }
 
 
+def digest(*parts: Any) -> str:
+    """Returns a SHA-256 over JSON values; the order of keys makes no difference."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
 @dataclass(frozen=True)
 class Candidate:
     """The person to test, as the ATS wrote them: nothing is trimmed or changed."""
@@ -53,9 +60,9 @@ class OrderRequest:
     """
     An order in our words, before it is placed; a connector translates the ATS's request into it.
 
-    `dedupe_key` makes the ATS's repeat of a request the same request; None: the ATS gave nothing of the kind, and
-    the same package for the same e-mail within `services.orders.REPEAT_WINDOW` counts as a repeat.
-    `callback_problem` says why `callback_url` will never be called. `raw` is the ATS's body without credentials.
+    `dedupe_key` is the id that the ATS or the vendor gave the order. Without one, the same `fingerprint` (a digest of
+    the request as it came, not stored) within `services.orders.REPEAT_WINDOW` is a repeat. `callback_problem` says why
+    `callback_url` will never be called. `raw` is the ATS's body without credentials.
     """
 
     package_id: str
@@ -68,6 +75,22 @@ class OrderRequest:
     callback_problem: str | None = None
     passthrough: dict[str, Any] | None = None
     raw: dict[str, Any] = field(default_factory=dict)
+    fingerprint: str = ""
+
+    @property
+    def dedupe_keys(self) -> tuple[str, ...]:
+        """
+        Lists the keys for this order; each is for the case that another order has the one before.
+
+        An ATS's order is its whole callback URL. The id that ends the URL comes first all the same: processes of the
+        version before know no other key, and the id is unique where an ATS names its tests by it.
+        """
+        if self.dedupe_key is None:
+            return (f"same:{self.fingerprint}",)
+        if self.callback_url is None:
+            return (self.dedupe_key,)
+        everything = digest(self.callback_url, self.candidate.email.casefold(), self.package_id)
+        return (self.dedupe_key, f"url:{digest(self.callback_url)}", f"same:{everything}")
 
     def differs_from(self, other: OrderRequest) -> str | None:
         """The first field in which two requests differ, as its path in the unified body; None when they agree."""
@@ -85,7 +108,8 @@ class OrderRequest:
 class Order:
     """
     One test or check of one candidate. Times are aware UTC; `package_name` is as the list showed it then; `previous_id`
-    is found when it is stored. Since `expunged_at` nothing is known of the person: the candidate's e-mail is empty.
+    is found when it is stored. Since `expunged_at` nothing is known of the person: the candidate's e-mail is empty, and
+    `callback_hash` is what is left of the callback URL.
     """
 
     id: str
@@ -108,11 +132,27 @@ class Order:
     result_at: datetime | None = None
     acknowledged_at: datetime | None = None
     expunged_at: datetime | None = None
+    callback_hash: str | None = None
 
     @property
     def is_final(self) -> bool:
         """Whether nothing more is expected from the vendor."""
         return self.status in FINAL
+
+    def differs_from(self, request: OrderRequest) -> str | None:
+        """
+        Returns the field that makes an ATS's request another order: `url`, `candidate.email` or `package.id`.
+
+        None means that the ATS repeats the request of this order. If the content was erased, only the URL is compared.
+        """
+        if self.expunged_at is not None:
+            return None if self.callback_hash in (None, digest(request.callback_url)) else "url"
+        known = self.request
+        if request.callback_url != known.callback_url:
+            return "url"
+        if request.candidate.email.casefold() != known.candidate.email.casefold():
+            return "candidate.email"
+        return "package.id" if request.package_id != known.package_id else None
 
     def progressed(self, status: Status, message: str | None = None) -> Order:
         """
@@ -167,6 +207,7 @@ class Order:
             delivery_detail=None,
             result=None,
             expunged_at=now,
+            callback_hash=digest(self.request.callback_url) if self.request.callback_url else None,
             updated_at=now,
         )
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Literal
+
+import structlog
 
 from greenroom.context import Context, queueing, quick_queueing, snapshot, transaction
 from greenroom.errors import Conflict, NotFound, QueueFull
@@ -23,7 +23,9 @@ from greenroom.store import events as event_rows
 from greenroom.store import orders as order_rows
 from greenroom.store.db import Tx, is_plain, to_json
 
-#: without an id of the ATS's own, the same package for the same e-mail within this is one request sent twice
+log = structlog.get_logger("greenroom.orders")
+
+#: without an id of the ATS's or the vendor's own, an identical request within this is one request sent twice
 REPEAT_WINDOW = timedelta(minutes=2)
 
 
@@ -44,7 +46,7 @@ async def place(
 
     Raises:
         Conflict: by the API, another order has this one's id, or one whose content was erased, so that nobody can tell.
-            What an ATS repeats is not compared: it would not learn of it, and its recruiter would see an error.
+            An ATS is never refused for that, since its recruiter would see an error: what differs is another order.
         QueueFull: it is new, and too much waits for a webhook of its project.
     """
     if ctx.crowded(account.project_id):
@@ -56,19 +58,16 @@ async def place(
 async def _find_placed(
     ctx: Context, tx: Tx, account: Account, request: OrderRequest, *, source: Literal["ats", "api"]
 ) -> Order:
-    now = ctx.now()
-    repeated = await _find_repeated(tx, account, request, now)
-    if repeated is not None:
-        return repeated
-    known = await order_rows.find_by_dedupe_key(tx, account.id, _dedupe_key(request, now))
-    if known is None:
-        raise QueueFull(
-            "Too many deliveries wait for a webhook of this project, so no new order is taken (GREENROOM_QUEUE_LIMIT). "
-            "Mend or delete the webhook whose `held` or `health` says so, then send this again."
-        )
-    if source == "api":
-        _refuse_unless_repeated(known, request)
-    return known
+    for key in request.dedupe_keys:
+        known = await order_rows.find_by_dedupe_key(tx, account.id, key)
+        if known is None or (request.dedupe_key is None and known.created_at < ctx.now() - REPEAT_WINDOW):
+            break
+        if _find_difference(known, request, source=source) is None:
+            return known
+    raise QueueFull(
+        "Too many deliveries wait for a webhook of this project, so no new order is taken (GREENROOM_QUEUE_LIMIT). "
+        "Mend or delete the webhook whose `held` or `health` says so, then send this again."
+    )
 
 
 @quick_queueing
@@ -83,10 +82,6 @@ async def _place(
     source: Literal["ats", "api"],
 ) -> Order:
     now = ctx.now()
-    repeated = await _find_repeated(tx, account, request, now)
-    if repeated is not None:
-        return repeated
-    key = _dedupe_key(request, now)
     order = Order(
         id=ctx.new_id("ord"),
         project_id=account.project_id,
@@ -99,32 +94,50 @@ async def _place(
         created_at=now,
         updated_at=now,
     )
-    if not await order_rows.add(tx, order, dedupe_key=key):
-        known = await order_rows.find_by_dedupe_key(tx, account.id, key)
-        assert known is not None  # noqa: S101 - its key was taken, and orders are never deleted
-        if source == "api":
-            _refuse_unless_repeated(known, request)
+    known, differs = await _add(tx, order)
+    if known is not None and differs is None:
         return known
     told = await _announce(ctx, tx, order)
     await _log(ctx, tx, order, "received", f"Order received; {told}.", {"package_id": request.package_id})
+    if known is not None and differs != "url":
+        await _alert_shared_url(ctx, tx, order, known, differs)
     if request.callback_problem:
         await _log(ctx, tx, order, "alert", f"The result cannot be pushed: {request.callback_problem}")
     return order
 
 
-async def _find_repeated(tx: Tx, account: Account, request: OrderRequest, now: datetime) -> Order | None:
-    """The order that this is sent once more for, where the ATS gives its requests no id."""
-    if request.dedupe_key is not None:
-        return None
-    since = now - REPEAT_WINDOW
-    return await order_rows.find_latest(tx, account.id, request.candidate.email, request.package_id, since=since)
+async def _add(tx: Tx, order: Order) -> tuple[Order | None, str | None]:
+    """
+    Stores an order under the first of its keys that is free.
+
+    Returns the last order found under a key, or None, and the field in which the two differ. If they do not differ, the
+    request is a repeat and nothing was stored.
+    """
+    request = order.request
+    if request.dedupe_key is None:
+        before = order.created_at - REPEAT_WINDOW
+        await order_rows.release_key(tx, order.account_id, request.dedupe_keys[0], before=before)
+    known = differs = None
+    for key in request.dedupe_keys:
+        if await order_rows.add(tx, order, dedupe_key=key):
+            return known, differs
+        known = await order_rows.find_by_dedupe_key(tx, order.account_id, key)
+        assert known is not None  # noqa: S101 - its key was taken, and orders are never deleted
+        differs = _find_difference(known, request, source=order.source)
+        if differs is None:
+            break
+    return known, None
 
 
-def _dedupe_key(request: OrderRequest, now: datetime) -> str:
-    return request.dedupe_key or _window_key(request, now)
+def _find_difference(known: Order, request: OrderRequest, *, source: Literal["ats", "api"]) -> str | None:
+    """
+    Returns the field that makes a request another order than the one that has its key, or None for a repeat.
 
-
-def _refuse_unless_repeated(known: Order, request: OrderRequest) -> None:
+    Raises:
+        Conflict: the API's caller chose the key, and another order has it.
+    """
+    if source == "ats":
+        return known.differs_from(request)
     known.refuse_if_expunged()
     if path := request.differs_from(known.request):
         raise Conflict(
@@ -133,6 +146,16 @@ def _refuse_unless_repeated(known: Order, request: OrderRequest) -> None:
             code="OrderIdTaken",
             errors=[f"{path}: differs from the order that has this id"],
         )
+    return None
+
+
+async def _alert_shared_url(ctx: Context, tx: Tx, order: Order, known: Order, differs: str | None) -> None:
+    message = (
+        f"The ATS sent this order with the callback URL of order {known.id}, but {differs} differs. Each is an order "
+        "of its own, and both results go to the same URL. Ask the ATS's support which order the URL belongs to."
+    )
+    await _log(ctx, tx, order, "alert", message, {"order_id": known.id, "differs": differs})
+    log.warning("callback_url_shared", account_id=order.account_id, order_id=order.id, known=known.id, differs=differs)
 
 
 async def _announce(ctx: Context, tx: Tx, order: Order) -> str:
@@ -149,13 +172,6 @@ async def _announce(ctx: Context, tx: Tx, order: Order) -> str:
 def update_url(ctx: Context, order: Order) -> str:
     """Where the vendor sends this order's result."""
     return f"{ctx.settings.public_url}/unified/ats/{order.category}/orders/{order.id}/result"
-
-
-def _window_key(request: OrderRequest, now: datetime) -> str:
-    # the window's number makes two requests at the same instant collide in the database as well
-    window = int(now.timestamp() // REPEAT_WINDOW.total_seconds())
-    same = json.dumps([request.package_id, request.candidate.email.casefold(), window])
-    return "same:" + hashlib.sha256(same.encode()).hexdigest()[:32]
 
 
 @traced("record result", order_id=lambda _project, _account, order_id, *_: order_id)

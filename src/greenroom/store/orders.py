@@ -66,7 +66,7 @@ async def expunge(tx: Tx, order: Order) -> None:
     """
     Write an order that was just expunged over what was stored, and empty its flight recorder.
 
-    A key of ours is a digest of the e-mail and goes, too; the ATS's own stays, so that its repeats mean this order.
+    A key that is a digest with the e-mail in it goes, too; any other stays, so that the ATS's repeats mean this order.
     """
     assert order.expunged_at is not None  # noqa: S101 - for the type checker
     changes = {
@@ -75,11 +75,14 @@ async def expunge(tx: Tx, order: Order) -> None:
         "raw": "{}",
         "callback_url": None,
         "callback_problem": None,
+        "callback_hash": order.callback_hash,
         "expunged_at": to_ms(order.expunged_at),
-        **({"dedupe_key": f"expunged:{order.id}"} if order.request.dedupe_key is None else {}),
         **_changing(order),
     }
     await update(tx, "orders", order.id, changes)
+    await tx.run(
+        "UPDATE orders SET dedupe_key = 'expunged:' || id WHERE id = $1 AND dedupe_key LIKE 'same:%'", order.id
+    )
     await tx.run(
         f"UPDATE order_log SET detail = '{{}}', message = CASE WHEN kind IN ({marks(OUR_WORDS, 3)}) THEN message "  # noqa: S608
         "ELSE $2 END WHERE order_id = $1",
@@ -141,17 +144,15 @@ async def find_by_dedupe_key(tx: Tx, account_id: str, dedupe_key: str) -> Order 
     return _order(row) if row else None
 
 
-async def find_latest(tx: Tx, account_id: str, email: str, package_id: str, *, since: datetime) -> Order | None:
-    """The newest order for the same candidate and package, placed at `since` or later."""
-    row = await tx.one(
-        "SELECT * FROM orders WHERE account_id = $1 AND candidate_email = $2 AND package_id = $3 "
-        "AND created_at >= $4 ORDER BY id DESC LIMIT 1",
+async def release_key(tx: Tx, account_id: str, dedupe_key: str, *, before: datetime) -> None:
+    """Takes a key from an order that was placed before a time, so that a new order can have the key."""
+    await tx.run(
+        "UPDATE orders SET dedupe_key = 'released:' || id "
+        "WHERE account_id = $1 AND dedupe_key = $2 AND created_at < $3",
         account_id,
-        email.casefold(),
-        package_id,
-        to_ms(since),
+        dedupe_key,
+        to_ms(before),
     )
-    return _order(row) if row else None
 
 
 async def ids_of(tx: Tx, account_id: str, email: str) -> list[str]:
@@ -211,8 +212,8 @@ async def log(
 
 
 def _request_columns(request: OrderRequest) -> dict[str, Any]:
-    # what has a column of its own is left out before anything is copied: `raw` is most of a request
-    own = {"raw", "package_id", "callback_url", "callback_problem"}
+    # what has a column of its own, or is not stored, is left out before anything is copied: `raw` is most of a request
+    own = {"raw", "package_id", "callback_url", "callback_problem", "fingerprint"}
     kept = {field.name: getattr(request, field.name) for field in fields(request) if field.name not in own}
     return {**kept, "candidate": asdict(request.candidate)}
 
@@ -259,6 +260,7 @@ def _order(row: Row) -> Order:
         result_at=maybe_from_ms(row["result_at"]),
         acknowledged_at=maybe_from_ms(row["acknowledged_at"]),
         expunged_at=maybe_from_ms(row["expunged_at"]),
+        callback_hash=row["callback_hash"],
         created_at=from_ms(row["created_at"]),
         updated_at=from_ms(row["updated_at"]),
     )

@@ -58,8 +58,8 @@ def test_any_query_is_read(query: str) -> None:
         (None, None),
     ],
 )
-def test_the_take_home_id_is_what_repeats(url: str | None, key: str | None) -> None:
-    """The trailing id of the call-back URL."""
+def test_the_take_home_id_is_the_orders_id(url: str | None, key: str | None) -> None:
+    """The trailing id of the callback URL; what repeats is the whole URL."""
     body = {"partner_test_id": "p", "candidate": {"email": "a@b.example"}, "url": url}
 
     assert wire.order_request(body).dedupe_key == key

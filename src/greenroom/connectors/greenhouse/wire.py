@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from greenroom.connectors import ResultField
 from greenroom.errors import BadRequest, Invalid
-from greenroom.model.orders import Candidate, Order, OrderRequest
+from greenroom.model.orders import Candidate, Order, OrderRequest, digest
 from greenroom.model.packages import Package
 from greenroom.model.results import Result
 
@@ -86,6 +86,7 @@ def order_request(body: object) -> OrderRequest:
         requester_email=requester,
         callback_url=url,
         raw=body,
+        fingerprint="" if url else digest(body),
     )
 
 
@@ -111,7 +112,7 @@ def _storable(text: str) -> bool:
 
 
 def _trailing_id(url: str | None) -> str | None:
-    """What makes a repeated send_test the same: the take-home test's id, which ends the call-back URL's path."""
+    """Greenhouse's id of the order: the take-home test's, which ends the callback URL's path."""
     tail = urlsplit(url).path.rstrip("/").rpartition("/")[2] if url and _splits(url) else ""
     return tail[:200] or (url[:500] if url else None)
 
