@@ -165,3 +165,46 @@ async def test_there_is_no_result_yet(proctor: Linked) -> None:
 
     assert (await proctor.unified("GET", f"/assessments/orders/{order}/results")).status_code == 404
     assert (await proctor.order(order))["status"] == "in_progress"
+
+
+@pytest.mark.parametrize(
+    ("integration", "test", "said"),
+    [
+        ({}, {"url": "https://evil.example/1"}, "evil.example is not in the integration's callback_hosts (127.0.0.1)"),
+        ({"partner_password": None}, {}, "partner_username and partner_password are not configured"),
+        ({}, {"url": None}, "the ATS gave no callback URL"),
+    ],
+    ids=["host", "credentials", "no url"],
+)
+async def test_a_result_that_cannot_be_pushed_says_so_at_once(
+    house: House, integration: dict[str, Any], test: dict[str, Any], said: str
+) -> None:
+    """In the answer, also of the same result again; it is recorded, and the ATS reads it when it asks."""
+    proctor = await house.link("proctor", package_id="pkg_core_sql", **integration)
+    order = await proctor.send_test(**test)
+    progress = await proctor.give_result(order, {"result": {"value": "in_progress"}})
+    first, again = await proctor.give_result(order), await proctor.give_result(order)
+    polled = await proctor.status(order)
+    after_poll = await proctor.give_result(order)
+
+    assert "unified_warnings" not in progress.json()
+    for answer in (first, again):
+        assert answer.status_code == 200
+        (warning,) = answer.json()["unified_warnings"]
+        assert warning["message"].startswith("The result is recorded but not pushed: ")
+        assert said in warning["message"]
+    assert polled["partner_status"] == "complete"
+    assert "unified_warnings" not in after_poll.json()
+    assert house.greenhouse.heard == []
+
+
+async def test_a_result_that_the_ats_refused_says_so_when_it_comes_again(house: House, proctor: Linked) -> None:
+    """The first answer has no warning: nobody could know."""
+    house.greenhouse.will_answer(404)
+    order = await proctor.send_test()
+    first = await proctor.give_result(order)
+    await proctor.becomes(order, delivery="refused")
+    again = await proctor.give_result(order)
+
+    assert "unified_warnings" not in first.json()
+    assert "Greenhouse answered 404" in again.json()["unified_warnings"][0]["message"]

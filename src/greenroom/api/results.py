@@ -8,10 +8,14 @@ from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, Va
 
 from greenroom.api.faults import field_lines
 from greenroom.api.shapes import Instant, KnownFields, example
-from greenroom.errors import Invalid
+from greenroom.connectors import Push, discover
+from greenroom.context import Context
+from greenroom.errors import GiveUp, Invalid
 from greenroom.model.events import stamp
+from greenroom.model.orders import Order
 from greenroom.model.results import Result, Score, Verdict, decimal_text
 from greenroom.outbound import public_problem
+from greenroom.services import orders
 
 VERDICTS = get_args(Verdict)
 
@@ -167,3 +171,17 @@ def _url_problem(result: Result, *, allow_http: bool) -> str | None:
         return "required with a final result: Greenhouse shows nothing without it" if result.is_final else None
     problem = public_problem(result.result_url, allow_http=allow_http)
     return f"{problem}; Greenhouse would show nothing" if problem else None
+
+
+async def push_problem(ctx: Context, order: Order) -> str | None:
+    """Returns why the ATS cannot be notified of an order's result, or None; an order of the API has no ATS."""
+    if order.result is None or order.source == "api" or order.delivery in ("sent", "acknowledged"):
+        return None
+    if order.delivery == "refused" or not order.request.callback_url:
+        return order.delivery_detail
+    push = Push(*await orders.for_push(ctx, order.project_id, order.id))
+    try:
+        discover()[order.provider].push_request(push, allow_http=ctx.settings.allow_http)
+    except GiveUp as error:
+        return error.reason
+    return None

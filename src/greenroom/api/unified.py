@@ -14,7 +14,7 @@ from fastapi import APIRouter, Depends, Request
 
 from greenroom.api.callers import Ctx, KeyedRoute, Linked, LinkedIntegration, Packages
 from greenroom.api.faults import documented
-from greenroom.api.results import ResultIn, result_of
+from greenroom.api.results import ResultIn, push_problem, result_of
 from greenroom.api.shapes import Next, after, cursor
 from greenroom.api.unified_models import (
     OrderPlaced,
@@ -22,6 +22,7 @@ from greenroom.api.unified_models import (
     UnifiedOrder,
     UnifiedPage,
     UnifiedRecord,
+    UnifiedWarning,
     UpdateResult,
     unified_result,
 )
@@ -100,8 +101,14 @@ def _orders(router: APIRouter, category: Category, noun: str) -> None:
     async def update_result(ctx: Ctx, account: Linked, order_id: Id, body: ResultIn) -> UpdateResult:
         """Give an order its result. A final one is pushed to the ATS, once; the same again changes nothing."""
         result = result_of(body, allow_http=ctx.settings.allow_http)
-        await orders.record_result(ctx, account.project_id, account.id, order_id, category, result)
-        return UpdateResult(statusCode=200, message="Record updated successfully.", timestamp=stamp(ctx.now()))
+        order = await orders.record_result(ctx, account.project_id, account.id, order_id, category, result)
+        problem = await push_problem(ctx, order)
+        return UpdateResult(
+            statusCode=200,
+            message="Record updated successfully.",
+            timestamp=stamp(ctx.now()),
+            **({"unified_warnings": [UnifiedWarning(message=problem)]} if problem else {}),
+        )
 
 
 def _removed_reads(router: APIRouter, category: Category, noun: str) -> None:

@@ -210,7 +210,8 @@ async def _push(ctx: Context, tx: Tx, order: Order) -> Order:
     if order.source == "api":
         return replace(order, delivery_detail="Placed through the API: there is no ATS to tell.")
     if not order.request.callback_url:
-        return replace(order, delivery_detail="The ATS gave no callback URL: it learns the result when it asks.")
+        detail = "The result is recorded but not pushed: the ATS gave no callback URL. It is read when the ATS asks."
+        return replace(order, delivery_detail=detail)
     event_id = ctx.new_id("evt")
     await event_rows.add(
         tx,

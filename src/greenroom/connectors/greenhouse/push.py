@@ -46,7 +46,11 @@ def push_request(push: Push, *, allow_http: bool) -> Request:
     url = push.order.request.callback_url or ""
     problem = callback_problem(url, push.integration.callback_hosts, allow_http=allow_http)
     if problem:
-        raise GiveUp(f"The result is not pushed: {problem}.", kind="forbidden_address")
+        raise GiveUp(
+            f"The result is recorded but not pushed: {problem}. If this is Greenhouse's URL, set callback_hosts of "
+            "the Greenhouse integration, then retry the delivery.",
+            kind="forbidden_address",
+        )
     user, password = _credentials(push)
     basic = base64.b64encode(f"{user}:{password}".encode()).decode()
     return Request("PATCH", url, {"authorization": f"Basic {basic}", "content-length": "0"}, None)
@@ -56,12 +60,16 @@ def _credentials(push: Push) -> tuple[str, str]:
     integration: Integration = push.integration
     if integration.callback_auth == "account_key":
         if push.account_token is None:
-            raise GiveUp("The account has no live external trigger token.", kind="not_configured")
+            raise GiveUp(
+                "The result is recorded but not pushed: the account has no live external trigger token. Rotate the "
+                "token, then retry the delivery.",
+                kind="not_configured",
+            )
         return push.account_token, ""
     if not integration.partner_username or not integration.partner_password:
         raise GiveUp(
-            "partner_username and partner_password are not configured. Greenhouse Partner Support issues them; set "
-            "them in the Greenhouse integration, then retry the delivery.",
+            "The result is recorded but not pushed: partner_username and partner_password are not configured. "
+            "Greenhouse Partner Support issues them; set them in the Greenhouse integration, then retry the delivery.",
             kind="not_configured",
         )
     return integration.partner_username, integration.partner_password
