@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
 from ipaddress import IPv4Network
@@ -13,7 +11,7 @@ import pytest
 
 from greenroom.errors import GiveUp, TryLater
 from greenroom.outbound import Outbound, Request
-from greenroom.outbound.addresses import literal
+from greenroom.outbound.names import Resolver
 from tests.house import Neighbour, neighbour
 
 _watched: list[list[str]] = []
@@ -56,16 +54,11 @@ def resolves(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
     """Names look up to these addresses, one list a look-up, the last for ever; what was looked up."""
     asked: list[str] = []
 
-    async def getaddrinfo(_: object, host: str, port: int, **__: Any) -> list[Any]:
-        found = [host]
-        if literal(host) is None:  # uvloop asks about these, too
-            asked.append(host)
-            found = answers[min(len(asked), len(answers)) - 1]
-        return [
-            (socket.AF_INET6 if ":" in one else socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, port)) for one in found
-        ]
+    async def addresses(_: object, host: str) -> list[str]:
+        asked.append(host)
+        return answers[min(len(asked), len(answers)) - 1]
 
-    monkeypatch.setattr(type(asyncio.get_running_loop()), "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(Resolver, "addresses", addresses)
     return asked
 
 

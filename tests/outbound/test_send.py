@@ -11,7 +11,6 @@ import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from ipaddress import IPv4Network
-from typing import Any
 
 import pytest
 import trustme
@@ -19,6 +18,7 @@ import trustme
 from greenroom import outbound
 from greenroom.errors import RemoteError, TryLater
 from greenroom.outbound import Outbound, Request
+from greenroom.outbound.names import Resolver
 
 LOOPBACK = [IPv4Network("127.0.0.0/8")]
 Peer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -214,7 +214,7 @@ async def test_an_unknown_name_and_a_broken_resolver(out: Outbound, monkeypatch:
         async def fail(*_: object, code: int = code, **__: object) -> None:
             raise socket.gaierror(code, "x")
 
-        monkeypatch.setattr(type(asyncio.get_running_loop()), "getaddrinfo", fail)
+        monkeypatch.setattr(Resolver, "addresses", fail)
         with pytest.raises(TryLater) as caught:
             await out.send(Request("GET", "https://nowhere.example.com/", {}), deadline=5)
         assert caught.value.kind == kind
@@ -378,7 +378,7 @@ async def test_a_slow_look_up_is_under_the_deadline(out: Outbound, monkeypatch: 
     async def never(*_: object, **__: object) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(type(asyncio.get_running_loop()), "getaddrinfo", never)
+    monkeypatch.setattr(Resolver, "addresses", never)
     with pytest.raises(TryLater) as caught:
         await out.send(Request("GET", "https://slow.example.com/?secret=canary", {}), deadline=0.1)
 
@@ -436,14 +436,14 @@ async def test_certificates_are_verified(monkeypatch: pytest.MonkeyPatch) -> Non
         writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
         await writer.drain()
 
-    async def getaddrinfo(_: object, host: str, port: int, **__: Any) -> list[Any]:
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+    async def addresses(_: object, host: str) -> list[str]:
+        return ["127.0.0.1"]
 
     served, trusting = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
     authority.issue_cert("vendor.example.com").configure_cert(served)
     authority.configure_trust(trusting)
     async with listening(fine, served) as port:
-        monkeypatch.setattr(type(asyncio.get_running_loop()), "getaddrinfo", getaddrinfo)
+        monkeypatch.setattr(Resolver, "addresses", addresses)
         for tls, name, kind in (
             (None, "vendor.example.com", "tls"),
             (trusting, "other.example.com", "tls"),

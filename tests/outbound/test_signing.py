@@ -7,7 +7,6 @@ import socket
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 import trustme
@@ -16,6 +15,7 @@ from standardwebhooks import Webhook
 from greenroom import outbound
 from greenroom.errors import TryLater
 from greenroom.outbound import Outbound, Request, recording
+from greenroom.outbound.names import Resolver
 from greenroom.security.signatures import signing
 from greenroom.security.tokens import new_webhook_secret
 from tests.house import Neighbour
@@ -58,11 +58,11 @@ def signed(url: str, clock: Callable[[], datetime]) -> Request:
 def looked_up_late(monkeypatch: pytest.MonkeyPatch, clock: Stepping) -> None:
     """Every look-up takes twelve seconds, and leads here."""
 
-    async def getaddrinfo(_: object, host: str, port: int, **__: Any) -> list[Any]:
+    async def addresses(_: object, host: str) -> list[str]:
         clock.step()
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+        return ["127.0.0.1"]
 
-    monkeypatch.setattr(type(asyncio.get_running_loop()), "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(Resolver, "addresses", addresses)
 
 
 async def test_after_a_look_up_that_took_long(

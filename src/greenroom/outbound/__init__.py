@@ -29,6 +29,7 @@ from yarl import URL
 from greenroom.errors import GiveUp, LocalFault, RemoteError, TryLater
 from greenroom.outbound.addresses import Network, is_allowed, literal
 from greenroom.outbound.client import NotHttp, Origin, Pool, Reply, request_bytes
+from greenroom.outbound.names import Resolver
 from greenroom.outbound.recorder import Step, is_recording, record, recording
 from greenroom.outbound.urls import callable_problem, public_problem
 from greenroom.outbound.verdicts import Answer, judge_push, judge_webhook, retry_after
@@ -106,7 +107,7 @@ class Outbound:
     Sends requests; made and used inside one event loop.
 
     `allowed_networks` are the operator's exceptions, `allow_http` is for development. `tls` replaces the system's
-    certificate authorities (tests bring their own); verification is always on.
+    certificate authorities and `resolver` its name look-ups (tests bring their own); verification is always on.
     """
 
     def __init__(
@@ -116,15 +117,18 @@ class Outbound:
         allow_http: bool = False,
         user_agent: str = "Greenroom",
         tls: ssl.SSLContext | None = None,
+        resolver: Resolver | None = None,
     ) -> None:
         self._allowed = tuple(allowed_networks)
         self._vetted = lru_cache(maxsize=4096)(partial(_vetted, allowed=self._allowed, allow_http=allow_http))
         self._headers = {"user-agent": user_agent, "accept-encoding": "identity"}
+        self._resolver = resolver or Resolver()
         self._pool = Pool(self._connected, tls=tls or _system_tls(), limit=CONNECTIONS, keep_s=KEEP_ALIVE_S)
 
     async def aclose(self) -> None:
         """Let go of every connection."""
         await self._pool.aclose()
+        self._resolver.close()
 
     async def send(self, request: Request, *, deadline: float, max_body: int = MAX_BODY) -> Answer:
         """
@@ -177,7 +181,7 @@ class Outbound:
         return request_bytes(request.method, callee.target, headers, request.body)
 
     async def _connected(self, origin: Origin) -> socket.socket:
-        found = await _look_up(origin)
+        found = await self._look_up(origin)
         for info in found:
             vet(str(info[4][0]), self._allowed, origin.host)
         lacking: list[OSError] = []
@@ -187,6 +191,21 @@ class Outbound:
         except OSError as error:
             # the errors of several addresses are one error without a number
             raise lacking[0] if lacking else error from None
+
+    async def _look_up(self, origin: Origin) -> list[AddrInfoType]:
+        """
+        Where a host may be.
+
+        Raises:
+            socket.gaierror: nobody knows.
+        """
+        host, address = origin.host, literal(origin.host)
+        if address is None:
+            return [_address_info(one, origin.port) for one in await self._resolver.addresses(host)]
+        if "%" in host:  # an IPv6 address with its zone: nothing is looked up but the zone's number
+            numeric = socket.AI_NUMERICHOST
+            return list(socket.getaddrinfo(host, origin.port, type=socket.SOCK_STREAM, flags=numeric))
+        return [_address_info(str(address), origin.port)]
 
     def _socket(self, info: AddrInfoType, *, lacking: list[OSError]) -> socket.socket:
         """The last gate, which every connection passes; adds to `lacking` why no socket can be made."""
@@ -199,21 +218,9 @@ class Outbound:
             raise
 
 
-async def _look_up(origin: Origin) -> list[AddrInfoType]:
-    """
-    Where a host may be.
-
-    Raises:
-        socket.gaierror: nobody knows.
-    """
-    host, address = origin.host, literal(origin.host)
-    if address is not None and "%" not in host:
-        family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-        return [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (str(address), origin.port))]
-    found = await asyncio.get_running_loop().getaddrinfo(
-        host, origin.port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
-    )
-    return list(found)
+def _address_info(address: str, port: int) -> AddrInfoType:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return (family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, port))
 
 
 @cache
