@@ -17,11 +17,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from greenroom.context import Context
-from greenroom.errors import BadGateway, NotFound, ProviderError, RemoteError, RequestTimeout, TryLater
+from greenroom.errors import BadGateway, LocalFault, NotFound, ProviderError, RemoteError, RequestTimeout, TryLater
 from greenroom.model.accounts import Account
 from greenroom.model.integrations import Integration
 from greenroom.model.packages import MOST, BadList, Package, PackageList, read_page, unique
-from greenroom.outbound import Answer, Outbound, Request
+from greenroom.outbound import Answer, Outbound, Request, describe_refusal
 from greenroom.security.signatures import signing
 from greenroom.services import packages
 from greenroom.store.db import to_json
@@ -212,34 +212,49 @@ class Catalog:
 
 def _read(answer: Answer, integration: Integration) -> tuple[list[Package], str | None]:
     if not 200 <= answer.status < 300:
-        hint = {
-            401: "; check packages_api_key",
-            403: "; check packages_api_key",
-            404: "; check packages_url",
-            405: "; it must take POST",
-        }.get(answer.status, "")
-        raise BadList("status", f"200 with a list of packages{hint}", answer.status)
+        raise _refused(answer)
     if answer.truncated and len(answer.body) < PAGE_BYTES:
         raise TryLater(f"The list did not come whole within {DEADLINE_S:.0f} s.", kind="timeout")
     if answer.truncated:
-        raise BadList("$", f"at most {PAGE_BYTES} bytes a page", "more")
+        expected = f"at most {PAGE_BYTES} bytes a page"
+        raise BadList("$", expected, message=f"$: expected {expected}, and the answer is longer.")
     try:
         return read_page(json.loads(answer.body), integration.partner_category)
     except BadList as error:
         if not _repeats_a_credential(answer.body.decode(errors="replace"), integration):
             raise
-        raise BadList(error.path, error.expected, "an answer that repeats a credential of ours") from None
+        raise _repeating(error.path, error.expected) from None
     except ValueError:
         if _repeats_a_credential(answer.body.decode(errors="replace"), integration):
-            raise BadList("$", "JSON", "an answer that repeats a credential of ours") from None
+            raise _repeating("$", "JSON") from None
         raise BadList("$", "JSON", answer.body[:60].decode(errors="replace")) from None
     except RecursionError:
-        raise BadList("$", "JSON that is not nested without end", "more") from None
+        expected = "JSON that is not nested so deeply"
+        raise BadList("$", expected, message=f"$: expected {expected} as this answer.") from None
+
+
+def _refused(answer: Answer) -> BadList:
+    """What is said of a status that is not a success."""
+    hint = {
+        401: " (check packages_api_key)",
+        403: " (check packages_api_key)",
+        404: " (check packages_url)",
+        405: " (it must take POST)",
+    }.get(answer.status, "")
+    expected = f"200 with a list of packages{hint}"
+    return BadList("status", expected, message=describe_refusal("The endpoint", answer, expected=expected))
+
+
+def _repeating(path: str, expected: str) -> BadList:
+    return BadList(
+        path, expected, message=f"{path}: expected {expected}, found an answer that repeats a credential of ours."
+    )
 
 
 def _failure(integration: Integration, error: RemoteError | BadList, heard: list[Answer]) -> BadGateway:
     """What a caller is told of a list endpoint that has no usable answer."""
-    message = f"The packages list endpoint has no usable answer: {error}"
+    ours = isinstance(error, LocalFault)
+    message = f"The packages list {'was not asked for' if ours else 'endpoint has no usable answer'}: {error}"
     # an answer that cannot be used was the last one heard; when none came, what was heard before is not at fault
     said = [_provider_error(integration, heard[-1] if isinstance(error, BadList) else None)]
     if isinstance(error, TryLater) and error.kind == "timeout":

@@ -265,7 +265,7 @@ async def test_the_last_good_list_stands_in_for_a_failing_endpoint(listing: Link
     assert (await listing.unified("GET", "/assessments/packages/v1")).status_code == 200
     assert len(vendor.heard) == 2
     (kept,) = await store.read(lambda tx: tx.all("SELECT problem FROM package_lists"))
-    assert kept["problem"].startswith("status: expected 200")
+    assert kept["problem"].startswith("The endpoint answered 500 Internal Server Error; 200 with a list")
 
 
 # stored background-check packages

@@ -24,7 +24,8 @@ async def test_an_endpoint_in_trouble_is_seen_and_a_new_url_is_a_new_start(on_ea
     while (health := (await linked.api("GET", f"/v1/webhooks/{hook['id']}")).json()["health"])["state"] != "open":
         await asyncio.sleep(0.02)
 
-    assert (health["consecutive_failures"], health["last_error"]) == (5, "It answered 503.")
+    said = "The endpoint answered 503 Service Unavailable; a 2xx status was expected."
+    assert (health["consecutive_failures"], health["last_error"]) == (5, said)
     assert health["open_until"] > hook["created_at"]
     (listed,) = (await linked.api("GET", "/v1/webhooks")).json()["data"]
     assert listed["health"] == health

@@ -122,7 +122,7 @@ async def test_what_waits_for_an_endpoint_that_never_comes_back_is_given_up(stor
     assert (given_up, await deliveries.give_up_overdue(ctx)) == (OPENS_AT + 20, 0)
     dead = await deliveries.list_deliveries(ctx, PROJECT, {"state": "dead"}, before=None, limit=100)
     assert {(one.destination_id, one.last_error) for one in dead} == {
-        ("whk_1", "It was due for 7 days, and nobody answered there.")
+        ("whk_1", "The delivery was due for 7 days, and its destination did not answer.")
     }
     assert sorted(one.destination_id for one in await claim(ctx)) == ["whk_well"] * 3
 

@@ -47,13 +47,29 @@ class PackageList:
 
 
 class BadList(ValueError):
-    """A vendor's answer that is not a list of packages; `path` is a JSON path, `expected` says what belongs there."""
+    """
+    A vendor's answer that is not a list of packages; `path` is a JSON path, `expected` says what belongs there.
 
-    def __init__(self, path: str, expected: str, found: object) -> None:
+    `message` replaces the sentence that is made of these.
+    """
+
+    def __init__(self, path: str, expected: str, found: object = None, *, message: str | None = None) -> None:
         self.path = path
         self.expected = expected
-        shown = "nothing" if found is None else f"{type(found).__name__} {str(found)[:60]!r}"
-        super().__init__(f"{path}: expected {expected}, found {shown}")
+        super().__init__(message or f"{path}: expected {expected}, found {_shown(found)}.")
+
+
+def _shown(value: object) -> str:
+    """A JSON value for people."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return f"the number {str(value)[:60]}"
+    if isinstance(value, str):
+        return f"the text {value[:60]!r}"
+    return "an array" if isinstance(value, list) else "an object"
 
 
 def read_page(body: object, category: Category) -> tuple[list[Package], str | None]:

@@ -31,8 +31,8 @@ from greenroom.outbound.addresses import Network, is_allowed, literal
 from greenroom.outbound.client import NotHttp, Origin, Pool, Reply, request_bytes
 from greenroom.outbound.names import Resolver
 from greenroom.outbound.recorder import Step, is_recording, record, recording
-from greenroom.outbound.urls import callable_problem, public_problem
-from greenroom.outbound.verdicts import Answer, judge_push, judge_webhook, retry_after
+from greenroom.outbound.urls import callable_problem, public_problem, without_user_info
+from greenroom.outbound.verdicts import Answer, describe_refusal, judge_push, judge_webhook, retry_after
 
 __all__ = [
     "Answer",
@@ -40,6 +40,7 @@ __all__ = [
     "Request",
     "Step",
     "callable_problem",
+    "describe_refusal",
     "judge_push",
     "judge_webhook",
     "public_problem",
@@ -59,8 +60,6 @@ NEXT_ADDRESS_S = 0.25
 _PROCESS_LACKS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 #: … and the one that may concern a single destination: ports are counted by destination address
 _LACKS = _PROCESS_LACKS | {errno.EADDRNOTAVAIL}
-#: what is in front of the host of a URL that is refused for it
-_USER_INFO = re.compile(r"^(\w[\w+.-]*:/*)?[^/?#]*@")
 #: what a URL may be written with (RFC 3986): such a URL is called exactly as it was given
 _AS_GIVEN = re.compile(r"[\w.~:/?#\[\]@!$&'()*+,;=%-]*", re.ASCII)
 
@@ -98,7 +97,8 @@ def vet(address: str, allowed: Sequence[Network], host: str) -> None:
     if not is_allowed(ip_address(address.partition("%")[0]), allowed):
         where = host if host == address else f"{host} ({address})"
         raise _Forbidden(
-            f"{where} is a private or reserved address. GREENROOM_ALLOW_PRIVATE_NETWORKS opens exceptions."
+            f"{where} is a private or reserved address, which is not called. To permit it, add its network to "
+            "GREENROOM_ALLOW_PRIVATE_NETWORKS."
         )
 
 
@@ -163,7 +163,9 @@ class Outbound:
             await self._pool.ask(callee.origin, partial(self._written, request, callee), reply, until=until)
         except TimeoutError:
             if not reply.status:
-                raise TryLater(f"No answer from {callee.origin.host} within {deadline:g} s.", kind="timeout") from None
+                raise TryLater(
+                    f"No answer from {callee.origin.host} within {deadline:.3g} s.", kind="timeout"
+                ) from None
         except (OSError, ValueError, NotHttp) as error:
             if isinstance(error, ValueError) and reply.address is not None:
                 raise  # what was to be sent is no request; before that, it is a name that is none
@@ -259,7 +261,7 @@ def _vetted(text: str, allowed: tuple[Network, ...], allow_http: bool) -> _Calle
 def _step(request: Request, started_at: datetime, started: float, came: Answer | RemoteError) -> Step:
     step = Step(
         request.method,
-        _USER_INFO.sub(r"\1", request.url),
+        without_user_info(request.url),
         request.headers,
         request.body,
         started_at,
@@ -283,11 +285,10 @@ def _fault(error: Exception, origin: Origin, *, connected: bool) -> RemoteError:
         return GiveUp(str(error), kind="forbidden_address")
     if isinstance(error, socket.gaierror):
         unknown = error.errno in (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
-        said = "does not exist" if unknown else "cannot be looked up now"
+        said = "does not exist: check the URL" if unknown else "cannot be looked up now"
         return TryLater(f"The name {host} {said}.", kind="dns_unknown" if unknown else "dns")
     if isinstance(error, ssl.SSLError) and not connected:
-        said = getattr(error, "verify_message", "") or "the TLS handshake failed"
-        return TryLater(f"{host} cannot be trusted: {said}.", kind="tls")
+        return TryLater(_tls_problem(error, host), kind="tls")
     if isinstance(error, OSError) and not connected and error.errno in _LACKS:
         return LocalFault(
             f"Greenroom cannot open a connection to {host}: {os.strerror(error.errno)}. The cause is on Greenroom's "
@@ -296,8 +297,22 @@ def _fault(error: Exception, origin: Origin, *, connected: bool) -> RemoteError:
             process_wide=error.errno in _PROCESS_LACKS,
         )
     if isinstance(error, OSError) and not connected:
-        said = error.strerror or "the connection broke while it was made"
-        return TryLater(f"No connection to {host}:{origin.port}: {said}.", kind="connect")
+        return TryLater(f"No connection to {host}:{origin.port}: {_connect_problem(error)}.", kind="connect")
     if isinstance(error, OSError):
         return TryLater(f"{host} broke the connection before it had answered.", kind="reset")
-    return TryLater(f"{host} did not answer in HTTP as we accept it.", kind="protocol")
+    return TryLater(f"{host} did not answer in HTTP/1.1.", kind="protocol")
+
+
+def _tls_problem(error: ssl.SSLError, host: str) -> str:
+    said = str(getattr(error, "verify_message", "")).rstrip(".")
+    if said:
+        return f"The certificate of {host} is not trusted: {said}."
+    reason = (getattr(error, "reason", None) or "").replace("_", " ").lower()
+    return f"The TLS handshake with {host} failed{f': {reason}' if reason else ''}."
+
+
+def _connect_problem(error: OSError) -> str:
+    if error.errno:
+        return os.strerror(error.errno)
+    # several addresses, each with an error of its own
+    return "none of its addresses accepts one" if error.args else "it broke while it was made"

@@ -12,6 +12,11 @@ from greenroom.outbound.addresses import is_public, literal
 #: one label of a host name, after IDNA
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 
+#: what is in front of a URL's host, also where the scheme or the slashes are missing
+_USER_INFO = re.compile(r"^((?:\w[\w+.-]*:)?/*)[^/?#]*@")
+#: the setting with which development permits what `public_problem` refuses
+_IN_DEVELOPMENT = "in development, GREENROOM_ALLOW_HTTP=true permits it"
+
 #: top-level names that no public host has (RFC 6761, 6762, 7686, 8375, 9476, and what home networks use)
 _RESERVED = frozenset(
     {"alt", "arpa", "corp", "example", "home", "internal", "intranet", "invalid", "lan", "local", "localdomain",
@@ -47,11 +52,17 @@ def public_problem(url: str, *, allow_http: bool = False) -> str | None:
     host = _host(urlsplit(url))
     address = literal(host)
     if address is not None:
-        return None if is_public(address) else f"its host {host} is a private or reserved address"
+        private = f"its host {host} is a private or reserved address; {_IN_DEVELOPMENT}"
+        return None if is_public(address) else private
     labels = host.split(".")
     if len(labels) < 2 or labels[-1] in _RESERVED:
-        return f"its host {host[:60]} is not a public name"
+        return f"its host {host[:60]} is not a public name; {_IN_DEVELOPMENT}"
     return None
+
+
+def without_user_info(url: str) -> str:
+    """Returns a URL, which may be malformed, without the user name and password in front of its host."""
+    return _USER_INFO.sub(r"\1", url)
 
 
 def _parts(url: str, *, allow_http: bool) -> tuple[SplitResult | None, str, str | None]:
@@ -64,7 +75,8 @@ def _parts(url: str, *, allow_http: bool) -> tuple[SplitResult | None, str, str 
     except (ValueError, UnicodeError):
         return None, "", "it is not a URL"
     if parts.scheme not in (("https", "http") if allow_http else ("https",)):
-        return None, host, f"expected an absolute https URL, not {parts.scheme + ':' if parts.scheme else 'a path'}"
+        permitted = f"; {_IN_DEVELOPMENT}" if parts.scheme == "http" else ""
+        return None, host, f"expected an absolute https URL, not {parts.scheme or 'a path'}{permitted}"
     if not host or port == 0:
         return None, host, "it has no host" if not host else "its port is 0"
     if "@" in parts.netloc:

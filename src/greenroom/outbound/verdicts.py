@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 
 from greenroom.errors import GiveUp, TryLater
+from greenroom.outbound.urls import without_user_info
 
 #: statuses of a passing fault
 PASSING = frozenset({408, 425, 429})
 #: statuses whose Retry-After is heeded
 HEEDED = frozenset({429, 503})
+#: characters of a redirect's target that are shown
+MAX_TARGET = 200
 LONGEST_WAIT = timedelta(hours=24)
 
 
@@ -44,10 +50,10 @@ def judge_webhook(answer: Answer) -> None:
     if 200 <= answer.status < 300:
         return
     if answer.status == 410:
-        raise GiveUp("It answered 410 Gone: it asks never to be called again.", kind="http_status", gone=True)
+        raise GiveUp("The endpoint answered 410 Gone: it asks never to be called again.", kind="http_status", gone=True)
     if 300 <= answer.status < 400:
-        raise TryLater(f"It answered {answer.status}, a redirect; they are not followed.", kind="redirect")
-    raise _later(answer)
+        raise TryLater(describe_refusal("The endpoint", answer), kind="redirect")
+    raise _later("The endpoint", answer)
 
 
 def judge_push(answer: Answer) -> None:
@@ -61,15 +67,34 @@ def judge_push(answer: Answer) -> None:
     if 200 <= answer.status < 300:
         return
     if 300 <= answer.status < 400:
-        raise GiveUp(f"It answered {answer.status}, a redirect; they are not followed.", kind="redirect")
+        raise GiveUp(describe_refusal("The ATS", answer), kind="redirect")
     if answer.status in PASSING or answer.status >= 500:
-        raise _later(answer)
-    raise GiveUp(f"It answered {answer.status}.", kind="http_status")
+        raise _later("The ATS", answer)
+    raise GiveUp(describe_refusal("The ATS", answer), kind="http_status")
 
 
-def _later(answer: Answer) -> TryLater:
+def describe_refusal(who: str, answer: Answer, *, expected: str = "a 2xx status") -> str:
+    """Returns what people are told of an answer that is not a success."""
+    status = str(answer.status)
+    with suppress(ValueError):
+        status += f" {HTTPStatus(answer.status).phrase}"
+    if 300 <= answer.status < 400:
+        target = _shown_target(answer.headers.get("location", ""))
+        where = f" to {target}" if target else ""
+        return f"{who} answered {status}, a redirect{where}. Redirects are not followed."
+    return f"{who} answered {status}; {expected} was expected."
+
+
+def _later(who: str, answer: Answer) -> TryLater:
     wait = retry_after(answer.headers, datetime.now(UTC)) if answer.status in HEEDED else None
-    return TryLater(f"It answered {answer.status}.", kind="http_status", wait=wait)
+    return TryLater(describe_refusal(who, answer), kind="http_status", wait=wait)
+
+
+def _shown_target(location: str) -> str:
+    """The target of a redirect without what may be secret in it: user-info, query, fragment."""
+    bare = re.split(r"[?#]", without_user_info(location.strip()))[0]
+    shown = re.sub(r"[^!-~]", "?", bare)
+    return shown if len(shown) <= MAX_TARGET else f"{shown[:MAX_TARGET]}…"
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:

@@ -124,7 +124,9 @@ async def give_up_overdue(ctx: Context, tx: Tx) -> int:
     overdue = await claim_rows.overdue(tx, over_ms=over_ms, most=TOGETHER)
     if not overdue:
         return 0
-    fault = GiveUp(f"It was due for {PATIENCE.days} days, and nobody answered there.", kind="timeout")
+    fault = GiveUp(
+        f"The delivery was due for {PATIENCE.days} days, and its destination did not answer.", kind="timeout"
+    )
     orders = await _lock_orders(tx, overdue)
     buried = await delivery_rows.give_up(tx, sorted(one.id for one in overdue), over_ms=over_ms, error=fault.reason)
     for one in overdue:

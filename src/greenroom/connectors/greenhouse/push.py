@@ -25,7 +25,8 @@ def callback_problem(url: str, hosts: tuple[str, ...], *, allow_http: bool) -> s
     except ValueError:
         return "the call-back URL cannot be read"
     if parts.scheme != "https" and not (allow_http and parts.scheme == "http"):
-        return f"the call-back URL's scheme is {parts.scheme or 'missing'}, not https"
+        permitted = "; in development, GREENROOM_ALLOW_HTTP=true permits it" if parts.scheme == "http" else ""
+        return f"the call-back URL's scheme is {parts.scheme or 'missing'}, not https{permitted}"
     if "@" in parts.netloc:
         return "the call-back URL carries a user name"
     if not any(host == allowed or (allowed[:2] == "*." and host.endswith(allowed[1:])) for allowed in hosts):
@@ -76,10 +77,12 @@ def _credentials(push: Push) -> tuple[str, str]:
 
 
 REASONS = {
-    401: "Greenhouse answered 401: it does not accept the credentials. Check partner_username and partner_password "
-    "(or callback_auth) of the Greenhouse integration, then retry the delivery.",
-    403: "Greenhouse answered 403: the credentials are good, but not for this test. Ask Greenhouse Partner Support.",
-    404: "Greenhouse answered 404: it does not know this test any more (deleted, merged or anonymised candidate).",
+    401: "Greenhouse answered 401 Unauthorized: it does not accept the credentials. Check partner_username and "
+    "partner_password (or callback_auth) of the Greenhouse integration, then retry the delivery.",
+    403: "Greenhouse answered 403 Forbidden: the credentials are good, but not for this test. Ask Greenhouse Partner "
+    "Support.",
+    404: "Greenhouse answered 404 Not Found: it does not know this test any more (deleted, merged or anonymised "
+    "candidate).",
 }
 
 
