@@ -183,7 +183,8 @@ def build_app(settings: Settings, gateway: Gateway | None = None) -> FastAPI:
     )
     faults.install(app)
     for router in api.build_routers():
-        app.include_router(router)
+        # not include_router, which builds every route anew for each application and adds a step to each request
+        app.router.routes.extend(router.routes)
     app.add_middleware(Quota, free={route.path for route in health.router.routes if isinstance(route, APIRoute)})
     app.add_middleware(BodyLimit, https_only=settings.public_url.startswith("https://"))
     app.add_middleware(Recording)
