@@ -14,8 +14,7 @@ SECTION = "killed"
 #: a worker is killed so often, at a scale of 1
 EVERY_S = 10.0
 KILLS = 2
-#: what each worker is taken to deliver, over what a bare client sends: more than any does, so that the queue lasts
-#: until the last kill
+#: deliveries of a worker over requests of a bare client, at the most: the queue must last until the last kill
 FASTEST = 1.5
 DESTINATIONS = 16
 #: that share the queue on PostgreSQL; SQLite has one process
