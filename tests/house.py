@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-import uvicorn
 from aiohttp import web
 
 from greenroom.app import build_app
+from greenroom.server import Server
 from greenroom.services import projects
 from greenroom.settings import Settings
 from tests.support import sqlite
@@ -240,19 +241,19 @@ async def webhook(linked: Linked, events: list[str] | None = None, **changes: An
     return dict(answer.json())
 
 
-class _Server(uvicorn.Server):
+class _Server(Server):
     """A server that opens and closes at once; uvicorn's own looks every 0.1 s whether to stop, and waits for as long."""
 
-    async def open(self) -> None:
+    async def open(self, listener: socket.socket) -> None:
         self.config.load()
         self.lifespan = self.config.lifespan_class(self.config)
         async with asyncio.timeout(20):
-            await self.startup()
+            await self.startup([listener])
         await self.on_tick(0)  # makes the headers of every answer
 
-    async def close(self) -> None:
-        for server in self.servers:
-            server.close()
+    async def close(self, listener: socket.socket) -> None:
+        asyncio.get_running_loop().remove_reader(listener)
+        listener.close()
         for connection in list(self.server_state.connections):
             connection.shutdown()
         async with asyncio.timeout(60):
@@ -270,13 +271,13 @@ async def open_house(data: Path, database_url: str | None = None, **settings: An
     values["rate_limit"] = 0  # a test that waits for something asks often
     configured = Settings.model_validate({**values, **settings})
     app = build_app(configured)
-    server = _Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False))
+    server, listener = _Server(app), socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
     async with neighbour() as greenhouse, neighbour() as vendor:
-        await server.open()
+        await server.open(listener)
         try:
-            port = server.servers[0].sockets[0].getsockname()[1]
             # without certificates, which take longer to read than a request to this plain HTTP server
             async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20, verify=False) as client:
                 yield House(app, client, greenhouse, vendor, configured)
         finally:
-            await server.close()
+            await server.close(listener)

@@ -16,6 +16,7 @@ from fastapi.routing import APIRoute
 from greenroom import api
 from greenroom.api import faults, health
 from greenroom.api.limits import BodyLimit, Quota
+from greenroom.api.proxies import TrustedProxies
 from greenroom.api.rate_limit import RateLimit
 from greenroom.api.recording import Recording
 from greenroom.bootstrap import open_context, sole_owner
@@ -26,6 +27,7 @@ from greenroom.engine.crowds import Crowds
 from greenroom.engine.loop import Engine
 from greenroom.engine.request_logs import RequestLog
 from greenroom.outbound import Outbound
+from greenroom.security.headers import SecurityHeaders
 from greenroom.services import claims, sessions
 from greenroom.settings import Settings
 from greenroom.store.bounded import BoundedStore
@@ -186,8 +188,10 @@ def build_app(settings: Settings, gateway: Gateway | None = None) -> FastAPI:
         # not include_router, which builds every route anew for each application and adds a step to each request
         app.router.routes.extend(router.routes)
     app.add_middleware(Quota, free={route.path for route in health.router.routes if isinstance(route, APIRoute)})
-    app.add_middleware(BodyLimit, https_only=settings.public_url.startswith("https://"))
+    app.add_middleware(BodyLimit, https_only=settings.is_https)
     app.add_middleware(Recording)
+    app.add_middleware(TrustedProxies, networks=settings.trusted_proxies)
+    app.add_middleware(SecurityHeaders, https=settings.is_https)
     return app
 
 

@@ -4,9 +4,9 @@ Every deliberate error, drawn as a tree.
     GreenroomError
     ├── Refused                what a caller is told; carries the HTTP status
     │   ├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · Gone 410
-    │   ├── Conflict 409 · PreconditionFailed 412 · PayloadTooLarge 413 · Invalid 422 · TooManyRequests 429
-    │   ├── NotSupported 501 · BadGateway 502 (RequestTimeout 408)
-    │   ├── Unavailable 503 · SecretUnreadable 503 · QueueFull 503
+    │   ├── TooSlow 408 · Conflict 409 · PreconditionFailed 412 · PayloadTooLarge 413 · Invalid 422
+    │   ├── TooManyRequests 429 · HeadTooLarge 431 · NotSupported 501 · BadGateway 502 (RequestTimeout 408)
+    │   ├── Unavailable 503 · SecretUnreadable 503 · QueueFull 503 · TooManyConnections 503
     └── RemoteError            an outgoing call that failed; carries the verdict on retry
         ├── TryLater           the other side is not able to answer now
         ├── GiveUp             asking again will not help
@@ -154,6 +154,25 @@ class Invalid(Refused):
     code = "ValidationError"
 
 
+class TooSlow(Refused):
+    """The request was not received within its deadline."""
+
+    status = 408
+    code = "TooSlow"
+
+
+class HeadTooLarge(Refused):
+    """The request line with the headers, or the trailers, are over the limit."""
+
+    status = 431
+    code = "HeadTooLarge"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The request line and headers are over 64 KiB, or over 200 headers. Send fewer or shorter ones."
+        )
+
+
 class TooManyRequests(Refused):
     """Over the limit; `retry_after` says when to come back."""
 
@@ -214,6 +233,16 @@ class QueueFull(Refused):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, retry_after=60)
+
+
+class TooManyConnections(Refused):
+    """This process has as many connections as it takes, and none of them is idle."""
+
+    status = 503
+    code = "TooManyConnections"
+
+    def __init__(self) -> None:
+        super().__init__("All connections of the gateway are in use. Try again shortly.", retry_after=1)
 
 
 class RemoteError(GreenroomError):

@@ -54,6 +54,13 @@ class Settings(BaseModel):
     allow_http: Annotated[
         bool, Field(description="Development: outgoing calls and result URLs may use http and local names.")
     ] = False
+    trusted_proxies: Annotated[
+        tuple[IPv4Network | IPv6Network, ...],
+        Field(
+            description="CIDR list, separated by commas: the proxies whose X-Forwarded-For and X-Forwarded-Proto are "
+            "believed. Empty: none."
+        ),
+    ] = ()
     rate_limit: Annotated[
         int, Field(ge=0, le=1_000_000, description="Requests that one API key may make in a minute; 0: no limit.")
     ] = 1000
@@ -97,7 +104,12 @@ class Settings(BaseModel):
     def _split_keys(cls, value: object) -> object:
         return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
 
-    @field_validator("allow_private_networks", mode="before")
+    @property
+    def is_https(self) -> bool:
+        """Whether people and other systems reach this gateway by https."""
+        return self.public_url.startswith("https://")
+
+    @field_validator("allow_private_networks", "trusted_proxies", mode="before")
     @classmethod
     def _split_networks(cls, value: object) -> object:
         return tuple(ip_network(part) for part in value.replace(",", " ").split()) if isinstance(value, str) else value

@@ -307,7 +307,7 @@ async def test_health(house: House) -> None:
 
 async def test_plain_http_to_an_https_gateway_is_refused(tmp_path: Path) -> None:
     """S9: no redirect, since the key is in the request already."""
-    async with open_house(tmp_path, public_url="https://greenroom.example.com") as house:
+    async with open_house(tmp_path, public_url="https://greenroom.example.com", trusted_proxies="127.0.0.1") as house:
         answer = await house.client.get("/healthz", headers={"x-forwarded-proto": "http"})
         assert (answer.status_code, "location" in answer.headers) == (403, False)
         assert (await house.client.get("/healthz", headers={"x-forwarded-proto": "https"})).status_code == 200

@@ -13,9 +13,9 @@ from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
-import uvicorn
 from fastapi import FastAPI
 
+from greenroom import server as http_server
 from greenroom.cli import serve
 from tests.support.gateways import gateway
 from tests.support.processes import address, environment
@@ -80,7 +80,7 @@ async def leaving(app: FastAPI, meanwhile: Callable[[Address], None]) -> AsyncIt
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         address = listener.getsockname()
-        server = serve._Server(uvicorn.Config(app, log_config=None), app, stop_delivering, lambda: None)
+        server = serve._Server(app, stop_delivering, lambda: None)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         async with asyncio.timeout(20):
             while not server.started:
@@ -92,7 +92,7 @@ async def leaving(app: FastAPI, meanwhile: Callable[[Address], None]) -> AsyncIt
 
 async def test_who_is_connected_is_answered_once_more_and_told_to_go(monkeypatch: pytest.MonkeyPatch) -> None:
     """A balancer whose request is on its way when the gateway is stopped must not find the connection closed."""
-    monkeypatch.setattr(serve, "LEAVE_S", 600.0)
+    monkeypatch.setattr(http_server, "LEAVE_S", 600.0)
     stopped: list[Address] = []
     async with leaving(FastAPI(), stopped.append) as (server, address):
         reader, writer = await asyncio.open_connection(*address)
@@ -111,7 +111,7 @@ async def test_who_is_connected_is_answered_once_more_and_told_to_go(monkeypatch
 
 async def test_what_has_come_is_answered_however_little_time_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """Requests that nobody has read yet: of those who wait at the door, and of one who was let in before."""
-    monkeypatch.setattr(serve, "LEAVE_S", 0.0)
+    monkeypatch.setattr(http_server, "LEAVE_S", 0.0)
     with socket.socket() as inside:
         waiting: list[socket.socket] = []
 
@@ -134,7 +134,7 @@ async def test_what_has_come_is_answered_however_little_time_there_is(monkeypatc
 
 async def test_who_comes_in_the_last_moment_may_still_speak(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the connection and its first request there is a moment."""
-    monkeypatch.setattr(serve, "LEAVE_S", 600.0)
+    monkeypatch.setattr(http_server, "LEAVE_S", 600.0)
     waiting: list[socket.socket] = []
     async with leaving(FastAPI(), lambda address: waiting.append(connect(address))) as (server, address):
         server.should_exit = True
@@ -146,7 +146,7 @@ async def test_who_comes_in_the_last_moment_may_still_speak(monkeypatch: pytest.
 
 async def test_a_request_that_came_long_before_is_told_to_go_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """The server library gives each request the headers of the second in which it came."""
-    monkeypatch.setattr(serve, "LEAVE_S", 600.0)
+    monkeypatch.setattr(http_server, "LEAVE_S", 600.0)
     app, asked, go = FastAPI(), asyncio.Event(), asyncio.Event()
 
     @app.get("/slow")

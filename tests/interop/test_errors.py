@@ -50,7 +50,7 @@ async def test_401_a_key_that_is_not_known(sdk: Sdk, key: str) -> None:
 
 async def test_403_plain_http_to_an_https_gateway(driver: Driver, tmp_path: Path) -> None:
     """Seen by the proxy in front, which says how the request came."""
-    async with open_house(tmp_path, public_url="https://greenroom.example.com") as house:
+    async with open_house(tmp_path, public_url="https://greenroom.example.com", trusted_proxies="127.0.0.1") as house:
         sdk = Sdk(driver, Linked(house, "gk_x", "proctor", "acc_x"), headers={"x-forwarded-proto": "http"})
         error = await unified(sdk, "listAssessmentsPackages", {}, "ForbiddenResponse", 403)
     assert "https" in error.message

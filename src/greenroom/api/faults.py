@@ -14,18 +14,22 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Match
 
-from greenroom.errors import BadRequest, Invalid, Refused, SecretUnreadable
+from greenroom.api.callers import context_of, project_of
+from greenroom.errors import BadRequest, Invalid, Refused, SecretUnreadable, TooManyRequests
 from greenroom.model.events import stamp
+from greenroom.security.headers import missing
 from greenroom.security.vault import VaultError
 
 log = structlog.get_logger("greenroom.api")
 
 #: names a request in its answer, in our log and in the project's request log
 REQUEST_ID = "x-request-id"
+#: lines of one answer about unfit fields
+MOST_LINES = 20
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 RETRY_AFTER: dict[str, Any] = {"description": "Whole seconds until you may come back.", "schema": {"type": "integer"}}
 
@@ -70,8 +74,8 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {**own, "default": {"model": Fault, "description": "Any other refusal, such as 413 or 503."}}
 
 
-def refusal(_: Request, error: Refused) -> Response:
-    """A refusal as a response."""
+def render(error: Refused) -> Response:
+    """Returns a refusal as a response."""
     headers = {}
     if error.status == 401:
         headers["www-authenticate"] = 'Basic realm="Greenroom", charset="UTF-8"'
@@ -108,8 +112,8 @@ def install(app: FastAPI) -> None:
     """Render every error of every route, the ATS's calls too, in this shape."""
 
     @app.exception_handler(Refused)
-    async def refused(request: Request, error: Refused) -> Response:
-        return refusal(request, error)
+    async def refused(_: Request, error: Refused) -> Response:
+        return render(error)
 
     @app.exception_handler(VaultError)
     async def unreadable_secret(request: Request, error: VaultError) -> Response:
@@ -117,22 +121,26 @@ def install(app: FastAPI) -> None:
         log.error(
             "secret_unreadable", method=request.method, path=request.url.path, request_id=request_id, cause=str(error)
         )
-        return refusal(request, SecretUnreadable())
+        return render(SecretUnreadable())
 
     @app.exception_handler(RequestValidationError)
     async def unreadable(request: Request, error: RequestValidationError) -> Response:
         faults = error.errors()
         untyped = "json" not in request.headers.get("content-type", "")
         if untyped and any(tuple(fault["loc"]) == ("body",) for fault in faults):
-            return refusal(
-                request, BadRequest("Send the body as JSON, with the header Content-Type: application/json.")
-            )
-        return refusal(request, _from_validation(faults))
+            return render(BadRequest("Send the body as JSON, with the header Content-Type: application/json."))
+        return render(_from_validation(faults))
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(_: Request, __: ClientDisconnect) -> Response:
+        return render(BadRequest("The body ended before it was complete."))  # for the request log alone
 
     @app.exception_handler(HTTPException)
     async def framework(request: Request, error: HTTPException) -> Response:
         if isinstance(error.__cause__, Refused):  # it was raised while the framework read the body
-            return refusal(request, error.__cause__)
+            return render(error.__cause__)
+        if error.status_code in (404, 405) and (limited := await _count(request)):
+            return render(limited)
         messages = {
             400: "The body is not JSON that can be read.",
             404: "There is nothing at this path.",
@@ -154,7 +162,21 @@ def install(app: FastAPI) -> None:
             exc_info=error,
         )
         message = "Greenroom failed on this request. The log has the details."
-        return _response(500, message, _code(500), headers={REQUEST_ID: request_id})
+        response = _response(500, message, _code(500), headers={REQUEST_ID: request_id})
+        https = (await context_of(request)).settings.is_https
+        response.raw_headers.extend(missing(response.raw_headers, https=https))
+        return response
+
+
+async def _count(request: Request) -> TooManyRequests | None:
+    """Counts a request that no route takes against the rate limit of its API key; the refusal if there is one."""
+    try:
+        await project_of(request)
+    except TooManyRequests as limited:
+        return limited
+    except Refused:  # no valid key: there is nothing to count for
+        pass
+    return None
 
 
 def _allowed(request: Request) -> str:
@@ -175,16 +197,22 @@ def _from_validation(faults: Sequence[Any]) -> Refused:
     """Pydantic's findings in our words: unreadable JSON and parameters are 400, a field's value is 422."""
     if any(fault["type"] == "json_invalid" for fault in faults):
         return BadRequest("The body is not JSON.")
-    lines = field_lines([{**fault, "loc": fault["loc"][1:]} for fault in faults])
-    message = "; ".join(lines[:5])
+    lines = field_lines([{**fault, "loc": fault["loc"][1:]} for fault in faults[:MOST_LINES]])
+    message = in_one(lines, len(faults))
     if all(fault["loc"][0] in ("query", "header", "path", "cookie") for fault in faults):
         return BadRequest(message, errors=lines)
     return Invalid(message, errors=lines)
 
 
 def field_lines(faults: Sequence[Any]) -> list[str]:
-    """Pydantic's findings, a line each: the field's path and what was expected."""
-    return list(dict.fromkeys(f"{_path(fault['loc'])}: {_said(fault)}" for fault in faults))
+    """Returns pydantic's first 20 findings, a line each: the field's path and what was expected."""
+    return list(dict.fromkeys(f"{_path(fault['loc'])}: {_said(fault)}" for fault in faults[:MOST_LINES]))
+
+
+def in_one(lines: Sequence[str], found: int) -> str:
+    """Returns the first lines as one message, which says how many findings are in no line."""
+    said = "; ".join(line.removesuffix(".") for line in lines[:5])
+    return f"{said}; and {found - MOST_LINES} more problems" if found > MOST_LINES else said
 
 
 def _path(location: Sequence[Any]) -> str:

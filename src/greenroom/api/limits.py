@@ -5,26 +5,27 @@ from __future__ import annotations
 from collections.abc import Container
 
 from starlette.datastructures import Headers
-from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from greenroom.api.faults import refusal
+from greenroom.api.faults import render
 from greenroom.api.rate_limit import RateLimit
 from greenroom.errors import Forbidden, PayloadTooLarge, Refused
 from greenroom.security.tokens import basic_user
 
-MOST_BYTES = 1024 * 1024
+#: the largest body of a path, in bytes, and of the paths that have more
+MOST_BYTES = 256 * 1024
+LARGER = {"/v1/packages": 1024 * 1024}
 
 
 class BodyLimit:
     """
-    Refuses a body over `most` bytes with 413 before anything reads it whole, declared or chunked, and a request that
-    reached the proxy of an https gateway over plain http with 403 (never a redirect: the key is in it already).
+    Refuses a body over the limit of its path with 413 before anything reads it whole, declared or chunked, and a
+    request that reached the proxy of an https gateway over plain http with 403 (never a redirect: the key is in it
+    already).
     """
 
-    def __init__(self, app: ASGIApp, *, most: int = MOST_BYTES, https_only: bool = False) -> None:
+    def __init__(self, app: ASGIApp, *, https_only: bool) -> None:
         self._app = app
-        self._most = most
         self._https_only = https_only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -35,27 +36,30 @@ class BodyLimit:
         if self._https_only and headers.get(b"x-forwarded-proto") == b"http":
             await _refuse(Forbidden("Use https."), scope, receive, send)
             return
+        most = LARGER.get(scope["path"], MOST_BYTES)
         declared = headers.get(b"content-length", b"0")
-        if declared.isdigit() and int(declared) > self._most:
-            await _refuse(self._too_large(), scope, receive, send)
+        if declared.isdigit() and int(declared) > most:
+            await _refuse(_too_large(most), scope, receive, send)
             return
-        await self._app(scope, self._counting(receive), send)
+        await self._app(scope, _counting(receive, most), send)
 
-    def _counting(self, receive: Receive) -> Receive:
-        seen = 0
 
-        async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > self._most:
-                raise self._too_large()
-            return message
+def _counting(receive: Receive, most: int) -> Receive:
+    seen = 0
 
-        return counted
+    async def counted() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > most:
+            raise _too_large(most)
+        return message
 
-    def _too_large(self) -> PayloadTooLarge:
-        return PayloadTooLarge(f"The body is over {self._most // 1024} KiB.")
+    return counted
+
+
+def _too_large(most: int) -> PayloadTooLarge:
+    return PayloadTooLarge(f"The body is over {most // 1024} KiB, the limit of this path. Send less in one request.")
 
 
 class Quota:
@@ -82,4 +86,4 @@ class Quota:
 
 
 async def _refuse(error: Refused, scope: Scope, receive: Receive, send: Send) -> None:
-    await refusal(Request(scope), error)(scope, receive, send)
+    await render(error)(scope, receive, send)

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-import uvicorn
 import uvloop
 
 from greenroom.app import Gateway, build_app, collect_garbage_seldom
@@ -23,6 +23,7 @@ from greenroom.catalog import Catalog
 from greenroom.engine.crowds import Crowds
 from greenroom.engine.loop import Engine
 from greenroom.outbound import Outbound
+from greenroom.server import Server
 from greenroom.settings import Settings
 from greenroom.store.db import Row, Store, Work
 
@@ -83,7 +84,7 @@ class NullStore:
         """Nothing is written."""
 
 
-class _Server(uvicorn.Server):
+class _Server(Server):
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)
         if self.started:
@@ -97,10 +98,8 @@ async def _serve(port: int) -> None:
         ctx = replace(real, store=NullStore(real.store))
         out = Outbound()
         app = build_app(settings, Gateway(ctx, out, Catalog(ctx, out), Engine(ctx, out), Crowds(ctx)))
-        config = uvicorn.Config(
-            app, host="127.0.0.1", port=port, log_config=None, access_log=False, server_header=False
-        )
-        await _Server(config).serve()
+        with socket.create_server(("127.0.0.1", port)) as listener:
+            await _Server(app).serve(sockets=[listener])
         await out.aclose()
 
 

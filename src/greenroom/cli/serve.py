@@ -7,15 +7,14 @@ import multiprocessing
 import signal
 import socket
 import sys
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Annotated, Any
 
+import structlog
 import typer
-import uvicorn
 import uvloop
 from fastapi import FastAPI
 
@@ -31,16 +30,12 @@ from greenroom.cli import logs
 from greenroom.cli.many import Team
 from greenroom.errors import Refused
 from greenroom.security.vault import VaultError
+from greenroom.server import Server
 from greenroom.services import installation
 from greenroom.settings import Settings, SettingsError
 
-#: how long a connection is kept without a request: longer than the minute of the usual load balancer, whose next one
-#: would else meet the close
-KEEP_ALIVE_S = 75
-#: how long a stop waits for requests that are being answered
-GRACE_S = 10
-#: how long a connection may be silent then before it is closed: who asks so seldom hardly asks at that very moment
-LEAVE_S = 0.5
+log = structlog.get_logger("greenroom")
+
 #: listening addresses that mean "every address", and what a browser on this machine opens instead
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: S104 - compared, not bound
 
@@ -59,6 +54,8 @@ def serve(
     logs.configure(settings)
     if workers > 1 and not settings.database_url:
         raise SettingsError("--workers needs PostgreSQL: set GREENROOM_DATABASE_URL. SQLite takes one process.")
+    if settings.is_https and not settings.trusted_proxies:
+        log.warning("no_trusted_proxy", note="GREENROOM_TRUSTED_PROXIES names the proxy that speaks https for us")
     listener = _listen(host, port)
     everywhere = host in WILDCARDS and "public_url" not in settings.model_fields_set
     settings = _reachable(settings, host, listener.getsockname()[1])
@@ -84,16 +81,8 @@ async def _serve(settings: Settings, listener: socket.socket, on_ready: Callable
     # the gateway is opened first: what is wrong with it is said in a line, not in a server's traceback
     async with running_gateway(settings) as gateway:
         app = build_app(settings, gateway)
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=GRACE_S,
-            server_header=False,
-        )
-        server = _Server(config, app, gateway.engine.stop, on_ready)
         await installation.save_public_url(gateway.ctx.store, gateway.ctx.vault, settings.public_url)
+        server = _Server(app, gateway.engine.stop, on_ready)
         # uvicorn hands on what it has heeded after its shutdown: that is the end, not a failure. Until here a signal
         # ends the process by itself, since there is nothing to finish
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -124,17 +113,13 @@ async def _work(settings: Settings) -> None:
         await stopped.wait()
 
 
-class _Server(uvicorn.Server):
-    """Says that it can be reached once it can, and takes its leave of those who have connected."""
+class _Server(Server):
+    """Says that it can be reached once it can, and stops delivering before it stops serving."""
 
     def __init__(
-        self,
-        config: uvicorn.Config,
-        app: FastAPI,
-        stop_delivering: Callable[[], Awaitable[None]],
-        on_ready: Callable[[], None],
+        self, app: FastAPI, stop_delivering: Callable[[], Awaitable[None]], on_ready: Callable[[], None]
     ) -> None:
-        super().__init__(config)
+        super().__init__(app)
         self._app = app
         self._stop_delivering = stop_delivering
         self._on_ready = on_ready
@@ -148,46 +133,13 @@ class _Server(uvicorn.Server):
                 print(f"Sign in: {self._app.state.first_link}", flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """
-        Nothing more is claimed; who has connected by now is let in, who comes later is refused. Whoever is here is told
-        with the next answer not to ask here again, and is hung up on only after a while without a request. A request
-        may be on its way to a connection that has just been closed.
-        """
+        """Claim no more deliveries, then drain the connections."""
         await self._stop_delivering()
-        # the loop lets in one at a time, between its other work; the kernel resets those who still wait at the close
-        waiting = [one for listener in sockets or () for one in _waiting(listener)]
-        for listening in (*self.servers, *(sockets or ())):
-            listening.close()
-        self.server_state.default_headers.append((b"connection", b"close"))
-        for connection in self.server_state.connections:
-            cycle = getattr(connection, "cycle", None)
-            if cycle and not cycle.response_started:  # it may have the headers of an earlier second
-                cycle.keep_alive = False
-        loop = asyncio.get_running_loop()
-        await asyncio.gather(*(loop.connect_accepted_socket(self._protocol, one) for one in waiting))
-        until = time.monotonic() + LEAVE_S
-        over = False
-        while self.server_state.connections and not self.force_exit and not over:
-            # before the loop has read what came: this process may have stood still all the while
-            over = time.monotonic() >= until
-            await asyncio.sleep(0.02)
         await super().shutdown(sockets)
-
-    def _protocol(self) -> asyncio.Protocol:
-        return self.config.http_protocol_class(
-            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
-        )  # type: ignore[call-arg]
-
-
-def _waiting(listener: socket.socket) -> Iterator[socket.socket]:
-    """Those whose connection the kernel has made, and nobody has let in yet."""
-    with suppress(OSError):  # none, or no room for more
-        while True:
-            yield listener.accept()[0]
 
 
 @contextmanager
-def _ending_with_parent(server: uvicorn.Server) -> Iterator[None]:
+def _ending_with_parent(server: Server) -> Iterator[None]:
     """Stop the server when the process that started this one, if `--workers` did, has ended without a word."""
     parent = multiprocessing.parent_process()
     if parent is None:

@@ -19,6 +19,7 @@ from greenroom.context import Context
 from greenroom.errors import BadRequest, NotFound, Refused, SecretUnreadable, Unauthorized, Unavailable
 from greenroom.model.orders import Order
 from greenroom.model.projects import Project
+from greenroom.security.headers import PAGE_POLICY
 from greenroom.security.vault import VaultError
 from greenroom.services import orders, projects, sessions, timelines
 
@@ -29,13 +30,7 @@ COOKIE = "greenroom_session"
 NEXT = "greenroom_next"
 NEXT_LIVES_S = 3600
 PAGE = 50
-HEADERS = {
-    "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'",
-    "cache-control": "no-store",
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-}
+HEADERS = {"content-security-policy": PAGE_POLICY}
 
 _templates = Environment(
     loader=PackageLoader("greenroom.web"),
@@ -124,7 +119,7 @@ async def sign_in(request: Request, ctx: Context) -> Response:
         max_age=int(sessions.SESSION_LIVES.total_seconds()),
         httponly=True,
         samesite="lax",
-        secure=ctx.settings.public_url.startswith("https://"),
+        secure=ctx.settings.is_https,
     )
     return response
 

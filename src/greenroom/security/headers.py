@@ -1,0 +1,46 @@
+"""The security headers of every answer: an answer's own headers win, what it does not say is added."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+#: of the pages: no script at all, and styles, images and forms of this gateway only
+PAGE_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HTTPS_ONLY = (b"strict-transport-security", b"max-age=31536000")
+_DEFAULTS = {
+    b"cache-control": b"no-store",  # almost every answer has personal data or a secret in it
+    b"content-security-policy": b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    b"cross-origin-opener-policy": b"same-origin",
+    b"permissions-policy": b"camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+    b"referrer-policy": b"no-referrer",
+    b"x-content-type-options": b"nosniff",
+    b"x-frame-options": b"DENY",
+}
+
+
+def missing(sent: Iterable[tuple[bytes, bytes]], *, https: bool) -> list[tuple[bytes, bytes]]:
+    """The security headers that an answer with these headers lacks; `https`: the public URL is one."""
+    known = {name.lower() for name, _ in sent}
+    added = [(name, value) for name, value in _DEFAULTS.items() if name not in known]
+    return [*added, HTTPS_ONLY] if https and HTTPS_ONLY[0] not in known else added
+
+
+class SecurityHeaders:
+    """Adds the missing security headers to every answer of an application."""
+
+    def __init__(self, app: ASGIApp, *, https: bool) -> None:
+        self._app = app
+        self._https = https
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = [*message.get("headers", ())]
+                message = {**message, "headers": headers + missing(headers, https=self._https)}
+            await send(message)
+
+        await self._app(scope, receive, sent if scope["type"] == "http" else send)
