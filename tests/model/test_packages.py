@@ -68,3 +68,13 @@ def test_one_id_appears_once_and_names_are_told_apart() -> None:
         ("b", "Test (b)"),
         ("c", "Other"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [(500, "the number 500"), ("500", "the text '500'"), (None, "nothing"), (True, "true"), ({}, "an object")],
+)
+def test_what_is_found_is_named_as_a_person_would(data: object, found: str) -> None:
+    """Never by the name that our language has for it."""
+    with pytest.raises(BadList, match=f"expected an array of packages, found {found}$"):
+        read_page({"data": data}, "assessments")

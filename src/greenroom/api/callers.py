@@ -15,6 +15,7 @@ from greenroom.catalog import Catalog
 from greenroom.context import Context
 from greenroom.engine.request_logs import RequestLog
 from greenroom.errors import PreconditionFailed
+from greenroom.model import documents
 from greenroom.model.accounts import Account
 from greenroom.model.integrations import Integration
 from greenroom.model.projects import Project
@@ -80,13 +81,19 @@ async def project_of(request: Request, _: Annotated[str | None, Security(_Basic(
 
 
 class KeyedRoute(APIRoute):
-    """A route that asks for the API key before it reads a body: FastAPI would parse it first, whoever sent it."""
+    """
+    A route that asks for the API key before it reads a body: FastAPI would parse the body first, without a key as well.
+
+    A JSON body that is nested too deep is refused before it is parsed.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
 
         async def keyed(request: Request) -> Response:
             await project_of(request)
+            if "json" in request.headers.get("content-type", "").lower():
+                documents.check(await request.body())
             return await handler(request)
 
         return keyed

@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, Field, StrictBool
 
 from greenroom.api.callers import Caller, Ctx, KeyedRoute
 from greenroom.api.faults import documented
-from greenroom.api.shapes import Label, Plain, example
+from greenroom.api.shapes import MOST, Label, Plain, example
 from greenroom.connectors import discover
 from greenroom.errors import Invalid
 from greenroom.model.connect_sessions import ConnectSession
@@ -52,14 +52,14 @@ class ConnectSessionIn(BaseModel):
         None, description="Key of a connector; the only enabled one by default.", examples=["greenhouse"]
     )
     account_id: Plain | None = Field(None, description="Opens this account for editing; wins over the owner's.")
-    categories: list[Category] | None = None
+    categories: list[Category] | None = Field(None, max_length=MOST)
     expires_in: float | None = Field(
         1800, ge=1, le=LONGEST.total_seconds(), description="Seconds that token and link are valid; 1800 by default."
     )
     multiple: StrictBool | None = Field(False, description="Link another account of the same owner and provider.")
     label: Label | None = None
     type: Annotated[
-        Literal["production", "test"], BeforeValidator(_production_by_default, json_schema_input_type=str | None)
+        Literal["production", "test"], BeforeValidator(_production_by_default, json_schema_input_type=Label | None)
     ] = "production"
     metadata: dict[str, Any] | None = None
     integration_id: Label | None = Field(None, description="Kept and shown; a provider has one integration here.")

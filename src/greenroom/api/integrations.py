@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, ValidationInfo, field_validator
 from greenroom.api.callers import Caller, Ctx, Packages
 from greenroom.api.faults import documented
 from greenroom.api.idempotent import IdempotentRoute
-from greenroom.api.shapes import Label, Line, Plain, StrictBody, example
+from greenroom.api.shapes import MOST, Label, Line, Plain, StrictBody, example
 from greenroom.connectors import Connector, discover
 from greenroom.context import Context
 from greenroom.errors import Invalid, NotFound
@@ -46,7 +46,7 @@ class IntegrationIn(StrictBody):
     partner_category: Literal["assessments", "background_checks"] | None = Field(
         "assessments", description="Decides the order event and the unified path of results."
     )
-    tenant_id: str | None = Field(None, description="Your own word in the endpoint URLs.", examples=["acme-corp"])
+    tenant_id: Label | None = Field(None, description="Your own word in the endpoint URLs.", examples=["acme-corp"])
     packages_url: Line | None = Field(None, description="Package's List Endpoint URL: we POST {account_id, provider}.")
     packages_api_key: Line | None = Field(None, description="Write-only. Basic user name of the list call.")
     partner_username: Line | None = Field(None, description="Issued by Greenhouse; for the result push.")
@@ -56,8 +56,10 @@ class IntegrationIn(StrictBody):
     callback_auth: Literal["partner", "account_key"] | None = Field(
         "partner", description="Which credentials the result push carries."
     )
-    callback_hosts: list[str] | None = Field(
-        None, description="Hosts that a result may be pushed to, `*.` allowed in front; the provider's by default."
+    callback_hosts: list[Label] | None = Field(
+        None,
+        max_length=MOST,
+        description="Hosts that a result may be pushed to, `*.` allowed in front; the provider's by default.",
     )
     harvest_client_id: Line | None = None
     harvest_client_secret: Line | None = Field(None, description="Write-only.")

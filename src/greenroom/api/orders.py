@@ -182,11 +182,11 @@ async def preview(ctx: Ctx, project: Caller, order_id: OrderId, body: ResultToTr
     """What a recruiter would see of this result, field by field; changes nothing."""
     order = await orders.get(ctx, project.id, order_id)
     if isinstance(body, Unreadable):
-        return _refused(body.lines)
+        return _refused(body.lines, body.problem)
     try:
         result = result_of(body, allow_http=ctx.settings.allow_http)
     except Invalid as error:
-        return _refused(error.errors)
+        return _refused(error.errors, error.message)
     fields = [
         FieldOut(field=one.field, verdict=one.verdict, reason=one.reason, value=one.value)
         for one in discover()[order.provider].preview(order, result)
@@ -195,10 +195,10 @@ async def preview(ctx: Ctx, project: Caller, order_id: OrderId, body: ResultToTr
     return PreviewOut(accepted=problem is None, problem=problem, fields=fields)
 
 
-def _refused(lines: list[str]) -> PreviewOut:
+def _refused(lines: list[str], problem: str) -> PreviewOut:
     parts = [line.partition(": ") for line in lines]
     fields = [FieldOut(field=field, verdict="refused", reason=reason, value=None) for field, _, reason in parts]
-    return PreviewOut(accepted=False, problem="; ".join(lines), fields=fields)
+    return PreviewOut(accepted=False, problem=problem, fields=fields)
 
 
 def shown(order: Order) -> OrderOut:

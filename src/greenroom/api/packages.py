@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, field_validator
 from greenroom.api.callers import Caller, Ctx, KeyedRoute
 from greenroom.api.faults import documented
 from greenroom.api.shapes import Label, Line, Plain, StrictBody, example
-from greenroom.model.packages import MOST, Package
+from greenroom.model.packages import MOST, MOST_TESTS, Package
 from greenroom.services import packages
 
 router = APIRouter(prefix="/v1/packages", tags=["Packages"], route_class=KeyedRoute)
@@ -34,7 +34,7 @@ class PackageIn(StrictBody):
     id: Label
     name: Label
     description: Line | None = None
-    tests: list[TestIn] | None = Field(None, description="Background checks only.")
+    tests: list[TestIn] | None = Field(None, max_length=MOST_TESTS, description="Background checks only.")
 
 
 class PackagesIn(StrictBody):

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from greenroom.api.callers import KeyedRoute, Linked
 from greenroom.api.faults import documented
 from greenroom.api.integrations import connector_of
-from greenroom.api.shapes import example
+from greenroom.api.shapes import Line, example
 from greenroom.errors import NotSupported
 
 router = APIRouter(prefix="/unified/proxy", tags=["Proxy"], route_class=KeyedRoute)
@@ -21,9 +21,9 @@ class ProxyIn(BaseModel):
 
     model_config = example(method="get", path="/v1/candidates")
 
-    url: str | None = None
+    url: Line | None = None
     method: Literal["get", "post", "put", "delete", "patch"] | None = "get"
-    path: str | None = None
+    path: Line | None = None
     headers: dict[str, Any] | None = None
     body: dict[str, Any] | None = None
 

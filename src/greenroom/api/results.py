@@ -6,8 +6,8 @@ from typing import Annotated, Any, get_args
 
 from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, ValidationError
 
-from greenroom.api.faults import field_lines
-from greenroom.api.shapes import Instant, KnownFields, example
+from greenroom.api.faults import field_lines, in_one
+from greenroom.api.shapes import MOST, Instant, KnownFields, example
 from greenroom.connectors import Push, discover
 from greenroom.context import Context
 from greenroom.errors import GiveUp, Invalid
@@ -42,7 +42,8 @@ def _verdict(value: object) -> object:
     return value
 
 
-Decimal = Annotated[str | None, BeforeValidator(_decimal, json_schema_input_type=str | float | None)]
+_Short = Annotated[str, Field(max_length=64)]
+Decimal = Annotated[str | None, BeforeValidator(_decimal, json_schema_input_type=_Short | float | None)]
 Stamp = Annotated[Instant, PlainSerializer(lambda at: at and stamp(at), return_type=str | None)]
 _Limited = Annotated[str, Field(max_length=100_000)]
 Text = Annotated[_Limited | None, BeforeValidator(_text, json_schema_input_type=_Limited | float | None)]
@@ -63,7 +64,7 @@ class ScoreIn(KnownFields):
 class VerdictIn(KnownFields):
     """A unified enum: our word and the vendor's own."""
 
-    value: Annotated[Verdict | None, BeforeValidator(_verdict, json_schema_input_type=str | None)] = Field(
+    value: Annotated[Verdict | None, BeforeValidator(_verdict, json_schema_input_type=_Short | None)] = Field(
         None, description="initiated and in_progress report progress; every other one, and none, is final."
     )
     source_value: Any = Field(None, description="`needs_review` marks the outcome so.")
@@ -116,23 +117,24 @@ class ResultIn(KnownFields):
     summary: Text = None
     result: VerdictIn | None = None
     result_url: Text = Field(None, examples=["https://results.vendor.com/r/1"])
-    attachments: list[AttachmentIn] | None = None
+    attachments: list[AttachmentIn] | None = Field(None, max_length=MOST)
     candidate: PersonIn | None = None
     passthrough: dict[str, Any] | None = None
 
 
 class Unreadable:
-    """A result body that cannot be read; a line for each field, its path in front."""
+    """A result body that cannot be read: a line for each of the first fields, its path in front, and all in one."""
 
-    def __init__(self, lines: list[str]) -> None:
-        self.lines = lines
+    def __init__(self, error: ValidationError) -> None:
+        self.lines = field_lines(error.errors(include_url=False, include_context=False))
+        self.problem = in_one(self.lines, error.error_count())
 
 
 def _tried(value: object) -> ResultIn | Unreadable:
     try:
         return ResultIn.model_validate(value)
     except ValidationError as error:
-        return Unreadable(field_lines(error.errors(include_url=False, include_context=False)))
+        return Unreadable(error)
 
 
 #: a result body, or why it is none, for a look ahead at what would become of it

@@ -117,6 +117,7 @@ def page(entries: list[T], limit: int, ids: list[str]) -> Page[T]:
     return Page(data=entries[:limit], next=cursor(ids[limit - 1]) if more else None)
 
 
+LONGEST_INSTANT = 64
 #: NUL, which not every database can even look for, line ends of every kind, and the rest of theirs
 CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
 
@@ -135,7 +136,7 @@ def _prose(text: str) -> str:
 
 _PATTERN = Field(json_schema_extra={"pattern": f"^[^{CONTROL}]*$"})
 #: any text without control characters
-Plain = Annotated[str, AfterValidator(_plain), _PATTERN]
+Plain = Annotated[str, Field(max_length=2000), AfterValidator(_plain), _PATTERN]
 Label = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_plain), _PATTERN]
 Line = Annotated[str, Field(max_length=2000), AfterValidator(_plain), _PATTERN]
 #: lines of text
@@ -145,6 +146,8 @@ Prose = Annotated[str, Field(max_length=2000), AfterValidator(_prose)]
 def _instant(value: object) -> datetime | None:
     if value is None or value == "":
         return None
+    if isinstance(value, str) and len(value) > LONGEST_INSTANT:
+        raise ValueError("expected an ISO 8601 date-time with a zone, such as 2026-11-03T09:05:00Z")
     try:
         at = datetime.fromisoformat(str(value))
     except ValueError:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field
 
-from greenroom.api.shapes import example
+from greenroom.api.shapes import MOST, example
 from greenroom.errors import Invalid
 from greenroom.model.orders import Candidate, OrderRequest, digest
 
@@ -48,7 +48,7 @@ class CandidateBody(BaseModel):
     remote_id: Text = None
     first_name: Text = None
     last_name: Text = None
-    emails: list[EmailBody] | None = None
+    emails: list[EmailBody] | None = Field(None, max_length=MOST)
     profile_url: Text = None
 
 
@@ -74,7 +74,7 @@ class JobBody(IdBody):
     """The job."""
 
     title: Text = None
-    hiring_team: list[MemberBody] | None = None
+    hiring_team: list[MemberBody] | None = Field(None, max_length=MOST)
 
 
 class OrderBody(BaseModel):

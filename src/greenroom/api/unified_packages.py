@@ -47,7 +47,7 @@ from greenroom.model.accounts import Account
 from greenroom.model.events import stamp
 from greenroom.model.integrations import Integration
 from greenroom.model.orders import Category
-from greenroom.model.packages import Package, PackageList
+from greenroom.model.packages import MOST_TESTS, Package, PackageList
 from greenroom.outbound.recorder import Step, recording
 from greenroom.security import masks
 from greenroom.services import packages
@@ -55,7 +55,6 @@ from greenroom.services.packages import PackageChange
 
 LIST_FAULTS = documented(400, 401, 404, 408, 412, 502)
 WRITE_FAULTS = documented(400, 401, 404, 409, 412, 422)
-MOST_TESTS = 100
 STORED: Category = "background_checks"
 #: why a package that a recruiter sees cannot be changed here, by where it comes from
 ELSEWHERE = {

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, field_validator
 from greenroom.api.callers import Caller, Ctx, Door
 from greenroom.api.faults import documented
 from greenroom.api.idempotent import IdempotentRoute
-from greenroom.api.shapes import At, Instant, Label, Line, Page, Plain, StrictBody, example
+from greenroom.api.shapes import MOST, At, Instant, Label, Line, Page, Plain, StrictBody, example
 from greenroom.context import Context
 from greenroom.engine import vendor
 from greenroom.errors import Invalid
@@ -26,6 +26,8 @@ from greenroom.services.webhooks import Held
 
 router = APIRouter(prefix="/v1/webhooks", tags=["Webhooks"], route_class=IdempotentRoute)
 ReplayId = Annotated[Plain, Path(alias="replay_id", description="The replay's id.")]
+#: that one webhook can name
+MOST_ACCOUNTS = 1000
 WebhookId = Annotated[Plain, Path(alias="webhook_id", description="The webhook's id.")]
 
 
@@ -51,9 +53,11 @@ class WebhookIn(StrictBody):
 
     name: Label
     url: Line = Field(description="Absolute https URL.", examples=["https://vendor.example.com/hooks"])
-    events: list[str] = Field(min_length=1, examples=[["ats_assessments.created"]])
+    events: list[Label] = Field(min_length=1, max_length=MOST, examples=[["ats_assessments.created"]])
     enabled: bool = True
-    account_ids: list[Label] = Field([], description="Only events of these accounts; empty: of all.")
+    account_ids: list[Label] = Field(
+        [], max_length=MOST_ACCOUNTS, description="Only events of these accounts; empty: of all."
+    )
     rate_limit: RateLimit = None
 
     _events = field_validator("events")(_known)
@@ -66,14 +70,14 @@ class WebhookChange(StrictBody):
 
     name: Label | None = None
     url: Line | None = None
-    events: list[str] | None = Field(None, min_length=1)
+    events: list[Label] | None = Field(None, min_length=1, max_length=MOST)
     enabled: bool | None = Field(None, description="False holds what is on its way, true lets it go.")
     held_since: Instant = Field(
         None,
         description="With `enabled: true`: what was made before this time is cancelled; now, and nothing held is sent. "
         "Left out: everything held is sent.",
     )
-    account_ids: list[Label] | None = None
+    account_ids: list[Label] | None = Field(None, max_length=MOST_ACCOUNTS)
     rate_limit: RateLimit = None
 
     _events = field_validator("events")(_known)

@@ -11,6 +11,8 @@ from greenroom.model.orders import Category
 
 #: more than this in one list and we stop reading: no recruiter scrolls further
 MOST = 10_000
+#: of one package that is published or stored here
+MOST_TESTS = 100
 
 
 @dataclass(frozen=True)

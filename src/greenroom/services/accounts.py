@@ -18,7 +18,7 @@ from greenroom.services import events
 from greenroom.store import accounts as account_rows
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import projects as project_rows
-from greenroom.store.db import Row, Tx, from_ms, maybe_from_ms
+from greenroom.store.db import Row, Tx, from_json, from_ms, maybe_from_ms
 
 #: how long a replaced token stays valid unless said otherwise: replacing it at the ATS is a support ticket
 OVERLAP = timedelta(days=30)
@@ -276,7 +276,7 @@ async def _announce(ctx: Context, tx: Tx, account: Account, event_type: str) -> 
 async def _merge_credentials(ctx: Context, tx: Tx, account_id: str, new: Mapping[str, Any]) -> None:
     place = {"table": "accounts", "row": account_id, "column": "credentials_sealed"}
     sealed = await account_rows.find_credentials(tx, account_id)
-    kept: dict[str, Any] = json.loads(ctx.vault.open(sealed, **place)) if sealed else {}
+    kept: dict[str, Any] = from_json(ctx.vault.open(sealed, **place)) if sealed else {}
     await account_rows.save_credentials(tx, account_id, ctx.vault.seal(json.dumps({**kept, **new}), **place))
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from greenroom.model.accounts import Account
-from greenroom.store.db import Row, Tx, from_ms, insert, marks, to_json, to_ms, update
+from greenroom.store.db import Row, Tx, from_json, from_ms, insert, marks, to_json, to_ms, update
 
 
 async def find(tx: Tx, project_id: str, account_id: str) -> Account | None:
@@ -193,8 +193,8 @@ def account_of(row: Row) -> Account:
         type=row["type"],
         status=row["status"],
         status_reasons=tuple(json.loads(row["status_reasons"])),
-        setup_information=json.loads(row["setup_information"]),
-        metadata=json.loads(row["metadata"]),
+        setup_information=from_json(row["setup_information"]),
+        metadata=from_json(row["metadata"]),
         created_at=from_ms(row["created_at"]),
         updated_at=from_ms(row["updated_at"]),
     )

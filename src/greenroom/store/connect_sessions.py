@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from greenroom.model.connect_sessions import ConnectSession
-from greenroom.store.db import Row, Tx, from_ms, insert, maybe_from_ms, to_json, to_ms
+from greenroom.store.db import Row, Tx, from_json, from_ms, insert, maybe_from_ms, to_json, to_ms
 
 
 async def add(tx: Tx, session: ConnectSession, *, token_hash: str, link_hash: str) -> None:
@@ -74,7 +74,7 @@ def _session(row: Row) -> ConnectSession:
         categories=None if row["categories"] is None else tuple(json.loads(row["categories"])),
         label=row["label"],
         type=row["type"],
-        metadata=json.loads(row["metadata"]),
+        metadata=from_json(row["metadata"]),
         integration_id=row["integration_id"],
         created_at=from_ms(row["created_at"]),
         expires_at=from_ms(row["expires_at"]),

@@ -24,6 +24,8 @@ from typing import Any, Literal, Protocol, TypeVar
 
 import pydantic_core
 
+from greenroom.model.documents import shallow
+
 T = TypeVar("T")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Row = Mapping[str, Any]
@@ -147,6 +149,14 @@ def to_json(value: Any) -> str:
         return pydantic_core.to_json(value, inf_nan_mode="null").decode()  # takes a seventh of what `json` takes
     except pydantic_core.PydanticSerializationError:
         return well_formed(json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":")))
+
+
+def from_json(text: str) -> Any:
+    """
+    The value of a stored JSON text in which there is something of an outsider's. What is nested too deep to be read or
+    shown is replaced: before there was a limit, such values were stored.
+    """
+    return json.loads(shallow(text))
 
 
 def _finite(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from datetime import datetime
@@ -10,7 +9,19 @@ from typing import Any
 
 from greenroom.model.orders import Candidate, Order, OrderRequest
 from greenroom.model.results import Result
-from greenroom.store.db import ColumnType, Row, Tx, from_ms, insert, marks, maybe_from_ms, to_json, to_ms, update
+from greenroom.store.db import (
+    ColumnType,
+    Row,
+    Tx,
+    from_json,
+    from_ms,
+    insert,
+    marks,
+    maybe_from_ms,
+    to_json,
+    to_ms,
+    update,
+)
 
 #: lines of the flight recorder in which there is no word but ours, and what the others say once they are expunged
 OUR_WORDS = ("received", "result", "acknowledged", "content_erased")
@@ -233,13 +244,13 @@ def _changing(order: Order) -> dict[str, Any]:
 
 
 def _order(row: Row) -> Order:
-    kept = json.loads(row["request"])
+    kept = from_json(row["request"])
     request = OrderRequest(
         **{**kept, "candidate": Candidate(**kept["candidate"])},
         package_id=row["package_id"],
         callback_url=row["callback_url"],
         callback_problem=row["callback_problem"],
-        raw=json.loads(row["raw"]),
+        raw=from_json(row["raw"]),
     )
     return Order(
         id=row["id"],
@@ -256,7 +267,7 @@ def _order(row: Row) -> Order:
         outcome=row["outcome"],
         delivery=row["delivery"],
         delivery_detail=row["delivery_detail"],
-        result=Result.from_dict(json.loads(row["result"])) if row["result"] else None,
+        result=Result.from_dict(from_json(row["result"])) if row["result"] else None,
         result_at=maybe_from_ms(row["result_at"]),
         acknowledged_at=maybe_from_ms(row["acknowledged_at"]),
         expunged_at=maybe_from_ms(row["expunged_at"]),

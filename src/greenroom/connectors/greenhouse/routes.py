@@ -15,6 +15,7 @@ from greenroom.connectors.greenhouse import wire
 from greenroom.connectors.greenhouse.push import callback_problem
 from greenroom.context import Context
 from greenroom.errors import BadGateway, BadRequest, Refused, Unavailable
+from greenroom.model import documents
 from greenroom.model.accounts import Account
 from greenroom.security.tokens import basic_user
 from greenroom.services import accounts, orders, reports
@@ -98,8 +99,9 @@ class GreenhouseCalls:
         """Greenhouse could not use an answer of ours. Always 200: it could not report an error of this call."""
         raw = await request.body()
         try:
+            documents.check(raw)
             body = json.loads(raw)
-        except (ValueError, RecursionError):
+        except (ValueError, BadRequest):
             body = {"error": raw[:4000].decode(errors="replace")}
         request.state.orders = await reports.keep(self._ctx, account, body)
         return JSONResponse({"status": 200})
@@ -130,7 +132,9 @@ class GreenhouseCalls:
 
 async def _json(request: Request) -> object:
     """The body as JSON, whatever its media type: Greenhouse documents none."""
+    content = await request.body()
+    documents.check(content)
     try:
-        return json.loads(await request.body())
-    except (ValueError, RecursionError):
+        return json.loads(content)
+    except ValueError:
         raise BadRequest("The body is not JSON.") from None

@@ -17,6 +17,9 @@ from greenroom.model.results import Result
 #: one @ with something on both sides; no white space or control characters anywhere
 EMAIL = re.compile(r"[^\s@\x00-\x1f\x7f]+@[^\s@\x00-\x1f\x7f]+")
 
+#: characters of one field
+LONGEST = 10_000
+
 #: what no database can keep: NUL, half a surrogate pair
 UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 
@@ -100,6 +103,8 @@ def _text(
         faults.append(f"{path}{name}: expected a text")
     elif required and not (value or "").strip():
         faults.append(f"{path}{name}: required")
+    elif value and len(value) > LONGEST:
+        faults.append(f"{path}{name}: is longer than {LONGEST} characters")
     elif value and not _storable(value):
         faults.append(f"{path}{name}: has a NUL character or half a surrogate pair")
     else:
@@ -136,7 +141,7 @@ def _ids(body: dict[str, Any], person: dict[str, Any], profile_url: str | None) 
 def _id(value: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
-    return str(value) if str(value) and _storable(str(value)) else None
+    return str(value) if 0 < len(str(value)) <= LONGEST and _storable(str(value)) else None
 
 
 def _ids_of_profile(url: str | None) -> tuple[str | None, str | None]:
