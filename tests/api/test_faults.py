@@ -124,3 +124,17 @@ async def test_405_names_every_method_of_the_path(proctor: Linked, path: str, al
     """Also those that another route has."""
     answer = await proctor.api("OPTIONS", path)
     assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+
+
+async def test_messages_are_sentences_with_one_full_stop(proctor: Linked) -> None:
+    """Whatever the parts of a message end with; a value is named as a person would."""
+    unknown = await proctor.api("PUT", "/v1/packages", json={"category": "x", "packages": [{"nam": "x"}], "account": 1})
+    assert unknown.status_code == 422
+    order = await proctor.send_test()
+    rejected = {"status": "rejected", "message": "No licence is left."}
+    assert (await proctor.api("POST", f"/v1/orders/{order}/status", json=rejected)).status_code == 200
+    moments = (await proctor.api("GET", f"/v1/orders/{order}/timeline")).json()["data"]
+    messages = [unknown.json()["message"], *(moment["message"] for moment in moments)]
+
+    assert "The vendor says: rejected: No licence is left." in messages
+    assert not [message for message in messages if ".." in message or ".;" in message]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.house import Linked, basic, webhook
+from tests.house import House, Linked, basic, webhook
 
 ORDER = {"package": {"id": "pkg_core_sql"}, "candidate": {"emails": [{"type": "personal", "value": "a@b.example"}]}}
 
@@ -162,6 +162,21 @@ async def test_a_source_value_is_anything(proctor: Linked, source: object) -> No
     assert (await proctor.give_result(order, body)).status_code == 200
 
 
+async def test_another_accounts_order_is_not_told_from_one_that_never_was(house: House, proctor: Linked) -> None:
+    """By either path: the category would say that it is there."""
+    order = await proctor.send_test()
+    mallory = await house.link("mallory", tenant="mallory", package_id="x")
+    for category in ("assessments", "background_checks"):
+        for method, part in (("PATCH", "/result"), ("GET", ""), ("GET", "/results")):
+            said = []
+            for asked in (order, "ord_" + "0" * 26):
+                answer = await mallory.unified(method, f"/{category}/orders/{asked}{part}", json=WHOLE_RESULT)
+                told = answer.json()
+                said.append((answer.status_code, told["message"].replace(asked, "ID"), told["errorCode"], told.keys()))
+            assert said[0] == said[1]
+            assert said[0][:3] == (404, "No order ID here.", "NotFound")
+
+
 @pytest.mark.parametrize(("own", "other"), [("assessments", "background_checks"), ("background_checks", "assessments")])
 async def test_an_order_of_the_other_category(proctor: Linked, own: str, other: str) -> None:
     """Refused, saying where to place it: the ATS could not send it. The order that is there still takes its result."""
@@ -172,7 +187,10 @@ async def test_an_order_of_the_other_category(proctor: Linked, own: str, other: 
 
     assert (refused.status_code, refused.json()["errorCode"]) == (422, "OtherCategory")
     assert f"/unified/ats/{own}/orders" in refused.json()["message"]
-    assert (await proctor.unified("PATCH", f"/{other}/orders/{placed}/result", json=WHOLE_RESULT)).status_code == 404
+    for method, part in (("PATCH", "/result"), ("GET", ""), ("GET", "/results")):
+        astray = await proctor.unified(method, f"/{other}/orders/{placed}{part}", json=WHOLE_RESULT)
+        assert (astray.status_code, astray.json()["errorCode"]) == (404, "NotFound")
+        assert f"/unified/ats/{own}/orders/{placed}" in astray.json()["message"]
     assert (await proctor.unified("PATCH", f"/{own}/orders/{placed}/result", json=WHOLE_RESULT)).status_code == 200
     assert len((await proctor.api("GET", "/v1/orders")).json()["data"]) == 1
 

@@ -59,3 +59,24 @@ def test_the_processes_that_share_a_port_log_as_they_are_told(tmp_path: Path) ->
     done = subprocess.run([sys.executable, "-c", says], capture_output=True, text=True, env=os.environ | environment)
 
     assert json.loads(done.stderr)["event"] == "ours"
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_an_entry_is_bounded_whatever_failed(form: str) -> None:
+    """An endless recursion, or a value that a caller chose."""
+    says = f"""
+import structlog
+from greenroom.cli import logs
+from greenroom.settings import Settings
+
+logs.configure(Settings(log_format={form!r}))
+def down(depth): return up(depth)
+def up(depth): return down(depth)
+try:
+    down(0)
+except RecursionError:
+    structlog.get_logger().exception("failed", path="x" * 1_000_000)
+"""
+    done = subprocess.run([sys.executable, "-c", says], capture_output=True, text=True)
+    assert "RecursionError" in done.stderr
+    assert len(done.stderr) < 20_000

@@ -192,8 +192,7 @@ def _must_be(integration: Integration, category: Category) -> None:
 
 async def _order(ctx: Context, account: Account, order_id: str, category: Category) -> Order:
     order = await orders.look_up(ctx, account, order_id)
-    if order.category != category:
-        raise NotFound(f"No order {order_id[:80]} here.")
+    orders.refuse_other_category(order, category)
     return order
 
 

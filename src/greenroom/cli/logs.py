@@ -11,6 +11,9 @@ import structlog
 
 from greenroom.settings import Settings
 
+#: characters of one value of a log entry, a traceback among them
+LONGEST = 8000
+
 
 def configure(settings: Settings) -> None:
     """One line an event; libraries' warnings in the same form. What cannot be written is lost, and nothing else."""
@@ -19,13 +22,12 @@ def configure(settings: Settings) -> None:
         structlog.stdlib.add_log_level,
         stamp,
     ]
-    final: list[structlog.typing.Processor]
+    renderer: structlog.typing.Processor = _line
     if settings.log_format == "json":
-        final = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        renderer = structlog.processors.JSONRenderer()
     elif sys.stderr.isatty():
-        final = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
-    else:
-        final = [structlog.processors.format_exc_info, _line]
+        renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    final: list[structlog.typing.Processor] = [structlog.processors.format_exc_info, _bounded, renderer]
     structlog.configure(
         processors=[*shared, *final],
         logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Patient(sys.stderr))),
@@ -42,6 +44,16 @@ def configure(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
+
+
+def _bounded(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Cuts long values: a caller chooses some, and an endless recursion has a traceback of megabytes."""
+    for name, value in event.items():
+        if isinstance(value, str) and len(value) > LONGEST:
+            event[name] = (
+                f"{value[: LONGEST // 2]} … ({len(value) - LONGEST} characters cut) … {value[-LONGEST // 2 :]}"
+            )
+    return event
 
 
 class _Patient:

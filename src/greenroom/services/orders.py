@@ -185,12 +185,13 @@ async def record_result(
     The same result again changes nothing and queues nothing.
 
     Raises:
-        NotFound: the order is not this account's, or of the other category (we do not tell which).
+        NotFound: the order is not this account's, or of the other category, whose path is named then.
         Conflict: the order has a different result already, has ended otherwise, or its content was erased.
     """
     order = await order_rows.find_of_account(tx, account_id, order_id, lock=True)
-    if order is None or order.project_id != project_id or order.category != category:
+    if order is None or order.project_id != project_id:
         raise _unknown(order_id)
+    refuse_other_category(order, category)
     now = ctx.now()
     changed = order.resulted(result, now=now)
     if changed is order:
@@ -261,7 +262,7 @@ async def record_status(
         changed = replace(changed, updated_at=ctx.now())
         await order_rows.save(tx, changed)
         said = f": {message}" if message else ""
-        await _log(ctx, tx, order, "status", f"The vendor says: {status}{said}.")
+        await _log(ctx, tx, order, "status", _sentence(f"The vendor says: {status}{said}"))
     return changed
 
 
@@ -314,6 +315,23 @@ async def acknowledge(ctx: Context, tx: Tx, account: Account, order_id: str) -> 
     )
     await delivery_rows.end_asked(tx, order.id)
     await _log(ctx, tx, order, "acknowledged", "The ATS has read the result.")
+
+
+def refuse_other_category(order: Order, category: Category) -> None:
+    """
+    Raise unless an order is of this category.
+
+    Raises:
+        NotFound: names the path of the order's own category.
+    """
+    if order.category != category:
+        raise NotFound(
+            f"The order {order.id} is not one of {category}: it is at /unified/ats/{order.category}/orders/{order.id}."
+        )
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def _unknown(order_id: str) -> NotFound:

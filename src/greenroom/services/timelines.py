@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +12,7 @@ from greenroom.model.events import stamp
 from greenroom.services import deliveries
 from greenroom.store import orders as order_rows
 from greenroom.store import timelines as timeline_rows
-from greenroom.store.db import Row, Tx, from_ms
+from greenroom.store.db import Row, Tx, from_json, from_ms
 
 
 @dataclass(frozen=True)
@@ -58,10 +57,10 @@ def _key(position: str | None) -> tuple[int, str]:
 def _entry(at: int, row: Row) -> TimelineEntry:
     position = f"{at}_{row['id']}"
     if not timeline_rows.is_attempt(row["id"]):
-        return TimelineEntry(from_ms(at), row["kind"], row["message"], json.loads(row["detail"]), position)
+        return TimelineEntry(from_ms(at), row["kind"], row["message"], from_json(row["detail"]), position)
     attempt = deliveries.read_attempt(row)
     whom = "the ATS" if row["lane"] == "ats" else f"webhook {row['destination_id']}"
     ended = f"answered {attempt.status}" if attempt.status else (attempt.error or attempt.error_kind or "no answer")
     again = f"; next attempt at {stamp(attempt.next_due_at)}" if attempt.next_due_at else ""
-    message = f"Attempt {attempt.number} to tell {whom}: {ended}{again}."
+    message = f"Attempt {attempt.number} to tell {whom}: {ended.removesuffix('.')}{again}."
     return TimelineEntry(attempt.started_at, "attempt", message, deliveries.attempt_detail(attempt), position)
