@@ -146,6 +146,7 @@ class Server(uvicorn.Server):
 
     async def _open(self, connection: socket.socket) -> None:
         try:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio forgets it here
             await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connection)
         except OSError:  # the client has gone already
             connection.close()
