@@ -16,7 +16,7 @@ from greenroom.context import Context
 from greenroom.engine import postponed
 from greenroom.security.vault import Vault
 from greenroom.services import breakers, installation
-from greenroom.store.schema import SEALED
+from greenroom.store.installation import SEALED
 from tests.house import House, Linked, open_house, webhook
 
 OURS, OTHER = os.urandom(32), os.urandom(32)

@@ -14,7 +14,7 @@ from greenroom.model.claims import Turn
 from greenroom.model.deliveries import SHARES
 from greenroom.model.orders import Candidate, OrderRequest
 from greenroom.model.results import Result, Score
-from greenroom.services import claims, deliveries, orders, overview, retention, webhooks
+from greenroom.services import claims, deliveries, orders, overview, retention, timelines, webhooks
 from greenroom.store import accounts as account_rows
 from greenroom.store import webhooks as webhook_rows
 from greenroom.store.db import Store, Tx
@@ -63,7 +63,7 @@ ALL_DAY: dict[str, Doing] = {
         orders.record_result, name("prj", 0), name("acc", 0), name("ord", 500), "assessments", RESULT
     ),
     "answer test_status": acknowledging,
-    "show an order": inside(orders.timeline, name("prj", 0), name("ord", 500)),
+    "show an order": inside(timelines.list_entries, name("prj", 0), name("ord", 500), limit=100),
     "list orders": inside(orders.list_orders, name("prj", 0), {}),
     "list an account's orders": inside(orders.list_orders, name("prj", 0), {"account_id": name("acc", 0)}),
     "list deliveries": inside(deliveries.list_deliveries, name("prj", 0), {}, before=None, limit=25),
