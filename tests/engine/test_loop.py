@@ -85,14 +85,20 @@ async def test_what_makes_our_own_code_fail_stops_nobody_else(house: House, proc
     await proctor.api("PATCH", f"/v1/webhooks/{damaged}", json={"events": ["ats_background_checks.created"]})
     sound = (await webhook(proctor, name="sound"))["id"]
     await proctor.send_test(2)
-    await sql(house, "UPDATE webhook_secrets SET secret_sealed = 'damaged' WHERE webhook_id = $1", damaged)
+    # a secret that can be opened, but is no base64
+    (row,) = await house.app.state.ctx.store.read(
+        lambda tx: tx.all("SELECT id FROM webhook_secrets WHERE webhook_id = $1", damaged)
+    )
+    place = {"table": "webhook_secrets", "row": row["id"], "column": "secret_sealed"}
+    unfit = house.app.state.ctx.vault.seal("whsec_a", **place)
+    await sql(house, "UPDATE webhook_secrets SET secret_sealed = $2 WHERE id = $1", row["id"], unfit)
     async with engine(house):
         delivered, failed = await recorded(proctor, sound), await recorded(proctor, damaged)
 
     assert delivered["state"] == "delivered"
     assert (failed["state"], failed["attempts"][0]["error_kind"]) == ("pending", "internal")
     assert failed["due_at"] is not None
-    assert failed["last_error"].startswith("Greenroom itself failed: VaultError at vault.py:")
+    assert failed["last_error"].startswith("Greenroom itself failed: Error at base64.py:")
     assert len(house.vendor.heard) == 1
 
 
