@@ -210,7 +210,9 @@ async def test_the_first_look_up_without_file_descriptors(tmp_path: Path, dns: N
 async def test_the_hosts_file_comes_first_and_is_read_again(tmp_path: Path, dns: NameServer) -> None:
     """Exactly the addresses that stand there, also for localhost; nobody else is asked."""
     hosts = tmp_path / "hosts"
-    hosts.write_text("# ours\n127.0.0.1\tlocalhost vendor # here\n127.0.0.9 Vendor\n\n::1 six\n127.0.0.1\n")
+    hosts.write_text(
+        "# ours\n127.0.0.1\tlocalhost vendor # here\n127.0.0.9 Vendor\n\nnonsense vendor\n::1 six\n127.0.0.1\n"
+    )
     resolver = Resolver([dns.server], hosts=hosts)
     assert await resolver.addresses("localhost") == ["127.0.0.1"]
     assert await resolver.addresses("VENDOR.") == ["127.0.0.1", "127.0.0.9"]

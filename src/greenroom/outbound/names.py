@@ -17,6 +17,7 @@ from pathlib import Path
 import pycares
 
 from greenroom.errors import LocalFault
+from greenroom.outbound.addresses import literal
 
 #: look-ups in flight, over all callers. A caller may leave, its look-up cannot be called back; so they are more than
 #: the connections that may be made at a time
@@ -92,9 +93,9 @@ class Resolver:
         found: asyncio.Future[_Found] = loop.create_future()
 
         def called_back(result: pycares.AddrInfoResult | None, status: int | None) -> None:
-            what = [node.addr[0].decode() for node in result.nodes] if result else _error(status)
+            addresses = [node.addr[0].decode() for node in result.nodes] if result else []
             with suppress(RuntimeError):  # the event loop is closed
-                loop.call_soon_threadsafe(self._answered, found, what)
+                loop.call_soon_threadsafe(self._answered, found, addresses or _error(status))
 
         self._opened().getaddrinfo(name, None, type=socket.SOCK_STREAM, callback=called_back)
         self._in_flight += 1
@@ -144,7 +145,7 @@ def _read_hosts(text: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for line in text.splitlines():
         address, *names = line.partition("#")[0].split() or [""]
-        for name in names:
+        for name in names if literal(address) else ():
             found.setdefault(name.lower(), []).append(address)
     return found
 
