@@ -72,6 +72,13 @@ class Settings(BaseModel):
             "refused; 0: no limit.",
         ),
     ] = 1_000_000
+    max_webhooks: Annotated[
+        int, Field(ge=1, le=10_000, description="Webhooks that a project may have; each order looks at all of them.")
+    ] = 100
+    max_accounts: Annotated[int, Field(ge=1, description="Linked accounts that a project may have.")] = 100_000
+    max_connect_sessions: Annotated[
+        int, Field(ge=1, description="Connect sessions of a project that may be open at a time.")
+    ] = 10_000
     retention_days: Annotated[
         int,
         Field(

@@ -81,12 +81,13 @@ async def test_what_is_held_is_counted_and_the_operator_chooses_what_is_sent(on_
 
 
 async def test_what_was_held_before_goes_with_enabling_alone(proctor: Linked) -> None:
-    """Said of the field, and nothing is changed."""
+    """Or with other events or accounts. Said of the field, and nothing is changed."""
+    problem = "held_since: goes with enabled: true, or with other events or account_ids"
     hook = await webhook(proctor, enabled=False)
     await proctor.send_test()
     for body in ({"held_since": "2026-11-03T09:00:00Z"}, {"enabled": False, "held_since": "2026-11-03T09:00:00Z"}):
         refused = await proctor.api("PATCH", f"/v1/webhooks/{hook['id']}", json=body)
-        assert (refused.status_code, refused.json()["errors"]) == (422, ["held_since: goes with enabled: true"])
+        assert (refused.status_code, refused.json()["errors"]) == (422, [problem])
     assert (await proctor.api("GET", f"/v1/webhooks/{hook['id']}")).json()["held"]["count"] == 1
 
 

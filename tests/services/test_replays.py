@@ -119,12 +119,12 @@ async def test_any_status_means_each_once(store: Store) -> None:
     ctx = context(store)
     webhook_id = await webhook_with(ctx, dead=3, delivered=4, held=2)
     job = await start(ctx, webhook_id, "any")
-    queued = []
     while (await replays.get(ctx, PROJECT, webhook_id, job.id)).state == "running":
-        queued.append(await replays.advance(ctx))
+        await replays.advance(ctx)
         await deliver_all(store)
 
-    assert (job.total, sum(queued)) == (9, 9)
+    done = (await replays.get(ctx, PROJECT, webhook_id, job.id)).done
+    assert (job.total, done) == (9, 9)
 
 
 async def test_bounds_in_time(store: Store) -> None:

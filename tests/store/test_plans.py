@@ -154,7 +154,7 @@ async def test_a_replay_looks_only_at_what_it_sends(store: Store) -> None:
 
     async def work(tx: Tx) -> None:
         explaining = Explaining(tx, postgres=isinstance(store, PostgresStore))
-        assert await replay_rows.advance(explaining, job.id, most=2) == 2
+        assert await replay_rows.advance(explaining, job.id, most=2, new_id=ctx.new_id) == 2
         plans.extend(explaining.plans)
 
     await store.write(work)

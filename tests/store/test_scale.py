@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from inspect import unwrap
 from typing import Any
 
@@ -14,8 +14,10 @@ from greenroom.model.claims import Turn
 from greenroom.model.deliveries import SHARES
 from greenroom.model.orders import Candidate, OrderRequest
 from greenroom.model.results import Result, Score
+from greenroom.model.webhooks import Webhook
 from greenroom.services import claims, deliveries, orders, overview, retention, timelines, webhooks
 from greenroom.store import accounts as account_rows
+from greenroom.store import missing
 from greenroom.store import webhooks as webhook_rows
 from greenroom.store.db import Store, Tx
 from greenroom.store.postgres import PostgresStore
@@ -26,6 +28,10 @@ from tests.support.queues import context
 ROWS = [20_000, pytest.param(1_000_000, marks=pytest.mark.scale)]
 NEW = OrderRequest("pkg", Candidate("ada@example.test"), dedupe_key="take-home-1", raw={})
 RESULT = Result(verdict="passed", score=Score("82.5"), result_url="https://results.proctor-tests.com/r/1")
+
+THEN = datetime(2026, 11, 3, tzinfo=UTC)
+EVENTS = ("ats_assessments.created",)
+HOOK = Webhook(name("whk", 0), name("prj", 0), "w", "https://v.example.com", EVENTS, (), True, None, THEN, THEN)
 
 Doing = Callable[[Context, Tx], Awaitable[Any]]
 
@@ -73,6 +79,11 @@ ALL_DAY: dict[str, Doing] = {
     "metrics": inside(overview.overview),
     "what is crowded": inside(overview.crowded, limit=1000),
     "what is held": inside(webhooks.held, [name("whk", 0)]),
+    "list held orders": inside(orders.list_orders, name("prj", 0), {"delivery": "held"}),
+    "find held events": lambda _, tx: webhook_rows.list_enabled_with_held(tx),
+    "find what a webhook has no delivery of": lambda _, tx: missing.find(
+        tx, HOOK, after=name("evt", 700), since=0, until=2**42, limit=100
+    ),
     "finish enabling": lambda _, tx: webhook_rows.list_half_switched(tx),
     "give up": inside(deliveries.give_up_overdue),
     "retention": inside(retention.sweep),

@@ -50,7 +50,10 @@ class DeliveryOut(BaseModel):
     order_id: str | None
     account_id: str | None
     lane: Lane
-    destination_id: str = Field(description="The webhook's id, or the account's.")
+    destination_id: str = Field(
+        description="The webhook's id, or the account's; the project's while the event is held because no webhook "
+        "takes it."
+    )
     state: State
     under_way: bool
     attempts_made: int

@@ -24,6 +24,8 @@ FRESH_S = 5.0
 OLDEST_DUE = Gauge("greenroom_oldest_due_seconds", "How long the oldest due delivery has waited.", ["queue"])
 IN_FLIGHT = Gauge("greenroom_deliveries_in_flight", "Attempts under way, over all workers.")
 STUCK = Gauge("greenroom_deliveries_stuck", "Deliveries that are held or dead.", ["state"])
+HELD = Gauge("greenroom_events_held", "Order events that are held because no webhook subscribes to them.")
+OLDEST_HELD = Gauge("greenroom_oldest_held_seconds", "How long the oldest of these events has been held.")
 BREAKERS = Gauge("greenroom_breakers", "Destinations in trouble, by the state of their breaker.", ["state"])
 
 
@@ -71,5 +73,8 @@ def _show(now: Overview) -> None:
     IN_FLIGHT.set(now.in_flight)
     for state, count in now.stuck.items():
         STUCK.labels(state).set(count)
+    held, oldest_s = now.held
+    HELD.set(held)
+    OLDEST_HELD.set(oldest_s)
     for state, count in now.breakers.items():
         BREAKERS.labels(state).set(count)

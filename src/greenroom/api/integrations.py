@@ -174,7 +174,7 @@ async def probe(ctx: Ctx, project: Caller, catalog: Packages, provider: Provider
     """Call the list endpoint as the recruiter's dialog would, and say what is wrong with its answer."""
     connector_of(provider)
     integration = await integrations.get(ctx, project.id, provider)
-    linked = [one for one in await accounts.list_accounts(ctx, project.id) if one.provider == provider]
+    linked = await accounts.list_page(ctx, project.id, provider=provider, limit=1)
     found = await catalog.probe(integration, linked[0].id if linked else "acc_probe")
     return ProbeOut(
         ok=found.problem is None,

@@ -46,7 +46,8 @@ class CandidateOut(BaseModel):
 class OrderOut(BaseModel):
     """
     An order. `status` is how far it is, `outcome` whether the candidate passed, `delivery` how far the result got on
-    its way to the ATS, `delivery_detail` why.
+    its way to the ATS, `delivery_detail` why. Since `held_at` the vendor has not been told of the order, because no
+    enabled webhook takes its event.
 
     Since `expunged_at` nothing about the candidate is left: neither who they are, nor the request, nor the result.
     """
@@ -73,6 +74,7 @@ class OrderOut(BaseModel):
     result: UnifiedResult | None
     result_at: str | None
     acknowledged_at: str | None = Field(description="When the ATS first read the result.")
+    held_at: str | None = Field(description="Since when its event is held; null: it is not.")
     expunged_at: str | None = Field(description="When the content was erased.")
     created_at: str
     updated_at: str
@@ -84,7 +86,8 @@ class TimelineEntryOut(BaseModel):
     at: str
     kind: str = Field(
         examples=[
-            "received", "attempt", "status", "result", "acknowledged", "response_error", "alert", "content_erased"
+            "received", "released", "attempt", "status", "result", "acknowledged", "response_error", "alert",
+            "content_erased",
         ]
     )  # fmt: skip
     message: str
@@ -124,7 +127,10 @@ async def list_orders(
     account_id: Annotated[Plain | None, Query()] = None,
     package_id: Annotated[Plain | None, Query()] = None,
     status: Annotated[Status | None, Query()] = None,
-    delivery: Annotated[AtsDelivery | None, Query()] = None,
+    delivery: Annotated[
+        AtsDelivery | Literal["held"] | None,
+        Query(description="How far the result got on its way to the ATS; `held`: the vendor has not been told of it."),
+    ] = None,
     created_after: Annotated[Instant, Query(description="An ISO 8601 date-time with a zone.")] = None,
     candidate_email: Annotated[Plain | None, Query()] = None,
     page_size: PageSize = 25,
@@ -227,6 +233,7 @@ def shown(order: Order) -> OrderOut:
         result=unified_result(order.result) if order.result else None,
         result_at=stamp(order.result_at) if order.result_at else None,
         acknowledged_at=stamp(order.acknowledged_at) if order.acknowledged_at else None,
+        held_at=stamp(order.held_at) if order.held_at else None,
         expunged_at=stamp(order.expunged_at) if order.expunged_at else None,
         created_at=stamp(order.created_at),
         updated_at=stamp(order.updated_at),

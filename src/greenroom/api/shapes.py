@@ -143,7 +143,8 @@ Line = Annotated[str, Field(max_length=2000), AfterValidator(_plain), _PATTERN]
 Prose = Annotated[str, Field(max_length=2000), AfterValidator(_prose)]
 
 
-def _instant(value: object) -> datetime | None:
+def instant(value: object) -> datetime | None:
+    """A time in UTC from the text that a caller gave; blank is none."""
     if value is None or value == "":
         return None
     if isinstance(value, str) and len(value) > LONGEST_INSTANT:
@@ -161,8 +162,8 @@ def _instant(value: object) -> datetime | None:
 
 
 #: a time in UTC, whatever zone it was given in
-At = Annotated[AwareDatetime, BeforeValidator(_instant, json_schema_input_type=AwareDatetime)]
+At = Annotated[AwareDatetime, BeforeValidator(instant, json_schema_input_type=AwareDatetime)]
 #: a time in UTC, whatever zone it was given in; blank is none
 Instant = Annotated[
-    AwareDatetime | None, BeforeValidator(_instant, json_schema_input_type=AwareDatetime | Literal[""] | None)
+    AwareDatetime | None, BeforeValidator(instant, json_schema_input_type=AwareDatetime | Literal[""] | None)
 ]

@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from greenroom.api.shapes import MOST, example
 from greenroom.errors import Invalid
-from greenroom.model.orders import Candidate, OrderRequest, digest
+from greenroom.model.orders import EMAIL_LIMIT, Candidate, OrderRequest, digest
 
 
 def _text(value: object) -> object:
@@ -23,7 +23,11 @@ def _without_nul(value: object) -> object:
 
 
 _Limited = Annotated[str, Field(max_length=10_000)]
+_Address = Annotated[str, Field(max_length=EMAIL_LIMIT)]
 Text = Annotated[_Limited | None, BeforeValidator(_without_nul, json_schema_input_type=_Limited | float | None)]
+
+
+Email = Annotated[_Address | None, BeforeValidator(_without_nul, json_schema_input_type=_Address | float | None)]
 
 
 class OrderedPackageBody(BaseModel):
@@ -38,7 +42,7 @@ class EmailBody(BaseModel):
     """An e-mail address."""
 
     type: Text = None
-    value: Text = None
+    value: Email = None
 
 
 class CandidateBody(BaseModel):
@@ -66,7 +70,7 @@ class MemberBody(BaseModel):
     remote_user_id: Text = None
     first_name: Text = None
     last_name: Text = None
-    email: Text = None
+    email: Email = None
     role: Text = None
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Annotated, Any
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Path
-from pydantic import BaseModel, Field, field_validator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, field_validator
 
 from greenroom.api.callers import Caller, Ctx, Door
 from greenroom.api.faults import documented
 from greenroom.api.idempotent import IdempotentRoute
-from greenroom.api.shapes import MOST, At, Instant, Label, Line, Page, Plain, StrictBody, example
+from greenroom.api.shapes import MOST, At, Instant, Label, Line, Page, Plain, StrictBody, example, instant
 from greenroom.context import Context
 from greenroom.engine import vendor
 from greenroom.errors import Invalid
@@ -44,6 +44,24 @@ RateLimit = Annotated[
 ]
 
 
+HeldSince = Annotated[
+    AwareDatetime | Literal["none"] | None,
+    BeforeValidator(
+        lambda value: value if value == "none" else instant(value),
+        json_schema_input_type=AwareDatetime | Literal["none"] | None,
+    ),
+    Field(
+        description="Of the held events that the webhook takes, those accepted from this time on are sent, older ones "
+        "are cancelled; `none`: nothing that is held is sent. Left out: everything that is held is sent."
+    ),
+]
+
+
+def held_from(value: datetime | Literal["none"] | None) -> datetime | None:
+    """`held_since` as `services.webhooks` takes it."""
+    return webhooks.NOTHING_HELD if value == "none" else value
+
+
 class WebhookIn(StrictBody):
     """A new webhook."""
 
@@ -59,6 +77,7 @@ class WebhookIn(StrictBody):
         [], max_length=MOST_ACCOUNTS, description="Only events of these accounts; empty: of all."
     )
     rate_limit: RateLimit = None
+    held_since: HeldSince = None
 
     _events = field_validator("events")(_known)
 
@@ -72,11 +91,7 @@ class WebhookChange(StrictBody):
     url: Line | None = None
     events: list[Label] | None = Field(None, min_length=1, max_length=MOST)
     enabled: bool | None = Field(None, description="False holds what is on its way, true lets it go.")
-    held_since: Instant = Field(
-        None,
-        description="With `enabled: true`: what was made before this time is cancelled; now, and nothing held is sent. "
-        "Left out: everything held is sent.",
-    )
+    held_since: HeldSince = None
     account_ids: list[Label] | None = Field(None, max_length=MOST_ACCOUNTS)
     rate_limit: RateLimit = None
 
@@ -119,7 +134,13 @@ class WebhookOut(BaseModel):
     updated_at: str
 
 
-class NewWebhookOut(WebhookOut):
+class ChangedWebhookOut(WebhookOut):
+    """A webhook, and how many held deliveries were put on their way to it."""
+
+    released: int
+
+
+class NewWebhookOut(ChangedWebhookOut):
     """A webhook with its secret, which is shown this once."""
 
     secret: str = Field(description="Verify with it: Standard Webhooks, or x-stackone-signature.")
@@ -140,17 +161,21 @@ class SecretRotationIn(StrictBody):
 
 
 class ReplayIn(StrictBody):
-    """Which deliveries to send again."""
+    """Which events to send."""
 
     model_config = example(since="2026-11-03T09:00:00Z", status="dead")
 
-    since: At = Field(description="Made at this time or later.", examples=["2026-11-01T00:00:00Z"])
-    until: Instant = Field(None, description="Made before this time; left out: before now.")
-    status: Status = Field("dead", description="What became of them; `any` is every one that is not on its way.")
+    since: At = Field(description="Accepted at this time or later.", examples=["2026-11-01T00:00:00Z"])
+    until: Instant = Field(None, description="Accepted before this time; left out: before now.")
+    status: Status = Field(
+        "undelivered",
+        description="What became of them: `missing` are those of which the webhook has no delivery, such as those from "
+        "before it existed; `undelivered` is `dead` and `missing`; `any` is every one that is not on its way.",
+    )
 
 
 class ReplayOut(BaseModel):
-    """A job. `total` was counted at its start, `done` is how many it has put on their way again."""
+    """A job. `total` was counted at its start, `done` is how many it has put on their way."""
 
     id: str
     state: Progress
@@ -180,11 +205,12 @@ async def list_webhooks(ctx: Ctx, project: Caller) -> Page[WebhookOut]:
 
 @router.post("", status_code=201, operation_id="create_webhook", responses=documented(400, 401, 404, 409, 422))
 async def create(ctx: Ctx, project: Caller, body: WebhookIn) -> NewWebhookOut:
-    """Add a webhook. Its secret is in this answer and in no other."""
+    """Add a webhook, and send it what is held. Its secret is in this answer and in no other."""
     check_url(ctx, body.url)
     values = body.model_dump() | {"events": tuple(body.events), "account_ids": tuple(body.account_ids)}
-    webhook, secret = await webhooks.create(ctx, project.id, **values)
-    return NewWebhookOut(**_shown(webhook, Condition(), Held()).model_dump(), secret=secret)
+    webhook, secret = await webhooks.create(ctx, project.id, **values | {"held_since": held_from(body.held_since)})
+    released = await webhooks.release(ctx, webhook)
+    return NewWebhookOut(**_shown(webhook, Condition(), Held()).model_dump(), released=released, secret=secret)
 
 
 @router.get("/{webhook_id}", operation_id="get_webhook", responses=documented(400, 401, 404))
@@ -194,18 +220,19 @@ async def get(ctx: Ctx, project: Caller, webhook_id: WebhookId) -> WebhookOut:
 
 
 @router.patch("/{webhook_id}", operation_id="change_webhook", responses=documented(400, 401, 404, 422))
-async def change(ctx: Ctx, project: Caller, webhook_id: WebhookId, body: WebhookChange) -> WebhookOut:
-    """Change some fields of a webhook."""
+async def change(ctx: Ctx, project: Caller, webhook_id: WebhookId, body: WebhookChange) -> ChangedWebhookOut:
+    """Change some fields of a webhook, and send it what is held, if it is enabled or takes other events or accounts."""
     given = body.model_dump(exclude_unset=True)
     changes = {name: value for name, value in given.items() if value is not None or name == "rate_limit"}
-    held_since = changes.pop("held_since", None)
-    if held_since is not None and not changes.get("enabled"):
-        raise Invalid("held_since: goes with enabled: true", errors=["held_since: goes with enabled: true"])
+    held_since = held_from(changes.pop("held_since", None))
+    if held_since is not None and not webhooks.RELEASING & changes.keys():
+        problem = "held_since: goes with enabled: true, or with other events or account_ids"
+        raise Invalid(problem, errors=[problem])
     if "url" in changes:
         check_url(ctx, changes["url"])
     tuples = {name: tuple(changes[name]) for name in ("events", "account_ids") if name in changes}
-    changed = await webhooks.change(ctx, project.id, webhook_id, changes | tuples, held_since=held_since)
-    return await _with_health(ctx, changed)
+    changed, released = await webhooks.change(ctx, project.id, webhook_id, changes | tuples, held_since=held_since)
+    return ChangedWebhookOut(**(await _with_health(ctx, changed)).model_dump(), released=released)
 
 
 @router.delete("/{webhook_id}", status_code=204, operation_id="delete_webhook", responses=documented(400, 401, 404))
@@ -245,7 +272,7 @@ async def test(ctx: Ctx, project: Caller, out: Door, webhook_id: WebhookId) -> T
     responses=documented(400, 401, 404, 409, 422),
 )
 async def replay(ctx: Ctx, project: Caller, webhook_id: WebhookId, body: ReplayIn) -> ReplayOut:
-    """Send past deliveries again, in the background and after what is new; event ids stay."""
+    """Send past events, again or for the first time, in the background and after what is new; event ids stay."""
     if body.until is not None and body.until <= body.since:
         raise Invalid("until: must be later than since", errors=["until: must be later than since"])
     started = await replays.start(ctx, project.id, webhook_id, since=body.since, until=body.until, status=body.status)

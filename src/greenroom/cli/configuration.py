@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError
 
 from greenroom.api.integrations import IntegrationIn, connector_of, values_of
 from greenroom.api.shapes import Label, StrictBody
-from greenroom.api.webhooks import WebhookIn, check_url
+from greenroom.api.webhooks import WebhookIn, check_url, held_from
 from greenroom.bootstrap import open_context
 from greenroom.context import Context
 from greenroom.model.integrations import Integration
@@ -31,7 +31,10 @@ Data = Annotated[Path | None, typer.Option(help="Data directory (GREENROOM_DATA_
 
 
 class WebhookEntry(WebhookIn):
-    """A webhook of a file; known by its name within the project. A `secret` left out is made."""
+    """
+    A webhook of a file; known by its name within the project. A `secret` left out is made; `held_since` counts when the
+    webhook is made or changed, and is no difference by itself.
+    """
 
     secret: str | None = None
 
@@ -144,6 +147,7 @@ def _webhook_steps(ctx: Context, project: str, old: Webhook | None, hook: Webhoo
         "rate_limit": hook.rate_limit,
     }
     if old is None:
+        held_since = held_from(hook.held_since)
         secret = _reference(hook.secret, "webhooks.secret") if hook.secret else None
         problem = check_secret(secret) if secret else None
         if problem:
@@ -151,14 +155,16 @@ def _webhook_steps(ctx: Context, project: str, old: Webhook | None, hook: Webhoo
 
         async def create() -> None:
             owner = await projects.ensure(ctx, project)
-            await webhooks.create(ctx, owner.id, **values, secret=secret)
+            webhook, _ = await webhooks.create(ctx, owner.id, **values, held_since=held_since, secret=secret)
+            await webhooks.release(ctx, webhook)
 
         return [Step(f"+ webhook {project}/{hook.name}", create)]
     changes = {name: value for name, value in values.items() if getattr(old, name) != value}
     if not changes:
         return []
     says = f"~ webhook {project}/{hook.name}: {', '.join(changes)}"
-    return [Step(says, lambda: webhooks.change(ctx, old.project_id, old.id, changes))]
+    held_since = held_from(hook.held_since) if webhooks.RELEASING & changes.keys() else None
+    return [Step(says, lambda: webhooks.change(ctx, old.project_id, old.id, changes, held_since=held_since))]
 
 
 async def _export(settings: Settings) -> None:

@@ -52,6 +52,12 @@ def subscribed_name(event_type: str, names: tuple[str, ...]) -> str | None:
     return next((name for name in names if ALIASES.get(name) == event_type), None)
 
 
+def is_about(payload: str, webhook_id: str) -> bool:
+    """Whether an operational event is about this webhook, which is then not told."""
+    content = json.loads(payload)
+    return webhook_id in (content.get("record_id"), content.get("destination_id"))
+
+
 def body(payload: str, event_name: str) -> bytes:
     """
     The bytes of a webhook request: the same for every attempt of a delivery.

@@ -22,6 +22,9 @@ AtsDelivery = Literal["pending", "sent", "acknowledged", "refused"]
 LINE: tuple[Status, ...] = ("received", "accepted", "invited", "in_progress")
 FINAL: frozenset[Status] = frozenset({"completed", "rejected", "cancelled", "expired", "error"})
 
+#: characters of an e-mail address: 64 before the @, 255 after it
+EMAIL_LIMIT = 320
+
 #: an order's id, wherever it stands
 ID = re.compile(r"ord_[0-9a-z]{26}")
 
@@ -109,7 +112,8 @@ class Order:
     """
     One test or check of one candidate. Times are aware UTC; `package_name` is as the list showed it then; `previous_id`
     is found when it is stored. Since `expunged_at` nothing is known of the person: the candidate's e-mail is empty, and
-    `callback_hash` is what is left of the callback URL.
+    `callback_hash` is what is left of the callback URL. `held_at` is since when the
+    order's event is held, because no enabled webhook takes it; None: it is not.
     """
 
     id: str
@@ -133,6 +137,7 @@ class Order:
     acknowledged_at: datetime | None = None
     expunged_at: datetime | None = None
     callback_hash: str | None = None
+    held_at: datetime | None = None
 
     @property
     def is_final(self) -> bool:

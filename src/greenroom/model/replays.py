@@ -1,17 +1,22 @@
-"""A replay: deliveries of one webhook, sent again as a job in the background."""
+"""A replay: events sent to one webhook, again or for the first time, as a job in the background."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, cast
 
 from greenroom.model.deliveries import State
 
-Status = Literal["delivered", "dead", "cancelled", "held", "any"]
+Status = Literal["undelivered", "missing", "delivered", "dead", "cancelled", "held", "any"]
+#: what a job goes through: deliveries in a state, or events of which the webhook has no delivery
+Part = State | Literal["missing"]
 Progress = Literal["running", "done", "cancelled"]
 
-ENDED: tuple[State, ...] = ("dead", "cancelled", "held", "delivered")
+_PARTS: dict[Status, tuple[Part, ...]] = {
+    "undelivered": ("dead", "missing"),
+    "any": ("dead", "cancelled", "held", "delivered", "missing"),
+}
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,6 @@ class Replay:
     created_at: datetime
 
 
-def states_of(status: Status) -> tuple[State, ...]:
-    """The states that a status asks for."""
-    return ENDED if status == "any" else (status,)
+def parts_of(status: Status) -> tuple[Part, ...]:
+    """What a status asks for; events without a delivery come last, when each of them is sure to have none."""
+    return _PARTS.get(status) or (cast("Part", status),)

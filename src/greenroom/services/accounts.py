@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from greenroom.context import Context, queueing, quick_snapshot, snapshot, transaction
-from greenroom.errors import NotFound, Unauthorized
+from greenroom.errors import Conflict, NotFound, Unauthorized
 from greenroom.model.accounts import Account, AccountToken
 from greenroom.model.events import ACCOUNT_CREATED, ACCOUNT_DELETED, ACCOUNT_UPDATED, account_payload, stamp
 from greenroom.security.tokens import new_external_trigger_token, token_hash
@@ -63,12 +63,16 @@ async def ensure(
     The owner's account and its token, inside another service's transaction; made, not linked yet, when there is none.
 
     `another` makes one even when there is.
+
+    Raises:
+        Conflict: the project has as many accounts as it may have.
     """
     await project_rows.lock(tx, project_id)
     account = None
     if not another:
         account = await account_rows.find_by_owner(tx, project_id, new.provider, new.origin_owner_id)
     if account is None:
+        await _check_quota(ctx, tx, project_id)
         now = ctx.now()
         account = Account(
             id=ctx.new_id("acc"),
@@ -87,6 +91,16 @@ async def ensure(
         )
         await account_rows.add(tx, account)
     return account, await live_token(ctx, tx, account.id) or await _mint(ctx, tx, account.id)
+
+
+async def _check_quota(ctx: Context, tx: Tx, project_id: str) -> None:
+    most = ctx.settings.max_accounts
+    if await account_rows.count(tx, project_id) >= most:
+        raise Conflict(
+            f"The project has {most} linked accounts, the most it may have (GREENROOM_MAX_ACCOUNTS). Unlink those that "
+            "are not used.",
+            code="QuotaReached",
+        )
 
 
 async def finish(ctx: Context, tx: Tx, account: Account, *, credentials: Mapping[str, Any] | None = None) -> Account:
@@ -170,12 +184,6 @@ async def read(tx: Tx, project_id: str, account_id: str) -> Account:
     if account is None:
         raise NotFound(f"No account {account_id} in this project.")
     return account
-
-
-@snapshot
-async def list_accounts(_: Context, tx: Tx, project_id: str) -> list[Account]:
-    """Every account of a project, oldest first."""
-    return await account_rows.list_accounts(tx, project_id)
 
 
 @snapshot

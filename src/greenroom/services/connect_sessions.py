@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from greenroom.context import Context, queueing, quick_snapshot, snapshot, transaction
-from greenroom.errors import Gone, NotFound
+from greenroom.errors import Conflict, Gone, NotFound
 from greenroom.model.accounts import Account
 from greenroom.model.connect_sessions import ConnectSession
 from greenroom.security.tokens import token_hash
@@ -66,10 +66,18 @@ async def create(ctx: Context, tx: Tx, project_id: str, new: NewSession) -> Open
 
     Raises:
         NotFound: `account_id` is not the project's.
+        Conflict: as many sessions are open, or accounts linked, as the project may have.
     """
     if ctx.chance() < CLEARING:
         await session_rows.forget_old(tx, project_id, older_ms=KEPT_MS)
     await project_rows.lock(tx, project_id)
+    most = ctx.settings.max_connect_sessions
+    if await session_rows.count_open(tx, project_id) >= most:
+        raise Conflict(
+            f"The project has {most} open connect sessions, the most it may have (GREENROOM_MAX_CONNECT_SESSIONS). "
+            "Wait until some expire, and let new ones expire sooner (`expires_in`).",
+            code="QuotaReached",
+        )
     account, trigger_token = await _account(ctx, tx, project_id, new)
     now = ctx.now()
     session = ConnectSession(

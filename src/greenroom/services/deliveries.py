@@ -288,7 +288,7 @@ async def retry(_: Context, tx: Tx, project_id: str, delivery_id: str) -> Delive
 
     Raises:
         NotFound: there is none, or it is another project's.
-        Conflict: an attempt is under way, or the content of its order was erased.
+        Conflict: an attempt is under way, no webhook takes its event, or the content of its order was erased.
     """
     await _read(tx, project_id, delivery_id)
     due = await delivery_rows.make_due(tx, delivery_id)
@@ -296,6 +296,12 @@ async def retry(_: Context, tx: Tx, project_id: str, delivery_id: str) -> Delive
     if delivery.expunged_at is not None:
         when = stamp(delivery.expunged_at)
         raise Conflict(f"The order's content was erased at {when}: there is nothing to send.", code="ContentErased")
+    if delivery.destination_id == project_id:
+        raise Conflict(
+            f"No webhook subscribes to {delivery.event_name}, so the event is held. Create, enable or change a webhook "
+            "that does, and it is sent.",
+            code="NoWebhook",
+        )
     if not due:
         raise Conflict("An attempt is under way; look again in a few seconds.", code="DeliveryUnderWay")
     return delivery

@@ -34,7 +34,8 @@ async def announce(
     """
     Write down an event and a delivery to every webhook that takes it, `but` one; how many do.
 
-    Belongs inside a transaction after which the engine is woken. A disabled webhook's delivery is held, not dropped.
+    Belongs inside a transaction after which the engine is woken. A disabled webhook's delivery is held, not dropped; so
+    is an order's event that no webhook takes, for its project, until `webhooks.release` gives it to one.
     What the engine of this process takes over at once is stored as claimed.
     """
     ACCEPTED.inc()
@@ -78,6 +79,19 @@ async def announce(
             order_id=order_id,
             account_id=account_id,
             lease=(taker.lease, taker.lease_ms) if taker else None,
+        )
+    if not told and order_id is not None:
+        await delivery_rows.add(
+            tx,
+            ctx.new_id("dlv"),
+            project_id=project_id,
+            event_id=event_id,
+            lane="vendor",
+            destination_id=project_id,
+            event_name=event_type,
+            state="held",
+            order_id=order_id,
+            account_id=account_id,
         )
     return told
 

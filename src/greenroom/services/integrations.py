@@ -103,8 +103,7 @@ async def put(ctx: Context, tx: Tx, project_id: str, provider: str, values: dict
 @snapshot
 async def last_called(_: Context, tx: Tx, project_id: str, provider: str) -> dict[str, int]:
     """For each of the ATS's calls, when it was last made for any account of the project (ms since 1970)."""
-    accounts = await account_rows.list_accounts(tx, project_id)
-    return await account_rows.last_calls(tx, [account.id for account in accounts if account.provider == provider])
+    return await account_rows.last_calls(tx, project_id, provider)
 
 
 def _sealed(ctx: Context, integration: Integration) -> dict[str, Any]:

@@ -65,8 +65,9 @@ async def _find_placed(
         if _find_difference(known, request, source=source) is None:
             return known
     raise QueueFull(
-        "Too many deliveries wait for a webhook of this project, so no new order is taken (GREENROOM_QUEUE_LIMIT). "
-        "Mend or delete the webhook whose `held` or `health` says so, then send this again."
+        "Too many deliveries wait for a webhook of this project, or are held because it has none for them, so no "
+        "new order is taken (GREENROOM_QUEUE_LIMIT). Mend or delete the webhook whose `held` or `health` says so, "
+        "or create one, then send this again."
     )
 
 
@@ -165,7 +166,7 @@ async def _announce(ctx: Context, tx: Tx, order: Order) -> str:
         ctx, tx, order.project_id, event_type, payload, account_id=order.account_id, order_id=order.id
     )
     if not told:
-        return f"no webhook is subscribed to {event_type}, so nobody is told"
+        return f"no webhook subscribes to {event_type}, so its event is held until one does"
     return f"{told} webhook{'s' if told > 1 else ''} will be told"
 
 

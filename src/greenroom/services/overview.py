@@ -15,17 +15,21 @@ from greenroom.store.db import Tx
 
 @dataclass(frozen=True)
 class Overview:
-    """`oldest_due_s` is how long the oldest due delivery of each queue has waited; 0 when none is due."""
+    """
+    `oldest_due_s` is how long the oldest due delivery of each queue has waited; 0 when none is due. `held` is how many
+    order events are held because no webhook takes them, and for how many seconds the oldest is.
+    """
 
     oldest_due_s: Mapping[Queue, float]
     in_flight: int
     stuck: Mapping[str, int]
+    held: tuple[int, float]
     breakers: Mapping[str, int]
 
 
 @snapshot
 async def crowded(_: Context, tx: Tx, *, limit: int) -> frozenset[str]:
-    """The projects with a webhook for which so many deliveries wait, held ones included."""
+    """The projects with a webhook for which so many deliveries wait, or without one; held ones included."""
     return await overview_rows.crowded(tx, limit=limit)
 
 
@@ -37,5 +41,6 @@ async def overview(_: Context, tx: Tx) -> Overview:
         oldest_due_s={queue: max(0.0, -waits.get(queue, 0) / 1000) for queue in SHARES},
         in_flight=await overview_rows.leased(tx),
         stuck=await overview_rows.stuck(tx),
+        held=await overview_rows.held_for_projects(tx),
         breakers=await overview_rows.breakers(tx, whole_room=WHOLE_ROOM),
     )

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
 
 from greenroom.context import Context, queueing, snapshot, transaction
-from greenroom.errors import NotFound
+from greenroom.errors import Conflict, Invalid, NotFound
 from greenroom.model.deliveries import State
 from greenroom.model.webhooks import Webhook
 from greenroom.security.tokens import new_webhook_secret
 from greenroom.services import accounts
 from greenroom.store import breakers as breaker_rows
 from greenroom.store import deliveries as delivery_rows
+from greenroom.store import orders as order_rows
 from greenroom.store import projects as project_rows
 from greenroom.store import rates as rate_rows
 from greenroom.store import webhooks as webhook_rows
 from greenroom.store.db import Tx, maybe_from_ms, to_ms
 
 OVERLAP = timedelta(days=1)
+#: as `held_since`: nothing of what is held is sent
+NOTHING_HELD = datetime.max.replace(tzinfo=UTC)
+#: a change of one of these may make a webhook take what is held
+RELEASING = frozenset({"enabled", "events", "account_ids"})
+#: what a timeline says of an event that was held for the project
+RELEASED = "Webhook {webhook} takes the event that was held: it is on its way."
+LEFT_OUT = (
+    "Webhook {webhook} takes the event that was held, but the event is older than its `held_since`, so it was not "
+    "sent. To send it, replay the webhook with status cancelled."
+)
 #: deliveries that are held, let go or cancelled in one transaction: some milliseconds
 BATCH = 500
 _HELD_TO_PENDING: tuple[State, State] = ("held", "pending")
@@ -54,14 +65,26 @@ async def create(
     account_ids: tuple[str, ...] = (),
     enabled: bool = True,
     rate_limit: float | None = None,
+    held_since: datetime | None = None,
     secret: str | None = None,
 ) -> tuple[Webhook, str]:
     """
-    Make a webhook; it and its secret, which is shown this once.
+    Make a webhook; it and its secret, which is shown this once. `release` then sends it what is held, from `held_since`
+    on; if the process stops before, `switch_over` does.
 
     Raises:
         NotFound: one of the accounts is not the project's.
+        Invalid: `held_since` is given and the webhook is not enabled.
+        Conflict: the project has as many webhooks as it may have.
     """
+    _check_held_since(held_since, enabled=enabled)
+    await project_rows.lock_orders(tx, project_id)
+    if await webhook_rows.count(tx, project_id) >= ctx.settings.max_webhooks:
+        raise Conflict(
+            f"The project has {ctx.settings.max_webhooks} webhooks, the most it may have (GREENROOM_MAX_WEBHOOKS). "
+            "Delete one that is not used.",
+            code="QuotaReached",
+        )
     for account_id in account_ids:
         await accounts.read(tx, project_id, account_id)
     now = ctx.now()
@@ -77,6 +100,7 @@ async def create(
         created_at=now,
         updated_at=now,
         rate_limit=rate_limit,
+        held_since=held_since,
     )
     await webhook_rows.add(tx, webhook)
     await rate_rows.empty(tx, webhook.id)
@@ -102,37 +126,90 @@ async def list_webhooks(_: Context, tx: Tx, project_id: str) -> list[Webhook]:
 
 async def change(
     ctx: Context, project_id: str, webhook_id: str, changes: dict[str, Any], *, held_since: datetime | None = None
-) -> Webhook:
+) -> tuple[Webhook, int]:
     """
-    Change some fields of a webhook. Disabling holds what is on its way to it; enabling lets go what is held, but what
-    was made before `held_since` is cancelled. Another URL, or enabling, makes a new start: earlier failures no longer
-    count.
+    Change some fields of a webhook; it, and how many held deliveries were put on their way. Disabling holds what is on
+    its way to it. Enabling lets that go, and a webhook that takes other events or accounts is given what its project
+    holds; but what was made before `held_since` is cancelled. Another URL, or enabling, makes a new start: earlier
+    failures no longer count.
 
     Deliveries are held, let go and cancelled a batch at a time, so that nobody waits for a hundred thousand of them; if
     the process stops meanwhile, `switch_over` does the rest.
 
     Raises:
         NotFound: the webhook, or one of the accounts, is not the project's.
+        Invalid: `held_since` is given and the webhook is not enabled.
     """
     if held_since is not None:
-        await get(ctx, project_id, webhook_id)
+        old = await get(ctx, project_id, webhook_id)
+        _check_held_since(held_since, enabled=changes.get("enabled", old.enabled))
         while await _cancel_held(ctx, webhook_id, held_since) == BATCH:
             pass
-    new = await _change(ctx, project_id, webhook_id, changes)
-    if "enabled" in changes:
-        await _switch(ctx, new)
-    return new
+    new = await _change(ctx, project_id, webhook_id, changes, held_since=held_since)
+    switched = await _switch(ctx, new) if "enabled" in changes else 0
+    released = await release(ctx, new) if RELEASING & changes.keys() else 0
+    return new, (switched if new.enabled else 0) + released
 
 
 async def switch_over(ctx: Context) -> None:
-    """Hold what waits for disabled webhooks and let go what is held for enabled ones, where a `change` was cut off."""
+    """
+    Hold what waits for disabled webhooks and let go what is held for enabled ones, where a `change` or a `release` was
+    cut off.
+    """
     for webhook in await ctx.store.read(webhook_rows.list_half_switched):
         await _switch(ctx, webhook)
+    for webhook in await ctx.store.read(webhook_rows.list_enabled_with_held):
+        await release(ctx, webhook)
 
 
-async def _switch(ctx: Context, webhook: Webhook) -> None:
-    while await _switch_some(ctx, webhook.project_id, webhook.id) == BATCH:
-        pass
+async def release(ctx: Context, webhook: Webhook) -> int:
+    """
+    Give a webhook the events that its project holds and it takes, a batch at a time; how many are on their way to it.
+
+    What was accepted before the webhook's `held_since` is cancelled, and its order's timeline says so.
+    """
+    released, after = 0, "" if webhook.enabled and webhook.takes_orders else None
+    while after is not None:
+        sent, after = await _release_some(ctx, webhook.project_id, webhook.id, after)
+        released += sent
+    return released
+
+
+@queueing
+async def _release_some(ctx: Context, tx: Tx, project_id: str, webhook_id: str, after: str) -> tuple[int, str | None]:
+    """One batch, from the delivery after `after` on: how many are on their way, and where the next batch begins."""
+    webhook = await webhook_rows.find(tx, project_id, webhook_id, lock="{for_share}")
+    if webhook is None or not webhook.enabled:
+        return 0, None
+    rows = await delivery_rows.list_held_for_project(tx, project_id, after=after, limit=BATCH)
+    since = to_ms(webhook.held_since) if webhook.held_since else 0
+    taken: list[tuple[str, str, Literal["pending", "cancelled"]]] = [
+        (row["id"], name, "pending" if row["created_at"] >= since else "cancelled")
+        for row in rows
+        if (name := webhook.takes(row["event_name"], row["account_id"]))
+    ]
+    given = await delivery_rows.release(tx, project_id, webhook_id, taken)
+    entries = []
+    for row in given:
+        kind, text = ("released", RELEASED) if row["state"] == "pending" else ("alert", LEFT_OUT)
+        entries.append((ctx.new_id("log"), row["order_id"], kind, text.format(webhook=webhook_id)))
+    await order_rows.log_all(tx, entries)
+    return sum(row["state"] == "pending" for row in given), rows[-1]["id"] if len(rows) == BATCH else None
+
+
+def _check_held_since(held_since: datetime | None, *, enabled: bool) -> None:
+    if held_since is not None and not enabled:
+        problem = "held_since: nothing is sent to a webhook that is disabled; give it with enabled: true"
+        raise Invalid(problem, errors=[problem])
+
+
+async def _switch(ctx: Context, webhook: Webhook) -> int:
+    """Hold, or let go, what waits for a webhook; how many."""
+    switched = count = await _switch_some(ctx, webhook.project_id, webhook.id)
+    while count == BATCH:
+        count = await _switch_some(ctx, webhook.project_id, webhook.id)
+        switched += count
+    return switched
 
 
 @queueing
@@ -150,12 +227,22 @@ async def _cancel_held(_: Context, tx: Tx, webhook_id: str, before: datetime) ->
 
 
 @transaction
-async def _change(ctx: Context, tx: Tx, project_id: str, webhook_id: str, changes: dict[str, Any]) -> Webhook:
-    await project_rows.lock(tx, project_id)
+async def _change(
+    ctx: Context,
+    tx: Tx,
+    project_id: str,
+    webhook_id: str,
+    changes: dict[str, Any],
+    *,
+    held_since: datetime | None = None,
+) -> Webhook:
+    await project_rows.lock_orders(tx, project_id)
     old = await _read(tx, project_id, webhook_id)
     for account_id in changes.get("account_ids", ()):
         await accounts.read(tx, project_id, account_id)
     new = replace(old, **changes, updated_at=ctx.now())
+    if RELEASING & changes.keys():
+        new = replace(new, held_since=held_since)
     if new.enabled != old.enabled:
         new = replace(new, disabled_reason=None if new.enabled else "disabled by hand")
     if new.url != old.url or (new.enabled and not old.enabled):

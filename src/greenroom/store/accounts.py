@@ -41,12 +41,6 @@ async def find_by_token(tx: Tx, provider: str, token_hash: str) -> Row | None:
     )
 
 
-async def list_accounts(tx: Tx, project_id: str) -> list[Account]:
-    """Every account of a project, oldest first."""
-    rows = await tx.all("SELECT * FROM accounts WHERE project_id = $1 AND deleted_at IS NULL ORDER BY id", project_id)
-    return [account_of(row) for row in rows]
-
-
 async def list_page(
     tx: Tx, project_id: str, *, provider: str | None, owner_id: str | None, before: str | None, limit: int
 ) -> list[Account]:
@@ -87,6 +81,17 @@ async def list_matching(
         skip,
     )
     return [account_of(row) for row in rows]
+
+
+async def count(tx: Tx, project_id: str, *, provider: str | None = None) -> int:
+    """How many accounts a project has, of one provider or of all."""
+    row = await tx.one(
+        "SELECT count(*) AS n FROM accounts WHERE project_id = $1 AND deleted_at IS NULL "
+        "AND provider = COALESCE($2, provider)",
+        project_id,
+        provider,
+    )
+    return int(row["n"]) if row else 0
 
 
 async def add(tx: Tx, account: Account) -> None:
@@ -168,14 +173,13 @@ async def note_call(tx: Tx, account_id: str, call: str, status: int) -> None:
     )
 
 
-async def last_calls(tx: Tx, account_ids: Sequence[str]) -> dict[str, int]:
-    """For each call, when the ATS last made it for any of these accounts."""
-    if not account_ids:
-        return {}
+async def last_calls(tx: Tx, project_id: str, provider: str) -> dict[str, int]:
+    """For each call, when the ATS last made it for any of a project's accounts."""
     rows = await tx.all(
-        f"SELECT call, max(called_at) AS called_at FROM trigger_calls "  # noqa: S608 - placeholders only
-        f"WHERE account_id IN ({marks(account_ids)}) GROUP BY call",
-        *account_ids,
+        "SELECT call, max(called_at) AS called_at FROM trigger_calls JOIN accounts ON accounts.id = account_id "
+        "WHERE project_id = $1 AND provider = $2 AND deleted_at IS NULL GROUP BY call",
+        project_id,
+        provider,
     )
     return {row["call"]: row["called_at"] for row in rows}
 

@@ -50,6 +50,14 @@ async def find_by_link(tx: Tx, link_hash: str) -> tuple[ConnectSession, bool] | 
     return (_session(row), bool(row["open"])) if row else None
 
 
+async def count_open(tx: Tx, project_id: str) -> int:
+    """How many sessions of a project have not expired."""
+    row = await tx.one(
+        "SELECT count(*) AS n FROM connect_sessions WHERE project_id = $1 AND expires_at > now_ms()", project_id
+    )
+    return int(row["n"]) if row else 0
+
+
 async def mark_linked(tx: Tx, session_id: int) -> None:
     """Note that the customer has finished; the first time counts."""
     await tx.run("UPDATE connect_sessions SET linked_at = now_ms() WHERE id = $1 AND linked_at IS NULL", session_id)

@@ -4,7 +4,8 @@ One store over two databases.
 A unit of work is an `async` function that takes a `Tx` and awaits nothing but it. On PostgreSQL it runs in a
 transaction of its own; on SQLite it runs, together with others that wait, inside one commit (group commit). Both speak
 the same SQL: parameters are `$1, $2, …`, the database's clock is `now_ms()`, and the dialect words are `{skip_locked}`,
-`{for_share}` (nobody changes these rows before this transaction ends), and `{given}` in the text of `Tx.together`.
+`{for_share}` (nobody changes these rows before this transaction ends), `{for_update}` (nor refers to them from a new
+row), and `{given}` in the text of `Tx.together`.
 
 A *short* unit of work touches a few hundred rows at the most, each found by an index. On SQLite it runs on the event
 loop, where it costs no thread; on PostgreSQL it is like any other.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from greenroom.model.deliveries import SHARES, Lane, Queue, State, Trigger
 from greenroom.store.db import ColumnType, Row, Tx, marks
@@ -172,13 +172,14 @@ async def make_due(tx: Tx, delivery_id: str) -> bool:
     """
     Put a delivery that is not under way at the head of the queue, whatever became of it.
 
-    Its attempts go on counting, its schedule starts anew. False: an attempt is under way now, or it was expunged.
+    Its attempts go on counting, its schedule starts anew. False: an attempt is under way now, it was expunged, or it is
+    held for its project and has no webhook to go to.
     """
     return (
         await tx.run(
             "UPDATE deliveries SET state = 'pending', queue = 'hand', trigger = 'manual', "
             "attempts_before = attempts, told = 0, due_at = now_ms(), updated_at = now_ms() "
-            "WHERE id = $1 AND lease IS NULL AND expunged_at IS NULL",
+            "WHERE id = $1 AND lease IS NULL AND expunged_at IS NULL AND destination_id <> project_id",
             delivery_id,
         )
         == 1
@@ -276,6 +277,34 @@ async def change_state(tx: Tx, destination_id: str, *, old: State, new: State, m
         old,
         new,
         most,
+    )
+
+
+async def list_held_for_project(tx: Tx, project_id: str, *, after: str, limit: int) -> Sequence[Row]:
+    """The next deliveries, by id, that are held for a project because no webhook took their event."""
+    return await tx.all(
+        "SELECT id, event_name, account_id, created_at FROM deliveries "
+        "WHERE destination_id = $1 AND state = 'held' AND id > $2 ORDER BY id LIMIT $3",
+        project_id,
+        after,
+        limit,
+    )
+
+
+async def release(
+    tx: Tx, project_id: str, webhook_id: str, taken: Sequence[tuple[str, str, Literal["pending", "cancelled"]]]
+) -> Sequence[Row]:
+    """
+    Give a webhook deliveries that are held for its project: of each its id, the event's name in the webhook's spelling,
+    and the new state. Order_id and state of those that were still held.
+    """
+    return await tx.together(
+        "UPDATE deliveries SET destination_id = given.webhook_id, event_name = given.event_name, state = given.state, "
+        "due_at = now_ms(), updated_at = now_ms() FROM {given} WHERE deliveries.id = given.id "
+        "AND deliveries.destination_id = given.project_id AND deliveries.state = 'held' "
+        "RETURNING deliveries.order_id, deliveries.state",
+        {"id": "TEXT", "event_name": "TEXT", "state": "TEXT", "project_id": "TEXT", "webhook_id": "TEXT"},
+        [(*one, project_id, webhook_id) for one in taken],
     )
 
 

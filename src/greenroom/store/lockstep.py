@@ -28,6 +28,7 @@ _Inserts = dict[_Insert, list[Sequence[Any]]]
 GROUP = 64
 #: the column that says whose a row is
 WHOSE = "in_step"
+_LOCKS = {"{skip_locked}": "FOR UPDATE SKIP LOCKED", "{for_share}": "FOR SHARE", "{for_update}": "FOR UPDATE"}
 
 
 @dataclass
@@ -190,7 +191,9 @@ def _at_once(inserts: tuple[_Insert, ...]) -> str:
 @lru_cache(maxsize=1024)
 def dialect(sql: str) -> str:
     """The statement as PostgreSQL has it."""
-    return sql.replace("{skip_locked}", "FOR UPDATE SKIP LOCKED").replace("{for_share}", "FOR SHARE")
+    for word, locks in _LOCKS.items():
+        sql = sql.replace(word, locks)
+    return sql
 
 
 @lru_cache(maxsize=128)

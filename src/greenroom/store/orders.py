@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
-from greenroom.model.orders import Candidate, Order, OrderRequest
+from greenroom.model.orders import EMAIL_LIMIT, Candidate, Order, OrderRequest
 from greenroom.model.results import Result
 from greenroom.store.db import (
     ColumnType,
@@ -24,10 +24,20 @@ from greenroom.store.db import (
 )
 
 #: lines of the flight recorder in which there is no word but ours, and what the others say once they are expunged
-OUR_WORDS = ("received", "result", "acknowledged", "content_erased")
+OUR_WORDS = ("received", "released", "result", "acknowledged", "content_erased")
 ERASED = "(erased)"
 #: orders that are looked at in one statement
 SHARED = 500
+#: an order, and since when its event is held
+_SELECT = (
+    "SELECT orders.*, (SELECT min(created_at) FROM deliveries "
+    "WHERE order_id = orders.id AND lane = 'vendor' AND state = 'held') AS held_at FROM orders"
+)
+#: the orders of a project ($1) whose event is held, for the project itself or for a disabled webhook
+_HELD = (
+    "id IN (SELECT order_id FROM deliveries WHERE state = 'held' "
+    "AND destination_id IN (SELECT id FROM webhooks WHERE project_id = $1 UNION ALL SELECT $1))"
+)
 #: the newest order for the same candidate and package
 _PREVIOUS = (
     "(SELECT id FROM orders WHERE account_id = {account_id} AND candidate_email = {candidate_email} "
@@ -55,7 +65,7 @@ async def add(tx: Tx, order: Order, *, dedupe_key: str) -> bool:
             "dedupe_key": dedupe_key,
             "package_id": request.package_id,
             "package_name": order.package_name,
-            "candidate_email": request.candidate.email.casefold(),
+            "candidate_email": _searched(request.candidate.email),
             "request": to_json(_request_columns(request)),
             "raw": to_json(request.raw),
             "callback_url": request.callback_url,
@@ -132,14 +142,14 @@ async def share(tx: Tx, order_ids: Iterable[str]) -> list[Row]:
 
 async def find(tx: Tx, project_id: str, order_id: str) -> Order | None:
     """A project's order."""
-    row = await tx.one("SELECT * FROM orders WHERE id = $1 AND project_id = $2", order_id, project_id)
+    row = await tx.one(f"{_SELECT} WHERE id = $1 AND project_id = $2", order_id, project_id)
     return _order(row) if row else None
 
 
 async def find_of_account(tx: Tx, account_id: str, order_id: str, *, lock: bool = False) -> Order | None:
     """An account's order; `lock` keeps others from changing it until this transaction ends."""
     await _lock(tx, order_id, wanted=lock)
-    row = await tx.one("SELECT * FROM orders WHERE id = $1 AND account_id = $2", order_id, account_id)
+    row = await tx.one(f"{_SELECT} WHERE id = $1 AND account_id = $2", order_id, account_id)
     return _order(row) if row else None
 
 
@@ -151,7 +161,7 @@ async def _lock(tx: Tx, order_id: str, *, wanted: bool) -> None:
 
 async def find_by_dedupe_key(tx: Tx, account_id: str, dedupe_key: str) -> Order | None:
     """The order that a repeated request means."""
-    row = await tx.one("SELECT * FROM orders WHERE account_id = $1 AND dedupe_key = $2", account_id, dedupe_key)
+    row = await tx.one(f"{_SELECT} WHERE account_id = $1 AND dedupe_key = $2", account_id, dedupe_key)
     return _order(row) if row else None
 
 
@@ -169,7 +179,7 @@ async def release_key(tx: Tx, account_id: str, dedupe_key: str, *, before: datet
 async def ids_of(tx: Tx, account_id: str, email: str) -> list[str]:
     """An account's orders for a candidate."""
     rows = await tx.all(
-        "SELECT id FROM orders WHERE account_id = $1 AND candidate_email = $2", account_id, email.casefold()
+        "SELECT id FROM orders WHERE account_id = $1 AND candidate_email = $2", account_id, _searched(email)
     )
     return [row["id"] for row in rows]
 
@@ -180,14 +190,16 @@ async def list_orders(
     """
     A project's orders, newest first, from the one before id `before` on.
 
-    `filters` takes account_id, package_id, status, delivery, category, candidate_email, created_after and updated_after
-    (datetimes).
+    `filters` takes account_id, package_id, status, delivery (its state on the way to the ATS, or `held`), category,
+    candidate_email, created_after and updated_after (datetimes).
     """
     where: list[str] = ["project_id = $1"]
     values: list[str | int] = [project_id]
     for name in ("account_id", "package_id", "status", "delivery", "category", "candidate_email"):
-        if filters.get(name) is not None:
-            values.append(filters[name].casefold() if name == "candidate_email" else filters[name])
+        if name == "delivery" and filters.get(name) == "held":
+            where.append(_HELD)
+        elif filters.get(name) is not None:
+            values.append(_searched(filters[name]) if name == "candidate_email" else filters[name])
             where.append(f"{name} = ${len(values)}")
     for name, column in (("created_after", "created_at"), ("updated_after", "updated_at")):
         if filters.get(name) is not None:
@@ -198,7 +210,7 @@ async def list_orders(
         where.append(f"id < ${len(values)}")
     values.append(limit)
     rows = await tx.all(
-        f"SELECT * FROM orders WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT ${len(values)}",  # noqa: S608
+        f"{_SELECT} WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT ${len(values)}",
         *values,
     )
     return [_order(row) for row in rows]
@@ -220,6 +232,16 @@ async def log(
 ) -> None:
     """Add a line to an order's flight recorder."""
     await tx.add(_LOG, _LOGGED, (entry_id, order_id, kind, message, to_json(dict(detail or {}))))
+
+
+async def log_all(tx: Tx, entries: Sequence[tuple[str, str, str, str]]) -> None:
+    """Add lines to the flight recorders of several orders: of each its id, order, kind and message."""
+    await tx.together(_LOG, _LOGGED, [(*entry, "{}") for entry in entries])
+
+
+def _searched(email: str) -> str:
+    """An address as orders are found by it. An ATS may send a longer one, which no index has room for."""
+    return email.casefold()[:EMAIL_LIMIT]
 
 
 def _request_columns(request: OrderRequest) -> dict[str, Any]:
@@ -272,6 +294,7 @@ def _order(row: Row) -> Order:
         acknowledged_at=maybe_from_ms(row["acknowledged_at"]),
         expunged_at=maybe_from_ms(row["expunged_at"]),
         callback_hash=row["callback_hash"],
+        held_at=maybe_from_ms(row["held_at"]),
         created_at=from_ms(row["created_at"]),
         updated_at=from_ms(row["updated_at"]),
     )

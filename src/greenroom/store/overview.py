@@ -11,6 +11,17 @@ async def stuck(tx: Tx) -> dict[str, int]:
     return {"held": 0, "dead": 0} | {row["state"]: row["n"] for row in rows}
 
 
+async def held_for_projects(tx: Tx) -> tuple[int, float]:
+    """How many events are held because no webhook takes them, and for how many seconds the oldest is; 0 for none."""
+    row = await tx.one(
+        "SELECT sum(n) AS n, now_ms() - min(oldest) AS age FROM (SELECT "
+        "(SELECT count(*) FROM deliveries WHERE destination_id = projects.id AND state = 'held') AS n, "
+        "(SELECT created_at FROM deliveries WHERE destination_id = projects.id AND state = 'held' ORDER BY id LIMIT 1) "
+        "AS oldest FROM projects) AS held"
+    )
+    return (int(row["n"] or 0), max(0, row["age"] or 0) / 1000) if row else (0, 0.0)
+
+
 async def leased(tx: Tx) -> int:
     """How many deliveries are under way."""
     row = await tx.one(
@@ -20,10 +31,11 @@ async def leased(tx: Tx) -> int:
 
 
 async def crowded(tx: Tx, *, limit: int) -> frozenset[str]:
-    """The projects with a webhook for which so many deliveries wait, held ones included."""
+    """The projects with a webhook for which so many deliveries wait, or without one; held ones included."""
     rows = await tx.all(
-        "SELECT DISTINCT project_id FROM webhooks WHERE (SELECT count(*) FROM (SELECT 1 FROM deliveries "
-        "WHERE destination_id = webhooks.id AND state IN ('pending', 'held') LIMIT $1) AS waiting) >= $1",
+        "SELECT DISTINCT project_id FROM (SELECT project_id, id FROM webhooks UNION ALL SELECT id, id FROM projects) "
+        "AS destinations WHERE (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE destination_id = destinations.id "
+        "AND state IN ('pending', 'held') LIMIT $1) AS waiting) >= $1",
         limit,
     )
     return frozenset(row["project_id"] for row in rows)

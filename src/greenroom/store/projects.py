@@ -46,6 +46,16 @@ async def lock(tx: Tx, project_id: str) -> None:
     await tx.run("UPDATE projects SET created_at = created_at WHERE id = $1", project_id)
 
 
+async def lock_orders(tx: Tx, project_id: str) -> None:
+    """
+    `lock`, and keep orders from being placed: waits for those whose transactions are open, lets others wait.
+
+    A new order refers to its project, and so holds the project's row on PostgreSQL, before it looks for webhooks: it
+    either sees what this transaction changes in them, or has committed before this function returns.
+    """
+    await tx.one("SELECT id FROM projects WHERE id = $1 {for_update}", project_id)
+
+
 async def list_projects(tx: Tx) -> list[Project]:
     """Every project, by name."""
     return [_project(row) for row in await tx.all("SELECT * FROM projects ORDER BY name")]

@@ -1,16 +1,29 @@
-"""Replays: jobs that send deliveries again."""
+"""Replays: jobs that send events to a webhook again, or for the first time."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from greenroom.model.replays import Replay
+from greenroom.model.replays import Part, Replay
+from greenroom.model.webhooks import Webhook
+from greenroom.store import missing, webhooks
 from greenroom.store.db import Row, Tx, from_ms, marks, to_json
 
 
-async def count(tx: Tx, webhook_id: str, states: Sequence[str], *, since: int, until: int) -> int:
-    """How many deliveries of a webhook are in these states, made from `since` on and before `until`, not expunged."""
+async def count(tx: Tx, webhook: Webhook, parts: Sequence[Part], *, since: int, until: int) -> int:
+    """
+    How many deliveries of a webhook are in these states, made from `since` on and before `until`, not expunged; with
+    `missing`, and how many such events have no delivery to it.
+    """
+    states = [part for part in parts if part != "missing"]
+    counted = await _count(tx, webhook.id, states, since=since, until=until) if states else 0
+    if "missing" in parts:
+        counted += await missing.count(tx, webhook, since=since, until=until)
+    return counted
+
+
+async def _count(tx: Tx, webhook_id: str, states: Sequence[str], *, since: int, until: int) -> int:
     row = await tx.one(
         f"SELECT count(*) AS n FROM deliveries WHERE destination_id = $1 AND state IN ({marks(states, 4)}) "  # noqa: S608
         "AND created_at >= $2 AND created_at < $3 AND expunged_at IS NULL",
@@ -27,7 +40,7 @@ async def add(
     replay_id: str,
     project_id: str,
     webhook_id: str,
-    states: Sequence[str],
+    parts: Sequence[Part],
     *,
     since: int,
     until: int,
@@ -40,7 +53,7 @@ async def add(
         replay_id,
         project_id,
         webhook_id,
-        to_json(list(states)),
+        to_json(list(parts)),
         since,
         until,
         total,
@@ -71,9 +84,10 @@ async def list_running(tx: Tx) -> list[str]:
     return [row["id"] for row in rows]
 
 
-async def advance(tx: Tx, replay_id: str, *, most: int) -> int:
+async def advance(tx: Tx, replay_id: str, *, most: int, new_id: Callable[[str], str]) -> int:
     """
-    Put the next deliveries of a job on their way again, up to `most` of its webhook at a time; how many.
+    Put the next deliveries of a job on their way, up to `most` of its webhook at a time; how many. Where it looks for
+    events without one: how many events it looked at.
 
     The job's row is held meanwhile and remembers how far it came, so that no delivery is taken twice by one job.
     """
@@ -86,6 +100,8 @@ async def advance(tx: Tx, replay_id: str, *, most: int) -> int:
     if not room:
         return 0
     states = json.loads(job["states"])
+    if states[0] == "missing":
+        return await _add_missing(tx, job, room, new_id)
     ids = await _next(tx, job, states[0], room)
     # who holds one of them is waited for: it may be let go as it was
     queued = await tx.together(
@@ -106,6 +122,25 @@ async def advance(tx: Tx, replay_id: str, *, most: int) -> int:
         "running" if left else "done",
     )
     return len(queued)
+
+
+async def _add_missing(tx: Tx, job: Row, room: int, new_id: Callable[[str], str]) -> int:
+    # locked, or another job of the same webhook could give the same event a delivery, too
+    webhook = await webhooks.find(tx, job["project_id"], job["webhook_id"], lock="{for_update}")
+    if webhook is None:
+        return 0
+    batch = await missing.find(
+        tx, webhook, after=job["after"], since=job["since_at"], until=job["until_at"], limit=room
+    )
+    queued = await missing.add_deliveries(tx, webhook, batch.found, replay_id=job["id"], new_id=new_id)
+    await tx.run(
+        "UPDATE replays SET done = done + $2, after = $3, state = $4 WHERE id = $1",
+        job["id"],
+        queued,
+        batch.last or "",
+        "running" if batch.last else "done",
+    )
+    return batch.looked_at
 
 
 async def _on_their_way(tx: Tx, webhook_id: str, most: int) -> int:

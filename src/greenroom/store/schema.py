@@ -212,6 +212,8 @@ webhooks = Table(
     #: deliveries a second, and the time in µs up to which they are spent: see model.rates
     Column("rate_limit", Float, nullable=True),
     Column("rate_spent_to", BigInteger, nullable=False, server_default=text("0")),
+    #: of the events held for its project, those accepted before are not sent to it; None: all are
+    _at("held_since", nullable=True),
     #: when its project was last told that it fails, and that a delivery to it is not tried any more
     Column("failing_told_at", BigInteger, nullable=False, server_default=text("0")),
     Column("exhausted_told_at", BigInteger, nullable=False, server_default=text("0")),
@@ -331,7 +333,7 @@ deliveries = Table(
     _maybe("order_id"),
     _maybe("account_id"),
     _text("lane"),
-    #: the webhook's id, or the account's for the ATS lane
+    #: the webhook's id; the project's, while the event is held because no webhook takes it; the account's in lane ats
     _text("destination_id"),
     _text("event_name"),
     _text("trigger"),

@@ -47,7 +47,7 @@ PRAGMAS = (
 def _dialect(sql: str, count: int) -> tuple[str, bool]:
     """The statement with so many values as SQLite has it, and whether the time is one more value after these."""
     # SQLite takes $1 for a parameter *named* "1", and ?1 for the first of a sequence
-    text = re.sub(r"\$(\d+)", r"?\1", sql.replace("{skip_locked}", "").replace("{for_share}", ""))
+    text = re.sub(r"\$(\d+)", r"?\1", re.sub(r"\{(skip_locked|for_share|for_update)\}", "", sql))
     # a parameter and not a function of ours, which would be called for each row
     return text.replace("now_ms()", f"?{count + 1}"), "now_ms()" in text
 

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Literal
 
 from greenroom.model.webhooks import Webhook
-from greenroom.store.db import Row, Tx, from_ms, insert, marks, to_json, to_ms, update
+from greenroom.store.db import Row, Tx, from_ms, insert, marks, maybe_from_ms, to_json, to_ms, update
 
 #: columns and tables of webhooks with their live secrets
 _WITH_SECRETS = (
@@ -18,10 +18,18 @@ _WITH_SECRETS = (
 )
 
 
-async def find(tx: Tx, project_id: str, webhook_id: str) -> Webhook | None:
-    """A project's webhook."""
-    row = await tx.one("SELECT * FROM webhooks WHERE id = $1 AND project_id = $2", webhook_id, project_id)
+async def find(
+    tx: Tx, project_id: str, webhook_id: str, *, lock: Literal["", "{for_share}", "{for_update}"] = ""
+) -> Webhook | None:
+    """A project's webhook; `lock` keeps others from changing it until this transaction ends."""
+    row = await tx.one(f"SELECT * FROM webhooks WHERE id = $1 AND project_id = $2 {lock}", webhook_id, project_id)  # noqa: S608
     return _webhook(row) if row else None
+
+
+async def count(tx: Tx, project_id: str) -> int:
+    """How many webhooks a project has."""
+    row = await tx.one("SELECT count(*) AS n FROM webhooks WHERE project_id = $1", project_id)
+    return int(row["n"]) if row else 0
 
 
 async def list_webhooks(tx: Tx, project_id: str) -> list[Webhook]:
@@ -91,6 +99,15 @@ async def list_half_switched(tx: Tx) -> list[Webhook]:
     return [_webhook(row) for row in rows]
 
 
+async def list_enabled_with_held(tx: Tx) -> list[Webhook]:
+    """The enabled webhooks of those projects for which events are held."""
+    rows = await tx.all(
+        "SELECT * FROM webhooks WHERE enabled = 1 AND EXISTS (SELECT 1 FROM deliveries "
+        "WHERE destination_id = webhooks.project_id AND state = 'held') ORDER BY id"
+    )
+    return [_webhook(row) for row in rows]
+
+
 async def may_tell(
     tx: Tx, webhook_id: str, told_at: Literal["failing_told_at", "exhausted_told_at"], *, every_ms: int
 ) -> Webhook | None:
@@ -139,6 +156,7 @@ def _columns(webhook: Webhook) -> dict[str, str | int | float | None]:
         "enabled": int(webhook.enabled),
         "disabled_reason": webhook.disabled_reason,
         "rate_limit": webhook.rate_limit,
+        "held_since": to_ms(webhook.held_since) if webhook.held_since else None,
         "created_at": to_ms(webhook.created_at),
         "updated_at": to_ms(webhook.updated_at),
     }
@@ -157,4 +175,5 @@ def _webhook(row: Row) -> Webhook:
         created_at=from_ms(row["created_at"]),
         updated_at=from_ms(row["updated_at"]),
         rate_limit=row["rate_limit"],
+        held_since=maybe_from_ms(row["held_since"]),
     )

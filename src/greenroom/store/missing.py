@@ -1,0 +1,122 @@
+"""Events of which a webhook has no delivery, though it takes them: accepted before it subscribed, for instance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from greenroom.model.events import OPERATIONAL_EVENTS, is_about
+from greenroom.model.webhooks import Webhook
+from greenroom.security.tokens import first_id
+from greenroom.store import orders
+from greenroom.store.db import ColumnType, Row, Tx, from_ms, marks, to_ms
+
+#: events that are looked at in one transaction: some milliseconds
+LOOKED_AT = 1000
+#: an event's id has the time of the process that made it, which may be this many ms from the database's
+SKEW_MS = 3_600_000
+#: times beyond which there is no id
+FIRST_MS, LAST_MS = 0, to_ms(datetime(9999, 1, 1, tzinfo=UTC))
+
+_NEW: Mapping[str, ColumnType] = {
+    "id": "TEXT",
+    "project_id": "TEXT",
+    "event_id": "TEXT",
+    "order_id": "TEXT",
+    "account_id": "TEXT",
+    "destination_id": "TEXT",
+    "event_name": "TEXT",
+    "replay_id": "TEXT",
+    "created_at": "BIGINT",
+}
+_ADD = (
+    f"INSERT INTO deliveries ({', '.join(_NEW)}, lane, trigger, state, queue, attempts, due_at, updated_at) "  # noqa: S608
+    f"SELECT {', '.join(_NEW)}, 'vendor', 'replay', 'pending', 'replay', 0, now_ms(), now_ms() FROM {{given}} "
+    "WHERE true RETURNING id"
+)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Events that were found, of `looked_at`; the next batch begins after the id `last`, None: there is none."""
+
+    found: list[Row]
+    looked_at: int
+    last: str | None
+
+
+async def find(tx: Tx, webhook: Webhook, *, after: str, since: int, until: int, limit: int) -> Batch:
+    """
+    The next events, by id, that a webhook takes and has no delivery of, accepted from `since` on and before `until`.
+
+    What is held for the project is not among them: it is released, or is being released, to a webhook that takes it.
+    """
+    rows = await tx.all(
+        "SELECT id, type, account_id, order_id, created_at, "  # noqa: S608
+        f"CASE WHEN type IN ({marks(OPERATIONAL_EVENTS, 8)}) THEN payload END AS payload, "
+        "(project_id = $3 AND created_at >= $4 AND created_at < $5 AND NOT EXISTS (SELECT 1 FROM deliveries "
+        "WHERE event_id = events.id AND (destination_id = $6 OR destination_id = $3)) AND NOT EXISTS (SELECT 1 "
+        "FROM orders WHERE orders.id = events.order_id AND expunged_at IS NOT NULL)) AS missing "
+        "FROM events WHERE id > $1 AND id < $2 ORDER BY id LIMIT $7",
+        after or _first_id(since - SKEW_MS),
+        _first_id(until + SKEW_MS),
+        webhook.project_id,
+        since,
+        until,
+        webhook.id,
+        LOOKED_AT,
+        *OPERATIONAL_EVENTS,
+    )
+    found: list[Row] = []
+    for looked_at, row in enumerate(rows, start=1):
+        if row["missing"] and _is_taken(webhook, row):
+            found.append(row)
+        if len(found) == limit:
+            return Batch(found, looked_at, row["id"])
+    return Batch(found, len(rows), rows[-1]["id"] if len(rows) == LOOKED_AT else None)
+
+
+async def count(tx: Tx, webhook: Webhook, *, since: int, until: int) -> int:
+    """How many events `find` would find in all."""
+    counted, after = 0, ""
+    while True:
+        batch = await find(tx, webhook, after=after, since=since, until=until, limit=LOOKED_AT)
+        counted += len(batch.found)
+        if batch.last is None:
+            return counted
+        after = batch.last
+
+
+async def add_deliveries(
+    tx: Tx, webhook: Webhook, events: Sequence[Row], *, replay_id: str, new_id: Callable[[str], str]
+) -> int:
+    """Give a webhook a delivery of each of these events, unless its order's content was erased meanwhile; how many."""
+    order_ids = {event["order_id"] for event in events if event["order_id"] is not None}
+    erased = {row["id"] for row in await orders.share(tx, order_ids) if row["expunged_at"] is not None}
+    rows = [
+        (
+            new_id("dlv"),
+            webhook.project_id,
+            event["id"],
+            event["order_id"],
+            event["account_id"],
+            webhook.id,
+            webhook.takes(event["type"], event["account_id"]),
+            replay_id,
+            event["created_at"],
+        )
+        for event in events
+        if event["order_id"] not in erased
+    ]
+    return len(await tx.together(_ADD, _NEW, rows))
+
+
+def _first_id(ms: int) -> str:
+    return first_id("evt", from_ms(min(max(ms, FIRST_MS), LAST_MS)))
+
+
+def _is_taken(webhook: Webhook, event: Row) -> bool:
+    if event["payload"] is not None and is_about(event["payload"], webhook.id):
+        return False
+    return webhook.takes(event["type"], event["account_id"]) is not None

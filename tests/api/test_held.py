@@ -1,0 +1,138 @@
+"""Orders that no webhook subscribes to, as whoever runs the gateway sees them; and how many of each noun there may be."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from greenroom.services import sessions
+from tests.house import Linked, open_house, webhook
+
+
+async def test_an_order_waits_for_a_webhook_in_everybodys_sight(on_each_database: Linked) -> None:
+    """In the list, the timeline, the page and the metrics; then the webhook is made, and the vendor is told."""
+    linked = on_each_database
+    order_id = await linked.send_test(1)
+
+    (listed,) = (await linked.api("GET", "/v1/orders?delivery=held")).json()["data"]
+    assert (listed["id"], listed["delivery"]) == (order_id, "pending")
+    assert listed["held_at"] is not None
+    (moment,) = (await linked.api("GET", f"/v1/orders/{order_id}/timeline")).json()["data"]
+    assert "no webhook subscribes to ats_assessments.created, so its event is held" in moment["message"]
+    (delivery,) = (await linked.api("GET", "/v1/deliveries?state=held")).json()["data"]
+    refused = await linked.api("POST", f"/v1/deliveries/{delivery['id']}/retry")
+    assert (refused.status_code, refused.json()["errorCode"]) == (409, "NoWebhook")
+    client = linked.house.client
+    link = await sessions.make_link(linked.house.app.state.ctx)
+    await client.get(f"/sign-in/{link.rpartition('/')[2]}")
+    assert "no enabled webhook takes it" in (await client.get(f"/orders/{order_id}")).text
+    metrics = (await client.get("/metrics")).text
+    assert "greenroom_events_held 1.0" in metrics
+    assert "greenroom_oldest_held_seconds " in metrics
+
+    made = await webhook(linked, ["assessment.created"])
+    (heard,) = await linked.house.vendor.hear(1)
+
+    assert (made["released"], made["held"]["count"]) == (1, 0)
+    assert (heard.json["event"], heard.json["record_id"]) == ("assessment.created", order_id)
+    assert (await linked.order(order_id))["held_at"] is None
+    assert (await linked.api("GET", "/v1/orders?delivery=held")).json()["data"] == []
+    kinds = [one["kind"] for one in (await linked.api("GET", f"/v1/orders/{order_id}/timeline")).json()["data"]]
+    assert kinds[:2] == ["received", "released"]
+
+
+async def test_what_is_held_is_sent_from_a_time_on_or_not_at_all(on_each_database: Linked) -> None:
+    """By the one who makes, enables or changes the webhook."""
+    linked = on_each_database
+    await linked.send_test(1)
+    made = await webhook(linked, held_since="none")
+    path = f"/v1/webhooks/{made['id']}"
+    assert made["released"] == 0
+    narrow = await linked.api("PATCH", path, json={"events": ["account.created"]})
+    assert narrow.json()["released"] == 0
+    second = await linked.send_test(2)
+    since = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+
+    changed = await linked.api("PATCH", path, json={"events": ["ats_assessments.created"], "held_since": since})
+
+    assert changed.json()["released"] == 1
+    (heard,) = await linked.house.vendor.hear(1)
+    assert heard.json["record_id"] == second
+    states = {one["order_id"]: one["state"] for one in (await linked.api("GET", "/v1/deliveries")).json()["data"]}
+    assert states.pop(second) in ("pending", "delivered")
+    assert list(states.values()) == ["cancelled"]
+
+
+@pytest.mark.parametrize("value", ["never", "2026-11-03T09:00:00", 7, True])
+async def test_what_is_wrong_with_held_since(proctor: Linked, value: Any) -> None:
+    """Said by the field's name, and nothing is sent."""
+    await proctor.send_test()
+    body = {"name": "n", "url": f"{proctor.house.vendor.url}/x", "events": ["ats_assessments.created"]}
+    for given in ({"held_since": value}, {"held_since": "none", "enabled": False}):
+        answer = await proctor.api("POST", "/v1/webhooks", json={**body, **given})
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["errors"][0].startswith("held_since: ")
+    made = await webhook(proctor, ["account.created"], enabled=False)
+    answer = await proctor.api(
+        "PATCH", f"/v1/webhooks/{made['id']}", json={"events": body["events"], "held_since": "none"}
+    )
+    assert (answer.status_code, answer.json()["errors"][0][:11]) == (422, "held_since:")
+    assert len((await proctor.api("GET", "/v1/orders?delivery=held")).json()["data"]) == 1
+
+
+async def test_there_are_only_so_many_of_each(tmp_path: Path) -> None:
+    """The refusal names the limit and its setting; what is there already goes on, and deleting makes room."""
+    limits = {"max_webhooks": 1, "max_accounts": 2, "max_connect_sessions": 1}
+    async with open_house(tmp_path, **limits) as house:
+        linked = await house.link("proctor", package_id="pkg_core_sql")
+        made = await webhook(linked)
+        hook = {"name": "n", "url": made["url"], "events": made["events"]}
+        owner: dict[str, Any] = {"provider": "greenhouse", "origin_owner_id": "two", "origin_owner_name": "Two"}
+        assert (await linked.api("POST", "/connect_sessions", json=owner)).status_code == 201
+        for path, body, setting in [
+            ("/v1/webhooks", hook, "GREENROOM_MAX_WEBHOOKS"),
+            ("/v1/accounts", {**owner, "origin_owner_id": "three"}, "GREENROOM_MAX_ACCOUNTS"),
+            ("/connect_sessions", owner, "GREENROOM_MAX_CONNECT_SESSIONS"),
+        ]:
+            refused = await linked.api("POST", path, json=body)
+            assert (refused.status_code, refused.json().get("errorCode", "QuotaReached")) == (409, "QuotaReached")
+            assert setting in refused.json()["message"]
+
+        assert (await linked.api("POST", "/v1/accounts", json=owner)).status_code == 201
+        await linked.api("DELETE", f"/v1/webhooks/{made['id']}")
+        await webhook(linked)
+
+
+LONG = f"{'a' * 320}@example.test"
+
+
+async def test_an_address_that_is_too_long_is_refused_where_a_vendor_gives_it(on_each_database: Linked) -> None:
+    """By its field's name."""
+    linked = on_each_database
+    person = {"candidate": {"emails": [{"value": LONG}]}}
+    good = {"candidate": {"emails": [{"value": "ada@example.test"}]}}
+    for body in (person, {**good, "requester": {"email": LONG}}):
+        answer = await linked.unified("POST", "/assessments/orders", json={"package": {"id": "pkg_core_sql"}, **body})
+        assert answer.status_code == 422, answer.text
+        assert "320" in answer.json()["message"]
+    owner = {"provider": "greenhouse", "origin_owner_id": "x", "origin_owner_name": "X", "origin_username": LONG}
+    for path in ("/v1/accounts", "/connect_sessions"):
+        assert (await linked.api("POST", path, json=owner)).status_code == 422
+    changed = await linked.api("PATCH", f"/accounts/{linked.account_id}", json={"origin_username": LONG})
+    assert changed.status_code == 422
+
+
+async def test_no_order_of_an_ats_is_lost_for_its_candidates_long_address(on_each_database: Linked) -> None:
+    """It is kept whole, is the same order again, and is found by it."""
+    linked = on_each_database
+    address = f"{'a' * 4000}@example.test"
+    order_id = await linked.send_test(1, candidate={"email": address})
+    assert await linked.send_test(1, candidate={"email": address}) == order_id
+    assert (await linked.order(order_id))["candidate"]["email"] == address
+
+    found = await linked.api("GET", "/v1/orders", params={"candidate_email": address})
+
+    assert [one["id"] for one in found.json()["data"]] == [order_id]
