@@ -210,6 +210,7 @@ class House:
             "partner_username": "partner",
             "partner_password": "correct horse",
             "callback_hosts": ["127.0.0.1"],
+            **({} if "packages_url" in integration else {"package_id": "pkg_static"}),
             **integration,
         }
         answer = await linked.api("PUT", "/v1/integrations/greenhouse", json=body)

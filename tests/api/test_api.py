@@ -116,11 +116,14 @@ async def test_a_body_that_is_not_json(proctor: Linked) -> None:
 async def test_put_replaces_and_keeps_secrets_that_are_left_out(proctor: Linked) -> None:
     """A plain field left out is cleared; a secret only by null; neither is ever shown."""
     path = "/v1/integrations/greenhouse"
+    kept = {"package_id": "pkg_core_sql", "confirm": True}
     first = (
-        await proctor.api("PUT", path, json={"tenant_id": "t", "partner_username": "u", "partner_password": "p"})
+        await proctor.api(
+            "PUT", path, json={**kept, "tenant_id": "t", "partner_username": "u", "partner_password": "p"}
+        )
     ).json()
-    second = (await proctor.api("PUT", path, json={"tenant_id": "t2"})).json()
-    third = (await proctor.api("PUT", path, json={"partner_password": None})).json()
+    second = (await proctor.api("PUT", path, json={**kept, "tenant_id": "t2"})).json()
+    third = (await proctor.api("PUT", path, json={**kept, "partner_password": None})).json()
 
     assert (first["partner_username"], first["partner_password"], first["signing_secret"]) == (
         "u",

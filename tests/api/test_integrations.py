@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from greenroom.services import projects
+from greenroom.store.db import Tx
 from tests.house import Linked, basic
 
 PATH = "/v1/integrations/greenhouse"
@@ -47,8 +48,9 @@ async def test_null_clears_a_field_that_has_a_default(proctor: Linked) -> None:
     """Null and left out mean the same for plain fields."""
     await proctor.api("PUT", PATH, json={"enabled": False, "callback_auth": "account_key", "tenant_id": "proctor"})
     names = ("enabled", "callback_auth", "authentication_type", "partner_category", "tenant_id", "callback_hosts")
-    nulls = (await proctor.api("PUT", PATH, json=dict.fromkeys(names))).json()
-    left_out = (await proctor.api("PUT", PATH, json={})).json()
+    kept = {"package_id": "pkg_core_sql", "confirm": True}
+    nulls = (await proctor.api("PUT", PATH, json={**dict.fromkeys(names), **kept})).json()
+    left_out = (await proctor.api("PUT", PATH, json=kept)).json()
 
     assert nulls == {**left_out, "updated_at": nulls["updated_at"]}
     assert (nulls["enabled"], nulls["callback_auth"], nulls["tenant_id"]) == (True, "partner", None)
@@ -58,7 +60,8 @@ async def test_the_first_configuration_from_two_sides_at_once(on_each_database: 
     """One integration, whoever was first."""
     house = on_each_database.house
     headers = {"authorization": basic(await projects.create_key(house.app.state.ctx, name="t", project="fresh"))}
-    calls = (house.client.put(PATH, json={"tenant_id": f"t{n}"}, headers=headers) for n in range(8))
+    bodies = ({"tenant_id": f"t{n}", "package_id": "x"} for n in range(8))
+    calls = (house.client.put(PATH, json=body, headers=headers) for body in bodies)
     answers = await asyncio.gather(*calls)
     secret = (await house.client.get(f"{PATH}?reveal=true", headers=headers)).json()["signing_secret"]
 
@@ -88,3 +91,82 @@ async def test_an_unknown_and_an_unconfigured_provider(proctor: Linked) -> None:
     assert (unknown.status_code, unconfigured.status_code) == (404, 404)
     assert "Known: greenhouse" in unknown.json()["message"]
     assert "PUT" in unconfigured.json()["message"]
+
+
+async def test_an_integration_without_packages_is_refused(proctor: Linked) -> None:
+    """Over a live account, too: the message names what to give. A published list will do, and so will `enabled: false`."""
+    before = (await proctor.api("GET", PATH)).json()
+    for body in ({}, {"tenant_id": "proctor"}, {"tenant_id": "proctor", "packages_url": ""}):
+        refused = await proctor.api("PUT", PATH, json=body)
+        assert (refused.status_code, refused.json()["errorCode"]) == (422, "ValidationError")
+        assert [line.partition(":")[0] for line in refused.json()["errors"]] == ["packages_url", "package_id"]
+    assert (await proctor.api("GET", PATH)).json() == before
+
+    assert (await proctor.api("PUT", PATH, json={"tenant_id": "proctor", "enabled": False})).status_code == 200
+    published = {"category": "assessments", "packages": [{"id": "p", "name": "P"}]}
+    await proctor.api("PUT", "/v1/packages", json=published)
+    other = {"tenant_id": "proctor", "partner_category": "background_checks"}
+    assert (await proctor.api("PUT", PATH, json=other)).status_code == 422
+    assert (await proctor.api("PUT", PATH, json={"tenant_id": "proctor"})).status_code == 200
+
+
+async def test_a_tenant_id_belongs_to_one_project(on_each_database: Linked) -> None:
+    """Also when two projects ask for it at the same moment."""
+    house = on_each_database.house
+    keys = [await projects.create_key(house.app.state.ctx, name="t", project=f"project {n}") for n in range(4)]
+    body = {"package_id": "x", "tenant_id": "shared"}
+    calls = (house.client.put(PATH, json=body, headers={"authorization": basic(key)}) for key in keys)
+    answers = await asyncio.gather(*calls)
+    assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409]
+    assert {answer.json().get("errorCode") for answer in answers} == {None, "TenantIdTaken"}
+
+    taken = await on_each_database.api("PUT", PATH, json={**body, "confirm": True})
+
+    assert (taken.status_code, taken.json()["errorCode"]) == (409, "TenantIdTaken")
+    assert "'shared'" in taken.json()["message"]
+
+
+async def test_another_tenant_id_over_live_accounts_is_confirmed(proctor: Linked) -> None:
+    """What would break is said; nothing breaks before; without accounts there is nothing to confirm."""
+    body = {"package_id": "pkg_core_sql", "callback_hosts": ["127.0.0.1"], "tenant_id": "renamed"}
+    for change in ({}, {"tenant_id": None}):
+        refused = await proctor.api("PUT", PATH, json={**body, **change})
+        assert (refused.status_code, refused.json()["errorCode"]) == (409, "ConfirmationNeeded")
+        assert "accounts are linked (1)" in refused.json()["message"]
+        assert "confirm: true" in refused.json()["message"]
+    assert (await proctor.call("list_tests")).status_code == 200
+
+    changed = await proctor.api("PUT", PATH, json={**body, "confirm": True})
+
+    assert (changed.status_code, changed.json()["tenant_id"]) == (200, "renamed")
+    assert "confirm" not in changed.json()
+    assert (await proctor.call("list_tests")).status_code == 401
+    proctor.tenant = "renamed"
+    assert (await proctor.call("list_tests")).status_code == 200
+    await proctor.api("DELETE", f"/accounts/{proctor.account_id}")
+    assert (await proctor.api("PUT", PATH, json={**body, "tenant_id": "proctor"})).status_code == 200
+
+
+async def test_more_accounts_than_a_statement_has_parameters(on_each_database: Linked) -> None:
+    """When Greenhouse last called is found all the same, and the probe finds an account to call for."""
+    linked = on_each_database
+    ctx = linked.house.app.state.ctx
+
+    async def fill(tx: Tx) -> None:
+        await tx.run(
+            "INSERT INTO accounts (id, project_id, provider, origin_owner_id, origin_owner_name, type, status, created_at, "
+            "updated_at) WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 33000) "
+            "SELECT 'acc_z' || n, accounts.project_id, 'greenhouse', 'o' || n, 'O', 'test', 'active', 0, 0 "
+            "FROM n, accounts WHERE accounts.id = $1",
+            linked.account_id,
+        )
+
+    await ctx.store.write(fill)
+    assert (await linked.call("list_tests")).status_code == 200
+
+    shown = await linked.api("GET", PATH)
+
+    assert shown.status_code == 200
+    assert shown.json()["last_called_at"]["list_tests"] is not None
+    assert (await linked.api("POST", f"{PATH}/probe")).status_code == 404  # it has no packages_url
+    assert len((await linked.api("GET", "/v1/accounts?page_size=100")).json()["data"]) == 100

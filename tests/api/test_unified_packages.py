@@ -23,8 +23,15 @@ CHECK = {
 
 
 async def configure(linked: Linked, category: str = "background_checks", **changes: Any) -> None:
-    """Replace the integration's configuration."""
+    """Replace the integration's configuration; without a source of packages, those that are stored are shown."""
     body = {"tenant_id": linked.tenant, "partner_category": category, "callback_hosts": ["127.0.0.1"], **changes}
+    if not (changes.get("packages_url") or changes.get("package_id")):  # a list of one account is a source, too
+        stored = {"category": category, "account_id": linked.account_id, "packages": [{"id": "first", "name": "First"}]}
+        await linked.api("PUT", "/v1/packages", json=stored)
+        answer = await linked.api("PUT", "/v1/integrations/greenhouse", json=body)
+        assert answer.status_code == 200, answer.text
+        await linked.api("PUT", "/v1/packages", json={**stored, "packages": []})
+        return
     answer = await linked.api("PUT", "/v1/integrations/greenhouse", json=body)
     assert answer.status_code == 200, answer.text
 
@@ -49,10 +56,10 @@ async def test_packages_have_the_envelope_of_the_contract(proctor: Linked) -> No
 
 async def test_background_check_packages_have_tests(proctor: Linked) -> None:
     """Once the integration is of that category; the other category's list is empty then."""
+    await publish(proctor, 1, "background_checks", tests=[{"id": "t1", "name": "Identity"}])
     await proctor.api(
         "PUT", "/v1/integrations/greenhouse", json={"tenant_id": "proctor", "partner_category": "background_checks"}
     )
-    await publish(proctor, 1, "background_checks", tests=[{"id": "t1", "name": "Identity"}])
     (package,) = (await proctor.unified("GET", "/background_checks/packages")).json()["data"]
 
     assert package["tests"] == [{"id": "t1", "remote_id": "t1", "name": "Identity", "description": None}]

@@ -163,6 +163,7 @@ def test_apply_twice_changes_nothing(tmp_path: Path) -> None:
         (FILE.replace("ats_assessments.created", "ats_x"), "is not an event"),
         (FILE.replace("https://vendor", "ftp://vendor").replace("env:PARTNER_PASSWORD", "env:PATH"), "url: expected"),
         (FILE.replace("integrations.greenhouse", "integrations.workday"), "Known: greenhouse"),
+        (FILE.replace('package_id = "PACKAGE_1"', "").replace("env:PARTNER_PASSWORD", "env:PATH"), "has no packages"),
         (FILE.replace("= 30", "= 0"), "projects.0.retention_days: Input should be greater than or equal to 1"),
         (FILE.replace("= 30", "= 0.5"), "projects.0.retention_days: Input should be a valid integer"),
     ],
@@ -179,6 +180,20 @@ def test_a_bad_file_is_explained_and_nothing_is_done(content: str, said: str, tm
     assert "Traceback" not in done.stderr
     assert "hunter2" not in done.stderr
     assert "projects" not in greenroom("export", data=data).stdout.replace("projects = []", "")
+
+
+def test_apply_refuses_what_the_api_refuses(tmp_path: Path) -> None:
+    """A tenant id that another project has: said before anything is done."""
+    file, data = tmp_path / "greenroom.toml", tmp_path / "data"
+    file.write_text(FILE)
+    assert greenroom("apply", str(file), "--yes", data=data, PARTNER_PASSWORD="pw").returncode == 0
+    file.write_text(FILE.replace('name = "acme"', 'name = "other"'))
+
+    refused = greenroom("apply", str(file), "--yes", data=data, PARTNER_PASSWORD="pw")
+
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "another project has 'acme' already" in refused.stderr
+    assert '"other"' not in greenroom("export", data=data).stdout
 
 
 @pytest.mark.parametrize("command", [("keys", "list"), ("serve", "--port", "0")])

@@ -117,7 +117,8 @@ async def test_s11_accounts_do_not_see_each_other(northwind: Linked, mallory: Li
 
 
 async def test_s12_no_tests_is_an_empty_array(house: House) -> None:
-    empty = await house.link("empty")
+    house.vendor.will_answer((200, {}, b'{"data": []}'))
+    empty = await house.link("empty", packages_url=f"{house.vendor.url}/packages")
 
     answer = await empty.call("list_tests")
 

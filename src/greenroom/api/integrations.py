@@ -92,6 +92,14 @@ class IntegrationIn(StrictBody):
         return [host.lower() for host in value] if value is not None else None
 
 
+class IntegrationPut(IntegrationIn):
+    """A configuration, and whether it may break what is linked."""
+
+    confirm: bool | None = Field(
+        False, description="Change or clear tenant_id though accounts are linked, whose ATS calls URLs with it."
+    )
+
+
 class IntegrationOut(BaseModel):
     """The configuration; secrets show as `********` when they are set and null when they are not."""
 
@@ -162,11 +170,11 @@ async def get(
     return await shown(ctx, await integrations.get(ctx, project.id, provider), reveal=reveal)
 
 
-@router.put("/{provider}", operation_id="put_integration", responses=documented(400, 401, 404, 422))
-async def put(ctx: Ctx, project: Caller, provider: Provider, body: IntegrationIn) -> IntegrationOut:
+@router.put("/{provider}", operation_id="put_integration", responses=documented(400, 401, 404, 409, 422))
+async def put(ctx: Ctx, project: Caller, provider: Provider, body: IntegrationPut) -> IntegrationOut:
     """Replace the configuration of a provider."""
     values = values_of(ctx, connector_of(provider), body)
-    return await shown(ctx, await integrations.put(ctx, project.id, provider, values))
+    return await shown(ctx, await integrations.put(ctx, project.id, provider, values, confirm=bool(body.confirm)))
 
 
 @router.post("/{provider}/probe", operation_id="probe_integration", responses=documented(400, 401, 404, 409))
@@ -187,7 +195,7 @@ async def probe(ctx: Ctx, project: Caller, catalog: Packages, provider: Provider
     )
 
 
-def values_of(ctx: Context, connector: Connector, body: IntegrationIn) -> dict[str, Any]:
+def values_of(ctx: Context, connector: Connector, body: IntegrationPut) -> dict[str, Any]:
     """
     A body as `services.integrations.put` takes it: defaults filled in, secrets only when they were given.
 
@@ -197,7 +205,8 @@ def values_of(ctx: Context, connector: Connector, body: IntegrationIn) -> dict[s
     problem = body.packages_url and callable_problem(body.packages_url, allow_http=ctx.settings.allow_http)
     if problem:
         raise Invalid(f"packages_url: {problem}", errors=[f"packages_url: {problem}"])
-    values = body.model_dump(exclude={name for name in integrations.SECRETS if name not in body.model_fields_set})
+    kept = {name for name in integrations.SECRETS if name not in body.model_fields_set}
+    values = body.model_dump(exclude={"confirm", *kept})
     hosts = body.callback_hosts if body.callback_hosts is not None else connector.manifest.callback_hosts
     return {**values, "callback_hosts": tuple(hosts)}
 

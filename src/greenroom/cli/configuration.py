@@ -14,7 +14,7 @@ import tomli_w
 import typer
 from pydantic import Field, ValidationError
 
-from greenroom.api.integrations import IntegrationIn, connector_of, values_of
+from greenroom.api.integrations import IntegrationIn, IntegrationPut, connector_of, values_of
 from greenroom.api.shapes import Label, StrictBody
 from greenroom.api.webhooks import WebhookIn, check_url, held_from
 from greenroom.bootstrap import open_context
@@ -44,7 +44,7 @@ class ProjectEntry(StrictBody):
 
     name: Label
     retention_days: int | None = Field(None, ge=1, le=LONGEST_DAYS)
-    integrations: dict[str, IntegrationIn] = Field(default_factory=dict)
+    integrations: dict[str, IntegrationPut] = Field(default_factory=dict)
     webhooks: list[WebhookEntry] = Field(default_factory=list)
 
 
@@ -103,7 +103,10 @@ async def _plan(ctx: Context, entry: ProjectEntry) -> list[Step]:
     known = {one.provider: one for one in await integrations.list_integrations(ctx, project.id)} if project else {}
     for provider, body in entry.integrations.items():
         values = values_of(ctx, connector_of(provider), _resolved(body))
-        steps += _integration_steps(ctx, entry.name, provider, known.get(provider), values)
+        wanted = _integration_steps(ctx, entry.name, provider, known.get(provider), values, confirm=bool(body.confirm))
+        if wanted:
+            await integrations.check(ctx, project.id if project else "", provider, values, confirm=bool(body.confirm))
+        steps += wanted
     there = {one.name: one for one in await webhooks.list_webhooks(ctx, project.id)} if project else {}
     for hook in entry.webhooks:
         check_url(ctx, hook.url)
@@ -123,7 +126,7 @@ def _project_steps(ctx: Context, old: Project | None, entry: ProjectEntry) -> li
 
 
 def _integration_steps(
-    ctx: Context, project: str, provider: str, old: Integration | None, values: dict[str, Any]
+    ctx: Context, project: str, provider: str, old: Integration | None, values: dict[str, Any], *, confirm: bool
 ) -> list[Step]:
     changed = [name for name, value in values.items() if old is None or getattr(old, name) != value]
     if old is not None and not changed:
@@ -131,7 +134,7 @@ def _integration_steps(
 
     async def put() -> None:
         owner = await projects.ensure(ctx, project)
-        await integrations.put(ctx, owner.id, provider, values)
+        await integrations.put(ctx, owner.id, provider, values, confirm=confirm)
 
     what = f"~ integration {project}/{provider}: {', '.join(changed)}" if old else f"+ integration {project}/{provider}"
     return [Step(what, put)]
@@ -222,7 +225,7 @@ def _read(file: Path) -> Configuration:
         raise SettingsError(f"{file} cannot be applied:\n  " + "\n  ".join(lines)) from None
 
 
-def _resolved(body: IntegrationIn) -> IntegrationIn:
+def _resolved(body: IntegrationPut) -> IntegrationPut:
     """The entry with its secrets read from where they are kept."""
     secrets = {
         name: _reference(getattr(body, name), name)

@@ -7,17 +7,29 @@ from dataclasses import fields, replace
 from typing import Any
 
 from greenroom.context import Context, quick_snapshot, snapshot, transaction
-from greenroom.errors import NotFound
+from greenroom.errors import Conflict, Invalid, NotFound
 from greenroom.model.accounts import Account
 from greenroom.model.integrations import Integration
 from greenroom.security.tokens import new_webhook_secret
 from greenroom.store import accounts as account_rows
+from greenroom.store import installation as installation_rows
 from greenroom.store import integrations as integration_rows
+from greenroom.store import packages as package_rows
 from greenroom.store import projects as project_rows
 from greenroom.store.db import Row, Tx, from_ms, to_json, to_ms
 
 #: write-only fields: left out they are kept, null clears them
 SECRETS = ("packages_api_key", "partner_password", "harvest_client_secret")
+
+#: an integration that is enabled and could show a recruiter nothing
+NO_PACKAGES = (
+    "The integration has no packages: give it a packages_url or a package_id, publish packages with PUT /v1/packages "
+    "before, or configure it with enabled: false."
+)
+NO_PACKAGES_ERRORS = [
+    "packages_url: required, unless there is a package_id or a published list",
+    "package_id: required, unless there is a packages_url or a published list",
+]
 
 #: how the fields of an integration are stored: encrypted, or as they are; the rest each in a way of its own
 SEALED = (*SECRETS, "signing_secret")
@@ -77,12 +89,43 @@ async def only_enabled(tx: Tx, project_id: str) -> str | None:
 
 
 @transaction
-async def put(ctx: Context, tx: Tx, project_id: str, provider: str, values: dict[str, Any]) -> Integration:
+async def put(
+    ctx: Context, tx: Tx, project_id: str, provider: str, values: dict[str, Any], *, confirm: bool = False
+) -> Integration:
     """
     Replace an integration. `values` has fields of `Integration`; one left out takes its default, a secret left out
-    is kept, None clears either. The signing secret is made once and stays.
+    is kept, None clears either. The signing secret is made once and stays. `confirm` allows another tenant id while
+    accounts are linked.
+
+    Raises:
+        Invalid: it is enabled and no packages can come from anywhere.
+        Conflict: another project has the tenant id, or accounts are linked under the one before.
     """
     await project_rows.lock(tx, project_id)
+    await installation_rows.lock(tx)  # or two projects could take the same tenant id at once
+    old, new = await _replaced(ctx, tx, project_id, provider, values)
+    await _check(tx, old, new, confirm=confirm)
+    await integration_rows.save(tx, _sealed(ctx, new), is_new=old is None)
+    return new
+
+
+@snapshot
+async def check(
+    ctx: Context, tx: Tx, project_id: str, provider: str, values: dict[str, Any], *, confirm: bool = False
+) -> None:
+    """
+    Raise what `put` would raise; the project need not exist yet.
+
+    Raises:
+        Invalid, Conflict: as `put`.
+    """
+    await _check(tx, *await _replaced(ctx, tx, project_id, provider, values), confirm=confirm)
+
+
+async def _replaced(
+    ctx: Context, tx: Tx, project_id: str, provider: str, values: dict[str, Any]
+) -> tuple[Integration | None, Integration]:
+    """An integration as it is, and as `values` replace it."""
     row = await integration_rows.find(tx, project_id, provider)
     old = _opened(ctx, row) if row else None
     now = ctx.now()
@@ -95,9 +138,27 @@ async def put(ctx: Context, tx: Tx, project_id: str, provider: str, values: dict
         updated_at=now,
     )
     kept = {name: getattr(old, name) for name in SECRETS if old and name not in values}
-    new = replace(new, **kept, **values)
-    await integration_rows.save(tx, _sealed(ctx, new), is_new=old is None)
-    return new
+    return old, replace(new, **kept, **values)
+
+
+async def _check(tx: Tx, old: Integration | None, new: Integration, *, confirm: bool) -> None:
+    has_source = not new.enabled or new.packages_url or new.package_id
+    if not has_source and not await package_rows.has_any(tx, new.project_id, new.partner_category):
+        raise Invalid(NO_PACKAGES, errors=NO_PACKAGES_ERRORS)
+    before = old.tenant_id if old else None
+    if new.tenant_id == before:
+        return
+    if new.tenant_id and await integration_rows.has_tenant(tx, new.provider, new.tenant_id, but=new.project_id):
+        raise Conflict(
+            f"tenant_id: another project has {new.tenant_id!r} already. Choose another one.", code="TenantIdTaken"
+        )
+    if before and not confirm and (linked := await account_rows.count(tx, new.project_id, provider=new.provider)):
+        raise Conflict(
+            f"tenant_id: accounts are linked ({linked}), and the URLs that their {new.provider} calls (`endpoints`) "
+            f"have {before!r} in them. With another tenant_id these calls are answered 401 until each customer has the "
+            "new URLs. To change it all the same, add confirm: true.",
+            code="ConfirmationNeeded",
+        )
 
 
 @snapshot

@@ -49,6 +49,11 @@ async def add(tx: Tx, name: str, value_sealed: str) -> None:
     )
 
 
+async def lock(tx: Tx) -> None:
+    """Makes other callers of this wait until the transaction ends: for what must be unique over all projects."""
+    await tx.run("UPDATE installation SET id = id")
+
+
 async def save(tx: Tx, name: str, value_sealed: str) -> None:
     """Stores a value, replacing an earlier one."""
     await tx.run(

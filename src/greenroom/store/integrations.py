@@ -34,6 +34,17 @@ async def list_integrations(tx: Tx, project_id: str) -> list[Row]:
     return list(await tx.all("SELECT * FROM integrations WHERE project_id = $1 ORDER BY provider", project_id))
 
 
+async def has_tenant(tx: Tx, provider: str, tenant_id: str, *, but: str) -> bool:
+    """Whether a project, `but` one, has this tenant id at a provider."""
+    row = await tx.one(
+        "SELECT 1 AS found FROM integrations WHERE provider = $1 AND tenant_id = $2 AND project_id <> $3 LIMIT 1",
+        provider,
+        tenant_id,
+        but,
+    )
+    return row is not None
+
+
 async def save(tx: Tx, row: Mapping[str, Any], *, is_new: bool) -> None:
     """Write every column of an integration."""
     if is_new:

@@ -77,6 +77,14 @@ async def count(tx: Tx, project_id: str, category: str, account_id: str) -> int:
     return int(row["number"]) if row else 0
 
 
+async def has_any(tx: Tx, project_id: str, category: str) -> bool:
+    """Whether a project has published any, for one account or for all."""
+    row = await tx.one(
+        "SELECT 1 AS found FROM packages WHERE project_id = $1 AND category = $2 LIMIT 1", project_id, category
+    )
+    return row is not None
+
+
 async def add(tx: Tx, project_id: str, category: str, account_id: str, package: Package) -> None:
     """Put one behind the others; the project is locked."""
     await tx.run(
