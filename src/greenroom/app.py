@@ -25,6 +25,7 @@ from greenroom.connectors import discover
 from greenroom.context import Context
 from greenroom.engine.crowds import Crowds
 from greenroom.engine.loop import Engine
+from greenroom.engine.places import LEASE
 from greenroom.engine.request_logs import RequestLog
 from greenroom.outbound import Outbound
 from greenroom.security.headers import SecurityHeaders
@@ -109,7 +110,7 @@ async def delivering(gateway: Gateway, *, alone: bool = False) -> AsyncIterator[
     `alone`: no other worker can live on this database, so what a killed one left is repeated at once.
     """
     if alone:
-        await claims.recover(gateway.ctx)
+        await claims.interrupt(gateway.ctx, lease=LEASE)
     running = asyncio.create_task(gateway.engine.run(), name="engine")
     try:
         yield

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from greenroom.model.attempts import INTERRUPTED
 from greenroom.model.deliveries import NUDGES
 from tests.chaos.installation import Installation
 from tests.chaos.load import Load
@@ -51,8 +52,13 @@ async def balance(installation: Installation, load: Load, neighbours: Neighbours
         delivered=len(deliveries),
         requests=requests,
         duplicates=requests - len({one.subject for one in neighbours.heard}),
-        unrecorded=sum(one["attempts_made"] - len(one["attempts"]) for one in deliveries),
+        unrecorded=sum(one["attempts_made"] - len(with_result(one)) for one in deliveries),
     )
+
+
+def with_result(delivery: Any) -> list[Any]:
+    """The attempts at a delivery whose result is on record."""
+    return [attempt for attempt in delivery["attempts"] if attempt["error_kind"] != INTERRUPTED]
 
 
 async def all_delivered(installation: Installation) -> None:

@@ -200,7 +200,7 @@ async def test_an_answer_that_never_got_on_record_is_repeated_under_the_same_id(
     async with asyncio.timeout(20):
         await reached.wait()
     monkeypatch.setattr(deliveries, "settle", settle)
-    await claims.recover(house.app.state.ctx)
+    await claims.interrupt(house.app.state.ctx, lease=LEASE)
     heard = await house.vendor.hear(2)
     assert heard[0].headers["webhook-id"] == heard[1].headers["webhook-id"]
     assert heard[0].body == heard[1].body

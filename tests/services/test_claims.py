@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from datetime import timedelta
+
+import pytest
 
 from greenroom.context import Context
-from greenroom.engine.places import LEASE, LONGEST, Places
+from greenroom.engine.places import LEASE, LEASE_MS, LONGEST, Places
+from greenroom.errors import GiveUp, RemoteError
+from greenroom.model.attempts import Ended, Exchange, Settled
 from greenroom.model.breakers import Breaker
 from greenroom.model.claims import Turn
-from greenroom.model.deliveries import PER_DESTINATION, SHARES, SLOTS, Claimed, Queue
-from greenroom.services import claims
+from greenroom.model.deliveries import PER_DESTINATION, SHARES, SLOTS, Claimed, Lane, Queue
+from greenroom.services import claims, deliveries
 from greenroom.services.claims import Own
 from greenroom.store import breakers as breaker_rows
 from greenroom.store.db import Store
-from tests.support.queues import context, queue
+from tests.support.queues import PROJECT, context, queue
 
 
 async def claim(ctx: Context, places: int = SLOTS) -> list[Claimed]:
@@ -52,6 +57,49 @@ async def test_a_dead_worker_takes_no_place_for_longer_than_an_attempt(store: St
     )
 
     assert len(await claim(ctx)) == PER_DESTINATION
+
+
+@pytest.mark.parametrize("lane", ["vendor", "ats"])
+@pytest.mark.parametrize("expired", [True, False])
+async def test_an_interrupted_attempt_is_on_record_and_takes_no_step_of_the_schedule(
+    store: Store, lane: Lane, expired: bool
+) -> None:
+    """Whether its lease expired or its worker died. It is due at once, before what waits longer for its destination."""
+    ctx = context(store)
+    [cut] = await queue(store, {"dst_1": 1}, lane=lane)
+    (first,) = await claim(ctx)
+    if expired:
+        await store.write(lambda tx: tx.run("UPDATE deliveries SET due_at = due_at - $1", LEASE_MS))
+        await queue(store, {"dst_1": 3}, lane=lane, wait_ms=-60_000)
+    else:
+        await queue(store, {"dst_1": 3}, lane=lane, wait_ms=-60_000)
+        worker = "_".join(first.lease.split("_")[:2])
+        assert await claims.interrupt(ctx, [worker], lease=LEASE) == 1
+    (again,) = await claim(ctx, places=1)
+
+    assert (again.id, again.attempt, again.step, again.trigger) == (cut, 2, 1, "auto")
+    (attempt,) = (await deliveries.get(ctx, PROJECT, cut)).attempts
+    assert (attempt.number, attempt.error_kind, attempt.status) == (1, "interrupted", None)
+    assert first.lease.startswith(attempt.worker)
+
+
+async def test_the_result_of_an_interrupted_attempt_takes_its_place(store: Store) -> None:
+    """Its worker lives, and records it late: it changes nothing else, and each number is on record once."""
+    ctx = context(store)
+    [cut] = await queue(store, {"whk_1": 1})
+    (first,) = await claim(ctx)
+    assert await claims.interrupt(ctx, lease=LEASE) == 1
+    (second,) = await claim(ctx)
+
+    def ended(claimed: Claimed, status: int, fault: RemoteError | None) -> Ended:
+        return Ended(ctx.new_id("att"), claimed, ctx.now(), timedelta(0), fault, Exchange(status=status))
+
+    late = ended(first, 410, GiveUp("It is gone.", kind="http_status"))
+    assert await deliveries.settle(ctx, [late], worker="w1") == [None]
+    assert await deliveries.settle(ctx, [ended(second, 200, None)], worker="w2") == [Settled("delivered", None)]
+    found = await deliveries.get(ctx, PROJECT, cut)
+    made = [(one.number, one.status, one.worker) for one in found.attempts]
+    assert (found.state, sorted(made)) == ("delivered", [(1, 410, "w1"), (2, 200, "w2")])
 
 
 async def test_an_attempt_that_has_ended_holds_no_place(store: Store) -> None:

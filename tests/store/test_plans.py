@@ -32,6 +32,7 @@ HOT: dict[str, Callable[[Tx], Awaitable[object]]] = {
         tx, {"first": "", "again": "whk_100"}, steps=64, most=16, over_ms=29_000, but="wrk"
     ),
     "take": lambda tx: claim_rows.take(tx, [("first", "whk_100", 8)], lease="lse_1", lease_ms=1000),
+    "expired": lambda tx: claim_rows.leased(tx, expired=True),
     "settle": lambda tx: delivery_rows.settle(tx, [(f"dlv_{n}", "lse_1", "delivered", 0, None, 0) for n in range(50)]),
     "next_due": delivery_rows.next_due_ms,
 }

@@ -41,7 +41,8 @@ class DeliveryOut(BaseModel):
     """
     An event on its way to one destination: lane `vendor` (a webhook) or `ats` (the result push).
 
-    `attempts_made` over the number of recorded attempts means that one is under way, or was cut off with its worker.
+    `attempts_made` over the number of recorded attempts means that one is in flight. An attempt with the `error_kind`
+    `interrupted` was cut with its worker: it has no result, and takes no step of the retry schedule.
     """
 
     id: str

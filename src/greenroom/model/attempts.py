@@ -9,6 +9,9 @@ from datetime import datetime, timedelta
 from greenroom.errors import RemoteError
 from greenroom.model.deliveries import Claimed, State
 
+#: the `error_kind` of an attempt whose worker died, or outlived its lease, before the result was recorded
+INTERRUPTED = "interrupted"
+
 
 @dataclass(frozen=True)
 class Exchange:

@@ -9,14 +9,22 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from greenroom.context import Context, short_transaction, transaction
+from greenroom.model.attempts import INTERRUPTED
 from greenroom.model.claims import Turn, Waiting, deal
 from greenroom.model.deliveries import PER_DESTINATION, SHARES, Claimed, Queue
 from greenroom.model.webhooks import Destination
 from greenroom.services import destinations
 from greenroom.store import claims as claim_rows
+from greenroom.store import deliveries as delivery_rows
 from greenroom.store import rates as rate_rows
-from greenroom.store.claims import Met
-from greenroom.store.db import Tx
+from greenroom.store.claims import Leased, Met
+from greenroom.store.db import Tx, to_ms
+
+#: what an interrupted attempt has on record in place of a result
+NO_RESULT = (
+    "The worker that made this attempt died, or stood still until its lease expired, before it recorded the result. "
+    "Whether the request arrived is unknown. The delivery is attempted again."
+)
 
 #: destinations that one look meets in each queue; the next look goes on from there
 STEPS = 64
@@ -39,7 +47,8 @@ class Look:
 @dataclass(frozen=True)
 class Own:
     """
-    What a worker knows better than the database: its own attempts, by destination. `worker` begins each of its leases.
+    What a worker knows better than the database: its own attempts, by destination. `worker` begins each of its leases,
+    and `lease_prefix`, where it is given, the next ones.
 
     `unrecorded` ones have ended, and their leases last until they are on record. `limits` are concurrency limits of
     single destinations that hold for this worker alone.
@@ -49,6 +58,7 @@ class Own:
     under_way: Mapping[str, int] = field(default_factory=dict)
     unrecorded: Mapping[str, int] = field(default_factory=dict)
     limits: Mapping[str, int] = field(default_factory=dict)
+    lease_prefix: str = ""
 
     def held(self, destination_id: str, *, troubled: bool) -> int:
         """Its attempts that count; where a destination is in trouble, what came of the last one must be known first."""
@@ -80,10 +90,12 @@ async def claim(
     if not begins:
         return Look([], {})
     await claim_rows.wait_turn(tx)
-    lease_ms, longest_ms = (int(span.total_seconds() * 1000) for span in (lease, longest))
+    lease_ms, longest_ms = _ms(lease), _ms(longest)
     met = await claim_rows.look(
         tx, begins, steps=STEPS, most=PER_DESTINATION, over_ms=lease_ms - longest_ms, but=own.worker
     )
+    if any(one.expired for found in met.values() for one in found):
+        await _interrupt(ctx, tx, await claim_rows.leased(tx, expired=True), lease_ms)
     met_by_id = {one.destination_id: one for found in met.values() for one in found}
     limited = {id_: (one.bucket, one.now * 1000) for id_, one in met_by_id.items() if one.bucket}
     room = _Room(
@@ -102,7 +114,7 @@ async def claim(
         shares += [(queue, one.destination_id, count) for one, count in zip(found, given, strict=True) if count]
         places -= sum(given)
         moved[queue] = turns[queue].moved(waiting, given, ended=len(found) < STEPS)
-    token = ctx.new_id(own.worker)
+    token = ctx.new_id(own.lease_prefix or own.worker)
     claimed = await claim_rows.take(tx, shares, lease=token, lease_ms=lease_ms)
     spent = {id_: (bucket.taken(room.left[id_], now), now) for id_, (bucket, now) in limited.items()}
     await rate_rows.save(tx, {id_: bucket for id_, (bucket, _) in spent.items() if room.left[id_]})
@@ -167,11 +179,30 @@ async def release(_: Context, tx: Tx, claimed: Sequence[Claimed], *, error: str 
 
 
 @transaction
-async def recover(_: Context, tx: Tx) -> int:
+async def interrupt(ctx: Context, tx: Tx, begins: Sequence[str] = ("",), *, lease: timedelta) -> int:
     """
-    Make what a killed process left under way due at once; how many deliveries.
+    Make what dead workers had in flight due at once, and put their attempts on record as interrupted; how many.
 
-    Only where this process is the one worker there is (SQLite): elsewhere a lease may be a living worker's, and ends by
-    itself.
+    `begins` has what the leases of each dead worker begin with. Without it all leases end: for a process that is the
+    only worker of its database (SQLite).
     """
-    return await claim_rows.void(tx)
+    interrupted = [one for prefix in begins for one in await claim_rows.leased(tx, prefix)]
+    await _interrupt(ctx, tx, interrupted, _ms(lease))
+    return len(interrupted)
+
+
+async def _interrupt(ctx: Context, tx: Tx, interrupted: Sequence[Leased], lease_ms: int) -> None:
+    now = to_ms(ctx.now())
+    rows = [
+        (
+            ctx.new_id("att"), one.project_id, one.id, one.attempt, one.trigger, min(one.until - lease_ms, now), 0,
+            None, INTERRUPTED, NO_RESULT, None, "{}", "{}", now, one.worker,
+        )
+        for one in interrupted
+    ]  # fmt: skip
+    await claim_rows.interrupt(tx, interrupted)
+    await delivery_rows.add_attempts(tx, rows)
+
+
+def _ms(span: timedelta) -> int:
+    return int(span.total_seconds() * 1000)

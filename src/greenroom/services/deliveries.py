@@ -35,7 +35,7 @@ NOT_TOLD = "Webhook {webhook} was not told, nor will be by itself: {reason} Once
 
 @dataclass(frozen=True)
 class Attempt:
-    """An attempt on record. One of which nothing is known was cut off: its worker stopped."""
+    """An attempt on record; see `model.attempts.INTERRUPTED` for one that has no result."""
 
     number: int
     trigger: Trigger
@@ -100,8 +100,9 @@ async def settle(
     settled = [Settled(after.state, now + after.wait if after.wait else None) if after else None for after in following]
     pairs = list(zip(ended, following, settled, strict=True))
     # whose lease had passed may have been expunged meanwhile; the others are locked, and whoever expunges waits for us
-    late = [one.claimed.id for one, after, _ in pairs if after is None]
-    expunged = await delivery_rows.expunged(tx, late) if late else frozenset()
+    late = [one.claimed for one, after, _ in pairs if after is None]
+    expunged = await delivery_rows.expunged(tx, [one.id for one in late]) if late else frozenset()
+    await delivery_rows.drop_interrupted(tx, [(one.id, one.attempt) for one in late])
     rows = [_attempt_row(one, worker, left, expunged=one.claimed.id in expunged) for one, _, left in pairs]
     await delivery_rows.add_attempts(tx, rows)
     await breakers.record(ctx, tx, [one for one, after, _ in pairs if after], watched=watched)

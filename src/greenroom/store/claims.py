@@ -1,9 +1,10 @@
 """
 Claims: which worker holds which delivery, and until when.
 
-A pending delivery is due at `due_at`. A claim puts that to the end of its lease and leaves a token: should the worker
-die, the row is simply due again, and should it wake too late, its token no longer fits. Every statement here costs the
-same however long the queues are: destinations are found by hopping over the index from one to the next.
+A pending delivery is due at `due_at`. A claim puts that to the end of its lease and leaves a token: once the lease has
+expired, or its worker has died, `interrupt` makes the row due again, and the token of a worker that wakes too late no
+longer fits. Every statement here costs the same however long the queues are: destinations are found by hopping over the
+index from one to the next.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from greenroom.model.breakers import Breaker
-from greenroom.model.deliveries import SHARES, Claimed, Queue
+from greenroom.model.deliveries import SHARES, Claimed, Queue, Trigger
 from greenroom.model.rates import Bucket
 from greenroom.store import breakers as breaker_rows
 from greenroom.store.db import Row, Tx, from_ms
@@ -33,13 +34,14 @@ async def wait_turn(tx: Tx) -> None:
 class Met:
     """
     A destination met on a round: how many of its deliveries are due (counted up to a limit) and how many attempts at it
-    are under way, over all workers but one; its breaker where it is in trouble, its bucket where it has a rate limit;
-    the database's time in ms.
+    are under way, over all workers but one; how many leases on its deliveries have expired; its breaker where it is in
+    trouble, its bucket where it has a rate limit; the database's time in ms.
     """
 
     destination_id: str
     due: int
     held: int
+    expired: int
     breaker: Breaker | None
     bucket: Bucket | None
     now: int
@@ -64,10 +66,12 @@ async def look(
         "AND destination_id > walk.id ORDER BY destination_id LIMIT 1), step + 1 "
         "FROM walk WHERE id IS NOT NULL AND step < $1), "
         # written so that no index fits but that of the few leases; only what is pending has one
-        "leased(id, held) AS (SELECT destination_id || '', count(*) FROM deliveries "
-        "WHERE lease > '' AND due_at - now_ms() > $3 AND substr(lease, 1, $4) <> $5 "
+        "leased(id, held, expired) AS (SELECT destination_id || '', "
+        "count(*) FILTER (WHERE due_at > now_ms()), count(*) FILTER (WHERE due_at <= now_ms()) FROM deliveries "
+        "WHERE lease > '' AND (due_at <= now_ms() OR due_at - now_ms() > $3 AND substr(lease, 1, $4) <> $5) "
         "GROUP BY destination_id || '') "
-        "SELECT walk.queue, walk.id, coalesce(leased.held, 0) AS held, breakers.*, rate_limit, rate_spent_to, "
+        "SELECT walk.queue, walk.id, coalesce(leased.held, 0) AS held, coalesce(leased.expired, 0) AS expired, "
+        "breakers.*, rate_limit, rate_spent_to, "
         "(SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE state = 'pending' "
         "AND queue = walk.queue AND destination_id = walk.id AND due_at <= now_ms() LIMIT $2) AS ready) AS due, "
         "now_ms() AS now FROM walk LEFT JOIN leased ON leased.id = walk.id "
@@ -85,18 +89,22 @@ async def look(
     for row in rows:
         breaker = breaker_rows.read(row) if row["destination_id"] is not None else None
         bucket = Bucket(row["rate_limit"], row["rate_spent_to"]) if row["rate_limit"] is not None else None
-        met[row["queue"]].append(Met(row["id"], row["due"], row["held"], breaker, bucket, row["now"]))
+        met[row["queue"]].append(Met(row["id"], row["due"], row["held"], row["expired"], breaker, bucket, row["now"]))
     return met
 
 
 async def take(tx: Tx, shares: Sequence[tuple[Queue, str, int]], *, lease: str, lease_ms: int) -> list[Claimed]:
-    """Claim so many due deliveries of each (queue, destination), the longest due first."""
+    """
+    Claim so many due deliveries of each (queue, destination), the longest due first.
+
+    One whose lease has expired is left to `interrupt`, which puts the attempt that was cut on record.
+    """
     if not shares:
         return []
     await tx.many(
         "UPDATE deliveries SET lease = $1, due_at = now_ms() + $2, attempts = attempts + 1 WHERE id IN "
         "(SELECT id FROM deliveries WHERE state = 'pending' AND queue = $3 AND destination_id = $4 "
-        "AND due_at <= now_ms() ORDER BY due_at LIMIT $5 {skip_locked})",
+        "AND due_at <= now_ms() AND lease IS NULL ORDER BY due_at LIMIT $5 {skip_locked})",
         [(lease, lease_ms, *share) for share in shares],
     )
     rows = await tx.all(
@@ -144,10 +152,54 @@ async def hold(tx: Tx, lease: str, delivery_ids: Sequence[str]) -> None:
     )
 
 
-async def void(tx: Tx) -> int:
-    """Make every delivery that is under way due now; how many. Only for who knows that no other worker lives."""
-    return await tx.run(
-        "UPDATE deliveries SET lease = NULL, due_at = now_ms() WHERE state = 'pending' AND lease IS NOT NULL"
+@dataclass(frozen=True)
+class Leased:
+    """A delivery under a lease; `until` is when that ends, in ms since 1970."""
+
+    id: str
+    project_id: str
+    lease: str
+    attempt: int
+    trigger: Trigger
+    until: int
+
+    @property
+    def worker(self) -> str:
+        """The id of the worker that holds the lease."""
+        return "_".join(self.lease.split("_", 2)[:2])
+
+
+async def leased(tx: Tx, begins: str = "", *, expired: bool = False) -> list[Leased]:
+    """
+    Locks the deliveries under a lease that `begins` so, or only those whose lease has `expired`.
+
+    Leaves out what another transaction has locked: its attempt is being completed.
+    """
+    rows = await tx.all(
+        "SELECT id, project_id, lease, attempts, trigger, due_at FROM deliveries "  # noqa: S608
+        "WHERE lease > '' AND substr(lease, 1, length($1)) = $1"
+        f"{' AND due_at <= now_ms()' if expired else ''} {{skip_locked}}",
+        begins,
+    )
+    return [
+        Leased(*(row[name] for name in ("id", "project_id", "lease", "attempts", "trigger", "due_at"))) for row in rows
+    ]
+
+
+async def interrupt(tx: Tx, interrupted: Sequence[Leased]) -> None:
+    """
+    End leases whose attempts were cut: the deliveries are due at once, before the others of their destination.
+
+    The attempt stays counted, and takes no step of the retry schedule.
+    """
+    await tx.together(
+        "UPDATE deliveries SET lease = NULL, attempts_before = attempts_before + 1, "
+        "due_at = coalesce((SELECT min(due_at) - 1 FROM deliveries AS others WHERE others.state = 'pending' "
+        "AND others.queue = deliveries.queue AND others.destination_id = deliveries.destination_id "
+        "AND others.due_at <= now_ms()), now_ms()) "
+        "FROM {given} WHERE deliveries.id = given.id AND deliveries.lease = given.lease",
+        {"id": "TEXT", "lease": "TEXT"},
+        [(one.id, one.lease) for one in interrupted],
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from greenroom.model.attempts import INTERRUPTED
 from greenroom.model.deliveries import SHARES, Lane, Queue, State, Trigger
 from greenroom.store.db import ColumnType, Row, Tx, marks
 
@@ -118,6 +119,14 @@ async def add_attempts(tx: Tx, attempts: Sequence[Sequence[Any]]) -> None:
     await tx.together(
         f"INSERT INTO attempts ({columns}) SELECT {columns} FROM {{given}} WHERE true ON CONFLICT (id) DO NOTHING",  # noqa: S608
         ATTEMPT,
+        attempts,
+    )
+
+
+async def drop_interrupted(tx: Tx, attempts: Sequence[tuple[str, int]]) -> None:
+    """Delete records of interrupted attempts, each by delivery and number: their workers live and record them now."""
+    await tx.many(
+        f"DELETE FROM attempts WHERE delivery_id = $1 AND number = $2 AND error_kind = '{INTERRUPTED}'",  # noqa: S608
         attempts,
     )
 
