@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tests.chaos.installation import Installation
-from tests.chaos.neighbours import Neighbours
-from tests.chaos.sizes import Size
 
 
 @dataclass
@@ -24,10 +22,3 @@ class Killed:
         self.times += 1
         self.in_flight |= await installation.leases()
         await installation.again(victim)
-
-
-async def leases_end(installation: Installation, neighbours: Neighbours, size: Size) -> None:
-    """What killed workers left behind is anybody's again."""
-    if installation.database_url and not size.real_leases:
-        await neighbours.quiet(1.0)
-        await installation.end_leases()

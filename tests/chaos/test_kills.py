@@ -11,7 +11,7 @@ import pytest
 from tests.chaos.books import balance
 from tests.chaos.conftest import Install
 from tests.chaos.installation import Installation
-from tests.chaos.kills import Killed, leases_end
+from tests.chaos.kills import Killed
 from tests.chaos.load import Load
 from tests.chaos.neighbours import Neighbours
 from tests.chaos.report import Report
@@ -38,14 +38,13 @@ async def kill_in_turn(installation: Installation, names: list[str], size: Size,
 async def test_the_gateway_is_killed(
     database: str, size: Size, install: Install, neighbours: Neighbours, report: Report
 ) -> None:
-    """On SQLite what was under way is repeated at the next start, on PostgreSQL when its lease ends."""
+    """What was in flight is repeated at the next start."""
     began = time.monotonic()
     async with install(database) as installation:
         await installation.serve()
         load = Load(installation, neighbours, size.rate)
         killed = await kill_in_turn(installation, ["serve"], size, asyncio.create_task(load.run(size.seconds)))
         await load.finish()
-        await leases_end(installation, neighbours, size)
         books = await balance(installation, load, neighbours)
     assert books.duplicates <= books.unrecorded <= len(killed.in_flight)
     report.add(f"gateway killed, {database}", books, allowed=len(killed.in_flight), faults=killed.times, since=began)
@@ -63,7 +62,6 @@ async def test_workers_are_killed(size: Size, install: Install, neighbours: Neig
         loading = asyncio.create_task(load.run(size.seconds))
         killed = await kill_in_turn(installation, names, size, loading)
         await load.finish()
-        await leases_end(installation, neighbours, size)
         books = await balance(installation, load, neighbours)
     assert books.duplicates <= books.unrecorded <= len(killed.in_flight)
     report.add(

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,8 +24,10 @@ from greenroom.services import claims
 from greenroom.services import deliveries as delivery_services
 from greenroom.services.claims import Own
 from greenroom.store.db import Store, Tx, Work
-from tests.house import House, Linked, webhook
+from greenroom.store.worker_sessions import MARK
+from tests.house import House, Linked, open_house, webhook
 from tests.outbound.test_send import listening
+from tests.support.postgres import Postgres
 
 
 class Blinking:
@@ -173,6 +176,38 @@ async def test_what_was_claimed_long_ago_is_not_begun(
         delivered = await recorded(proctor, hook)
 
     assert (delivered["state"], delivered["attempts_made"], len(house.vendor.heard)) == ("delivered", 1, 1)
+
+
+@pytest.mark.postgres
+async def test_what_was_leased_before_the_session_was_lost_is_not_begun(
+    tmp_path: Path, postgres: Postgres, migrated: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another worker may have taken it over: it is given back, and goes with the next claim, under the new session."""
+    async with open_house(tmp_path, postgres.create_database(migrated)) as house:
+        proctor = await house.link("proctor", package_id="pkg_core_sql")
+        await house.app.state.engine.stop()
+        hook = (await webhook(proctor))["id"]
+        await proctor.send_test()
+        prepare, leases = Engine._prepare, list[str]()
+
+        async def interrupted(one: Engine, claimed: Claimed, *rest: Any) -> Any:
+            if not leases:
+                assert one._liveness._session is not None
+                one._liveness._session.close()  # as when the server ends it
+            leases.append(claimed.lease)
+            return await prepare(one, claimed, *rest)
+
+        monkeypatch.setattr(Engine, "_prepare", interrupted)
+        async with engine(house) as one:
+            delivered = await recorded(proctor, hook)
+            async with asyncio.timeout(20):
+                while not one._liveness.lease_prefix.endswith(MARK):
+                    await asyncio.sleep(0.01)
+
+        assert len(leases) == 2
+        assert MARK in leases[0]
+        assert [attempt["number"] for attempt in delivered["attempts"]] == [1]
+        assert len(house.vendor.heard) == 1
 
 
 async def test_after_a_long_outage_others_may_put_on_record_what_they_did(

@@ -24,7 +24,7 @@ WORKERS = 2
 def killed(bench: Bench) -> list[Figure]:
     """
     Deliveries a second while every ten seconds a worker is killed with -9 and started again, over as long without;
-    then all of the queue has to be delivered, on PostgreSQL also what a killed worker held, once its lease has ended.
+    then all of the queue has to be delivered, also what a killed worker held.
     """
     every_s = EVERY_S * bench.scale
     with bench.installation("killed") as installed:

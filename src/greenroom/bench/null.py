@@ -55,6 +55,9 @@ class NullStore:
     async def quick_read(self, work: Work[T]) -> T:
         return await work(self)
 
+    def worker_session(self, worker: str) -> None:
+        """Nothing is claimed here."""
+
     async def close(self) -> None:
         """The real store is its owner's to close."""
 

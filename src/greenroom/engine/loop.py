@@ -19,6 +19,7 @@ from greenroom.connectors import Push, discover
 from greenroom.context import Context
 from greenroom.engine import metrics, vendor
 from greenroom.engine.clock import Clock
+from greenroom.engine.liveness import Liveness
 from greenroom.engine.places import LEASE, LONGEST, Places
 from greenroom.engine.records import ENOUGH, LONGEST_PAUSE_S, Records
 from greenroom.engine.takeover import Takeover
@@ -43,7 +44,7 @@ SOON_S = 0.02
 GATHER_S = 0.005
 #: attempts that are begun before others have their turn on the event loop: an order that comes in, a database's answer
 AT_ONCE = 8
-#: an attempt that begins so long after its claim may outlast its lease, and somebody else may have begun another
+#: an attempt that begins so long after its claim may outlast its lease: another worker may attempt the same delivery
 SPARE_S = (LEASE - LONGEST).total_seconds()
 #: after an outage of this length, leases have ended of attempts that only wait to be put on record: they would be
 #: repeated. So nothing is claimed before whoever made them has had the time for another try
@@ -66,7 +67,8 @@ class Engine:
     def __init__(self, ctx: Context, out: Outbound) -> None:
         self._ctx = ctx
         self._out = out
-        self._places = Places(ctx)
+        self._liveness = Liveness(ctx)
+        self._places = Places(ctx, self._liveness)
         self._clock = Clock(ctx)
         self.worker = f"{socket.gethostname()}:{os.getpid()}"
         self._records = Records(self._settle, self._recorded, worker=self.worker)
@@ -89,17 +91,20 @@ class Engine:
 
     async def run(self) -> None:
         """Deliver until `stop`."""
+        await self._liveness.begin()
         upkeep = asyncio.create_task(keep_up(self._ctx), name="upkeep")
         recording = asyncio.create_task(self._records.run(), name="records")
+        watching = asyncio.create_task(self._liveness.run(self.wake), name="liveness")
         try:
             await self._run()
             await self._finish()
             self._records.stop()
             await recording
         finally:
-            for task in (upkeep, recording):
+            for task in (upkeep, recording, watching):
                 task.cancel()
-            await asyncio.gather(upkeep, recording, return_exceptions=True)
+            await asyncio.gather(upkeep, recording, watching, return_exceptions=True)
+            self._liveness.close()
 
     async def stop(self) -> None:
         """Claim and take over nothing more, finish what is under way: then `run` ends."""
@@ -114,6 +119,7 @@ class Engine:
             began = time.monotonic()
             try:
                 await self._come_back()
+                await self._liveness.interrupt_dead(lease=LEASE)
                 rest = await self._start_due()
                 pause, self._claims = POLL_S, True
             except Unavailable as error:
@@ -246,7 +252,7 @@ class Engine:
         request, answer, fault = None, None, None
         try:
             request, judge = await self._prepare(claimed, destination)
-            if time.monotonic() - since > SPARE_S:
+            if time.monotonic() - since > SPARE_S or self._liveness.lost_at > since:
                 raise Unavailable
             request = traced.carried_by(request)
             answer = await self._out.send(request, deadline=vendor.DEADLINE_S)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from greenroom.context import Context
+from greenroom.engine.liveness import Liveness
 from greenroom.engine.postponed import Postponed
 from greenroom.engine.vendor import DEADLINE_S
 from greenroom.errors import LocalFault, Unavailable
@@ -19,7 +20,8 @@ from greenroom.model.deliveries import PER_DESTINATION, SHARES, SLOTS, Claimed, 
 from greenroom.services import claims
 from greenroom.services.claims import Look, Own
 
-#: an attempt cut by a crash is repeated when its lease has ended; longer than any attempt may take
+#: longer than any attempt may take. An attempt whose worker stands still, or is cut off, is repeated when its lease has
+#: ended; one whose worker died, earlier (`Liveness`)
 LEASE = timedelta(seconds=45)
 LEASE_MS = int(LEASE.total_seconds() * 1000)
 #: the deadline of an attempt, and a little for what is around it
@@ -36,12 +38,13 @@ class Places:
     without one; where its destination is in trouble, an attempt counts until it is `recorded`.
     """
 
-    def __init__(self, ctx: Context) -> None:
+    def __init__(self, ctx: Context, liveness: Liveness | None = None) -> None:
         self._ctx = ctx
+        self._liveness = liveness or Liveness(ctx)
         self._held: Counter[Queue] = Counter()
         self._under_way: Counter[str] = Counter()
         self._unrecorded: Counter[str] = Counter()
-        self._own = Own(ctx.new_id("wrk"), self._under_way, self._unrecorded)
+        self._own = Own(self._liveness.worker, self._under_way, self._unrecorded)
         self._postponed = Postponed()
         self._turns: dict[Queue, Turn] = {queue: Turn() for queue in SHARES}
         self.troubled: set[str] = set()  #: destinations seen in trouble
@@ -73,7 +76,7 @@ class Places:
             self.idle, self.more = True, False
             return Look([], {})
         room = {queue: min(free, share - self._held[queue]) for queue, share in SHARES.items()}
-        own = replace(self._own, limits=self._postponed.limits())
+        own = replace(self._own, lease_prefix=self._liveness.lease_prefix, limits=self._postponed.limits())
         self._looking = True
         try:
             look = await claims.claim(self._ctx, self._turns, room, own, lease=LEASE, longest=LONGEST)
@@ -121,7 +124,7 @@ class Places:
 
     def new_lease(self) -> str:
         """A token for what this worker holds."""
-        return self._ctx.new_id(self._own.worker)
+        return self._ctx.new_id(self._liveness.lease_prefix)
 
     def rest_s(self, longest: float) -> float:
         """How long nothing can be had, as far as the looks since the last rest have seen."""

@@ -8,7 +8,7 @@ from typing import TypeVar
 from prometheus_client import Counter
 
 from greenroom.errors import Unavailable
-from greenroom.store.db import Store, Work
+from greenroom.store.db import Store, Work, WorkerSession
 
 T = TypeVar("T")
 
@@ -58,6 +58,9 @@ class BoundedStore:
             return await read(work)
         finally:
             self._reads -= 1
+
+    def worker_session(self, worker: str) -> WorkerSession | None:
+        return self._store.worker_session(worker)
 
     async def close(self) -> None:
         await self._store.close()

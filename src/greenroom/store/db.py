@@ -70,6 +70,31 @@ class Tx(Protocol):
         ...
 
 
+class WorkerSession(Protocol):
+    """
+    A database session that shows other workers that this one lives. The session ends with the process, on any machine.
+    """
+
+    #: whether other workers can see it
+    held: bool
+    #: when it was obtained and lost last, by the monotonic clock; -inf: never
+    held_at: float
+    lost_at: float
+
+    async def dead_workers(self) -> frozenset[str]:
+        """
+        Obtain the session where it is not held, then return the workers that have leases and no session.
+
+        Raises:
+            Unavailable: there is no session; the next call tries again.
+        """
+        ...
+
+    def close(self) -> None:
+        """End it."""
+        ...
+
+
 class Store(Protocol):
     """
     A database.
@@ -97,6 +122,10 @@ class Store(Protocol):
 
     async def quick_read(self, work: Work[T]) -> T:
         """`read` for a quick unit of work; on PostgreSQL each statement sees what is committed when it begins."""
+        ...
+
+    def worker_session(self, worker: str) -> WorkerSession | None:
+        """A session for the worker of this id, not obtained yet; None where no other worker can be (SQLite)."""
         ...
 
     async def close(self) -> None:

@@ -17,6 +17,7 @@ from greenroom.errors import Invalid, Unavailable
 from greenroom.store.db import ColumnType, Row, Work
 from greenroom.store.lockstep import Groups, dialect, run_in_step, unnested
 from greenroom.store.pulse import Pulse
+from greenroom.store.worker_sessions import PostgresWorkerSession
 
 T = TypeVar("T")
 
@@ -129,6 +130,15 @@ class PostgresStore:
 
     async def quick_read(self, work: Work[T]) -> T:
         return await self._quick_reads.do(work)
+
+    def worker_session(self, worker: str) -> PostgresWorkerSession:
+        return PostgresWorkerSession(worker, self._connect, self._pulse.watching)
+
+    async def _connect(self) -> asyncpg.Connection[Any]:
+        """Opens a connection outside the pool; a silent database ends it as it ends the others."""
+        connection = await asyncpg.connect(self._url, timeout=PATIENCE_S, command_timeout=STATEMENT_S)
+        await self._note(connection)
+        return connection
 
     async def _write_in_step(self, works: Sequence[Work[Any]]) -> list[Any]:
         async with self._connection(QUICK_WRITE_S) as connection, connection.transaction():

@@ -170,6 +170,9 @@ class SqliteStore:
     async def quick_write(self, work: Work[T]) -> T:
         return await self.short_write(work)
 
+    def worker_session(self, worker: str) -> None:
+        """There is no other worker."""
+
     async def read(self, work: Work[T]) -> T:
         self._refuse_when_closed()
         return await self._loop.run_in_executor(self._readers, self._read, work)

@@ -1,0 +1,104 @@
+"""
+Which workers live: each holds an advisory lock in a PostgreSQL session of its own.
+
+A session ends with its connection, and its lock with it: at once when the process is killed, on whatever machine. Any
+role may take such a lock and read who holds one (`pg_locks`).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import asyncpg
+
+from greenroom.errors import Unavailable
+
+#: follows the worker's id in the leases that it takes while it holds its session. Other leases only end by themselves:
+#: those of a worker that could not obtain a session, or of a version without sessions
+MARK = "_session"
+
+_FAILED = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+
+_LOCK = "SELECT pg_backend_pid() AS pid, pg_try_advisory_lock(hashtextextended($1, 0)) AS held"
+_DEAD = f"""
+SELECT pg_backend_pid() AS pid, ARRAY(
+    SELECT worker FROM (
+        SELECT DISTINCT split_part(lease, '{MARK}', 1) AS worker FROM deliveries
+        WHERE lease > '' AND strpos(lease, '{MARK}') > 0
+    ) AS holders
+    WHERE hashtextextended(worker, 0) NOT IN (
+        SELECT (classid::bigint << 32) | objid::bigint FROM pg_locks
+        WHERE locktype = 'advisory' AND objsubid = 1 AND granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    )
+) AS dead
+"""  # noqa: S608
+
+
+class PostgresWorkerSession:
+    """
+    A `WorkerSession` on a connection of its own. `connect` opens one; `watching` ends a wait for a silent database.
+
+    The lock is looked for on the backend that took it: a pooler that hands connections out for single transactions
+    would move it to other clients, so there the session counts as lost.
+    """
+
+    def __init__(
+        self,
+        worker: str,
+        connect: Callable[[], Awaitable[asyncpg.Connection[Any]]],
+        watching: Callable[[asyncpg.Connection[Any]], AbstractContextManager[None]],
+    ) -> None:
+        self.held = False
+        self.held_at = self.lost_at = -math.inf
+        self._worker = worker
+        self._connect = connect
+        self._watching = watching
+        self._connection: asyncpg.Connection[Any] | None = None
+        self._pid = 0
+
+    async def dead_workers(self) -> frozenset[str]:
+        try:
+            connection = self._connection or await self._open()
+            with self._watching(connection):
+                if not self.held and not await self._lock(connection):
+                    return frozenset()
+                row = await connection.fetchrow(_DEAD)
+        except _FAILED as error:
+            self.close()
+            raise Unavailable from error
+        if row is None or row["pid"] != self._pid:
+            self.close()
+            raise Unavailable("The database gave the session's connection to another client.")
+        return frozenset(row["dead"])
+
+    async def _open(self) -> asyncpg.Connection[Any]:
+        self._connection = await self._connect()
+        self._connection.add_termination_listener(self._ended)
+        return self._connection
+
+    async def _lock(self, connection: asyncpg.Connection[Any]) -> bool:
+        """Takes the lock; False while an earlier connection of this worker still has it."""
+        row = await connection.fetchrow(_LOCK, self._worker)
+        if row is not None and row["held"] and self._connection is connection:
+            self.held, self.held_at, self._pid = True, time.monotonic(), row["pid"]
+        return self.held
+
+    def _ended(self, connection: object) -> None:
+        if connection is self._connection:
+            self._lose()
+
+    def _lose(self) -> None:
+        self._connection = None
+        if self.held:
+            self.held, self.lost_at = False, time.monotonic()
+
+    def close(self) -> None:
+        connection = self._connection
+        self._lose()
+        if connection is not None:
+            connection.terminate()
