@@ -76,5 +76,5 @@ def test_one_id_appears_once_and_names_are_told_apart() -> None:
 )
 def test_what_is_found_is_named_as_a_person_would(data: object, found: str) -> None:
     """Never by the name that our language has for it."""
-    with pytest.raises(BadList, match=f"expected an array of packages, found {found}$"):
+    with pytest.raises(BadList, match=rf"expected an array of packages, found {found}\.$"):
         read_page({"data": data}, "assessments")

@@ -49,7 +49,7 @@ def ca(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(authority: trustme.CA) -> Iterator[Postgres]:
     """A server with a certificate for `localhost`, and not for 127.0.0.1; the user `scram` has a password."""
     issued = authority.issue_cert("localhost")
-    with running_postgres() as one:
+    with running_postgres(durable=False) as one:
         try:
             one.use_tls(issued.cert_chain_pems[0].bytes(), issued.private_key_pem.bytes())
         except RuntimeError as error:

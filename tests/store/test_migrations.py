@@ -226,7 +226,9 @@ async def test_processes_that_start_together_on_an_empty_directory_all_work(tmp_
     ]
     said = await asyncio.wait_for(asyncio.gather(*(one.communicate() for one in started)), 60)
 
-    assert [(one.returncode, err) for one, (_, err) in zip(started, said, strict=True)] == [(0, b"")] * 4
+    assert [(one.returncode, err) for one, (_, err) in zip(started, said, strict=True)] == [
+        (0, f"Stored in SQLite: {tmp_path / 'greenroom.db'}\n".encode())
+    ] * 4
     assert len({out for out, _ in said}) == 4
 
 

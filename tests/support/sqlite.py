@@ -22,5 +22,6 @@ def _migrated() -> bytes:
 def create_database(path: Path) -> str:
     """Writes a migrated database to a file and returns its URL; an existing file stays as it is."""
     if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(_migrated())
     return migrate.sqlite_url(path)

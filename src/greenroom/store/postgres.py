@@ -136,7 +136,9 @@ class PostgresStore:
 
     async def _connect(self) -> asyncpg.Connection[Any]:
         """Opens a connection outside the pool; a silent database ends it as it ends the others."""
-        connection = await asyncpg.connect(self._url, timeout=PATIENCE_S, command_timeout=STATEMENT_S)
+        connection: asyncpg.Connection[Any] = await asyncpg.connect(
+            **self._options | {"timeout": PATIENCE_S, "command_timeout": STATEMENT_S}
+        )
         await self._note(connection)
         return connection
 
