@@ -20,7 +20,7 @@ from greenroom.connectors.greenhouse import push
 from greenroom.errors import LocalFault, RemoteError
 from greenroom.model.integrations import Integration
 from greenroom.model.orders import Candidate, Order, OrderRequest
-from greenroom.model.packages import BadList, read_page
+from greenroom.model.packages import InvalidPackageList, read_page
 from greenroom.model.results import decimal_text
 from greenroom.outbound import Answer, callable_problem, judge_push, judge_webhook, public_problem
 from greenroom.outbound.client import NotHttp, Origin
@@ -37,7 +37,7 @@ REDIRECT = "https://u:canary@moved.example.com/hook?token=canary#canary"
 
 def said(act: Callable[[], object]) -> str:
     """What a failing act says."""
-    with pytest.raises((RemoteError, BadList, ValueError)) as caught:
+    with pytest.raises((RemoteError, InvalidPackageList, ValueError)) as caught:
         act()
     return str(caught.value)
 
@@ -99,7 +99,7 @@ def of_lists() -> Iterator[str]:
     long = Answer(200, {}, b"x" * catalog.PAGE_BYTES, True, None, 1.0)
     yield said(lambda: catalog._read(long, integration))
     yield said(lambda: catalog._read(replace(long, body=b"x"), integration))
-    for error in (BadList("$", "JSON", "x"), LocalFault("Greenroom has no socket.", kind="no_resources")):
+    for error in (InvalidPackageList("$", "JSON", "x"), LocalFault("Greenroom has no socket.", kind="no_resources")):
         listed = replace(INTEGRATION, packages_url="https://vendor.example.com/packages")
         yield str(catalog._failure(listed, error, [answer(200)]))
 

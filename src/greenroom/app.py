@@ -18,20 +18,20 @@ from greenroom.api import faults, health
 from greenroom.api.limits import BodyLimit, Quota
 from greenroom.api.proxies import TrustedProxies
 from greenroom.api.rate_limit import RateLimit
-from greenroom.api.recording import Recording
+from greenroom.api.request_logging import RequestLogMiddleware
 from greenroom.bootstrap import open_context, sole_owner
 from greenroom.catalog import Catalog
 from greenroom.connectors import discover
 from greenroom.context import Context
-from greenroom.engine.crowds import Crowds
-from greenroom.engine.loop import Engine
-from greenroom.engine.places import LEASE
-from greenroom.engine.request_logs import RequestLog
+from greenroom.engine.queue_limit import QueueLimit
+from greenroom.engine.request_log_writer import RequestLogWriter
+from greenroom.engine.slots import LEASE
+from greenroom.engine.worker import Engine
 from greenroom.outbound import Outbound
 from greenroom.security.headers import SecurityHeaders
 from greenroom.services import claims, sessions
 from greenroom.settings import Settings
-from greenroom.store.bounded import BoundedStore
+from greenroom.store.load_shedding import LoadSheddingStore
 from greenroom.tracing import open_tracing
 from greenroom.web import link, pages
 
@@ -54,7 +54,6 @@ class Gateway:
     out: Outbound
     catalog: Catalog
     engine: Engine
-    crowds: Crowds
 
 
 def close_data_files(settings: Settings) -> None:
@@ -95,11 +94,10 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
             stack.push_async_callback(asyncio.to_thread, tracing.close)
             ctx = replace(ctx, tracing=tracing)
         engine = Engine(ctx, out)
-        crowds = Crowds(ctx)
         # requests can be told to come back; the engine's few units of work always find room
-        store = BoundedStore(ctx.store)
-        ctx = replace(ctx, wake=engine.wake, taking=engine.taking, crowded=crowds.has, store=store)
-        yield Gateway(ctx, out, Catalog(ctx, out), engine, crowds)
+        store = LoadSheddingStore(ctx.store)
+        ctx = replace(ctx, engine=engine, store=store)
+        yield Gateway(ctx, out, Catalog(ctx, out), engine)
 
 
 @asynccontextmanager
@@ -120,9 +118,9 @@ async def delivering(gateway: Gateway, *, alone: bool = False) -> AsyncIterator[
 
 
 @asynccontextmanager
-async def minding_crowds(crowds: Crowds) -> AsyncIterator[None]:
+async def watching_queue_limit(queue_limit: QueueLimit) -> AsyncIterator[None]:
     """What waits for each project is looked at, for as long as the block runs."""
-    running = asyncio.create_task(crowds.run(), name="crowds")
+    running = asyncio.create_task(queue_limit.run(), name="queue_limit")
     try:
         yield
     finally:
@@ -131,9 +129,9 @@ async def minding_crowds(crowds: Crowds) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def recording_requests(ctx: Context) -> AsyncIterator[RequestLog]:
+async def recording_requests(ctx: Context) -> AsyncIterator[RequestLogWriter]:
     """The request log, being written; at the end what waits is written too."""
-    request_log = RequestLog(ctx)
+    request_log = RequestLogWriter(ctx)
     running = asyncio.create_task(request_log.run(), name="request-log")
     try:
         yield request_log
@@ -164,10 +162,14 @@ def build_app(settings: Settings, gateway: Gateway | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         running: AbstractAsyncContextManager[Gateway] = nullcontext(gateway) if gateway else running_gateway(settings)
-        async with running as opened, minding_crowds(opened.crowds), recording_requests(opened.ctx) as request_log:
+        async with (
+            running as opened,
+            watching_queue_limit(opened.engine.queue_limit),
+            recording_requests(opened.ctx) as request_log,
+        ):
             app.state.request_log = request_log
             app.state.ctx, app.state.out, app.state.catalog = opened.ctx, opened.out, opened.catalog
-            app.state.engine, app.state.crowds = opened.engine, opened.crowds
+            app.state.engine = opened.engine
             app.state.rate_limit = RateLimit(opened.ctx)
             app.state.first_link = await sessions.first_link(opened.ctx)
             # an ATS's calls come first: every route in front of them is tried on each of the busiest requests
@@ -190,7 +192,7 @@ def build_app(settings: Settings, gateway: Gateway | None = None) -> FastAPI:
         app.router.routes.extend(router.routes)
     app.add_middleware(Quota, free={route.path for route in health.router.routes if isinstance(route, APIRoute)})
     app.add_middleware(BodyLimit, https_only=settings.is_https)
-    app.add_middleware(Recording)
+    app.add_middleware(RequestLogMiddleware)
     app.add_middleware(TrustedProxies, networks=settings.trusted_proxies)
     app.add_middleware(SecurityHeaders, https=settings.is_https)
     return app

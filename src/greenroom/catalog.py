@@ -20,7 +20,7 @@ from greenroom.context import Context
 from greenroom.errors import BadGateway, LocalFault, NotFound, ProviderError, RemoteError, RequestTimeout, TryLater
 from greenroom.model.accounts import Account
 from greenroom.model.integrations import Integration
-from greenroom.model.packages import MOST, BadList, Package, PackageList, read_page, unique
+from greenroom.model.packages import MOST, InvalidPackageList, Package, PackageList, read_page, unique
 from greenroom.outbound import Answer, Outbound, Request, describe_refusal
 from greenroom.security.signatures import signing
 from greenroom.services import packages
@@ -141,7 +141,7 @@ class Catalog:
         heard: list[Answer] = []
         try:
             found = await self._pages(integration, account_id, heard)
-        except BadList as error:
+        except InvalidPackageList as error:
             return Probe(_ms(started), heard[-1].status, (), str(error), error.path, error.expected)
         except RemoteError as error:
             return Probe(_ms(started), heard[-1].status if heard else None, (), error.reason)
@@ -168,7 +168,7 @@ class Catalog:
         heard: list[Answer] = []
         try:
             found = await self._pages(integration, account.id, heard)
-        except (RemoteError, BadList) as error:
+        except (RemoteError, InvalidPackageList) as error:
             raise _failure(integration, error, heard) from error
         await packages.keep_list(self._ctx, account.id, str(integration.packages_url), found)
         self._failed_at.pop(account.id, None)
@@ -217,23 +217,23 @@ def _read(answer: Answer, integration: Integration) -> tuple[list[Package], str 
         raise TryLater(f"The list did not come whole within {DEADLINE_S:.0f} s.", kind="timeout")
     if answer.truncated:
         expected = f"at most {PAGE_BYTES} bytes a page"
-        raise BadList("$", expected, message=f"$: expected {expected}, and the answer is longer.")
+        raise InvalidPackageList("$", expected, message=f"$: expected {expected}, and the answer is longer.")
     try:
         return read_page(json.loads(answer.body), integration.partner_category)
-    except BadList as error:
+    except InvalidPackageList as error:
         if not _repeats_a_credential(answer.body.decode(errors="replace"), integration):
             raise
         raise _repeating(error.path, error.expected) from None
     except ValueError:
         if _repeats_a_credential(answer.body.decode(errors="replace"), integration):
             raise _repeating("$", "JSON") from None
-        raise BadList("$", "JSON", answer.body[:60].decode(errors="replace")) from None
+        raise InvalidPackageList("$", "JSON", answer.body[:60].decode(errors="replace")) from None
     except RecursionError:
         expected = "JSON that is not nested so deeply"
-        raise BadList("$", expected, message=f"$: expected {expected} as this answer.") from None
+        raise InvalidPackageList("$", expected, message=f"$: expected {expected} as this answer.") from None
 
 
-def _refused(answer: Answer) -> BadList:
+def _refused(answer: Answer) -> InvalidPackageList:
     """What is said of a status that is not a success."""
     hint = {
         401: " (check packages_api_key)",
@@ -242,21 +242,21 @@ def _refused(answer: Answer) -> BadList:
         405: " (it must take POST)",
     }.get(answer.status, "")
     expected = f"200 with a list of packages{hint}"
-    return BadList("status", expected, message=describe_refusal("The endpoint", answer, expected=expected))
+    return InvalidPackageList("status", expected, message=describe_refusal("The endpoint", answer, expected=expected))
 
 
-def _repeating(path: str, expected: str) -> BadList:
-    return BadList(
+def _repeating(path: str, expected: str) -> InvalidPackageList:
+    return InvalidPackageList(
         path, expected, message=f"{path}: expected {expected}, found an answer that repeats a credential of ours."
     )
 
 
-def _failure(integration: Integration, error: RemoteError | BadList, heard: list[Answer]) -> BadGateway:
+def _failure(integration: Integration, error: RemoteError | InvalidPackageList, heard: list[Answer]) -> BadGateway:
     """What a caller is told of a list endpoint that has no usable answer."""
     ours = isinstance(error, LocalFault)
     message = f"The packages list {'was not asked for' if ours else 'endpoint has no usable answer'}: {error}"
     # an answer that cannot be used was the last one heard; when none came, what was heard before is not at fault
-    said = [_provider_error(integration, heard[-1] if isinstance(error, BadList) else None)]
+    said = [_provider_error(integration, heard[-1] if isinstance(error, InvalidPackageList) else None)]
     if isinstance(error, TryLater) and error.kind == "timeout":
         return RequestTimeout(message, retry_after=int(FRESH.total_seconds()), provider_errors=said)
     return BadGateway(message, provider_errors=said)

@@ -1,4 +1,4 @@
-"""What is handed down to every service: the store, the vault, the clock, the maker of ids."""
+"""The context that every service receives: settings, store, vault, clock, ids, and the engine of this process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import wraps
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, overload
 
 from greenroom.model.deliveries import Claimed
 from greenroom.model.webhooks import Destination
@@ -17,13 +17,15 @@ from greenroom.tracing import Tracing
 
 P = ParamSpec("P")
 T = TypeVar("T")
+#: how much a unit of work does; `store.db` defines short and batchable ones
+Kind = Literal["long", "short", "batchable"]
 
 
-class Taker(Protocol):
+class Dispatch(Protocol):
     """
-    What this process's engine takes over from one unit of work, so that it need not be claimed after the commit.
+    The deliveries of one unit of work that this process's engine attempts after the commit, without a claim.
 
-    What it `accepts` holds a place until `begin` or `drop`.
+    A delivery that it `accepts` holds a concurrency slot until `begin` or `drop`.
     """
 
     lease: str
@@ -31,19 +33,54 @@ class Taker(Protocol):
 
     def accepts(self, claimed: Claimed, destination: Callable[[], Destination], *, clear: bool) -> bool:
         """
-        Whether it takes this one, to be stored under `lease`; `clear`: nothing in the database is in its way.
+        Returns whether the engine attempts this delivery, which is then stored under `lease`.
 
-        The `destination` is asked for only then; one that cannot be read is left to whoever claims.
+        `clear` says that no breaker, rate limit or earlier delivery is in its way. `destination` is called only for an
+        accepted delivery; one whose secrets cannot be opened is left to the next claim.
         """
         ...
 
     def begin(self) -> bool:
-        """The unit of work is on disk: attempt what was accepted. Whether something was not, and is to be claimed."""
+        """Attempts the accepted deliveries after the commit; returns whether others are left to be claimed."""
         ...
 
     def drop(self) -> None:
-        """The unit of work is not on disk, or is begun again."""
+        """Gives the slots back: the unit of work failed, or begins again."""
         ...
+
+
+class LocalEngine(Protocol):
+    """What services ask of the engine in their own process; without it, other workers deliver."""
+
+    def wake(self) -> None:
+        """Notifies the engine that deliveries may be due."""
+        ...
+
+    def open_dispatch(self) -> Dispatch | None:
+        """Returns a dispatch for one unit of work, or None while the engine takes nothing directly."""
+        ...
+
+    def is_queue_full(self, project_id: str) -> bool:
+        """Returns whether a webhook of the project has reached GREENROOM_QUEUE_LIMIT."""
+        ...
+
+
+class NoEngine:
+    """The `LocalEngine` of commands and tests that deliver nothing."""
+
+    def wake(self) -> None:
+        """Does nothing."""
+
+    def open_dispatch(self) -> Dispatch | None:
+        """Returns None."""
+        return None
+
+    def is_queue_full(self, project_id: str) -> bool:
+        """Returns False."""
+        return False
+
+
+NO_ENGINE = NoEngine()
 
 
 @dataclass(frozen=True)
@@ -51,12 +88,10 @@ class Context:
     """
     Handed down, never global.
 
-    `pepper` keys the hashes of tokens. `now` gives aware UTC, `new_id` an id with the given prefix, `chance` a number
-    in [0, 1). `wake` tells the engine of this process that something may be due; a hint, never needed. `taking` asks
-    that engine whether it could take something over; `taker` is its answer, inside a `quick_queueing` service.
-    `crowded` says of a project's id whether so much waits for one of its webhooks that its orders are refused.
-    `tracing` is None unless it is on; `trace` is then the traceparent of what is being done, for the events that come
-    of it.
+    `pepper` keys the hashes of tokens. `now` returns aware UTC, `new_id` an id with the given prefix, `chance` a number
+    in [0, 1). `dispatch` is set inside a unit of work whose deliveries the engine may attempt directly. `tracing` is
+    None unless it is on; `trace` is then the traceparent of the current operation, stored with the events that it
+    causes.
     """
 
     settings: Settings
@@ -66,101 +101,99 @@ class Context:
     now: Callable[[], datetime]
     new_id: Callable[[str], str]
     chance: Callable[[], float]
-    wake: Callable[[], None] = lambda: None
-    taking: Callable[[], Taker | None] = lambda: None
-    crowded: Callable[[str], bool] = lambda _: False
-    taker: Taker | None = None
+    engine: LocalEngine = NO_ENGINE
+    dispatch: Dispatch | None = None
     tracing: Tracing | None = None
     trace: str | None = None
 
 
-def transaction(
-    service: Callable[Concatenate[Context, Tx, P], Awaitable[T]],
-) -> Callable[Concatenate[Context, P], Awaitable[T]]:
-    """A service function in a transaction of its own: when it returns, everything it wrote is on disk."""
-    return _handed(service, lambda store: store.write)
+Service = Callable[Concatenate[Context, Tx, P], Awaitable[T]]
+Wrapped = Callable[Concatenate[Context, P], Awaitable[T]]
 
 
-def short_transaction(
-    service: Callable[Concatenate[Context, Tx, P], Awaitable[T]],
-) -> Callable[Concatenate[Context, P], Awaitable[T]]:
-    """`transaction` for a short unit of work, as `store.db` defines it."""
-    return _handed(service, lambda store: store.short_write)
+class _Decorator(Protocol):
+    def __call__(self, service: Service[P, T], /) -> Wrapped[P, T]: ...
 
 
-def queueing(
-    service: Callable[Concatenate[Context, Tx, P], Awaitable[T]],
-) -> Callable[Concatenate[Context, P], Awaitable[T]]:
-    """A `transaction` after which deliveries may be due: the engine is woken once it is committed."""
-    return _waking(transaction(service))
-
-
-def quick_queueing(
-    service: Callable[Concatenate[Context, Tx, P], Awaitable[T]],
-) -> Callable[Concatenate[Context, P], Awaitable[T]]:
+@overload
+def transaction(service: Service[P, T], /) -> Wrapped[P, T]: ...
+@overload
+def transaction(*, kind: Kind = "long", queues: bool = False) -> _Decorator: ...
+def transaction(service: Any = None, /, *, kind: Kind = "long", queues: bool = False) -> Any:
     """
-    `queueing` for a quick unit of work, as `store.db` defines it. What `Context.taker` accepts in it is attempted once
-    it is committed; should nobody learn that it was, when its lease has ended.
+    Runs a service function in a transaction of its own: when it returns, everything that it wrote is on disk.
+
+    `queues` says that it may add deliveries: the engine is notified after the commit, or attempts those of a batchable
+    unit directly. If the process dies between commit and attempt, another worker claims them when their lease ends.
     """
 
+    def decorate(service: Service[P, T]) -> Wrapped[P, T]:
+        if not queues:
+            return _run(service, lambda store: _writes(store, kind))
+        return (
+            _dispatching(service) if kind == "batchable" else _waking(_run(service, lambda store: _writes(store, kind)))
+        )
+
+    return decorate if service is None else decorate(service)
+
+
+@overload
+def snapshot(service: Service[P, T], /) -> Wrapped[P, T]: ...
+@overload
+def snapshot(*, kind: Kind = "long") -> _Decorator: ...
+def snapshot(service: Any = None, /, *, kind: Kind = "long") -> Any:
+    """Runs a service function that only reads, on one snapshot; a batchable one as `Store.batchable_read` says."""
+
+    def decorate(service: Service[P, T]) -> Wrapped[P, T]:
+        return _run(service, lambda store: store.batchable_read if kind == "batchable" else store.read)
+
+    return decorate if service is None else decorate(service)
+
+
+def _writes(store: Store, kind: Kind) -> Callable[[Work[T]], Awaitable[T]]:
+    return {"long": store.write, "short": store.short_write, "batchable": store.batchable_write}[kind]
+
+
+def _run(service: Service[P, T], method: Callable[[Store], Callable[[Work[T]], Awaitable[T]]]) -> Wrapped[P, T]:
+    @wraps(service)
+    async def run(ctx: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await method(ctx.store)(lambda tx: service(ctx, tx, *args, **kwargs))
+
+    return run
+
+
+def _waking(committed: Wrapped[P, T]) -> Wrapped[P, T]:
+    @wraps(committed)
+    async def run(ctx: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        result = await committed(ctx, *args, **kwargs)
+        ctx.engine.wake()
+        return result
+
+    return run
+
+
+def _dispatching(service: Service[P, T]) -> Wrapped[P, T]:
     @wraps(service)
     async def begun(ctx: Context, tx: Tx, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        if ctx.taker is not None:
-            ctx.taker.drop()  # a quick unit of work may be begun again
+        if ctx.dispatch is not None:
+            ctx.dispatch.drop()  # a batchable unit of work may begin again
         return await service(ctx, tx, *args, **kwargs)
 
-    committed = _handed(begun, lambda store: store.quick_write)
+    committed = _run(begun, lambda store: store.batchable_write)
     woken = _waking(committed)
 
     @wraps(committed)
-    async def taken_over(ctx: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        taker = ctx.taking()
-        if taker is None:
+    async def run(ctx: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        dispatch = ctx.engine.open_dispatch()
+        if dispatch is None:
             return await woken(ctx, *args, **kwargs)
         try:
-            result = await committed(replace(ctx, taker=taker), *args, **kwargs)
+            result = await committed(replace(ctx, dispatch=dispatch), *args, **kwargs)
         except BaseException:
-            taker.drop()
+            dispatch.drop()
             raise
-        if taker.begin():
-            ctx.wake()
+        if dispatch.begin():
+            ctx.engine.wake()
         return result
 
-    return taken_over
-
-
-def snapshot(
-    service: Callable[Concatenate[Context, Tx, P], Awaitable[T]],
-) -> Callable[Concatenate[Context, P], Awaitable[T]]:
-    """A service function that only reads."""
-    return _handed(service, lambda store: store.read)
-
-
-def quick_snapshot(
-    service: Callable[Concatenate[Context, Tx, P], Awaitable[T]],
-) -> Callable[Concatenate[Context, P], Awaitable[T]]:
-    """`snapshot` for a quick unit of work, as `store.db` defines it."""
-    return _handed(service, lambda store: store.quick_read)
-
-
-def _handed(
-    service: Callable[Concatenate[Context, Tx, P], Awaitable[T]],
-    to: Callable[[Store], Callable[[Work[T]], Awaitable[T]]],
-) -> Callable[Concatenate[Context, P], Awaitable[T]]:
-    @wraps(service)
-    async def done(ctx: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await to(ctx.store)(lambda tx: service(ctx, tx, *args, **kwargs))
-
-    return done
-
-
-def _waking(
-    committed: Callable[Concatenate[Context, P], Awaitable[T]],
-) -> Callable[Concatenate[Context, P], Awaitable[T]]:
-    @wraps(committed)
-    async def queued(ctx: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        result = await committed(ctx, *args, **kwargs)
-        ctx.wake()
-        return result
-
-    return queued
+    return run

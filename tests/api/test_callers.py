@@ -12,7 +12,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from greenroom.api import build_routers
-from greenroom.api.callers import KeyedRoute, project_of
+from greenroom.api.callers import KeyedRoute, get_project
 from tests.house import House, basic
 
 ROUTES = [route for router in build_routers() for route in router.routes if isinstance(route, APIRoute)]
@@ -36,7 +36,7 @@ def test_no_request_goes_to_a_thread() -> None:
 
 def test_whoever_needs_a_key_is_asked_for_it_first() -> None:
     """Before a body is parsed, on every route that wants one."""
-    keyed = [route for route in ROUTES if project_of in called(route.dependant)]
+    keyed = [route for route in ROUTES if get_project in called(route.dependant)]
 
     assert keyed
     assert [route.path for route in keyed if not isinstance(route, KeyedRoute)] == []

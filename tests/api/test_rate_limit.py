@@ -49,10 +49,10 @@ class Counting:
     async def short_write(self, work: Work[Any]) -> Any:
         return await self.write(work)
 
-    async def quick_write(self, work: Work[Any]) -> Any:
+    async def batchable_write(self, work: Work[Any]) -> Any:
         return await self.write(work)
 
-    async def quick_read(self, work: Work[Any]) -> Any:
+    async def batchable_read(self, work: Work[Any]) -> Any:
         return await self.read(work)
 
     async def close(self) -> None:

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 from aiohttp import web
 
-from greenroom.api.unified_orders import OrderBody, request_of
+from greenroom.api.stackone.orders import OrderBody, request_of
 from greenroom.bench import payload
 from greenroom.bench.chart import LEFT, MET, chart
 from greenroom.bench.figures import Figure, table

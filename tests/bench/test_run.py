@@ -18,7 +18,7 @@ import pytest
 from greenroom.bench.bench import Bench, BenchFailed
 from greenroom.bench.figures import Figure
 from greenroom.bench.run import SECTIONS, run
-from greenroom.engine.places import LEASE
+from greenroom.engine.slots import LEASE
 from tests.support.postgres import Postgres, in_thread
 
 TINY = ["--seconds", "0.2", "--rounds", "1", "--scale", "0.02"]

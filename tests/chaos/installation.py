@@ -14,7 +14,7 @@ import asyncpg
 import httpx2
 
 from greenroom.bootstrap import open_context
-from greenroom.engine.places import LEASE
+from greenroom.engine.slots import LEASE
 from greenroom.services import accounts, integrations, projects, webhooks
 from greenroom.settings import Settings
 from tests.chaos.neighbours import Neighbours

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from greenroom.engine.places import LEASE
+from greenroom.engine.slots import LEASE
 from tests.chaos import clock
 from tests.chaos.books import all_delivered, balance
 from tests.chaos.conftest import Install

@@ -15,8 +15,8 @@ from structlog.testing import capture_logs
 
 from greenroom.context import Context
 from greenroom.engine import postponed
-from greenroom.engine.places import Places
 from greenroom.engine.postponed import Postponed
+from greenroom.engine.slots import Slots
 from greenroom.errors import LocalFault
 from greenroom.model.deliveries import PER_DESTINATION
 from greenroom.outbound import Outbound
@@ -79,7 +79,7 @@ async def test_without_descriptors_a_delivery_waits_and_then_arrives(
     assert postponed_total() - before >= 12
 
 
-async def claimed(places: Places) -> list[str]:
+async def claimed(places: Slots) -> list[str]:
     """The destinations of what is claimed now; every slot stays held."""
     return sorted(one.destination_id for one in (await places.claim()).claimed)
 
@@ -87,14 +87,14 @@ async def claimed(places: Places) -> list[str]:
 async def test_a_shortage_pauses_the_worker_and_is_probed_by_one(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     """However much is due, to however many destinations; one attempt that was made ends it."""
     await queue(ctx.store, {"whk_a": 100, "whk_b": 100})
-    places = Places(ctx)
+    places = Slots(ctx)
     first = (await places.claim()).claimed
     for one in first:
         await places.postpone(one, SHORTAGE)
         places.leave(one)
 
     assert await claimed(places) == []
-    assert not places.has_room(first[0])
+    assert not places.has_spare_slot(first[0])
     monkeypatch.setattr(postponed, "PROCESS_PAUSE_S", 0.0)
     await places.postpone(first[0], SHORTAGE)
     probe = (await places.claim()).claimed
@@ -107,7 +107,7 @@ async def test_a_destinations_fault_pauses_it_alone(ctx: Context, monkeypatch: p
     """Neither its first attempts nor those that a person asked for are claimed again at once; its neighbour's are."""
     await queue(ctx.store, {"whk_a": 100})
     await queue(ctx.store, {"whk_a": 1}, waits_in="hand")
-    places = Places(ctx)
+    places = Slots(ctx)
     for one in (first := (await places.claim()).claimed):
         await places.postpone(one, NO_PORT)
         places.leave(one)

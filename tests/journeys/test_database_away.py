@@ -132,7 +132,7 @@ async def test_every_surface_says_503_and_when_to_come_back(
 SENT = range(10, 15)
 
 
-def under_way(linked: Linked, order: str) -> list[Coroutine[Any, Any, httpx2.Response]]:
+def in_flight(linked: Linked, order: str) -> list[Coroutine[Any, Any, httpx2.Response]]:
     """Each kind of unit of work: quick ones and others, reads and writes."""
     hook = {"name": "second", "url": f"{linked.house.vendor.url}/second", "events": ["ats_assessments.created"]}
     return [
@@ -157,7 +157,7 @@ async def test_what_is_under_way_is_answered_and_is_done_once_when_it_comes_agai
     async with asking_in_vain(
         server, northwind, "LOCK TABLE orders, events, webhooks IN ACCESS EXCLUSIVE MODE"
     ) as waits:
-        asked = [asyncio.create_task(one) for one in under_way(northwind, order)]
+        asked = [asyncio.create_task(one) for one in in_flight(northwind, order)]
         await waits(5)  # the orders are one group
         fault.begin(server, way)
         async with asyncio.timeout(10):
@@ -169,7 +169,7 @@ async def test_what_is_under_way_is_answered_and_is_done_once_when_it_comes_agai
     assert [one["id"] for one in (await northwind.api("GET", "/v1/orders")).json()["data"]] == [order]
     assert await northwind.status(order) == before
     assert (await northwind.api("GET", "/v1/webhooks")).json()["data"] == []
-    again = await asyncio.gather(*under_way(northwind, order))
+    again = await asyncio.gather(*in_flight(northwind, order))
     assert {answer.status_code for answer in again} <= {200, 201}, [answer.text for answer in again]
     assert len((await northwind.api("GET", "/v1/orders")).json()["data"]) == 1 + len(SENT)
 
@@ -208,7 +208,7 @@ async def test_an_order_whose_commit_was_not_answered_is_refused_and_found_again
 
 @asynccontextmanager
 async def asking_in_vain(
-    server: Postgres, linked: Linked, taking: str, *, first: str = "SELECT 1"
+    server: Postgres, linked: Linked, open_dispatch: str, *, first: str = "SELECT 1"
 ) -> AsyncIterator[Callable[[int], Awaitable[None]]]:
     """Somebody has taken what is asked for; what the block is given waits until so many wait for it in the database."""
     database = str(linked.house.settings.database_url).rpartition("/")[2]
@@ -223,7 +223,7 @@ async def asking_in_vain(
 
     try:
         async with other.transaction():
-            await other.execute(taking)
+            await other.execute(open_dispatch)
             yield waits
     finally:
         other.terminate()

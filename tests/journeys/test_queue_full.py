@@ -25,11 +25,11 @@ async def test_a_full_queue_refuses_what_is_new_and_takes_it_once_there_is_room(
     """On either side of the gateway; what it has already, and everybody else, goes on as ever."""
     linked = await house.link("proctor", package_id="pkg_core_sql")
     mallory = await house.link("mallory", tenant="mallory", package_id="pkg_core_sql")
-    crowds = house.app.state.crowds
+    queue_limit = house.app.state.engine.queue_limit
     hook = await webhook(linked, enabled=False)
     placed = [await linked.send_test(number) for number in range(LIMIT)]
-    await crowds.look(LIMIT)
-    (project_id,) = crowds._projects
+    await queue_limit.refresh(LIMIT)
+    (project_id,) = queue_limit._projects
 
     refused = await linked.call("send_test", json=linked.test_body(LIMIT))
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "60")
@@ -43,8 +43,8 @@ async def test_a_full_queue_refuses_what_is_new_and_takes_it_once_there_is_room(
 
     await linked.api("PATCH", f"/v1/webhooks/{hook['id']}", json={"enabled": True})
     async with asyncio.timeout(20):
-        while crowds.has(project_id):
+        while queue_limit.is_full(project_id):
             await asyncio.sleep(0.02)
-            await crowds.look(LIMIT)
+            await queue_limit.refresh(LIMIT)
     assert len(house.vendor.heard) == LIMIT
     assert await linked.send_test(LIMIT) not in placed

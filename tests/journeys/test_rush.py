@@ -10,7 +10,7 @@ from itertools import islice
 
 import asyncpg
 
-from greenroom.store.bounded import BoundedStore
+from greenroom.store.load_shedding import LoadSheddingStore
 from tests.house import House, Linked
 
 ROOM = 6
@@ -43,7 +43,7 @@ async def held_up(house: House) -> AsyncIterator[None]:
 async def test_a_rush_is_refused_at_once_and_what_was_taken_is_done(northwind: Linked) -> None:
     house = northwind.house
     await northwind.send_test(1)  # notes that Greenhouse has called, which would be a write of its own
-    store: BoundedStore = house.app.state.ctx.store
+    store: LoadSheddingStore = house.app.state.ctx.store
     store.most = ROOM
     async with held_up(house):
         rush = [asyncio.create_task(northwind.call("send_test", json=northwind.test_body(n))) for n in range(RUSH)]
@@ -65,7 +65,7 @@ async def test_a_rush_is_refused_at_once_and_what_was_taken_is_done(northwind: L
 
 
 async def test_reads_have_a_bound_of_their_own(northwind: Linked) -> None:
-    store: BoundedStore = northwind.house.app.state.ctx.store
+    store: LoadSheddingStore = northwind.house.app.state.ctx.store
     store.most = 0
 
     for path in ("/v1/orders", "/readyz"):

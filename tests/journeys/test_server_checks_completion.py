@@ -12,7 +12,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from tests.house import RESULT, House, Linked, basic, webhook
-from tests.journeys.test_told_again import let_pass
+from tests.journeys.test_nudges import let_pass
 
 
 async def test_s43_one_patch_to_the_exact_url(northwind: Linked) -> None:
@@ -83,7 +83,7 @@ async def _failed_once(linked: Linked, order: str) -> dict[str, Any]:
     async with asyncio.timeout(20):
         while True:
             (delivery,) = (await linked.api("GET", f"/v1/deliveries?order_id={order}&lane=ats")).json()["data"]
-            if delivery["attempts"] and not delivery["under_way"]:
+            if delivery["attempts"] and not delivery["in_flight"]:
                 return dict(delivery)
             await asyncio.sleep(0.02)
 
@@ -271,7 +271,7 @@ async def _becomes(linked: Linked, order: str, state: str, *, attempts: int) -> 
     async with asyncio.timeout(20):
         while True:
             (delivery,) = (await linked.api("GET", f"/v1/deliveries?order_id={order}&lane=vendor")).json()["data"]
-            if (delivery["state"], delivery["under_way"], len(delivery["attempts"])) == (state, False, attempts):
+            if (delivery["state"], delivery["in_flight"], len(delivery["attempts"])) == (state, False, attempts):
                 return dict(delivery)
             await asyncio.sleep(0.02)
 

@@ -12,7 +12,7 @@ from standardwebhooks import Webhook
 from greenroom.catalog import Catalog
 from greenroom.context import Context
 from greenroom.engine import vendor
-from greenroom.engine.loop import Engine
+from greenroom.engine.worker import Engine
 from greenroom.outbound import Outbound
 from greenroom.services import integrations, projects
 from tests.house import House, Linked, webhook

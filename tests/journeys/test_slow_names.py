@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from greenroom.engine.loop import Engine
+from greenroom.engine.worker import Engine
 from greenroom.outbound import Outbound
 from greenroom.outbound.names import Resolver
 from tests.house import House, Linked, webhook
@@ -27,7 +26,7 @@ async def dns(house: House) -> AsyncIterator[NameServer]:
         networks = house.settings.allow_private_networks
         out = Outbound(allow_http=True, allowed_networks=networks, resolver=Resolver([server.server]))
         ctx = house.app.state.ctx
-        engine = Engine(replace(ctx, wake=lambda: None), out)
+        engine = Engine(ctx, out)
         running = asyncio.create_task(engine.run())
         yield server
         await engine.stop()

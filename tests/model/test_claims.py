@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenroom.model.claims import Turn, Waiting, deal
+from greenroom.model.claims import Cursor, Waiting, deal
 
 
 def met(*due: int) -> list[Waiting]:
@@ -43,16 +43,16 @@ def test_deal_gives_all_it_can_and_nobody_two_more_than_a_hungry_one(due: list[i
 @pytest.mark.parametrize(
     ("turn", "due", "shares", "ended", "expected"),
     [
-        (Turn(), (1, 1), [1, 1], True, Turn("", quiet=False)),
-        (Turn(), (1, 1, 1), [1, 0, 0], True, Turn("a", quiet=False, short=True)),  # the next look begins with b
-        (Turn("a", quiet=False), (1,), [1], True, Turn("", quiet=False)),
-        (Turn(), (0, 0), [0, 0], False, Turn("b", quiet=True)),  # there are more destinations: go on
-        (Turn("b", quiet=True), (), [], True, Turn("", quiet=True)),
-        (Turn("b", quiet=False), (0,), [0], True, Turn("", quiet=False)),  # the round did find something
-        (Turn("", quiet=False), (0,), [0], True, Turn("", quiet=True)),
+        (Cursor(), (1, 1), [1, 1], True, Cursor("", quiet=False)),
+        (Cursor(), (1, 1, 1), [1, 0, 0], True, Cursor("a", quiet=False, short=True)),  # the next look begins with b
+        (Cursor("a", quiet=False), (1,), [1], True, Cursor("", quiet=False)),
+        (Cursor(), (0, 0), [0, 0], False, Cursor("b", quiet=True)),  # there are more destinations: go on
+        (Cursor("b", quiet=True), (), [], True, Cursor("", quiet=True)),
+        (Cursor("b", quiet=False), (0,), [0], True, Cursor("", quiet=False)),  # the round did find something
+        (Cursor("", quiet=False), (0,), [0], True, Cursor("", quiet=True)),
     ],
 )
-def test_a_turn_moves_on(turn: Turn, due: tuple[int, ...], shares: list[int], ended: bool, expected: Turn) -> None:
+def test_a_turn_moves_on(turn: Cursor, due: tuple[int, ...], shares: list[int], ended: bool, expected: Cursor) -> None:
     """Past who was served, back to the start after the last one."""
     assert turn.moved(met(*due), shares, ended=ended) == expected
 
@@ -60,14 +60,14 @@ def test_a_turn_moves_on(turn: Turn, due: tuple[int, ...], shares: list[int], en
 def test_a_round_knows_whom_it_left_behind() -> None:
     """Those whose own limits keep what is due, until the next round begins; and whether there were too few places."""
     a, b, c = Waiting("a", 1, more=True), Waiting("b", 2), Waiting("c", 0, more=True)
-    first = Turn().moved([a], [1], ended=False)
+    first = Cursor().moved([a], [1], ended=False)
     last = first.moved([b, c], [1, 0], ended=True)
 
     assert (first.behind, first.short) == ({"a"}, False)
     assert (last.behind, last.short) == ({"a", "c"}, True)
-    assert last.moved([b], [2], ended=True) == Turn(quiet=False)
+    assert last.moved([b], [2], ended=True) == Cursor(quiet=False)
 
 
 def test_a_round_ends_after_finding_nothing() -> None:
     """Only then may a worker rest."""
-    assert [Turn().idle, Turn("b").idle, Turn("", quiet=False).idle] == [True, False, False]
+    assert [Cursor().idle, Cursor("b").idle, Cursor("", quiet=False).idle] == [True, False, False]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greenroom.errors import GiveUp, RemoteError, TryLater
-from greenroom.model.deliveries import JITTER, NUDGES, SCHEDULES, Lane, Next, after_attempt, until_asked
+from greenroom.model.deliveries import JITTER, NUDGES, SCHEDULES, Lane, Next, after_attempt, nudge_until_read
 
 LATER = TryLater("503", kind="http_status")
 OURS = TryLater("Greenroom itself failed.", kind="internal")
@@ -64,4 +64,4 @@ def test_jitter_is_only_ever_added(lane: Lane, step: int, chance: float) -> None
 )
 def test_until_asked(following: Next, told: int, asked: bool, expected: Next) -> None:
     """An ATS is told again until it asks, a few times."""
-    assert until_asked(following, told, asked=asked, chance=0.0) == expected
+    assert nudge_until_read(following, told, asked=asked, chance=0.0) == expected

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenroom.model.packages import BadList, Package, read_page, unique
+from greenroom.model.packages import InvalidPackageList, Package, read_page, unique
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -33,7 +33,7 @@ def test_any_json_is_read_or_diagnosed(body: object) -> None:
     """Whatever a vendor answers, it is a list or a diagnosis that begins with the JSON path."""
     try:
         packages, _ = read_page(body, "background_checks")
-    except BadList as error:
+    except InvalidPackageList as error:
         assert str(error).startswith("$")
     else:
         assert all(package.id and package.name for package in packages)
@@ -76,5 +76,5 @@ def test_one_id_appears_once_and_names_are_told_apart() -> None:
 )
 def test_what_is_found_is_named_as_a_person_would(data: object, found: str) -> None:
     """Never by the name that our language has for it."""
-    with pytest.raises(BadList, match=rf"expected an array of packages, found {found}\.$"):
+    with pytest.raises(InvalidPackageList, match=rf"expected an array of packages, found {found}\.$"):
         read_page({"data": data}, "assessments")

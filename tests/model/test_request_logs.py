@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from greenroom.model.request_logs import Words, listed_under, words_of
+from greenroom.model.request_logs import Operation, get_listing, get_operation
 
 
 @pytest.mark.parametrize(
@@ -28,13 +28,13 @@ from greenroom.model.request_logs import Words, listed_under, words_of
 )
 def test_words(method: str, template: str, words: tuple[str | None, ...]) -> None:
     """The fixed parts of the path in their order, the method as a verb."""
-    assert words_of(method, template) == Words(*words)
+    assert get_operation(method, template) == Operation(*words)
 
 
 @pytest.mark.parametrize("template", ["", "/", "/{x}", "/v1", "/unified"])
 def test_words_of_next_to_nothing(template: str) -> None:
     """No template is too short."""
-    assert words_of("GET", template).sub_resource is None
+    assert get_operation("GET", template).sub_resource is None
 
 
 @pytest.mark.parametrize(
@@ -50,4 +50,4 @@ def test_words_of_next_to_nothing(template: str) -> None:
 )
 def test_lists(path: str, listed: str | None) -> None:
     """Reading the log is on no list."""
-    assert listed_under(path) == listed
+    assert get_listing(path) == listed

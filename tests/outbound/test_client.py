@@ -43,7 +43,7 @@ class Saying:
 async def ask(out: Outbound, peer: Peer, method: str = "GET", *, times: int = 1, body: bytes | None = None) -> Answer:
     """Ask one after the other; the last answer."""
     async with listening(peer) as port:
-        request = Request(method, f"http://127.0.0.1:{port}/x?y", {"X-Own": "1"}, body)
+        request = Request(method, f"http://127.0.0.1:{port}/x?y", {"X-WorkerState": "1"}, body)
         answers = [await out.send(request, deadline=5) for _ in range(times)]
     return answers[-1]
 
@@ -221,7 +221,7 @@ async def test_a_request_on_the_wire(out: Outbound, method: str, body: bytes | N
     """Its length is always right, whatever the caller said of it."""
     peer = Saying(b"HTTP/1.1 204 No Content\r\n\r\n")
     async with listening(peer) as port:
-        headers = {"Content-Length": "7", "User-Agent": "Own", "X-Name": "Nguyễn"}
+        headers = {"Content-Length": "7", "User-Agent": "WorkerState", "X-Name": "Nguyễn"}
         await out.send(Request(method, f"http://127.0.0.1:{port}/a?b", headers, body), deadline=5)
 
     head, _, sent = peer.heard[0].partition(b"\r\n\r\n")
@@ -231,7 +231,7 @@ async def test_a_request_on_the_wire(out: Outbound, method: str, body: bytes | N
     assert said.pop(b"content-length", None) == length
     assert said == {
         b"host": f"127.0.0.1:{port}".encode(),
-        b"user-agent": b"Own",
+        b"user-agent": b"WorkerState",
         b"accept-encoding": b"identity",
         b"x-name": "Nguyễn".encode(),
     }

@@ -27,18 +27,18 @@ Peer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 @asynccontextmanager
 async def listening(peer: Peer, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
     """A raw TCP server; its port."""
-    under_way: set[asyncio.Task[None]] = set()
+    in_flight: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        under_way.add(task)
+        in_flight.add(task)
         try:
             await peer(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError, ssl.SSLError):
             pass
         finally:
-            under_way.discard(task)
+            in_flight.discard(task)
             writer.transport.abort()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
@@ -46,9 +46,9 @@ async def listening(peer: Peer, tls: ssl.SSLContext | None = None) -> AsyncItera
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
-        for task in list(under_way):
+        for task in list(in_flight):
             task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
+        await asyncio.gather(*in_flight, return_exceptions=True)
 
 
 async def request_of(reader: asyncio.StreamReader) -> bytes:

@@ -14,7 +14,7 @@ from standardwebhooks import Webhook
 
 from greenroom import outbound
 from greenroom.errors import TryLater
-from greenroom.outbound import Outbound, Request, recording
+from greenroom.outbound import Outbound, Request, recording_calls
 from greenroom.outbound.names import Resolver
 from greenroom.security.signatures import signing
 from greenroom.security.tokens import new_webhook_secret
@@ -72,7 +72,7 @@ async def test_after_a_look_up_that_took_long(
     begun = clock.stamp
     looked_up_late(monkeypatch, clock)
     port = peer.url.rpartition(":")[2]
-    with recording() as steps:
+    with recording_calls() as steps:
         await out.send(request := signed(f"http://slow.example.com:{port}/hook", clock), deadline=5)
 
     heard = peer.heard[0].headers
@@ -159,7 +159,7 @@ async def test_what_was_never_written_was_not_signed(out: Outbound, clock: Stepp
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         request = signed(f"http://127.0.0.1:{nobody.getsockname()[1]}/", clock)
-        with recording() as steps, pytest.raises(TryLater):
+        with recording_calls() as steps, pytest.raises(TryLater):
             await out.send(request, deadline=5)
 
     assert steps[0].request_headers == request.headers == {"content-type": "application/json"}

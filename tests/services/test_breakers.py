@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from greenroom.context import Context
-from greenroom.engine.places import LEASE, LONGEST
+from greenroom.engine.slots import LEASE, LONGEST
 from greenroom.errors import RemoteError, TryLater
-from greenroom.model.attempts import Ended, Exchange
+from greenroom.model.attempts import Exchange, FinishedAttempt
 from greenroom.model.breakers import FIRST_WAIT_MS, OPENS_AT
-from greenroom.model.claims import Turn
+from greenroom.model.claims import Cursor
 from greenroom.model.deliveries import SHARES, Claimed, Lane
 from greenroom.services import breakers, claims, deliveries
-from greenroom.services.claims import Own
+from greenroom.services.claims import WorkerState
 from greenroom.store.db import Store
 from tests.support.queues import context, queue
 
@@ -25,14 +25,14 @@ async def claim(ctx: Context, most: int = 64) -> list[Claimed]:
     free = dict.fromkeys(SHARES, most)
     return (
         await claims.claim(
-            ctx, {name: Turn() for name in SHARES}, free, Own(ctx.new_id("wrk")), lease=LEASE, longest=LONGEST
+            ctx, {name: Cursor() for name in SHARES}, free, WorkerState(ctx.new_id("wrk")), lease=LEASE, longest=LONGEST
         )
     ).claimed
 
 
 async def settle(ctx: Context, claimed: list[Claimed], fault: RemoteError | None, status: int | None = None) -> None:
     now, exchange = datetime.now(UTC), Exchange(status=status)
-    ended = [Ended(ctx.new_id("att"), one, now, timedelta(0), fault, exchange) for one in claimed]
+    ended = [FinishedAttempt(ctx.new_id("att"), one, now, timedelta(0), fault, exchange) for one in claimed]
     await deliveries.settle(ctx, ended, worker="w", watched={one.destination_id for one in claimed})
 
 

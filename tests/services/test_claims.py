@@ -9,14 +9,14 @@ from datetime import timedelta
 import pytest
 
 from greenroom.context import Context
-from greenroom.engine.places import LEASE, LEASE_MS, LONGEST, Places
+from greenroom.engine.slots import LEASE, LEASE_MS, LONGEST, Slots
 from greenroom.errors import GiveUp, RemoteError
-from greenroom.model.attempts import Ended, Exchange, Settled
+from greenroom.model.attempts import Exchange, FinishedAttempt, Recorded
 from greenroom.model.breakers import Breaker
-from greenroom.model.claims import Turn
+from greenroom.model.claims import Cursor
 from greenroom.model.deliveries import PER_DESTINATION, SHARES, SLOTS, Claimed, Lane, Queue
 from greenroom.services import claims, deliveries
-from greenroom.services.claims import Own
+from greenroom.services.claims import WorkerState
 from greenroom.store import breakers as breaker_rows
 from greenroom.store.db import Store
 from tests.support.queues import PROJECT, context, queue
@@ -24,10 +24,10 @@ from tests.support.queues import PROJECT, context, queue
 
 async def claim(ctx: Context, places: int = SLOTS) -> list[Claimed]:
     """One look from the start, every queue with so many free places."""
-    turns: dict[Queue, Turn] = {name: Turn() for name in SHARES}
+    turns: dict[Queue, Cursor] = {name: Cursor() for name in SHARES}
     return (
         await claims.claim(
-            ctx, turns, dict.fromkeys(SHARES, places), Own(ctx.new_id("wrk")), lease=LEASE, longest=LONGEST
+            ctx, turns, dict.fromkeys(SHARES, places), WorkerState(ctx.new_id("wrk")), lease=LEASE, longest=LONGEST
         )
     ).claimed
 
@@ -91,12 +91,12 @@ async def test_the_result_of_an_interrupted_attempt_takes_its_place(store: Store
     assert await claims.interrupt(ctx, lease=LEASE) == 1
     (second,) = await claim(ctx)
 
-    def ended(claimed: Claimed, status: int, fault: RemoteError | None) -> Ended:
-        return Ended(ctx.new_id("att"), claimed, ctx.now(), timedelta(0), fault, Exchange(status=status))
+    def ended(claimed: Claimed, status: int, fault: RemoteError | None) -> FinishedAttempt:
+        return FinishedAttempt(ctx.new_id("att"), claimed, ctx.now(), timedelta(0), fault, Exchange(status=status))
 
     late = ended(first, 410, GiveUp("It is gone.", kind="http_status"))
     assert await deliveries.settle(ctx, [late], worker="w1") == [None]
-    assert await deliveries.settle(ctx, [ended(second, 200, None)], worker="w2") == [Settled("delivered", None)]
+    assert await deliveries.settle(ctx, [ended(second, 200, None)], worker="w2") == [Recorded("delivered", None)]
     found = await deliveries.get(ctx, PROJECT, cut)
     made = [(one.number, one.status, one.worker) for one in found.attempts]
     assert (found.state, sorted(made)) == ("delivered", [(1, 410, "w1"), (2, 200, "w2")])
@@ -106,7 +106,7 @@ async def test_an_attempt_that_has_ended_holds_no_place(store: Store) -> None:
     """Its lease lasts until it is on record; the next ones for its destination need not wait for that."""
     ctx = context(store)
     await queue(store, {"whk_a": 2 * PER_DESTINATION})
-    places = Places(ctx)
+    places = Slots(ctx)
     first = (await places.claim()).claimed
     for one in first[:10]:
         places.ended(one)
@@ -122,25 +122,28 @@ async def test_a_place_is_wanted_where_something_waits_for_it(store: Store) -> N
     """By a destination that has all it may have; not by one whose deliveries have all been claimed."""
     ctx = context(store)
     await queue(store, {"whk_a": PER_DESTINATION, "whk_b": 3})
-    places = Places(ctx)
+    places = Slots(ctx)
     claimed = (await places.claim()).claimed
-    assert [places.is_behind("whk_a"), places.is_behind("whk_b")] == [True, False]  # as many as are counted: maybe more
+    assert [places.is_limited_by_destination("whk_a"), places.is_limited_by_destination("whk_b")] == [
+        True,
+        False,
+    ]  # as many as are counted: maybe more
     for one in claimed:
         places.ended(one)
     assert [places.freed, places.is_wanted("whk_a"), places.is_wanted("whk_b")] == [PER_DESTINATION, True, False]
 
     await places.claim()
-    assert [places.freed, places.is_behind("whk_a"), places.is_wanted("whk_a")] == [0, False, False]
+    assert [places.freed, places.is_limited_by_destination("whk_a"), places.is_wanted("whk_a")] == [0, False, False]
 
 
 async def test_without_a_free_place_every_place_is_wanted(store: Store) -> None:
     """Whosever it is."""
     ctx = context(store)
     await queue(store, {f"whk_{number:03}": 10 for number in range(100)}, waits_in="again")
-    places = Places(ctx)
+    places = Slots(ctx)
     (one, *_) = (await places.claim()).claimed
 
-    assert [places.is_wanted("whk_other"), places.is_behind("whk_other")] == [True, False]
+    assert [places.is_wanted("whk_other"), places.is_limited_by_destination("whk_other")] == [True, False]
     places.ended(one)
     assert places.freed == 1
 
@@ -149,15 +152,15 @@ async def test_what_comes_while_a_worker_looks_may_have_been_missed(store: Store
     """So it looks again, whatever the look says."""
     ctx = context(store)
     await queue(store, {"whk_a": 2 * PER_DESTINATION})
-    places = Places(ctx)
+    places = Slots(ctx)
     await places.claim()
     looking = asyncio.create_task(places.claim())
     await asyncio.sleep(0)
-    during = [places.is_behind("whk_a"), places.is_wanted("whk_b")]
+    during = [places.is_limited_by_destination("whk_a"), places.is_wanted("whk_b")]
     await looking
 
     assert during == [False, True]
-    assert [places.is_behind("whk_a"), places.is_wanted("whk_b")] == [True, False]
+    assert [places.is_limited_by_destination("whk_a"), places.is_wanted("whk_b")] == [True, False]
 
 
 async def test_where_there_is_trouble_an_attempt_counts_until_it_is_on_record(store: Store) -> None:
@@ -167,7 +170,7 @@ async def test_where_there_is_trouble_an_attempt_counts_until_it_is_on_record(st
     tried = Breaker(room=1)
     await store.write(lambda tx: breaker_rows.lock(tx, "whk_a"))
     await store.write(lambda tx: breaker_rows.save(tx, "whk_a", tried))
-    places = Places(ctx)
+    places = Slots(ctx)
     (one,) = (await places.claim()).claimed
     places.ended(one)
     assert (await places.claim()).claimed == []
@@ -189,11 +192,11 @@ async def test_more_destinations_than_places_all_get_their_turn(store: Store) ->
     """Two hundred wait, each with more than enough; every look goes on where the last one ended."""
     ctx = context(store)
     await queue(store, {f"whk_{number:03}": 5 for number in range(200)})
-    turns: dict[Queue, Turn] = {name: Turn() for name in SHARES}
+    turns: dict[Queue, Cursor] = {name: Cursor() for name in SHARES}
     served: Counter[str] = Counter()
     while len(served) < 200:
         look = await claims.claim(
-            ctx, turns, dict.fromkeys(SHARES, 60), Own(ctx.new_id("wrk")), lease=LEASE, longest=LONGEST
+            ctx, turns, dict.fromkeys(SHARES, 60), WorkerState(ctx.new_id("wrk")), lease=LEASE, longest=LONGEST
         )
         turns |= look.turns
         served.update(by_destination(look.claimed))
@@ -206,7 +209,7 @@ async def test_retries_leave_places_to_first_attempts(store: Store) -> None:
     """However many retries of however many destinations are due."""
     ctx = context(store)
     await queue(store, {f"whk_{number:03}": 10 for number in range(100)}, waits_in="again")
-    places = Places(ctx)
+    places = Slots(ctx)
     assert len((await places.claim()).claimed) == SHARES["again"]
     assert (await places.claim()).claimed == []
     await queue(store, {"whk_fresh": 2})
@@ -240,7 +243,7 @@ async def test_a_worker_rests_only_after_a_whole_round(store: Store) -> None:
     ctx = context(store)
     await queue(store, {f"whk_{number:03}": 1 for number in range(150)}, waits_in="again", wait_ms=60_000)
     await queue(store, {"whk_999": 1}, waits_in="again")
-    places = Places(ctx)
+    places = Slots(ctx)
     claimed: list[Claimed] = []
     looks = 0
     while not claimed and not places.idle:

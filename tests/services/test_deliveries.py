@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from greenroom.context import Context
-from greenroom.engine.places import LEASE, LONGEST
+from greenroom.engine.slots import LEASE, LONGEST
 from greenroom.errors import RemoteError, TryLater
-from greenroom.model.attempts import Ended, Exchange
+from greenroom.model.attempts import Exchange, FinishedAttempt
 from greenroom.model.breakers import OPENS_AT
-from greenroom.model.claims import Turn
+from greenroom.model.claims import Cursor
 from greenroom.model.deliveries import PATIENCE, SHARES, Claimed, State
 from greenroom.services import claims, deliveries
-from greenroom.services.claims import Own
+from greenroom.services.claims import WorkerState
 from greenroom.store.db import Store
 from tests.services.test_breakers import let_pass, opened
 from tests.support.queues import PROJECT, context, queue
@@ -21,8 +21,8 @@ WEEK_MS = int(PATIENCE.total_seconds() * 1000)
 
 
 async def claim(ctx: Context) -> list[Claimed]:
-    turns = {name: Turn() for name in SHARES}
-    return (await claims.claim(ctx, turns, SHARES, Own("wrk"), lease=LEASE, longest=LONGEST)).claimed
+    turns = {name: Cursor() for name in SHARES}
+    return (await claims.claim(ctx, turns, SHARES, WorkerState("wrk"), lease=LEASE, longest=LONGEST)).claimed
 
 
 async def expire(store: Store) -> None:
@@ -30,11 +30,11 @@ async def expire(store: Store) -> None:
     await store.write(lambda tx: tx.run("UPDATE deliveries SET due_at = now_ms() - 1 WHERE state = 'pending'"))
 
 
-def ended(ctx: Context, claimed: Claimed, fault: RemoteError | None = None, status: int = 200) -> Ended:
-    return Ended(ctx.new_id("att"), claimed, datetime.now(UTC), timedelta(0), fault, Exchange(status=status))
+def ended(ctx: Context, claimed: Claimed, fault: RemoteError | None = None, status: int = 200) -> FinishedAttempt:
+    return FinishedAttempt(ctx.new_id("att"), claimed, datetime.now(UTC), timedelta(0), fault, Exchange(status=status))
 
 
-async def settle(ctx: Context, batch: list[Ended], *, worker: str) -> list[State | None]:
+async def settle(ctx: Context, batch: list[FinishedAttempt], *, worker: str) -> list[State | None]:
     return [one and one.state for one in await deliveries.settle(ctx, batch, worker=worker)]
 
 
@@ -57,7 +57,7 @@ async def test_each_is_settled_by_what_became_of_it(store: Store) -> None:
     assert await stands(ctx, good.id) == ("delivered", [(1, 200)])
     assert await stands(ctx, bad.id) == ("pending", [(1, 503)])
     again = await deliveries.get(ctx, PROJECT, bad.id)
-    assert (again.last_error, again.under_way, again.attempts[0].error) == (fault.reason, False, fault.reason)
+    assert (again.last_error, again.in_flight, again.attempts[0].error) == (fault.reason, False, fault.reason)
     assert again.attempts[0].next_due_at is not None
 
 
@@ -76,7 +76,7 @@ async def test_a_lease_that_has_passed_is_anothers_and_the_others_are_settled(st
 
     assert states == ["delivered", None, "delivered"]
     assert await stands(ctx, slept.id) == ("pending", [(1, 503)])
-    assert (await deliveries.get(ctx, PROJECT, slept.id)).under_way
+    assert (await deliveries.get(ctx, PROJECT, slept.id)).in_flight
     assert await settle(ctx, [ended(ctx, taken)], worker="w2") == ["delivered"]
 
 
@@ -112,14 +112,14 @@ async def test_what_waits_for_an_endpoint_that_never_comes_back_is_given_up(stor
     await queue(store, {"whk_well": 3})
     await let_pass(store, WEEK_MS - 60_000)
     await open_again(store)
-    assert await deliveries.give_up_overdue(ctx) == 0
+    assert await deliveries.dead_letter_overdue(ctx) == 0
 
     await let_pass(store, 120_000)
     await queue(store, {"whk_1": 1})
     await open_again(store)
-    given_up = await deliveries.give_up_overdue(ctx)
+    given_up = await deliveries.dead_letter_overdue(ctx)
 
-    assert (given_up, await deliveries.give_up_overdue(ctx)) == (OPENS_AT + 20, 0)
+    assert (given_up, await deliveries.dead_letter_overdue(ctx)) == (OPENS_AT + 20, 0)
     dead = await deliveries.list_deliveries(ctx, PROJECT, {"state": "dead"}, before=None, limit=100)
     assert {(one.destination_id, one.last_error) for one in dead} == {
         ("whk_1", "The delivery was due for 7 days, and its destination did not answer.")
@@ -136,7 +136,7 @@ async def test_what_waits_for_its_rate_or_a_pause_is_not_given_up(store: Store) 
     await let_pass(store, 2 * WEEK_MS)
     await open_again(store)
 
-    assert await deliveries.give_up_overdue(ctx) == 0
+    assert await deliveries.dead_letter_overdue(ctx) == 0
 
 
 async def test_what_is_under_way_is_not_given_up(store: Store) -> None:
@@ -147,7 +147,7 @@ async def test_what_is_under_way_is_not_given_up(store: Store) -> None:
     (probe,) = await claim(ctx)
     await open_again(store)
 
-    assert await deliveries.give_up_overdue(ctx) == OPENS_AT + 20 - 1
+    assert await deliveries.dead_letter_overdue(ctx) == OPENS_AT + 20 - 1
     assert await settle(ctx, [ended(ctx, probe)], worker="w") == ["delivered"]
 
 

@@ -16,7 +16,7 @@ from greenroom.model.events import WEBHOOK_DISABLED, webhook_payload
 from greenroom.model.orders import Candidate, Order, OrderRequest
 from greenroom.model.replays import Replay
 from greenroom.model.webhooks import Webhook
-from greenroom.services import contents, deliveries, events, orders, overview, replays, retention, webhooks
+from greenroom.services import deliveries, erasure, events, orders, overview, replays, retention, webhooks
 from greenroom.store import accounts as account_rows
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import missing
@@ -195,7 +195,7 @@ async def test_an_order_that_is_being_placed_is_waited_for(ctx: Context) -> None
     async def placing(tx: Tx) -> None:
         another = replace(order, id="ord_new", request=replace(order.request, dedupe_key="new"))
         await order_rows.add(tx, another, dedupe_key="new")
-        await events.announce(ctx, tx, PROJECT, ORDERS[0], {"a": 1}, account_id="acc_1", order_id="ord_new")
+        await events.publish(ctx, tx, PROJECT, ORDERS[0], {"a": 1}, account_id="acc_1", order_id="ord_new")
         looked.set()
         await commit.wait()
 
@@ -214,7 +214,7 @@ async def test_an_order_that_is_being_placed_is_waited_for(ctx: Context) -> None
 async def test_what_is_erased_is_not_sent(ctx: Context) -> None:
     """Neither to a webhook that is made later, nor by a replay; and the order is not held any more."""
     order = await place(ctx)
-    assert (await contents.expunge(ctx, PROJECT, order.id)).expunged_at is not None
+    assert (await erasure.erase(ctx, PROJECT, order.id)).erased_at is not None
     made, released = await create(ctx)
 
     assert released == 0
@@ -227,8 +227,8 @@ async def test_what_is_held_is_bounded_and_outlasts_its_age(ctx: Context) -> Non
     """It counts for GREENROOM_QUEUE_LIMIT, and no retention ends it."""
     await place(ctx, 1)
     await place(ctx, 2)
-    assert await overview.crowded(ctx, limit=3) == frozenset()
-    assert await overview.crowded(ctx, limit=2) == {PROJECT}
+    assert await overview.queue_full_projects(ctx, limit=3) == frozenset()
+    assert await overview.queue_full_projects(ctx, limit=2) == {PROJECT}
     old = to_ms(LONG_AGO)
     await ctx.store.write(lambda tx: tx.run("UPDATE deliveries SET created_at = $1", old))
     later = replace(ctx, now=lambda: datetime.now(UTC) + timedelta(days=400))
@@ -279,7 +279,7 @@ async def test_a_replay_tells_no_webhook_of_itself(ctx: Context) -> None:
     for about in (one, other):
         payload = webhook_payload(PROJECT, about.id, "w", reason=None, at=ctx.now())
         await ctx.store.write(
-            lambda tx, payload=payload: events.announce(
+            lambda tx, payload=payload: events.publish(
                 ctx, tx, PROJECT, WEBHOOK_DISABLED, payload, account_id=None, but=payload["record_id"]
             )
         )

@@ -15,7 +15,7 @@ from greenroom.context import Context
 from greenroom.errors import QueueFull
 from greenroom.model.accounts import Account
 from greenroom.model.orders import Order, OrderRequest
-from greenroom.services import contents, orders, timelines
+from greenroom.services import erasure, orders, timelines
 from greenroom.store import accounts as account_rows
 from greenroom.store import orders as order_rows
 from greenroom.store import projects as project_rows
@@ -185,7 +185,7 @@ async def test_two_processes_on_one_database(postgres: Postgres, migrated: str) 
 async def test_an_erased_order_is_known_by_its_url(ctx: Context, account: Account) -> None:
     """Its repeat is still that order; another URL with the same end is a new one."""
     erased = await place(ctx, account, asked(URL.format(1)))
-    await contents.expunge(ctx, PROJECT, erased.id)
+    await erasure.erase(ctx, PROJECT, erased.id)
     other = await place(ctx, account, asked(URL.format(2)))
 
     assert (await place(ctx, account, asked(URL.format(1)))).id == erased.id
@@ -203,9 +203,9 @@ async def test_without_a_url_only_an_identical_request_is_a_repeat(ctx: Context,
     same = await place(ctx, account, asked(None))
     clock += timedelta(milliseconds=1)
     with pytest.raises(QueueFull):
-        await place(replace(ctx, crowded=lambda _: True), account, asked(None))
+        await place(replace(ctx, queue_full_projects=lambda _: True), account, asked(None))
     later = await asyncio.gather(*(place(ctx, account, asked(None)) for _ in range(10)))
-    full = await place(replace(ctx, crowded=lambda _: True), account, asked(None))
+    full = await place(replace(ctx, queue_full_projects=lambda _: True), account, asked(None))
 
     assert {order.id for order in first} == {same.id}
     assert {order.id for order in later} == {full.id}
@@ -216,7 +216,7 @@ async def test_without_a_url_only_an_identical_request_is_a_repeat(ctx: Context,
 async def test_a_full_queue_finds_what_is_there(ctx: Context, account: Account) -> None:
     """By the whole URL; what is new is refused."""
     first, second = await place(ctx, account, asked(URL.format(1))), await place(ctx, account, asked(URL.format(2)))
-    full = replace(ctx, crowded=lambda _: True)
+    full = replace(ctx, queue_full_projects=lambda _: True)
 
     assert (await place(full, account, asked(URL.format(1)))).id == first.id
     assert (await place(full, account, asked(URL.format(2)))).id == second.id

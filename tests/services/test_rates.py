@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from greenroom.context import Context
-from greenroom.engine.places import LEASE, LONGEST
-from greenroom.model.claims import Turn
+from greenroom.engine.slots import LEASE, LONGEST
+from greenroom.model.claims import Cursor
 from greenroom.model.deliveries import SHARES, Claimed
 from greenroom.services import claims, deliveries, webhooks
-from greenroom.services.claims import Look, Own
+from greenroom.services.claims import ClaimBatch, WorkerState
 from greenroom.store.db import Store
 from tests.support.queues import PROJECT, context, queue
 
@@ -19,10 +19,10 @@ async def limited(ctx: Context, rate: float | None) -> str:
     return made.id
 
 
-async def look(ctx: Context) -> Look:
+async def look(ctx: Context) -> ClaimBatch:
     free = dict.fromkeys(SHARES, 64)
     return await claims.claim(
-        ctx, {name: Turn() for name in SHARES}, free, Own(ctx.new_id("wrk")), lease=LEASE, longest=LONGEST
+        ctx, {name: Cursor() for name in SHARES}, free, WorkerState(ctx.new_id("wrk")), lease=LEASE, longest=LONGEST
     )
 
 
@@ -31,7 +31,7 @@ async def let_pass(store: Store, ms: int) -> None:
     await store.write(lambda tx: tx.run("UPDATE webhooks SET rate_spent_to = rate_spent_to - $1", ms * 1000))
 
 
-def of(found: Look, destination: str) -> list[Claimed]:
+def of(found: ClaimBatch, destination: str) -> list[Claimed]:
     return [one for one in found.claimed if one.destination_id == destination]
 
 

@@ -11,7 +11,7 @@ import pytest
 from greenroom.context import Context
 from greenroom.model.accounts import Account
 from greenroom.model.orders import Candidate, Order, OrderRequest
-from greenroom.services import contents, orders, projects, reports, retention, timelines
+from greenroom.services import erasure, orders, projects, reports, retention, timelines
 from greenroom.settings import Settings
 from greenroom.store import accounts as account_rows
 from greenroom.store import projects as project_rows
@@ -124,7 +124,7 @@ async def test_a_cut_report_goes_with_the_candidates_order(ctx: Context, account
     order = await placed(ctx, account)
     await reports.keep(ctx, account, {"errors": ["x" * 900 * KIB], "candidate_email": "ada@example.test"})
     assert "ada@example.test" in (await stored(ctx))[0]["raw"]
-    await contents.expunge(ctx, PROJECT, order.id)
+    await erasure.erase(ctx, PROJECT, order.id)
 
     assert (await stored(ctx))[0]["raw"] == "{}"
 

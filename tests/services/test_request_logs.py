@@ -9,7 +9,7 @@ import pytest
 
 from greenroom.context import Context
 from greenroom.errors import NotFound
-from greenroom.model.request_logs import Exchange, Half, Line, Source, Words
+from greenroom.model.request_logs import LogEntry, LoggedExchange, LoggedMessage, Operation, Source
 from greenroom.security.vault import Vault
 from greenroom.services import projects, request_logs
 from greenroom.services.request_logs import Asked
@@ -18,18 +18,18 @@ AT = datetime(2026, 11, 3, 9, 5, 0, 123456, tzinfo=UTC)
 CANARY = "canary-7f3a"
 
 
-async def line(ctx: Context, number: int = 1, **changes: object) -> Line:
+async def line(ctx: Context, number: int = 1, **changes: object) -> LogEntry:
     """A line with everything in it."""
     project = await projects.ensure(ctx, "proctor")
-    one = Line(
+    one = LogEntry(
         id=f"req_{number:03}",
         project_id=project.id,
         account_id="acc_1",
         provider="greenhouse",
         listed="unified",
-        words=Words("ats", "assessments", "orders", "result", "update"),
+        words=Operation("ats", "assessments", "orders", "result", "update"),
         source=Source("API", "key_1", "sdk/4", "127.0.0.1"),
-        exchange=Exchange("PATCH", "https://greenroom.example.com/unified/x?a=1", AT, 12, 200),
+        exchange=LoggedExchange("PATCH", "https://greenroom.example.com/unified/x?a=1", AT, 12, 200),
     )
     return replace(one, **changes)  # type: ignore[arg-type]
 
@@ -56,7 +56,7 @@ async def test_what_was_noted_is_what_is_read(ctx: Context) -> None:
 
 async def test_steps_have_their_requests_words(ctx: Context) -> None:
     """And a number of their own; they are joined where they are wanted."""
-    step = Exchange("POST", "https://vendor.example.com/list?page=2", AT, 5, None, "No answer.")
+    step = LoggedExchange("POST", "https://vendor.example.com/list?page=2", AT, 5, None, "No answer.")
     one, two = await line(ctx, 1, steps=(step, replace(step, status=200, error=None))), await line(ctx, 2)
     await request_logs.keep(ctx, [one, two])
 
@@ -91,8 +91,8 @@ async def test_another_projects_request_is_not_found(ctx: Context) -> None:
 
 async def test_bodies_are_kept_with_their_credentials_hidden(ctx: Context) -> None:
     """Headers and bodies of both halves, of the request and of its steps; sealed, so that no column shows them."""
-    half = Half({"authorization": CANARY, "x-a": "b"}, b'{"token": "canary-7f3a", "name": "Ada"}')
-    bare = Exchange("POST", "https://v.example.com/?token=canary-7f3a", AT, 5, 200, None, half, half)
+    half = LoggedMessage({"authorization": CANARY, "x-a": "b"}, b'{"token": "canary-7f3a", "name": "Ada"}')
+    bare = LoggedExchange("POST", "https://v.example.com/?token=canary-7f3a", AT, 5, 200, None, half, half)
     one = await line(ctx, exchange=bare, steps=(bare,), source=Source("API", value=f"x token={CANARY}"))
     await request_logs.keep(ctx, [one])
 
@@ -110,7 +110,7 @@ async def test_bodies_are_kept_with_their_credentials_hidden(ctx: Context) -> No
 
 async def test_what_no_key_opens_any_more_is_shown_without(ctx: Context) -> None:
     """The log outlives a key that was rotated away; the lines themselves stay."""
-    one = await line(ctx, exchange=Exchange("GET", "https://x/", AT, 1, 200, request=Half({})))
+    one = await line(ctx, exchange=LoggedExchange("GET", "https://x/", AT, 1, 200, request=LoggedMessage({})))
     await request_logs.keep(ctx, [one])
     rotated = replace(ctx, vault=Vault([b"n" * 32]))
 
@@ -122,7 +122,16 @@ async def test_what_no_key_opens_any_more_is_shown_without(ctx: Context) -> None
 async def test_texts_that_no_database_has_are_made_ones_that_it_has(ctx: Context, odd: str) -> None:
     """A caller chose them; they must not cost a batch of lines."""
     body = odd.encode(errors="surrogatepass")
-    bare = Exchange("GET", f"https://x/{odd}?{odd}", AT, 1, 200, odd, Half({"x": odd}, body), Half({"x": odd}, body))
+    bare = LoggedExchange(
+        "GET",
+        f"https://x/{odd}?{odd}",
+        AT,
+        1,
+        200,
+        odd,
+        LoggedMessage({"x": odd}, body),
+        LoggedMessage({"x": odd}, body),
+    )
     one = await line(ctx, account_id=odd, exchange=bare, steps=(bare,), source=Source("API", None, odd, None))
     await request_logs.keep(ctx, [one])
 

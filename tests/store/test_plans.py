@@ -130,9 +130,9 @@ async def test_what_is_erased_is_found_by_an_index(store: Store) -> None:
         if isinstance(store, PostgresStore):  # whose tables are short here, and would be read from end to end
             await tx.all("SET LOCAL enable_seqscan = off")
         explaining = Explaining(tx, postgres=isinstance(store, PostgresStore))
-        await delivery_rows.under_way(explaining, order.id)
+        await delivery_rows.in_flight(explaining, order.id)
         await order_rows.expunge(explaining, order.expunged(now=now))
-        await order_rows.expunge_response_errors(explaining, "acc_1", order.id, "ada@example.test")
+        await order_rows.erase_response_errors(explaining, "acc_1", order.id, "ada@example.test")
         await event_rows.expunge(explaining, order.id)
         await delivery_rows.expunge(explaining, order.id, at=1)
         await log_rows.expunge(explaining, PROJECT, order.id)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from greenroom.context import Context
-from greenroom.model.claims import Turn
+from greenroom.model.claims import Cursor
 from greenroom.model.deliveries import SHARES
 from greenroom.model.orders import Candidate, OrderRequest
 from greenroom.model.results import Result, Score
@@ -43,10 +43,10 @@ def inside(service: Any, *args: Any, **kwargs: Any) -> Doing:
 
 async def claiming(ctx: Context, tx: Tx) -> None:
     """A look at every queue."""
-    turns = {queue: Turn() for queue in SHARES}
+    turns = {queue: Cursor() for queue in SHARES}
     free = dict.fromkeys(SHARES, 64)
     span = timedelta(seconds=30)
-    await inside(claims.claim, turns, free, claims.Own("wrk"), lease=span, longest=span)(ctx, tx)
+    await inside(claims.claim, turns, free, claims.WorkerState("wrk"), lease=span, longest=span)(ctx, tx)
 
 
 async def placing(ctx: Context, tx: Tx) -> None:
@@ -77,7 +77,7 @@ ALL_DAY: dict[str, Doing] = {
     "retry by hand": inside(deliveries.retry, name("prj", 0), name("dlv", 500)),
     "readiness": inside(deliveries.backlog_age),
     "metrics": inside(overview.overview),
-    "what is crowded": inside(overview.crowded, limit=1000),
+    "what is queue_full_projects": inside(overview.queue_full_projects, limit=1000),
     "what is held": inside(webhooks.held, [name("whk", 0)]),
     "list held orders": inside(orders.list_orders, name("prj", 0), {"delivery": "held"}),
     "find held events": lambda _, tx: webhook_rows.list_enabled_with_held(tx),
@@ -85,7 +85,7 @@ ALL_DAY: dict[str, Doing] = {
         tx, HOOK, after=name("evt", 700), since=0, until=2**42, limit=100
     ),
     "finish enabling": lambda _, tx: webhook_rows.list_half_switched(tx),
-    "give up": inside(deliveries.give_up_overdue),
+    "give up": inside(deliveries.dead_letter_overdue),
     "retention": inside(retention.sweep),
     "retention, further on": inside(retention.sweep, after=name("evt", 700)),
 }

@@ -20,11 +20,11 @@ from greenroom.store import migrate
 from greenroom.store import projects as project_rows
 from greenroom.store.db import Store, Tx
 from greenroom.store.installation import SEALED
-from greenroom.store.lockstep import GROUP
 from greenroom.store.migrations import apply
 from greenroom.store.postgres import POOL, PostgresStore
 from greenroom.store.schema import metadata
 from greenroom.store.sqlite import SqliteStore
+from greenroom.store.statement_batching import GROUP
 from tests.support.postgres import Postgres
 
 
@@ -36,7 +36,7 @@ async def add(store: Store, name: str, *, fail: bool = False, quick: bool = Fals
         if fail:
             raise Invalid(name)
 
-    await (store.quick_write if quick else store.write)(work)
+    await (store.batchable_write if quick else store.write)(work)
 
 
 async def names(store: Store) -> list[str]:
@@ -85,14 +85,14 @@ async def test_a_neighbour_that_the_database_refuses_hurts_nobody(store: Store, 
     async def again(tx: Tx) -> None:
         await tx.run("INSERT INTO projects (id, name, created_at) VALUES ('prj_005', 'another', now_ms())")
 
-    refused = (store.quick_write if quick else store.write)(again)
+    refused = (store.batchable_write if quick else store.write)(again)
     answers = await asyncio.gather(*works, refused, return_exceptions=True)
 
     assert len([answer for answer in answers if isinstance(answer, Exception)]) == 1
     assert len(await names(store)) == 10
 
 
-@pytest.mark.parametrize("kind", ["quick_read", "quick_write"])
+@pytest.mark.parametrize("kind", ["batchable_read", "batchable_write"])
 async def test_who_is_refused_before_it_wrote_costs_the_others_nothing(store: Store, kind: str) -> None:
     """A wrong key, an id that is taken: nothing is to be undone, so nobody begins again."""
     begun = list[int]()
@@ -101,7 +101,7 @@ async def test_who_is_refused_before_it_wrote_costs_the_others_nothing(store: St
     async def work(tx: Tx, number: int) -> str | None:
         begun.append(number)
         row = await tx.one("SELECT name FROM projects WHERE id = $1", "prj_here" if number % 3 else "prj_gone")
-        if kind == "quick_write":
+        if kind == "batchable_write":
             await tx.run("UPDATE projects SET name = name WHERE id = $1", "prj_gone")  # touches nothing
         if row is None:
             raise Invalid(str(number))
@@ -132,7 +132,7 @@ async def test_quick_units_keep_their_answers_apart(store: Store) -> None:
         return added, none, [row["name"] for row in rows], missing and missing["name"]
 
     answers = await asyncio.gather(
-        *(store.quick_write(lambda tx, number=number: work(tx, number)) for number in range(70))  # type: ignore[misc]
+        *(store.batchable_write(lambda tx, number=number: work(tx, number)) for number in range(70))  # type: ignore[misc]
     )
 
     assert answers == [(1, 0, [f"prj_{number}"], None) for number in range(70)]
@@ -162,7 +162,7 @@ async def test_what_is_added_is_there_for_the_next_statement(store: Store, quick
         row = await tx.one("SELECT COUNT(*) AS keys FROM api_keys WHERE project_id = $1", mine)
         return before, int(row["keys"]) if row else -1
 
-    write = store.quick_write if quick else store.write
+    write = store.batchable_write if quick else store.write
     answers = await asyncio.gather(
         *(write(lambda tx, number=number: work(tx, number)) for number in range(70))  # type: ignore[misc]
     )
@@ -179,7 +179,7 @@ async def test_an_added_row_that_is_refused_hurts_nobody_else(store: Store, quic
         await tx.add(PROJECT, {"id": "TEXT", "name": "TEXT"}, (f"prj_{name}", name))
         return name
 
-    write = store.quick_write if quick else store.write
+    write = store.batchable_write if quick else store.write
     answers = await asyncio.gather(
         *(write(lambda tx, name=name: work(tx, name)) for name in ("a", "b", "a", "c")),  # type: ignore[misc]
         return_exceptions=True,
@@ -199,7 +199,7 @@ async def test_quick_reads_answer_each_its_own(store: Store) -> None:
 
     wanted = ["here", "gone"] * 20
     found = await asyncio.gather(
-        *(store.quick_read(lambda tx, name=name: find(tx, name)) for name in wanted)  # type: ignore[misc]
+        *(store.batchable_read(lambda tx, name=name: find(tx, name)) for name in wanted)  # type: ignore[misc]
     )
 
     assert found == ["here", None] * 20
@@ -229,7 +229,7 @@ async def test_quick_units_that_come_together_share_a_transaction(postgres: Post
         row = await tx.one("SELECT txid_current() AS id")
         return int(row["id"]) if row else 0
 
-    ids = await asyncio.gather(*(store.quick_write(transaction) for _ in range(20)))
+    ids = await asyncio.gather(*(store.batchable_write(transaction) for _ in range(20)))
     await store.close()
 
     assert len(set(ids)) == 1
@@ -326,13 +326,13 @@ async def test_what_the_database_is_doing_may_last(
     """It answers others meanwhile: a large list, a deletion of many rows, a lock, a disk that stands still."""
     url = postgres.create_database(migrated)
     store, asked = PostgresStore(url), asyncio.Semaphore(0)
-    is_there = store._pulse._answers
+    is_there = store._watchdog._answers
 
     async def watched() -> bool:
         asked.release()
         return await is_there()
 
-    monkeypatch.setattr(store._pulse, "_answers", watched)
+    monkeypatch.setattr(store._watchdog, "_answers", watched)
     async with locking(url, "projects"):
         lasting = [asyncio.create_task(add(store, "lasting")), asyncio.create_task(names(store))]
         async with asyncio.timeout(20):

@@ -19,12 +19,12 @@ class Road:
         self.port = 0
         self._to = to
         self._swallows = False
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._in_flight: set[asyncio.Task[None]] = set()
         self._writers: list[asyncio.StreamWriter] = []
 
     def swallow(self) -> None:
         self._swallows = True
-        for task in self._under_way:
+        for task in self._in_flight:
             task.cancel()
 
     def open(self) -> None:
@@ -39,12 +39,12 @@ class Road:
         self._writers.append(back)
         for source, target in ((reader, back), (there, writer)):
             task = asyncio.create_task(_pump(source, target))
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+            self._in_flight.add(task)
+            task.add_done_callback(self._in_flight.discard)
 
     async def close(self) -> None:
         self.swallow()
-        await asyncio.gather(*self._under_way, return_exceptions=True)
+        await asyncio.gather(*self._in_flight, return_exceptions=True)
         for writer in self._writers:
             writer.transport.abort()
 

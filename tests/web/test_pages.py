@@ -120,7 +120,7 @@ async def test_an_order_whose_content_was_erased(house: House, proctor: Linked) 
     async with asyncio.timeout(20):
         while (answer := await proctor.api("DELETE", f"/v1/orders/{order}/content")).status_code != 200:
             await asyncio.sleep(0.05)
-    day = answer.json()["expunged_at"][:10]
+    day = answer.json()["erased_at"][:10]
     await house.client.get(await link(house))
 
     for path in ("/", "/orders", f"/orders/{order}"):

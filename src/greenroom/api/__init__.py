@@ -7,21 +7,11 @@ import re
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
-from greenroom.api import (
-    accounts,
-    connect_sessions,
-    connector_meta,
-    deliveries,
-    health,
-    integrations,
-    linked_accounts,
-    orders,
-    packages,
-    proxy,
-    request_logs,
-    unified,
-    webhooks,
-)
+from greenroom.api import health
+from greenroom.api.stackone import accounts as linked_accounts
+from greenroom.api.stackone import connect_sessions, proxy, request_logs, unified
+from greenroom.api.stackone import connectors as connector_meta
+from greenroom.api.v1 import accounts, deliveries, integrations, orders, packages, webhooks
 
 
 def build_routers() -> list[APIRouter]:

@@ -13,7 +13,7 @@ from fastapi.security.base import SecurityBase
 from greenroom.api.rate_limit import RateLimit
 from greenroom.catalog import Catalog
 from greenroom.context import Context
-from greenroom.engine.request_logs import RequestLog
+from greenroom.engine.request_log_writer import RequestLogWriter
 from greenroom.errors import PreconditionFailed
 from greenroom.model import documents
 from greenroom.model.accounts import Account
@@ -36,31 +36,31 @@ class _Basic(SecurityBase):
 
 
 # none of these awaits anything: FastAPI takes a function that is not `async` to a thread and back
-async def context_of(request: Request) -> Context:
+async def get_context(request: Request) -> Context:
     """The gateway's context."""
     ctx: Context = request.app.state.ctx
     return ctx
 
 
-async def catalog_of(request: Request) -> Catalog:
+async def get_catalog(request: Request) -> Catalog:
     """The gateway's package lists."""
     catalog: Catalog = request.app.state.catalog
     return catalog
 
 
-async def outbound_of(request: Request) -> Outbound:
+async def get_outbound(request: Request) -> Outbound:
     """The gateway's door out."""
     out: Outbound = request.app.state.out
     return out
 
 
-async def request_log_of(request: Request) -> RequestLog:
+async def get_request_log(request: Request) -> RequestLogWriter:
     """The gateway's request log, on its way to the database."""
-    request_log: RequestLog = request.app.state.request_log
+    request_log: RequestLogWriter = request.app.state.request_log
     return request_log
 
 
-async def project_of(request: Request, _: Annotated[str | None, Security(_Basic())] = None) -> Project:
+async def get_project(request: Request, _: Annotated[str | None, Security(_Basic())] = None) -> Project:
     """
     The project whose API key is the Basic user name; a request is looked up and counted once, however often it asks,
     and is the project's from here on, for the request log.
@@ -73,7 +73,7 @@ async def project_of(request: Request, _: Annotated[str | None, Security(_Basic(
     if known is not None:
         return known
     key = basic_user(request.headers.get("authorization"))
-    project = await projects.authenticate(await context_of(request), key)
+    project = await projects.authenticate(await get_context(request), key)
     request.state.project = project
     limit: RateLimit = request.app.state.rate_limit
     await limit.spend(str(key), project)
@@ -91,7 +91,7 @@ class KeyedRoute(APIRoute):
         handler = super().get_route_handler()
 
         async def keyed(request: Request) -> Response:
-            await project_of(request)
+            await get_project(request)
             if "json" in request.headers.get("content-type", "").lower():
                 documents.check(await request.body())
             return await handler(request)
@@ -99,14 +99,14 @@ class KeyedRoute(APIRoute):
         return keyed
 
 
-Ctx = Annotated[Context, Depends(context_of)]
-Packages = Annotated[Catalog, Depends(catalog_of)]
-Door = Annotated[Outbound, Depends(outbound_of)]
-Log = Annotated[RequestLog, Depends(request_log_of)]
-Caller = Annotated[Project, Depends(project_of)]
+Ctx = Annotated[Context, Depends(get_context)]
+Packages = Annotated[Catalog, Depends(get_catalog)]
+OutboundClient = Annotated[Outbound, Depends(get_outbound)]
+Log = Annotated[RequestLogWriter, Depends(get_request_log)]
+Caller = Annotated[Project, Depends(get_project)]
 
 
-async def linked_of(
+async def get_linked_account(
     request: Request,
     ctx: Ctx,
     project: Caller,
@@ -130,15 +130,15 @@ async def linked_of(
     return account, integration
 
 
-async def account_of(linked: Annotated[tuple[Account, Integration], Depends(linked_of)]) -> Account:
-    """The account of `linked_of`."""
+async def get_account(linked: Annotated[tuple[Account, Integration], Depends(get_linked_account)]) -> Account:
+    """The account of `get_linked_account`."""
     return linked[0]
 
 
-async def integration_of(linked: Annotated[tuple[Account, Integration], Depends(linked_of)]) -> Integration:
-    """The integration of `linked_of`."""
+async def get_integration(linked: Annotated[tuple[Account, Integration], Depends(get_linked_account)]) -> Integration:
+    """The integration of `get_linked_account`."""
     return linked[1]
 
 
-Linked = Annotated[Account, Depends(account_of)]
-LinkedIntegration = Annotated[Integration, Depends(integration_of)]
+Linked = Annotated[Account, Depends(get_account)]
+LinkedIntegration = Annotated[Integration, Depends(get_integration)]

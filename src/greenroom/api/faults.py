@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Match
 
-from greenroom.api.callers import context_of, project_of
+from greenroom.api.callers import get_context, get_project
 from greenroom.errors import BadRequest, Invalid, Refused, SecretUnreadable, TooManyRequests
 from greenroom.model.events import stamp
 from greenroom.security.headers import missing
@@ -163,7 +163,7 @@ def install(app: FastAPI) -> None:
         )
         message = "Greenroom failed on this request. The log has the details."
         response = _response(500, message, _code(500), headers={REQUEST_ID: request_id})
-        https = (await context_of(request)).settings.is_https
+        https = (await get_context(request)).settings.is_https
         response.raw_headers.extend(missing(response.raw_headers, https=https))
         return response
 
@@ -171,7 +171,7 @@ def install(app: FastAPI) -> None:
 async def _count(request: Request) -> TooManyRequests | None:
     """Counts a request that no route takes against the rate limit of its API key; the refusal if there is one."""
     try:
-        await project_of(request)
+        await get_project(request)
     except TooManyRequests as limited:
         return limited
     except Refused:  # no valid key: there is nothing to count for

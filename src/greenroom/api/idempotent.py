@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from greenroom.api.callers import KeyedRoute, context_of, project_of
+from greenroom.api.callers import KeyedRoute, get_context, get_project
 from greenroom.api.faults import documented
 from greenroom.errors import BadRequest
 from greenroom.services import idempotency
@@ -52,7 +52,7 @@ class IdempotentRoute(KeyedRoute):
 
 
 async def _once(request: Request, key: str, handler: Callable[[Request], Coroutine[Any, Any, Response]]) -> Response:
-    ctx, project = await context_of(request), await project_of(request)
+    ctx, project = await get_context(request), await get_project(request)
     asked = f"{request.method} {request.url.path}?{request.url.query}\n".encode() + await request.body()
     kept = await idempotency.begin(ctx, project.id, key, hashlib.sha256(asked).hexdigest())
     if kept is not None:

@@ -141,7 +141,7 @@ def _tried(value: object) -> ResultIn | Unreadable:
 ResultToTry = Annotated[ResultIn | Unreadable, PlainValidator(_tried, json_schema_input_type=ResultIn)]
 
 
-def result_of(body: ResultIn, *, allow_http: bool) -> Result:
+def read_result(body: ResultIn, *, allow_http: bool) -> Result:
     """
     The body in our words.
 

@@ -20,8 +20,7 @@ import uvloop
 from greenroom.app import Gateway, build_app, collect_garbage_seldom
 from greenroom.bootstrap import open_context
 from greenroom.catalog import Catalog
-from greenroom.engine.crowds import Crowds
-from greenroom.engine.loop import Engine
+from greenroom.engine.worker import Engine
 from greenroom.outbound import Outbound
 from greenroom.server import Server
 from greenroom.settings import Settings
@@ -49,10 +48,10 @@ class NullStore:
     async def short_write(self, work: Work[T]) -> T:
         return await work(self)
 
-    async def quick_write(self, work: Work[T]) -> T:
+    async def batchable_write(self, work: Work[T]) -> T:
         return await work(self)
 
-    async def quick_read(self, work: Work[T]) -> T:
+    async def batchable_read(self, work: Work[T]) -> T:
         return await work(self)
 
     def worker_session(self, worker: str) -> None:
@@ -100,7 +99,7 @@ async def _serve(port: int) -> None:
     async with open_context(settings) as real:
         ctx = replace(real, store=NullStore(real.store))
         out = Outbound()
-        app = build_app(settings, Gateway(ctx, out, Catalog(ctx, out), Engine(ctx, out), Crowds(ctx)))
+        app = build_app(settings, Gateway(ctx, out, Catalog(ctx, out), Engine(ctx, out)))
         with socket.create_server(("127.0.0.1", port)) as listener:
             await _Server(app).serve(sockets=[listener])
         await out.aclose()

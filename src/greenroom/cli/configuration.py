@@ -14,9 +14,9 @@ import tomli_w
 import typer
 from pydantic import Field, ValidationError
 
-from greenroom.api.integrations import IntegrationIn, IntegrationPut, connector_of, values_of
 from greenroom.api.shapes import Label, StrictBody
-from greenroom.api.webhooks import WebhookIn, check_url, held_from
+from greenroom.api.v1.integrations import IntegrationIn, IntegrationPut, get_connector, values_of
+from greenroom.api.v1.webhooks import WebhookIn, check_url, held_from
 from greenroom.bootstrap import open_context
 from greenroom.context import Context
 from greenroom.model.integrations import Integration
@@ -102,7 +102,7 @@ async def _plan(ctx: Context, entry: ProjectEntry) -> list[Step]:
     steps = _project_steps(ctx, project, entry)
     known = {one.provider: one for one in await integrations.list_integrations(ctx, project.id)} if project else {}
     for provider, body in entry.integrations.items():
-        values = values_of(ctx, connector_of(provider), _resolved(body))
+        values = values_of(ctx, get_connector(provider), _resolved(body))
         wanted = _integration_steps(ctx, entry.name, provider, known.get(provider), values, confirm=bool(body.confirm))
         if wanted:
             await integrations.check(ctx, project.id if project else "", provider, values, confirm=bool(body.confirm))

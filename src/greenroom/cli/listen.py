@@ -31,7 +31,7 @@ from greenroom.outbound import Outbound
 from greenroom.outbound import Request as OutgoingRequest
 from greenroom.outbound.urls import callable_problem
 from greenroom.security.signatures import check_secret, is_genuine
-from greenroom.services import destinations, projects, webhooks
+from greenroom.services import projects, signed_webhooks, webhooks
 from greenroom.settings import Settings, SettingsError
 
 NAME = "greenroom listen"
@@ -123,7 +123,7 @@ async def _subscribed(ctx: Context, project: str, url: str) -> AsyncIterator[tup
     try:
         if not webhook.enabled:
             await webhooks.change(ctx, owner.id, webhook.id, {"enabled": True})
-        found = await destinations.find(ctx, webhook.id)
+        found = await signed_webhooks.find(ctx, webhook.id)
         yield webhook.id, found[1] if found else []
     finally:
         await webhooks.delete(ctx, owner.id, webhook.id)

@@ -250,7 +250,7 @@ def expect(fine: bool, wanted: str, found: object) -> None:
 
 
 def until(holds: Callable[[], bool], what: str, *, patience_s: float = 20.0) -> None:
-    """Look until a condition holds; raise when patience ends."""
+    """ClaimBatch until a condition holds; raise when patience ends."""
     end = time.monotonic() + patience_s
     while not holds():
         if time.monotonic() > end:

@@ -11,7 +11,7 @@ from datetime import timedelta
 import structlog
 
 from greenroom.context import Context
-from greenroom.engine.records import LONGEST_PAUSE_S
+from greenroom.engine.attempt_recorder import LONGEST_PAUSE_S
 from greenroom.errors import Unavailable
 from greenroom.services import claims
 from greenroom.store.db import WorkerSession

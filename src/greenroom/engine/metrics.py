@@ -6,7 +6,7 @@ from functools import cache
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from greenroom.model.attempts import Ended
+from greenroom.model.attempts import FinishedAttempt
 
 ATTEMPTS = Counter("greenroom_attempts", "Attempts that have ended, by lane and what came of them.", ["lane", "result"])
 POSTPONED = Counter(
@@ -30,7 +30,7 @@ _attempts = cache(ATTEMPTS.labels)
 _delivered_after = cache(DELIVERED_AFTER.labels)
 
 
-def count(ended: Ended) -> None:
+def count(ended: FinishedAttempt) -> None:
     """Count an attempt that is on record; its result is `delivered` or the kind of its fault."""
     claimed, fault = ended.claimed, ended.fault
     _attempts(claimed.lane, fault.kind if fault else "delivered").inc()

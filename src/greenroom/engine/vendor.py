@@ -15,7 +15,7 @@ from greenroom.model.events import TEST, body, stamp
 from greenroom.model.webhooks import Webhook
 from greenroom.outbound import Answer, Outbound, Request, judge_webhook
 from greenroom.security.signatures import signing
-from greenroom.services import destinations, webhooks
+from greenroom.services import signed_webhooks, webhooks
 
 #: connect, send and the whole answer of one attempt; Greenhouse may call us back before it answers
 DEADLINE_S = 15.0
@@ -69,7 +69,7 @@ async def try_out(ctx: Context, out: Outbound, project_id: str, webhook_id: str)
         NotFound: the webhook is not the project's.
     """
     webhook = await webhooks.get(ctx, project_id, webhook_id)
-    destination = await destinations.find(ctx, webhook.id)
+    destination = await signed_webhooks.find(ctx, webhook.id)
     now = ctx.now()
     payload = {"project_id": project_id, "event_date": stamp(now), "sent_at": stamp(now), "record_type": "test"}
     claimed = Claimed(

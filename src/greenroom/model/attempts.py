@@ -26,7 +26,7 @@ class Exchange:
 
 
 @dataclass(frozen=True)
-class Ended:
+class FinishedAttempt:
     """An attempt that has ended: `fault` None means success. `id` is its record's, however often that is written."""
 
     id: str
@@ -38,7 +38,7 @@ class Ended:
 
 
 @dataclass(frozen=True)
-class Settled:
+class Recorded:
     """Where a delivery is after an attempt; `next_due_at` while it waits for another one."""
 
     state: State

@@ -19,7 +19,7 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class Turn:
+class Cursor:
     """
     Where a worker's round over the destinations of one queue stands.
 
@@ -37,15 +37,15 @@ class Turn:
         """A whole round found nothing to do."""
         return self.quiet and not self.after
 
-    def moved(self, met: Sequence[Waiting], shares: Sequence[int], *, ended: bool) -> Turn:
+    def moved(self, met: Sequence[Waiting], shares: Sequence[int], *, ended: bool) -> Cursor:
         """The turn after a look that met these and gave each its share; `ended`: no destination comes after them."""
-        before = self if self.after else Turn()
+        before = self if self.after else Cursor()
         passed_over = next((n for n, one in enumerate(met) if one.due and not shares[n]), None)
         if passed_over is not None:
             after = met[passed_over - 1].destination_id if passed_over else self.after
         else:
             after = "" if ended or not met else met[-1].destination_id
-        return Turn(
+        return Cursor(
             after,
             quiet=before.quiet and not any(shares),
             short=before.short or any(share < one.due for one, share in zip(met, shares, strict=True)),

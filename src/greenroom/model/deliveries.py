@@ -118,7 +118,7 @@ def after_attempt(lane: Lane, step: int, fault: RemoteError | None, *, chance: f
     return Next("pending", max(schedule[step], asked or timedelta(0)) * (1 + JITTER * chance))
 
 
-def until_asked(following: Next, told: int, *, asked: bool, chance: float) -> Next:
+def nudge_until_read(following: Next, told: int, *, asked: bool, chance: float) -> Next:
     """
     What becomes of a delivery to an ATS, given what its attempt did: it is told again, a few times, until it asks.
 

@@ -111,7 +111,7 @@ class OrderRequest:
 class Order:
     """
     One test or check of one candidate. Times are aware UTC; `package_name` is as the list showed it then; `previous_id`
-    is found when it is stored. Since `expunged_at` nothing is known of the person: the candidate's e-mail is empty, and
+    is found when it is stored. Since `erased_at` nothing is known of the person: the candidate's e-mail is empty, and
     `callback_hash` is what is left of the callback URL. `held_at` is since when the
     order's event is held, because no enabled webhook takes it; None: it is not.
     """
@@ -135,7 +135,7 @@ class Order:
     result: Result | None = None
     result_at: datetime | None = None
     acknowledged_at: datetime | None = None
-    expunged_at: datetime | None = None
+    erased_at: datetime | None = None
     callback_hash: str | None = None
     held_at: datetime | None = None
 
@@ -150,7 +150,7 @@ class Order:
 
         None means that the ATS repeats the request of this order. If the content was erased, only the URL is compared.
         """
-        if self.expunged_at is not None:
+        if self.erased_at is not None:
             return None if self.callback_hash in (None, digest(request.callback_url)) else "url"
         known = self.request
         if request.callback_url != known.callback_url:
@@ -166,7 +166,7 @@ class Order:
         Raises:
             Conflict: the order has ended, is already further, or its content was erased.
         """
-        self.refuse_if_expunged()
+        self.refuse_if_erased()
         if status == self.status and message == self.status_message:
             return self
         if self.is_final:
@@ -183,7 +183,7 @@ class Order:
             Conflict: a different final result was recorded (Greenhouse takes only one), the order was rejected, or its
                 content was erased.
         """
-        self.refuse_if_expunged()
+        self.refuse_if_erased()
         if self.result is not None:
             return self._repeated(result)
         if self.status in ("rejected", "error"):
@@ -200,9 +200,9 @@ class Order:
             delivery_detail=None,
         )
 
-    def expunged(self, *, now: datetime) -> Order:
+    def erased(self, *, now: datetime) -> Order:
         """The order without anything about the person; itself when it has nothing of the kind any more."""
-        if self.expunged_at is not None:
+        if self.erased_at is not None:
             return self
         request = OrderRequest(self.request.package_id, Candidate(email=""), dedupe_key=self.request.dedupe_key)
         return replace(
@@ -211,20 +211,20 @@ class Order:
             status_message=None,
             delivery_detail=None,
             result=None,
-            expunged_at=now,
+            erased_at=now,
             callback_hash=digest(self.request.callback_url) if self.request.callback_url else None,
             updated_at=now,
         )
 
-    def refuse_if_expunged(self) -> None:
+    def refuse_if_erased(self) -> None:
         """
         Raise when nothing more can come of this order.
 
         Raises:
             Conflict: its content was erased; says when.
         """
-        if self.expunged_at is not None:
-            when = self.expunged_at.isoformat(timespec="seconds")
+        if self.erased_at is not None:
+            when = self.erased_at.isoformat(timespec="seconds")
             raise Conflict(f"The order's content was erased at {when}: nothing more comes of it.", code="ContentErased")
 
     def _moved(self, status: Status) -> Order:

@@ -48,7 +48,7 @@ class PackageList:
         return next((package for package in self.packages if package.id == package_id), None)
 
 
-class BadList(ValueError):
+class InvalidPackageList(ValueError):
     """
     A vendor's answer that is not a list of packages; `path` is a JSON path, `expected` says what belongs there.
 
@@ -82,36 +82,36 @@ def read_page(body: object, category: Category) -> tuple[list[Package], str | No
     be a number; it is read as its text. Unknown keys are ignored.
 
     Raises:
-        BadList: at the first place that is not so.
+        InvalidPackageList: at the first place that is not so.
     """
     if not isinstance(body, dict):
-        raise BadList("$", 'an object {"data": [...]}', body)
+        raise InvalidPackageList("$", 'an object {"data": [...]}', body)
     data = body.get("data")
     if not isinstance(data, list):
-        raise BadList("$.data", "an array of packages", data)
+        raise InvalidPackageList("$.data", "an array of packages", data)
     packages = [_package(item, f"$.data[{index}]", category) for index, item in enumerate(data)]
     following = body.get("next")
     if following is not None and not isinstance(following, str):
-        raise BadList("$.next", "a text or null", following)
+        raise InvalidPackageList("$.next", "a text or null", following)
     return packages, following.strip() or None if following else None
 
 
 def _package(item: object, path: str, category: Category) -> Package:
     if not isinstance(item, dict):
-        raise BadList(path, "an object with id and name", item)
+        raise InvalidPackageList(path, "an object with id and name", item)
     package_id = item.get("id")
     if package_id is None:
         package_id = item.get("remote_id")
     if isinstance(package_id, int) and not isinstance(package_id, bool):
         package_id = str(package_id)
     if not isinstance(package_id, str) or not package_id.strip():
-        raise BadList(f"{path}.id", "a text that is not empty", package_id)
+        raise InvalidPackageList(f"{path}.id", "a text that is not empty", package_id)
     name = item.get("name")
     if not isinstance(name, str) or not name.strip():
-        raise BadList(f"{path}.name", "a text that is not empty", name)
+        raise InvalidPackageList(f"{path}.name", "a text that is not empty", name)
     description = item.get("description")
     if description is not None and not isinstance(description, str):
-        raise BadList(f"{path}.description", "a text or null", description)
+        raise InvalidPackageList(f"{path}.description", "a text or null", description)
     return Package(package_id, name, description, _tests(item.get("tests"), f"{path}.tests", category))
 
 
@@ -119,10 +119,10 @@ def _tests(value: object, path: str, category: Category) -> tuple[dict[str, Any]
     if value is None or category == "assessments":
         return ()
     if not isinstance(value, list):
-        raise BadList(path, "an array of tests", value)
+        raise InvalidPackageList(path, "an array of tests", value)
     for index, test in enumerate(value):
         if not isinstance(test, dict):
-            raise BadList(f"{path}[{index}]", "an object with id and name", test)
+            raise InvalidPackageList(f"{path}[{index}]", "an object with id and name", test)
     return tuple({key: test.get(key) for key in ("id", "name", "description")} for test in value)
 
 

@@ -18,7 +18,7 @@ Listed = Literal["unified", "platform"]
 
 
 @dataclass(frozen=True)
-class Half:
+class LoggedMessage:
     """A request or an answer as it went over the wire: the first bytes of its body, and whether there were more."""
 
     headers: Mapping[str, str]
@@ -27,7 +27,7 @@ class Half:
 
 
 @dataclass(frozen=True)
-class Exchange:
+class LoggedExchange:
     """
     A request and its answer. `status` None: there was no answer, `error` says why where we know.
 
@@ -40,12 +40,12 @@ class Exchange:
     duration_ms: int
     status: int | None = None
     error: str | None = None
-    request: Half | None = None
-    response: Half | None = None
+    request: LoggedMessage | None = None
+    response: LoggedMessage | None = None
 
 
 @dataclass(frozen=True)
-class Words:
+class Operation:
     """What a request was about, in the words of the API's paths."""
 
     service: str | None = None
@@ -70,7 +70,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Line:
+class LogEntry:
     """
     A request that was served, to be written down; `steps` are the calls that we made meanwhile, in their order.
 
@@ -82,10 +82,10 @@ class Line:
     account_id: str | None
     provider: str | None
     listed: Listed
-    words: Words
+    words: Operation
     source: Source
-    exchange: Exchange
-    steps: tuple[Exchange, ...] = ()
+    exchange: LoggedExchange
+    steps: tuple[LoggedExchange, ...] = ()
     orders: tuple[str, ...] = ()
 
 
@@ -136,7 +136,7 @@ class Entry:
         return self.status is not None and self.status < 400
 
 
-def listed_under(path: str) -> Listed | None:
+def get_listing(path: str) -> Listed | None:
     """The list that a path's requests are on; None: reading the log is not on record."""
     if path.startswith(("/unified/", "/external-trigger/")):
         return "unified"
@@ -144,7 +144,7 @@ def listed_under(path: str) -> Listed | None:
 
 
 @lru_cache(maxsize=1024)
-def words_of(method: str, template: str) -> Words:
+def get_operation(method: str, template: str) -> Operation:
     """
     A route's words: the fixed parts of its path in their order, the method as a verb.
 
@@ -161,4 +161,4 @@ def words_of(method: str, template: str) -> Words:
         category, fixed = "platform", [first, *fixed]
     resource, child, sub = (*fixed, None, None, None)[:3]
     reading = "get" if template.endswith("}") else "list"
-    return Words(service, resource, child, sub, VERBS.get(method, reading), category)
+    return Operation(service, resource, child, sub, VERBS.get(method, reading), category)

@@ -28,23 +28,23 @@ from yarl import URL
 
 from greenroom.errors import GiveUp, LocalFault, RemoteError, TryLater
 from greenroom.outbound.addresses import Network, is_allowed, literal
+from greenroom.outbound.answers import Answer, describe_refusal, judge_push, judge_webhook, retry_after
+from greenroom.outbound.call_log import OutgoingCall, is_recording, record, recording_calls
 from greenroom.outbound.client import NotHttp, Origin, Pool, Reply, request_bytes
 from greenroom.outbound.names import Resolver
-from greenroom.outbound.recorder import Step, is_recording, record, recording
 from greenroom.outbound.urls import callable_problem, public_problem, without_user_info
-from greenroom.outbound.verdicts import Answer, describe_refusal, judge_push, judge_webhook, retry_after
 
 __all__ = [
     "Answer",
     "Outbound",
+    "OutgoingCall",
     "Request",
-    "Step",
     "callable_problem",
     "describe_refusal",
     "judge_push",
     "judge_webhook",
     "public_problem",
-    "recording",
+    "recording_calls",
     "retry_after",
 ]
 
@@ -136,7 +136,7 @@ class Outbound:
 
         An answer of any status is returned, for the caller to judge. When the deadline passes while the body is still
         coming, the answer is returned with what came, `truncated`: its status was heard. Either way the call is on
-        record with whoever is `recording`.
+        record with whoever is `recording_calls`.
 
         Raises:
             GiveUp: the URL cannot be called, or leads to an address that must not be reached.
@@ -258,8 +258,8 @@ def _vetted(text: str, allowed: tuple[Network, ...], allow_http: bool) -> _Calle
     )
 
 
-def _step(request: Request, started_at: datetime, started: float, came: Answer | RemoteError) -> Step:
-    step = Step(
+def _step(request: Request, started_at: datetime, started: float, came: Answer | RemoteError) -> OutgoingCall:
+    step = OutgoingCall(
         request.method,
         without_user_info(request.url),
         request.headers,

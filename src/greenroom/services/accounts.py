@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal
 
-from greenroom.context import Context, queueing, quick_snapshot, snapshot, transaction
+from greenroom.context import Context, snapshot, transaction
 from greenroom.errors import Conflict, NotFound, Unauthorized
 from greenroom.model.accounts import Account, AccountToken
 from greenroom.model.events import ACCOUNT_CREATED, ACCOUNT_DELETED, ACCOUNT_UPDATED, account_payload, stamp
@@ -44,7 +44,7 @@ class NewAccount:
     credentials: dict[str, Any] | None = None
 
 
-@queueing
+@transaction(queues=True)
 async def link(ctx: Context, tx: Tx, project_id: str, new: NewAccount) -> tuple[Account, str]:
     """
     Link a customer's ATS; the account and its external trigger token.
@@ -115,11 +115,11 @@ async def finish(ctx: Context, tx: Tx, account: Account, *, credentials: Mapping
     await account_rows.save(tx, linked)
     if credentials:
         await _merge_credentials(ctx, tx, account.id, credentials)
-    await _announce(ctx, tx, linked, ACCOUNT_CREATED)
+    await _publish(ctx, tx, linked, ACCOUNT_CREATED)
     return linked
 
 
-@queueing
+@transaction(queues=True)
 async def change(
     ctx: Context,
     tx: Tx,
@@ -146,11 +146,11 @@ async def change(
         return account
     changed = replace(changed, updated_at=ctx.now())
     await account_rows.save(tx, changed)
-    await _announce(ctx, tx, changed, ACCOUNT_UPDATED)
+    await _publish(ctx, tx, changed, ACCOUNT_UPDATED)
     return changed
 
 
-@queueing
+@transaction(queues=True)
 async def delete(ctx: Context, tx: Tx, project_id: str, account_id: str) -> Account:
     """
     Unlink an account: its tokens end now, results on their way to its ATS are cancelled, its orders stay on record.
@@ -163,11 +163,11 @@ async def delete(ctx: Context, tx: Tx, project_id: str, account_id: str) -> Acco
     account = await read(tx, project_id, account_id)
     await account_rows.delete(tx, account_id)
     await delivery_rows.cancel_for(tx, account_id)
-    await _announce(ctx, tx, account, ACCOUNT_DELETED)
+    await _publish(ctx, tx, account, ACCOUNT_DELETED)
     return account
 
 
-@quick_snapshot
+@snapshot(kind="batchable")
 async def get(_: Context, tx: Tx, project_id: str, account_id: str) -> Account:
     """
     A project's account.
@@ -253,7 +253,7 @@ async def rotate_token(
     return account, await _mint(ctx, tx, account_id)
 
 
-@quick_snapshot
+@snapshot(kind="batchable")
 async def authenticate(ctx: Context, tx: Tx, provider: str, token: str | None, tenant_id: str | None) -> Account:
     """
     The account of the ATS that calls: its token and its vendor's tenant must both fit.
@@ -267,7 +267,7 @@ async def authenticate(ctx: Context, tx: Tx, provider: str, token: str | None, t
     same = hmac.compare_digest(expected.encode(), (tenant_id or "").encode())
     if row is None or not tenant_id or not same:
         raise Unauthorized("The API key or the tenant-id is not valid.")
-    return account_rows.account_of(row)
+    return account_rows.get_account(row)
 
 
 @transaction
@@ -276,9 +276,9 @@ async def note_call(_: Context, tx: Tx, account_id: str, call: str, status: int)
     await account_rows.note_call(tx, account_id, call, status)
 
 
-async def _announce(ctx: Context, tx: Tx, account: Account, event_type: str) -> None:
+async def _publish(ctx: Context, tx: Tx, account: Account, event_type: str) -> None:
     payload = account_payload(account, at=ctx.now())
-    await events.announce(ctx, tx, account.project_id, event_type, payload, account_id=account.id)
+    await events.publish(ctx, tx, account.project_id, event_type, payload, account_id=account.id)
 
 
 async def _merge_credentials(ctx: Context, tx: Tx, account_id: str, new: Mapping[str, Any]) -> None:

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 
 from greenroom.context import Context, snapshot
 from greenroom.errors import TryLater
-from greenroom.model.attempts import Ended
+from greenroom.model.attempts import FinishedAttempt
 from greenroom.model.breakers import TOLD_AT, Breaker, Health, is_down
-from greenroom.services import notices
+from greenroom.services import alerts
 from greenroom.store import breakers as breaker_rows
 from greenroom.store.db import Tx, from_ms
 
@@ -36,14 +36,14 @@ async def conditions(_: Context, tx: Tx, destination_ids: Sequence[str]) -> dict
     return {id_: _condition(*found[id_]) if id_ in found else Condition() for id_ in destination_ids}
 
 
-async def record(ctx: Context, tx: Tx, ended: Sequence[Ended], *, watched: Set[str]) -> None:
+async def record(ctx: Context, tx: Tx, ended: Sequence[FinishedAttempt], *, watched: Set[str]) -> None:
     """
     Note what attempts say of their destinations, inside the transaction that settles them, and tell a project of a
     webhook that fails again and again, and once that it works again.
 
     A good answer is noted only where the destination is `watched`, that is, was seen in trouble.
     """
-    telling: defaultdict[str, list[Ended]] = defaultdict(list)
+    telling: defaultdict[str, list[FinishedAttempt]] = defaultdict(list)
     for one in ended:
         if one.claimed.destination_id in watched if one.fault is None else one.fault.kind != "internal":
             telling[one.claimed.destination_id].append(one)
@@ -57,19 +57,19 @@ async def record(ctx: Context, tx: Tx, ended: Sequence[Ended], *, watched: Set[s
         await breaker_rows.save(tx, destination_id, breaker if breaker != Breaker() else None)
 
 
-async def _told(ctx: Context, tx: Tx, last: Ended, before: Breaker, breaker: Breaker) -> Breaker:
+async def _told(ctx: Context, tx: Tx, last: FinishedAttempt, before: Breaker, breaker: Breaker) -> Breaker:
     """A webhook's breaker once its project has been told, where there is something to tell."""
     claimed = last.claimed
     if before.told and not breaker.told:
-        await notices.recovered(ctx, tx, claimed.project_id, claimed.destination_id)
+        await alerts.recovered(ctx, tx, claimed.project_id, claimed.destination_id)
     elif last.fault is not None and claimed.lane == "vendor" and not breaker.told:
         worn = breaker.failures >= TOLD_AT or claimed.step >= TOLD_AT
-        if worn and await notices.failing(ctx, tx, claimed.destination_id, last.fault.reason):
+        if worn and await alerts.failing(ctx, tx, claimed.destination_id, last.fault.reason):
             return replace(breaker, told=True, last_error=last.fault.reason)
     return breaker
 
 
-def _after(breaker: Breaker, one: Ended, now: int) -> Breaker:
+def _after(breaker: Breaker, one: FinishedAttempt, now: int) -> Breaker:
     if one.fault is not None and _is_down(one):
         return breaker.failed(one.fault.reason, now)
     if one.fault is not None and (asked := _asked(one)):
@@ -77,11 +77,11 @@ def _after(breaker: Breaker, one: Ended, now: int) -> Breaker:
     return breaker.answered(now, well=one.fault is None) if one.exchange.status is not None else breaker
 
 
-def _is_down(one: Ended) -> bool:
+def _is_down(one: FinishedAttempt) -> bool:
     return is_down(one.fault, one.exchange.status)
 
 
-def _asked(one: Ended) -> timedelta | None:
+def _asked(one: FinishedAttempt) -> timedelta | None:
     """The pause that an ATS asks for, whether it says how long or not; a webhook's concerns the one delivery."""
     if isinstance(one.fault, TryLater) and one.exchange.status == 429 and one.claimed.lane == "ats":
         return one.fault.wait or UNSAID

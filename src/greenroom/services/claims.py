@@ -8,16 +8,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from greenroom.context import Context, short_transaction, transaction
+from greenroom.context import Context, transaction
 from greenroom.model.attempts import INTERRUPTED
-from greenroom.model.claims import Turn, Waiting, deal
+from greenroom.model.claims import Cursor, Waiting, deal
 from greenroom.model.deliveries import PER_DESTINATION, SHARES, Claimed, Queue
 from greenroom.model.webhooks import Destination
-from greenroom.services import destinations
+from greenroom.services import signed_webhooks
 from greenroom.store import claims as claim_rows
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import rates as rate_rows
-from greenroom.store.claims import Leased, Met
+from greenroom.store.claims import Candidate, Leased
 from greenroom.store.db import Tx, to_ms
 
 #: what an interrupted attempt has on record in place of a result
@@ -31,11 +31,11 @@ STEPS = 64
 
 
 @dataclass(frozen=True)
-class Look:
+class ClaimBatch:
     """What a look at the queues gave, and where the next one begins in each queue that was looked at."""
 
     claimed: list[Claimed]
-    turns: Mapping[Queue, Turn]
+    turns: Mapping[Queue, Cursor]
     #: destinations of what was claimed that are in trouble: their good answers count
     troubled: frozenset[str] = frozenset()
     #: when a destination that waits for its rate limit may be sent more
@@ -45,7 +45,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Own:
+class WorkerState:
     """
     What a worker knows better than the database: its own attempts, by destination. `worker` begins each of its leases,
     and `lease_prefix`, where it is given, the next ones.
@@ -55,7 +55,7 @@ class Own:
     """
 
     worker: str
-    under_way: Mapping[str, int] = field(default_factory=dict)
+    in_flight: Mapping[str, int] = field(default_factory=dict)
     unrecorded: Mapping[str, int] = field(default_factory=dict)
     limits: Mapping[str, int] = field(default_factory=dict)
     lease_prefix: str = ""
@@ -63,20 +63,20 @@ class Own:
     def held(self, destination_id: str, *, troubled: bool) -> int:
         """Its attempts that count; where a destination is in trouble, what came of the last one must be known first."""
         ended = self.unrecorded.get(destination_id, 0) if troubled else 0
-        return self.under_way.get(destination_id, 0) + ended
+        return self.in_flight.get(destination_id, 0) + ended
 
 
-@short_transaction
+@transaction(kind="short")
 async def claim(
     ctx: Context,
     tx: Tx,
-    turns: Mapping[Queue, Turn],
+    turns: Mapping[Queue, Cursor],
     free: Mapping[Queue, int],
-    own: Own,
+    own: WorkerState,
     *,
     lease: timedelta,
     longest: timedelta,
-) -> Look:
+) -> ClaimBatch:
     """
     Take due deliveries, each this caller's alone until its lease ends: in turn over the destinations of each queue.
 
@@ -88,7 +88,7 @@ async def claim(
     places = free["hand"]
     begins = {queue: turns[queue].after for queue in SHARES if free[queue] > 0}
     if not begins:
-        return Look([], {})
+        return ClaimBatch([], {})
     await claim_rows.wait_turn(tx)
     lease_ms, longest_ms = _ms(lease), _ms(longest)
     met = await claim_rows.look(
@@ -98,14 +98,14 @@ async def claim(
         await _interrupt(ctx, tx, await claim_rows.leased(tx, expired=True), lease_ms)
     met_by_id = {one.destination_id: one for found in met.values() for one in found}
     limited = {id_: (one.bucket, one.now * 1000) for id_, one in met_by_id.items() if one.bucket}
-    room = _Room(
+    room = _Limits(
         held={id_: one.held + own.held(id_, troubled=one.breaker is not None) for id_, one in met_by_id.items()},
         cap={id_: one.breaker.places(one.now) for id_, one in met_by_id.items() if one.breaker},
         tokens={id_: bucket.tokens(now) for id_, (bucket, now) in limited.items()},
         limits=own.limits,
     )
     shares: list[tuple[Queue, str, int]] = []
-    moved: dict[Queue, Turn] = {}
+    moved: dict[Queue, Cursor] = {}
     for queue, found in met.items():
         waiting = [room.waiting(queue, one) for one in found]
         given = deal(waiting, min(places, free[queue]))
@@ -120,12 +120,12 @@ async def claim(
     await rate_rows.save(tx, {id_: bucket for id_, (bucket, _) in spent.items() if room.left[id_]})
     waits = {one.destination_id for found in met.values() for one in found if one.due and room.is_spent(one)}
     webhook_ids = sorted({one.destination_id for one in claimed if one.lane == "vendor"})
-    webhooks = await destinations.readable(ctx, tx, webhook_ids)
+    webhooks = await signed_webhooks.readable(ctx, tx, webhook_ids)
     # it was disabled after they had been claimed before, or stored: those could not be held then
     disabled = {id_ for id_, (webhook, _) in webhooks.items() if not webhook.enabled}
     held = {one.id for one in claimed if one.destination_id in disabled and one.queue != "hand"}
     await claim_rows.hold(tx, token, sorted(held))
-    return Look(
+    return ClaimBatch(
         [one for one in claimed if one.id not in held],
         moved,
         frozenset(one.destination_id for one in claimed) & room.cap.keys(),
@@ -135,7 +135,7 @@ async def claim(
 
 
 @dataclass
-class _Room:
+class _Limits:
     """
     What may leave for each destination: `held` attempts are under way, `cap` is how many may be where it is in trouble,
     `tokens` how many may leave where it has a rate limit, `limits` what this worker may have under way where it has a
@@ -148,7 +148,7 @@ class _Room:
     limits: Mapping[str, int]
     left: Counter[str] = field(default_factory=Counter)
 
-    def waiting(self, queue: Queue, met: Met) -> Waiting:
+    def waiting(self, queue: Queue, met: Candidate) -> Waiting:
         """
         What a person asked for goes however the destination does, and beside all that may be under way, as often again;
         but for its rate, and for this worker's own limits.
@@ -159,7 +159,7 @@ class _Room:
         may_leave = min(met.due, self.tokens.get(id_, met.due), max(0, cap - self.held[id_]))
         return Waiting(id_, may_leave, more=met.due > may_leave or met.due == PER_DESTINATION)
 
-    def is_spent(self, met: Met) -> bool:
+    def is_spent(self, met: Candidate) -> bool:
         """Whether its rate lets nothing more leave now."""
         return self.tokens.get(met.destination_id) == 0
 
@@ -171,7 +171,7 @@ class _Room:
             self.left[id_] += count
 
 
-@short_transaction
+@transaction(kind="short")
 async def release(_: Context, tx: Tx, claimed: Sequence[Claimed], *, error: str | None = None) -> None:
     """Give back deliveries of which no attempt was made; their `last_error` becomes `error`, where one is given."""
     for lease in {one.lease for one in claimed}:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal
 
-from greenroom.context import Context, queueing, quick_snapshot, snapshot, transaction
+from greenroom.context import Context, snapshot, transaction
 from greenroom.errors import Conflict, Gone, NotFound
 from greenroom.model.accounts import Account
 from greenroom.model.connect_sessions import ConnectSession
@@ -135,7 +135,7 @@ async def authenticate(ctx: Context, tx: Tx, project_id: str, token: str) -> tup
     return await _open(ctx, tx, found)
 
 
-@quick_snapshot
+@snapshot(kind="batchable")
 async def by_link(ctx: Context, tx: Tx, code: str) -> tuple[ConnectSession, str | None]:
     """
     The session of a hosted link, and the external trigger token of its account. Uses nothing up.
@@ -157,7 +157,7 @@ async def _open(ctx: Context, tx: Tx, found: tuple[ConnectSession, bool] | None)
     return session, token
 
 
-@queueing
+@transaction(queues=True)
 async def finish(ctx: Context, tx: Tx, code: str) -> tuple[ConnectSession, Account]:
     """
     The customer has finished: the account of a hosted link becomes active. Doing it again changes nothing.

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from greenroom.context import Context, queueing, quick_snapshot, short_transaction, snapshot
+from greenroom.context import Context, snapshot, transaction
 from greenroom.errors import Conflict, GiveUp, NotFound, RemoteError
-from greenroom.model.attempts import Ended, Exchange, Settled
-from greenroom.model.deliveries import PATIENCE, Claimed, Lane, Next, State, Trigger, after_attempt, until_asked
+from greenroom.model.attempts import Exchange, FinishedAttempt, Recorded
+from greenroom.model.deliveries import PATIENCE, Claimed, Lane, Next, State, Trigger, after_attempt, nudge_until_read
 from greenroom.model.events import stamp
 from greenroom.model.orders import Order
-from greenroom.services import breakers, notices
+from greenroom.services import alerts, breakers
 from greenroom.store import claims as claim_rows
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import orders as order_rows
@@ -55,7 +55,7 @@ class Attempt:
 class Delivery:
     """
     An event on its way to one destination. `due_at` is when the next attempt is due, None when none is. Since
-    `expunged_at` nothing is left that could be sent, nor of what was.
+    `erased_at` nothing is left that could be sent, nor of what was.
     """
 
     id: str
@@ -66,27 +66,27 @@ class Delivery:
     lane: Lane
     destination_id: str
     state: State
-    under_way: bool
+    in_flight: bool
     attempts_made: int
     due_at: datetime | None
     last_error: str | None
-    expunged_at: datetime | None
+    erased_at: datetime | None
     created_at: datetime
     updated_at: datetime
     attempts: tuple[Attempt, ...] = ()
 
 
-@quick_snapshot
+@snapshot(kind="batchable")
 async def backlog_age(_: Context, tx: Tx) -> timedelta:
     """How long the oldest due delivery has waited; nothing when none is due."""
     waits = await delivery_rows.next_due_ms(tx)
     return timedelta(milliseconds=max([0, *(-wait for wait in waits.values())]))
 
 
-@short_transaction
+@transaction(kind="short")
 async def settle(
-    ctx: Context, tx: Tx, ended: Sequence[Ended], *, worker: str, watched: Set[str] = frozenset()
-) -> list[Settled | None]:
+    ctx: Context, tx: Tx, ended: Sequence[FinishedAttempt], *, worker: str, watched: Set[str] = frozenset()
+) -> list[Recorded | None]:
     """
     Put attempts on record and decide what becomes of their deliveries and of their destinations' breakers, together.
 
@@ -97,25 +97,27 @@ async def settle(
     orders = await _lock_orders(tx, [one.claimed for one in ended])
     following = await _move_on(ctx, tx, ended, orders)
     now = ctx.now()
-    settled = [Settled(after.state, now + after.wait if after.wait else None) if after else None for after in following]
+    settled = [
+        Recorded(after.state, now + after.wait if after.wait else None) if after else None for after in following
+    ]
     pairs = list(zip(ended, following, settled, strict=True))
-    # whose lease had passed may have been expunged meanwhile; the others are locked, and whoever expunges waits for us
+    # whose lease had passed may have been erased meanwhile; the others are locked, and whoever expunges waits for us
     late = [one.claimed for one, after, _ in pairs if after is None]
-    expunged = await delivery_rows.expunged(tx, [one.id for one in late]) if late else frozenset()
+    erased = await delivery_rows.erased(tx, [one.id for one in late]) if late else frozenset()
     await delivery_rows.drop_interrupted(tx, [(one.id, one.attempt) for one in late])
-    rows = [_attempt_row(one, worker, left, expunged=one.claimed.id in expunged) for one, _, left in pairs]
+    rows = [_attempt_row(one, worker, left, erased=one.claimed.id in erased) for one, _, left in pairs]
     await delivery_rows.add_attempts(tx, rows)
     await breakers.record(ctx, tx, [one for one, after, _ in pairs if after], watched=watched)
     for one, after, left in pairs:
         if after and left and one.claimed.id in orders:
             await _tell_order(ctx, tx, orders[one.claimed.id], after, one.fault, left.next_due_at)
         if after and after.state == "dead" and one.fault is not None:
-            await _bury(ctx, tx, one.claimed, one.fault)
+            await _dead_letter(ctx, tx, one.claimed, one.fault)
     return settled
 
 
-@queueing
-async def give_up_overdue(ctx: Context, tx: Tx) -> int:
+@transaction(queues=True)
+async def dead_letter_overdue(ctx: Context, tx: Tx) -> int:
     """
     Bury a batch of what has been due for as long as we are patient, while its destination's breaker is open; how many.
 
@@ -135,11 +137,13 @@ async def give_up_overdue(ctx: Context, tx: Tx) -> int:
             continue
         if one.id in orders:
             await _tell_order(ctx, tx, orders[one.id], Next("dead", told=one.told), fault, None)
-        await _bury(ctx, tx, one, fault)
+        await _dead_letter(ctx, tx, one, fault)
     return len(buried)
 
 
-async def _move_on(ctx: Context, tx: Tx, ended: Sequence[Ended], orders: Mapping[str, Order]) -> list[Next | None]:
+async def _move_on(
+    ctx: Context, tx: Tx, ended: Sequence[FinishedAttempt], orders: Mapping[str, Order]
+) -> list[Next | None]:
     """What becomes of each delivery, written; None: not ours to say any more."""
     following = [_after(ctx, one, orders.get(one.claimed.id)) for one in ended]
     held = await delivery_rows.settle(
@@ -164,20 +168,20 @@ async def _move_on(ctx: Context, tx: Tx, ended: Sequence[Ended], orders: Mapping
     ]
 
 
-def _after(ctx: Context, ended: Ended, order: Order | None) -> Next:
+def _after(ctx: Context, ended: FinishedAttempt, order: Order | None) -> Next:
     claimed = ended.claimed
     following = after_attempt(claimed.lane, claimed.step, ended.fault, chance=ctx.chance())
     if order is None:
         return following
-    return until_asked(following, claimed.told, asked=order.delivery == "acknowledged", chance=ctx.chance())
+    return nudge_until_read(following, claimed.told, asked=order.delivery == "acknowledged", chance=ctx.chance())
 
 
 def _ms(span: timedelta | None) -> int:
     return int(span.total_seconds() * 1000) if span else 0
 
 
-def _attempt_row(ended: Ended, worker: str, settled: Settled | None, *, expunged: bool) -> tuple[Any, ...]:
-    """As `store.deliveries.add_attempts` takes it; an expunged one as `expunge` there would leave it."""
+def _attempt_row(ended: FinishedAttempt, worker: str, settled: Recorded | None, *, erased: bool) -> tuple[Any, ...]:
+    """As `store.deliveries.add_attempts` takes it; an erased one as `erase` there would leave it."""
     claimed, exchange, fault = ended.claimed, ended.exchange, ended.fault
     next_due_at = settled.next_due_at if settled else None
     return (
@@ -190,10 +194,10 @@ def _attempt_row(ended: Ended, worker: str, settled: Settled | None, *, expunged
         round(ended.duration.total_seconds() * 1000),
         exchange.status,
         fault.kind if fault else None,
-        fault.reason if fault and not expunged else None,
+        fault.reason if fault and not erased else None,
         exchange.address,
-        "{}" if expunged else to_json({"url": exchange.url, "headers": dict(exchange.headers)}),
-        "{}" if expunged else _answered(exchange),
+        "{}" if erased else to_json({"url": exchange.url, "headers": dict(exchange.headers)}),
+        "{}" if erased else _answered(exchange),
         to_ms(next_due_at) if next_due_at else None,
         worker,
     )
@@ -241,14 +245,14 @@ async def _tell_order(
     await order_rows.save(tx, replace(changed, updated_at=ctx.now()))
 
 
-async def _bury(ctx: Context, tx: Tx, claimed: Claimed, fault: RemoteError) -> None:
+async def _dead_letter(ctx: Context, tx: Tx, claimed: Claimed, fault: RemoteError) -> None:
     """A delivery is not tried any more: its order and the project's webhooks say so."""
     if claimed.lane == "vendor" and claimed.order_id is not None:
         alert = NOT_TOLD.format(webhook=claimed.destination_id, reason=fault.reason)
         await order_rows.log(tx, ctx.new_id("log"), claimed.order_id, "alert", alert)
     if isinstance(fault, GiveUp) and fault.gone:
         await _disable(ctx, tx, claimed)
-    await notices.exhausted(ctx, tx, claimed, fault.reason)
+    await alerts.exhausted(ctx, tx, claimed, fault.reason)
 
 
 async def _disable(ctx: Context, tx: Tx, claimed: Claimed) -> None:
@@ -259,7 +263,7 @@ async def _disable(ctx: Context, tx: Tx, claimed: Claimed) -> None:
     webhook = replace(webhook, enabled=False, disabled_reason="it answered 410 Gone", updated_at=ctx.now())
     await webhook_rows.save(tx, webhook)
     await delivery_rows.change_state(tx, webhook.id, old="pending", new="held", most=TOGETHER)
-    await notices.disabled(ctx, tx, webhook)
+    await alerts.disabled(ctx, tx, webhook)
 
 
 @snapshot
@@ -282,7 +286,7 @@ async def list_deliveries(
     return await with_attempts(tx, project_id, rows)
 
 
-@queueing
+@transaction(queues=True)
 async def retry(_: Context, tx: Tx, project_id: str, delivery_id: str) -> Delivery:
     """
     Try a delivery again now, whatever became of it; its schedule begins anew, its event id stays.
@@ -294,8 +298,8 @@ async def retry(_: Context, tx: Tx, project_id: str, delivery_id: str) -> Delive
     await _read(tx, project_id, delivery_id)
     due = await delivery_rows.make_due(tx, delivery_id)
     delivery = await _read(tx, project_id, delivery_id)
-    if delivery.expunged_at is not None:
-        when = stamp(delivery.expunged_at)
+    if delivery.erased_at is not None:
+        when = stamp(delivery.erased_at)
         raise Conflict(f"The order's content was erased at {when}: there is nothing to send.", code="ContentErased")
     if delivery.destination_id == project_id:
         raise Conflict(
@@ -342,7 +346,7 @@ def attempt_detail(attempt: Attempt) -> dict[str, Any]:
 
 
 def _delivery(row: Row, attempts: tuple[Attempt, ...]) -> Delivery:
-    under_way = row["lease"] is not None and row["state"] == "pending"
+    in_flight = row["lease"] is not None and row["state"] == "pending"
     return Delivery(
         id=row["id"],
         event_id=row["event_id"],
@@ -352,11 +356,11 @@ def _delivery(row: Row, attempts: tuple[Attempt, ...]) -> Delivery:
         lane=row["lane"],
         destination_id=row["destination_id"],
         state=row["state"],
-        under_way=under_way,
+        in_flight=in_flight,
         attempts_made=row["attempts"],
-        due_at=from_ms(row["due_at"]) if row["state"] == "pending" and not under_way else None,
+        due_at=from_ms(row["due_at"]) if row["state"] == "pending" and not in_flight else None,
         last_error=row["last_error"],
-        expunged_at=maybe_from_ms(row["expunged_at"]),
+        erased_at=maybe_from_ms(row["erased_at"]),
         created_at=from_ms(row["created_at"]),
         updated_at=from_ms(row["updated_at"]),
         attempts=attempts,

@@ -11,7 +11,7 @@ from prometheus_client import Counter
 from greenroom.context import Context
 from greenroom.model.deliveries import Claimed
 from greenroom.model.webhooks import Destination, Webhook
-from greenroom.services import destinations
+from greenroom.services import signed_webhooks
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import events as event_rows
 from greenroom.store import webhooks as webhook_rows
@@ -20,7 +20,7 @@ from greenroom.store.db import Row, Tx, to_json
 ACCEPTED = Counter("greenroom_events_accepted", "Events written down; what a failed commit took back counts too.")
 
 
-async def announce(
+async def publish(
     ctx: Context,
     tx: Tx,
     project_id: str,
@@ -58,15 +58,15 @@ async def announce(
             continue
         told += 1
         delivery_id = ctx.new_id("dlv")
-        taker = ctx.taker if webhook.enabled else None
-        if taker is not None:
+        dispatch = ctx.dispatch if webhook.enabled else None
+        if dispatch is not None:
             claimed = Claimed(
                 id=delivery_id, project_id=project_id, event_id=event_id, order_id=order_id, account_id=account_id,
                 lane="vendor", destination_id=webhook.id, event_name=name, queue="first", trigger="auto", attempt=1,
-                step=1, told=0, lease=taker.lease, payload=content, created_at=ctx.now(), trace=ctx.trace,
+                step=1, told=0, lease=dispatch.lease, payload=content, created_at=ctx.now(), trace=ctx.trace,
             )  # fmt: skip
-            if not taker.accepts(claimed, partial(_destination, ctx, webhook, secrets), clear=clear):
-                taker = None
+            if not dispatch.accepts(claimed, partial(_destination, ctx, webhook, secrets), clear=clear):
+                dispatch = None
         await delivery_rows.add(
             tx,
             delivery_id,
@@ -78,7 +78,7 @@ async def announce(
             state="pending" if webhook.enabled else "held",
             order_id=order_id,
             account_id=account_id,
-            lease=(taker.lease, taker.lease_ms) if taker else None,
+            lease=(dispatch.lease, dispatch.lease_ms) if dispatch else None,
         )
     if not told and order_id is not None:
         await delivery_rows.add(
@@ -97,4 +97,4 @@ async def announce(
 
 
 def _destination(ctx: Context, webhook: Webhook, secrets: Sequence[Row]) -> Destination:
-    return webhook, destinations.opened(ctx, secrets)
+    return webhook, signed_webhooks.opened(ctx, secrets)

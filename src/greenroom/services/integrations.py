@@ -6,7 +6,7 @@ import json
 from dataclasses import fields, replace
 from typing import Any
 
-from greenroom.context import Context, quick_snapshot, snapshot, transaction
+from greenroom.context import Context, snapshot, transaction
 from greenroom.errors import Conflict, Invalid, NotFound
 from greenroom.model.accounts import Account
 from greenroom.model.integrations import Integration
@@ -40,7 +40,7 @@ PLAIN = tuple(
 )
 
 
-@quick_snapshot
+@snapshot(kind="batchable")
 async def get(ctx: Context, tx: Tx, project_id: str, provider: str) -> Integration:
     """
     A project's integration, secrets opened.

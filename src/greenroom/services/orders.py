@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import structlog
 
-from greenroom.context import Context, queueing, quick_queueing, snapshot, transaction
+from greenroom.context import Context, snapshot, transaction
 from greenroom.errors import Conflict, NotFound, QueueFull
 from greenroom.model.accounts import Account
 from greenroom.model.events import ORDER_CREATED, RESULT_RECORDED, order_payload, stamp
@@ -49,7 +49,7 @@ async def place(
             An ATS is never refused for that, since its recruiter would see an error: what differs is another order.
         QueueFull: it is new, and too much waits for a webhook of its project.
     """
-    if ctx.crowded(account.project_id):
+    if ctx.engine.is_queue_full(account.project_id):
         return await _find_placed(ctx, account, request, source=source)
     return await _place(ctx, account, request, category=category, package_name=package_name, source=source)
 
@@ -71,7 +71,7 @@ async def _find_placed(
     )
 
 
-@quick_queueing
+@transaction(kind="batchable", queues=True)
 async def _place(
     ctx: Context,
     tx: Tx,
@@ -98,7 +98,7 @@ async def _place(
     known, differs = await _add(tx, order)
     if known is not None and differs is None:
         return known
-    told = await _announce(ctx, tx, order)
+    told = await _publish(ctx, tx, order)
     await _log(ctx, tx, order, "received", f"Order received; {told}.", {"package_id": request.package_id})
     if known is not None and differs != "url":
         await _alert_shared_url(ctx, tx, order, known, differs)
@@ -139,7 +139,7 @@ def _find_difference(known: Order, request: OrderRequest, *, source: Literal["at
     """
     if source == "ats":
         return known.differs_from(request)
-    known.refuse_if_expunged()
+    known.refuse_if_erased()
     if path := request.differs_from(known.request):
         raise Conflict(
             f"Another order was placed with this id at {stamp(known.created_at)}: {path} differs. Give this one an id "
@@ -159,10 +159,10 @@ async def _alert_shared_url(ctx: Context, tx: Tx, order: Order, known: Order, di
     log.warning("callback_url_shared", account_id=order.account_id, order_id=order.id, known=known.id, differs=differs)
 
 
-async def _announce(ctx: Context, tx: Tx, order: Order) -> str:
+async def _publish(ctx: Context, tx: Tx, order: Order) -> str:
     event_type = ORDER_CREATED[order.category]
     payload = order_payload(order, update_url=update_url(ctx, order), at=order.created_at)
-    told = await events.announce(
+    told = await events.publish(
         ctx, tx, order.project_id, event_type, payload, account_id=order.account_id, order_id=order.id
     )
     if not told:
@@ -176,7 +176,7 @@ def update_url(ctx: Context, order: Order) -> str:
 
 
 @traced("record result", order_id=lambda _project, _account, order_id, *_: order_id)
-@queueing
+@transaction(queues=True)
 async def record_result(
     ctx: Context, tx: Tx, project_id: str, account_id: str, order_id: str, category: Category, result: Result
 ) -> Order:

@@ -28,9 +28,9 @@ class Overview:
 
 
 @snapshot
-async def crowded(_: Context, tx: Tx, *, limit: int) -> frozenset[str]:
+async def queue_full_projects(_: Context, tx: Tx, *, limit: int) -> frozenset[str]:
     """The projects with a webhook for which so many deliveries wait, or without one; held ones included."""
-    return await overview_rows.crowded(tx, limit=limit)
+    return await overview_rows.queue_full_projects(tx, limit=limit)
 
 
 @snapshot

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from greenroom.context import Context, quick_snapshot, snapshot, transaction
+from greenroom.context import Context, snapshot, transaction
 from greenroom.errors import Conflict, NotFound
 from greenroom.model.accounts import Account
 from greenroom.model.integrations import Integration
@@ -168,7 +168,7 @@ async def sources(ctx: Context, tx: Tx, account: Account) -> tuple[Integration, 
     return integration, await _kept(tx, account, integration), await _without_call(tx, integration, scope)
 
 
-@quick_snapshot
+@snapshot(kind="batchable")
 async def look_up(
     ctx: Context, tx: Tx, account: Account, package_id: str
 ) -> tuple[Integration, PackageList | None, Package | None]:

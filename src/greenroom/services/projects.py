@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from greenroom.context import Context, quick_snapshot, short_transaction, snapshot, transaction
+from greenroom.context import Context, snapshot, transaction
 from greenroom.errors import Invalid, NotFound, Unauthorized
 from greenroom.model.projects import ApiKey, Project
 from greenroom.security.tokens import new_api_key, token_hash
@@ -97,7 +97,7 @@ async def revoke_key(_: Context, tx: Tx, key_id: str) -> None:
         raise NotFound(f"No live key has the id {key_id}. `greenroom keys list` shows them.")
 
 
-@short_transaction
+@transaction(kind="short")
 async def draw_permits(ctx: Context, tx: Tx, key: str, wanted: int) -> tuple[int, timedelta]:
     """
     Count requests in the minute of an API key, before they are made, and remember that the key is in use.
@@ -115,7 +115,7 @@ async def draw_permits(ctx: Context, tx: Tx, key: str, wanted: int) -> tuple[int
     return drawn[0], timedelta(milliseconds=drawn[1])
 
 
-@quick_snapshot
+@snapshot(kind="batchable")
 async def authenticate(ctx: Context, tx: Tx, key: str | None) -> Project:
     """
     The project that an API key opens.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from greenroom.context import Context, queueing, snapshot, transaction
+from greenroom.context import Context, snapshot, transaction
 from greenroom.errors import Conflict, NotFound
 from greenroom.model.replays import Replay, Status, parts_of
 from greenroom.model.webhooks import Webhook
@@ -37,7 +37,7 @@ async def _count(_: Context, tx: Tx, project_id: str, webhook_id: str, status: S
     return await replay_rows.count(tx, webhook, parts_of(status), since=window[0], until=window[1])
 
 
-@queueing
+@transaction(queues=True)
 async def _add(
     ctx: Context, tx: Tx, project_id: str, webhook_id: str, status: Status, window: tuple[int, int], *, total: int
 ) -> Replay:
@@ -90,7 +90,7 @@ async def advance(ctx: Context) -> int:
     return sum([await _advance(ctx, job) for job in jobs])
 
 
-@queueing
+@transaction(queues=True)
 async def _advance(ctx: Context, tx: Tx, replay_id: str) -> int:
     return await replay_rows.advance(tx, replay_id, most=AT_A_TIME, new_id=ctx.new_id)
 

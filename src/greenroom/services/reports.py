@@ -31,7 +31,7 @@ async def keep(ctx: Context, tx: Tx, account: Account, body: object) -> list[str
     """
     plain: dict[str, Any] = body if isinstance(body, dict) else {}
     order = await _find_order(tx, account, plain.get("partner_interview_id"))
-    if order is not None and order.expunged_at is not None:
+    if order is not None and order.erased_at is not None:
         plain, body = {"api_call": plain.get("api_call", "unknown"), "errors": []}, {}
     kept_of_order, kept = await report_rows.count(tx, account.id, order.id if order else None, most=PER_ACCOUNT)
     if kept >= PER_ACCOUNT or kept_of_order >= PER_ORDER:

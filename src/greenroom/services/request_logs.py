@@ -12,7 +12,7 @@ from urllib.parse import unquote_plus
 from greenroom.context import Context, snapshot, transaction
 from greenroom.errors import NotFound
 from greenroom.model.orders import ID as ORDER_ID
-from greenroom.model.request_logs import Entry, Exchange, Half, Line, Listed
+from greenroom.model.request_logs import Entry, Listed, LogEntry, LoggedExchange, LoggedMessage
 from greenroom.security import masks
 from greenroom.security.vault import VaultError
 from greenroom.store import orders as order_rows
@@ -42,7 +42,7 @@ class Asked:
     limit: int = 25
 
 
-async def keep(ctx: Context, lines: Sequence[Line]) -> None:
+async def keep(ctx: Context, lines: Sequence[LogEntry]) -> None:
     """
     Write lines down, together. Credentials are hidden first, outside of the transaction: it takes a while.
 
@@ -61,11 +61,11 @@ async def _add(
 ) -> None:
     """
     `about` has project, request and order, of which only the project's own count. Of a request about one that has been
-    expunged no headers and bodies are kept: they may be from before.
+    erased no headers and bodies are kept: they may be from before.
     """
     known = {(row["project_id"], row["id"]): row for row in await order_rows.share(tx, {one[2] for one in about})}
     own = [(request_id, known[project, id_]) for project, request_id, id_ in about if (project, id_) in known]
-    bare = {request_id for request_id, order in own if order["expunged_at"] is not None}
+    bare = {request_id for request_id, order in own if order["erased_at"] is not None}
     await log_rows.add(
         tx,
         [_bare(row) if row[log_rows.REQUEST.index("id")] in bare else row for row in requests],
@@ -80,7 +80,7 @@ def _bare(row: list[Any]) -> list[Any]:
     return [*row[:detail], None, *row[detail + 1 :]]
 
 
-def _orders_of(line: Line) -> set[str]:
+def _orders_of(line: LogEntry) -> set[str]:
     """The orders that a line with kept headers and bodies is about: what is said of one has its id before it."""
     halves = [half for one in (line.exchange, *line.steps) for half in (one.request, one.response) if half is not None]
     if not halves:
@@ -146,7 +146,7 @@ async def _rows(tx: Tx, table: log_rows.Table, project_id: str, asked: Asked) ->
     )
 
 
-def _request_row(ctx: Context, line: Line) -> list[Any]:
+def _request_row(ctx: Context, line: LogEntry) -> list[Any]:
     source = line.source
     row = {
         **_called(ctx, "request_logs", line.id, line, line.exchange),
@@ -160,7 +160,7 @@ def _request_row(ctx: Context, line: Line) -> list[Any]:
     return [row[name] for name in log_rows.REQUEST]
 
 
-def _step_row(ctx: Context, line: Line, number: int, step: Exchange) -> list[Any]:
+def _step_row(ctx: Context, line: LogEntry, number: int, step: LoggedExchange) -> list[Any]:
     row = {
         **_called(ctx, "request_steps", f"{line.id}.{number:03}", line, step),
         "request_id": line.id,
@@ -169,7 +169,9 @@ def _step_row(ctx: Context, line: Line, number: int, step: Exchange) -> list[Any
     return [row[name] for name in log_rows.STEP]
 
 
-def _called(ctx: Context, table: log_rows.Table, row_id: str, line: Line, exchange: Exchange) -> dict[str, Any]:
+def _called(
+    ctx: Context, table: log_rows.Table, row_id: str, line: LogEntry, exchange: LoggedExchange
+) -> dict[str, Any]:
     words, url = line.words, _plain(_nobody(exchange.url)) or ""
     return {
         "id": row_id,
@@ -211,14 +213,14 @@ def _path(url: str) -> str:
     return "/" + whole.partition("://")[2].partition("/")[2]
 
 
-def _sealed(ctx: Context, table: log_rows.Table, row_id: str, exchange: Exchange) -> str | None:
+def _sealed(ctx: Context, table: log_rows.Table, row_id: str, exchange: LoggedExchange) -> str | None:
     if exchange.request is None and exchange.response is None:
         return None
     detail = {"request": _half(exchange.request), "response": _half(exchange.response)}
     return ctx.vault.seal(to_json(detail), table=table, row=row_id, column="detail_sealed")
 
 
-def _half(half: Half | None) -> dict[str, Any] | None:
+def _half(half: LoggedMessage | None) -> dict[str, Any] | None:
     if half is None:
         return None
     return {"headers": masks.headers(half.headers), "body": masks.body(half.body, cut=half.cut)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from datetime import timedelta
 
-from greenroom.context import Context, quick_snapshot, transaction
+from greenroom.context import Context, snapshot, transaction
 from greenroom.errors import Unauthorized
 from greenroom.security.tokens import token_hash
 from greenroom.store import sessions as session_rows
@@ -55,7 +55,7 @@ async def sign_in(ctx: Context, tx: Tx, code: str) -> str:
     return token
 
 
-@quick_snapshot
+@snapshot(kind="batchable")
 async def is_signed_in(ctx: Context, tx: Tx, token: str | None) -> bool:
     """Whether a session token is live."""
     return bool(token) and await session_rows.is_live(tx, token_hash(str(token), ctx.pepper))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from greenroom.context import Context, queueing, snapshot, transaction
+from greenroom.context import Context, snapshot, transaction
 from greenroom.errors import Conflict, Invalid, NotFound
 from greenroom.model.deliveries import State
 from greenroom.model.webhooks import Webhook
@@ -175,7 +175,7 @@ async def release(ctx: Context, webhook: Webhook) -> int:
     return released
 
 
-@queueing
+@transaction(queues=True)
 async def _release_some(ctx: Context, tx: Tx, project_id: str, webhook_id: str, after: str) -> tuple[int, str | None]:
     """One batch, from the delivery after `after` on: how many are on their way, and where the next batch begins."""
     webhook = await webhook_rows.find(tx, project_id, webhook_id, lock="{for_share}")
@@ -212,7 +212,7 @@ async def _switch(ctx: Context, webhook: Webhook) -> int:
     return switched
 
 
-@queueing
+@transaction(queues=True)
 async def _switch_some(_: Context, tx: Tx, project_id: str, webhook_id: str) -> int:
     webhook = await webhook_rows.find(tx, project_id, webhook_id)
     if webhook is None:

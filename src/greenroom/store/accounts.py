@@ -14,7 +14,7 @@ async def find(tx: Tx, project_id: str, account_id: str) -> Account | None:
     row = await tx.one(
         "SELECT * FROM accounts WHERE id = $1 AND project_id = $2 AND deleted_at IS NULL", account_id, project_id
     )
-    return account_of(row) if row else None
+    return get_account(row) if row else None
 
 
 async def find_by_owner(tx: Tx, project_id: str, provider: str, owner_id: str) -> Account | None:
@@ -26,7 +26,7 @@ async def find_by_owner(tx: Tx, project_id: str, provider: str, owner_id: str) -
         provider,
         owner_id,
     )
-    return account_of(row) if row else None
+    return get_account(row) if row else None
 
 
 async def find_by_token(tx: Tx, provider: str, token_hash: str) -> Row | None:
@@ -56,7 +56,7 @@ async def list_page(
         f"SELECT * FROM accounts WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT ${len(values)}",  # noqa: S608
         *values,
     )
-    return [account_of(row) for row in rows]
+    return [get_account(row) for row in rows]
 
 
 async def list_matching(
@@ -80,7 +80,7 @@ async def list_matching(
         limit,
         skip,
     )
-    return [account_of(row) for row in rows]
+    return [get_account(row) for row in rows]
 
 
 async def count(tx: Tx, project_id: str, *, provider: str | None = None) -> int:
@@ -184,7 +184,7 @@ async def last_calls(tx: Tx, project_id: str, provider: str) -> dict[str, int]:
     return {row["call"]: row["called_at"] for row in rows}
 
 
-def account_of(row: Row) -> Account:
+def get_account(row: Row) -> Account:
     """An account from a row that has its columns, whatever else it has."""
     return Account(
         id=row["id"],

@@ -31,7 +31,7 @@ async def wait_turn(tx: Tx) -> None:
 
 
 @dataclass(frozen=True)
-class Met:
+class Candidate:
     """
     A destination met on a round: how many of its deliveries are due (counted up to a limit) and how many attempts at it
     are under way, over all workers but one; how many leases on its deliveries have expired; its breaker where it is in
@@ -49,7 +49,7 @@ class Met:
 
 async def look(
     tx: Tx, begins: Mapping[Queue, str], *, steps: int, most: int, over_ms: int, but: str
-) -> dict[Queue, list[Met]]:
+) -> dict[Queue, list[Candidate]]:
     """
     The next `steps` destinations with pending deliveries of each queue, in the order of their ids, after the given one.
 
@@ -85,11 +85,13 @@ async def look(
         but,
         *(value for begin in begins.items() for value in begin),
     )
-    met: dict[Queue, list[Met]] = {queue: [] for queue in begins}
+    met: dict[Queue, list[Candidate]] = {queue: [] for queue in begins}
     for row in rows:
         breaker = breaker_rows.read(row) if row["destination_id"] is not None else None
         bucket = Bucket(row["rate_limit"], row["rate_spent_to"]) if row["rate_limit"] is not None else None
-        met[row["queue"]].append(Met(row["id"], row["due"], row["held"], row["expired"], breaker, bucket, row["now"]))
+        met[row["queue"]].append(
+            Candidate(row["id"], row["due"], row["held"], row["expired"], breaker, bucket, row["now"])
+        )
     return met
 
 

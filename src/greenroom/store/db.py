@@ -116,11 +116,11 @@ class Store(Protocol):
         """`write` for a short unit of work."""
         ...
 
-    async def quick_write(self, work: Work[T]) -> T:
+    async def batchable_write(self, work: Work[T]) -> T:
         """`write` for a quick unit of work."""
         ...
 
-    async def quick_read(self, work: Work[T]) -> T:
+    async def batchable_read(self, work: Work[T]) -> T:
         """`read` for a quick unit of work; on PostgreSQL each statement sees what is committed when it begins."""
         ...
 

@@ -216,7 +216,7 @@ async def end_asked(tx: Tx, order_id: str) -> None:
     )
 
 
-async def under_way(tx: Tx, order_id: str) -> bool:
+async def in_flight(tx: Tx, order_id: str) -> bool:
     """
     Whether an attempt is under way at one of an order's deliveries. None is begun or put on record until this
     transaction ends.
@@ -228,7 +228,7 @@ async def under_way(tx: Tx, order_id: str) -> bool:
     return any(row["state"] == "pending" and row["lease"] is not None and row["left_ms"] > 0 for row in rows)
 
 
-async def expunge(tx: Tx, order_id: str, *, at: int) -> None:
+async def erase(tx: Tx, order_id: str, *, at: int) -> None:
     """Cancel what is on its way of an order, and erase what was sent and answered; the rest of each attempt stays."""
     await tx.run(
         "UPDATE deliveries SET state = CASE WHEN state IN ('pending', 'held') THEN 'cancelled' ELSE state END, "
@@ -243,7 +243,7 @@ async def expunge(tx: Tx, order_id: str, *, at: int) -> None:
     )
 
 
-async def expunged(tx: Tx, delivery_ids: Sequence[str]) -> set[str]:
+async def erased(tx: Tx, delivery_ids: Sequence[str]) -> set[str]:
     """Which of these deliveries were expunged; none of the others is until this transaction ends."""
     rows = await tx.all(
         f"SELECT id, expunged_at FROM deliveries WHERE id IN ({marks(delivery_ids)}) ORDER BY id {{for_share}}",  # noqa: S608

@@ -39,7 +39,7 @@ async def finish(
     )
 
 
-async def expunge(tx: Tx, project_id: str, order_id: str) -> None:
+async def erase(tx: Tx, project_id: str, order_id: str) -> None:
     """Give back the keys whose answers show an order."""
     await tx.run("DELETE FROM idempotency_keys WHERE project_id = $1 AND order_id = $2", project_id, order_id)
 

@@ -83,13 +83,13 @@ async def save(tx: Tx, order: Order) -> None:
     await update(tx, "orders", order.id, _changing(order))
 
 
-async def expunge(tx: Tx, order: Order) -> None:
+async def erase(tx: Tx, order: Order) -> None:
     """
     Write an order that was just expunged over what was stored, and empty its flight recorder.
 
     A key that is a digest with the e-mail in it goes, too; any other stays, so that the ATS's repeats mean this order.
     """
-    assert order.expunged_at is not None  # noqa: S101 - for the type checker
+    assert order.erased_at is not None  # noqa: S101 - for the type checker
     changes = {
         "candidate_email": "",
         "request": to_json(_request_columns(order.request)),
@@ -97,7 +97,7 @@ async def expunge(tx: Tx, order: Order) -> None:
         "callback_url": None,
         "callback_problem": None,
         "callback_hash": order.callback_hash,
-        "expunged_at": to_ms(order.expunged_at),
+        "expunged_at": to_ms(order.erased_at),
         **_changing(order),
     }
     await update(tx, "orders", order.id, changes)
@@ -113,7 +113,7 @@ async def expunge(tx: Tx, order: Order) -> None:
     )
 
 
-async def expunge_response_errors(tx: Tx, account_id: str, order_id: str, email: str) -> None:
+async def erase_response_errors(tx: Tx, account_id: str, order_id: str, email: str) -> None:
     """Erase what the ATS complained of over an order; and over none, where it named this e-mail."""
     named = to_json(email.casefold())[1:-1]
     rows = await tx.all("SELECT id, raw FROM response_errors WHERE account_id = $1 AND order_id IS NULL", account_id)
@@ -292,7 +292,7 @@ def _order(row: Row) -> Order:
         result=Result.from_dict(from_json(row["result"])) if row["result"] else None,
         result_at=maybe_from_ms(row["result_at"]),
         acknowledged_at=maybe_from_ms(row["acknowledged_at"]),
-        expunged_at=maybe_from_ms(row["expunged_at"]),
+        erased_at=maybe_from_ms(row["expunged_at"]),
         callback_hash=row["callback_hash"],
         held_at=maybe_from_ms(row["held_at"]),
         created_at=from_ms(row["created_at"]),

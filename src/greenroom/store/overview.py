@@ -30,7 +30,7 @@ async def leased(tx: Tx) -> int:
     return int(row["n"]) if row else 0
 
 
-async def crowded(tx: Tx, *, limit: int) -> frozenset[str]:
+async def queue_full_projects(tx: Tx, *, limit: int) -> frozenset[str]:
     """The projects with a webhook for which so many deliveries wait, or without one; held ones included."""
     rows = await tx.all(
         "SELECT DISTINCT project_id FROM (SELECT project_id, id FROM webhooks UNION ALL SELECT id, id FROM projects) "

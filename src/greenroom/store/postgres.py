@@ -15,8 +15,8 @@ import asyncpg
 from greenroom.database_url import connect_options
 from greenroom.errors import Invalid, Unavailable
 from greenroom.store.db import ColumnType, Row, Work
-from greenroom.store.lockstep import Groups, dialect, run_in_step, unnested
-from greenroom.store.pulse import Pulse
+from greenroom.store.statement_batching import BatchRunner, dialect, run_batched, unnested
+from greenroom.store.watchdog import Watchdog
 from greenroom.store.worker_sessions import PostgresWorkerSession
 
 T = TypeVar("T")
@@ -102,10 +102,10 @@ class PostgresStore:
         self._pool: asyncpg.Pool[Any] | None = None
         self._opening = asyncio.Lock()
         self._connected: WeakSet[asyncpg.Connection[Any]] = WeakSet()
-        self._pulse = Pulse(self._is_there, self._drop_all)
+        self._watchdog = Watchdog(self._is_there, self._drop_all)
         write, read = partial(self.write, within=QUICK_WRITE_S), partial(self.read, within=QUICK_READ_S)
-        self._quick_writes = Groups(self._write_in_step, write, hopeless=Unavailable)
-        self._quick_reads = Groups(self._read_in_step, read, hopeless=Unavailable)
+        self._quick_writes = BatchRunner(self._write_batched, write, hopeless=Unavailable)
+        self._quick_reads = BatchRunner(self._read_batched, read, hopeless=Unavailable)
 
     async def write(self, work: Work[T], *, within: float = math.inf) -> T:
         for _ in range(RETRIES):
@@ -125,14 +125,14 @@ class PostgresStore:
         async with self._connection(within) as connection, connection.transaction(**snapshot):
             return await work(PostgresTx(connection))
 
-    async def quick_write(self, work: Work[T]) -> T:
+    async def batchable_write(self, work: Work[T]) -> T:
         return await self._quick_writes.do(work)
 
-    async def quick_read(self, work: Work[T]) -> T:
+    async def batchable_read(self, work: Work[T]) -> T:
         return await self._quick_reads.do(work)
 
     def worker_session(self, worker: str) -> PostgresWorkerSession:
-        return PostgresWorkerSession(worker, self._connect, self._pulse.watching)
+        return PostgresWorkerSession(worker, self._connect, self._watchdog.watching)
 
     async def _connect(self) -> asyncpg.Connection[Any]:
         """Opens a connection outside the pool; a silent database ends it as it ends the others."""
@@ -142,13 +142,13 @@ class PostgresStore:
         await self._note(connection)
         return connection
 
-    async def _write_in_step(self, works: Sequence[Work[Any]]) -> list[Any]:
+    async def _write_batched(self, works: Sequence[Work[Any]]) -> list[Any]:
         async with self._connection(QUICK_WRITE_S) as connection, connection.transaction():
-            return await run_in_step(connection, works)
+            return await run_batched(connection, works)
 
-    async def _read_in_step(self, works: Sequence[Work[Any]]) -> list[Any]:
+    async def _read_batched(self, works: Sequence[Work[Any]]) -> list[Any]:
         async with self._connection(QUICK_READ_S) as connection:
-            return await run_in_step(connection, works)
+            return await run_batched(connection, works)
 
     async def close(self) -> None:
         await self._quick_writes.finish()
@@ -158,7 +158,7 @@ class PostgresStore:
                 async with asyncio.timeout(CLOSING_S):
                     await self._pool.close()
             self._pool = None
-        self._pulse.stop()
+        self._watchdog.stop()
 
     async def _is_there(self) -> bool:
         """Whether the database answers somebody new, whatever it says."""
@@ -195,7 +195,7 @@ class PostgresStore:
         try:
             pool = self._pool or await self._open()
             async with pool.acquire(timeout=PATIENCE_S) as connection:
-                with self._pulse.watching(connection, within=within):
+                with self._watchdog.watching(connection, within=within):
                     yield connection
         except _AWAY as error:
             raise Unavailable from error

@@ -56,7 +56,7 @@ async def add(
     await tx.many("INSERT INTO request_orders (request_id, order_id) VALUES ($1, $2)", about)
 
 
-async def expunge(tx: Tx, project_id: str, order_id: str) -> None:
+async def erase(tx: Tx, project_id: str, order_id: str) -> None:
     """Erase the headers and bodies that were kept of a project's requests about an order, and of their steps."""
     about = "(SELECT request_id FROM request_orders WHERE order_id = $2)"
     for table, column in (("request_logs", "id"), ("request_steps", "request_id")):

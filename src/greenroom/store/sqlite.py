@@ -167,7 +167,7 @@ class SqliteStore:
     async def short_write(self, work: Work[T]) -> T:
         return cast("T", await self._commit(work, short=True))
 
-    async def quick_write(self, work: Work[T]) -> T:
+    async def batchable_write(self, work: Work[T]) -> T:
         return await self.short_write(work)
 
     def worker_session(self, worker: str) -> None:
@@ -177,7 +177,7 @@ class SqliteStore:
         self._refuse_when_closed()
         return await self._loop.run_in_executor(self._readers, self._read, work)
 
-    async def quick_read(self, work: Work[T]) -> T:
+    async def batchable_read(self, work: Work[T]) -> T:
         self._refuse_when_closed()
         try:
             if self._glancer is None:

@@ -170,13 +170,13 @@ def test_status(order: Order) -> dict[str, Any]:
     """
     What Greenhouse reads after our PATCH, and at each poll.
 
-    Shape: `partner_status` is "complete" or our own status word, "expunged" once the content was erased; when complete
+    Shape: `partner_status` is "complete" or our own status word, "erased" once the content was erased; when complete
     also `partner_profile_url` and, if there is one, `partner_score` (a JSON number) and flat `metadata` in the order
     the recruiter sees it.
     Source: Greenhouse Assessment API, Test Status.
     """
-    if order.expunged_at is not None:
-        return {"partner_status": "expunged"}
+    if order.erased_at is not None:
+        return {"partner_status": "erased"}
     if order.result is None:
         return {"partner_status": order.status}
     answer: dict[str, Any] = {"partner_status": "complete", "partner_profile_url": order.result.result_url}

@@ -1,0 +1,224 @@
+"""Notes every request: its id in the answer, and a line in the log of the project whose request it was."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from greenroom.api.faults import REQUEST_ID
+from greenroom.context import Context
+from greenroom.engine.request_log_writer import RequestLogWriter
+from greenroom.errors import Refused
+from greenroom.model.accounts import Account
+from greenroom.model.projects import Project
+from greenroom.model.request_logs import (
+    KEPT,
+    LogEntry,
+    LoggedExchange,
+    LoggedMessage,
+    Operation,
+    Source,
+    get_listing,
+    get_operation,
+)
+from greenroom.outbound import OutgoingCall, recording_calls
+from greenroom.security.tokens import basic_user
+from greenroom.services import projects
+
+log = structlog.get_logger("greenroom.api")
+
+
+class RequestLogMiddleware:
+    """
+    Goes around everything else. A line is noted before the answer's last byte is sent, so that whoever has the answer
+    finds it; `request.state.project` and `request.state.account` say whose it is (see `api.callers`),
+    `request.state.orders` which orders it shows, where the answer may leave their ids out.
+
+    A request that belongs to no project has no line, nor has one with `request.state.unlisted`. Bodies pass through as
+    they come; the first bytes are kept only where GREENROOM_LOG_BODIES asks for it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        with recording_calls() as steps:
+            seen = _Seen(scope, steps)
+            try:
+                await self._app(scope, seen.hearing(receive), seen.answering(send))
+            except Exception:
+                seen.status = seen.status or 500  # what will be answered, outside of us
+                raise
+            finally:
+                await seen.note()
+
+
+class _Body:
+    """The first bytes of a body that passes by."""
+
+    def __init__(self) -> None:
+        self._first = bytearray()
+        self._size = 0
+
+    def add(self, chunk: bytes) -> None:
+        self._size += len(chunk)
+        self._first += chunk[: KEPT - len(self._first)]
+
+    def half(self, headers: Sequence[tuple[bytes, bytes]]) -> LoggedMessage:
+        named = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
+        return LoggedMessage(named, bytes(self._first), self._size > KEPT)
+
+
+class _Seen:
+    """One request, as far as it has gone."""
+
+    def __init__(self, scope: Scope, steps: list[OutgoingCall]) -> None:
+        self._scope = scope
+        self._steps = steps
+        self._ctx: Context = scope["app"].state.ctx
+        self._log: RequestLogWriter = scope["app"].state.request_log
+        self._bodies = self._ctx.settings.log_bodies
+        self._state: dict[str, Any] = scope.setdefault("state", {})
+        self._id = self._state["request_id"] = self._ctx.new_id("req")
+        self._started_at, self._started = self._ctx.now(), time.monotonic()
+        self._asked, self._answered = _Body(), _Body()
+        self._headers: Sequence[tuple[bytes, bytes]] = ()
+        self._noted = False
+        self.status: int | None = None
+
+    def hearing(self, receive: Receive) -> Receive:
+        if self._bodies == "off":
+            return receive
+
+        async def heard() -> Message:
+            message = await receive()
+            self._asked.add(message.get("body", b""))
+            return message
+
+        return heard
+
+    def answering(self, send: Send) -> Send:
+        async def answered(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self.status = message["status"]
+                self._headers = [*message.get("headers", ()), (REQUEST_ID.encode(), self._id.encode())]
+                message = {**message, "headers": self._headers}
+            elif message["type"] == "http.response.body":
+                if self._keeps(self.status):
+                    self._answered.add(message.get("body", b""))
+                if not message.get("more_body", False):
+                    await self.note()
+            await send(message)
+
+        return answered
+
+    async def note(self) -> None:
+        """Note what became of it, once. A defect in here must not cost the caller its answer."""
+        if self._noted:
+            return
+        self._noted = True
+        try:
+            await self._note()
+        except Exception:
+            log.exception("request_not_noted", request_id=self._id)
+
+    async def _note(self) -> None:
+        if self._state.get("unlisted"):
+            return
+        listed = get_listing(self._scope["path"])
+        project, account = await self._project(), self._account()
+        owner = account.project_id if account else project.id if project else None
+        if listed is None or owner is None:
+            return
+        self._log.note(
+            LogEntry(
+                id=self._id,
+                project_id=owner,
+                account_id=account.id if account else self._scope.get("path_params", {}).get("account_id"),
+                provider=account.provider if account else None,
+                listed=listed,
+                words=self._words(),
+                source=self._source(project),
+                exchange=self._exchange(),
+                steps=tuple(self._step(step) for step in self._steps),
+                orders=tuple(self._state.get("orders", ())),
+            )
+        )
+
+    def _keeps(self, status: int | None) -> bool:
+        return self._bodies == "all" or (self._bodies == "errors" and (status is None or status >= 400))
+
+    def _account(self) -> Account | None:
+        return self._state.get("account")
+
+    async def _project(self) -> Project | None:
+        """
+        The caller's project. A request that was refused before anybody asked (a body that is not JSON, a path that
+        is not there) is looked up: its caller wants to see it most of all.
+        """
+        project: Project | None = self._state.get("project")
+        refused = self.status is not None and 400 <= self.status < 500 and self.status != 401
+        if project is not None or self._account() is not None or not refused:
+            return project
+        key = basic_user(dict(self._scope["headers"]).get(b"authorization", b"").decode("latin-1"))
+        try:
+            return await projects.authenticate(self._ctx, key) if key else None
+        except Refused:
+            return None
+
+    def _words(self) -> Operation:
+        if call := self._state.get("call"):
+            return Operation(service="external-trigger", action=call)
+        route = self._scope.get("route")
+        return get_operation(self._scope["method"], route.path) if route else Operation()
+
+    def _source(self, project: Project | None) -> Source:
+        agent = next((value for name, value in self._scope["headers"] if name == b"user-agent"), None)
+        return Source(
+            type="API" if project else "ATS",
+            id=project.key_id if project else None,
+            value=None if agent is None else agent.decode("latin-1"),
+            ip=(self._scope.get("client") or (None,))[0],
+        )
+
+    def _exchange(self) -> LoggedExchange:
+        path = self._scope["raw_path"].decode("latin-1")
+        query = self._scope["query_string"].decode("latin-1")
+        kept = self._keeps(self.status)
+        return LoggedExchange(
+            method=self._scope["method"],
+            url=f"{self._ctx.settings.public_url}{path}{'?' + query if query else ''}",
+            started_at=self._started_at,
+            duration_ms=round((time.monotonic() - self._started) * 1000),
+            status=self.status,
+            request=self._asked.half(self._scope["headers"]) if kept else None,
+            response=self._answered.half(self._headers) if kept and self.status is not None else None,
+        )
+
+    def _step(self, step: OutgoingCall) -> LoggedExchange:
+        kept = self._keeps(self.status) or self._keeps(step.status)
+        request = LoggedMessage(
+            step.request_headers, (step.request_body or b"")[:KEPT], len(step.request_body or b"") > KEPT
+        )
+        return LoggedExchange(
+            method=step.method,
+            url=step.url,
+            started_at=step.started_at,
+            duration_ms=round(step.duration_ms),
+            status=step.status,
+            error=step.error,
+            request=request if kept else None,
+            response=_answer(step) if kept and step.status is not None else None,
+        )
+
+
+def _answer(step: OutgoingCall) -> LoggedMessage:
+    body = step.response_body
+    return LoggedMessage(step.response_headers or {}, body[:KEPT], step.truncated or len(body) > KEPT)

@@ -1,0 +1,1 @@
+"""The StackOne-compatible API: unified ATS calls and platform calls."""

@@ -1,0 +1,46 @@
+"""`/unified/proxy`: a vendor's own request to the ATS, made with the account's credentials."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from greenroom.api.callers import KeyedRoute, Linked
+from greenroom.api.faults import documented
+from greenroom.api.shapes import Line, example
+from greenroom.api.v1.integrations import get_connector
+from greenroom.errors import NotSupported
+
+router = APIRouter(prefix="/unified/proxy", tags=["Proxy"], route_class=KeyedRoute)
+
+
+class ProxyIn(BaseModel):
+    """The request that is to be made."""
+
+    model_config = example(method="get", path="/v1/candidates")
+
+    url: Line | None = None
+    method: Literal["get", "post", "put", "delete", "patch"] | None = "get"
+    path: Line | None = None
+    headers: dict[str, Any] | None = None
+    body: dict[str, Any] | None = None
+
+
+class ProxyOut(BaseModel):
+    """The ATS's answer."""
+
+    status: int
+    headers: dict[str, Any] | None = None
+    data: Any = None
+
+
+@router.post("", operation_id="stackone_proxy_request", responses=documented(400, 401, 404, 412, 422, 501))
+async def proxy(account: Linked, body: ProxyIn) -> ProxyOut:
+    """
+    Pass a request through to the ATS.
+
+    501 with the reason where the ATS gives a vendor nothing to call.
+    """
+    raise NotSupported(get_connector(account.provider).manifest.no_proxy)

@@ -1,0 +1,200 @@
+"""
+The unified ATS API for assessments and background checks, as StackOne's clients speak it.
+
+Success statuses, envelopes and nullability are the contract's: official SDKs refuse anything else.
+Source: StackOne's published OpenAPI document for its unified ATS API.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+
+from greenroom.api.callers import Ctx, KeyedRoute, Linked, LinkedIntegration, Packages
+from greenroom.api.faults import documented
+from greenroom.api.results import ResultIn, push_problem, read_result
+from greenroom.api.shapes import Next, after, cursor
+from greenroom.api.stackone.models import (
+    OrderPlaced,
+    OrderResult,
+    UnifiedOrder,
+    UnifiedPage,
+    UnifiedRecord,
+    UnifiedWarning,
+    UpdateResult,
+    unified_result,
+)
+from greenroom.api.stackone.orders import OrderBody, request_of
+from greenroom.api.stackone.packages import add_reads, add_writes
+from greenroom.api.stackone.queries import (
+    ACCEPTED,
+    ACCEPTED_ON_LISTS,
+    PREFERRED,
+    Fields,
+    Filtered,
+    Id,
+    Raw,
+    Size,
+    Updated,
+    only,
+    prefer,
+    size_of,
+)
+from greenroom.context import Context
+from greenroom.errors import Invalid, NotFound
+from greenroom.model.accounts import Account
+from greenroom.model.events import order_model, stamp
+from greenroom.model.integrations import Integration
+from greenroom.model.orders import Category, Order
+from greenroom.services import orders
+
+FAULTS = documented(400, 401, 404, 412)
+WRITE_FAULTS = documented(400, 401, 404, 409, 412, 422)
+MOST_ORDERS = 100
+
+
+@cache  # routers hold no state: every application of a process shares them
+def build_router(category: Category) -> APIRouter:
+    """Returns the endpoints of one category; both categories have the same shapes."""
+    noun = {"assessments": "assessments", "background_checks": "background_check"}[category]
+    tag = category.replace("_", " ").capitalize()
+    router = APIRouter(
+        prefix=f"/unified/ats/{category}", tags=[tag], route_class=KeyedRoute, dependencies=[Depends(prefer)]
+    )
+    add_reads(router, category, noun)
+    if category == "background_checks":
+        add_writes(router)
+    _orders(router, category, noun)
+    _removed_reads(router, category, noun)
+    return router
+
+
+def _orders(router: APIRouter, category: Category, noun: str) -> None:
+    @router.post("/orders", operation_id=f"ats_order_{noun}_request", responses=WRITE_FAULTS, openapi_extra=PREFERRED)
+    async def place(
+        request: Request, ctx: Ctx, account: Linked, integration: LinkedIntegration, catalog: Packages, body: OrderBody
+    ) -> OrderPlaced:
+        """
+        Place an order as if the ATS had sent it, to try things out without one.
+
+        Only of the integration's own category: the ATS sends no other.
+        """
+        _must_be(integration, category)
+        asked = request_of(body, await request.json())
+        try:
+            _, package = await catalog.find(account, asked.package_id)
+        except NotFound as error:
+            raise Invalid(error.message, errors=[f"package.id: {error.message}"]) from error
+        name = package.name if package else None
+        order = await orders.place(ctx, account, asked, category=category, package_name=name, source="api")
+        return OrderPlaced(id=order.id, remote_id=None, test_url=None)
+
+    @router.patch(
+        "/orders/{id}/result",
+        operation_id=f"ats_update_{noun}_result",
+        responses=WRITE_FAULTS,
+        openapi_extra=PREFERRED,
+        response_model_exclude_unset=True,
+    )
+    async def update_result(ctx: Ctx, account: Linked, order_id: Id, body: ResultIn) -> UpdateResult:
+        """Give an order its result. A final one is pushed to the ATS, once; the same again changes nothing."""
+        result = read_result(body, allow_http=ctx.settings.allow_http)
+        order = await orders.record_result(ctx, account.project_id, account.id, order_id, category, result)
+        problem = await push_problem(ctx, order)
+        return UpdateResult(
+            statusCode=200,
+            message="Record updated successfully.",
+            timestamp=stamp(ctx.now()),
+            **({"unified_warnings": [UnifiedWarning(message=problem)]} if problem else {}),
+        )
+
+
+def _removed_reads(router: APIRouter, category: Category, noun: str) -> None:
+    @router.get(
+        "/orders/{id}",
+        operation_id=f"ats_get_{noun}_order",
+        responses=FAULTS,
+        openapi_extra=ACCEPTED,
+        response_model=UnifiedRecord[UnifiedOrder],
+        response_model_exclude_unset=True,
+    )
+    async def get_order(
+        ctx: Ctx, account: Linked, order_id: Id, fields: Fields = None, raw: Raw = None
+    ) -> dict[str, Any]:
+        """An order in the unified model (a read that later versions of the contract dropped)."""
+        return {"data": only(_model(ctx, await _order(ctx, account, order_id, category)), fields)}
+
+    @router.get(
+        "/orders/{id}/results",
+        operation_id=f"ats_get_{noun}_result",
+        responses=FAULTS,
+        openapi_extra=ACCEPTED,
+        response_model=UnifiedRecord[OrderResult],
+        response_model_exclude_unset=True,
+    )
+    async def get_result(
+        ctx: Ctx, account: Linked, order_id: Id, fields: Fields = None, raw: Raw = None
+    ) -> dict[str, Any]:
+        """An order's result in the unified model (a read that later versions of the contract dropped)."""
+        order = await _order(ctx, account, order_id, category)
+        if order.erased_at is not None:
+            raise NotFound(f"The order's content was erased at {stamp(order.erased_at)}, its result with it.")
+        if order.result is None:
+            raise NotFound("The order has no result yet.")
+        ids = {name: _model(ctx, order)[name] for name in ("id", "remote_id")}
+        return {"data": only({**ids, **unified_result(order.result).model_dump()}, fields)}
+
+    @router.get(
+        "/orders",
+        operation_id=f"ats_list_{noun}_orders",
+        responses=FAULTS,
+        openapi_extra=ACCEPTED_ON_LISTS,
+        response_model=UnifiedPage[UnifiedOrder],
+        response_model_exclude_unset=True,
+    )
+    async def list_orders(
+        request: Request,
+        ctx: Ctx,
+        account: Linked,
+        page_size: Size = None,
+        next: Next = None,
+        fields: Fields = None,
+        filtered: Filtered = None,
+        updated_after: Updated = None,
+        raw: Raw = None,
+    ) -> dict[str, Any]:
+        """The account's orders, newest first (a read that later versions of the contract dropped)."""
+        size = min(size_of(page_size), MOST_ORDERS)
+        filters = {"account_id": account.id, "category": category, "updated_after": filtered or updated_after}
+        found = await orders.list_orders(ctx, account.project_id, filters, before=after(next, "ord"), limit=size + 1)
+        request.state.orders = [order.id for order in found]  # `fields` may name no id
+        data = [only(_model(ctx, order), fields) for order in found[:size]]
+        return {"data": data, "next": cursor(found[size - 1].id) if len(found) > size else None, "next_page": None}
+
+
+def _must_be(integration: Integration, category: Category) -> None:
+    """
+    Raise unless orders of this category can come from the integration's ATS.
+
+    Raises:
+        Invalid: they cannot; says where to place the order, or what to configure.
+    """
+    own, provider = integration.partner_category, integration.provider
+    if own != category:
+        raise Invalid(
+            f"The integration {provider} is for {own}, so there is no package of {category} to order. Order at "
+            f"/unified/ats/{own}/orders, or set partner_category: PUT /v1/integrations/{provider}.",
+            code="OtherCategory",
+        )
+
+
+async def _order(ctx: Context, account: Account, order_id: str, category: Category) -> Order:
+    order = await orders.look_up(ctx, account, order_id)
+    orders.refuse_other_category(order, category)
+    return order
+
+
+def _model(ctx: Context, order: Order) -> dict[str, Any]:
+    return order_model(order, update_url=orders.update_url(ctx, order))

@@ -1,0 +1,128 @@
+"""`/v1/accounts`: linking a customer's ATS from server to server."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Body, Path, Query
+from pydantic import BaseModel, Field
+
+from greenroom.api.callers import Caller, Ctx
+from greenroom.api.faults import documented
+from greenroom.api.idempotent import IdempotentRoute
+from greenroom.api.shapes import Label, Next, Page, PageSize, Plain, StrictBody, after, example, page
+from greenroom.api.v1.integrations import MASK, get_connector
+from greenroom.model.accounts import Account
+from greenroom.model.events import stamp
+from greenroom.services import accounts
+from greenroom.services.accounts import NewAccount
+
+router = APIRouter(prefix="/v1/accounts", tags=["Accounts"], route_class=IdempotentRoute)
+AccountId = Annotated[Plain, Path(alias="account_id", description="The account's id.")]
+
+
+class AccountIn(StrictBody):
+    """A customer whose ATS is to be linked; the same provider and owner give the account that is there already."""
+
+    model_config = example(
+        provider="greenhouse", origin_owner_id="customer-42", origin_owner_name="Northwind", label="Pilot", type="test"
+    )
+
+    provider: Label = Field(examples=["greenhouse"])
+    origin_owner_id: Label = Field(description="Your id of the customer.")
+    origin_owner_name: Label = Field(description="The customer's name.")
+    origin_username: Label | None = None
+    label: Label | None = None
+    type: Literal["production", "test"] = "production"
+    credentials: dict[str, Any] | None = Field(None, description="Write-only; kept encrypted.")
+
+
+class AccountOut(BaseModel):
+    """A linked account with the key that its ATS calls with; reads show it as `********` unless `reveal=true`."""
+
+    id: str
+    provider: str
+    origin_owner_id: str
+    origin_owner_name: str
+    origin_username: str | None
+    label: str | None
+    type: Literal["production", "test"]
+    status: Literal["active", "inactive", "error"]
+    status_reasons: list[dict[str, Any]]
+    external_trigger_token: str | None = Field(
+        description="The customer gives it to Greenhouse Support as the API key."
+    )
+    created_at: str
+    updated_at: str
+
+
+class TokenRotationIn(StrictBody):
+    """How long the replaced one stays valid."""
+
+    model_config = example(overlap_seconds=86400)
+
+    overlap_seconds: int = Field(
+        int(accounts.OVERLAP.total_seconds()), ge=0, le=365 * 86400, description="Replacing it takes a support ticket."
+    )
+
+
+@router.post("", status_code=201, operation_id="create_account", responses=documented(400, 401, 404, 409, 422))
+async def create(ctx: Ctx, project: Caller, body: AccountIn) -> AccountOut:
+    """Link a customer's ATS."""
+    get_connector(body.provider)
+    return _shown(*await accounts.link(ctx, project.id, NewAccount(**body.model_dump())))
+
+
+@router.get("", operation_id="list_accounts", responses=documented(400, 401))
+async def list_accounts(
+    ctx: Ctx,
+    project: Caller,
+    provider: Annotated[Plain | None, Query()] = None,
+    origin_owner_id: Annotated[Plain | None, Query(description="Your id of the customer.")] = None,
+    page_size: PageSize = 25,
+    next: Next = None,
+) -> Page[AccountOut]:
+    """Linked accounts, newest first."""
+    found = await accounts.list_page(
+        ctx, project.id, provider=provider, owner_id=origin_owner_id, before=after(next, "acc"), limit=page_size + 1
+    )
+    return page([_shown(one, MASK) for one in found], page_size, [one.id for one in found])
+
+
+@router.get("/{account_id}", operation_id="get_account", responses=documented(400, 401, 404))
+async def get(
+    ctx: Ctx,
+    project: Caller,
+    account_id: AccountId,
+    reveal: Annotated[bool, Query(description="Show the external trigger token.")] = False,
+) -> AccountOut:
+    """Show a linked account."""
+    account, token = await accounts.get_with_token(ctx, project.id, account_id)
+    return _shown(account, token if reveal else MASK)
+
+
+@router.post("/{account_id}/rotate-token", operation_id="rotate_token", responses=documented(400, 401, 404, 409, 422))
+async def rotate_token(
+    ctx: Ctx, project: Caller, account_id: AccountId, body: Annotated[TokenRotationIn | None, Body()] = None
+) -> AccountOut:
+    """Replace the external trigger token; the one before stays valid for the overlap."""
+    overlap = timedelta(seconds=(body or TokenRotationIn()).overlap_seconds)
+    return _shown(*await accounts.rotate_token(ctx, project.id, account_id, overlap=overlap))
+
+
+def _shown(account: Account, token: str | None) -> AccountOut:
+    return AccountOut(
+        id=account.id,
+        provider=account.provider,
+        origin_owner_id=account.origin_owner_id,
+        origin_owner_name=account.origin_owner_name,
+        origin_username=account.origin_username,
+        label=account.label,
+        type=account.type,
+        status=account.status,
+        status_reasons=list(account.status_reasons),
+        external_trigger_token=token,
+        created_at=stamp(account.created_at),
+        updated_at=stamp(account.updated_at),
+    )

@@ -1,0 +1,123 @@
+"""`/v1/deliveries`: events on their way, with every attempt."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, Field
+
+from greenroom.api.callers import Caller, Ctx
+from greenroom.api.faults import documented
+from greenroom.api.idempotent import IdempotentRoute
+from greenroom.api.shapes import Next, Page, PageSize, Plain, after, page
+from greenroom.model.deliveries import Lane, State, Trigger
+from greenroom.model.events import stamp
+from greenroom.services import deliveries
+from greenroom.services.deliveries import Delivery, attempt_detail
+
+router = APIRouter(prefix="/v1/deliveries", tags=["Deliveries"], route_class=IdempotentRoute)
+DeliveryId = Annotated[Plain, Path(alias="delivery_id", description="The delivery's id.")]
+
+
+class AttemptOut(BaseModel):
+    """One request on the wire; credentials are hidden, the response's body is cut."""
+
+    number: int
+    trigger: Trigger
+    started_at: str
+    duration_ms: int
+    status: int | None
+    error_kind: str | None
+    error: str | None
+    address: str | None
+    request: dict[str, Any]
+    response: dict[str, Any]
+    next_due_at: str | None
+    worker: str
+
+
+class DeliveryOut(BaseModel):
+    """
+    An event on its way to one destination: lane `vendor` (a webhook) or `ats` (the result push).
+
+    `attempts_made` over the number of recorded attempts means that one is in flight. An attempt with the `error_kind`
+    `interrupted` was cut with its worker: it has no result, and takes no step of the retry schedule.
+    """
+
+    id: str
+    event_id: str
+    event: str
+    order_id: str | None
+    account_id: str | None
+    lane: Lane
+    destination_id: str = Field(
+        description="The webhook's id, or the account's; the project's while the event is held because no webhook "
+        "takes it."
+    )
+    state: State
+    in_flight: bool
+    attempts_made: int
+    due_at: str | None = Field(description="When the next attempt is due.")
+    last_error: str | None
+    erased_at: str | None = Field(description="When its order's content was erased: it cannot be sent again.")
+    created_at: str
+    updated_at: str
+    attempts: list[AttemptOut]
+
+
+@router.get("", operation_id="list_deliveries", responses=documented(400, 401))
+async def list_deliveries(
+    ctx: Ctx,
+    project: Caller,
+    order_id: Annotated[Plain | None, Query()] = None,
+    event_id: Annotated[Plain | None, Query()] = None,
+    destination_id: Annotated[Plain | None, Query()] = None,
+    state: Annotated[State | None, Query()] = None,
+    lane: Annotated[Lane | None, Query()] = None,
+    page_size: PageSize = 25,
+    next: Next = None,
+) -> Page[DeliveryOut]:
+    """Deliveries, newest first."""
+    filters = {
+        "order_id": order_id,
+        "event_id": event_id,
+        "destination_id": destination_id,
+        "state": state,
+        "lane": lane,
+    }
+    found = await deliveries.list_deliveries(ctx, project.id, filters, before=after(next, "dlv"), limit=page_size + 1)
+    return page([_shown(one) for one in found], page_size, [one.id for one in found])
+
+
+@router.get("/{delivery_id}", operation_id="get_delivery", responses=documented(400, 401, 404))
+async def get(ctx: Ctx, project: Caller, delivery_id: DeliveryId) -> DeliveryOut:
+    """Show a delivery with its attempts."""
+    return _shown(await deliveries.get(ctx, project.id, delivery_id))
+
+
+@router.post("/{delivery_id}/retry", operation_id="retry_delivery", responses=documented(400, 401, 404, 409))
+async def retry(ctx: Ctx, project: Caller, delivery_id: DeliveryId) -> DeliveryOut:
+    """Try again now, whatever became of it; its schedule begins anew, its event id stays."""
+    return _shown(await deliveries.retry(ctx, project.id, delivery_id))
+
+
+def _shown(delivery: Delivery) -> DeliveryOut:
+    return DeliveryOut(
+        id=delivery.id,
+        event_id=delivery.event_id,
+        event=delivery.event_name,
+        order_id=delivery.order_id,
+        account_id=delivery.account_id,
+        lane=delivery.lane,
+        destination_id=delivery.destination_id,
+        state=delivery.state,
+        in_flight=delivery.in_flight,
+        attempts_made=delivery.attempts_made,
+        due_at=stamp(delivery.due_at) if delivery.due_at else None,
+        last_error=delivery.last_error,
+        erased_at=stamp(delivery.erased_at) if delivery.erased_at else None,
+        created_at=stamp(delivery.created_at),
+        updated_at=stamp(delivery.updated_at),
+        attempts=[AttemptOut(**attempt_detail(one)) for one in delivery.attempts],
+    )

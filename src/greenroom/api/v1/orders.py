@@ -1,0 +1,240 @@
+"""`/v1/orders`: every order, its flight recorder, and a look ahead at what a result would show."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, Field
+
+from greenroom.api.callers import Caller, Ctx
+from greenroom.api.faults import documented
+from greenroom.api.idempotent import IdempotentRoute
+from greenroom.api.results import ResultToTry, Unreadable, read_result
+from greenroom.api.shapes import MOST, Instant, Line, Next, Page, PageSize, Plain, StrictBody, after, example, page
+from greenroom.api.stackone.models import UnifiedResult, unified_result
+from greenroom.connectors import discover
+from greenroom.errors import Invalid
+from greenroom.model.events import stamp
+from greenroom.model.orders import AtsDelivery, Order, Status
+from greenroom.services import erasure, orders, timelines
+
+router = APIRouter(prefix="/v1/orders", tags=["Orders"], route_class=IdempotentRoute)
+OrderId = Annotated[Plain, Path(alias="order_id", description="The order's id.")]
+
+
+class PackageRef(BaseModel):
+    """The package as the recruiter chose it."""
+
+    id: str
+    name: str | None
+
+
+class CandidateOut(BaseModel):
+    """The candidate as the ATS wrote them; all null once the content was erased."""
+
+    email: str | None
+    first_name: str | None
+    last_name: str | None
+    preferred_name: str | None
+    phone_number: str | None
+    resume_url: str | None
+    profile_url: str | None
+    remote_id: str | None
+
+
+class OrderOut(BaseModel):
+    """
+    An order. `status` is how far it is, `outcome` whether the candidate passed, `delivery` how far the result got on
+    its way to the ATS, `delivery_detail` why. Since `held_at` the vendor has not been told of the order, because no
+    enabled webhook takes its event.
+
+    Since `erased_at` nothing about the candidate is left: neither who they are, nor the request, nor the result.
+    """
+
+    id: str
+    account_id: str
+    provider: str
+    category: Literal["assessments", "background_checks"]
+    source: Literal["ats", "api"]
+    status: Status
+    status_message: str | None
+    outcome: Literal["passed", "failed", "needs_review", "none"]
+    delivery: AtsDelivery
+    delivery_detail: str | None
+    package: PackageRef
+    candidate: CandidateOut
+    application_id: str | None
+    candidate_id: str | None
+    job_id: str | None
+    requester_email: str | None
+    callback_url: str | None
+    callback_problem: str | None = Field(description="Why the result will never be pushed to callback_url.")
+    previous_id: str | None = Field(description="The order before for the same candidate and package.")
+    result: UnifiedResult | None
+    result_at: str | None
+    acknowledged_at: str | None = Field(description="When the ATS first read the result.")
+    held_at: str | None = Field(description="Since when its event is held; null: it is not.")
+    erased_at: str | None = Field(description="When the content was erased.")
+    created_at: str
+    updated_at: str
+
+
+class TimelineEntryOut(BaseModel):
+    """One entry of a timeline."""
+
+    at: str
+    kind: str = Field(
+        examples=[
+            "received", "released", "attempt", "status", "result", "acknowledged", "response_error", "alert",
+            "content_erased",
+        ]
+    )  # fmt: skip
+    message: str
+    detail: dict[str, Any]
+
+
+class StatusIn(StrictBody):
+    """The vendor's word on an order's progress."""
+
+    model_config = example(status="rejected", message="Your licence has no tests left this month.")
+
+    status: Literal["accepted", "invited", "in_progress", "rejected"]
+    message: Line | None = Field(None, description="With `rejected`: why.")
+
+
+class FieldOut(BaseModel):
+    """What becomes of one field at the ATS; `value` is what the recruiter would see."""
+
+    field: str
+    verdict: Literal["shown", "changed", "dropped", "refused"]
+    reason: str
+    value: Any
+
+
+class PreviewOut(BaseModel):
+    """What sending this result would do; nothing was changed. `accepted` false: it would be refused."""
+
+    accepted: bool
+    problem: str | None
+    fields: list[FieldOut]
+
+
+@router.get("", operation_id="list_orders", responses=documented(400, 401))
+async def list_orders(
+    ctx: Ctx,
+    project: Caller,
+    account_id: Annotated[Plain | None, Query()] = None,
+    package_id: Annotated[Plain | None, Query()] = None,
+    status: Annotated[Status | None, Query()] = None,
+    delivery: Annotated[
+        AtsDelivery | Literal["held"] | None,
+        Query(description="How far the result got on its way to the ATS; `held`: the vendor has not been told of it."),
+    ] = None,
+    created_after: Annotated[Instant, Query(description="An ISO 8601 date-time with a zone.")] = None,
+    candidate_email: Annotated[Plain | None, Query()] = None,
+    page_size: PageSize = 25,
+    next: Next = None,
+) -> Page[OrderOut]:
+    """Orders, newest first."""
+    filters = {
+        "account_id": account_id,
+        "package_id": package_id,
+        "status": status,
+        "delivery": delivery,
+        "created_after": created_after,
+        "candidate_email": candidate_email,
+    }
+    found = await orders.list_orders(ctx, project.id, filters, before=after(next, "ord"), limit=page_size + 1)
+    return page([shown(order) for order in found], page_size, [order.id for order in found])
+
+
+@router.get("/{order_id}", operation_id="get_order", responses=documented(400, 401, 404))
+async def get(ctx: Ctx, project: Caller, order_id: OrderId) -> OrderOut:
+    """Show an order."""
+    return shown(await orders.get(ctx, project.id, order_id))
+
+
+@router.get("/{order_id}/timeline", operation_id="get_order_timeline", responses=documented(400, 401, 404))
+async def timeline(
+    ctx: Ctx, project: Caller, order_id: OrderId, page_size: PageSize = MOST, next: Next = None
+) -> Page[TimelineEntryOut]:
+    """The flight recorder, oldest entry first: what was said, and every attempt to notify somebody."""
+    position = (after(next, "tml") or "").removeprefix("tml_") or None
+    found = await timelines.list_entries(ctx, project.id, order_id, after=position, limit=page_size + 1)
+    entries = [TimelineEntryOut(at=stamp(e.at), kind=e.kind, message=e.message, detail=e.detail) for e in found]
+    return page(entries, page_size, [f"tml_{entry.position}" for entry in found])
+
+
+@router.delete("/{order_id}/content", operation_id="expunge_order", responses=documented(400, 401, 404, 409))
+async def erase(ctx: Ctx, project: Caller, order_id: OrderId) -> OrderOut:
+    """
+    Erase everything about the candidate of an order, for good; what is on its way is cancelled.
+
+    Ids, status, outcome and times stay, and of each attempt all but what was sent and answered. Refused while an
+    attempt is under way. The same again changes nothing.
+    """
+    return shown(await erasure.erase(ctx, project.id, order_id))
+
+
+@router.post("/{order_id}/status", operation_id="set_order_status", responses=documented(400, 401, 404, 409, 422))
+async def set_status(ctx: Ctx, project: Caller, order_id: OrderId, body: StatusIn) -> OrderOut:
+    """Say how far an order is; it only goes forward."""
+    return shown(await orders.record_status(ctx, project.id, order_id, body.status, message=body.message))
+
+
+@router.post("/{order_id}/result:preview", operation_id="preview_result", responses=documented(400, 401, 404, 422))
+async def preview(ctx: Ctx, project: Caller, order_id: OrderId, body: ResultToTry) -> PreviewOut:
+    """What a recruiter would see of this result, field by field; changes nothing."""
+    order = await orders.get(ctx, project.id, order_id)
+    if isinstance(body, Unreadable):
+        return _refused(body.lines, body.problem)
+    try:
+        result = read_result(body, allow_http=ctx.settings.allow_http)
+    except Invalid as error:
+        return _refused(error.errors, error.message)
+    fields = [
+        FieldOut(field=one.field, verdict=one.verdict, reason=one.reason, value=one.value)
+        for one in discover()[order.provider].preview(order, result)
+    ]
+    problem = orders.result_problem(ctx, order, result)
+    return PreviewOut(accepted=problem is None, problem=problem, fields=fields)
+
+
+def _refused(lines: list[str], problem: str) -> PreviewOut:
+    parts = [line.partition(": ") for line in lines]
+    fields = [FieldOut(field=field, verdict="refused", reason=reason, value=None) for field, _, reason in parts]
+    return PreviewOut(accepted=False, problem=problem, fields=fields)
+
+
+def shown(order: Order) -> OrderOut:
+    """An order as the API shows it."""
+    request = order.request
+    return OrderOut(
+        id=order.id,
+        account_id=order.account_id,
+        provider=order.provider,
+        category=order.category,
+        source=order.source,
+        status=order.status,
+        status_message=order.status_message,
+        outcome=order.outcome,
+        delivery=order.delivery,
+        delivery_detail=order.delivery_detail,
+        package=PackageRef(id=request.package_id, name=order.package_name),
+        candidate=CandidateOut(**{**vars(request.candidate), "email": request.candidate.email or None}),
+        application_id=request.application_remote_id,
+        candidate_id=request.candidate.remote_id,
+        job_id=(request.job or {}).get("id"),
+        requester_email=request.requester_email,
+        callback_url=request.callback_url,
+        callback_problem=request.callback_problem,
+        previous_id=order.previous_id,
+        result=unified_result(order.result) if order.result else None,
+        result_at=stamp(order.result_at) if order.result_at else None,
+        acknowledged_at=stamp(order.acknowledged_at) if order.acknowledged_at else None,
+        held_at=stamp(order.held_at) if order.held_at else None,
+        erased_at=stamp(order.erased_at) if order.erased_at else None,
+        created_at=stamp(order.created_at),
+        updated_at=stamp(order.updated_at),
+    )

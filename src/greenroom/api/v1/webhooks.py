@@ -1,0 +1,334 @@
+"""`/v1/webhooks`: where a vendor wants its events."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Body, Path
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, field_validator
+
+from greenroom.api.callers import Caller, Ctx, OutboundClient
+from greenroom.api.faults import documented
+from greenroom.api.idempotent import IdempotentRoute
+from greenroom.api.shapes import MOST, At, Instant, Label, Line, Page, Plain, StrictBody, example, instant
+from greenroom.context import Context
+from greenroom.engine import vendor
+from greenroom.errors import Invalid
+from greenroom.model.breakers import Health
+from greenroom.model.events import NAMES, stamp
+from greenroom.model.replays import Progress, Replay, Status
+from greenroom.model.webhooks import Webhook
+from greenroom.outbound import callable_problem
+from greenroom.services import breakers, replays, webhooks
+from greenroom.services.breakers import Condition
+from greenroom.services.webhooks import Held
+
+router = APIRouter(prefix="/v1/webhooks", tags=["Webhooks"], route_class=IdempotentRoute)
+ReplayId = Annotated[Plain, Path(alias="replay_id", description="The replay's id.")]
+#: that one webhook can name
+MOST_ACCOUNTS = 1000
+WebhookId = Annotated[Plain, Path(alias="webhook_id", description="The webhook's id.")]
+
+
+def _known(value: list[str] | None) -> list[str] | None:
+    for name in value or []:
+        if name not in NAMES:
+            raise ValueError(f"{name[:60]!r} is not an event. Known: {', '.join(NAMES)}")
+    return list(dict.fromkeys(value)) if value is not None else None
+
+
+RateLimit = Annotated[
+    float | None,
+    Field(ge=0.01, le=10_000, allow_inf_nan=False, description="Deliveries a second at the most; null: no limit."),
+]
+
+
+HeldSince = Annotated[
+    AwareDatetime | Literal["none"] | None,
+    BeforeValidator(
+        lambda value: value if value == "none" else instant(value),
+        json_schema_input_type=AwareDatetime | Literal["none"] | None,
+    ),
+    Field(
+        description="Of the held events that the webhook takes, those accepted from this time on are sent, older ones "
+        "are cancelled; `none`: nothing that is held is sent. Left out: everything that is held is sent."
+    ),
+]
+
+
+def held_from(value: datetime | Literal["none"] | None) -> datetime | None:
+    """`held_since` as `services.webhooks` takes it."""
+    return webhooks.NOTHING_HELD if value == "none" else value
+
+
+class WebhookIn(StrictBody):
+    """A new webhook."""
+
+    model_config = example(
+        name="Orders", url="https://vendor.example.com/hooks", events=["ats_assessments.created"], account_ids=[]
+    )
+
+    name: Label
+    url: Line = Field(description="Absolute https URL.", examples=["https://vendor.example.com/hooks"])
+    events: list[Label] = Field(min_length=1, max_length=MOST, examples=[["ats_assessments.created"]])
+    enabled: bool = True
+    account_ids: list[Label] = Field(
+        [], max_length=MOST_ACCOUNTS, description="Only events of these accounts; empty: of all."
+    )
+    rate_limit: RateLimit = None
+    held_since: HeldSince = None
+
+    _events = field_validator("events")(_known)
+
+
+class WebhookChange(StrictBody):
+    """Only the fields given are changed; null means the same as left out, but for `rate_limit`, which it removes."""
+
+    model_config = example(enabled=False)
+
+    name: Label | None = None
+    url: Line | None = None
+    events: list[Label] | None = Field(None, min_length=1, max_length=MOST)
+    enabled: bool | None = Field(None, description="False holds what is on its way, true lets it go.")
+    held_since: HeldSince = None
+    account_ids: list[Label] | None = Field(None, max_length=MOST_ACCOUNTS)
+    rate_limit: RateLimit = None
+
+    _events = field_validator("events")(_known)
+
+
+class HealthOut(BaseModel):
+    """
+    How the endpoint does. `open` after five failures in a row: nothing is sent until `open_until`, then one delivery
+    tries it; `half_open` while it is being tried, a few at a time. What waits meanwhile loses none of its attempts.
+    """
+
+    state: Health
+    consecutive_failures: int
+    open_until: str | None
+    last_error: str | None
+
+
+class HeldOut(BaseModel):
+    """What waits until the webhook is enabled: how many deliveries, and when the oldest was made."""
+
+    count: int
+    oldest_at: str | None
+
+
+class WebhookOut(BaseModel):
+    """A webhook."""
+
+    id: str
+    name: str
+    url: str
+    events: list[str]
+    enabled: bool
+    disabled_reason: str | None
+    account_ids: list[str]
+    rate_limit: float | None = Field(description="Deliveries a second at the most; null: no limit.")
+    health: HealthOut
+    held: HeldOut
+    created_at: str
+    updated_at: str
+
+
+class ChangedWebhookOut(WebhookOut):
+    """A webhook, and how many held deliveries were put on their way to it."""
+
+    released: int
+
+
+class NewWebhookOut(ChangedWebhookOut):
+    """A webhook with its secret, which is shown this once."""
+
+    secret: str = Field(description="Verify with it: Standard Webhooks, or x-stackone-signature.")
+
+
+class SecretOut(BaseModel):
+    """A new secret, shown this once; the one before signs too until the overlap ends."""
+
+    secret: str
+
+
+class SecretRotationIn(StrictBody):
+    """How long the replaced secret signs on."""
+
+    model_config = example(overlap_seconds=86400)
+
+    overlap_seconds: int = Field(int(webhooks.OVERLAP.total_seconds()), ge=0, le=30 * 86400)
+
+
+class ReplayIn(StrictBody):
+    """Which events to send."""
+
+    model_config = example(since="2026-11-03T09:00:00Z", status="dead")
+
+    since: At = Field(description="Accepted at this time or later.", examples=["2026-11-01T00:00:00Z"])
+    until: Instant = Field(None, description="Accepted before this time; left out: before now.")
+    status: Status = Field(
+        "undelivered",
+        description="What became of them: `missing` are those of which the webhook has no delivery, such as those from "
+        "before it existed; `undelivered` is `dead` and `missing`; `any` is every one that is not on its way.",
+    )
+
+
+class ReplayOut(BaseModel):
+    """A job. `total` was counted at its start, `done` is how many it has put on their way."""
+
+    id: str
+    state: Progress
+    total: int
+    done: int
+    created_at: str
+
+
+class TestedOut(BaseModel):
+    """The exchange of a test event; `ok` means that the endpoint answered 2xx."""
+
+    ok: bool
+    request: dict[str, Any]
+    response: dict[str, Any] | None
+    error: str | None
+    error_kind: str | None
+
+
+@router.get("", operation_id="list_webhooks", responses=documented(401))
+async def list_webhooks(ctx: Ctx, project: Caller) -> Page[WebhookOut]:
+    """Every webhook of the project."""
+    found = await webhooks.list_webhooks(ctx, project.id)
+    ids = [one.id for one in found]
+    conditions, held = await breakers.conditions(ctx, ids), await webhooks.held(ctx, ids)
+    return Page(data=[_shown(one, conditions[one.id], held[one.id]) for one in found], next=None)
+
+
+@router.post("", status_code=201, operation_id="create_webhook", responses=documented(400, 401, 404, 409, 422))
+async def create(ctx: Ctx, project: Caller, body: WebhookIn) -> NewWebhookOut:
+    """Add a webhook, and send it what is held. Its secret is in this answer and in no other."""
+    check_url(ctx, body.url)
+    values = body.model_dump() | {"events": tuple(body.events), "account_ids": tuple(body.account_ids)}
+    webhook, secret = await webhooks.create(ctx, project.id, **values | {"held_since": held_from(body.held_since)})
+    released = await webhooks.release(ctx, webhook)
+    return NewWebhookOut(**_shown(webhook, Condition(), Held()).model_dump(), released=released, secret=secret)
+
+
+@router.get("/{webhook_id}", operation_id="get_webhook", responses=documented(400, 401, 404))
+async def get(ctx: Ctx, project: Caller, webhook_id: WebhookId) -> WebhookOut:
+    """Show a webhook."""
+    return await _with_health(ctx, await webhooks.get(ctx, project.id, webhook_id))
+
+
+@router.patch("/{webhook_id}", operation_id="change_webhook", responses=documented(400, 401, 404, 422))
+async def change(ctx: Ctx, project: Caller, webhook_id: WebhookId, body: WebhookChange) -> ChangedWebhookOut:
+    """Change some fields of a webhook, and send it what is held, if it is enabled or takes other events or accounts."""
+    given = body.model_dump(exclude_unset=True)
+    changes = {name: value for name, value in given.items() if value is not None or name == "rate_limit"}
+    held_since = held_from(changes.pop("held_since", None))
+    if held_since is not None and not webhooks.RELEASING & changes.keys():
+        problem = "held_since: goes with enabled: true, or with other events or account_ids"
+        raise Invalid(problem, errors=[problem])
+    if "url" in changes:
+        check_url(ctx, changes["url"])
+    tuples = {name: tuple(changes[name]) for name in ("events", "account_ids") if name in changes}
+    changed, released = await webhooks.change(ctx, project.id, webhook_id, changes | tuples, held_since=held_since)
+    return ChangedWebhookOut(**(await _with_health(ctx, changed)).model_dump(), released=released)
+
+
+@router.delete("/{webhook_id}", status_code=204, operation_id="delete_webhook", responses=documented(400, 401, 404))
+async def delete(ctx: Ctx, project: Caller, webhook_id: WebhookId) -> None:
+    """Delete a webhook; what was on its way to it is cancelled and stays visible."""
+    await webhooks.delete(ctx, project.id, webhook_id)
+
+
+@router.post(
+    "/{webhook_id}/rotate-secret", operation_id="rotate_webhook_secret", responses=documented(400, 401, 404, 409, 422)
+)
+async def rotate_secret(
+    ctx: Ctx, project: Caller, webhook_id: WebhookId, body: Annotated[SecretRotationIn | None, Body()] = None
+) -> SecretOut:
+    """Replace the secret; both sign until the overlap ends."""
+    overlap = timedelta(seconds=(body or SecretRotationIn()).overlap_seconds)
+    return SecretOut(secret=await webhooks.rotate_secret(ctx, project.id, webhook_id, overlap=overlap))
+
+
+@router.post("/{webhook_id}/test", operation_id="test_webhook", responses=documented(400, 401, 404, 409))
+async def test(ctx: Ctx, project: Caller, out: OutboundClient, webhook_id: WebhookId) -> TestedOut:
+    """Send a real signed test event now, and show the whole exchange."""
+    tested = await vendor.try_out(ctx, out, project.id, webhook_id)
+    return TestedOut(
+        ok=tested.fault is None,
+        request={"url": tested.request.url, "headers": dict(tested.request.headers), "body": tested.request_body},
+        response=tested.response,
+        error=tested.fault.reason if tested.fault else None,
+        error_kind=tested.fault.kind if tested.fault else None,
+    )
+
+
+@router.post(
+    "/{webhook_id}/replay",
+    status_code=202,
+    operation_id="replay_webhook",
+    responses=documented(400, 401, 404, 409, 422),
+)
+async def replay(ctx: Ctx, project: Caller, webhook_id: WebhookId, body: ReplayIn) -> ReplayOut:
+    """Send past events, again or for the first time, in the background and after what is new; event ids stay."""
+    if body.until is not None and body.until <= body.since:
+        raise Invalid("until: must be later than since", errors=["until: must be later than since"])
+    started = await replays.start(ctx, project.id, webhook_id, since=body.since, until=body.until, status=body.status)
+    return _replayed(started)
+
+
+@router.get("/{webhook_id}/replays/{replay_id}", operation_id="get_replay", responses=documented(400, 401, 404))
+async def get_replay(ctx: Ctx, project: Caller, webhook_id: WebhookId, replay_id: ReplayId) -> ReplayOut:
+    """Show how far a replay is."""
+    return _replayed(await replays.get(ctx, project.id, webhook_id, replay_id))
+
+
+@router.delete("/{webhook_id}/replays/{replay_id}", operation_id="cancel_replay", responses=documented(400, 401, 404))
+async def cancel_replay(ctx: Ctx, project: Caller, webhook_id: WebhookId, replay_id: ReplayId) -> ReplayOut:
+    """Cancel a replay; the up to 100 deliveries that it has on their way are still sent."""
+    return _replayed(await replays.cancel(ctx, project.id, webhook_id, replay_id))
+
+
+def _replayed(one: Replay) -> ReplayOut:
+    return ReplayOut(id=one.id, state=one.state, total=one.total, done=one.done, created_at=stamp(one.created_at))
+
+
+def check_url(ctx: Context, url: str) -> None:
+    """
+    Raise unless a webhook's URL can be called.
+
+    Raises:
+        Invalid: says what is wrong with it.
+    """
+    problem = callable_problem(url, allow_http=ctx.settings.allow_http)
+    if problem:
+        raise Invalid(f"url: {problem}", errors=[f"url: {problem}"])
+
+
+async def _with_health(ctx: Context, webhook: Webhook) -> WebhookOut:
+    condition, held = await breakers.conditions(ctx, [webhook.id]), await webhooks.held(ctx, [webhook.id])
+    return _shown(webhook, condition[webhook.id], held[webhook.id])
+
+
+def _shown(webhook: Webhook, condition: Condition, held: Held) -> WebhookOut:
+    return WebhookOut(
+        id=webhook.id,
+        name=webhook.name,
+        url=webhook.url,
+        events=list(webhook.events),
+        enabled=webhook.enabled,
+        disabled_reason=webhook.disabled_reason,
+        account_ids=list(webhook.account_ids),
+        rate_limit=webhook.rate_limit,
+        health=HealthOut(
+            state=condition.state,
+            consecutive_failures=condition.consecutive_failures,
+            open_until=stamp(condition.open_until) if condition.open_until else None,
+            last_error=condition.last_error,
+        ),
+        held=HeldOut(count=held.count, oldest_at=stamp(held.oldest_at) if held.oldest_at else None),
+        created_at=stamp(webhook.created_at),
+        updated_at=stamp(webhook.updated_at),
+    )

@@ -1,0 +1,324 @@
+"""The delivery loop: one process's share of everything that is due."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from greenroom.connectors import Push, discover
+from greenroom.context import Context
+from greenroom.engine import metrics, vendor
+from greenroom.engine.attempt_recorder import ENOUGH, LONGEST_PAUSE_S, AttemptRecorder
+from greenroom.engine.attempt_traces import AttemptSpan, trace_attempt
+from greenroom.engine.clock import Clock
+from greenroom.engine.direct_dispatch import DirectDispatch
+from greenroom.engine.liveness import Liveness
+from greenroom.engine.maintenance import run_maintenance
+from greenroom.engine.queue_limit import QueueLimit
+from greenroom.engine.slots import LEASE, LONGEST, Slots
+from greenroom.errors import GiveUp, LocalFault, NotFound, RemoteError, TryLater, Unavailable
+from greenroom.model.attempts import Exchange, FinishedAttempt, Recorded
+from greenroom.model.deliveries import Claimed
+from greenroom.model.webhooks import Destination
+from greenroom.outbound import Answer, Outbound, Request
+from greenroom.security import masks
+from greenroom.security.vault import VaultError
+from greenroom.services import deliveries, orders, replays, signed_webhooks
+
+log = structlog.get_logger("greenroom.engine")
+
+#: how late we notice what another process queued, and what became due
+POLL_S = 0.5
+#: where a look found something, more of it may be on its way
+SOON_S = 0.02
+#: a claim costs the same for one delivery as for many, so no two are begun within this
+GATHER_S = 0.005
+#: attempts that are begun before others have their turn on the event loop: an order that comes in, a database's answer
+AT_ONCE = 8
+#: an attempt that begins so long after its claim may outlast its lease: another worker may attempt the same delivery
+SPARE_S = (LEASE - LONGEST).total_seconds()
+#: after an outage of this length, leases have ended of attempts that only wait to be put on record: they would be
+#: repeated. So nothing is claimed before whoever made them has had the time for another try
+LONG_OUTAGE_S = SPARE_S
+AFTER_OUTAGE_S = LONGEST_PAUSE_S + 1.0
+#: how long a stop waits for attempts under way
+GRACE_S = 20.0
+MAX_BODY_CHARACTERS = 2048
+
+Judge = Callable[[Answer], None]
+
+
+class Engine:
+    """
+    Claims what is due, attempts it, settles it; any number of engines share one database.
+
+    `run` goes on until `stop`; database outages and faults of single deliveries do not end it.
+    """
+
+    def __init__(self, ctx: Context, out: Outbound) -> None:
+        self._ctx = ctx
+        self._out = out
+        self._liveness = Liveness(ctx)
+        self._slots = Slots(ctx, self._liveness)
+        self._clock = Clock(ctx)
+        self.queue_limit = QueueLimit(ctx)
+        self.worker = f"{socket.gethostname()}:{os.getpid()}"
+        self._recorder = AttemptRecorder(self._settle, self._recorded, worker=self.worker)
+        self._awake = asyncio.Event()
+        self._stopping = self._over = False
+        self._away_since: float | None = None
+        self._claims = False  #: the last claim went well
+        self._in_flight: set[asyncio.Task[FinishedAttempt | None]] = set()
+
+    def wake(self) -> None:
+        """Something may be due: look now."""
+        self._awake.set()
+
+    def open_dispatch(self) -> DirectDispatch | None:
+        """To take over what is about to be stored, unless this engine does not run as it should."""
+        fine = self._claims and not (self._stopping or self._away_since or self._recorder.late or self._recorder.full)
+        if not fine or not self._clock.was_right:
+            return None
+        return DirectDispatch(self._slots, partial(self._start, since=time.monotonic()))
+
+    def is_queue_full(self, project_id: str) -> bool:
+        """Returns whether a webhook of the project had reached GREENROOM_QUEUE_LIMIT at the last look."""
+        return self.queue_limit.is_full(project_id)
+
+    async def run(self) -> None:
+        """Deliver until `stop`."""
+        await self._liveness.begin()
+        maintenance = asyncio.create_task(run_maintenance(self._ctx), name="maintenance")
+        recording = asyncio.create_task(self._recorder.run(), name="attempt-recorder")
+        watching = asyncio.create_task(self._liveness.run(self.wake), name="liveness")
+        try:
+            await self._run()
+            await self._finish()
+            self._recorder.stop()
+            await recording
+        finally:
+            for task in (maintenance, recording, watching):
+                task.cancel()
+            await asyncio.gather(maintenance, recording, watching, return_exceptions=True)
+            self._liveness.close()
+
+    async def stop(self) -> None:
+        """Claim and take over nothing more, finish what is under way: then `run` ends."""
+        self._stopping = True
+        self._slots.close()
+        self.wake()
+
+    async def _run(self) -> None:
+        pause = POLL_S
+        while not self._stopping:
+            self._awake.clear()
+            began = time.monotonic()
+            try:
+                await self._come_back()
+                await self._liveness.interrupt_dead(lease=LEASE)
+                rest = await self._start_due()
+                pause, self._claims = POLL_S, True
+            except Unavailable as error:
+                self._claims = False
+                self._away_since = self._away_since or began
+                rest = pause = min(pause * 2, 10.0)
+                log.warning("database_away", error=error.message, next_try_s=pause)
+            except Exception:  # a defect on the way to one delivery must not end all the others'
+                rest = pause = min(pause * 2, 10.0)
+                log.exception("claim_failed_inside", next_try_s=pause)
+            if rest:
+                await self._rest(self._slots.rest_s(rest))
+            await asyncio.sleep(max(0.0, began + GATHER_S - time.monotonic()))
+
+    async def _finish(self) -> None:
+        """End what holds a place: attempts, and what is taken over and not yet stored."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GRACE_S):
+                await self._slots.all_free()
+        self._over = True
+        cut = tuple(self._in_flight)
+        for task in cut:
+            task.cancel()
+        await asyncio.gather(*cut, return_exceptions=True)
+
+    async def _rest(self, longest: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(longest):
+                await self._awake.wait()
+
+    async def _come_back(self) -> None:
+        """
+        After an outage, see that it is over; after a long one, leave others the time to put on record what they did.
+
+        Raises:
+            Unavailable: the database is still away.
+        """
+        if self._recorder.late:
+            self._away_since = self._away_since or time.monotonic()
+        if self._away_since is None:
+            return
+        await self._clock.look()
+        away_s, self._away_since = time.monotonic() - self._away_since, None
+        if away_s > LONG_OUTAGE_S:
+            log.info("database_back", away_s=round(away_s), next_claim_s=AFTER_OUTAGE_S)
+            await self._until_stopped(AFTER_OUTAGE_S)
+
+    async def _until_stopped(self, longest: float) -> None:
+        until = time.monotonic() + longest
+        while not self._stopping and (left := until - time.monotonic()) > 0:
+            self._awake.clear()
+            await self._rest(left)
+
+    async def _start_due(self) -> float:
+        """Claim as many as there are free places and start them; how many seconds nothing more need be looked for."""
+        if self._recorder.late or self._recorder.full or not self._slots.free or not await self._clock.is_right():
+            return POLL_S
+        since = time.monotonic()
+        look = await self._slots.claim()
+        metrics.CLAIM.observe(time.monotonic() - since)
+        if self._stopping:
+            await self._slots.give_back(look.claimed)
+            return POLL_S
+        for number, one in enumerate(look.claimed, start=1):
+            self._start(one, look.destinations.get(one.destination_id), since=since)
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
+        if self._slots.more:
+            return 0.0
+        return SOON_S if look.claimed else POLL_S
+
+    def _start(self, claimed: Claimed, destination: Destination | None, *, since: float) -> None:
+        if self._over:  # nobody would put it on record; its lease ends by itself
+            self._slots.leave(claimed)
+            return
+        task = asyncio.create_task(self._deliver(claimed, destination, since))
+        self._in_flight.add(task)
+        task.add_done_callback(partial(self._ended, claimed))
+
+    def _ended(self, claimed: Claimed, task: asyncio.Task[FinishedAttempt | None]) -> None:
+        self._in_flight.discard(task)
+        defect = None if task.cancelled() else task.exception()
+        if defect is not None:  # its place is free, and its lease ends by itself
+            log.error("delivery_failed_inside", delivery_id=claimed.id, exc_info=defect)
+        self._take_back(claimed, None if task.cancelled() or defect else task.result())
+
+    def _take_back(self, claimed: Claimed, ended: FinishedAttempt | None) -> None:
+        if ended is None:
+            self._slots.leave(claimed)
+        else:
+            self._slots.ended(claimed)
+            self._recorder.add(ended)
+        if self._slots.freed >= ENOUGH:
+            self.wake()
+
+    async def run_once(self) -> int:
+        """Attempt everything that is due now, and wait for it; how many attempts. For tests and tools."""
+        made = 0
+        await replays.advance(self._ctx)
+        while (look := await self._slots.claim()).claimed or not self._slots.idle:
+            since = time.monotonic()
+            attempts = (self._deliver(one, look.destinations.get(one.destination_id), since) for one in look.claimed)
+            for one, ended in zip(look.claimed, await asyncio.gather(*attempts), strict=True):
+                self._take_back(one, ended)
+            await self._recorder.write()
+            made += len(look.claimed)
+        return made
+
+    async def _deliver(self, claimed: Claimed, destination: Destination | None, since: float) -> FinishedAttempt | None:
+        """
+        One attempt, from the request to what came of it; None: nothing was sent, since our database is away or was slow
+        or a local fault prevented it.
+
+        `since` is when the claim began, by the monotonic clock.
+        """
+        try:
+            with trace_attempt(self._ctx.tracing, claimed) as traced:
+                ended = await self._attempt(claimed, destination, since, traced)
+                traced.ended(ended)
+        except Unavailable:
+            await self._slots.release([claimed])
+            return None
+        except LocalFault as fault:
+            await self._slots.postpone(claimed, fault)
+            return None
+        return ended
+
+    async def _attempt(
+        self, claimed: Claimed, destination: Destination | None, since: float, traced: AttemptSpan
+    ) -> FinishedAttempt:
+        started_at, started = self._ctx.now(), time.monotonic()
+        request, answer, fault = None, None, None
+        try:
+            request, judge = await self._prepare(claimed, destination)
+            if time.monotonic() - since > SPARE_S or self._liveness.lost_at > since:
+                raise Unavailable
+            request = traced.add_traceparent(request)
+            answer = await self._out.send(request, deadline=vendor.DEADLINE_S)
+            judge(answer)
+        except (Unavailable, LocalFault):
+            raise
+        except VaultError as error:  # a process with other keys may make this attempt, or this one after a restart
+            raise LocalFault(str(error), kind="sealed") from error
+        except RemoteError as error:
+            fault = error
+        except Exception as error:  # one delivery's fault must not stop the others
+            log.exception("attempt_failed_inside", delivery_id=claimed.id)
+            fault = TryLater(f"Greenroom itself failed: {_where(error)}.", kind="internal")
+        duration = timedelta(seconds=time.monotonic() - started)
+        return FinishedAttempt(
+            self._ctx.new_id("att"), claimed, started_at, duration, fault, _exchange(request, answer)
+        )
+
+    async def _prepare(self, claimed: Claimed, destination: Destination | None) -> tuple[Request, Judge]:
+        """The request of this attempt, and who judges its answer."""
+        if claimed.lane == "vendor":
+            if destination is None:  # it is gone, or cannot be read: asked for alone, it says which
+                destination = await signed_webhooks.find(self._ctx, claimed.destination_id)
+            return vendor.webhook_request(claimed, destination, now=self._ctx.now), vendor.judge
+        try:
+            order, integration, token = await orders.for_push(self._ctx, claimed.project_id, str(claimed.order_id))
+        except NotFound as error:
+            raise GiveUp(error.message, kind="not_configured") from error
+        connector = discover()[order.provider]
+        push = Push(order, integration, token)
+        return connector.push_request(push, allow_http=self._ctx.settings.allow_http), connector.judge
+
+    async def _settle(self, ended: Sequence[FinishedAttempt]) -> list[Recorded | None]:
+        self._slots.troubled.update(one.claimed.destination_id for one in ended if one.fault is not None)
+        watched = frozenset(self._slots.troubled)
+        return await deliveries.settle(self._ctx, ended, worker=self.worker, watched=watched)
+
+    def _recorded(self, ended: FinishedAttempt) -> None:
+        self._slots.recorded(ended.claimed)
+        if self._slots.is_wanted(ended.claimed.destination_id):
+            self.wake()
+
+
+def _where(error: Exception) -> str:
+    """A defect's kind and the lines that led to it, innermost first; its message may hold what nobody should read."""
+    frames = reversed(traceback.extract_tb(error.__traceback__)[-4:])
+    lines = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
+    return f"{type(error).__name__} at {lines}"
+
+
+def _exchange(request: Request | None, answer: Answer | None) -> Exchange:
+    """What of a request and its answer is kept."""
+    if request is None:
+        return Exchange()
+    sent = masks.headers(request.headers)
+    if answer is None:
+        return Exchange(masks.text(request.url), sent)
+    body = masks.text(
+        answer.body[:MAX_BODY_CHARACTERS].decode(errors="replace")
+    )  # whoever answers may repeat what it was sent
+    return Exchange(masks.text(request.url), sent, answer.status, masks.headers(answer.headers), body, answer.address)

@@ -1,0 +1,43 @@
+"""What goes on beside the deliveries, and how often it is looked at."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from greenroom.engine.maintenance import PAUSE_S, SOON_S, run_maintenance
+from greenroom.errors import Unavailable
+from greenroom.services import deliveries, replays, retention, webhooks
+from greenroom.store.sqlite import SqliteStore
+from tests.support.queues import context
+
+
+async def test_a_replay_is_looked_at_soon_while_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And ever less often while nothing of it can leave, or the database is away: nobody is asked in a tight loop."""
+    looks: list[int | Exception] = [0, 100, 36, 0, 0, Unavailable(), RuntimeError(), 0, 0, 7]
+    pauses: list[float] = []
+
+    async def advance(_: object) -> int:
+        if isinstance(look := looks.pop(0), Exception):
+            raise look
+        return look
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if not looks:
+            raise asyncio.CancelledError
+
+    async def never(*_: object, **__: object) -> object:
+        return await asyncio.Event().wait()
+
+    monkeypatch.setattr(replays, "advance", advance)
+    for service, name in ((retention, "sweep"), (webhooks, "switch_over"), (deliveries, "dead_letter_overdue")):
+        monkeypatch.setattr(service, name, never)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    with pytest.raises(asyncio.CancelledError):
+        await run_maintenance(context(SqliteStore(tmp_path / "unused.db")))
+
+    doubled = [SOON_S * 2**step for step in range(1, 5)]
+    assert pauses == [PAUSE_S, SOON_S, SOON_S, *doubled[:2], PAUSE_S, PAUSE_S, *doubled[2:], SOON_S]
