@@ -1,4 +1,4 @@
-"""The simulator put together: its world, its caller, its API, its clock."""
+"""The aiohttp application of the simulator."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from yarl import URL
 
 from greenroom_sandbox.api import company as company_api
 from greenroom_sandbox.api import completion, control, desk, faults, harvest, hooks, recruiting, resumes, traffic
-from greenroom_sandbox.api.reading import refusal
+from greenroom_sandbox.api.reading import respond_error
 from greenroom_sandbox.errors import Forbidden, SandboxError
 from greenroom_sandbox.journal import Journal
 from greenroom_sandbox.model.wire import WireSettings
@@ -34,7 +34,7 @@ from greenroom_sandbox.web import (
 from greenroom_sandbox.web import desk as desk_pages
 from greenroom_sandbox.web import faults as fault_pages
 from greenroom_sandbox.web import traffic as traffic_pages
-from greenroom_sandbox.wire.calls import Caller
+from greenroom_sandbox.wire.calls import HttpClient
 from greenroom_sandbox.world import World
 
 MOST_BYTES = 1024 * 1024
@@ -46,8 +46,8 @@ API = tuple(
     )
 )
 PAGES = tuple(
-    room.routes
-    for room in (
+    module.routes
+    for module in (
         *(pages, jobs, plan, pipeline, people, sending, kit, directory, desk_pages, settings),
         *(authorize, traffic_pages, fault_pages, clock),
     )
@@ -55,7 +55,7 @@ PAGES = tuple(
 
 
 class _Status(SandboxError):
-    """A refusal of the web framework's, in our shape."""
+    """An error of the web framework, as a `SandboxError`."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -63,19 +63,22 @@ class _Status(SandboxError):
 
 
 @web.middleware
-async def _refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _handle_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         _check_origin(request)
         return await handler(request)
     except SandboxError as error:
-        return _refused(request, error)
+        return _render_error(request, error)
     except web.HTTPException as error:
         messages = {404: "there is nothing at this path", 405: f"{request.method} is not possible here"}
-        return _refused(request, _Status(error.status, messages.get(error.status, error.reason)))
+        return _render_error(request, _Status(error.status, messages.get(error.status, error.reason)))
 
 
 def _check_origin(request: web.Request) -> None:
-    """Another site's page in a visitor's browser changes nothing here; what is no browser sends no Origin."""
+    """Refuses a changing request from another site's page.
+
+    Browsers send ``Origin`` with such a request; other programs do not, and may do everything. Raises: `Forbidden`.
+    """
     origin = request.headers.get("origin")
     if origin is None or request.method in ("GET", "HEAD", "OPTIONS"):
         return
@@ -87,31 +90,34 @@ def _check_origin(request: web.Request) -> None:
         raise Forbidden("a page of another site may not do this")
 
 
-def _refused(request: web.Request, error: SandboxError) -> web.StreamResponse:
-    """A page for a browser, JSON for a program."""
+def _render_error(request: web.Request, error: SandboxError) -> web.StreamResponse:
+    """Returns the error as a page for a browser and as JSON for other programs."""
     if "text/html" in request.headers.get("accept", ""):
-        return pages.refusal(request, error)
-    return refusal(error)
+        return pages.render_error(request, error)
+    return respond_error(error)
 
 
 def build(data: Path | None, wire: WireSettings) -> web.Application:
-    """The application; with a data directory its state survives a restart."""
+    """Returns the application.
+
+    With a data directory its state survives a restart.
+    """
     world = World(Journal(data))
     if not world.organizations.all():
-        company.plant(world, 1, None, wire)
-    caller = Caller()
+        company.reset(world, 1, None, wire)
+    caller = HttpClient()
     simulator = Simulator(world, caller)
-    app = web.Application(client_max_size=MOST_BYTES, middlewares=[_refusals])
+    app = web.Application(client_max_size=MOST_BYTES, middlewares=[_handle_errors])
     app[SIMULATOR] = simulator
     for table in (*API, *PAGES):
         app.add_routes(table)
 
     async def lifetime(_: web.Application) -> AsyncIterator[None]:
         await caller.open()
-        ticking = asyncio.create_task(results.keep_time(simulator))
+        clock_task = asyncio.create_task(results.run_clock(simulator))
         yield
-        ticking.cancel()
-        await asyncio.gather(ticking, return_exceptions=True)
+        clock_task.cancel()
+        await asyncio.gather(clock_task, return_exceptions=True)
         await caller.close()
         world.journal.close()
 

@@ -58,5 +58,5 @@ async def _serve(host: str, port: int, data: Path | None, settings: WireSettings
 
 
 def main() -> None:
-    """Run the command."""
+    """Runs the command."""
     typer.run(run)

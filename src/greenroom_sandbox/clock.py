@@ -1,4 +1,4 @@
-"""The simulator's virtual clock. Nothing else in the package reads the time of day."""
+"""The simulator's virtual clock; no other module reads the time of day."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from datetime import UTC, datetime, timedelta
 from greenroom_sandbox.errors import Refused
 from greenroom_sandbox.model.wire import ClockState
 
-# Ten years either way keeps every date arithmetic far from datetime's own limits.
+#: largest distance from real time; it keeps date arithmetic far from the limits of datetime
 FARTHEST = timedelta(days=3653)
 
 
 def in_utc(at: datetime) -> datetime:
-    """An aware time in UTC; refused when it is beyond what a date can be."""
+    """Converts an aware time to UTC.
+
+    Raises: `Refused` when the result is beyond the range of a datetime.
+    """
     try:
         return at.astimezone(UTC)
     except OverflowError:
@@ -20,24 +23,31 @@ def in_utc(at: datetime) -> datetime:
 
 
 class Clock:
-    """Runs with real time at an offset, or stands still. All times are aware UTC."""
+    """A clock that runs with real time at an offset, or is frozen.
+
+    All times are aware and in UTC.
+    """
 
     def __init__(self, state: ClockState) -> None:
         self.state = state
 
     def now(self) -> datetime:
-        """The virtual present."""
+        """Returns the virtual time."""
         if self.state.frozen_at is not None:
             return self.state.frozen_at
         return datetime.now(UTC) + timedelta(seconds=self.state.offset_seconds)
 
     @property
     def running(self) -> bool:
-        """Whether it moves by itself."""
+        """Whether the clock runs with real time."""
         return self.state.frozen_at is None
 
     def set(self, to: datetime) -> None:
-        """Jumps to an instant and keeps running (or standing). Refused when more than ten years away."""
+        """Sets the clock to a time.
+
+        A running clock keeps running, a frozen one stays frozen. Raises: `Refused` when the time is more than ten
+        years from the real one.
+        """
         real = datetime.now(UTC)
         if abs(to - real) > FARTHEST:
             raise Refused("must be within ten years of today", "now")
@@ -47,7 +57,7 @@ class Clock:
             self.state.offset_seconds = (to - real).total_seconds()
 
     def run(self, running: bool) -> None:
-        """Starts or freezes it at the present instant."""
+        """Starts the clock, or freezes it at its present time."""
         now = self.now()
         self.state.frozen_at = None if running else now
         if running:

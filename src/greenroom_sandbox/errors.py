@@ -1,10 +1,10 @@
-"""What can be wrong with a request to the simulator's own API, in words for the person who made it."""
+"""The errors of the simulator's API and pages."""
 
 from __future__ import annotations
 
 
 class SandboxError(Exception):
-    """A refusal with an HTTP status, the field it is about (or None) and a sentence for people."""
+    """An error with an HTTP status, a message and the field that it is about, if any."""
 
     status = 422
 
@@ -15,17 +15,17 @@ class SandboxError(Exception):
 
 
 class Refused(SandboxError):
-    """The value is not acceptable (422)."""
+    """The value is not valid (422)."""
 
 
 class Conflict(SandboxError):
-    """Nothing wrong with the value, but not in this state (409)."""
+    """The value is valid, but not in the present state (409)."""
 
     status = 409
 
 
 class NotFound(SandboxError):
-    """No such object (404)."""
+    """The object does not exist (404)."""
 
     status = 404
 
@@ -37,7 +37,7 @@ class NotJson(SandboxError):
 
 
 class Forbidden(SandboxError):
-    """Not for whoever asks (403)."""
+    """The caller is not allowed to do this (403)."""
 
     status = 403
 

@@ -1,4 +1,4 @@
-"""Keeping the state over a restart: one SQLite table of JSON records, written through."""
+"""Persistence of the simulator's state: one SQLite table of JSON records."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from pathlib import Path
 
 
 class Journal:
-    """Stores records by kind and id in ``DIR/sandbox.sqlite3``; without a directory it keeps nothing."""
+    """Records by kind and id in ``DIR/sandbox.sqlite3``.
+
+    Without a directory nothing is stored.
+    """
 
     def __init__(self, directory: Path | None) -> None:
         self._database: sqlite3.Connection | None = None
@@ -16,7 +19,7 @@ class Journal:
             return
         directory.mkdir(parents=True, exist_ok=True)
         self._database = sqlite3.connect(directory / "sandbox.sqlite3", isolation_level=None, check_same_thread=False)
-        # A write-ahead log without a sync per write survives the end of the process, which is what is promised here.
+        # The state must survive the end of the process, not a power failure, so a sync per write is not needed.
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=NORMAL")
         self._database.execute(
@@ -24,7 +27,7 @@ class Journal:
         )
 
     def read(self, kind: str) -> Iterator[str]:
-        """The JSON of every record of a kind, by id."""
+        """Yields the JSON of every record of a kind, ordered by id."""
         if self._database is not None:
             for (body,) in self._database.execute("SELECT body FROM records WHERE kind = ? ORDER BY id", (kind,)):
                 yield body
@@ -35,17 +38,17 @@ class Journal:
             self._database.execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?)", (kind, record_id, body))
 
     def remove(self, kind: str, record_id: int) -> None:
-        """Removes a record; a missing one is fine."""
+        """Removes a record, if it exists."""
         if self._database is not None:
             self._database.execute("DELETE FROM records WHERE kind = ? AND id = ?", (kind, record_id))
 
     def begin(self) -> None:
-        """Makes the writes up to ``commit`` one unit."""
+        """Starts a transaction that lasts until ``commit``."""
         if self._database is not None:
             self._database.execute("BEGIN IMMEDIATE")
 
     def commit(self) -> None:
-        """Ends the unit."""
+        """Commits the transaction."""
         if self._database is not None:
             self._database.execute("COMMIT")
 

@@ -1,4 +1,7 @@
-"""The words a recruiter reads, as Greenhouse has them. Source: screenshots and guide of the Assessment integration."""
+"""The texts of Greenhouse's pages.
+
+Source: screenshots and guide of the Assessment integration.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,10 @@ NO_REPORT = "No report yet"
 KIT_TABS = ["Grading Instructions", "Job Details", "Scorecard"]
 CONNECTED = "Connected"
 NOT_CONNECTED = "Contact Greenhouse Support to enable"
-#: what is to do about a test, by its interview's status, as the pipeline has it
+#: the pipeline's text for each interview status
 NEXT = {"to_be_sent": "To Be Sent", "sent": "Waiting", "received": "To Be Graded"}
 CATEGORIES = {"assessments": "Assessments", "background_checks": "Candidate Background Checks"}
-#: what a fault of each kind does
+#: the description of each kind of fault on the page *Faults*
 FAULTS = {
     "latency": "Waits so many seconds before a call or an answer.",
     "timeout": "Gives its own call up after so many seconds; what it should answer gets none for so long.",
@@ -31,7 +34,7 @@ FAULTS = {
     "status": "Answers with an error, and does nothing.",
     "expired_resume": "Sends a link to a résumé that does not open any more.",
 }
-#: what a page says after a form was taken, by the word in its address
+#: the confirmation on the page after a form, by the value of ``?said=``
 SAID = {
     "job-created": "The job is open.",
     "colleague-added": "Added to the team.",
@@ -76,22 +79,25 @@ _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 def day(at: datetime) -> str:
-    """A date as Greenhouse writes it: ``Jan 21, 2025``, whatever the locale."""
+    """Returns a date as Greenhouse writes it, in any locale: ``Jan 21, 2025``."""
     return f"{_MONTHS[at.month - 1]} {at.day}, {at.year}"
 
 
 def awaiting(sent_at: datetime) -> str:
-    """The line that stays until a result arrives."""
+    """Returns the line of a sent test without a result."""
     return f"Awaiting candidate's submission. Test last sent {day(sent_at)}"
 
 
 def scored(stage: str, score: int | float | None) -> str:
-    """The row of a finished test; without a score just the stage's name."""
+    """Returns the row of a finished test; without a score only the stage's name."""
     return stage if score is None else f"{stage} (score: {value(score)})"
 
 
 def value(of: str | int | float | bool | None) -> str:
-    """A metadata value or score as text: strings verbatim, numbers and booleans as JavaScript prints them."""
+    """Returns a metadata value or score as text.
+
+    Strings stay verbatim; numbers and booleans are written as in JavaScript.
+    """
     if of is None:
         return ""
     if isinstance(of, bool):

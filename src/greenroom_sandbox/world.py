@@ -1,4 +1,4 @@
-"""Everything the simulator knows, in tables that write through to the journal."""
+"""The simulator's whole state, in tables that are written through to the journal."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from greenroom_sandbox.model.partner import Connection, Partner
 from greenroom_sandbox.model.record import Record, Stamped
 from greenroom_sandbox.model.take_home import TakeHome
 from greenroom_sandbox.model.wire import ClockState, Exchange, Fault, WireSettings
-from greenroom_sandbox.wire.windows import Windows
+from greenroom_sandbox.wire.windows import FixedWindows
 
 R = TypeVar("R", bound=Record)
 
-#: the traffic log's limits; the oldest exchanges go first
+#: limits of the traffic log; the oldest exchanges are removed first
 MOST_EXCHANGES = 10_000
 MOST_LOGGED_CHARACTERS = 64 * 1024 * 1024
 
 
-class Changes:
-    """Lets a request wait until something it asks about becomes true."""
+class ChangeNotifier:
+    """A notifier for requests that wait for a change."""
 
     def __init__(self) -> None:
         self._next = asyncio.Event()
 
-    def note(self) -> None:
-        """Says that some record changed."""
+    def notify(self) -> None:
+        """Wakes up the waiting requests after a record changed."""
         woken, self._next = self._next, asyncio.Event()
         woken.set()
 
-    async def until(self, holds: Callable[[], bool], seconds: float) -> None:
-        """Returns when ``holds()`` or after so many real seconds."""
+    async def wait_until(self, holds: Callable[[], bool], seconds: float) -> None:
+        """Waits until ``holds()`` is true, at most so many real seconds."""
         try:
             async with asyncio.timeout(seconds):
                 while not holds():
@@ -51,7 +51,10 @@ class Changes:
 
 
 class Table(Generic[R]):
-    """Records of one kind by id, in order of creation. ``first_id`` is the id of the first record ever added."""
+    """Records of one kind by id, in order of creation.
+
+    ``first_id`` is the id of the first record.
+    """
 
     def __init__(
         self,
@@ -59,7 +62,7 @@ class Table(Generic[R]):
         what: str,
         first_id: int,
         journal: Journal,
-        changes: Changes,
+        changes: ChangeNotifier,
         now: Callable[[], datetime],
     ) -> None:
         self._kind, self._what, self._first_id = kind, what, first_id
@@ -67,57 +70,57 @@ class Table(Generic[R]):
         self._rows: dict[int, R] = {}
         self._last = first_id - 1
         for body in journal.read(what):
-            self._keep(kind.model_validate_json(body))
+            self._put(kind.model_validate_json(body))
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def next_id(self) -> int:
-        """The id the next new record takes."""
+        """Returns the id of the next new record."""
         return self._last + 1
 
     def get(self, record_id: int) -> R:
-        """The record, or ``NotFound`` naming it."""
+        """Returns the record. Raises: `NotFound`."""
         record = self._rows.get(record_id)
         if record is None:
             raise NotFound(f"there is no {self._what} {record_id}")
         return record
 
     def find(self, record_id: int) -> R | None:
-        """The record or None."""
+        """Returns the record or None."""
         return self._rows.get(record_id)
 
     def all(self) -> list[R]:
-        """Every record, oldest first."""
+        """Returns every record, oldest first."""
         return list(self._rows.values())
 
     def save(self, record: R) -> R:
-        """Stores a new or changed record, with the time where it has a place for it."""
+        """Stores a new or changed record and updates its timestamps, if it has any."""
         if isinstance(record, Stamped):
             record.updated_at = self._now()
             if record.id not in self._rows:
                 record.created_at = record.updated_at
-        self._keep(record)
+        self._put(record)
         self._journal.write(self._what, record.id, record.model_dump_json())
-        self._changes.note()
+        self._changes.notify()
         return record
 
     def remove(self, record_id: int) -> None:
-        """Forgets a record."""
+        """Removes a record."""
         self._rows.pop(record_id, None)
         self._journal.remove(self._what, record_id)
 
     def oldest(self) -> int:
-        """The id of the oldest record kept."""
+        """Returns the id of the oldest record."""
         return next(iter(self._rows))
 
     def clear(self) -> None:
-        """Forgets every record; ids start again."""
+        """Removes every record; ids start again."""
         for record_id in list(self._rows):
             self.remove(record_id)
         self._last = self._first_id - 1
 
-    def _keep(self, record: R) -> None:
+    def _put(self, record: R) -> None:
         self._rows[record.id] = record
         self._last = max(self._last, record.id)
 
@@ -127,28 +130,28 @@ class World:
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
-        self.changes = Changes()
-        note = (journal, self.changes, self._now)
-        self.organizations = Table(Organization, "organization", 101, *note)
-        self.users = Table(User, "user", 901, *note)
-        self.jobs = Table(Job, "job", 4001, *note)
-        self.stages = Table(Stage, "stage", 5001, *note)
-        self.candidates = Table(Candidate, "candidate", 17681501, *note)
-        self.applications = Table(Application, "application", 26234701, *note)
-        self.partners = Table(Partner, "partner", 1, *note)
-        self.connections = Table(Connection, "connection", 1, *note)
-        self.take_homes = Table(TakeHome, "take-home", 900001, *note)
-        self.faults = Table(Fault, "fault", 1, *note)
-        self.exchanges = Table(Exchange, "exchange", 1, *note)
-        self.clients = Table(Client, "Harvest client", 1, *note)
-        self.grants = Table(Grant, "grant", 1, *note)
-        self.hooks = Table(Hook, "webhook", 1, *note)
-        self.deliveries = Table(HookDelivery, "webhook delivery", 1, *note)
-        self.windows = Windows()
+        self.changes = ChangeNotifier()
+        shared = (journal, self.changes, self._now)
+        self.organizations = Table(Organization, "organization", 101, *shared)
+        self.users = Table(User, "user", 901, *shared)
+        self.jobs = Table(Job, "job", 4001, *shared)
+        self.stages = Table(Stage, "stage", 5001, *shared)
+        self.candidates = Table(Candidate, "candidate", 17681501, *shared)
+        self.applications = Table(Application, "application", 26234701, *shared)
+        self.partners = Table(Partner, "partner", 1, *shared)
+        self.connections = Table(Connection, "connection", 1, *shared)
+        self.take_homes = Table(TakeHome, "take-home", 900001, *shared)
+        self.faults = Table(Fault, "fault", 1, *shared)
+        self.exchanges = Table(Exchange, "exchange", 1, *shared)
+        self.clients = Table(Client, "Harvest client", 1, *shared)
+        self.grants = Table(Grant, "grant", 1, *shared)
+        self.hooks = Table(Hook, "webhook", 1, *shared)
+        self.deliveries = Table(HookDelivery, "webhook delivery", 1, *shared)
+        self.rate_limits = FixedWindows()
         self.settings = WireSettings()
         self.clock = Clock(ClockState())
         self.seed = 1
-        self._minted = 0
+        self._secret_count = 0
         self._logged = sum(exchange.length for exchange in self.exchanges.all())
         for body in journal.read("settings"):
             self.settings = WireSettings.model_validate_json(body)
@@ -157,11 +160,14 @@ class World:
         for body in journal.read("seed"):
             self.seed = int(body)
         for body in journal.read("minted"):
-            self._minted = int(body)
+            self._secret_count = int(body)
 
     @contextmanager
-    def together(self) -> Iterator[None]:
-        """One unit of many writes; nothing inside may await."""
+    def transaction(self) -> Iterator[None]:
+        """Groups many writes into one transaction of the journal.
+
+        The block must not await.
+        """
         self.journal.begin()
         try:
             yield
@@ -169,7 +175,7 @@ class World:
             self.journal.commit()
 
     def clear(self, seed: int, settings: WireSettings) -> None:
-        """Empties everything and remembers the seed."""
+        """Removes every record and stores the seed and the settings."""
         for clear in (
             self.organizations.clear,
             self.users.clear,
@@ -189,19 +195,22 @@ class World:
         ):
             clear()
         self._logged = 0
-        self.windows.clear()
-        self.seed, self._minted = seed, 0
+        self.rate_limits.clear()
+        self.seed, self._secret_count = seed, 0
         self.journal.write("minted", 1, "0")
         self.journal.write("seed", 1, str(seed))
         self.save_settings(settings)
         self.clock = Clock(ClockState())
         self.save_clock()
 
-    def mint(self, characters: int = 32) -> str:
-        """A new secret (at most 43 characters, URL-safe): the same seed and the same calls, the same secrets."""
-        self._minted += 1
-        self.journal.write("minted", 1, str(self._minted))
-        digest = hashlib.sha256(f"secret {self._minted} of seed {self.seed}".encode()).digest()
+    def generate_secret(self, characters: int = 32) -> str:
+        """Generates a URL-safe secret of at most 43 characters.
+
+        The same seed and the same calls give the same secrets.
+        """
+        self._secret_count += 1
+        self.journal.write("minted", 1, str(self._secret_count))
+        digest = hashlib.sha256(f"secret {self._secret_count} of seed {self.seed}".encode()).digest()
         return base64.urlsafe_b64encode(digest).decode().replace("-", "A").replace("_", "B")[:characters]
 
     def _now(self) -> datetime:
@@ -211,32 +220,32 @@ class World:
         """Replaces the wire settings."""
         self.settings = settings
         self.journal.write("settings", 1, settings.model_dump_json())
-        self.changes.note()
+        self.changes.notify()
 
     def save_clock(self) -> None:
         """Stores the clock after it was set, frozen or started."""
         self.journal.write("clock", 1, self.clock.state.model_dump_json())
-        self.changes.note()
+        self.changes.notify()
 
-    def connection(self, organization_id: int, partner_id: int) -> Connection | None:
-        """A customer's connection with a partner, or None."""
+    def find_connection(self, organization_id: int, partner_id: int) -> Connection | None:
+        """Returns a customer's connection with a partner, or None."""
         for connection in self.connections.all():
             if (connection.organization_id, connection.partner_id) == (organization_id, partner_id):
                 return connection
         return None
 
-    def plan(self, job_id: int) -> list[Stage]:
-        """A job's stages in order."""
+    def get_plan(self, job_id: int) -> list[Stage]:
+        """Returns a job's stages in order."""
         return sorted(
             (stage for stage in self.stages.all() if stage.job_id == job_id), key=lambda stage: stage.position
         )
 
-    def tests_of(self, application_id: int) -> list[TakeHome]:
-        """An application's take-homes, oldest first."""
+    def get_take_homes(self, application_id: int) -> list[TakeHome]:
+        """Returns an application's take-homes, oldest first."""
         return [test for test in self.take_homes.all() if test.application_id == application_id]
 
-    def log(self, exchange: Exchange) -> Exchange:
-        """Stores a new exchange under an id of its own and drops the oldest above the limits."""
+    def log_exchange(self, exchange: Exchange) -> Exchange:
+        """Stores a new exchange under the next id and removes the oldest above the limits."""
         exchange.id = self.exchanges.next_id()
         self.exchanges.save(exchange)
         self._logged += exchange.length
@@ -245,8 +254,8 @@ class World:
             self.exchanges.remove(self.exchanges.oldest())
         return exchange
 
-    def forget_traffic(self) -> None:
-        """Empties the log; ids go on."""
+    def clear_traffic(self) -> None:
+        """Removes every exchange; ids go on."""
         for exchange in self.exchanges.all():
             self.exchanges.remove(exchange.id)
         self._logged = 0

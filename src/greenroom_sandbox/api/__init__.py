@@ -1,1 +1,4 @@
-"""The simulator's JSON API: everything that people do in Greenhouse is one call. See docs/sandbox.md."""
+"""The simulator's JSON API: every action in Greenhouse is one call.
+
+See docs/sandbox.md.
+"""

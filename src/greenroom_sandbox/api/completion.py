@@ -1,4 +1,4 @@
-"""Greenhouse's own endpoint for partners: *this test is complete, come and ask*."""
+"""The completion call-back, Greenhouse's own endpoint for partners."""
 
 from __future__ import annotations
 
@@ -15,21 +15,24 @@ routes = web.RouteTableDef()
 
 @routes.patch("/integrations/testing_partners/take_home_tests/{id}")
 async def complete(request: web.Request) -> web.StreamResponse:
-    """Answers a status and nothing else. Source: Greenhouse Assessment API, completed test call-back."""
+    """Answers with a status and an empty body.
+
+    Source: Greenhouse Assessment API, completed test call-back.
+    """
     world = request.app[SIMULATOR].world
     text = request.match_info["id"]
     take_home_id = int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
     incoming = await Incoming.read(request, "completion", take_home_id or None)
-    spoiled = await incoming.spoiled()
-    if spoiled is not None:
-        return spoiled
+    fault_response = await incoming.apply_faults()
+    if fault_response is not None:
+        return fault_response
     given = request.headers.get("authorization")
-    partner = results.completing_partner(world, given, world.take_homes.find(take_home_id))
+    partner = results.find_completing_partner(world, given, world.take_homes.find(take_home_id))
     if partner is None:
         headers = {"www-authenticate": 'Basic realm="Greenhouse"'}
         return incoming.refuse(web.Response(status=401, headers=headers), "the credentials are not accepted")
     incoming.exchange.partner_id = partner.id
-    test = results.completable(world, take_home_id, partner)
+    test = results.find_completable(world, take_home_id, partner)
     if test is None:
         return incoming.refuse(web.Response(status=404), "there is no such test for this partner")
     if incoming.exchange.request_body:
@@ -38,10 +41,10 @@ async def complete(request: web.Request) -> web.StreamResponse:
 
 
 async def _accept(request: web.Request, simulator: Simulator, test: TakeHome, incoming: Incoming) -> web.StreamResponse:
-    await results.completed(simulator, test, answered=False)
+    await results.handle_completion(simulator, test, answered=False)
     response = incoming.answer(web.Response(status=simulator.world.settings.completion_status))
     if simulator.world.settings.status_check == "after_answer":
         await response.prepare(request)
         await response.write_eof()
-        await results.completed(simulator, simulator.world.take_homes.get(test.id), answered=True)
+        await results.handle_completion(simulator, simulator.world.take_homes.get(test.id), answered=True)
     return response

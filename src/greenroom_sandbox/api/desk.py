@@ -1,4 +1,4 @@
-"""Partnership desk, support desk, directory."""
+"""The calls for the partnership desk, the support desk and the directory."""
 
 from __future__ import annotations
 
@@ -6,15 +6,23 @@ from typing import Any
 
 from aiohttp import web
 
-from greenroom_sandbox.api.reading import SIMULATOR, Body, body, listed, number, query_number, shown
+from greenroom_sandbox.api.reading import (
+    SIMULATOR,
+    Body,
+    get_number,
+    get_query_number,
+    read_body,
+    respond,
+    respond_list,
+)
 from greenroom_sandbox.model.partner import Category, Connection, Partner
 from greenroom_sandbox.services import desk
 
 routes = web.RouteTableDef()
 
 
-class Application(Body):
-    """The partner application."""
+class PartnerApplication(Body):
+    """A partner application."""
 
     name: str
     list_tests_url: str
@@ -46,14 +54,14 @@ class PartnerChange(Body):
 
 
 class Credentials(Body):
-    """A pair to take instead of a new one."""
+    """Credentials to use instead of generated ones."""
 
     username: str | None = None
     password: str | None = None
 
 
-class Key(Body):
-    """What the customer's admin gives to support."""
+class CustomerKey(Body):
+    """A customer's key for support to store."""
 
     key: str | None = None
     enabled: bool = True
@@ -76,94 +84,97 @@ def _connection(connection: Connection) -> dict[str, Any]:
 
 @routes.post("/api/partners")
 async def apply(request: web.Request) -> web.Response:
-    """The answer shows the password, this once."""
-    values = (await body(request, Application)).model_dump()
-    return shown(desk.apply_for_partnership(request.app[SIMULATOR].world, values), 201)
+    """Approves a partner application.
+
+    The answer has the password.
+    """
+    values = (await read_body(request, PartnerApplication)).model_dump()
+    return respond(desk.apply_for_partnership(request.app[SIMULATOR].world, values), 201)
 
 
 @routes.get("/api/partners")
 async def list_partners(request: web.Request) -> web.Response:
-    """Every partner."""
-    return listed([_partner(one) for one in request.app[SIMULATOR].world.partners.all()])
+    """Lists the partners."""
+    return respond_list([_partner(one) for one in request.app[SIMULATOR].world.partners.all()])
 
 
 @routes.get("/api/partners/{id}")
 async def get_partner(request: web.Request) -> web.Response:
-    """One partner; with ``?reveal=true`` also its password."""
-    partner = request.app[SIMULATOR].world.partners.get(number(request))
-    return shown(partner if request.query.get("reveal") == "true" else _partner(partner))
+    """Returns a partner; with ``?reveal=true`` also its password."""
+    partner = request.app[SIMULATOR].world.partners.get(get_number(request))
+    return respond(partner if request.query.get("reveal") == "true" else _partner(partner))
 
 
 @routes.patch("/api/partners/{id}")
 async def change_partner(request: web.Request) -> web.Response:
-    """Changes what was given."""
-    changes = (await body(request, PartnerChange)).given()
-    return shown(_partner(desk.change_partner(request.app[SIMULATOR].world, number(request), changes)))
+    """Changes a partner's application."""
+    changes = (await read_body(request, PartnerChange)).get_given()
+    return respond(_partner(desk.change_partner(request.app[SIMULATOR].world, get_number(request), changes)))
 
 
 @routes.post("/api/partners/{id}/credentials")
 async def issue_credentials(request: web.Request) -> web.Response:
-    """A new pair; the old one ends."""
-    wanted = await body(request, Credentials)
+    """Replaces a partner's credentials."""
+    wanted = await read_body(request, Credentials)
     world = request.app[SIMULATOR].world
-    return shown(desk.issue_credentials(world, number(request), wanted.username, wanted.password))
+    return respond(desk.issue_credentials(world, get_number(request), wanted.username, wanted.password))
 
 
 @routes.post("/api/partners/{id}/{action:publish|unpublish}")
 async def publish(request: web.Request) -> web.Response:
-    """Lists a partner in the directory, or not."""
+    """Adds a partner to the directory, or removes it from there."""
     world, published = request.app[SIMULATOR].world, request.match_info["action"] == "publish"
-    return shown(_partner(desk.change_partner(world, number(request), {"published": published})))
+    return respond(_partner(desk.change_partner(world, get_number(request), {"published": published})))
 
 
 @routes.get("/api/directory")
 async def directory(request: web.Request) -> web.Response:
-    """The published listings."""
+    """Lists the published listings."""
     search, category = request.query.get("search", ""), request.query.get("category") or None
     world = request.app[SIMULATOR].world
-    return listed(desk.directory(world, search, category, query_number(request, "organization_id")))
+    return respond_list(desk.directory(world, search, category, get_query_number(request, "organization_id")))
 
 
 @routes.get("/api/directory/{id}")
 async def listing(request: web.Request) -> web.Response:
-    """One published listing."""
+    """Returns a published listing."""
     world = request.app[SIMULATOR].world
-    return shown(desk.listing(world, number(request), query_number(request, "organization_id")))
+    return respond(desk.listing(world, get_number(request), get_query_number(request, "organization_id")))
 
 
 @routes.get("/api/organizations/{id}/partners")
 async def list_connections(request: web.Request) -> web.Response:
-    """All of a customer's connections."""
-    world, organization_id = request.app[SIMULATOR].world, number(request)
+    """Lists a customer's connections."""
+    world, organization_id = request.app[SIMULATOR].world, get_number(request)
     world.organizations.get(organization_id)
-    return listed([_connection(one) for one in world.connections.all() if one.organization_id == organization_id])
+    return respond_list([_connection(one) for one in world.connections.all() if one.organization_id == organization_id])
 
 
 @routes.put("/api/organizations/{id}/partners/{partner_id}")
-async def take_key(request: web.Request) -> web.Response:
-    """Support stores the key."""
-    given = await body(request, Key)
-    ids = number(request), number(request, "partner_id")
-    return shown(_connection(desk.take_key(request.app[SIMULATOR].world, *ids, given.key, given.enabled)))
+async def store_key(request: web.Request) -> web.Response:
+    """Stores a customer's key."""
+    given = await read_body(request, CustomerKey)
+    ids = get_number(request), get_number(request, "partner_id")
+    return respond(_connection(desk.store_key(request.app[SIMULATOR].world, *ids, given.key, given.enabled)))
 
 
 @routes.get("/api/organizations/{id}/partners/{partner_id}")
 async def get_connection(request: web.Request) -> web.Response:
-    """One connection."""
-    ids = number(request), number(request, "partner_id")
-    return shown(_connection(desk.connection(request.app[SIMULATOR].world, *ids)))
+    """Returns a customer's connection with a partner."""
+    ids = get_number(request), get_number(request, "partner_id")
+    return respond(_connection(desk.get_connection(request.app[SIMULATOR].world, *ids)))
 
 
 @routes.delete("/api/organizations/{id}/partners/{partner_id}")
-async def forget_key(request: web.Request) -> web.Response:
-    """Forgets key and enablement."""
-    desk.forget_key(request.app[SIMULATOR].world, number(request), number(request, "partner_id"))
-    return shown({"ok": True})
+async def remove_key(request: web.Request) -> web.Response:
+    """Removes a customer's key and disables the integration."""
+    desk.remove_key(request.app[SIMULATOR].world, get_number(request), get_number(request, "partner_id"))
+    return respond({"ok": True})
 
 
 @routes.post("/api/organizations/{id}/partners/{partner_id}/{action:enable|disable}")
 async def switch(request: web.Request) -> web.Response:
-    """The switch alone."""
+    """Enables or disables the integration."""
     enabled = request.match_info["action"] == "enable"
-    ids = number(request), number(request, "partner_id")
-    return shown(_connection(desk.switch(request.app[SIMULATOR].world, *ids, enabled)))
+    ids = get_number(request), get_number(request, "partner_id")
+    return respond(_connection(desk.switch(request.app[SIMULATOR].world, *ids, enabled)))

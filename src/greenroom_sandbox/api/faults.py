@@ -1,42 +1,42 @@
-"""Faults to inject into the simulator's own calls and into its answers."""
+"""The calls for injected faults."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
 from greenroom_sandbox import faults
-from greenroom_sandbox.api.reading import SIMULATOR, Body, body, listed, number, shown
-from greenroom_sandbox.model.wire import FaultWish
+from greenroom_sandbox.api.reading import SIMULATOR, Body, get_number, read_body, respond, respond_list
+from greenroom_sandbox.model.wire import FaultSpec
 
 routes = web.RouteTableDef()
 
 
-class NewFault(Body, FaultWish):
+class NewFault(Body, FaultSpec):
     """A fault to inject."""
 
 
 @routes.get("/api/faults")
 async def list_faults(request: web.Request) -> web.Response:
-    """Every fault with its hits."""
-    return listed(request.app[SIMULATOR].world.faults.all())
+    """Lists the faults with their hits."""
+    return respond_list(request.app[SIMULATOR].world.faults.all())
 
 
 @routes.post("/api/faults")
 async def add_fault(request: web.Request) -> web.Response:
     """Injects a fault."""
-    return shown(faults.inject(request.app[SIMULATOR].world, await body(request, NewFault)), 201)
+    return respond(faults.inject(request.app[SIMULATOR].world, await read_body(request, NewFault)), 201)
 
 
 @routes.delete("/api/faults")
 async def clear_faults(request: web.Request) -> web.Response:
-    """Removes all."""
+    """Removes every fault."""
     faults.clear(request.app[SIMULATOR].world)
-    return shown({"ok": True})
+    return respond({"ok": True})
 
 
 @routes.delete("/api/faults/{id}")
 async def remove_fault(request: web.Request) -> web.Response:
-    """Removes one."""
+    """Removes a fault."""
     world = request.app[SIMULATOR].world
-    world.faults.remove(world.faults.get(number(request)).id)
-    return shown({"ok": True})
+    world.faults.remove(world.faults.get(get_number(request)).id)
+    return respond({"ok": True})

@@ -1,11 +1,11 @@
-"""A customer's recruiting webhooks."""
+"""The calls for a customer's recruiting webhooks."""
 
 from __future__ import annotations
 
 from aiohttp import web
 from pydantic import Field
 
-from greenroom_sandbox.api.reading import SIMULATOR, Body, body, listed, number, shown
+from greenroom_sandbox.api.reading import SIMULATOR, Body, get_number, read_body, respond, respond_list
 from greenroom_sandbox.model.hook import Action, Hook
 from greenroom_sandbox.services import hooks
 
@@ -39,40 +39,40 @@ class HookChange(Body):
 
 
 def _shown(hook: Hook, status: int = 200) -> web.Response:
-    return shown(hook.model_dump(mode="json", exclude={"secret", "password"}), status)
+    return respond(hook.model_dump(mode="json", exclude={"secret", "password"}), status)
 
 
 @routes.get("/api/organizations/{id}/webhooks")
 async def list_hooks(request: web.Request) -> web.Response:
-    """All of a customer's, without secrets."""
-    world, organization_id = request.app[SIMULATOR].world, number(request)
+    """Lists a customer's webhooks without their secrets."""
+    world, organization_id = request.app[SIMULATOR].world, get_number(request)
     found = [one for one in world.hooks.all() if one.organization_id == organization_id]
-    return listed([one.model_dump(mode="json", exclude={"secret", "password"}) for one in found])
+    return respond_list([one.model_dump(mode="json", exclude={"secret", "password"}) for one in found])
 
 
 @routes.post("/api/organizations/{id}/webhooks")
 async def add_hook(request: web.Request) -> web.Response:
-    """Configures one and pings it."""
-    values = (await body(request, NewHook)).model_dump() | {"organization_id": number(request)}
+    """Creates a webhook and pings it."""
+    values = (await read_body(request, NewHook)).model_dump() | {"organization_id": get_number(request)}
     return _shown(await hooks.configure(request.app[SIMULATOR], None, values), 201)
 
 
 @routes.patch("/api/webhooks/{id}")
 async def change_hook(request: web.Request) -> web.Response:
-    """Changes it and pings it again."""
-    changes = (await body(request, HookChange)).given()
-    return _shown(await hooks.configure(request.app[SIMULATOR], number(request), changes))
+    """Changes a webhook and pings it again."""
+    changes = (await read_body(request, HookChange)).get_given()
+    return _shown(await hooks.configure(request.app[SIMULATOR], get_number(request), changes))
 
 
 @routes.delete("/api/webhooks/{id}")
 async def remove_hook(request: web.Request) -> web.Response:
-    """Removes it with its deliveries."""
-    hooks.remove(request.app[SIMULATOR].world, number(request))
-    return shown({"ok": True})
+    """Removes a webhook with its deliveries."""
+    hooks.remove(request.app[SIMULATOR].world, get_number(request))
+    return respond({"ok": True})
 
 
 @routes.get("/api/webhooks/{id}/deliveries")
 async def list_deliveries(request: web.Request) -> web.Response:
-    """Its deliveries, oldest first."""
+    """Lists a webhook's deliveries, oldest first."""
     world = request.app[SIMULATOR].world
-    return listed(list(hooks.deliveries_of(world, world.hooks.get(number(request)).id)))
+    return respond_list(list(hooks.get_deliveries(world, world.hooks.get(get_number(request)).id)))

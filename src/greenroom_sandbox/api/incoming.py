@@ -1,4 +1,4 @@
-"""A request from outside that plays a part in the story: hit by faults first, in the traffic log at the end."""
+"""Logging and faults of the requests that partners make to the simulator."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from aiohttp import web
 from greenroom_sandbox import faults
 from greenroom_sandbox.api.reading import SIMULATOR
 from greenroom_sandbox.model.wire import BODY_LIMIT, Exchange, Fault, Variant, WireCall
-from greenroom_sandbox.wire.basic import masked, masked_secrets
-from greenroom_sandbox.wire.bodies import garbled
+from greenroom_sandbox.wire.basic import mask_headers, mask_secrets
+from greenroom_sandbox.wire.bodies import break_json
 
 
 class Incoming:
-    """One call while it is answered; ``exchange`` is its entry in the log, written by `answer`."""
+    """A partner's request while it is handled.
+
+    ``exchange`` is its entry in the log, which `answer` stores.
+    """
 
     def __init__(self, request: web.Request, exchange: Exchange) -> None:
         self.exchange = exchange
@@ -40,50 +43,53 @@ class Incoming:
             take_home_id=take_home_id,
             method=request.method,
             url=str(request.url),
-            request_headers=masked(request.headers.items()),
+            request_headers=mask_headers(request.headers.items()),
             request_body=body[:BODY_LIMIT].decode(errors="replace"),
             request_cut=len(body) > BODY_LIMIT,
         )
         return cls(request, exchange)
 
-    async def spoiled(self) -> web.StreamResponse | None:
-        """The answer when a fault gives one, else None: then the call goes on, late if a fault says so."""
+    async def apply_faults(self) -> web.StreamResponse | None:
+        """Applies the faults that hit this request.
+
+        Returns the answer of a fault, or None when the request is to be handled, possibly after a delay.
+        """
         exchange = self.exchange
-        struck = faults.strike(self._world, exchange.call, faults.OF_ANSWERS, exchange.take_home_id)
-        exchange.fault = ",".join(sorted(struck)) or None
-        if "malformed" in struck:
-            self._malformed = struck["malformed"].variant
-        if "latency" in struck:
-            await asyncio.sleep(struck["latency"].seconds)
-        if "status" in struck:
-            return self.answer(_failure(struck["status"], self._request))
-        if "timeout" in struck:
-            await asyncio.sleep(struck["timeout"].seconds)
-        if "timeout" not in struck and "reset" not in struck:
+        matched = faults.match(self._world, exchange.call, faults.ANSWER_KINDS, exchange.take_home_id)
+        exchange.fault = ",".join(sorted(matched)) or None
+        if "malformed" in matched:
+            self._malformed = matched["malformed"].variant
+        if "latency" in matched:
+            await asyncio.sleep(matched["latency"].seconds)
+        if "status" in matched:
+            return self.answer(_failure(matched["status"], self._request))
+        if "timeout" in matched:
+            await asyncio.sleep(matched["timeout"].seconds)
+        if "timeout" not in matched and "reset" not in matched:
             return None
         if self._request.transport is not None:
             self._request.transport.abort()
-        return self.answer(web.Response(status=500), sent=False)  # nobody is there to read it
+        return self.answer(web.Response(status=500), sent=False)  # the connection is closed; this only ends the handler
 
     def refuse(self, response: web.Response, problem: str) -> web.Response:
-        """Answers that it cannot be."""
+        """Logs the request as refused and returns the response."""
         self.exchange.verdict, self.exchange.problems = "refused", [problem]
         return self.answer(response)
 
     def answer(self, response: web.Response, *, sent: bool = True) -> web.Response:
-        """Logs the call with its answer, which a fault may garble."""
+        """Logs the request with its response, whose body a fault may break."""
         if self._malformed is not None and isinstance(response.body, bytes):
-            response.body = garbled(response.body, self._malformed)
+            response.body = break_json(response.body, self._malformed)
         exchange = self.exchange
         exchange.status = response.status if sent else None
-        exchange.reply_headers = masked(response.headers.items())
+        exchange.reply_headers = mask_headers(response.headers.items())
         exchange.reply_body = (
             response.body[:BODY_LIMIT].decode(errors="replace") if isinstance(response.body, bytes) else ""
         )
         if exchange.call == "token":
-            exchange.reply_body = masked_secrets(exchange.reply_body)
+            exchange.reply_body = mask_secrets(exchange.reply_body)
         exchange.ms = round((time.perf_counter() - self._started) * 1000, 3)
-        self._world.log(exchange)
+        self._world.log_exchange(exchange)
         return response
 
 

@@ -1,4 +1,4 @@
-"""Reading requests: JSON bodies of known fields, numbers in paths and queries, and refusals that name the field."""
+"""Parsing of requests and building of responses."""
 
 from __future__ import annotations
 
@@ -15,17 +15,20 @@ B = TypeVar("B", bound="Body")
 
 
 class Body(BaseModel):
-    """A request body; unknown fields are refused by name."""
+    """A request body; unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid")
 
-    def given(self) -> dict[str, Any]:
-        """Only the fields that the request has."""
+    def get_given(self) -> dict[str, Any]:
+        """Returns only the fields that the request has."""
         return self.model_dump(exclude_unset=True)
 
 
-async def body(request: web.Request, kind: type[B]) -> B:
-    """The request's body; an empty one is ``{}``, whatever the media type."""
+async def read_body(request: web.Request, kind: type[B]) -> B:
+    """Parses the request's JSON body, of any media type; an empty body is ``{}``.
+
+    Raises: `TooLarge`, `NotJson`, or `Refused` with the name of the field.
+    """
     try:
         raw = await request.read()
     except web.HTTPRequestEntityTooLarge:
@@ -45,16 +48,16 @@ async def body(request: web.Request, kind: type[B]) -> B:
         raise Refused(message or fault["msg"].removeprefix("Value error, "), name) from None
 
 
-def number(request: web.Request, name: str = "id") -> int:
-    """A number in the path."""
+def get_number(request: web.Request, name: str = "id") -> int:
+    """Returns a number of the path. Raises: `NotFound`."""
     text = request.match_info[name]
     if not text.isascii() or not text.isdigit() or len(text) > 15:
         raise NotFound(f"{text[:40]!r} is not an id", name)
     return int(text)
 
 
-def query_number(request: web.Request, name: str) -> int | None:
-    """A whole number in the query, None when it is not there."""
+def get_query_number(request: web.Request, name: str) -> int | None:
+    """Returns a whole number of the query, None when it is missing. Raises: `Refused`."""
     text = request.query.get(name)
     if text is None or text == "":
         return None
@@ -63,8 +66,8 @@ def query_number(request: web.Request, name: str) -> int | None:
     return int(text)
 
 
-def query_seconds(request: web.Request, name: str, most: float) -> float:
-    """Seconds in the query, 0 when they are not there."""
+def get_query_seconds(request: web.Request, name: str, most: float) -> float:
+    """Returns seconds of the query, 0 when they are missing. Raises: `Refused`."""
     try:
         seconds = float(request.query.get(name) or 0)
     except ValueError:
@@ -74,20 +77,20 @@ def query_seconds(request: web.Request, name: str, most: float) -> float:
     return seconds
 
 
-def listed(entries: list[Any]) -> web.Response:
-    """A list as every list is answered."""
+def respond_list(entries: list[Any]) -> web.Response:
+    """Returns the response of a list."""
     return web.json_response(
         {"data": [one.model_dump(mode="json") if isinstance(one, BaseModel) else one for one in entries]}
     )
 
 
-def shown(record: BaseModel | dict[str, Any], status: int = 200, **without: set[str]) -> web.Response:
-    """One record."""
+def respond(record: BaseModel | dict[str, Any], status: int = 200, **without: set[str]) -> web.Response:
+    """Returns the response of one record."""
     if isinstance(record, BaseModel):
         record = record.model_dump(mode="json", **without)  # type: ignore[arg-type]
     return web.json_response(record, status=status)
 
 
-def refusal(error: SandboxError) -> web.Response:
-    """A refusal as the API says it."""
+def respond_error(error: SandboxError) -> web.Response:
+    """Returns the response of an error."""
     return web.json_response({"error": {"field": error.field, "message": error.message}}, status=error.status)

@@ -1,4 +1,4 @@
-"""What a recruiter does: applications, *Send test*, take-home tests, the interview kit."""
+"""A recruiter's calls: applications, *Send test*, take-home tests, interview kit."""
 
 from __future__ import annotations
 
@@ -7,9 +7,18 @@ from typing import Any
 from aiohttp import web
 from pydantic import AwareDatetime, Field
 
-from greenroom_sandbox.api.reading import SIMULATOR, Body, body, listed, number, query_number, query_seconds, shown
+from greenroom_sandbox.api.reading import (
+    SIMULATOR,
+    Body,
+    get_number,
+    get_query_number,
+    get_query_seconds,
+    read_body,
+    respond,
+    respond_list,
+)
 from greenroom_sandbox.services import results, sending, views
-from greenroom_sandbox.services.sending import Wanted
+from greenroom_sandbox.services.sending import SendRequest
 from greenroom_sandbox.world import World
 
 routes = web.RouteTableDef()
@@ -17,7 +26,7 @@ LONGEST_WAIT_S = 30.0
 
 
 class Dialog(Body):
-    """Which stage's partner is meant."""
+    """The stage whose partner is called."""
 
     stage_id: int | None = None
 
@@ -45,7 +54,7 @@ class BulkForm(Body):
 
 
 class ResendForm(Body):
-    """What to change when a test is sent again."""
+    """Fields to change when a test is sent again."""
 
     test_id: str | None = None
     to: str | None = None
@@ -53,97 +62,97 @@ class ResendForm(Body):
 
 
 class Graders(Body):
-    """Who grades a test."""
+    """A test's graders."""
 
     grader_ids: list[int]
 
 
 class Move(Body):
-    """Where a candidate goes."""
+    """The stage to move a candidate into."""
 
     stage_id: int
     user_id: int | None = None
 
 
 def _sent(world: World, answer: dict[str, Any]) -> dict[str, Any]:
-    """A send's answer with the take-home as it is now."""
+    """Returns a send's answer with the present state of its take-home."""
     test = world.take_homes.get(answer["take_home"]["id"]) if answer["take_home"] else None
     return {**answer, "take_home": views.take_home(world, test) if test else None}
 
 
 @routes.get("/api/applications")
 async def list_applications(request: web.Request) -> web.Response:
-    """Applications, by job, stage and status."""
-    job, stage = query_number(request, "job_id"), query_number(request, "stage_id")
+    """Lists applications, by job, stage and status."""
+    job, stage = get_query_number(request, "job_id"), get_query_number(request, "stage_id")
     status = request.query.get("status") or None
     found = [
         one
         for one in request.app[SIMULATOR].world.applications.all()
         if job in (None, one.job_id) and stage in (None, one.stage_id) and status in (None, one.status)
     ]
-    return listed(list(found))
+    return respond_list(list(found))
 
 
 @routes.get("/api/applications/{id}")
 async def get_application(request: web.Request) -> web.Response:
-    """The candidate's page."""
-    return shown(views.candidate_page(request.app[SIMULATOR].world, number(request)))
+    """Returns the candidate's page."""
+    return respond(views.candidate_page(request.app[SIMULATOR].world, get_number(request)))
 
 
 @routes.post("/api/applications/{id}/move")
 async def move(request: web.Request) -> web.Response:
     """Moves a candidate; a stage's rule may send a test."""
-    simulator, given = request.app[SIMULATOR], await body(request, Move)
-    rule = await sending.move(simulator, number(request), given.stage_id, given.user_id)
-    page = views.candidate_page(simulator.world, number(request))
-    return shown({**page, "rule": _sent(simulator.world, rule) if rule else None})
+    simulator, given = request.app[SIMULATOR], await read_body(request, Move)
+    rule = await sending.move(simulator, get_number(request), given.stage_id, given.user_id)
+    page = views.candidate_page(simulator.world, get_number(request))
+    return respond({**page, "rule": _sent(simulator.world, rule) if rule else None})
 
 
 @routes.post("/api/applications/{id}/{action:hire|unhire|reject|unreject|delete}")
 async def change_status(request: web.Request) -> web.Response:
-    """Hires, rejects, takes either back, or deletes."""
-    world, application_id = request.app[SIMULATOR].world, number(request)
+    """Hires, unhires, rejects, unrejects or deletes."""
+    world, application_id = request.app[SIMULATOR].world, get_number(request)
     results.change_status(world, application_id, request.match_info["action"])
-    return shown(views.candidate_page(world, application_id))
+    return respond(views.candidate_page(world, application_id))
 
 
 @routes.post("/api/applications/{id}/send-test/open")
 async def open_dialog(request: web.Request) -> web.Response:
     """Opens *Send test*."""
-    given = await body(request, Dialog)
-    return shown(await sending.open_dialog(request.app[SIMULATOR], number(request), given.stage_id))
+    given = await read_body(request, Dialog)
+    return respond(await sending.open_dialog(request.app[SIMULATOR], get_number(request), given.stage_id))
 
 
 @routes.post("/api/applications/{id}/send-test")
 async def send_test(request: web.Request) -> web.Response:
-    """Clicks *Send test*."""
-    simulator, given = request.app[SIMULATOR], await body(request, SendForm)
-    answer = await sending.send(simulator, number(request), Wanted(**given.model_dump()))
-    return shown(_sent(simulator.world, answer))
+    """Sends or schedules a test."""
+    simulator, given = request.app[SIMULATOR], await read_body(request, SendForm)
+    answer = await sending.send(simulator, get_number(request), SendRequest(**given.model_dump()))
+    return respond(_sent(simulator.world, answer))
 
 
 @routes.post("/api/stages/{id}/send-tests/open")
 async def open_bulk_dialog(request: web.Request) -> web.Response:
     """Opens the bulk action's dialog."""
-    return shown(await sending.open_bulk_dialog(request.app[SIMULATOR], number(request)))
+    return respond(await sending.open_bulk_dialog(request.app[SIMULATOR], get_number(request)))
 
 
 @routes.post("/api/stages/{id}/send-tests")
 async def send_many(request: web.Request) -> web.Response:
-    """The bulk action."""
-    given = await body(request, BulkForm)
-    stage_id = number(request)
+    """Sends to many candidates of a stage."""
+    given = await read_body(request, BulkForm)
+    stage_id = get_number(request)
     form = given.model_dump(exclude={"application_ids", "concurrency"})
-    wanted = Wanted(**form, stage_id=stage_id)
+    wanted = SendRequest(**form, stage_id=stage_id)
     simulator = request.app[SIMULATOR]
-    return shown(await sending.send_many(simulator, stage_id, given.application_ids, given.concurrency, wanted))
+    return respond(await sending.send_many(simulator, stage_id, given.application_ids, given.concurrency, wanted))
 
 
 @routes.get("/api/take-homes")
 async def list_take_homes(request: web.Request) -> web.Response:
-    """Take-home tests, newest last."""
+    """Lists take-home tests, newest last."""
     world = request.app[SIMULATOR].world
-    application, partner = query_number(request, "application_id"), query_number(request, "partner_id")
+    application, partner = get_query_number(request, "application_id"), get_query_number(request, "partner_id")
     status = request.query.get("status") or None
     found = [
         views.take_home(world, one)
@@ -152,34 +161,34 @@ async def list_take_homes(request: web.Request) -> web.Response:
         and partner in (None, one.partner_id)
         and status in (None, one.status)
     ]
-    return listed(found)
+    return respond_list(found)
 
 
 @routes.get("/api/take-homes/{id}")
 async def get_take_home(request: web.Request) -> web.Response:
-    """One; waits for a status when asked to."""
-    world, test_id = request.app[SIMULATOR].world, number(request)
+    """Returns a take-home; on request waits until it has a status."""
+    world, test_id = request.app[SIMULATOR].world, get_number(request)
     world.take_homes.get(test_id)
     status = request.query.get("status") or None
-    wait = query_seconds(request, "wait", LONGEST_WAIT_S)
+    wait = get_query_seconds(request, "wait", LONGEST_WAIT_S)
     if status is not None and wait:
-        await world.changes.until(lambda: world.take_homes.get(test_id).status == status, wait)
-    return shown(views.take_home(world, world.take_homes.get(test_id)))
+        await world.changes.wait_until(lambda: world.take_homes.get(test_id).status == status, wait)
+    return respond(views.take_home(world, world.take_homes.get(test_id)))
 
 
 @routes.patch("/api/take-homes/{id}")
 async def assign_graders(request: web.Request) -> web.Response:
-    """Changes who grades it."""
-    world, given = request.app[SIMULATOR].world, await body(request, Graders)
-    return shown(views.take_home(world, sending.assign_graders(world, number(request), given.grader_ids)))
+    """Assigns a test's graders."""
+    world, given = request.app[SIMULATOR].world, await read_body(request, Graders)
+    return respond(views.take_home(world, sending.assign_graders(world, get_number(request), given.grader_ids)))
 
 
 @routes.post("/api/take-homes/{id}/resend")
 async def resend(request: web.Request) -> web.Response:
     """Sends a test again, as a new take-home."""
-    simulator, given = request.app[SIMULATOR], await body(request, ResendForm)
-    test = simulator.world.take_homes.get(number(request))
-    wanted = Wanted(
+    simulator, given = request.app[SIMULATOR], await read_body(request, ResendForm)
+    test = simulator.world.take_homes.get(get_number(request))
+    wanted = SendRequest(
         test_id=given.test_id or test.test_id,
         to=given.to or test.to,
         grader_ids=test.grader_ids,
@@ -187,28 +196,33 @@ async def resend(request: web.Request) -> web.Response:
         stage_id=test.stage_id,
         resend_of=test.id,
     )
-    return shown(_sent(simulator.world, await sending.send(simulator, test.application_id, wanted)))
+    return respond(_sent(simulator.world, await sending.send(simulator, test.application_id, wanted)))
 
 
 @routes.post("/api/take-homes/{id}/poll")
 async def poll(request: web.Request) -> web.Response:
-    """Asks the partner now."""
+    """Calls the partner's ``test_status`` now."""
     simulator = request.app[SIMULATOR]
-    test = simulator.world.take_homes.get(number(request))
-    heard = await results.check(simulator, test)
-    answer = {"ok": heard.ok, "message": heard.message, "reasons": heard.reasons, "exchange_id": heard.exchange_id}
-    return shown({**answer, "take_home": views.take_home(simulator.world, simulator.world.take_homes.get(test.id))})
+    test = simulator.world.take_homes.get(get_number(request))
+    result = await results.check_status(simulator, test)
+    answer = {
+        "ok": result.ok,
+        "message": result.message,
+        "reasons": result.reasons,
+        "exchange_id": result.exchange_id,
+    }
+    return respond({**answer, "take_home": views.take_home(simulator.world, simulator.world.take_homes.get(test.id))})
 
 
 @routes.get("/api/take-homes/{id}/kit")
 async def kit(request: web.Request) -> web.Response:
-    """The interview kit."""
+    """Returns a test's interview kit."""
     world = request.app[SIMULATOR].world
-    return shown(views.kit(world, world.take_homes.get(number(request))))
+    return respond(views.kit(world, world.take_homes.get(get_number(request))))
 
 
 @routes.get("/api/applications/{id}/stages/{stage_id}/kit")
 async def stage_kit(request: web.Request) -> web.Response:
-    """The interview kit of a candidate's stage, whatever was sent."""
+    """Returns the interview kit of a candidate's stage."""
     world = request.app[SIMULATOR].world
-    return shown(views.stage_kit(world, number(request), number(request, "stage_id")))
+    return respond(views.stage_kit(world, get_number(request), get_number(request, "stage_id")))

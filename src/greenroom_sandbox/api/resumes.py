@@ -1,4 +1,4 @@
-"""The résumés that the simulator keeps itself, behind signed links that end after a week."""
+"""The résumés that the simulator serves itself, behind signed links."""
 
 from __future__ import annotations
 
@@ -13,18 +13,21 @@ routes = web.RouteTableDef()
 
 @routes.get("/resumes/{id:[0-9]{1,15}}.pdf")
 async def resume(request: web.Request) -> web.StreamResponse:
-    """The PDF; 403 when the link is not good (any more), 404 when the résumé is gone."""
+    """Serves a résumé as a PDF.
+
+    403 when the link is invalid or expired, 404 when the résumé does not exist.
+    """
     world, candidate_id = request.app[SIMULATOR].world, int(request.match_info["id"])
     incoming = await Incoming.read(request, "resume")
-    spoiled = await incoming.spoiled()
-    if spoiled is not None:
-        return spoiled
+    fault_response = await incoming.apply_faults()
+    if fault_response is not None:
+        return fault_response
     given = request.query.get("expires", ""), request.query.get("signature", "")
-    why = links.why_refused(candidate_id, *given, world.clock.now(), world.seed)
+    why = links.explain_refusal(candidate_id, *given, world.clock.now(), world.seed)
     if why is not None:
         return incoming.refuse(web.Response(status=403, text=why), why)
     candidate = world.candidates.find(candidate_id)
     if candidate is None or candidate.resume is None:
         return incoming.refuse(web.Response(status=404), "there is no such résumé")
     incoming.exchange.organization_id = candidate.organization_id
-    return incoming.answer(web.Response(body=pdf.page(candidate.resume), content_type="application/pdf"))
+    return incoming.answer(web.Response(body=pdf.render_page(candidate.resume), content_type="application/pdf"))

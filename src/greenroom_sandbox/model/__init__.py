@@ -1,1 +1,1 @@
-"""What exists in the simulator: records without behaviour and without I/O."""
+"""The simulator's records, without behaviour and without I/O."""

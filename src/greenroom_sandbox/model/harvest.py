@@ -1,4 +1,4 @@
-"""What lets a program read a customer's data: clients of the Harvest API, and what they were granted."""
+"""Clients of the Harvest API and the codes and tokens issued to them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ GrantKind = Literal["code", "access", "refresh"]
 
 
 class Client(Record):
-    """Credentials. A partner's serve every customer that consents; a customer's own serve that customer."""
+    """A client's credentials.
+
+    A partner's client serves every customer that consents; a custom client serves its own customer.
+    """
 
     name: str
     kind: ClientKind
@@ -24,7 +27,10 @@ class Client(Record):
 
 
 class Grant(Record):
-    """A code or a token, by its digest. ``user_id`` is whom it acts for; None is the client's service account."""
+    """A code or a token, stored as a digest.
+
+    ``user_id`` is the user that it acts for; None means the client's service account.
+    """
 
     kind: GrantKind
     client: int

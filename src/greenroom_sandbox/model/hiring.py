@@ -18,13 +18,13 @@ CandidateStatus = Literal["present", "deleted", "anonymized", "merged"]
 
 
 class Organization(Record):
-    """One customer; a partner knows it by the key it issued for it."""
+    """A customer; a partner identifies it by the key that the partner issued."""
 
     name: str
 
 
 class User(Stamped):
-    """Somebody who works at the customer, on the hiring team of each of its jobs as far as the role goes."""
+    """A user at a customer, on the hiring team of every job in the user's role."""
 
     organization_id: int
     first_name: str
@@ -36,12 +36,15 @@ class User(Stamped):
 
     @property
     def name(self) -> str:
-        """First and last name as a page shows them."""
+        """The first and last name as a page shows them."""
         return f"{self.first_name} {self.last_name}".strip()
 
 
 class Job(Stamped):
-    """An opening; its interview plan is the stages that name it, in order of position."""
+    """An opening.
+
+    Its interview plan consists of the stages with its id, in order of position.
+    """
 
     organization_id: int
     name: str
@@ -65,9 +68,10 @@ class Stage(Record):
 
 
 class Candidate(Stamped):
-    """A person. ``merged_into`` is the surviving candidate's id after a merge.
+    """A candidate.
 
-    ``resume_url`` is sent as it is; without one, ``resume`` is a text that the simulator serves as a PDF itself.
+    ``merged_into`` is the id of the surviving candidate after a merge. ``resume_url`` is sent unchanged; without it,
+    the simulator serves the text ``resume`` as a PDF.
     """
 
     organization_id: int
@@ -83,12 +87,12 @@ class Candidate(Stamped):
 
     @property
     def name(self) -> str:
-        """First and last name as a page shows them."""
+        """The first and last name as a page shows them."""
         return f"{self.first_name} {self.last_name}".strip()
 
 
 class Application(Stamped):
-    """A candidate's way through one job."""
+    """A candidate's application for one job."""
 
     candidate_id: int
     job_id: int

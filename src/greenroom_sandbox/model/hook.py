@@ -1,4 +1,4 @@
-"""Recruiting webhooks: what a customer configured, and the deliveries that follow."""
+"""Recruiting webhooks: their configuration and their deliveries."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ DeliveryState = Literal["pending", "delivered", "failed"]
 
 
 class Hook(Record):
-    """One event of a customer, sent to one address. Enabled by a ping that was answered 200."""
+    """A subscription to one event of a customer.
+
+    A ping that is answered 200 enables it.
+    """
 
     organization_id: int
     name: str
@@ -40,7 +43,10 @@ class Hook(Record):
 
 
 class HookDelivery(Record):
-    """An event on its way; ``body`` is sent byte for byte the same each time, under the same ``event_id``."""
+    """An event for one webhook.
+
+    Every attempt sends the same ``body`` under the same ``event_id``.
+    """
 
     hook_id: int
     event_id: str

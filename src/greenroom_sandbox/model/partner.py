@@ -1,4 +1,4 @@
-"""A partner (vendor or gateway) as Greenhouse's partnership and support desks know it."""
+"""Partners (vendors or gateways) and the customers' connections with them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pydantic import Field
 from greenroom_sandbox.model.record import Record
 
 Category = Literal["assessments", "background_checks"]
-Call = Literal["list_tests", "send_test", "test_status", "response_error"]
+CallName = Literal["list_tests", "send_test", "test_status", "response_error"]
 
 
 class Partner(Record):
-    """An approved partner application: four URLs, and the credentials issued for the completion call-back."""
+    """An approved partner: four URLs and the credentials for the call-back."""
 
     name: str
     category: Category = "assessments"
@@ -31,7 +31,7 @@ class Partner(Record):
 
 
 class Connection(Record):
-    """A customer's key for a partner, as support entered it, and the names of the tests listed last."""
+    """A customer's key for a partner, and the names of the tests listed last."""
 
     organization_id: int
     partner_id: int
@@ -41,5 +41,5 @@ class Connection(Record):
 
     @property
     def usable(self) -> bool:
-        """Whether recruiters of the organization may use the partner."""
+        """Whether the customer's recruiters may use the partner."""
         return self.enabled and self.key is not None

@@ -1,4 +1,4 @@
-"""The shape all stored things share."""
+"""The base classes of stored records."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Record(BaseModel):
-    """Something with an integer id. Times are aware and in UTC."""
+    """A record with an integer id. Times are aware and in UTC."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -16,7 +16,7 @@ class Record(BaseModel):
 
 
 class Stamped(Record):
-    """A record that knows when it was made and last changed; the table it is in keeps that."""
+    """A record with timestamps, which its table updates."""
 
     created_at: datetime = datetime.min.replace(tzinfo=UTC)
     updated_at: datetime = datetime.min.replace(tzinfo=UTC)

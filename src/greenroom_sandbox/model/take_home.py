@@ -1,4 +1,4 @@
-"""One test sent (or to be sent) to one candidate. Greenhouse calls the instance a take-home test."""
+"""A test for one candidate. Greenhouse calls it a take-home test."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class StatusReply(BaseModel):
 
 
 class Result(BaseModel):
-    """What the partner reported with ``complete``; metadata in the partner's order, verbatim."""
+    """A partner's ``complete`` reply; metadata verbatim and in the partner's order."""
 
     profile_url: str
     score: int | float | None
@@ -33,7 +33,10 @@ class Result(BaseModel):
 
 
 class TakeHome(Record):
-    """A sent test. ``id`` ends the call-back URL and is new for every send, resends included."""
+    """A test for one candidate.
+
+    ``id`` is the last part of the call-back URL; every send, also a resend, has a new one.
+    """
 
     url: str
     status: Status

@@ -1,4 +1,4 @@
-"""What goes over the wire and how: settings, faults, the traffic log, the clock's state."""
+"""Wire settings, faults, the traffic log and the clock's state."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from greenroom_sandbox.model.record import Record
 
-#: bodies are kept up to here
+#: longest logged body in bytes
 BODY_LIMIT = 64 * 1024
 
 CompletionAuth = Literal["partner", "org_key", "either"]
@@ -46,7 +46,10 @@ Verdict = Literal["ok", "malformed", "failed", "refused"]
 
 
 class WireSettings(BaseModel):
-    """How the simulator speaks; defaults are today's Greenhouse as far as it is documented. See docs/sandbox.md."""
+    """The simulator's wire settings; see docs/sandbox.md.
+
+    The defaults are today's Greenhouse, as far as it is documented.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -73,8 +76,11 @@ class WireSettings(BaseModel):
     reply_limit_bytes: int = Field(default=1024 * 1024, ge=1, le=64 * 1024 * 1024)
 
 
-class FaultWish(BaseModel):
-    """A fault to inject. None leaves the kind's own default, and a ``count`` of None is for ever."""
+class FaultSpec(BaseModel):
+    """A fault to inject.
+
+    None means the kind's default; a ``count`` of None means no limit.
+    """
 
     kind: FaultKind
     target: Target | None = None
@@ -89,9 +95,10 @@ class FaultWish(BaseModel):
 
 
 class Fault(Record):
-    """An injected fault; ``count`` is how many times it still strikes, None for ever.
+    """An injected fault.
 
-    The first ``skip`` calls that it could hit pass, then each is hit with ``probability``; ``seen`` counts them all.
+    ``count`` is the number of hits left, None without a limit. The first ``skip`` matching calls pass, then each is
+    hit with ``probability``; ``seen`` counts every matching call.
     """
 
     kind: FaultKind
@@ -109,9 +116,10 @@ class Fault(Record):
 
 
 class Exchange(Record):
-    """One HTTP request and its reply, either way. ``status`` is None when no reply came or none was given.
+    """One HTTP request and its reply, in either direction.
 
-    ``rules`` name what the partner's reply broke, ``problems`` say how. ``request_cut``: the body was longer than kept.
+    ``status`` is None without a reply. ``rules`` name the rules that the partner's reply broke, ``problems`` describe
+    how. ``request_cut`` is true when the log has only a part of the request body.
     """
 
     at: datetime
@@ -138,12 +146,12 @@ class Exchange(Record):
 
     @property
     def length(self) -> int:
-        """Its share of the log, in characters."""
+        """The number of characters that count towards the limit of the log."""
         return len(self.request_body) + len(self.reply_body)
 
 
 class ClockState(BaseModel):
-    """The virtual clock: real time plus an offset, or standing still at ``frozen_at``."""
+    """The clock's state: an offset to real time, or a time at which it is frozen."""
 
     offset_seconds: float = 0
     frozen_at: datetime | None = None

@@ -1,1 +1,1 @@
-"""What people do with Greenhouse: recruiters, a customer's admin, the partnership and support desks."""
+"""The actions of recruiters, customers' admins and Greenhouse's own desks."""

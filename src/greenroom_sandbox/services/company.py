@@ -1,4 +1,4 @@
-"""A customer's company: its seed, jobs and their interview plans, candidates and what becomes of them."""
+"""A customer's company: jobs, interview plans, candidates and applications."""
 
 from __future__ import annotations
 
@@ -38,11 +38,14 @@ FIRST = ["Amara", "Ben", "Chen", "Dalia", "Emil", "Farah", "Goran", "Hana", "Ike
 LAST = ["Adeyemi", "Baker", "Costa", "Dvořák", "Engel", "Fischer", "García", "Hansen", "Ito", "Jansen", "Kaya"]
 
 
-def plant(world: World, seed: int, now: datetime | None, settings: WireSettings) -> None:
-    """Empties the simulator and plants the fixed company; with ``now`` the clock stands still there."""
+def reset(world: World, seed: int, now: datetime | None, settings: WireSettings) -> None:
+    """Replaces all state with the seed company.
+
+    With ``now`` the clock is frozen at that time. Raises: `Refused` before anything is removed.
+    """
     if now is not None:
-        Clock(ClockState()).set(now)  # refuses before anything is gone
-    with world.together():
+        Clock(ClockState()).set(now)  # refuses a bad time before anything is removed
+    with world.transaction():
         world.clear(seed, settings)
         if now is not None:
             world.clock.run(False)
@@ -69,7 +72,7 @@ def plant(world: World, seed: int, now: datetime | None, settings: WireSettings)
 def add_user(
     world: World, organization_id: int, first: str, last: str, email: str, role: Any, *, site_admin: bool = False
 ) -> User:
-    """Adds somebody who works at a customer."""
+    """Adds a user to a customer."""
     world.organizations.get(organization_id)
     user_id = world.users.next_id()
     person = {"first_name": first, "last_name": last, "email": email, "role": role, "site_admin": site_admin}
@@ -85,21 +88,27 @@ def add_job(world: World, values: dict[str, Any]) -> Job:
     return job
 
 
-def enabled(world: World, organization_id: int, partner_id: int) -> bool:
-    """Whether a customer's recruiters may use a partner: a key is set, and support has switched it on."""
-    found = world.connection(organization_id, partner_id)
+def is_enabled(world: World, organization_id: int, partner_id: int) -> bool:
+    """Whether a customer's recruiters may use a partner.
+
+    They may once a key is set and support has enabled the integration.
+    """
+    found = world.find_connection(organization_id, partner_id)
     return found is not None and found.usable
 
 
 def stage_options(world: World, job_id: int) -> list[dict[str, Any]]:
-    """The *Add stage* dialog: a partner appears once a key is set and the integration enabled."""
+    """Returns the choices of the *Add stage* dialog.
+
+    A partner is listed once a key is set and the integration is enabled.
+    """
     job = world.jobs.get(job_id)
     options: list[dict[str, Any]] = [
         {"kind": kind, "partner_id": None, "name": name, "description": f"Add a {name.lower()} stage."}
         for kind, name in KINDS.items()
     ]
     for partner in world.partners.all():
-        if enabled(world, job.organization_id, partner.id):
+        if is_enabled(world, job.organization_id, partner.id):
             description = partner.tagline or f"Send tests through {partner.name}."
             options.append(
                 {"kind": "partner", "partner_id": partner.id, "name": partner.name, "description": description}
@@ -110,17 +119,20 @@ def stage_options(world: World, job_id: int) -> list[dict[str, Any]]:
 def add_stage(
     world: World, job_id: int, kind: StageKind, partner_id: int | None, name: str | None, position: int | None
 ) -> Stage:
-    """Adds a stage, before *Offer* unless told otherwise."""
+    """Adds a stage, by default before *Offer*.
+
+    Raises: `Conflict` when the partner is not enabled for the customer.
+    """
     job = world.jobs.get(job_id)
     title = name or KINDS.get(kind, kind)
     if kind == "partner":
         if partner_id is None:
             raise Refused("is needed for a partner's stage", "partner_id")
         partner = world.partners.get(partner_id)
-        if not enabled(world, job.organization_id, partner_id):
+        if not is_enabled(world, job.organization_id, partner_id):
             raise Conflict(f"{partner.name} is not enabled for this customer", "partner_id")
         title = name or partner.name
-    plan = world.plan(job_id)
+    plan = world.get_plan(job_id)
     offer = next((at for at, stage in enumerate(plan) if stage.kind == "offer"), len(plan))
     stage = Stage(
         id=world.stages.next_id(),
@@ -136,7 +148,10 @@ def add_stage(
 
 
 def copy_stage(world: World, job_id: int, stage_id: int) -> Stage:
-    """*Copy from another job?*: a stage with its default test, graders and rule, before *Offer*."""
+    """Copies a stage of another job with its default test, graders and rule.
+
+    The copy is placed before *Offer*. Raises: `Refused` for a stage of another customer.
+    """
     source, job = world.stages.get(stage_id), world.jobs.get(job_id)
     if world.jobs.get(source.job_id).organization_id != job.organization_id:
         raise Refused("is a stage of another customer", "copy_of")
@@ -146,16 +161,19 @@ def copy_stage(world: World, job_id: int, stage_id: int) -> Stage:
 
 
 def remove_stage(world: World, stage_id: int) -> None:
-    """Takes a stage out of the plan; one that holds candidates, or that tests were sent from, stays."""
+    """Removes a stage from its plan.
+
+    Raises: `Conflict` while the stage has candidates or take-homes, or is the last one.
+    """
     stage = world.stages.get(stage_id)
     if any(one.stage_id == stage_id and one.status != "deleted" for one in world.applications.all()):
         raise Conflict(f"there are candidates in {stage.name}: move them first")
     if any(test.stage_id == stage_id for test in world.take_homes.all()):
         raise Conflict(f"tests were sent from {stage.name}: it stays with their results")
-    if len(world.plan(stage.job_id)) == 1:
+    if len(world.get_plan(stage.job_id)) == 1:
         raise Conflict("an interview plan has at least one stage")
     world.stages.remove(stage_id)
-    _renumber(world, world.plan(stage.job_id))
+    _renumber(world, world.get_plan(stage.job_id))
 
 
 def change_stage(world: World, stage_id: int, changes: dict[str, Any]) -> Stage:
@@ -165,12 +183,12 @@ def change_stage(world: World, stage_id: int, changes: dict[str, Any]) -> Stage:
         world.users.get(user_id)
     position = changes.pop("position", None)
     if "default_test_id" in changes and stage.partner_id is not None:
-        found = world.connection(world.jobs.get(stage.job_id).organization_id, stage.partner_id)
+        found = world.find_connection(world.jobs.get(stage.job_id).organization_id, stage.partner_id)
         names = found.listed if found else {}
         changes["default_test_name"] = names.get(str(changes["default_test_id"]))
     stage = world.stages.save(stage.model_copy(update=changes))
     if position is not None:
-        plan = [one for one in world.plan(stage.job_id) if one.id != stage.id]
+        plan = [one for one in world.get_plan(stage.job_id) if one.id != stage.id]
         plan.insert(max(0, min(position, len(plan))), stage)
         _renumber(world, plan)
     return world.stages.get(stage_id)
@@ -182,10 +200,10 @@ def _renumber(world: World, plan: list[Stage]) -> None:
 
 
 def add_candidate(world: World, values: dict[str, Any]) -> tuple[Candidate, Application]:
-    """Adds a person with an application for a job, in its first stage unless told otherwise."""
+    """Adds a candidate with an application for a job, by default in its first stage."""
     values = dict(values)
     job = world.jobs.get(values.pop("job_id"))
-    stage_id = values.pop("stage_id", None) or world.plan(job.id)[0].id
+    stage_id = values.pop("stage_id", None) or world.get_plan(job.id)[0].id
     if world.stages.get(stage_id).job_id != job.id:
         raise Refused("is a stage of another job", "stage_id")
     candidate = world.candidates.save(
@@ -199,22 +217,22 @@ def add_candidate(world: World, values: dict[str, Any]) -> tuple[Candidate, Appl
         stage_since=world.clock.now(),
     )
     world.applications.save(application)
-    hooks.note_application(world, "new_candidate_application", application)
+    hooks.enqueue_application(world, "new_candidate_application", application)
     return candidate, application
 
 
 def change_candidate(world: World, candidate_id: int, changes: dict[str, Any]) -> Candidate:
-    """Corrects a person's details."""
+    """Changes a candidate's details."""
     candidate = world.candidates.save(world.candidates.get(candidate_id).model_copy(update=changes))
-    hooks.note_candidate(world, candidate)
+    hooks.enqueue_candidate(world, candidate)
     return candidate
 
 
 def generate_candidates(world: World, job_id: int, count: int, stage_id: int | None) -> dict[str, list[int]]:
-    """Adds many people with names from the seed."""
+    """Adds many candidates with names derived from the seed."""
     names = random.Random(world.seed * 1_000_003 + len(world.candidates))  # noqa: S311 - names, repeatable
     made = []
-    with world.together():
+    with world.transaction():
         for _ in range(count):
             first, last = names.choice(FIRST), names.choice(LAST)
             email = f"candidate{world.candidates.next_id()}@example.test"
@@ -226,30 +244,33 @@ def generate_candidates(world: World, job_id: int, count: int, stage_id: int | N
     }
 
 
-def applications_of(world: World, candidate_id: int) -> list[Application]:
-    """A candidate's applications, oldest first."""
+def get_applications(world: World, candidate_id: int) -> list[Application]:
+    """Returns a candidate's applications, oldest first."""
     return [one for one in world.applications.all() if one.candidate_id == candidate_id]
 
 
 def set_status(world: World, application_id: int, *, old: str, new: str) -> Application:
-    """Hires, rejects, or takes either back."""
+    """Changes an application's status.
+
+    Raises: `Conflict` when the present status is not ``old``.
+    """
     application = world.applications.get(application_id)
     if application.status != old:
         raise Conflict(f"the application is {application.status}, not {old}")
     changed = world.applications.save(application.model_copy(update={"status": new}))
-    hooks.note_application(world, hooks.OF_STATUS[old, new], changed)
+    hooks.enqueue_application(world, hooks.OF_STATUS[old, new], changed)
     return changed
 
 
 def delete_application(world: World, application_id: int) -> Application:
-    """Deletes an application; its open tests are not asked after any more."""
-    hooks.note_application(world, "delete_application", world.applications.get(application_id))
-    return _end(world, application_id)
+    """Deletes an application and ends the polling of its tests."""
+    hooks.enqueue_application(world, "delete_application", world.applications.get(application_id))
+    return _end_application(world, application_id)
 
 
-def _end(world: World, application_id: int) -> Application:
+def _end_application(world: World, application_id: int) -> Application:
     application = world.applications.get(application_id)
-    for test in world.tests_of(application_id):
+    for test in world.get_take_homes(application_id):
         if test.polling_stopped is None:
             world.take_homes.save(
                 test.model_copy(update={"polling_stopped": "deleted", "next_poll_at": None, "check_at": None})
@@ -258,36 +279,42 @@ def _end(world: World, application_id: int) -> Application:
 
 
 def delete_candidate(world: World, candidate_id: int) -> Candidate:
-    """Deletes a person with every application."""
+    """Deletes a candidate and every application."""
     candidate = world.candidates.get(candidate_id)
-    ended = [one.id for one in applications_of(world, candidate_id) if one.status != "deleted"]
+    ended = [one.id for one in get_applications(world, candidate_id) if one.status != "deleted"]
     for application_id in ended:
-        _end(world, application_id)
-    hooks.note_deleted(world, candidate, ended)
+        _end_application(world, application_id)
+    hooks.enqueue_deleted(world, candidate, ended)
     return world.candidates.save(candidate.model_copy(update={"status": "deleted"}))
 
 
 def anonymize(world: World, candidate_id: int) -> Candidate:
-    """Removes what identifies a person. Source: Greenhouse webhooks, candidate_anonymized: last name = id."""
+    """Removes a candidate's personal data.
+
+    Source: Greenhouse webhooks, candidate_anonymized: last name = id.
+    """
     changes: dict[str, Any] = dict.fromkeys(("preferred_name", "email", "phone_number", "resume_url", "resume"))
     changes |= {"first_name": "Anonymized", "last_name": str(candidate_id), "status": "anonymized"}
     candidate = world.candidates.save(world.candidates.get(candidate_id).model_copy(update=changes))
-    hooks.note_anonymized(world, candidate)
+    hooks.enqueue_anonymized(world, candidate)
     return candidate
 
 
 def merge(world: World, candidate_id: int, into: int) -> Candidate:
-    """Merges a duplicate; an application for a job that the survivor applied for is deleted."""
+    """Merges a candidate into another one.
+
+    An application for a job that the surviving candidate has applied for is deleted.
+    """
     candidate, survivor = world.candidates.get(candidate_id), world.candidates.get(into)
     if candidate.id == survivor.id or candidate.organization_id != survivor.organization_id:
         raise Refused("must be another candidate of the same organization", "into")
-    jobs = {one.job_id for one in applications_of(world, into) if one.status != "deleted"}
-    for application in applications_of(world, candidate_id):
+    jobs = {one.job_id for one in get_applications(world, into) if one.status != "deleted"}
+    for application in get_applications(world, candidate_id):
         if application.job_id in jobs:
             delete_application(world, application.id)
             continue
         world.applications.save(application.model_copy(update={"candidate_id": into}))
-        for test in world.tests_of(application.id):
+        for test in world.get_take_homes(application.id):
             world.take_homes.save(test.model_copy(update={"candidate_id": into}))
-    hooks.note_merged(world, candidate, into)
+    hooks.enqueue_merged(world, candidate, into)
     return world.candidates.save(candidate.model_copy(update={"status": "merged", "merged_into": into}))

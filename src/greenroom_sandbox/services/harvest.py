@@ -1,4 +1,4 @@
-"""The Harvest API, version 3: six collections of a customer's data, filtered and cut into pages.
+"""The Harvest API, version 3: six lists with filters and pages.
 
 Sources: Harvest v3, Pagination and List endpoints; the fields are those of its OpenAPI document.
 """
@@ -20,13 +20,13 @@ MOST_PER_PAGE = 500
 USUAL_PER_PAGE = 100
 MOST_VALUES = 50
 MIXED = "When passing a cursor, do not include other query params."
-#: a filter's word → the status that it finds
+#: status in a filter → status in the rows
 STATUSES = {"active": "in_process", "rejected": "rejected", "hired": "hired", "converted": "converted"}
 _STATUS = {"active": "in_process", "rejected": "rejected", "hired": "hired"}
 
 
 class HarvestError(Exception):
-    """A refusal: its status and what is wrong."""
+    """An error of the Harvest API, with its status and message."""
 
     def __init__(self, status: int, error: str) -> None:
         super().__init__(error)
@@ -35,22 +35,25 @@ class HarvestError(Exception):
 
 @dataclass(frozen=True)
 class Collection:
-    """A list: its rows for a customer, and the filters it has besides those that all have."""
+    """A list: its rows for a customer, and the filters that only this list has."""
 
     rows: Callable[[World, int], Iterable[Row]]
     id_filters: dict[str, str] = field(default_factory=dict)
     word_filters: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-def scope_of(collection: str) -> str:
-    """The scope that reading a collection needs."""
+def get_scope(collection: str) -> str:
+    """Returns the scope that a list requires."""
     return f"harvest:{collection}:list"
 
 
-def why_forbidden(world: World, grant: Grant, collection: str) -> str | None:
-    """Why a token does not open a list: the scope, or that it acts for nobody who is a Site Admin."""
-    if scope_of(collection) not in grant.scopes:
-        return f"the token does not have the scope {scope_of(collection)}"
+def explain_refusal(world: World, grant: Grant, collection: str) -> str | None:
+    """Returns why a token may not read a list, or None.
+
+    A token needs the list's scope and must act for a Site Admin or the client's service account.
+    """
+    if get_scope(collection) not in grant.scopes:
+        return f"the token does not have the scope {get_scope(collection)}"
     user = world.users.find(grant.user_id) if grant.user_id is not None else None
     if grant.user_id is not None and (user is None or not user.site_admin or user.deactivated):
         return "lists are for Site Admins: the token acts for a user who is none"
@@ -58,7 +61,10 @@ def why_forbidden(world: World, grant: Grant, collection: str) -> str | None:
 
 
 def read(world: World, grant: Grant, name: str, query: list[tuple[str, str]]) -> tuple[list[Row], str | None]:
-    """One page, newest id first, and the cursor of the next one; raises `HarvestError`."""
+    """Returns one page, newest id first, and the cursor of the next page.
+
+    Raises: `HarvestError`.
+    """
     given = dict(query)
     if len(given) < len(query):
         raise HarvestError(422, "A parameter is given twice.")
@@ -66,25 +72,25 @@ def read(world: World, grant: Grant, name: str, query: list[tuple[str, str]]) ->
     if "cursor" in given:
         if len(given) > 1:
             raise HarvestError(422, MIXED)
-        opened = cursor.opened(given["cursor"], name, grant.organization_id, world.seed, world.clock.now())
+        opened = cursor.decode(given["cursor"], name, grant.organization_id, world.seed, world.clock.now())
         if opened is None:
             raise HarvestError(422, "The cursor is not valid (any more).")
         before, given = opened
     collection = COLLECTIONS[name]
-    wanted = _Wanted(collection, given)
-    rows = [row for row in collection.rows(world, grant.organization_id) if wanted.takes(row)]
+    wanted = _ListQuery(collection, given)
+    rows = [row for row in collection.rows(world, grant.organization_id) if wanted.matches(row)]
     rows.sort(key=lambda row: -row["id"])
     rest = [row for row in rows if before is None or row["id"] < before]
     page = rest[: wanted.per_page]
     following = None
     if len(rest) > len(page):
         about = (name, grant.organization_id, page[-1]["id"], given)
-        following = cursor.made(*about, world.seed, world.clock.now())
-    return [wanted.cut(row) for row in page], following
+        following = cursor.encode(*about, world.seed, world.clock.now())
+    return [wanted.select_fields(row) for row in page], following
 
 
-class _Wanted:
-    """The parameters of a request, checked."""
+class _ListQuery:
+    """The validated parameters of a list request."""
 
     def __init__(self, collection: Collection, given: dict[str, str]) -> None:
         self.per_page = _number(given.get("per_page", str(USUAL_PER_PAGE)), "per_page", MOST_PER_PAGE)
@@ -109,7 +115,7 @@ class _Wanted:
             elif name != "per_page":
                 raise HarvestError(422, f"{name} is not a parameter of this list.")
 
-    def takes(self, row: Row) -> bool:
+    def matches(self, row: Row) -> bool:
         """Whether a row passes every filter."""
         return (
             all(row[column] in ids for column, ids in self._ids.items())
@@ -117,8 +123,8 @@ class _Wanted:
             and all(_COMPARE[how](_read(row[name]), bound) for name, how, bound in self._times)
         )
 
-    def cut(self, row: Row) -> Row:
-        """The fields that were asked for."""
+    def select_fields(self, row: Row) -> Row:
+        """Returns the row with only the requested fields."""
         if self._fields is None:
             return row
         unknown = [name for name in self._fields if name not in row]
@@ -164,13 +170,13 @@ def _read(text: str) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def stamp(at: datetime) -> str:
-    """A time as Greenhouse writes it."""
+def format_time(at: datetime) -> str:
+    """Returns a time in Greenhouse's format."""
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
 
 
 def _stamps(record: Application | Candidate | Job | User) -> Row:
-    return {"id": record.id, "created_at": stamp(record.created_at), "updated_at": stamp(record.updated_at)}
+    return {"id": record.id, "created_at": format_time(record.created_at), "updated_at": format_time(record.updated_at)}
 
 
 def _applications(world: World, organization_id: int) -> Iterable[Row]:
@@ -190,15 +196,15 @@ def _applications(world: World, organization_id: int) -> Iterable[Row]:
             "recruiter_id": _first(world, organization_id, "recruiter"),
             "referrer_id": None,
             "source_id": None,
-            # the stage of this application is a record of its own, not the one in the job's plan
+            # in Greenhouse stage_id is the application's own stage record, not the stage of the job's plan
             "stage_id": None if ended else application.id * 10**5 + application.stage_id,
             "job_interview_stage_id": None if ended else application.stage_id,
             "stage_name": stage.name if stage else None,
             "status": _STATUS[application.status],
             "needs_decision": False,
             "prospect": False,
-            "rejected_at": stamp(application.updated_at) if application.status == "rejected" else None,
-            "last_activity_at": stamp(application.updated_at),
+            "rejected_at": format_time(application.updated_at) if application.status == "rejected" else None,
+            "last_activity_at": format_time(application.updated_at),
             "location_address": None,
             "answers": [],
             "prospective_job_ids": [],
@@ -217,7 +223,7 @@ def _candidates(world: World, organization_id: int) -> Iterable[Row]:
             "preferred_name": person.preferred_name,
             "company": None,
             "title": None,
-            "last_activity_at": stamp(person.updated_at),
+            "last_activity_at": format_time(person.updated_at),
             "private": False,
             "can_email": True,
             "time_zone": None,
@@ -242,7 +248,7 @@ def _jobs(world: World, organization_id: int) -> Iterable[Row]:
                 "notes": None,
                 "confidential": False,
                 "status": "open",
-                "opened_at": stamp(job.created_at),
+                "opened_at": format_time(job.created_at),
                 "closed_at": None,
                 "is_template": False,
                 "copied_from_id": None,
@@ -253,12 +259,12 @@ def _jobs(world: World, organization_id: int) -> Iterable[Row]:
 
 
 def _members(world: World, organization_id: int, roles: tuple[str, ...]) -> Iterable[tuple[Job, User, Row]]:
-    """Everybody with one of the roles, for each of the customer's jobs."""
+    """Yields each user with one of the roles, for each of the customer's jobs."""
     for job in world.jobs.all():
         for user in _colleagues(world, organization_id):
             if job.organization_id == organization_id and user.role in roles:
                 made, changed = max(job.created_at, user.created_at), max(job.created_at, user.updated_at)
-                times = {"created_at": stamp(made), "updated_at": stamp(changed)}
+                times = {"created_at": format_time(made), "updated_at": format_time(changed)}
                 yield job, user, {"id": job.id * 10**5 + user.id, **times}
 
 
@@ -305,7 +311,7 @@ def _first(world: World, organization_id: int, role: str) -> int | None:
 
 
 _YES_NO = {"true": True, "false": False}
-#: the lists there are, by the last part of their path
+#: the lists, by the last part of their path
 COLLECTIONS = {
     "applications": Collection(
         _applications, {"candidate_ids": "candidate_id", "job_ids": "job_id"}, {"status": STATUSES}

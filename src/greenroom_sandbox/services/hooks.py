@@ -1,4 +1,4 @@
-"""Recruiting webhooks: configuring them, what they say, and the attempts on the virtual clock."""
+"""Recruiting webhooks: configuration, events and delivery attempts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from greenroom_sandbox.errors import Refused
 from greenroom_sandbox.model.hiring import Application, Candidate
 from greenroom_sandbox.model.hook import Action, Hook, HookDelivery
-from greenroom_sandbox.services.harvest import stamp
+from greenroom_sandbox.services.harvest import format_time
 from greenroom_sandbox.simulator import Simulator
 from greenroom_sandbox.wire import hooks as wire
 from greenroom_sandbox.wire.address import check_partner_url
@@ -21,12 +21,15 @@ OF_STATUS: dict[tuple[str, str], Action] = {
     ("active", "rejected"): "reject_candidate",
     ("rejected", "active"): "unreject_candidate",
 }
-#: the fields that `company.anonymize` empties, by Greenhouse's words
+#: Greenhouse's names of the fields that `company.anonymize` empties
 ANONYMIZED = ["full_name", "email_addresses", "phone_numbers", "attachments"]
 
 
 async def configure(simulator: Simulator, hook_id: int | None, values: dict[str, Any]) -> Hook:
-    """Makes or changes a webhook and pings it. Enabled when it should be and the ping was answered 200."""
+    """Creates or changes a webhook and pings it.
+
+    It is enabled only when the ping is answered 200.
+    """
     world = simulator.world
     if "url" in values:
         check_partner_url("url", values["url"], world.settings.http)
@@ -40,27 +43,30 @@ async def configure(simulator: Simulator, hook_id: int | None, values: dict[str,
         hook = world.hooks.get(hook_id).model_copy(update=values)
     world.hooks.save(hook.model_copy(update={"enabled": False}))
     described = {"id": hook.id, "name": hook.name, "url": hook.url, "action": hook.action}
-    pinged = await simulator.deliver(hook, world.mint(24), wire.encoded("ping", {"web_hook": described}))
+    pinged = await simulator.deliver(hook, world.generate_secret(24), wire.encode("ping", {"web_hook": described}))
     return world.hooks.save(world.hooks.get(hook.id).model_copy(update={"enabled": hook.enabled and pinged}))
 
 
 def remove(world: World, hook_id: int) -> None:
-    """Removes a webhook with its deliveries."""
-    for delivery in deliveries_of(world, world.hooks.get(hook_id).id):
+    """Removes a webhook and its deliveries."""
+    for delivery in get_deliveries(world, world.hooks.get(hook_id).id):
         world.deliveries.remove(delivery.id)
     world.hooks.remove(hook_id)
 
 
-def deliveries_of(world: World, hook_id: int) -> list[HookDelivery]:
-    """A webhook's deliveries, oldest first."""
+def get_deliveries(world: World, hook_id: int) -> list[HookDelivery]:
+    """Returns a webhook's deliveries, oldest first."""
     return [one for one in world.deliveries.all() if one.hook_id == hook_id]
 
 
 async def attempt(simulator: Simulator, delivery_id: int) -> None:
-    """Sends a delivery once; a failed one waits for its next turn, the seventh failure is the last."""
+    """Makes one delivery attempt.
+
+    A failure schedules the next attempt; after the seventh the delivery is `failed`.
+    """
     world = simulator.world
     delivery = world.deliveries.find(delivery_id)
-    if delivery is None:  # its webhook was removed a moment ago
+    if delivery is None:  # the webhook was removed in the meantime
         return
     hook = world.hooks.get(delivery.hook_id)
     changes: dict[str, Any] = {"attempts": delivery.attempts + 1, "next_at": None}
@@ -74,58 +80,61 @@ async def attempt(simulator: Simulator, delivery_id: int) -> None:
         world.deliveries.save(delivery.model_copy(update=changes))
 
 
-def note_application(world: World, action: Action, application: Application) -> None:
-    """Something happened to an application."""
+def enqueue_application(world: World, action: Action, application: Application) -> None:
+    """Enqueues an application's event."""
     organization_id = world.jobs.get(application.job_id).organization_id
     if action == "delete_application":
-        _note(world, organization_id, action, {"application": _deleted(application)})
+        _enqueue(world, organization_id, action, {"application": _deleted(application)})
     else:
-        _note(world, organization_id, action, {"application": _application(world, application)})
+        _enqueue(world, organization_id, action, {"application": _application(world, application)})
 
 
-def note_candidate(world: World, candidate: Candidate) -> None:
-    """A person's details were corrected."""
-    _note(world, candidate.organization_id, "update_candidate", {"candidate": _candidate(candidate)})
+def enqueue_candidate(world: World, candidate: Candidate) -> None:
+    """Enqueues ``update_candidate``."""
+    _enqueue(world, candidate.organization_id, "update_candidate", {"candidate": _candidate(candidate)})
 
 
-def note_anonymized(world: World, candidate: Candidate) -> None:
-    """What identified a person is gone."""
+def enqueue_anonymized(world: World, candidate: Candidate) -> None:
+    """Enqueues ``candidate_anonymized``."""
     payload = {"candidate_id": candidate.id, "anonymized_fields": ANONYMIZED}
-    _note(world, candidate.organization_id, "candidate_anonymized", payload)
+    _enqueue(world, candidate.organization_id, "candidate_anonymized", payload)
 
 
-def note_deleted(world: World, candidate: Candidate, application_ids: list[int]) -> None:
-    """A person was deleted, with these applications."""
+def enqueue_deleted(world: World, candidate: Candidate, application_ids: list[int]) -> None:
+    """Enqueues ``delete_candidate`` with the applications that were deleted."""
     person = {**_person(candidate), "deleted_application_ids": application_ids}
-    _note(world, candidate.organization_id, "delete_candidate", {"person": person})
+    _enqueue(world, candidate.organization_id, "delete_candidate", {"person": person})
 
 
-def note_merged(world: World, candidate: Candidate, into: int) -> None:
-    """A duplicate was merged. Without a webhook for that, one for deleted candidates hears of it."""
+def enqueue_merged(world: World, candidate: Candidate, into: int) -> None:
+    """Enqueues ``merge_candidate``, or ``delete_candidate`` when no webhook has it."""
     payload = {"person": {**_person(candidate), "new_candidate_id": into}}
-    if not _note(world, candidate.organization_id, "merge_candidate", payload):
-        note_deleted(world, candidate, [])
+    if not _enqueue(world, candidate.organization_id, "merge_candidate", payload):
+        enqueue_deleted(world, candidate, [])
 
 
-def _note(world: World, organization_id: int, action: Action, payload: dict[str, Any]) -> bool:
-    """Puts a delivery on its way to every webhook for this; whether there was one."""
-    heard = False
+def _enqueue(world: World, organization_id: int, action: Action, payload: dict[str, Any]) -> bool:
+    """Creates a delivery for every enabled webhook of this event.
+
+    Also removes the oldest ended deliveries above the limit. Returns whether there was such a webhook.
+    """
+    subscribed = False
     for hook in world.hooks.all():
         if hook.enabled and (hook.organization_id, hook.action) == (organization_id, action):
-            heard = True
+            subscribed = True
             made = HookDelivery(
                 id=world.deliveries.next_id(),
                 hook_id=hook.id,
-                event_id=world.mint(24),
+                event_id=world.generate_secret(24),
                 action=action,
-                body=wire.encoded(action, payload),
+                body=wire.encode(action, payload),
                 next_at=world.clock.now(),
             )
             world.deliveries.save(made)
     ended = [one.id for one in world.deliveries.all() if one.next_at is None]
     for delivery_id in ended[: max(0, len(world.deliveries) - MOST_DELIVERIES)]:
         world.deliveries.remove(delivery_id)
-    return heard
+    return subscribed
 
 
 def _application(world: World, application: Application) -> dict[str, Any]:
@@ -139,11 +148,11 @@ def _application(world: World, application: Application) -> dict[str, Any]:
     }
     return {
         "id": application.id,
-        "rejected_at": stamp(application.updated_at) if application.status == "rejected" else None,
+        "rejected_at": format_time(application.updated_at) if application.status == "rejected" else None,
         "prospect": False,
         "status": application.status,
-        "applied_at": stamp(application.created_at),
-        "last_activity_at": stamp(application.updated_at),
+        "applied_at": format_time(application.created_at),
+        "last_activity_at": format_time(application.updated_at),
         "source": None,
         "credited_to": None,
         "rejection_reason": None,
@@ -160,8 +169,8 @@ def _application(world: World, application: Application) -> dict[str, Any]:
                 "confidential": False,
                 "job_post_id": None,
                 "status": "open",
-                "created_at": stamp(job.created_at),
-                "opened_at": stamp(job.created_at),
+                "created_at": format_time(job.created_at),
+                "opened_at": format_time(job.created_at),
                 "closed_at": None,
                 "departments": [],
                 "offices": [],
@@ -175,7 +184,7 @@ def _interview_status(world: World, application: Application) -> str:
     stage = world.stages.get(application.stage_id)
     if stage.kind not in ("partner", "take_home_test"):
         return "to_be_scheduled"
-    tests = [test for test in world.tests_of(application.id) if test.stage_id == stage.id]
+    tests = [test for test in world.get_take_homes(application.id) if test.stage_id == stage.id]
     if any(test.result is not None for test in tests):
         return "received"
     return "sent" if any(test.sent_at is not None for test in tests) else "to_be_sent"
@@ -188,7 +197,7 @@ def _candidate(candidate: Candidate) -> dict[str, Any]:
         "last_name": candidate.last_name,
         "title": None,
         "company": None,
-        "created_at": stamp(candidate.created_at),
+        "created_at": format_time(candidate.created_at),
         "external_id": None,
         "photo_url": None,
         "is_private": False,
@@ -215,7 +224,7 @@ def _person(candidate: Candidate) -> dict[str, Any]:
         "last_name": candidate.last_name,
         "company": None,
         "title": None,
-        "created_at": stamp(candidate.created_at),
+        "created_at": format_time(candidate.created_at),
         "headline": None,
         "is_private": False,
         "recruiter_user_id": None,
@@ -229,11 +238,11 @@ def _deleted(application: Application) -> dict[str, Any]:
         "id": application.id,
         "candidate_id": application.candidate_id,
         "job_id": application.job_id,
-        "created_at": stamp(application.created_at),
+        "created_at": format_time(application.created_at),
         "source_id": None,
         "candidate_rejection_reason_id": None,
         "rejection_note_id": None,
-        "rejected_at": stamp(application.updated_at) if application.status == "rejected" else None,
+        "rejected_at": format_time(application.updated_at) if application.status == "rejected" else None,
         "referrer_id": None,
         "prospect": False,
         "rejected_by_user_id": None,

@@ -1,6 +1,7 @@
-"""Who may read a customer's data: consent, codes, access tokens and refresh tokens of the Harvest API.
+"""OAuth of the Harvest API: consent, codes, access tokens and refresh tokens.
 
-Source: Harvest v3, Authentication. Authorization Code is for partners, Client Credentials for a customer's own clients.
+Source: Harvest v3, Authentication. Authorization Code is for partners, Client Credentials for a customer's own
+clients.
 """
 
 from __future__ import annotations
@@ -12,18 +13,18 @@ from typing import Any
 
 from greenroom_sandbox.errors import Refused, SandboxError
 from greenroom_sandbox.model.harvest import Client, ClientKind, Grant, GrantKind
-from greenroom_sandbox.services.harvest import COLLECTIONS, scope_of
+from greenroom_sandbox.services.harvest import COLLECTIONS, get_scope
 from greenroom_sandbox.wire.address import check_partner_url
-from greenroom_sandbox.wire.basic import read, same
+from greenroom_sandbox.wire.basic import parse_header, secrets_match
 from greenroom_sandbox.world import World
 
 CODE_LASTS = timedelta(minutes=1)
 ACCESS_LASTS = timedelta(hours=1)
-SCOPES = tuple(scope_of(name) for name in COLLECTIONS)
+SCOPES = tuple(get_scope(name) for name in COLLECTIONS)
 
 
 class OAuthError(Exception):
-    """A refusal of the token endpoint or of consent, by its name in RFC 6749."""
+    """An error of the token endpoint or of consent, with its RFC 6749 name."""
 
     def __init__(self, error: str, description: str, status: int = 400) -> None:
         super().__init__(description)
@@ -31,8 +32,8 @@ class OAuthError(Exception):
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a partner asks a customer's admin for."""
+class ConsentRequest:
+    """A partner's request for a customer's consent."""
 
     client: Client
     redirect_uri: str
@@ -48,7 +49,7 @@ def add_client(
     redirect_uri: str | None = None,
     scopes: list[str] | None = None,
 ) -> Client:
-    """Issues credentials."""
+    """Creates a client with new credentials."""
     if kind == "custom":
         if organization_id is None:
             raise Refused("is needed: a custom client belongs to a customer", "organization_id")
@@ -64,8 +65,8 @@ def add_client(
         name=name,
         kind=kind,
         organization_id=organization_id if kind == "custom" else None,
-        client_id=world.mint(24),
-        client_secret=world.mint(40),
+        client_id=world.generate_secret(24),
+        client_secret=world.generate_secret(40),
         redirect_uri=redirect_uri if kind == "partner" else None,
         scopes=wanted,
     )
@@ -73,20 +74,20 @@ def add_client(
 
 
 def check_scopes(scopes: list[str]) -> None:
-    """Refuses a scope that nothing here needs."""
+    """Checks that every scope exists. Raises: `Refused`."""
     unknown = [scope for scope in scopes if scope not in SCOPES]
     if unknown:
         raise Refused(f"has {unknown[0]}, which is none of {', '.join(SCOPES)}", "scopes")
 
 
 def remove_client(world: World, client: int) -> None:
-    """Ends a client with all that it was granted."""
+    """Removes a client with its codes and tokens."""
     revoke(world, world.clients.get(client).id)
     world.clients.remove(client)
 
 
 def revoke(world: World, client: int) -> int:
-    """Ends everything a client was granted; how many grants that were."""
+    """Removes a client's codes and tokens and returns their number."""
     world.clients.get(client)
     ended = [grant.id for grant in world.grants.all() if grant.client == client]
     for grant_id in ended:
@@ -94,9 +95,13 @@ def revoke(world: World, client: int) -> int:
     return len(ended)
 
 
-def asked(world: World, query: dict[str, str]) -> Asked:
-    """What the address of *authorize* asks for; refused when the partner cannot even be told."""
-    client = _client(world, query.get("client_id", ""))
+def parse_consent_request(world: World, query: dict[str, str]) -> ConsentRequest:
+    """Parses the query of the *authorize* page.
+
+    Raises: `OAuthError`, which goes to the partner, or `Refused` when client or redirect URI are wrong and the
+    partner must not get the answer.
+    """
+    client = _find_client(world, query.get("client_id", ""))
     if client is None or client.kind != "partner":
         raise Refused("names no partner's client", "client_id")
     uri = query.get("redirect_uri", "")
@@ -107,18 +112,18 @@ def asked(world: World, query: dict[str, str]) -> Asked:
     scopes = query.get("scope", "").split() or client.scopes
     if not set(scopes) <= set(client.scopes):
         raise OAuthError("invalid_scope", f"the client has {' '.join(client.scopes)}")
-    return Asked(client, uri, scopes, query.get("state"))
+    return ConsentRequest(client, uri, scopes, query.get("state"))
 
 
-def consent(world: World, wanted: Asked, user_id: int) -> str:
-    """Somebody at the customer agrees; the code, good for a minute and once."""
+def consent(world: World, wanted: ConsentRequest, user_id: int) -> str:
+    """Records a user's consent and returns the code, valid once within a minute."""
     user = world.users.get(user_id)
-    return _grant(world, "code", wanted.client, user.organization_id, user.id, wanted.scopes, wanted.redirect_uri)[0]
+    return _issue(world, "code", wanted.client, user.organization_id, user.id, wanted.scopes, wanted.redirect_uri)[0]
 
 
 def exchange(world: World, authorization: str | None, form: dict[str, str]) -> dict[str, Any]:
-    """The token endpoint; raises `OAuthError`."""
-    client = authenticated(world, authorization)
+    """Handles a request to the token endpoint. Raises: `OAuthError`."""
+    client = authenticate(world, authorization)
     grant_type = form.get("grant_type", "")
     allowed = {"partner": ("authorization_code", "refresh_token"), "custom": ("client_credentials",)}[client.kind]
     if grant_type not in ("authorization_code", "refresh_token", "client_credentials"):
@@ -126,27 +131,27 @@ def exchange(world: World, authorization: str | None, form: dict[str, str]) -> d
     if grant_type not in allowed:
         raise OAuthError("unauthorized_client", f"a {client.kind} client may use {' and '.join(allowed)}")
     if grant_type == "client_credentials":
-        return _by_credentials(world, client, form)
+        return _issue_by_credentials(world, client, form)
     if grant_type == "authorization_code":
-        spent = _spend(world, client, "code", form.get("code", ""))
-        if form.get("redirect_uri") != spent.redirect_uri:
+        redeemed = _redeem(world, client, "code", form.get("code", ""))
+        if form.get("redirect_uri") != redeemed.redirect_uri:
             raise OAuthError("invalid_grant", "redirect_uri is not the one of the consent")
     else:
-        spent = _spend(world, client, "refresh", form.get("refresh_token", ""))
-    return _tokens(world, client, spent.organization_id, spent.user_id, spent.scopes, refreshable=True)
+        redeemed = _redeem(world, client, "refresh", form.get("refresh_token", ""))
+    return _issue_tokens(world, client, redeemed.organization_id, redeemed.user_id, redeemed.scopes, refreshable=True)
 
 
-def authenticated(world: World, authorization: str | None) -> Client:
-    """The client whose credentials the header has; raises `OAuthError`."""
-    given = read(authorization)
-    client = _client(world, given[0]) if given else None
-    if given is None or client is None or not same(client.client_secret, given[1]):
+def authenticate(world: World, authorization: str | None) -> Client:
+    """Returns the client with these Basic credentials. Raises: `OAuthError`."""
+    given = parse_header(authorization)
+    client = _find_client(world, given[0]) if given else None
+    if given is None or client is None or not secrets_match(client.client_secret, given[1]):
         raise OAuthError("invalid_client", "the client's credentials are not accepted", 401)
     return client
 
 
-def bearer(world: World, authorization: str | None) -> Grant | None:
-    """The live access token that a request carries."""
+def find_access_token(world: World, authorization: str | None) -> Grant | None:
+    """Returns the valid access token of a request, or None."""
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer":
         return None
@@ -155,7 +160,7 @@ def bearer(world: World, authorization: str | None) -> Grant | None:
     return next((one for one in live if one.digest == digest), None)
 
 
-def _by_credentials(world: World, client: Client, form: dict[str, str]) -> dict[str, Any]:
+def _issue_by_credentials(world: World, client: Client, form: dict[str, str]) -> dict[str, Any]:
     organization_id = client.organization_id or 0
     user_id = None
     if form.get("sub"):
@@ -169,11 +174,11 @@ def _by_credentials(world: World, client: Client, form: dict[str, str]) -> dict[
     scopes = form.get("scope", "").split() or client.scopes
     if not set(scopes) <= set(client.scopes):
         raise OAuthError("invalid_scope", f"the client has {' '.join(client.scopes)}")
-    return _tokens(world, client, organization_id, user_id, scopes, refreshable=False)
+    return _issue_tokens(world, client, organization_id, user_id, scopes, refreshable=False)
 
 
-def _spend(world: World, client: Client, kind: GrantKind, secret: str) -> Grant:
-    """Takes a code or a refresh token, which works once."""
+def _redeem(world: World, client: Client, kind: GrantKind, secret: str) -> Grant:
+    """Marks a code or a refresh token as used; both work once. Raises: `OAuthError`."""
     digest, now = _digest(secret), world.clock.now()
     found = next((one for one in world.grants.all() if one.kind == kind and one.digest == digest), None)
     if found is None or found.client != client.id or found.expires_at <= now:
@@ -185,20 +190,20 @@ def _spend(world: World, client: Client, kind: GrantKind, secret: str) -> Grant:
     return world.grants.save(found.model_copy(update={"used": True}))
 
 
-def _tokens(
+def _issue_tokens(
     world: World, client: Client, organization_id: int, user_id: int | None, scopes: list[str], *, refreshable: bool
 ) -> dict[str, Any]:
-    _forget_the_old(world)
-    access, expires_at = _grant(world, "access", client, organization_id, user_id, scopes)
+    _remove_expired(world)
+    access, expires_at = _issue(world, "access", client, organization_id, user_id, scopes)
     answer: dict[str, Any] = {"token_type": "Bearer", "access_token": access, "expires_at": expires_at.isoformat()}
     if world.settings.token_expires_in:
         answer["expires_in"] = int(ACCESS_LASTS.total_seconds())
     if refreshable:
-        answer["refresh_token"] = _grant(world, "refresh", client, organization_id, user_id, scopes)[0]
+        answer["refresh_token"] = _issue(world, "refresh", client, organization_id, user_id, scopes)[0]
     return answer
 
 
-def _grant(
+def _issue(
     world: World,
     kind: GrantKind,
     client: Client,
@@ -209,7 +214,7 @@ def _grant(
 ) -> tuple[str, datetime]:
     refresh = timedelta(hours=world.settings.refresh_token_hours)
     lasts = {"code": CODE_LASTS, "access": ACCESS_LASTS, "refresh": refresh}[kind]
-    secret, expires_at = world.mint(43), world.clock.now() + lasts
+    secret, expires_at = world.generate_secret(43), world.clock.now() + lasts
     grant = Grant(
         id=world.grants.next_id(),
         kind=kind,
@@ -225,15 +230,15 @@ def _grant(
     return secret, expires_at
 
 
-def _forget_the_old(world: World) -> None:
+def _remove_expired(world: World) -> None:
     now = world.clock.now()
     for grant in world.grants.all():
         if grant.expires_at <= now:
             world.grants.remove(grant.id)
 
 
-def _client(world: World, client_id: str) -> Client | None:
-    return next((one for one in world.clients.all() if same(one.client_id, client_id)), None)
+def _find_client(world: World, client_id: str) -> Client | None:
+    return next((one for one in world.clients.all() if secrets_match(one.client_id, client_id)), None)
 
 
 def _digest(secret: str) -> str:

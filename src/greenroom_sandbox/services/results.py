@@ -1,4 +1,4 @@
-"""How results come in: the completion call-back, the hourly poll, and the virtual clock that drives both."""
+"""Test results: the completion call-back, the hourly poll and the clock."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from greenroom_sandbox.errors import Conflict
 from greenroom_sandbox.model.partner import Partner
 from greenroom_sandbox.model.take_home import Result, StatusReply, TakeHome
 from greenroom_sandbox.services import company, hooks, sending
-from greenroom_sandbox.simulator import Heard, Simulator
+from greenroom_sandbox.simulator import CallResult, Simulator
 from greenroom_sandbox.wire import basic
 from greenroom_sandbox.world import World
 
 HOUR = timedelta(hours=1)
-#: polling ends eight weeks after sending; Source: Greenhouse Assessment API, Test Status
+#: how long a test is polled after sending; Source: Greenhouse Assessment API, Test Status
 EIGHT_WEEKS = timedelta(weeks=8)
 
 
-async def check(simulator: Simulator, test: TakeHome) -> Heard:
-    """Asks ``test_status`` now and keeps what a good reply says."""
+async def check_status(simulator: Simulator, test: TakeHome) -> CallResult:
+    """Calls ``test_status`` and stores the result of a good reply."""
     world = simulator.world
     if test.partner_interview_id is None:
         raise Conflict(f"take-home {test.id} was never sent")
-    heard, reply, held_back = await simulator.test_status(test)
+    call_result, reply, held_back = await simulator.test_status(test)
     test = world.take_homes.get(test.id)
     if reply is not None:
         earlier, test.held = test.held, reply if held_back else None
         world.take_homes.save(test)
         if not held_back:
-            _keep(world, test.id, reply)
-        if earlier is not None:  # arrives after the one that was asked later
-            _keep(world, test.id, earlier)
-    return heard
+            _apply_reply(world, test.id, reply)
+        if earlier is not None:  # the held reply is applied after the newer one
+            _apply_reply(world, test.id, earlier)
+    return call_result
 
 
-def _keep(world: World, take_home_id: int, reply: StatusReply) -> None:
+def _apply_reply(world: World, take_home_id: int, reply: StatusReply) -> None:
     test = world.take_homes.get(take_home_id)
-    # only active, unhired candidates are updated
+    # Greenhouse updates only active, unhired candidates
     if not reply.complete or world.applications.get(test.application_id).status != "active":
         return
     if test.result is not None and not world.settings.accept_later_updates:
@@ -53,75 +53,88 @@ def _keep(world: World, take_home_id: int, reply: StatusReply) -> None:
     world.take_homes.save(test.model_copy(update=changes))
 
 
-def completing_partner(world: World, header: str | None, test: TakeHome | None) -> Partner | None:
-    """Whose credentials a PATCH carries, in the mode that is set; None when nobody's."""
-    given = basic.read(header)
+def find_completing_partner(world: World, header: str | None, test: TakeHome | None) -> Partner | None:
+    """Returns the partner whose credentials a PATCH carries, or None.
+
+    The setting ``completion_auth`` decides which credentials count.
+    """
+    given = basic.parse_header(header)
     if given is None:
         return None
     user, password = given
     mode = world.settings.completion_auth
     if mode in ("partner", "either"):
         for partner in world.partners.all():
-            if basic.same(partner.username, user) and basic.same(partner.password, password):
+            if basic.secrets_match(partner.username, user) and basic.secrets_match(partner.password, password):
                 return partner
     if mode in ("org_key", "either"):
         for connection in world.connections.all():
             mine = test is None or connection.organization_id == test.organization_id
-            if connection.key and basic.same(connection.key, user) and mine:
+            if connection.key and basic.secrets_match(connection.key, user) and mine:
                 return world.partners.find(connection.partner_id)
     return None
 
 
-def completable(world: World, take_home_id: int, partner: Partner) -> TakeHome | None:
-    """The take-home that a partner may complete; None (404) for an unknown, another's or a deleted one."""
+def find_completable(world: World, take_home_id: int, partner: Partner) -> TakeHome | None:
+    """Returns the take-home that a partner may complete, or None.
+
+    None (404) stands for an unknown or deleted take-home and for one of another partner.
+    """
     test = world.take_homes.find(take_home_id)
     if test is None or test.partner_id != partner.id or test.partner_interview_id is None:
         return None
     return None if world.applications.get(test.application_id).status == "deleted" else test
 
 
-async def completed(simulator: Simulator, test: TakeHome, *, answered: bool) -> None:
-    """What an accepted PATCH leads to, before it is answered and after."""
+async def handle_completion(simulator: Simulator, test: TakeHome, *, answered: bool) -> None:
+    """Runs or schedules the status check after an accepted PATCH.
+
+    Called before the PATCH is answered and, with ``after_answer``, once more afterwards. A test with a result is
+    checked again only with ``accept_later_updates``.
+    """
     world = simulator.world
     settings = world.settings
     if test.result is not None and not settings.accept_later_updates:
         return
     if settings.status_check == ("after_answer" if answered else "before_answer"):
-        await check(simulator, test)
+        await check_status(simulator, test)
     elif settings.status_check == "delayed" and not answered:
         at = world.clock.now() + timedelta(seconds=settings.status_check_delay_seconds)
         world.take_homes.save(test.model_copy(update={"check_at": at}))
 
 
 async def advance(simulator: Simulator, by: timedelta) -> dict[str, Any]:
-    """Moves the clock; everything due on the way happens in order, each at its time."""
-    async with simulator.turn:
+    """Moves the clock and runs everything due on the way.
+
+    The items run in order, each at its own time.
+    """
+    async with simulator.clock_lock:
         target = simulator.world.clock.now() + by
-        done = await _catch_up(simulator, target, move=True)
+        done = await _run_due(simulator, target, move=True)
         simulator.world.clock.set(target)
         simulator.world.save_clock()
     return {"now": simulator.world.clock.now().isoformat(), **done}
 
 
 async def tick(simulator: Simulator) -> None:
-    """Does what has come due by itself."""
-    if simulator.turn.locked():
+    """Runs everything that is due now."""
+    if simulator.clock_lock.locked():
         return
-    async with simulator.turn:
-        await _catch_up(simulator, simulator.world.clock.now(), move=False)
+    async with simulator.clock_lock:
+        await _run_due(simulator, simulator.world.clock.now(), move=False)
 
 
-async def keep_time(simulator: Simulator, pause_s: float = 0.5) -> None:
-    """`tick`, for as long as the simulator runs."""
+async def run_clock(simulator: Simulator, pause_s: float = 0.5) -> None:
+    """Calls `tick` until the simulator stops."""
     while True:
         await asyncio.sleep(pause_s)
         await tick(simulator)
 
 
-async def _catch_up(simulator: Simulator, target: datetime, *, move: bool) -> dict[str, int]:
+async def _run_due(simulator: Simulator, target: datetime, *, move: bool) -> dict[str, int]:
     world = simulator.world
     done = {"sent": 0, "polled": 0, "checked": 0, "delivered": 0}
-    while agenda := [item for item in due(world) if item[0] <= target]:
+    while agenda := [item for item in list_due(world) if item[0] <= target]:
         at = agenda[0][0]
         if move and at > world.clock.now():
             world.clock.set(at)
@@ -133,12 +146,16 @@ async def _catch_up(simulator: Simulator, target: datetime, *, move: bool) -> di
             if what == "delivered":
                 await hooks.attempt(simulator, about)
             else:
-                await _do(simulator, what, world.take_homes.get(about), at)
+                await _run_item(simulator, what, world.take_homes.get(about), at)
     return done
 
 
-def due(world: World) -> list[tuple[datetime, str, int]]:
-    """What is to come: scheduled sends, delayed checks, polls, webhooks (by the id of the delivery); by time."""
+def list_due(world: World) -> list[tuple[datetime, str, int]]:
+    """Returns the clock's future items, by time.
+
+    These are scheduled sends, delayed checks, polls and webhook deliveries: the time, the kind, and the id of the
+    take-home or of the delivery.
+    """
     found: list[tuple[datetime, str, int]] = []
     for test in world.take_homes.all():
         if test.send_at is not None and test.status == "scheduled":
@@ -153,33 +170,33 @@ def due(world: World) -> list[tuple[datetime, str, int]]:
     return sorted(found)
 
 
-async def _do(simulator: Simulator, what: str, test: TakeHome, at: datetime) -> None:
+async def _run_item(simulator: Simulator, what: str, test: TakeHome, at: datetime) -> None:
     world = simulator.world
     if what == "sent":
         await sending.dispatch(simulator, world.take_homes.save(test.model_copy(update={"status": "sending"})))
     elif what == "checked":
-        await check(simulator, world.take_homes.save(test.model_copy(update={"check_at": None})))
-    elif _still_polled(world, test):
+        await check_status(simulator, world.take_homes.save(test.model_copy(update={"check_at": None})))
+    elif _check_polling(world, test):
         counted = test.model_copy(update={"polls": test.polls + 1, "next_poll_at": _next_hour(at, world.clock.now())})
-        await check(simulator, world.take_homes.save(counted))
-        _still_polled(world, world.take_homes.get(test.id))
+        await check_status(simulator, world.take_homes.save(counted))
+        _check_polling(world, world.take_homes.get(test.id))
 
 
 def _next_hour(due_at: datetime, now: datetime) -> datetime:
-    """The hour after a poll; hours that nobody was there for are not made up for."""
+    """Returns the time of the next hourly poll; missed hours are skipped."""
     return due_at + HOUR * max(1, (now - due_at) // HOUR + 1)
 
 
 def skip_missed_polls(world: World, partner_id: int) -> None:
-    """Polling is on again: the polls of the time between are left out."""
+    """Skips the polls that were missed while a partner's polling was off."""
     now = world.clock.now()
     for test in world.take_homes.all():
         if test.partner_id == partner_id and test.next_poll_at is not None and test.next_poll_at <= now:
             world.take_homes.save(test.model_copy(update={"next_poll_at": _next_hour(test.next_poll_at, now)}))
 
 
-def _still_polled(world: World, test: TakeHome) -> bool:
-    """Whether another poll is to come; writes down why not."""
+def _check_polling(world: World, test: TakeHome) -> bool:
+    """Whether a test is polled further; records why polling stopped."""
     application = world.applications.get(test.application_id)
     stopped: str | None = None
     if application.status == "hired":
@@ -193,8 +210,8 @@ def _still_polled(world: World, test: TakeHome) -> bool:
     return stopped is None
 
 
-#: what the recruiter does to an application: from which status, to which
-MOVES = {
+#: a recruiter's action → the application's status before and after it
+STATUS_CHANGES = {
     "hire": ("active", "hired"),
     "unhire": ("hired", "active"),
     "reject": ("active", "rejected"),
@@ -203,19 +220,22 @@ MOVES = {
 
 
 def change_status(world: World, application_id: int, action: str) -> None:
-    """Hires, rejects, takes either back (`MOVES`), or deletes an application; polling ends or goes on with it."""
+    """Hires, unhires, rejects, unrejects (`STATUS_CHANGES`) or deletes an application.
+
+    Polling ends or resumes accordingly.
+    """
     if action == "delete":
         company.delete_application(world, application_id)
         return
-    old, new = MOVES[action]
+    old, new = STATUS_CHANGES[action]
     company.set_status(world, application_id, old=old, new=new)
     if action == "unhire":
         resume_polling(world, application_id)
 
 
 def resume_polling(world: World, application_id: int) -> None:
-    """Unhiring: tests that were polled until the hire are polled again."""
-    for test in world.tests_of(application_id):
+    """Resumes the polling of tests that was stopped by a hire."""
+    for test in world.get_take_homes(application_id):
         if test.polling_stopped == "hired":
             changes = {"polling_stopped": None, "next_poll_at": world.clock.now() + HOUR}
             world.take_homes.save(test.model_copy(update=changes))

@@ -1,4 +1,4 @@
-"""A recruiter's *Send test*: the dialog, one test, many at once, a repeat, and the rule that sends by itself."""
+"""A recruiter's *Send test*: for one candidate, in bulk, and by a stage's rule."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What the dialog's form says; None is the form's default."""
+class SendRequest:
+    """The *Send test* form; None stands for the form's default."""
 
     test_id: str
     to: str | None = None
@@ -33,8 +33,13 @@ class Wanted:
     resend_of: int | None = None
 
 
-def partner_stage(world: World, application: Application, stage_id: int | None) -> tuple[Stage, Partner, Connection]:
-    """The stage whose partner is meant, enabled; refused when it cannot send."""
+def get_partner_stage(
+    world: World, application: Application, stage_id: int | None
+) -> tuple[Stage, Partner, Connection]:
+    """Returns the stage with its partner and connection.
+
+    Raises: `Refused` for a stage of another job, `Conflict` when the stage cannot send.
+    """
     stage = world.stages.get(stage_id or application.stage_id)
     if stage.job_id != application.job_id:
         raise Refused("is a stage of another job", "stage_id")
@@ -45,22 +50,22 @@ def _partner_of(world: World, stage: Stage) -> tuple[Partner, Connection]:
     if stage.partner_id is None:
         raise Conflict(f"the stage {stage.name} is not a partner's: move the candidate into one")
     partner = world.partners.get(stage.partner_id)
-    connection = world.connection(world.jobs.get(stage.job_id).organization_id, partner.id)
+    connection = world.find_connection(world.jobs.get(stage.job_id).organization_id, partner.id)
     if connection is None or not connection.usable:
         raise Conflict(f"{partner.name} is not enabled for this customer")
     return partner, connection
 
 
 async def open_dialog(simulator: Simulator, application_id: int, stage_id: int | None) -> dict[str, Any]:
-    """Opens *Send test*: asks the partner for its tests now."""
+    """Opens *Send test*, which calls the partner's ``list_tests``."""
     world = simulator.world
     application = world.applications.get(application_id)
-    stage = partner_stage(world, application, stage_id)[0]
+    stage = get_partner_stage(world, application, stage_id)[0]
     return {**await open_bulk_dialog(simulator, stage.id), "to": world.candidates.get(application.candidate_id).email}
 
 
 async def open_bulk_dialog(simulator: Simulator, stage_id: int) -> dict[str, Any]:
-    """The same for many candidates of a stage: there is nobody's address in it."""
+    """Opens *Send tests* for many candidates of a stage; it has no address."""
     world = simulator.world
     stage = world.stages.get(stage_id)
     organization_id = world.jobs.get(stage.job_id).organization_id
@@ -70,28 +75,36 @@ async def open_bulk_dialog(simulator: Simulator, stage_id: int) -> dict[str, Any
 
 
 async def stage_tests(simulator: Simulator, stage_id: int) -> dict[str, Any]:
-    """The *Edit Take Home Test* dialog: asks the partner for its tests now."""
+    """Opens *Edit Take Home Test*, which calls the partner's ``list_tests``."""
     partner, connection = _partner_of(simulator.world, simulator.world.stages.get(stage_id))
-    heard, tests = await simulator.list_tests(partner, connection)
-    answer = {"ok": heard.ok, "message": heard.message, "reasons": heard.reasons, "exchange_id": heard.exchange_id}
+    result, tests = await simulator.list_tests(partner, connection)
+    answer = {
+        "ok": result.ok,
+        "message": result.message,
+        "reasons": result.reasons,
+        "exchange_id": result.exchange_id,
+    }
     return {**answer, "tests": [vars(test) for test in tests]}
 
 
-async def send(simulator: Simulator, application_id: int, wanted: Wanted) -> dict[str, Any]:
-    """Sends a test, or schedules it. A failure is the partner's, and is what the recruiter sees."""
+async def send(simulator: Simulator, application_id: int, wanted: SendRequest) -> dict[str, Any]:
+    """Sends or schedules a test.
+
+    A failed call to the partner is part of the answer, not an exception.
+    """
     test = prepare(simulator, application_id, wanted)
     if test.status == "scheduled":
         return _answer(test, True, texts.SCHEDULED, [], None)
     return await dispatch(simulator, test)
 
 
-def prepare(simulator: Simulator, application_id: int, wanted: Wanted) -> TakeHome:
-    """A take-home test with an id of its own, not sent yet."""
+def prepare(simulator: Simulator, application_id: int, wanted: SendRequest) -> TakeHome:
+    """Creates a take-home that is not sent yet."""
     world = simulator.world
     application = world.applications.get(application_id)
     if application.status != "active":
         raise Conflict(f"the application is {application.status}")
-    stage, partner, connection = partner_stage(world, application, wanted.stage_id)
+    stage, partner, connection = get_partner_stage(world, application, wanted.stage_id)
     candidate = world.candidates.get(application.candidate_id)
     to = wanted.to if wanted.to is not None else candidate.email
     if not to:
@@ -126,11 +139,11 @@ def prepare(simulator: Simulator, application_id: int, wanted: Wanted) -> TakeHo
 async def dispatch(simulator: Simulator, test: TakeHome) -> dict[str, Any]:
     """Sends a prepared test now."""
     world = simulator.world
-    heard = await simulator.send_test(test)
+    result = await simulator.send_test(test)
     now = world.clock.now()
-    if not heard.ok:
+    if not result.ok:
         test = world.take_homes.save(test.model_copy(update={"status": "failed", "send_at": None}))
-        return _answer(test, False, heard.message, heard.reasons, heard.exchange_id)
+        return _answer(test, False, result.message, result.reasons, result.exchange_id)
     polled = now + HOUR if world.partners.get(test.partner_id).polling else None
     changes = {
         "status": "sent",
@@ -140,22 +153,25 @@ async def dispatch(simulator: Simulator, test: TakeHome) -> dict[str, Any]:
         "partner_interview_id": test.partner_interview_id,
     }
     test = world.take_homes.save(world.take_homes.get(test.id).model_copy(update=changes))
-    return _answer(test, True, texts.SUBMITTED_TESTS, [], heard.exchange_id)
+    return _answer(test, True, texts.SUBMITTED_TESTS, [], result.exchange_id)
 
 
 async def send_many(
-    simulator: Simulator, stage_id: int, application_ids: list[int] | None, concurrency: int, wanted: Wanted
+    simulator: Simulator, stage_id: int, application_ids: list[int] | None, concurrency: int, wanted: SendRequest
 ) -> dict[str, Any]:
-    """The bulk action: everybody in the stage, or those named, so many at once."""
+    """Sends to the named applications, by default to all in the stage.
+
+    At most ``concurrency`` sends are in flight at once.
+    """
     world = simulator.world
     world.stages.get(stage_id)
     if application_ids is None:
-        here = [one for one in world.applications.all() if one.stage_id == stage_id and one.status == "active"]
-        application_ids = [one.id for one in here]
-    places = asyncio.Semaphore(concurrency)
+        in_stage = [one for one in world.applications.all() if one.stage_id == stage_id and one.status == "active"]
+        application_ids = [one.id for one in in_stage]
+    slots = asyncio.Semaphore(concurrency)
 
     async def one(application_id: int) -> dict[str, Any]:
-        async with places:
+        async with slots:
             try:
                 return await send(simulator, application_id, wanted)
             except (Refused, Conflict) as error:
@@ -172,7 +188,10 @@ async def send_many(
 
 
 async def move(simulator: Simulator, application_id: int, stage_id: int, user_id: int | None) -> dict[str, Any] | None:
-    """Moves a candidate; the answer of the stage's rule when it sends a test by itself."""
+    """Moves a candidate into a stage.
+
+    Returns the answer of the send when the stage's rule sends a test, else None.
+    """
     world = simulator.world
     application = world.applications.get(application_id)
     stage = world.stages.get(stage_id)
@@ -182,14 +201,17 @@ async def move(simulator: Simulator, application_id: int, stage_id: int, user_id
         raise Conflict(f"the application is {application.status}")
     changes = {"stage_id": stage_id, "stage_since": world.clock.now()}
     moved = world.applications.save(application.model_copy(update=changes))
-    hooks.note_application(world, "candidate_stage_change", moved)
+    hooks.enqueue_application(world, "candidate_stage_change", moved)
     if not stage.send_on_entry or stage.default_test_id is None:
         return None
-    return await send(simulator, application_id, Wanted(test_id=stage.default_test_id, user_id=user_id))
+    return await send(simulator, application_id, SendRequest(test_id=stage.default_test_id, user_id=user_id))
 
 
 def assign_graders(world: World, take_home_id: int, grader_ids: list[int]) -> TakeHome:
-    """Who grades a test, also after its result came. Refused unless they work at the candidate's organization."""
+    """Assigns a test's graders, also after its result arrived.
+
+    Raises: `Refused` for graders outside the candidate's organization.
+    """
     test = world.take_homes.get(take_home_id)
     colleagues = {user.id for user in _colleagues(world, test.organization_id)}
     if not grader_ids or not colleagues.issuperset(grader_ids):

@@ -1,4 +1,4 @@
-"""How the simulator speaks: its wire settings, changed field by field or by a profile."""
+"""The wire settings, changed field by field or by a profile."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ OLD_PARTNER = {
 
 
 def change(world: World, changes: dict[str, Any]) -> WireSettings:
-    """Changes the fields given; refused as a whole when one is not acceptable."""
+    """Changes the given settings.
+
+    Raises: `Refused` when one is invalid; then none is changed.
+    """
     if changes.get("public_url"):
         changes = {**changes, "public_url": check_base_url("public_url", changes["public_url"])}
     try:
@@ -33,6 +36,6 @@ def change(world: World, changes: dict[str, Any]) -> WireSettings:
 
 
 def use_profile(world: World, old_partner: bool) -> WireSettings:
-    """Sets the fields in which an integration from before October 2019 differs from today's."""
+    """Sets the fields in which an integration from before October 2019 differs."""
     today = {name: WireSettings.model_fields[name].default for name in OLD_PARTNER}
     return change(world, OLD_PARTNER if old_partner else today)

@@ -1,4 +1,4 @@
-"""The traffic log: what is in it, and making a call again."""
+"""The traffic log: its filters and the replay of a call."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from typing import get_args
 
 from greenroom_sandbox.errors import Conflict, Refused
-from greenroom_sandbox.model.partner import Call
+from greenroom_sandbox.model.partner import CallName
 from greenroom_sandbox.model.wire import Exchange
 from greenroom_sandbox.simulator import Simulator
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Which exchanges are wanted; None and 0 want all. Refuses words that no exchange has."""
+    """Conditions on exchanges; None and 0 match all.
+
+    Raises: `Refused` for a direction, call or verdict that does not exist.
+    """
 
     take_home_id: int | None = None
     partner_id: int | None = None
@@ -24,24 +27,27 @@ class Filter:
 
     def __post_init__(self) -> None:
         for name in ("direction", "call", "verdict"):
-            if getattr(self, name) not in (None, *words(name)):
-                raise Refused(f"must be one of {', '.join(words(name))}", name)
+            if getattr(self, name) not in (None, *get_choices(name)):
+                raise Refused(f"must be one of {', '.join(get_choices(name))}", name)
 
-    def takes(self, exchange: Exchange) -> bool:
-        """Whether an exchange is wanted."""
+    def matches(self, exchange: Exchange) -> bool:
+        """Whether an exchange matches."""
         names = ("take_home_id", "partner_id", "direction", "call", "verdict")
         fits = all(getattr(self, name) in (None, getattr(exchange, name)) for name in names)
         return fits and exchange.id > self.after
 
 
-def words(name: str) -> tuple[str, ...]:
-    """What an exchange's ``direction``, ``call`` or ``verdict`` can be."""
+def get_choices(name: str) -> tuple[str, ...]:
+    """Returns the values that a field of an exchange can have.
+
+    ``name`` is ``direction``, ``call`` or ``verdict``.
+    """
     return get_args(Exchange.model_fields[name].annotation)
 
 
-def why_no_replay(exchange: Exchange) -> str | None:
-    """Why a request cannot be made again; None when it can."""
-    if exchange.direction != "to_partner" or exchange.call not in get_args(Call):
+def explain_no_replay(exchange: Exchange) -> str | None:
+    """Returns why a request cannot be repeated, or None when it can."""
+    if exchange.direction != "to_partner" or exchange.call not in get_args(CallName):
         return "only the simulator's own calls to a partner can be made again"
     if exchange.request_cut:
         return "the log does not have the whole body"
@@ -49,9 +55,12 @@ def why_no_replay(exchange: Exchange) -> str | None:
 
 
 async def replay(simulator: Simulator, exchange_id: int) -> Exchange:
-    """Makes a call to a partner again, byte for byte; the new exchange."""
+    """Repeats a call to a partner byte for byte and returns the new exchange.
+
+    Raises: `Conflict` when the call cannot be repeated.
+    """
     exchange = simulator.world.exchanges.get(exchange_id)
-    reason = why_no_replay(exchange)
+    reason = explain_no_replay(exchange)
     if reason is not None:
         raise Conflict(reason)
     return await simulator.replay(exchange)

@@ -1,4 +1,4 @@
-"""What people see: the candidate's page, the interview kit, a take-home test, with Greenhouse's own words."""
+"""The candidate's page, the interview kit and the lists, in Greenhouse's words."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from greenroom_sandbox import texts
 from greenroom_sandbox.errors import Refused
 from greenroom_sandbox.model.hiring import Application, Stage
 from greenroom_sandbox.model.take_home import TakeHome
-from greenroom_sandbox.services.company import applications_of
-from greenroom_sandbox.wire.address import why_private
+from greenroom_sandbox.services.company import get_applications
+from greenroom_sandbox.wire.address import explain_private
 from greenroom_sandbox.world import World
 
 
-def not_shown_because(world: World, test: TakeHome) -> str | None:
-    """Why a result that arrived is not shown; None when it is, or when there is none."""
+def explain_hidden(world: World, test: TakeHome) -> str | None:
+    """Returns why Greenhouse hides a result; None when it is shown or does not exist."""
     if test.result is None or world.settings.show_private_result_urls:
         return None
-    return why_private(test.result.profile_url)
+    return explain_private(test.result.profile_url)
 
 
-def result_shown(world: World, test: TakeHome) -> bool:
-    """Whether people see this test's result."""
-    return test.result is not None and not_shown_because(world, test) is None
+def is_result_shown(world: World, test: TakeHome) -> bool:
+    """Whether a test has a result that Greenhouse shows."""
+    return test.result is not None and explain_hidden(world, test) is None
 
 
 def take_home(world: World, test: TakeHome) -> dict[str, Any]:
-    """A take-home test as the API shows it."""
+    """Returns a take-home test as the API shows it."""
     shown = test.model_dump(mode="json", exclude={"held", "check_at", "sender_id"})
     states = {"received": "received", "sent": "sent"}
     shown["interview_status"] = states.get(test.status, "to_be_sent")
     shown["text"] = _text(world, test)
-    shown["result_shown"] = result_shown(world, test)
-    shown["not_shown_because"] = not_shown_because(world, test)
+    shown["result_shown"] = is_result_shown(world, test)
+    shown["not_shown_because"] = explain_hidden(world, test)
     return shown
 
 
 def _text(world: World, test: TakeHome) -> str | None:
-    if result_shown(world, test):
+    if is_result_shown(world, test):
         return texts.scored(world.stages.get(test.stage_id).name, test.result.score if test.result else None)
     if test.sent_at is not None:
         return texts.awaiting(test.sent_at)
@@ -45,16 +45,16 @@ def _text(world: World, test: TakeHome) -> str | None:
 
 
 def candidate_page(world: World, application_id: int) -> dict[str, Any]:
-    """The candidate's page for one application: every stage, and the tests of partners' stages."""
+    """Returns the candidate's page of one application: stages and partners' tests."""
     application = world.applications.get(application_id)
     candidate = world.candidates.get(application.candidate_id)
     stages = []
-    for stage in world.plan(application.job_id):
+    for stage in world.get_plan(application.job_id):
         current = stage.id == application.stage_id
         entry: dict[str, Any] = {"id": stage.id, "name": stage.name, "position": stage.position, "current": current}
         entry["since"] = application.stage_since.isoformat() if current else None
         if stage.partner_id is not None:
-            tests = [test for test in world.tests_of(application_id) if test.stage_id == stage.id]
+            tests = [test for test in world.get_take_homes(application_id) if test.stage_id == stage.id]
             entry["tests"] = _tests(world, stage, tests)
             entry["tests"]["error_exchange_id"] = _failed_exchange(world, tests)
         stages.append(entry)
@@ -64,7 +64,7 @@ def candidate_page(world: World, application_id: int) -> dict[str, Any]:
         "candidate": {
             **candidate.model_dump(mode="json"),
             "name": candidate.name,
-            "application_ids": [one.id for one in applications_of(world, candidate.id)],
+            "application_ids": [one.id for one in get_applications(world, candidate.id)],
         },
         "job": world.jobs.get(application.job_id).model_dump(mode="json"),
         "stage_id": application.stage_id,
@@ -73,8 +73,11 @@ def candidate_page(world: World, application_id: int) -> dict[str, Any]:
 
 
 def _tests(world: World, stage: Stage, tests: list[TakeHome]) -> dict[str, Any]:
-    """What a partner's stage shows of the tests that were sent from it, oldest first."""
-    shown = [test for test in tests if result_shown(world, test)]
+    """Returns a partner's stage on the candidate's page.
+
+    ``tests`` are the take-homes sent from the stage, oldest first.
+    """
+    shown = [test for test in tests if is_result_shown(world, test)]
     sent = [test for test in tests if test.sent_at is not None]
     rows = [
         {
@@ -97,7 +100,7 @@ def _tests(world: World, stage: Stage, tests: list[TakeHome]) -> dict[str, Any]:
         "rows": rows,
         "link": texts.SEND_TEST,
         "error": texts.ERROR if latest is not None and latest.status == "failed" else None,
-        "not_shown_because": not_shown_because(world, latest) if latest else None,
+        "not_shown_because": explain_hidden(world, latest) if latest else None,
         "graders": [{"id": user.id, "name": user.name} for user in graders],
         "graders_text": None if graders else texts.NO_GRADERS,
         "kit_take_home_id": shown[-1].id if shown else None,
@@ -106,7 +109,7 @@ def _tests(world: World, stage: Stage, tests: list[TakeHome]) -> dict[str, Any]:
 
 
 def _failed_exchange(world: World, tests: list[TakeHome]) -> int | None:
-    """The call that made the latest send fail."""
+    """Returns the id of the exchange that made the latest send fail, or None."""
     if not tests or tests[-1].status != "failed":
         return None
     bad = [one.id for one in world.exchanges.all() if one.take_home_id == tests[-1].id and one.verdict != "ok"]
@@ -114,13 +117,16 @@ def _failed_exchange(world: World, tests: list[TakeHome]) -> int | None:
 
 
 def pipeline(world: World, job_id: int, stage_id: int | None = None) -> list[dict[str, Any]]:
-    """A job's stages, each with its active candidates and, in a partner's stage, what is next for each one's test."""
+    """Returns a job's stages with their active candidates.
+
+    In a partner's stage each candidate has the status of the latest test.
+    """
     world.jobs.get(job_id)
     sent: dict[tuple[int, int], list[TakeHome]] = {}
     for test in world.take_homes.all():
         sent.setdefault((test.application_id, test.stage_id), []).append(test)
     stages = []
-    for stage in world.plan(job_id):
+    for stage in world.get_plan(job_id):
         if stage_id in (None, stage.id):
             here = [one for one in world.applications.all() if one.stage_id == stage.id and one.status == "active"]
             people = [_in_pipeline(world, stage, one, sent.get((one.id, stage.id), [])) for one in here]
@@ -140,20 +146,23 @@ def _in_pipeline(world: World, stage: Stage, application: Application, sent: lis
 
 
 def stage_kit(world: World, application_id: int, stage_id: int) -> dict[str, Any]:
-    """The kit of the result that a stage shows, else of the test sent last, else an empty one."""
+    """Returns the kit of the shown result, else of the latest test, else an empty one."""
     application, stage = world.applications.get(application_id), world.stages.get(stage_id)
     if stage.job_id != application.job_id:
         raise Refused("is a stage of another job", "stage_id")
-    tests = [test for test in world.tests_of(application_id) if test.stage_id == stage_id]
-    for test in reversed([one for one in tests if result_shown(world, one)] or tests):
+    tests = [test for test in world.get_take_homes(application_id) if test.stage_id == stage_id]
+    for test in reversed([one for one in tests if is_result_shown(world, one)] or tests):
         return kit(world, test)
     return _kit(world, application.candidate_id, stage) | {"sent_by": None, "text": texts.NO_REPORT, "rows": []}
 
 
 def kit(world: World, test: TakeHome) -> dict[str, Any]:
-    """The interview kit's *Grading Instructions*: Report, Score, then the metadata verbatim and in order."""
+    """Returns a test's interview kit, the tab *Grading Instructions*.
+
+    The rows are Report, Score and the metadata, verbatim and in order.
+    """
     rows: list[dict[str, Any]] = []
-    if test.result is not None and result_shown(world, test):
+    if test.result is not None and is_result_shown(world, test):
         url = test.result.profile_url
         rows.append({"label": "Report", "value": url, "text": texts.VIEW_REPORT, "url": url})
         pairs = [("Score", test.result.score)] if test.result.score is not None else []
@@ -180,7 +189,10 @@ def _kit(world: World, candidate_id: int, stage: Stage) -> dict[str, Any]:
 
 
 def jobs(world: World, organization_id: int, search: str) -> list[dict[str, Any]]:
-    """A customer's jobs whose name has a text in it, each with the number of its active candidates."""
+    """Returns a customer's jobs by a part of the name.
+
+    Each has the number of its active candidates.
+    """
     active = [one.job_id for one in world.applications.all() if one.status == "active"]
     return [
         {"job": job, "candidates": active.count(job.id)}
@@ -190,7 +202,10 @@ def jobs(world: World, organization_id: int, search: str) -> list[dict[str, Any]
 
 
 def people(world: World, organization_id: int, search: str) -> list[dict[str, Any]]:
-    """A customer's candidates whose name or address has a text in it, each with the job and stage they are in."""
+    """Returns a customer's candidates by a part of name or e-mail address.
+
+    Each has the job and stage of every application.
+    """
     places: dict[int, list[dict[str, Any]]] = {}
     for one in world.applications.all():
         if one.status != "deleted":

@@ -1,4 +1,4 @@
-"""The simulator in a vendor's own tests: ``plugin`` has the pytest fixtures, ``client`` what they hand out.
+"""Support for vendors' own tests: a pytest ``plugin`` and an HTTP ``client``.
 
-It talks HTTP to a simulator in a process of its own and imports nothing else of the package.
+The simulator runs in a process of its own; neither module imports anything else of the package.
 """

@@ -1,4 +1,4 @@
-"""pytest fixtures: a simulator on a free port, at its seed for each test. Nothing happens until one is asked for."""
+"""pytest fixtures for a simulator, started only when a test requests one."""
 
 from __future__ import annotations
 
@@ -14,19 +14,22 @@ if TYPE_CHECKING:
     from greenroom_sandbox.testing.client import Greenhouse
 
 READY = "Greenhouse simulator: "
-#: where the clock stands at the start of a test
+#: the time at which the clock is frozen at the start of a test
 MONDAY_MORNING = "2026-01-05T09:00:00Z"
 
 
 @pytest.fixture(scope="session")
 def greenhouse_arguments() -> list[str]:
-    """Arguments of ``greenroom-sandbox`` besides the port; override it in a ``conftest.py`` to change them."""
+    """Further arguments of ``greenroom-sandbox``.
+
+    Override it in a ``conftest.py`` to change them.
+    """
     return []
 
 
 @pytest.fixture(scope="session")
 def greenhouse_address(greenhouse_arguments: list[str]) -> Iterator[str]:
-    """The address of a simulator that runs until the last test is over, ``http://127.0.0.1:PORT``."""
+    """The address of the session's simulator, ``http://127.0.0.1:PORT``."""
     command = [sys.executable, "-m", "greenroom_sandbox", "--port", "0", *greenhouse_arguments]
     with tempfile.TemporaryFile("w+") as complaints:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=complaints, text=True)
@@ -46,7 +49,10 @@ def greenhouse_address(greenhouse_arguments: list[str]) -> Iterator[str]:
 
 @pytest.fixture
 def greenhouse(greenhouse_address: str) -> Greenhouse:
-    """The simulator back at its seed, its clock standing still on a Monday morning: every test sees the same ids."""
+    """A client of the simulator, reset to its seed with a frozen clock.
+
+    Every test sees the same ids.
+    """
     from greenroom_sandbox.testing.client import Greenhouse
 
     client = Greenhouse(greenhouse_address)

@@ -1,1 +1,4 @@
-"""The screens: what a recruiter, a customer's admin and Greenhouse's support see. Server-rendered, no script at all."""
+"""The pages for recruiters, customers' admins and Greenhouse's support desk.
+
+They are rendered on the server and have no script.
+"""

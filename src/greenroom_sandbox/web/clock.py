@@ -1,4 +1,4 @@
-"""The virtual clock: where it stands, what is to come, and moving it; and who is polled by it."""
+"""The page of the virtual clock: time, due items, and hourly polling."""
 
 from __future__ import annotations
 
@@ -12,60 +12,60 @@ from greenroom_sandbox.errors import Refused
 from greenroom_sandbox.services import desk, results
 from greenroom_sandbox.simulator import SIMULATOR
 from greenroom_sandbox.web import forms
-from greenroom_sandbox.web.pages import MOST_ROWS, number, page, see, shown, world_of
+from greenroom_sandbox.web.pages import MOST_ROWS, get_number, get_world, page, redirect, render
 
 routes = web.RouteTableDef()
 UNITS = ("minutes", "hours", "days", "weeks")
-#: ten years, as far as the clock goes
+#: largest step, about ten years: the clock's own limit
 MOST = timedelta(weeks=520)
 
 
 @routes.get("/clock")
 @page
 async def show_clock(request: web.Request) -> web.StreamResponse:
-    """The clock."""
+    """Shows the clock."""
     return _clock(request, forms.query(request), None)
 
 
 @routes.post("/clock/advance")
 @page
 async def advance(request: web.Request) -> web.StreamResponse:
-    """Moves it; what is due on the way happens."""
+    """Moves the clock and runs everything due on the way."""
     given = await forms.read(request)
     try:
-        await results.advance(request.app[SIMULATOR], _how_far(given))
+        await results.advance(request.app[SIMULATOR], _parse_step(given))
     except Refused as error:
         return _clock(request, given, error)
-    return see("/clock", "clock-moved")
+    return redirect("/clock", "clock-moved")
 
 
 @routes.post("/clock")
 @page
 async def change(request: web.Request) -> web.StreamResponse:
-    """Sets it, or lets it run or stand."""
-    world, given = world_of(request), await forms.read(request)
+    """Sets, starts or freezes the clock."""
+    world, given = get_world(request), await forms.read(request)
     try:
         if given.text("running"):
             world.clock.run(given.one_of("running", ("yes", "no")) == "yes")
         else:
-            world.clock.set(_moment(given.required("now")))
+            world.clock.set(_parse_time(given.required("now")))
     except Refused as error:
         return _clock(request, given, error)
     world.save_clock()
-    return see("/clock", "clock-changed")
+    return redirect("/clock", "clock-changed")
 
 
 @routes.post("/clock/polling/{id}")
 @page
 async def switch_polling(request: web.Request) -> web.StreamResponse:
-    """Polls a partner every hour from now on, or not."""
+    """Switches a partner's hourly polling."""
     given = await forms.read(request)
     polling = given.one_of("polling", ("on", "off")) == "on"
-    desk.change_partner(world_of(request), number(request), {"polling": polling})
-    return see("/clock", "polling", anchor="polling")
+    desk.change_partner(get_world(request), get_number(request), {"polling": polling})
+    return redirect("/clock", "polling", anchor="polling")
 
 
-def _how_far(given: forms.Form) -> timedelta:
+def _parse_step(given: forms.Form) -> timedelta:
     amount = given.number("amount")
     if amount is None:
         raise Refused("is required", "amount")
@@ -75,7 +75,7 @@ def _how_far(given: forms.Form) -> timedelta:
     return timedelta(**{unit: amount})
 
 
-def _moment(text: str) -> datetime:
+def _parse_time(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
@@ -84,9 +84,9 @@ def _moment(text: str) -> datetime:
 
 
 def _clock(request: web.Request, given: forms.Form, error: Refused | None) -> web.Response:
-    world = world_of(request)
-    due = results.due(world)
-    return shown(
+    world = get_world(request)
+    due = results.list_due(world)
+    return render(
         request,
         "clock.html",
         error.status if error else 200,

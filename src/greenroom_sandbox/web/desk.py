@@ -1,4 +1,4 @@
-"""Greenhouse's own desks: partner applications, their credentials, and the customers' keys."""
+"""The pages of the support desk: partners, their credentials and customers' keys."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from greenroom_sandbox.errors import Refused
 from greenroom_sandbox.model.partner import Category, Partner
 from greenroom_sandbox.services import desk
 from greenroom_sandbox.web import forms
-from greenroom_sandbox.web.pages import number, page, see, shown, visitor, world_of
+from greenroom_sandbox.web.pages import get_number, get_visitor, get_world, page, redirect, render
 
 routes = web.RouteTableDef()
 OPTIONAL = ("tagline", "overview", "support_contact")
@@ -20,36 +20,36 @@ OPTIONAL = ("tagline", "overview", "support_contact")
 @routes.get("/support")
 @page
 async def overview(request: web.Request) -> web.StreamResponse:
-    """Every partner, and how many customers use it."""
-    world = world_of(request)
+    """Lists the partners with the number of customers that use each."""
+    world = get_world(request)
     enabled = [one.partner_id for one in world.connections.all() if one.usable]
     rows = [(partner, enabled.count(partner.id)) for partner in world.partners.all()]
-    return shown(request, "desk.html", rows=rows)
+    return render(request, "desk.html", rows=rows)
 
 
 @routes.get("/support/partners/new")
 @page
 async def new_application(request: web.Request) -> web.StreamResponse:
-    """The partner application."""
+    """Shows the form of a partner application."""
     return _form(request, forms.query(request), None, None)
 
 
 @routes.post("/support/partners/new")
 @page
 async def apply(request: web.Request) -> web.StreamResponse:
-    """Approves it at once; the partner's page has the credentials."""
+    """Approves an application and shows the partner's page with the credentials."""
     given = await forms.read(request)
     try:
-        partner = desk.apply_for_partnership(world_of(request), _values(given))
+        partner = desk.apply_for_partnership(get_world(request), _values(given))
     except Refused as error:
         return _form(request, given, error, None)
-    return see(f"/support/partners/{partner.id}", "applied", reveal="true")
+    return redirect(f"/support/partners/{partner.id}", "applied", reveal="true")
 
 
 @routes.get("/support/partners/{id}/edit")
 @page
 async def edit_application(request: web.Request) -> web.StreamResponse:
-    """The same form, with what the partner gave."""
+    """Shows the form with the partner's present data."""
     partner = _partner(request)
     known = {name: [str(value)] for name, value in partner.model_dump().items() if value not in (None, False)}
     return _form(request, forms.Form(known), None, partner)
@@ -58,13 +58,13 @@ async def edit_application(request: web.Request) -> web.StreamResponse:
 @routes.post("/support/partners/{id}/edit")
 @page
 async def save_application(request: web.Request) -> web.StreamResponse:
-    """Changes it."""
+    """Saves a changed application."""
     partner, given = _partner(request), await forms.read(request)
     try:
-        desk.change_partner(world_of(request), partner.id, _values(given))
+        desk.change_partner(get_world(request), partner.id, _values(given))
     except Refused as error:
         return _form(request, given, error, partner)
-    return see(f"/support/partners/{partner.id}", "saved")
+    return redirect(f"/support/partners/{partner.id}", "saved")
 
 
 def _values(given: forms.Form) -> dict[str, Any]:
@@ -80,68 +80,68 @@ def _form(request: web.Request, given: forms.Form, error: Refused | None, partne
         "partner": partner,
         "categories": list(texts.CATEGORIES.items()),
     }
-    return shown(request, "partner_form.html", error.status if error else 200, **values)
+    return render(request, "partner_form.html", error.status if error else 200, **values)
 
 
 @routes.get("/support/partners/{id}")
 @page
 async def show_partner(request: web.Request) -> web.StreamResponse:
-    """What is known of a partner, and each customer's key for it."""
-    world, partner = world_of(request), _partner(request)
-    customers = [(one, world.connection(one.id, partner.id)) for one in world.organizations.all()]
+    """Shows a partner with each customer's connection."""
+    world, partner = get_world(request), _partner(request)
+    customers = [(one, world.find_connection(one.id, partner.id)) for one in world.organizations.all()]
     revealed = forms.query(request).text("reveal") == "true"
-    return shown(request, "partner.html", partner=partner, customers=customers, revealed=revealed)
+    return render(request, "partner.html", partner=partner, customers=customers, revealed=revealed)
 
 
 @routes.post("/support/partners/{id}/credentials")
 @page
 async def issue_credentials(request: web.Request) -> web.StreamResponse:
-    """A new pair; the old one ends."""
-    partner = desk.issue_credentials(world_of(request), number(request), None, None)
-    return see(f"/support/partners/{partner.id}", "issued", reveal="true")
+    """Replaces a partner's credentials and shows the new ones."""
+    partner = desk.issue_credentials(get_world(request), get_number(request), None, None)
+    return redirect(f"/support/partners/{partner.id}", "issued", reveal="true")
 
 
 @routes.post("/support/partners/{id}/{action:publish|unpublish}")
 @page
 async def publish(request: web.Request) -> web.StreamResponse:
-    """Lists it in the directory, or not."""
+    """Adds a partner to the directory, or removes it from there."""
     action = request.match_info["action"]
-    desk.change_partner(world_of(request), number(request), {"published": action == "publish"})
-    return see(f"/support/partners/{number(request)}", f"{action}ed")
+    desk.change_partner(get_world(request), get_number(request), {"published": action == "publish"})
+    return redirect(f"/support/partners/{get_number(request)}", f"{action}ed")
 
 
 @routes.get("/support/partners/{id}/customers/{organization_id}")
 @page
 async def show_customer(request: web.Request) -> web.StreamResponse:
-    """A customer's key and its switch."""
+    """Shows a customer's connection with a partner."""
     return _customer(request, None)
 
 
 @routes.post("/support/partners/{id}/customers/{organization_id}/{action:key|enable|disable|forget}")
 @page
 async def change_customer(request: web.Request) -> web.StreamResponse:
-    """Stores a key and enables the integration with it; switches; forgets."""
-    world, given = world_of(request), await forms.read(request)
-    ids, action = (number(request, "organization_id"), number(request)), request.match_info["action"]
+    """Stores or removes a key, enables or disables the integration."""
+    world, given = get_world(request), await forms.read(request)
+    ids, action = (get_number(request, "organization_id"), get_number(request)), request.match_info["action"]
     try:
         if action == "key":
-            desk.take_key(world, *ids, given.text("key"), given.on("enabled"))
+            desk.store_key(world, *ids, given.text("key"), given.on("enabled"))
         elif action == "forget":
-            desk.forget_key(world, *ids)
+            desk.remove_key(world, *ids)
         else:
             desk.switch(world, *ids, action == "enable")
     except Refused as error:
         return _customer(request, error)
     said = {"key": "key-stored", "enable": "enabled", "disable": "disabled", "forget": "forgotten"}[action]
-    return see(f"/support/partners/{ids[1]}/customers/{ids[0]}", said)
+    return redirect(f"/support/partners/{ids[1]}/customers/{ids[0]}", said)
 
 
 def _customer(request: web.Request, error: Refused | None) -> web.Response:
-    ids = number(request, "organization_id"), number(request)
-    who, connection = visitor(request, ids[0]), desk.connection(world_of(request), *ids)
+    ids = get_number(request, "organization_id"), get_number(request)
+    who, connection = get_visitor(request, ids[0]), desk.get_connection(get_world(request), *ids)
     values = {"partner": _partner(request), "connection": connection, "error": error}
-    return shown(request, "customer.html", error.status if error else 200, who=who, **values)
+    return render(request, "customer.html", error.status if error else 200, who=who, **values)
 
 
 def _partner(request: web.Request) -> Partner:
-    return world_of(request).partners.get(number(request))
+    return get_world(request).partners.get(get_number(request))

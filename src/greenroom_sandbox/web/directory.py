@@ -1,4 +1,4 @@
-"""The integrations directory, as a customer browses it."""
+"""The pages of the integrations directory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aiohttp import web
 from greenroom_sandbox import texts
 from greenroom_sandbox.services import desk
 from greenroom_sandbox.web import forms
-from greenroom_sandbox.web.pages import number, page, shown, visitor, world_of
+from greenroom_sandbox.web.pages import get_number, get_visitor, get_world, page, render
 
 routes = web.RouteTableDef()
 
@@ -17,19 +17,19 @@ routes = web.RouteTableDef()
 @routes.get("/integrations")
 @page
 async def directory(request: web.Request) -> web.StreamResponse:
-    """The published listings, by category and a part of the name."""
-    who, given = visitor(request), forms.query(request)
+    """Lists the published integrations, by category and a part of the name."""
+    who, given = get_visitor(request), forms.query(request)
     search, category = given.text("search"), given.text("category")
-    listings = desk.directory(world_of(request), search, category or None, who.organization.id)
+    listings = desk.directory(get_world(request), search, category or None, who.organization.id)
     categories = list(texts.CATEGORIES.items())
     values: dict[str, Any] = {"listings": listings, "search": search, "category": category, "categories": categories}
-    return shown(request, "directory.html", who=who, **values)
+    return render(request, "directory.html", who=who, **values)
 
 
 @routes.get("/integrations/{id}")
 @page
 async def listing(request: web.Request) -> web.StreamResponse:
-    """One of them."""
-    who = visitor(request)
-    found = desk.listing(world_of(request), number(request), who.organization.id)
-    return shown(request, "listing.html", who=who, listing=found)
+    """Shows one published integration."""
+    who = get_visitor(request)
+    found = desk.listing(get_world(request), get_number(request), who.organization.id)
+    return render(request, "listing.html", who=who, listing=found)

@@ -1,4 +1,4 @@
-"""Faults: what is to go wrong, and what has."""
+"""The page of injected faults."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from greenroom_sandbox import faults
 from greenroom_sandbox.errors import Refused
-from greenroom_sandbox.model.wire import FaultKind, FaultWish, Target, Variant
+from greenroom_sandbox.model.wire import FaultKind, FaultSpec, Target, Variant
 from greenroom_sandbox.web import forms
-from greenroom_sandbox.web.pages import number, page, see, shown, world_of
+from greenroom_sandbox.web.pages import get_number, get_world, page, redirect, render
 
 routes = web.RouteTableDef()
 
@@ -19,43 +19,43 @@ routes = web.RouteTableDef()
 @routes.get("/faults")
 @page
 async def show_faults(request: web.Request) -> web.StreamResponse:
-    """Every fault, and a form for another."""
+    """Lists the faults and shows the form for a new one."""
     return _faults(request, forms.query(request), None)
 
 
 @routes.post("/faults")
 @page
 async def add_fault(request: web.Request) -> web.StreamResponse:
-    """Injects one."""
+    """Injects a fault."""
     given = await forms.read(request)
     try:
-        faults.inject(world_of(request), _wish(given))
+        faults.inject(get_world(request), _parse_spec(given))
     except Refused as error:
         return _faults(request, given, error)
-    return see("/faults", "fault-added")
+    return redirect("/faults", "fault-added")
 
 
 @routes.post("/faults/clear")
 @page
 async def clear(request: web.Request) -> web.StreamResponse:
-    """Removes all."""
-    faults.clear(world_of(request))
-    return see("/faults", "faults-cleared")
+    """Removes every fault."""
+    faults.clear(get_world(request))
+    return redirect("/faults", "faults-cleared")
 
 
 @routes.post("/faults/{id}/remove")
 @page
 async def remove(request: web.Request) -> web.StreamResponse:
-    """Removes one."""
-    world = world_of(request)
-    world.faults.remove(world.faults.get(number(request)).id)
-    return see("/faults", "fault-removed")
+    """Removes one fault."""
+    world = get_world(request)
+    world.faults.remove(world.faults.get(get_number(request)).id)
+    return redirect("/faults", "fault-removed")
 
 
-def _wish(given: forms.Form) -> FaultWish:
-    values = {name: given.optional(name) for name in FaultWish.model_fields}
+def _parse_spec(given: forms.Form) -> FaultSpec:
+    values = {name: given.optional(name) for name in FaultSpec.model_fields}
     try:
-        return FaultWish.model_validate({name: value for name, value in values.items() if value is not None})
+        return FaultSpec.model_validate({name: value for name, value in values.items() if value is not None})
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         message = "is required" if fault["type"] == "missing" else fault["msg"]
@@ -65,5 +65,5 @@ def _wish(given: forms.Form) -> FaultWish:
 def _faults(request: web.Request, given: forms.Form, error: Refused | None) -> web.Response:
     words = {name: get_args(kind) for name, kind in (("kind", FaultKind), ("target", Target), ("variant", Variant))}
     choices = {name: [(word, word.replace("_", " ")) for word in known] for name, known in words.items()}
-    rows, status = world_of(request).faults.all(), error.status if error else 200
-    return shown(request, "faults.html", status, rows=rows, choices=choices, given=given, error=error)
+    rows, status = get_world(request).faults.all(), error.status if error else 200
+    return render(request, "faults.html", status, rows=rows, choices=choices, given=given, error=error)

@@ -1,4 +1,4 @@
-"""What a page's form sent."""
+"""Parsing of forms and query strings."""
 
 from __future__ import annotations
 
@@ -12,33 +12,39 @@ MOST_FIELDS = 10_000
 
 
 class Form:
-    """Texts by name, white space around them gone. An absent one is empty, for an empty form shows just that."""
+    """The texts of a form by name, without surrounding white space.
+
+    A missing field counts as empty, as in an empty form.
+    """
 
     def __init__(self, values: dict[str, list[str]]) -> None:
         self._values = values
 
     def text(self, name: str) -> str:
-        """A text, "" when there is none."""
+        """Returns a text, "" when the field is empty."""
         return self._values.get(name, [""])[0].strip()
 
     def optional(self, name: str) -> str | None:
-        """A text, None when there is none."""
+        """Returns a text, None when the field is empty."""
         return self.text(name) or None
 
     def required(self, name: str) -> str:
-        """A text; refused when there is none."""
+        """Returns a text. Raises: `Refused` when the field is empty."""
         text = self.text(name)
         if not text:
             raise Refused("is required", name)
         return text
 
     def number(self, name: str) -> int | None:
-        """A whole number, None when there is none; refused when it is something else."""
+        """Returns a whole number, None when the field is empty.
+
+        Raises: `Refused` when it is something else.
+        """
         text = self.text(name)
         return _number(text, name) if text else None
 
     def numbers(self, name: str) -> list[int]:
-        """The numbers of a group of check boxes or of a list."""
+        """Returns the numbers of a group of check boxes or of a list. Raises: `Refused`."""
         return [_number(text.strip(), name) for text in self._values.get(name, []) if text.strip()]
 
     def on(self, name: str) -> bool:
@@ -46,7 +52,7 @@ class Form:
         return bool(self.text(name))
 
     def one_of(self, name: str, choices: tuple[str, ...]) -> str:
-        """A choice; refused when it is none of them."""
+        """Returns one of the choices. Raises: `Refused` when it is none of them."""
         text = self.text(name)
         if text not in choices:
             raise Refused(f"must be one of {', '.join(choices)}", name)
@@ -60,7 +66,7 @@ def _number(text: str, name: str) -> int:
 
 
 async def read(request: web.Request) -> Form:
-    """The request's form, urlencoded as a browser sends it."""
+    """Parses the request's form, urlencoded as a browser sends it."""
     try:
         raw = await request.read()
     except web.HTTPRequestEntityTooLarge:
@@ -69,7 +75,7 @@ async def read(request: web.Request) -> Form:
 
 
 def query(request: web.Request) -> Form:
-    """The address's query, read the same way."""
+    """Parses the query of the request's address as a form."""
     return _parsed(request.rel_url.raw_query_string)
 
 

@@ -1,4 +1,4 @@
-"""What every page has in common: the frame and its navigation, headers, refusals as pages, and who is looking."""
+"""The frame of every page: navigation, headers, errors and the chosen user."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from greenroom_sandbox.simulator import SIMULATOR
 from greenroom_sandbox.web.forms import read
 from greenroom_sandbox.world import World
 
-#: remembers whose eyes a visitor looks through
+#: the cookie with the id of the chosen user
 USER_COOKIE = "sandbox_user"
-#: (words, path, other places that belong there); the entry of the page that is shown is marked
+#: (title, path, further paths for which the entry is marked as the present one)
 NAVIGATION = [
     ("Jobs", "/jobs", ("/stages",)),
     ("Candidates", "/people", ("/applications", "/take-homes")),
@@ -40,7 +40,7 @@ HEADERS = {
     "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
 }
-#: what a field is called on its page, where that is not its name
+#: labels of fields whose label differs from their name
 LABELS = {
     "copy_of": "Stage to copy",
     "email": "E-mail",
@@ -52,7 +52,7 @@ LABELS = {
     "test_id": "Test",
     **{f"{call}_url": call for call in ("list_tests", "send_test", "test_status", "response_error")},
 }
-#: a longer list says how many more there are
+#: rows of a list; a longer one says how many more there are
 MOST_ROWS = 200
 STATIC = {"sandbox.css": "text/css", "icon.svg": "image/svg+xml"}
 
@@ -70,25 +70,31 @@ _templates = Environment(
 
 @dataclass(frozen=True)
 class Visitor:
-    """Whose eyes a page is seen through: a customer, and somebody who works there (None in an empty company)."""
+    """The customer and the user as whom a page is seen.
+
+    ``user`` is None at a customer without users.
+    """
 
     organization: Organization
     user: User | None
 
     @property
     def user_id(self) -> int | None:
-        """The sender of what the visitor sends."""
+        """The id of the user, the sender of tests from a page."""
         return self.user.id if self.user else None
 
 
-def world_of(request: web.Request) -> World:
-    """Everything the simulator knows."""
+def get_world(request: web.Request) -> World:
+    """Returns the simulator's state."""
     return request.app[SIMULATOR].world
 
 
-def visitor(request: web.Request, organization_id: int | None = None) -> Visitor:
-    """Who looks at a page; on a page of one customer somebody who works there, whoever was chosen."""
-    world = world_of(request)
+def get_visitor(request: web.Request, organization_id: int | None = None) -> Visitor:
+    """Returns the user that was chosen, by default the first.
+
+    With ``organization_id`` always a user of that customer.
+    """
+    world = get_world(request)
     chosen = request.cookies.get(USER_COOKIE, "")
     user = world.users.find(int(chosen)) if chosen.isascii() and chosen.isdigit() and len(chosen) <= 15 else None
     if user is None or organization_id not in (None, user.organization_id):
@@ -101,41 +107,44 @@ def visitor(request: web.Request, organization_id: int | None = None) -> Visitor
 
 
 def page(answer: Handler) -> Handler:
-    """A handler whose refusals are pages, too."""
+    """Wraps a handler so that its errors are answered with pages."""
 
     async def answered(request: web.Request) -> web.StreamResponse:
         try:
             return await answer(request)
         except SandboxError as error:
-            return refusal(request, error)
+            return render_error(request, error)
 
     return answered
 
 
-def refusal(request: web.Request, error: SandboxError) -> web.Response:
-    """A page for what cannot be done or found."""
+def render_error(request: web.Request, error: SandboxError) -> web.Response:
+    """Renders the page of an error."""
     titles = {404: "Page not found", 403: "Request refused"}
-    return message(request, error.status, titles.get(error.status, "That is not possible"), _sentence(error))
+    return render_message(request, error.status, titles.get(error.status, "That is not possible"), _sentence(error))
 
 
 def _sentence(error: SandboxError) -> str:
-    """A refusal in a full sentence, its field in front."""
+    """Returns an error as a full sentence that starts with the field's label."""
     said = f"{_label(error.field)} {error.message}" if error.field else error.message
     return f"{said[:1].upper()}{said[1:]}."
 
 
-def message(request: web.Request, status: int, title: str, text: str) -> web.Response:
-    """A page that says one thing."""
-    return shown(request, "message.html", status, title=title, text=text)
+def render_message(request: web.Request, status: int, title: str, text: str) -> web.Response:
+    """Renders a page with a title and a text."""
+    return render(request, "message.html", status, title=title, text=text)
 
 
-def shown(
+def render(
     request: web.Request, template: str, status: int = 200, *, who: Visitor | None = None, **values: Any
 ) -> web.Response:
-    """A rendered page; ``who`` looks at it. ``?said=`` of the address names what the visitor has just done."""
-    world = world_of(request)
+    """Renders a page as ``who`` sees it.
+
+    The address's ``?said=`` selects the confirmation from `texts.SAID`.
+    """
+    world = get_world(request)
     frame = {
-        "who": who or visitor(request),
+        "who": who or get_visitor(request),
         "everybody": [(one, [user for user in world.users.all() if user.organization_id == one.id])
                    for one in world.organizations.all()],
         "navigation": [
@@ -149,16 +158,19 @@ def shown(
     return web.Response(text=content, status=status, content_type="text/html", headers=HEADERS)
 
 
-def number(request: web.Request, name: str = "id") -> int:
-    """A number in the path."""
+def get_number(request: web.Request, name: str = "id") -> int:
+    """Returns a number of the path. Raises: `NotFound`."""
     text = request.match_info[name]
     if not text.isascii() or not text.isdigit() or len(text) > 15:
         raise NotFound("there is nothing at this path")
     return int(text)
 
 
-def see(path: str, said: str | None = None, anchor: str = "", **query: Any) -> web.Response:
-    """After a form: go and look there. ``said`` is a key of ``texts.SAID``, ``anchor`` the id of what to look at."""
+def redirect(path: str, said: str | None = None, anchor: str = "", **query: Any) -> web.Response:
+    """Redirects to a page after a form.
+
+    ``said`` is a key of `texts.SAID`, ``anchor`` the id of the element to scroll to.
+    """
     given = {name: value for name, value in ({"said": said} | query).items() if value is not None}
     mark = "&" if "?" in path else "?"
     target = f"{path}{mark if given else ''}{urlencode(given)}{'#' if anchor else ''}{anchor}"
@@ -173,19 +185,19 @@ def _under(path: str, where: str) -> bool:
     return where == path or where.startswith(f"{path}/")
 
 
-def _moment(at: datetime | str) -> datetime:
+def _parse_time(at: datetime | str) -> datetime:
     return datetime.fromisoformat(at) if isinstance(at, str) else at
 
 
-def _how_long(since: datetime | str, now: datetime) -> str:
-    days = (now - _moment(since)).days
+def _format_duration(since: datetime | str, now: datetime) -> str:
+    days = (now - _parse_time(since)).days
     return "less than a day" if days < 1 else "1 day" if days == 1 else f"{days} days"
 
 
-_templates.filters["day"] = lambda at: texts.day(_moment(at))
-_templates.filters["when"] = lambda at: f"{_moment(at):%Y-%m-%d %H:%M:%S} UTC"
-_templates.filters["iso"] = lambda at: _moment(at).isoformat()
-_templates.filters["how_long"] = _how_long
+_templates.filters["day"] = lambda at: texts.day(_parse_time(at))
+_templates.filters["when"] = lambda at: f"{_parse_time(at):%Y-%m-%d %H:%M:%S} UTC"
+_templates.filters["iso"] = lambda at: _parse_time(at).isoformat()
+_templates.filters["how_long"] = _format_duration
 _templates.filters["label"] = _label
 _templates.filters["pretty"] = lambda value: json.dumps(value, indent=2, ensure_ascii=False)
 _templates.globals["texts"] = texts
@@ -193,17 +205,17 @@ _templates.globals["texts"] = texts
 
 @routes.get("/")
 async def home(_: web.Request) -> web.StreamResponse:
-    """The recruiter's first page."""
-    return see("/jobs")
+    """Redirects to the recruiter's first page."""
+    return redirect("/jobs")
 
 
 @routes.post("/acting-as")
 @page
 async def act_as(request: web.Request) -> web.StreamResponse:
-    """Looks through somebody else's eyes from now on."""
+    """Chooses the user as whom the pages are seen."""
     given = await read(request)
-    user = world_of(request).users.get(given.number("user_id") or 0)
-    response = see("/jobs")
+    user = get_world(request).users.get(given.number("user_id") or 0)
+    response = redirect("/jobs")
     response.set_cookie(USER_COOKIE, str(user.id), httponly=True, samesite="Strict")
     return response
 
@@ -211,7 +223,7 @@ async def act_as(request: web.Request) -> web.StreamResponse:
 @routes.get("/static/{name}")
 @page
 async def static(request: web.Request) -> web.StreamResponse:
-    """The stylesheet and the icon."""
+    """Serves the stylesheet and the icon."""
     name = request.match_info["name"]
     if name not in STATIC:
         raise NotFound("there is nothing at this path")

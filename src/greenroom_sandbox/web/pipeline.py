@@ -1,4 +1,4 @@
-"""A job's pipeline."""
+"""The page of a job's pipeline."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from aiohttp import web
 
 from greenroom_sandbox.services import views
 from greenroom_sandbox.web import forms
-from greenroom_sandbox.web.jobs import job_of, setup
-from greenroom_sandbox.web.pages import MOST_ROWS, page, world_of
+from greenroom_sandbox.web.jobs import get_job, render_setup
+from greenroom_sandbox.web.pages import MOST_ROWS, get_world, page
 
 routes = web.RouteTableDef()
 
@@ -17,9 +17,9 @@ routes = web.RouteTableDef()
 @routes.get("/jobs/{id}/candidates")
 @page
 async def pipeline(request: web.Request) -> web.StreamResponse:
-    """Who is in which stage, and what is next for each one's test."""
-    job, given = job_of(request), forms.query(request)
+    """Lists the candidates of each stage with the status of their tests."""
+    job, given = get_job(request), forms.query(request)
     values: dict[str, Any] = {name: given.number(name) for name in ("sent", "failed")}
     values["chosen"] = given.number("stage_id")
-    values["stages"] = views.pipeline(world_of(request), job.id)
-    return setup(request, "pipeline.html", job, most=MOST_ROWS, **values)
+    values["stages"] = views.pipeline(get_world(request), job.id)
+    return render_setup(request, "pipeline.html", job, most=MOST_ROWS, **values)

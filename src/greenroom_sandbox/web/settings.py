@@ -1,4 +1,4 @@
-"""How the simulator speaks, and starting again."""
+"""The page of the wire settings and of the reset."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from greenroom_sandbox.model.wire import WireSettings
 from greenroom_sandbox.services import company, settings
 from greenroom_sandbox.simulator import SIMULATOR
 from greenroom_sandbox.web import forms
-from greenroom_sandbox.web.pages import page, see, shown, world_of
+from greenroom_sandbox.web.pages import get_world, page, redirect, render
 
 routes = web.RouteTableDef()
 HELP = {
@@ -43,29 +43,29 @@ HELP = {
 @routes.get("/settings")
 @page
 async def show_settings(request: web.Request) -> web.StreamResponse:
-    """Every setting."""
+    """Shows every setting."""
     return _settings(request, None)
 
 
 @routes.post("/settings")
 @page
 async def change_settings(request: web.Request) -> web.StreamResponse:
-    """Changes them."""
+    """Changes the settings."""
     given = await forms.read(request)
     try:
-        settings.change(world_of(request), _values(given))
+        settings.change(get_world(request), _values(given))
     except Refused as error:
         return _settings(request, error)
-    return see("/settings", "settings")
+    return redirect("/settings", "settings")
 
 
 @routes.post("/settings/reset")
 @page
 async def reset(request: web.Request) -> web.StreamResponse:
-    """Back to the seed: company, partners, tests, settings."""
-    async with request.app[SIMULATOR].turn:
-        company.plant(world_of(request), world_of(request).seed, None, WireSettings())
-    return see("/jobs", "reset")
+    """Resets company, partners, tests and settings to the seed."""
+    async with request.app[SIMULATOR].clock_lock:
+        company.reset(get_world(request), get_world(request).seed, None, WireSettings())
+    return redirect("/jobs", "reset")
 
 
 def _values(given: forms.Form) -> dict[str, Any]:
@@ -82,11 +82,11 @@ def _values(given: forms.Form) -> dict[str, Any]:
 
 
 def _settings(request: web.Request, error: Refused | None) -> web.Response:
-    now = world_of(request).settings
+    now = get_world(request).settings
     fields = []
     for name, field in WireSettings.model_fields.items():
         choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
         kind = "check" if field.annotation is bool else "select" if choices else "text"
         value = getattr(now, name)
         fields.append((name, kind, HELP.get(name, ""), value, [(one, str(one).replace("_", " ")) for one in choices]))
-    return shown(request, "settings.html", error.status if error else 200, fields=fields, error=error)
+    return render(request, "settings.html", error.status if error else 200, fields=fields, error=error)

@@ -1,1 +1,1 @@
-"""Greenhouse's side of the wire: addresses, bodies, strict reading of replies, and the calls themselves."""
+"""Greenhouse's side of the wire: URLs, bodies, checks of replies, and the client."""

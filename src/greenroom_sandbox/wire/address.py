@@ -1,4 +1,4 @@
-"""URLs: what a partner may register, how ``partner_interview_id`` joins one, which ones count as public."""
+"""URLs: validation, the parameter ``partner_interview_id``, and public hosts."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ _LOCAL_SUFFIXES = (
 
 
 def check_partner_url(field: str, url: str, policy: HttpPolicy) -> str:
-    """Returns ``url`` if Greenhouse would take it: https (or http as ``policy`` allows), a host, no user-info.
+    """Returns ``url`` if Greenhouse would accept it.
 
-    Source: Greenhouse Assessment API, "HTTPS required on every endpoint". The query string is the partner's own.
+    It needs https (or http as ``policy`` allows) and a host, and has no user-info and no fragment. The query string
+    is the partner's own. Raises: `Refused`. Source: Greenhouse Assessment API, "HTTPS required on every endpoint".
     """
     parts = _split(field, url)
     if parts.scheme not in ("https", "http"):
@@ -43,7 +44,10 @@ def check_partner_url(field: str, url: str, policy: HttpPolicy) -> str:
 
 
 def check_base_url(field: str, url: str) -> str:
-    """Returns a base URL (scheme, host, optional path) without its trailing slash."""
+    """Returns a base URL without its trailing slash.
+
+    It has a scheme, a host and an optional path. Raises: `Refused`.
+    """
     parts = _split(field, url)
     if parts.scheme not in ("https", "http") or not parts.hostname or parts.query or parts.fragment:
         raise Refused("must be an http(s) address without query or fragment", field)
@@ -51,9 +55,10 @@ def check_base_url(field: str, url: str) -> str:
 
 
 def with_interview_id(url: str, interview_id: str, placement: Placement) -> str:
-    """Adds the one query parameter Greenhouse sends, percent-encoded, keeping the partner's own query as it is.
+    """Adds ``partner_interview_id`` to a URL, percent-encoded.
 
-    ``naive`` always puts a ``?`` and the pair at the end, as a careless concatenation would.
+    The partner's own query stays unchanged. ``naive`` always appends ``?`` and the pair, as a careless concatenation
+    would.
     """
     pair = f"partner_interview_id={quote(interview_id, safe='')}"
     path, mark, query = url.partition("?")
@@ -65,7 +70,7 @@ def with_interview_id(url: str, interview_id: str, placement: Placement) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address means this very machine."""
+    """Whether a host name or address means this machine."""
     if host.lower().rstrip(".") == "localhost":
         return True
     try:
@@ -75,7 +80,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_absolute(url: str) -> bool:
-    """Whether a link to a candidate's page can be followed at all: absolute, http or https, with a host."""
+    """Whether a URL is absolute, with http or https and a host."""
     try:
         parts = urlsplit(url)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and _readable_port(parts)
@@ -83,10 +88,11 @@ def is_absolute(url: str) -> bool:
         return False
 
 
-def why_private(url: str) -> str | None:
-    """Why nobody outside could open ``url``, or None if it looks public. Judged by the text; nothing is resolved.
+def explain_private(url: str) -> str | None:
+    """Returns why a URL is not public, or None when it looks public.
 
-    Names under ``.example`` count as public: they stand for public hosts in documentation.
+    Only the text decides; no name is resolved. Names under ``.example`` count as public: they stand for public hosts
+    in documentation.
     """
     host = (urlsplit(url).hostname or "").lower().rstrip(".")
     try:

@@ -1,4 +1,4 @@
-"""HTTP Basic, both ways, and the masking of credentials in the traffic log."""
+"""HTTP Basic authentication, and the masking of credentials in the traffic log."""
 
 from __future__ import annotations
 
@@ -15,20 +15,23 @@ _SECRET_HEADERS = {"authorization", "proxy-authorization", "cookie", "set-cookie
 
 
 def key_header(key: str) -> str:
-    """The header of every call to a partner: the customer's key as user name, an empty password.
+    """Returns the Authorization header of calls to a partner.
 
-    Source: Greenhouse Assessment API, Authentication.
+    The customer's key is the user name, the password is empty. Source: Greenhouse Assessment API, Authentication.
     """
     return "Basic " + base64.b64encode(f"{key}:".encode()).decode("ascii")
 
 
-def pair_header(user: str, password: str) -> str:
-    """A user name and a password."""
+def basic_header(user: str, password: str) -> str:
+    """Returns the Authorization header of a user name and a password."""
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
 
 
-def read(header: str | None) -> tuple[str, str] | None:
-    """User name and password of a Basic header, split at the first colon; None when it is not one."""
+def parse_header(header: str | None) -> tuple[str, str] | None:
+    """Returns user name and password of a Basic header, None when it is not one.
+
+    The first colon separates them.
+    """
     scheme, _, blob = (header or "").partition(" ")
     if scheme.lower() != "basic":
         return None
@@ -40,8 +43,8 @@ def read(header: str | None) -> tuple[str, str] | None:
     return user, password
 
 
-def same(left: str, right: str) -> bool:
-    """Compares secrets in constant time."""
+def secrets_match(left: str, right: str) -> bool:
+    """Compares two secrets in constant time."""
     return hmac.compare_digest(left.encode(), right.encode())
 
 
@@ -50,8 +53,8 @@ def is_secret(header: str) -> bool:
     return header.lower() in _SECRET_HEADERS
 
 
-def masked(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Headers for the log, values of credential headers hidden behind their scheme."""
+def mask_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Returns headers for the log, with credentials masked except for their scheme."""
     shown: dict[str, str] = {}
     for name, value in headers:
         scheme = value.partition(" ")[0] if " " in value else ""
@@ -59,6 +62,6 @@ def masked(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     return shown
 
 
-def masked_secrets(body: str) -> str:
-    """A form or an answer of the token endpoint for the log, codes and tokens hidden."""
+def mask_secrets(body: str) -> str:
+    """Returns a token request or answer for the log, with codes and tokens masked."""
     return _SECRET_FIELD.sub(lambda found: f"{found['form'] or found['json']}••••", body)

@@ -1,4 +1,7 @@
-"""The bodies Greenhouse sends, field by field. Source: Greenhouse Assessment API, Send Test and Response Error."""
+"""The bodies that Greenhouse sends.
+
+Source: Greenhouse Assessment API, Send Test and Response Error.
+"""
 
 from __future__ import annotations
 
@@ -8,24 +11,27 @@ from greenroom_sandbox.model.hiring import Candidate
 from greenroom_sandbox.model.take_home import TakeHome
 from greenroom_sandbox.model.wire import Variant, WireSettings
 
-#: what can be done to any JSON; the other variants are about fields of ``send_test``
-GARBLINGS: tuple[Variant, ...] = ("invalid_json", "empty", "array")
+#: variants for any JSON body; the other ones change fields of ``send_test``
+JSON_VARIANTS: tuple[Variant, ...] = ("invalid_json", "empty", "array")
 
 
 def profile_url(base: str, candidate_id: int, application_id: int) -> str:
-    """The candidate's page, in the documented shape."""
+    """Returns the URL of the candidate's page, in the documented shape."""
     return f"{base}/people/{candidate_id}?application_id={application_id}"
 
 
 def callback_url(base: str, take_home_id: int) -> str:
-    """The completion call-back, in the documented shape."""
+    """Returns the URL of the completion call-back, in the documented shape."""
     return f"{base}/integrations/testing_partners/take_home_tests/{take_home_id}"
 
 
 def send_test(
     test: TakeHome, candidate: Candidate, resume_url: str | None, base: str, settings: WireSettings
 ) -> dict[str, object]:
-    """The ``send_test`` body: every documented field, ``null`` where there is no value, never an omission."""
+    """Returns the ``send_test`` body with every documented field.
+
+    A field without a value is ``null``, never left out.
+    """
     person: dict[str, object] = {"first_name": candidate.first_name, "last_name": candidate.last_name}
     if settings.send_preferred_name:
         person["preferred_name"] = candidate.preferred_name
@@ -50,12 +56,15 @@ def send_test(
 
 
 def test_id(text: str, settings: WireSettings) -> str | int:
-    """A test id as sent: text, or a number in the old partners' style when it is one."""
+    """Returns a test id as it is sent.
+
+    It is text, or with ``integer_test_ids`` a number if it consists of digits.
+    """
     return int(text) if settings.integer_test_ids and text.isascii() and text.isdigit() else text
 
 
 def response_error(call: str, errors: list[str], test: TakeHome | None, settings: WireSettings) -> dict[str, object]:
-    """The ``response_error`` body: the call, the errors, and every id known at that point."""
+    """Returns the ``response_error`` body: the call, the errors, and every known id."""
     body: dict[str, object] = {"api_call": call, "errors": errors}
     if test is not None:
         body["partner_test_id"] = test_id(test.test_id, settings)
@@ -66,17 +75,20 @@ def response_error(call: str, errors: list[str], test: TakeHome | None, settings
     return body
 
 
-def garbled(raw: bytes, variant: Variant) -> bytes:
-    """JSON broken on purpose: cut in the middle, left out, or inside an array."""
+def break_json(raw: bytes, variant: Variant) -> bytes:
+    """Returns deliberately broken JSON: cut in the middle, empty, or inside an array."""
     if variant == "empty":
         return b""
     return b"[" + raw + b"]" if variant == "array" else raw[: len(raw) // 2]
 
 
-def spoiled(body: dict[str, object], variant: Variant) -> bytes:
-    """A ``send_test`` body broken on purpose; Greenhouse never sends one, a server must survive it."""
-    if variant in GARBLINGS:
-        return garbled(json.dumps(body).encode(), variant)
+def break_send_test(body: dict[str, object], variant: Variant) -> bytes:
+    """Returns a deliberately broken ``send_test`` body.
+
+    Greenhouse never sends one, but a server must survive it.
+    """
+    if variant in JSON_VARIANTS:
+        return break_json(json.dumps(body).encode(), variant)
     person = body["candidate"]
     assert isinstance(person, dict)  # noqa: S101 - built above, for the type checker
     if variant == "missing_email":

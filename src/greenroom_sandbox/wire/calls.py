@@ -1,4 +1,4 @@
-"""The simulator's only way out: one HTTP request with a total deadline and a cap on the reply."""
+"""The simulator's outbound HTTP client, with a deadline and a limit on the reply."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ from dataclasses import dataclass, field
 import aiohttp
 from yarl import URL
 
-from greenroom_sandbox.wire.basic import masked
+from greenroom_sandbox.wire.basic import mask_headers
 
-# Longer than the pauses within one story, shorter than the idle limit of common servers (5 s and up).
+# Long enough to reuse a connection, and shorter than the idle limit of common servers (5 s and up).
 KEEPALIVE_SECONDS = 2
 MOST_CONNECTIONS = 256
 
 
 @dataclass
-class Call:
-    """A request to a partner. ``url`` goes out as it is; ``deadline`` in seconds covers everything."""
+class ClientRequest:
+    """A request to a partner.
+
+    ``url`` is sent unchanged; ``deadline`` in seconds covers the whole call, ``limit`` is the largest reply in bytes.
+    """
 
     method: str
     url: str
@@ -32,7 +35,10 @@ class Call:
 
 @dataclass
 class Outcome:
-    """What came back. ``failure`` is a sentence when there is no usable 2xx reply, ``rule`` what that broke."""
+    """The outcome of a call.
+
+    ``failure`` describes why there is no usable 2xx reply, ``rule`` names the rule that was broken.
+    """
 
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
@@ -42,18 +48,21 @@ class Outcome:
     rule: str | None = None
 
     def fail(self, rule: str, failure: str) -> None:
-        """Notes why the reply is of no use."""
+        """Records why the reply is unusable."""
         self.rule, self.failure = rule, failure
 
 
-class Caller:
+class HttpClient:
     """An HTTP client that follows no redirect, keeps no cookie and uses no proxy."""
 
     def __init__(self) -> None:
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
-        """Must run inside the loop that makes the calls."""
+        """Opens the session.
+
+        Must run inside the loop that makes the calls.
+        """
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=MOST_CONNECTIONS, keepalive_timeout=KEEPALIVE_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -63,12 +72,15 @@ class Caller:
         )
 
     async def close(self) -> None:
-        """Ends every connection."""
+        """Closes every connection."""
         if self._session is not None:
             await self._session.close()
 
-    async def make(self, call: Call, cut: bool = False) -> Outcome:
-        """Makes the call; with ``cut`` the connection is reset before the reply is read. Never raises for the wire."""
+    async def make(self, call: ClientRequest, cut: bool = False) -> Outcome:
+        """Makes a call; with ``cut`` the connection is reset before the reply is read.
+
+        Network errors are part of the outcome, not exceptions.
+        """
         started = time.perf_counter()
         outcome = Outcome()
         try:
@@ -83,7 +95,7 @@ class Caller:
             outcome.fail("status.2xx", f"status {outcome.status}")
         return outcome
 
-    async def _exchange(self, call: Call, outcome: Outcome, cut: bool) -> None:
+    async def _exchange(self, call: ClientRequest, outcome: Outcome, cut: bool) -> None:
         if self._session is None:
             raise RuntimeError("the caller was not opened")
         async with self._session.request(
@@ -98,7 +110,7 @@ class Caller:
                 outcome.fail("reply.connection", "connection reset before the reply was read")
                 return
             outcome.status = reply.status
-            outcome.headers = masked(reply.headers.items())
+            outcome.headers = mask_headers(reply.headers.items())
             async for chunk in reply.content.iter_chunked(65536):
                 outcome.body += chunk
                 if len(outcome.body) > call.limit:
@@ -113,7 +125,7 @@ def _reset(reply: aiohttp.ClientResponse) -> None:
     if transport is not None:
         raw = transport.get_extra_info("socket")
         if raw is not None:
-            # Lingering for zero seconds makes the kernel send RST instead of FIN.
+            # A linger time of zero makes the kernel send RST instead of FIN.
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.abort()
     reply.close()

@@ -1,4 +1,4 @@
-"""A logged request as a curl command for a shell. Credentials are shell variables to set first."""
+"""Logged requests as curl commands, with shell variables for the credentials."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from greenroom_sandbox.model.wire import BODY_LIMIT, Exchange
 from greenroom_sandbox.wire.basic import is_secret
 
 _SET_BY_CURL = {"host", "content-length", "connection", "accept-encoding", "transfer-encoding"}
-#: what carries the credentials of a call
+#: curl's option with the credentials, by call
 _CREDENTIALS = {
     "completion": '-u "$PARTNER_USERNAME:$PARTNER_PASSWORD"',
     "webhook": '-u "$WEBHOOK_USERNAME:$WEBHOOK_PASSWORD"',
@@ -19,7 +19,10 @@ _KEY = '-u "$API_KEY:"'
 
 
 def command(exchange: Exchange) -> str:
-    """The command, over several lines; a line in front says when the log does not have the whole body."""
+    """Returns the curl command over several lines.
+
+    A comment line in front says when the log does not have the whole body.
+    """
     words = [f"curl -i -X {exchange.method} {shlex.quote(exchange.url)}"]
     for name, value in exchange.request_headers.items():
         if name.lower() == "authorization":

@@ -1,4 +1,7 @@
-"""The cursors of the Harvest API: where a list goes on, and with which filters; opaque, and good for an hour."""
+"""The Harvest API's cursors: signed, opaque, and valid for an hour.
+
+A cursor has the list, the customer, the position and the filters.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +15,22 @@ from datetime import datetime, timedelta
 LIFETIME = timedelta(hours=1)
 
 
-def made(collection: str, organization_id: int, before: int, filters: dict[str, str], seed: int, now: datetime) -> str:
-    """A cursor for the rows with an id below ``before``."""
+def encode(
+    collection: str, organization_id: int, before: int, filters: dict[str, str], seed: int, now: datetime
+) -> str:
+    """Returns a cursor for the rows with an id below ``before``."""
     place = [collection, organization_id, before, filters, (now + LIFETIME).timestamp()]
     raw = json.dumps(place).encode()
     return base64.urlsafe_b64encode(_signature(raw, seed) + raw).decode().rstrip("=")
 
 
-def opened(
+def decode(
     text: str, collection: str, organization_id: int, seed: int, now: datetime
 ) -> tuple[int, dict[str, str]] | None:
-    """Where to go on and with which filters; None when the cursor is another list's, altered or too old."""
+    """Returns a cursor's position and filters, None when it is invalid.
+
+    It is invalid for another list or customer, altered, or expired.
+    """
     try:
         blob = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):

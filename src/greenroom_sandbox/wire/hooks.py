@@ -1,4 +1,7 @@
-"""How a recruiting webhook looks on the wire. Source: Greenhouse Web Hooks, Introduction."""
+"""The body and signature of recruiting webhooks.
+
+Source: Greenhouse Web Hooks, Introduction.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,12 @@ import json
 
 #: headers that Greenhouse sets itself
 RESERVED = {"content-type", "content-length", "greenhouse-event-id", "authorization", "user-agent", "signature"}
-#: minutes from each failed attempt to the next; after the last one it is over
+#: minutes from each failed attempt to the next; then the delivery has failed
 WAITS = (1, 15, 60, 120, 240, 480)
 
 
-def encoded(action: str, payload: object) -> str:
-    """The body: ASCII alone, with ``<``, ``>`` and ``&`` escaped, too."""
+def encode(action: str, payload: object) -> str:
+    """Returns the body: ASCII, with ``<``, ``>`` and ``&`` escaped, too."""
     text = json.dumps({"action": action, "payload": payload})
     for mark in "<>&":
         text = text.replace(mark, f"\\u{ord(mark):04x}")
@@ -21,5 +24,5 @@ def encoded(action: str, payload: object) -> str:
 
 
 def signature(secret: str, body: str) -> str:
-    """The header: the algorithm, a space, and the HMAC of the body exactly as it is sent."""
+    """Returns the signature header: ``sha256``, a space, and the HMAC of the body."""
     return "sha256 " + hmac.new(secret.encode(), body.encode(), hashlib.sha256).hexdigest()

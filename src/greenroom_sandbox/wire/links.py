@@ -1,4 +1,7 @@
-"""Links to résumés: signed, and good for a week. Source: Greenhouse Assessment API, Send Test, ``resume_url``."""
+"""Signed links to résumés, valid for a week.
+
+Source: Greenhouse Assessment API, Send Test, ``resume_url``.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,13 @@ LIFETIME = timedelta(days=7)
 
 
 def resume_url(base: str, candidate_id: int, since: datetime, seed: int) -> str:
-    """A link that is good for a week from ``since``."""
+    """Returns a link that is valid for a week from ``since``."""
     expires = int((since + LIFETIME).timestamp())
     return f"{base}/resumes/{candidate_id}.pdf?expires={expires}&signature={_signature(candidate_id, expires, seed)}"
 
 
-def why_refused(candidate_id: int, expires: str, signature: str, now: datetime, seed: int) -> str | None:
-    """Why a link does not open, or None when it does."""
+def explain_refusal(candidate_id: int, expires: str, signature: str, now: datetime, seed: int) -> str | None:
+    """Returns why a link is not valid, or None when it is."""
     if not expires.isascii() or not expires.isdigit() or len(expires) > 12:
         return "the link has no expiry"
     if not hmac.compare_digest(signature.encode(), _signature(candidate_id, int(expires), seed).encode()):

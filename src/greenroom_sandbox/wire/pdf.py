@@ -1,12 +1,15 @@
-"""The smallest PDF that shows a text: enough for whoever downloads a made-up résumé."""
+"""A minimal PDF writer for the made-up résumés."""
 
 from __future__ import annotations
 
 MOST_LINES = 60
 
 
-def page(text: str) -> bytes:
-    """One A4 page in Helvetica. Characters beyond Western European ones become ``?``; lines beyond 60 are dropped."""
+def render_page(text: str) -> bytes:
+    """Returns a PDF with one A4 page in Helvetica.
+
+    Characters beyond Western European ones become ``?``; lines beyond 60 are dropped.
+    """
     shown = [line.encode("cp1252", "replace") for line in text.splitlines()[:MOST_LINES]]
     for mark in (b"\\", b"(", b")"):
         shown = [line.replace(mark, b"\\" + mark) for line in shown]

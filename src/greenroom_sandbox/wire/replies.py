@@ -1,4 +1,7 @@
-"""Strict reading of a partner's replies. Every complaint is a sentence that goes into ``response_error``."""
+"""Strict checks of a partner's replies.
+
+Every problem is a sentence that goes into ``response_error``.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,10 @@ T = TypeVar("T")
 
 @dataclass
 class Checked(Generic[T]):
-    """A reply's value (None when malformed), what makes it malformed, and what is merely unusual.
+    """A checked reply.
 
-    ``rules`` are the names of the rules that it broke, each once, in the order of the problems.
+    ``value`` is None when the reply is malformed; ``problems`` are the reasons, ``remarks`` are oddities that
+    Greenhouse accepts. ``rules`` are the names of the broken rules, each once, in the order of the problems.
     """
 
     call: str
@@ -27,8 +31,8 @@ class Checked(Generic[T]):
     rules: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
-    def broke(self, rule: str, problem: str) -> None:
-        """Notes a complaint; ``rule`` is the part of its name after the call's."""
+    def add_problem(self, rule: str, problem: str) -> None:
+        """Adds a problem; ``rule`` is the rule's name, the call's prefix may be left out."""
         name = rule if rule in RULES else f"{self.call}.{rule}"
         self.problems.append(problem)
         if name not in self.rules:
@@ -44,18 +48,21 @@ class ListedTest:
 
 
 def list_tests(raw: bytes, integer_ids: bool) -> Checked[list[ListedTest]]:
-    """A bare array of ``{partner_test_id, partner_test_name}``. Source: Greenhouse Assessment API, List Tests."""
+    """Checks a bare array of ``{partner_test_id, partner_test_name}``.
+
+    Source: Greenhouse Assessment API, List Tests.
+    """
     checked: Checked[list[ListedTest]] = Checked("list_tests")
     items = _parse(raw, checked)
     if checked.problems:
         return checked
     if not isinstance(items, list):
-        checked.broke("array", f"reply must be an array of tests, not {_a(items)}")
+        checked.add_problem("array", f"reply must be an array of tests, not {_a(items)}")
         return checked
     tests: list[ListedTest] = []
     for index, item in enumerate(items):
         if not isinstance(item, dict):
-            checked.broke("item", f"[{index}] must be an object, not {_a(item)}")
+            checked.add_problem("item", f"[{index}] must be an object, not {_a(item)}")
             continue
         _unknown(item, {"partner_test_id", "partner_test_name"}, checked, f"[{index}].")
         test_id = _identifier(item, "partner_test_id", integer_ids, checked, f"[{index}].")
@@ -69,7 +76,10 @@ def list_tests(raw: bytes, integer_ids: bool) -> Checked[list[ListedTest]]:
 
 
 def send_test(raw: bytes, integer_ids: bool) -> Checked[str]:
-    """An object whose ``partner_interview_id`` is a string. Source: Greenhouse Assessment API, Send Test."""
+    """Checks an object with the string ``partner_interview_id``.
+
+    Source: Greenhouse Assessment API, Send Test.
+    """
     checked: Checked[str] = Checked("send_test")
     reply = _object(raw, checked)
     if reply is None:
@@ -82,7 +92,10 @@ def send_test(raw: bytes, integer_ids: bool) -> Checked[str]:
 
 
 def test_status(raw: bytes) -> Checked[StatusReply]:
-    """Status, and with ``complete`` a profile URL; score and flat metadata. Source: as above, Test Status."""
+    """Checks status, profile URL, score and flat metadata.
+
+    The profile URL is required with ``complete``. Source: Greenhouse Assessment API, Test Status.
+    """
     checked: Checked[StatusReply] = Checked("test_status")
     reply = _object(raw, checked)
     if reply is None:
@@ -102,11 +115,11 @@ def test_status(raw: bytes) -> Checked[StatusReply]:
 
 def _profile_url(url: object, complete: bool, checked: Checked[StatusReply]) -> str | None:
     if url is None and complete:
-        checked.broke("partner_profile_url", "partner_status is complete but partner_profile_url is missing")
+        checked.add_problem("partner_profile_url", "partner_status is complete but partner_profile_url is missing")
     elif url is not None and not isinstance(url, str):
-        checked.broke("partner_profile_url", f"partner_profile_url must be a string, not {_a(url)}")
+        checked.add_problem("partner_profile_url", f"partner_profile_url must be a string, not {_a(url)}")
     elif complete and isinstance(url, str) and not is_absolute(url):
-        checked.broke("partner_profile_url", "partner_profile_url must be an absolute http(s) URL")
+        checked.add_problem("partner_profile_url", "partner_profile_url must be an absolute http(s) URL")
     return url if isinstance(url, str) else None
 
 
@@ -114,10 +127,10 @@ def _score(score: object, checked: Checked[StatusReply]) -> int | float | None:
     if score is None:
         return None
     if isinstance(score, bool) or not isinstance(score, int | float):
-        checked.broke("partner_score", f"partner_score must be a number, not {_a(score)}")
+        checked.add_problem("partner_score", f"partner_score must be a number, not {_a(score)}")
         return None
     if isinstance(score, float) and not math.isfinite(score):
-        checked.broke("partner_score", "partner_score must be a finite number")
+        checked.add_problem("partner_score", "partner_score must be a finite number")
         return None
     return score
 
@@ -126,14 +139,14 @@ def _metadata(metadata: object, checked: Checked[StatusReply]) -> dict[str, Prim
     if metadata is None:
         return {}
     if not isinstance(metadata, dict):
-        checked.broke("metadata", f"metadata must be an object, not {_a(metadata)}")
+        checked.add_problem("metadata", f"metadata must be an object, not {_a(metadata)}")
         return {}
     flat: dict[str, Primitive] = {}
     for label, value in metadata.items():
         if isinstance(value, dict | list):
-            checked.broke("metadata", f"metadata values must not be nested: {label!r} is {_a(value)}")
+            checked.add_problem("metadata", f"metadata values must not be nested: {label!r} is {_a(value)}")
         elif isinstance(value, float) and not math.isfinite(value):
-            checked.broke("metadata", f"metadata value of {label!r} must be a finite number")
+            checked.add_problem("metadata", f"metadata value of {label!r} must be a finite number")
         else:
             flat[label] = value
     return flat
@@ -143,7 +156,7 @@ def _parse(raw: bytes, checked: Checked[T]) -> object:
     try:
         return parse(raw)
     except NotStrictJson as error:
-        checked.broke("reply.json", str(error))
+        checked.add_problem("reply.json", str(error))
         return None
 
 
@@ -152,7 +165,7 @@ def _object(raw: bytes, checked: Checked[T]) -> dict[str, object] | None:
     if checked.problems:
         return None
     if not isinstance(reply, dict):
-        checked.broke("object", f"reply must be an object, not {_a(reply)}")
+        checked.add_problem("object", f"reply must be an object, not {_a(reply)}")
         return None
     return reply
 
@@ -160,11 +173,11 @@ def _object(raw: bytes, checked: Checked[T]) -> dict[str, object] | None:
 def _text(item: dict[str, object], key: str, checked: Checked[T], where: str) -> str:
     value = item.get(key)
     if key not in item:
-        checked.broke(key, f"{where}{key} is missing")
+        checked.add_problem(key, f"{where}{key} is missing")
     elif not isinstance(value, str):
-        checked.broke(key, f"{where}{key} must be a string, not {_a(value)}")
+        checked.add_problem(key, f"{where}{key} must be a string, not {_a(value)}")
     elif not value.strip():
-        checked.broke(key, f"{where}{key} must not be empty")
+        checked.add_problem(key, f"{where}{key} must not be empty")
     return value if isinstance(value, str) else ""
 
 

@@ -1,4 +1,7 @@
-"""The rules that a partner's replies can break, by name. What has no source in Greenhouse's contract says so."""
+"""The rules for a partner's replies, by name.
+
+A rule without a source in Greenhouse's contract says so.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ _STATUS = "Greenhouse Assessment API, Test Status"
 _ERRORS = "Greenhouse Assessment API, Errors"
 _OURS = "not in Greenhouse's contract: a limit of the simulator's"
 
-#: name → what the rule asks for, and where it comes from
+#: name → the rule as a sentence, and its source
 RULES: dict[str, tuple[str, str]] = {
     "status.2xx": ("A call that worked is answered with a 2xx status; nothing else is followed or read.", _ERRORS),
     "webhook.200": ("A webhook is answered 200; nothing else will do.", "Greenhouse Web Hooks, Retry policy"),

@@ -1,4 +1,7 @@
-"""Reading JSON from strangers: whatever the bytes, either a value that can be written back or one clear complaint."""
+"""Strict JSON parsing for untrusted bodies.
+
+The result is a value that can be encoded again, or an error with one clear message.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,17 @@ from typing import NoReturn
 
 
 class NotStrictJson(ValueError):
-    """The bytes are not JSON as RFC 8259 has it; the text says why."""
+    """The bytes are not JSON as in RFC 8259; the message says why."""
 
 
 def parse(raw: bytes) -> object:
-    """Parses UTF-8 JSON. Refuses NaN and Infinity, lone surrogates, numbers and nestings Python cannot hold."""
+    """Parses UTF-8 JSON.
+
+    Raises: `NotStrictJson`, also for NaN, Infinity, lone surrogates, and numbers or nesting beyond Python's limits.
+    """
     try:
         value: object = json.loads(raw.decode("utf-8"), parse_constant=_no_constant)
-        # Lone surrogates parse but cannot be encoded again, and would break the reply that quotes them.
+        # Lone surrogates can be parsed but not encoded again, and would break an answer that quotes them.
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeDecodeError as error:
         raise NotStrictJson("body is not UTF-8") from error
@@ -32,7 +38,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def kind_of(value: object) -> str:
-    """The JSON name of a value's type, for complaints: ``null``, ``boolean``, ``number``, ``string`` …"""
+    """Returns the JSON name of a value's type: ``null``, ``boolean``, ``number`` …"""
     if value is None:
         return "null"
     if isinstance(value, bool):
