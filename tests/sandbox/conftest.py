@@ -1,4 +1,4 @@
-"""The simulator as a process of its own, and a partner whose every reply a test can choose."""
+"""The simulator in its own process, and a partner whose replies a test can choose."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ STATUS: dict[str, Any] = {
 
 @dataclass
 class Partner:
-    """A partner that answers what it is told to, and remembers what it was asked."""
+    """A partner that gives the configured replies and records the requests."""
 
     url: str = ""
-    heard: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
+    requests: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
     replies: dict[str, Any] = field(default_factory=dict)
     interviews: int = 0
 
-    def asked(self, call: str) -> list[tuple[str, str, dict[str, str], bytes]]:
-        """The requests of one call: method, path with query, headers, body."""
-        return [one for one in self.heard if one[1].split("?")[0] == f"/{call}"]
+    def get_requests(self, call: str) -> list[tuple[str, str, dict[str, str], bytes]]:
+        """Returns the requests of one call: method, path with query, headers, body."""
+        return [one for one in self.requests if one[1].split("?")[0] == f"/{call}"]
 
     async def answer(self, request: web.Request) -> web.Response:
         headers = {name.lower(): text for name, text in request.headers.items()}
-        self.heard.append((request.method, request.path_qs, headers, await request.read()))
+        self.requests.append((request.method, request.path_qs, headers, await request.read()))
         call = request.path.strip("/")
         if call == "send_test":
             self.interviews += 1
@@ -57,7 +57,7 @@ class Partner:
 
 @dataclass
 class Greenhouse:
-    """The simulator's API, and its address."""
+    """A client of the simulator's API."""
 
     client: httpx2.AsyncClient
     url: str
@@ -73,7 +73,7 @@ class Greenhouse:
         return answer.json()
 
     async def connect(self, **partner: Any) -> None:
-        """A partner with a key and a stage, and candidate 26234702 in it."""
+        """Adds a partner with a key and a stage, and moves candidate 26234702 into it."""
         urls = {
             f"{call}_url": f"{self.partner.url}/{call}?tenant-id=acme"
             for call in ("list_tests", "send_test", "test_status", "response_error")
@@ -91,17 +91,17 @@ class Greenhouse:
         return await self.call("POST", f"/applications/{application}/send-test", {"test_id": "sql", **form})
 
     async def sent(self) -> int:
-        """A test that was sent; its take-home id."""
+        """Sends a test and returns its take-home id."""
         answer = await self.send()
         assert answer["ok"], answer
         return int(answer["take_home"]["id"])
 
     async def inject(self, kind: str, **fault: Any) -> Any:
-        """A fault, once unless told otherwise."""
+        """Injects a fault, by default for one call."""
         return await self.call("POST", "/faults", {"kind": kind, "count": 1, **fault}, status=201)
 
     async def complete(self, take_home: int, user: str | None = None, password: str | None = None) -> int:
-        """The partner's PATCH; the status it is answered."""
+        """Sends the partner's PATCH and returns the status of the answer."""
         path = f"/integrations/testing_partners/take_home_tests/{take_home}"
         auth = (self.username if user is None else user, self.password if password is None else password)
         return (await self.client.patch(path, auth=auth)).status_code
@@ -113,14 +113,14 @@ class Greenhouse:
         return {row["label"]: row["text"] for row in (await self.call("GET", f"/take-homes/{take_home}/kit"))["rows"]}
 
 
-async def opened_dialog(greenhouse: Greenhouse) -> Any:
-    """The *Send test* dialog of candidate 26234702."""
+async def open_dialog(greenhouse: Greenhouse) -> Any:
+    """Opens the *Send test* dialog of candidate 26234702."""
     return await greenhouse.call("POST", "/applications/26234702/send-test/open", {})
 
 
 @asynccontextmanager
 async def simulator(*arguments: str) -> AsyncIterator[str]:
-    """`greenroom-sandbox` on a free port; its address."""
+    """Runs `greenroom-sandbox` on a free port and yields its address."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "greenroom_sandbox", "--port", "0", *arguments, stdout=asyncio.subprocess.PIPE
     )
@@ -137,7 +137,7 @@ async def simulator(*arguments: str) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def listening_partner() -> AsyncIterator[Partner]:
-    """The partner's server."""
+    """Runs the partner's server."""
     partner = Partner()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", partner.answer)
@@ -152,14 +152,14 @@ async def listening_partner() -> AsyncIterator[Partner]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def address() -> AsyncIterator[str]:
-    """One simulator for a module's tests; each starts from the seed."""
+    """The address of one simulator for a module's tests."""
     async with simulator() as url:
         yield url
 
 
 @pytest.fixture
 async def greenhouse(address: str, tmp_path: Path) -> AsyncIterator[Greenhouse]:
-    """The simulator at its seed, the clock standing still, with a partner that is not connected yet."""
+    """The simulator at its seed with a frozen clock; the partner is not connected yet."""
     async with listening_partner() as partner, httpx2.AsyncClient(base_url=address, timeout=40, verify=False) as client:
         one = Greenhouse(client, address, partner)
         await one.call("POST", "/reset", {"now": "2026-11-24T10:00:00Z"})
@@ -168,6 +168,6 @@ async def greenhouse(address: str, tmp_path: Path) -> AsyncIterator[Greenhouse]:
 
 @pytest.fixture
 async def connected(greenhouse: Greenhouse) -> Greenhouse:
-    """The simulator with the partner connected and a candidate in its stage."""
+    """The simulator with a connected partner and a candidate in its stage."""
     await greenhouse.connect()
     return greenhouse

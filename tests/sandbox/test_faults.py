@@ -1,4 +1,4 @@
-"""Faults: how often they strike, that they strike the same way again, and that all is well afterwards."""
+"""Faults: how often they hit, that runs repeat, and that calls work afterwards."""
 
 from __future__ import annotations
 
@@ -9,44 +9,44 @@ import httpx2
 import pytest
 from aiohttp import web
 
-from tests.sandbox.conftest import Greenhouse, opened_dialog
+from tests.sandbox.conftest import Greenhouse, open_dialog
 
 
-async def opened(greenhouse: Greenhouse, times: int) -> list[bool]:
-    """Whether the partner's list came, so many times in a row."""
-    return [(await opened_dialog(greenhouse))["ok"] for _ in range(times)]
+async def open_dialogs(greenhouse: Greenhouse, times: int) -> list[bool]:
+    """Opens the dialog several times and returns whether each call worked."""
+    return [(await open_dialog(greenhouse))["ok"] for _ in range(times)]
 
 
-async def test_a_fault_lets_calls_pass_then_strikes_and_ends(connected: Greenhouse) -> None:
-    """It stays in the list with what it did, until it is removed."""
+async def test_a_fault_skips_calls_then_hits_and_ends(connected: Greenhouse) -> None:
+    """A fault stays in the list with its counts until it is removed."""
     await connected.inject("timeout", target="list_tests", seconds=0, skip=2, count=3)
 
-    assert await opened(connected, 7) == [True, True, False, False, False, True, True]
+    assert await open_dialogs(connected, 7) == [True, True, False, False, False, True, True]
     (fault,) = (await connected.call("GET", "/faults"))["data"]
     assert (fault["count"], fault["hits"], fault["seen"]) == (0, 3, 5)
     await connected.call("DELETE", f"/faults/{fault['id']}")
     assert (await connected.call("GET", "/faults"))["data"] == []
 
 
-async def test_a_probable_fault_strikes_the_same_calls_under_the_same_seed(greenhouse: Greenhouse) -> None:
-    """Another seed, other calls."""
+async def test_a_probable_fault_is_repeatable_by_seed(greenhouse: Greenhouse) -> None:
+    """The same seed gives the same hits; another seed gives others."""
 
     async def run(seed: int) -> list[bool]:
         await greenhouse.call("POST", "/reset", {"seed": seed, "now": "2026-11-24T10:00:00Z"})
         await greenhouse.connect()
         await greenhouse.inject("timeout", target="list_tests", seconds=0, probability=0.5, count=None)
-        return await opened(greenhouse, 30)
+        return await open_dialogs(greenhouse, 30)
 
     first = await run(7)
     assert 5 < first.count(False) < 25
     assert await run(7) == first
     assert await run(8) != first
     await greenhouse.call("DELETE", "/faults")
-    assert all(await opened(greenhouse, 10))
+    assert all(await open_dialogs(greenhouse, 10))
 
 
 async def test_a_reset_clears_faults(connected: Greenhouse) -> None:
-    """And their ids start again."""
+    """A reset removes the faults, and their ids start again."""
     assert (await connected.inject("reset"))["id"] == 1
     await connected.call("POST", "/reset", {})
     assert (await connected.call("GET", "/faults"))["data"] == []
@@ -54,7 +54,7 @@ async def test_a_reset_clears_faults(connected: Greenhouse) -> None:
 
 
 async def test_wrong_credentials_are_in_the_log(connected: Greenhouse) -> None:
-    """The partner refuses, the recruiter sees the usual error, the next call is right again."""
+    """The recruiter gets the usual error, and the next call has the right key."""
     await connected.inject("wrong_credentials", target="send_test")
     connected.partner.replies["send_test"] = web.Response(status=401)
     assert (await connected.send())["reasons"] == ["status 401"]
@@ -66,24 +66,24 @@ async def test_wrong_credentials_are_in_the_log(connected: Greenhouse) -> None:
 
 @pytest.mark.parametrize("seconds", [0, 0.05])
 async def test_the_same_send_test_twice(connected: Greenhouse, seconds: float) -> None:
-    """At once or one after the other; a second id is noticed, the first one counts."""
+    """Both calls have the same body; the first id counts, a second one is a remark."""
     await connected.inject("duplicate", seconds=seconds)
     answer = await connected.send()
-    bodies = [body for *_, body in connected.partner.asked("send_test")]
+    bodies = [body for *_, body in connected.partner.get_requests("send_test")]
     assert len(bodies) == 2
     assert bodies[0] == bodies[1]
     sent = (await connected.call("GET", "/traffic?call=send_test"))["data"]
     assert {one["fault"] for one in sent} == {"duplicate"}
     assert sum(bool(one["remarks"]) for one in sent) == 1
-    told = {json.loads(one["reply_body"])["partner_interview_id"] for one in sent if not one["remarks"]}
-    assert told == {answer["take_home"]["partner_interview_id"]}
+    ids = {json.loads(one["reply_body"])["partner_interview_id"] for one in sent if not one["remarks"]}
+    assert ids == {answer["take_home"]["partner_interview_id"]}
     await connected.send()
-    assert len(connected.partner.asked("send_test")) == 3
+    assert len(connected.partner.get_requests("send_test")) == 3
 
 
 @pytest.mark.parametrize("status", [302, 401, 404, 429, 500, 503])
-async def test_the_completion_endpoint_answers_what_it_is_told_to(connected: Greenhouse, status: int) -> None:
-    """Nothing is asked then; the next PATCH works."""
+async def test_the_completion_endpoint_answers_the_injected_status(connected: Greenhouse, status: int) -> None:
+    """The fault's status is answered without a status check; the next PATCH works."""
     take_home = await connected.sent()
     await connected.inject("status", status=status, retry_after=3)
     path = f"/integrations/testing_partners/take_home_tests/{take_home}"
@@ -92,14 +92,14 @@ async def test_the_completion_endpoint_answers_what_it_is_told_to(connected: Gre
 
     assert (answer.status_code, answer.headers["retry-after"]) == (status, "3")
     assert ("location" in answer.headers) == (status == 302)
-    assert connected.partner.asked("test_status") == []
+    assert connected.partner.get_requests("test_status") == []
     assert await connected.complete(take_home) == 200
     log = (await connected.call("GET", "/traffic?call=completion"))["data"]
     assert [(one["status"], one["fault"]) for one in log] == [(status, "status"), (200, None)]
 
 
-async def test_the_completion_endpoint_falls_silent(connected: Greenhouse) -> None:
-    """No answer, then the connection closes; in the log it has no status."""
+async def test_the_completion_endpoint_does_not_answer(connected: Greenhouse) -> None:
+    """The connection closes without an answer, and the exchange has no status."""
     take_home = await connected.sent()
     await connected.inject("timeout", target="completion", seconds=0)
     with pytest.raises(httpx2.TransportError):
@@ -111,12 +111,12 @@ async def test_the_completion_endpoint_falls_silent(connected: Greenhouse) -> No
 
 async def resume_url(connected: Greenhouse) -> str:
     await connected.sent()
-    url: str = json.loads(connected.partner.asked("send_test")[-1][3])["candidate"]["resume_url"]
+    url: str = json.loads(connected.partner.get_requests("send_test")[-1][3])["candidate"]["resume_url"]
     return url
 
 
 async def test_a_resume_opens_for_a_week(connected: Greenhouse) -> None:
-    """Seven days on the virtual clock; a changed link never opens."""
+    """A link is valid for seven days of the virtual clock; a changed link never is."""
     url = await resume_url(connected)
     found = await connected.client.get(url)
     assert (found.status_code, found.headers["content-type"]) == (200, "application/pdf")
@@ -129,8 +129,8 @@ async def test_a_resume_opens_for_a_week(connected: Greenhouse) -> None:
     assert (gone.status_code, gone.text) == (403, "the link has expired")
 
 
-async def test_an_expired_resume_is_sent_on_demand(connected: Greenhouse) -> None:
-    """The link of one send is old already; the next one is good."""
+async def test_an_expired_resume_is_sent_by_a_fault(connected: Greenhouse) -> None:
+    """The fault's link has expired; the link of the next send is valid."""
     await connected.inject("expired_resume")
     assert (await connected.client.get(await resume_url(connected))).status_code == 403
     assert (await connected.client.get(await resume_url(connected))).status_code == 200
@@ -139,8 +139,8 @@ async def test_an_expired_resume_is_sent_on_demand(connected: Greenhouse) -> Non
     assert [(await connected.client.get(url)).status_code for _ in range(2)] == [503, 200]
 
 
-async def test_whose_resume_it_is(connected: Greenhouse) -> None:
-    """A link that was given is sent as it is; a text is served; none is null."""
+async def test_resume_urls(connected: Greenhouse) -> None:
+    """A given URL is sent unchanged, a text is served as a PDF, no résumé is null."""
     for given, expected in (
         ({"resume_url": "https://cv.example/1"}, "https://cv.example/1"),
         ({"resume": "Lena (Engineer) \\ ✓"}, "/resumes/"),
@@ -149,7 +149,7 @@ async def test_whose_resume_it_is(connected: Greenhouse) -> None:
         person = {"job_id": 4001, "first_name": "Lena", "last_name": "", "email": "l@example.test"}
         made: Any = await connected.call("POST", "/candidates", {**person, **given, "stage_id": connected.stage_id})
         await connected.send(made["application_ids"][0])
-        sent = json.loads(connected.partner.asked("send_test")[-1][3])["candidate"]["resume_url"]
+        sent = json.loads(connected.partner.get_requests("send_test")[-1][3])["candidate"]["resume_url"]
         assert sent == expected if expected is None else expected in sent
         if "resume" in given:
             assert (await connected.client.get(sent)).status_code == 200

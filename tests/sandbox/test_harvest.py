@@ -1,4 +1,4 @@
-"""Check G20 and G21: the Harvest API, version 3, as a partner's and as a customer's own program meet it."""
+"""Checks G20 and G21: the Harvest API, version 3, for partners and custom clients."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.sandbox.conftest import Greenhouse, simulator
 
 BACK = "https://vendor.example/back?tenant=acme"
 STAMPS = {"id", "created_at", "updated_at"}
-#: the fields of each list
+#: the documented fields of each list
 FIELDS: dict[str, set[str]] = {
     "applications": STAMPS
     | {
@@ -46,14 +46,14 @@ FIELDS: dict[str, set[str]] = {
 
 
 class Program:
-    """Something that reads the API."""
+    """A client of the Harvest API."""
 
     def __init__(self, greenhouse: Greenhouse, client: dict[str, Any]) -> None:
         self.greenhouse, self.client = greenhouse, client
         self.token = ""
         self.refresh = ""
 
-    async def asked_for_tokens(self, **form: str) -> httpx2.Response:
+    async def request_tokens(self, **form: str) -> httpx2.Response:
         auth = (self.client["client_id"], self.client["client_secret"])
         answer = await self.greenhouse.client.post("/token", data=form, auth=auth)
         if answer.is_success:
@@ -70,8 +70,8 @@ class Program:
         rows: list[dict[str, Any]] = answer.json()
         return rows
 
-    async def consented(self, user_id: int = 901, **query: str) -> str:
-        """An admin agrees; the code."""
+    async def consent(self, user_id: int = 901, **query: str) -> str:
+        """Agrees as a user and returns the code."""
         form = {"client_id": self.client["client_id"], "redirect_uri": BACK, "response_type": "code"}
         form = {**form, "user_id": str(user_id), **query}
         answer = await self.greenhouse.client.post("/authorize", data=form)
@@ -81,29 +81,29 @@ class Program:
         return where["code"][0]
 
 
-async def custom(greenhouse: Greenhouse, **client: Any) -> Program:
-    """A customer's own program."""
+async def create_custom_client(greenhouse: Greenhouse, **client: Any) -> Program:
+    """Creates a customer's own client."""
     values = {"name": "Own", "kind": "custom", "organization_id": 101, **client}
     return Program(greenhouse, await greenhouse.call("POST", "/harvest/clients", values, status=201))
 
 
 @pytest.fixture
 async def own(greenhouse: Greenhouse) -> Program:
-    """A customer's own program with a token of the service account."""
-    program = await custom(greenhouse)
-    assert (await program.asked_for_tokens(grant_type="client_credentials")).status_code == 200
+    """A customer's own client with a token of the service account."""
+    program = await create_custom_client(greenhouse)
+    assert (await program.request_tokens(grant_type="client_credentials")).status_code == 200
     return program
 
 
 @pytest.fixture
 async def partner(greenhouse: Greenhouse) -> Program:
-    """A partner's program, without a consent yet."""
+    """A partner's client without a consent."""
     values = {"name": "Codely", "kind": "partner", "redirect_uri": BACK}
     return Program(greenhouse, await greenhouse.call("POST", "/harvest/clients", values, status=201))
 
 
 async def test_the_six_lists_have_the_documented_fields(own: Program) -> None:
-    """Bare arrays, newest id first, of the customer's own things only."""
+    """Each list is a bare array of the customer's own rows, newest id first."""
     for collection, fields in FIELDS.items():
         rows = await own.rows(collection)
         assert rows, collection
@@ -116,7 +116,7 @@ async def test_the_six_lists_have_the_documented_fields(own: Program) -> None:
 
 
 async def test_the_reads_for_one_order(own: Program) -> None:
-    """Application, candidate, job, hiring managers, owners, and the users they name."""
+    """An application leads to its candidate, job, hiring managers, owners and users."""
     (application,) = await own.rows("applications", ids=26234702)
     (candidate,) = await own.rows("candidates", ids=application["candidate_id"])
     (job,) = await own.rows("jobs", ids=application["job_id"])
@@ -136,7 +136,7 @@ async def test_the_reads_for_one_order(own: Program) -> None:
 
 
 async def test_filters(own: Program, greenhouse: Greenhouse) -> None:
-    """By ids and parents, by status in the filter's own words, by time, and down to some fields."""
+    """Lists are filtered by ids, parents, status and time, and reduced to some fields."""
     await greenhouse.call("POST", "/applications/26234703/reject")
     await greenhouse.call("POST", "/applications/26234704/hire")
     await greenhouse.call("POST", "/clock/advance", {"minutes": 5})
@@ -179,15 +179,15 @@ async def test_filters(own: Program, greenhouse: Greenhouse) -> None:
         {"cursor": "é"},
     ],
 )
-async def test_parameters_that_do_not_fit(own: Program, query: dict[str, Any]) -> None:
-    """422 and a sentence."""
+async def test_invalid_parameters_are_refused(own: Program, query: dict[str, Any]) -> None:
+    """An invalid parameter is answered 422 with a message."""
     answer = await own.get("/v3/applications", **query)
     assert answer.status_code == 422
     assert len(answer.json()["errors"]) == 1
 
 
 async def test_pages_follow_the_cursor(own: Program, greenhouse: Greenhouse) -> None:
-    """Filters ride in it, so that nothing else may be said beside it; what is new meanwhile does not shift a page."""
+    """A cursor contains the filters and is stable when rows are added."""
     await greenhouse.call("POST", "/candidates/generate", {"job_id": 4001, "count": 25})
     answer = await own.get("/v3/applications", job_ids=4001, per_page=10)
     seen = [row["id"] for row in answer.json()]
@@ -211,61 +211,61 @@ async def test_pages_follow_the_cursor(own: Program, greenhouse: Greenhouse) -> 
     await greenhouse.call("POST", "/clock/advance", {"minutes": 59})
     assert (await own.get(url)).status_code == 200
     await greenhouse.call("POST", "/clock/advance", {"minutes": 1})
-    await own.asked_for_tokens(grant_type="client_credentials")
+    await own.request_tokens(grant_type="client_credentials")
     assert (await own.get(url)).status_code == 422
 
 
 async def test_a_partner_reads_what_a_site_admin_agreed_to(partner: Program, greenhouse: Greenhouse) -> None:
-    """Code for tokens; an hour of access; refresh tokens that work once."""
-    code = await partner.consented()
-    answer = await partner.asked_for_tokens(grant_type="authorization_code", code=code, redirect_uri=BACK)
+    """A code gives tokens, access lasts an hour, and a refresh token works once."""
+    code = await partner.consent()
+    answer = await partner.request_tokens(grant_type="authorization_code", code=code, redirect_uri=BACK)
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
     assert set(answer.json()) == {"token_type", "access_token", "refresh_token", "expires_at"}
     assert answer.json()["expires_at"] == "2026-11-24T11:00:00+00:00"
     assert len(await partner.rows("applications")) == 6
 
-    again = await partner.asked_for_tokens(grant_type="authorization_code", code=code, redirect_uri=BACK)
+    again = await partner.request_tokens(grant_type="authorization_code", code=code, redirect_uri=BACK)
     assert (again.status_code, again.json()["error"]) == (400, "invalid_grant")
     await greenhouse.call("POST", "/clock/advance", {"hours": 1})
     assert (await partner.get("/v3/jobs")).status_code == 401
     used = partner.refresh
-    renewed = await partner.asked_for_tokens(grant_type="refresh_token", refresh_token=used)
+    renewed = await partner.request_tokens(grant_type="refresh_token", refresh_token=used)
     assert renewed.status_code == 200
     assert partner.refresh != used
     assert len(await partner.rows("jobs")) == 2
-    reused = await partner.asked_for_tokens(grant_type="refresh_token", refresh_token=used)
+    reused = await partner.request_tokens(grant_type="refresh_token", refresh_token=used)
     assert (reused.status_code, reused.json()["error"]) == (400, "invalid_grant")
     await greenhouse.call("POST", "/clock/advance", {"hours": 24})
-    late = await partner.asked_for_tokens(grant_type="refresh_token", refresh_token=partner.refresh)
+    late = await partner.request_tokens(grant_type="refresh_token", refresh_token=partner.refresh)
     assert (late.status_code, late.json()["error"]) == (400, "invalid_grant")
 
 
-async def test_one_refresh_token_used_by_many_at_once_renews_once(partner: Program) -> None:
-    """The others have lost it."""
-    code = await partner.consented()
-    await partner.asked_for_tokens(grant_type="authorization_code", code=code, redirect_uri=BACK)
+async def test_one_refresh_token_used_concurrently_works_once(partner: Program) -> None:
+    """Of concurrent uses of a refresh token exactly one works."""
+    code = await partner.consent()
+    await partner.request_tokens(grant_type="authorization_code", code=code, redirect_uri=BACK)
     form = {"grant_type": "refresh_token", "refresh_token": partner.refresh}
-    answers = await asyncio.gather(*(partner.asked_for_tokens(**form) for _ in range(8)))
+    answers = await asyncio.gather(*(partner.request_tokens(**form) for _ in range(8)))
     assert sorted(answer.status_code for answer in answers) == [200] + [400] * 7
 
 
 async def test_codes_last_a_minute_and_belong_to_their_client(partner: Program, greenhouse: Greenhouse) -> None:
-    """And to the address that was registered."""
-    code = await partner.consented()
+    """A code expires, and another client or redirect URI cannot use it."""
+    code = await partner.consent()
     other = Program(greenhouse, await greenhouse.call("POST", "/harvest/clients", {"name": "Other", "kind": "partner", "redirect_uri": BACK}))  # fmt: skip
     for program, redirect in ((other, BACK), (partner, "https://evil.example/")):
-        answer = await program.asked_for_tokens(grant_type="authorization_code", code=code, redirect_uri=redirect)
+        answer = await program.request_tokens(grant_type="authorization_code", code=code, redirect_uri=redirect)
         assert answer.json()["error"] == "invalid_grant"
-    code = await partner.consented()
+    code = await partner.consent()
     await greenhouse.call("POST", "/clock/advance", {"minutes": 1})
-    answer = await partner.asked_for_tokens(grant_type="authorization_code", code=code, redirect_uri=BACK)
+    answer = await partner.request_tokens(grant_type="authorization_code", code=code, redirect_uri=BACK)
     assert answer.json()["error"] == "invalid_grant"
 
 
 async def test_lists_are_for_site_admins_and_need_their_scope(partner: Program, greenhouse: Greenhouse) -> None:
-    """403 with the reason; the right rights open them."""
-    code = await partner.consented(user_id=902, scope="harvest:jobs:list")
-    await partner.asked_for_tokens(grant_type="authorization_code", code=code, redirect_uri=BACK)
+    """A token without the scope or the Site Admin is answered 403 with the reason."""
+    code = await partner.consent(user_id=902, scope="harvest:jobs:list")
+    await partner.request_tokens(grant_type="authorization_code", code=code, redirect_uri=BACK)
     refused = await partner.get("/v3/jobs")
     assert (refused.status_code, "Site Admin" in refused.text) == (403, True)
     await greenhouse.call("PATCH", "/users/902", {"site_admin": True})
@@ -291,32 +291,32 @@ async def test_lists_are_for_site_admins_and_need_their_scope(partner: Program, 
         ("partner", {"grant_type": "refresh_token", "refresh_token": "x"}, "invalid_grant"),
     ],
 )
-async def test_what_the_token_endpoint_refuses(
+async def test_invalid_token_requests_are_refused(
     greenhouse: Greenhouse, partner: Program, kind: str, form: dict[str, str], error: str
 ) -> None:
-    """400 with RFC 6749's word."""
-    program = partner if kind == "partner" else await custom(greenhouse)
-    answer = await program.asked_for_tokens(**form)
+    """An invalid request is answered 400 with RFC 6749's error."""
+    program = partner if kind == "partner" else await create_custom_client(greenhouse)
+    answer = await program.request_tokens(**form)
     assert (answer.status_code, answer.json()["error"]) == (400, error)
 
 
 async def test_wrong_client_credentials(own: Program, greenhouse: Greenhouse) -> None:
-    """401, also with the secret in the body."""
+    """Wrong credentials are answered 401, and so is the secret in the body."""
     form = {"grant_type": "client_credentials", "client_id": own.client["client_id"], "client_secret": own.client["client_secret"]}  # fmt: skip
     for auth in (None, ("x", "y"), (own.client["client_id"], "wrong")):
         answer = await greenhouse.client.post("/token", data=form, auth=auth)
         assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
 
 
-async def test_sub_names_whom_a_token_acts_for(own: Program) -> None:
-    """A Site Admin sees lists, a grader does not; no sub is the service account."""
+async def test_sub_selects_the_user_of_a_token(own: Program) -> None:
+    """Site Admins and the service account read lists; a grader does not."""
     for sub, status in (("901", 200), ("903", 403)):
-        await own.asked_for_tokens(grant_type="client_credentials", sub=sub)
+        await own.request_tokens(grant_type="client_credentials", sub=sub)
         assert (await own.get("/v3/users")).status_code == status
 
 
-async def test_thirty_seconds_have_so_many_requests(own: Program, greenhouse: Greenhouse) -> None:
-    """Each answer says how many are left; 429 says when to come again, and then it works."""
+async def test_requests_are_rate_limited(own: Program, greenhouse: Greenhouse) -> None:
+    """The headers count down; requests work again after the wait in Retry-After."""
     await greenhouse.call("PATCH", "/settings", {"harvest_rate_limit": 3})
     await greenhouse.call("POST", "/clock/advance", {"seconds": 12})
     answers = [await own.get("/v3/jobs") for _ in range(4)]
@@ -330,12 +330,12 @@ async def test_thirty_seconds_have_so_many_requests(own: Program, greenhouse: Gr
     assert (await own.get("/v3/jobs")).status_code == 200
     await greenhouse.call("POST", "/clock/advance", {"seconds": 30})
     await greenhouse.call("PATCH", "/settings", {"token_rate_limit": 2})
-    statuses = [(await own.asked_for_tokens(grant_type="client_credentials")).status_code for _ in range(3)]
+    statuses = [(await own.request_tokens(grant_type="client_credentials")).status_code for _ in range(3)]
     assert statuses == [200, 200, 429]
 
 
-async def test_who_is_gone_is_not_listed(own: Program, greenhouse: Greenhouse) -> None:
-    """Deleted, merged; the anonymised one is, without a name."""
+async def test_deleted_candidates_are_not_listed(own: Program, greenhouse: Greenhouse) -> None:
+    """Deleted and merged candidates are missing; an anonymised one has no name."""
     await greenhouse.call("POST", "/candidates/17681501/delete")
     await greenhouse.call("POST", "/candidates/17681503/merge", {"into": 17681504})
     await greenhouse.call("POST", "/candidates/17681502/anonymize")
@@ -346,7 +346,7 @@ async def test_who_is_gone_is_not_listed(own: Program, greenhouse: Greenhouse) -
 
 
 async def test_consent_in_a_browser(partner: Program, greenhouse: Greenhouse) -> None:
-    """The page names the scopes; its form may lead to the partner; a denial is told to the partner."""
+    """The page lists the scopes, and both answers redirect to the partner."""
     client_id = partner.client["client_id"]
     query = {"response_type": "code", "client_id": client_id, "redirect_uri": BACK, "state": "s<1>", "scope": "harvest:jobs:list"}  # fmt: skip
     page = await greenhouse.client.get("/authorize", params=query)
@@ -371,12 +371,12 @@ async def test_consent_in_a_browser(partner: Program, greenhouse: Greenhouse) ->
         assert (answer.status_code, "location" in answer.headers) == (422, False)
 
 
-async def test_the_log_has_no_secret_of_it(partner: Program, greenhouse: Greenhouse) -> None:
-    """Codes, tokens and client secrets are masked, in headers and bodies."""
-    code = await partner.consented()
-    await partner.asked_for_tokens(grant_type="authorization_code", code=code, redirect_uri=BACK)
+async def test_the_log_has_no_secrets(partner: Program, greenhouse: Greenhouse) -> None:
+    """Codes, tokens and client secrets are masked in headers and bodies."""
+    code = await partner.consent()
+    await partner.request_tokens(grant_type="authorization_code", code=code, redirect_uri=BACK)
     old = partner.refresh
-    await partner.asked_for_tokens(grant_type="refresh_token", refresh_token=old)
+    await partner.request_tokens(grant_type="refresh_token", refresh_token=old)
     await partner.rows("jobs")
     log = await greenhouse.client.get("/api/traffic/export")
     assert [one["call"] for one in log.json()["data"]] == ["token", "token", "harvest"]
@@ -389,7 +389,7 @@ async def test_the_log_has_no_secret_of_it(partner: Program, greenhouse: Greenho
 
 
 async def test_faults_of_the_harvest_api(own: Program, greenhouse: Greenhouse) -> None:
-    """Errors, garbled bodies, resets; then all is well."""
+    """Errors, broken bodies and resets hit the lists, which work again afterwards."""
     await greenhouse.inject("status", target="harvest", status=503)
     assert (await own.get("/v3/jobs")).status_code == 503
     await greenhouse.inject("malformed", target="harvest")
@@ -399,15 +399,15 @@ async def test_faults_of_the_harvest_api(own: Program, greenhouse: Greenhouse) -
     assert isinstance((await own.get("/v3/jobs")).json()[0], list)
     await greenhouse.inject("reset", target="token")
     with pytest.raises(httpx2.TransportError):
-        await own.asked_for_tokens(grant_type="client_credentials")
+        await own.request_tokens(grant_type="client_credentials")
     fault = {"kind": "malformed", "target": "harvest", "variant": "null_email"}
     assert (await greenhouse.call("POST", "/faults", fault, status=422))["error"]["field"] == "variant"
     assert len(await own.rows("jobs")) == 2
-    assert (await own.asked_for_tokens(grant_type="client_credentials")).status_code == 200
+    assert (await own.request_tokens(grant_type="client_credentials")).status_code == 200
 
 
 async def test_g21_the_first_two_versions_have_ended(greenhouse: Greenhouse) -> None:
-    """Whatever is asked."""
+    """Every request to versions 1 and 2 is answered 410."""
     for path in ("/v1/candidates", "/v1/applications/1", "/v2/users"):
         answer = await greenhouse.client.get(path, auth=("key", ""))
         assert (answer.status_code, "v3" in answer.json()["errors"][0]) == (410, True)
@@ -424,13 +424,13 @@ async def test_g21_the_first_two_versions_have_ended(greenhouse: Greenhouse) -> 
         ({"name": "x", "kind": "other"}, "kind"),
     ],
 )
-async def test_clients_that_cannot_be(greenhouse: Greenhouse, body: dict[str, Any], field: str) -> None:
-    """The field is named."""
+async def test_invalid_clients_are_refused(greenhouse: Greenhouse, body: dict[str, Any], field: str) -> None:
+    """An invalid client is refused with the name of the field."""
     assert (await greenhouse.call("POST", "/harvest/clients", body, status=422))["error"]["field"] == field
 
 
 async def test_credentials_and_tokens_survive_a_restart(tmp_path: Path) -> None:
-    """With a directory; what is issued afterwards is new."""
+    """With a data directory old tokens stay valid, and new ones differ from them."""
     ids = []
     token = ""
     for attempt in range(2):
@@ -447,13 +447,13 @@ async def test_credentials_and_tokens_survive_a_restart(tmp_path: Path) -> None:
 
 
 async def test_the_same_seed_issues_the_same_credentials(greenhouse: Greenhouse) -> None:
-    """Partners', clients' and tokens; another seed, others."""
+    """Credentials of partners and clients and tokens depend on the seed alone."""
 
     async def issued(seed: int) -> list[str]:
         await greenhouse.call("POST", "/reset", {"seed": seed, "now": "2026-11-24T10:00:00Z"})
         await greenhouse.connect()
-        program = await custom(greenhouse)
-        await program.asked_for_tokens(grant_type="client_credentials")
+        program = await create_custom_client(greenhouse)
+        await program.request_tokens(grant_type="client_credentials")
         return [greenhouse.username, greenhouse.password, program.client["client_secret"], program.token]
 
     first = await issued(5)

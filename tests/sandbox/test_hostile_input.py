@@ -1,4 +1,4 @@
-"""Made-up requests to every call and every form: a refusal may come back, an internal error never."""
+"""Generated requests to every call and form, none of which may cause a 5xx."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ VALUES: list[Any] = [
 
 
 def requests(seed: int, times: int) -> list[tuple[str, str, dict[str, Any]]]:
-    """Method, path and fields, made up the same way each time."""
+    """Returns method, path and fields of generated requests, repeatable by seed."""
     dice = random.Random(seed)
     routes = sorted(
         (route.method, route.resource.canonical)
@@ -66,8 +66,8 @@ def requests(seed: int, times: int) -> list[tuple[str, str, dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_no_made_up_request_breaks_it(greenhouse: Greenhouse, seed: int) -> None:
-    """As JSON, as a form and as a query, on a simulator in which something has happened."""
+async def test_no_generated_request_causes_an_internal_error(greenhouse: Greenhouse, seed: int) -> None:
+    """As JSON, as a form and as a query, no generated request is answered 5xx."""
     await greenhouse.connect(polling=True)
     await greenhouse.complete(await greenhouse.sent())
     client = {"name": "Own", "kind": "custom", "organization_id": 101}
@@ -82,7 +82,7 @@ async def test_no_made_up_request_breaks_it(greenhouse: Greenhouse, seed: int) -
         content = json.dumps(fields) if shape == "json" else texts if shape == "form" else ""
         url = f"{path}?{texts}" if shape == "query" else path
         if "advance" in path or "wait" in texts or "latency" in content or path == "/api/reset":
-            continue  # these may rightly take long, or start again
+            continue  # these may take long or reset the simulator
         try:
             answer = await greenhouse.client.request(method, url, content=content.encode(), headers=headers)
         except httpx2.TransportError:

@@ -1,4 +1,4 @@
-"""The fixtures in a vendor's test suite, run as the vendor runs it: in a pytest process of its own."""
+"""The fixtures in a vendor's test suite, run in a pytest process of its own."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from pathlib import Path
 import pytest
 
 pytest_plugins = ["pytester"]
-#: warnings are errors; this project's own plugins stay out
+#: arguments that make warnings errors and leave out this project's own plugins
 ALONE = ("-W", "error", "-p", "no:asyncio", "-p", "no:schemathesis", "-p", "no:hypothesispytest", "-p", "no:anyio")
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-def documented() -> str:
-    """The complete example of the documentation."""
+def read_example() -> str:
+    """Returns the complete example of the documentation."""
     page = (DOCS / "sandbox-in-tests.md").read_text()
     (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     return str(example)
 
 
 def test_the_documented_example_runs(pytester: pytest.Pytester) -> None:
-    """With nothing but the package installed, and warnings as errors."""
-    pytester.makepyfile(test_vendor=documented())
+    """The example works with only the package installed and warnings as errors."""
+    pytester.makepyfile(test_vendor=read_example())
     pytester.runpytest_subprocess(*ALONE).assert_outcomes(passed=5)
 
 
 def test_every_test_starts_from_the_seed_in_one_process(pytester: pytest.Pytester) -> None:
-    """The same ids and secrets each time, whatever the test before did."""
+    """Each test sees the same ids and secrets, independent of the tests before it."""
     pytester.makepyfile(
         """
         import pytest
@@ -75,7 +75,7 @@ def test_every_test_starts_from_the_seed_in_one_process(pytester: pytest.Pyteste
 
 
 def test_arguments_can_be_given_and_a_failing_start_is_explained(pytester: pytest.Pytester) -> None:
-    """In the words of the simulator."""
+    """A failing start shows the simulator's own message."""
     pytester.makeconftest(
         """
         import pytest
@@ -92,14 +92,14 @@ def test_arguments_can_be_given_and_a_failing_start_is_explained(pytester: pytes
 
 
 def test_the_plugin_can_be_left_out(pytester: pytest.Pytester) -> None:
-    """By its name."""
+    """The plugin can be disabled by its name."""
     pytester.makepyfile("def test_it(greenhouse): pass")
     result = pytester.runpytest_subprocess(*ALONE, "-p", "no:greenroom_sandbox")
     result.stdout.fnmatch_lines(["*fixture 'greenhouse' not found*"])
 
 
 def test_a_run_without_the_fixtures_starts_and_loads_nothing(pytester: pytest.Pytester) -> None:
-    """Neither the simulator nor what it and its client are made of; and a fixture of the same name is the vendor's."""
+    """Neither simulator nor client is imported; the vendor's own fixture wins."""
     pytester.makepyfile(
         """
         import sys

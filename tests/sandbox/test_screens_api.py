@@ -1,4 +1,4 @@
-"""What the screens do, a program can do, too: the calls that came with them."""
+"""The API calls that correspond to actions of the pages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.sandbox.conftest import STATUS, Greenhouse
 
 
 async def test_the_pipeline_by_stage(connected: Greenhouse) -> None:
-    """What is next for each test; other stages have only their people."""
+    """Only a partner's stage has the status of each test."""
     connected.partner.replies["test_status"] = STATUS
     await connected.call("POST", "/applications/26234701/move", {"stage_id": connected.stage_id})
     done = await connected.sent()
@@ -25,7 +25,7 @@ async def test_the_pipeline_by_stage(connected: Greenhouse) -> None:
 
 
 async def test_a_stage_is_copied_and_removed(connected: Greenhouse) -> None:
-    """Not another customer's; not while candidates or sent tests need it."""
+    """Another customer's stage is not copied; one with candidates or tests stays."""
     await connected.call("PATCH", f"/stages/{connected.stage_id}", {"grader_ids": [903], "default_test_id": "sql"})
     copy = await connected.call("POST", "/jobs/4002/stages", {"copy_of": connected.stage_id}, status=201)
 
@@ -42,7 +42,7 @@ async def test_a_stage_is_copied_and_removed(connected: Greenhouse) -> None:
 
 
 async def test_the_bulk_dialog_and_the_graders(connected: Greenhouse) -> None:
-    """The same live list as the dialog for one; graders can be changed after sending."""
+    """The dialog has the partner's present tests; graders can change after a send."""
     one = await connected.call("POST", "/applications/26234702/send-test/open")
     many = await connected.call("POST", f"/stages/{connected.stage_id}/send-tests/open")
     del one["to"], one["exchange_id"], many["exchange_id"]
@@ -57,7 +57,7 @@ async def test_the_bulk_dialog_and_the_graders(connected: Greenhouse) -> None:
 
 
 async def test_the_kit_of_a_stage(connected: Greenhouse) -> None:
-    """Empty before a test is sent; a result that is shown wins over a test that was sent later."""
+    """The kit is empty before a send; a shown result wins over a later test."""
     path = f"/applications/26234702/stages/{connected.stage_id}/kit"
     empty = await connected.call("GET", path)
     assert (empty["text"], empty["rows"], empty["sent_by"]) == ("No report yet", [], None)
@@ -71,7 +71,7 @@ async def test_the_kit_of_a_stage(connected: Greenhouse) -> None:
 
 
 async def test_a_listing_in_full(connected: Greenhouse) -> None:
-    """Only what is published is found."""
+    """Only a published listing is found."""
     await connected.call("GET", "/directory/1", status=404)
     await connected.call(
         "PATCH", "/partners/1", {"overview": "Thirty tests.", "support_contact": "help@codely.example"}
@@ -86,6 +86,6 @@ async def test_a_listing_in_full(connected: Greenhouse) -> None:
 
 @pytest.mark.parametrize("query", ["", "?reveal=false", "?reveal="])
 async def test_a_password_is_shown_when_it_is_asked_for(connected: Greenhouse, query: str) -> None:
-    """And not otherwise."""
+    """Only ``?reveal=true`` shows the password."""
     assert "password" not in await connected.call("GET", f"/partners/1{query}")
     assert (await connected.call("GET", "/partners/1?reveal=true"))["password"] == connected.password

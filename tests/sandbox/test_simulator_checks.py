@@ -1,4 +1,4 @@
-"""The simulator checks of the contract, by number."""
+"""The checks of the contract, by number."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ERROR = "Sorry, we encountered an error. Please try again."
 
 
 async def test_g01_urls_and_credentials_per_partner_one_key_per_customer(connected: Greenhouse) -> None:
-    """Query strings are kept; the password is shown once."""
+    """Query strings are kept, and the password is shown once."""
     partner = await connected.call("GET", f"/partners/{connected.partner_id}")
 
     assert partner["list_tests_url"] == f"{connected.partner.url}/list_tests?tenant-id=acme"
@@ -29,14 +29,14 @@ async def test_g01_urls_and_credentials_per_partner_one_key_per_customer(connect
 
 @pytest.mark.parametrize("key", ["k" * 171, "a:b", "", "a b", "é"])
 async def test_g02_a_key_that_greenhouse_could_not_send_is_refused(connected: Greenhouse, key: str) -> None:
-    """The field is named."""
+    """An invalid key is refused with the name of the field."""
     path = f"/organizations/101/partners/{connected.partner_id}"
     assert (await connected.call("PUT", path, {"key": key}, status=422))["error"]["field"] == "key"
     assert (await connected.call("PUT", path, {"key": "k" * 170}))["key_set"]
 
 
 async def test_g02_plain_http_is_for_loopback_only(greenhouse: Greenhouse) -> None:
-    """Unless the switch says otherwise."""
+    """Plain http works for loopback hosts, unless the setting says otherwise."""
     urls = dict.fromkeys(
         ("list_tests_url", "send_test_url", "test_status_url", "response_error_url"), "http://x.example.com/"
     )
@@ -47,14 +47,14 @@ async def test_g02_plain_http_is_for_loopback_only(greenhouse: Greenhouse) -> No
 
 
 async def test_g03_every_call_carries_the_key_and_no_password(connected: Greenhouse) -> None:
-    """Basic with the customer's key as user name."""
+    """Every call has Basic authentication with the customer's key as user name."""
     take_home = await connected.sent()
     await connected.call("POST", "/applications/26234702/send-test/open", {})
     await connected.call("POST", f"/take-homes/{take_home}/poll")
 
     expected = "Basic " + base64.b64encode(f"{KEY}:".encode()).decode()
-    assert {headers["authorization"] for _, _, headers, _ in connected.partner.heard} == {expected}
-    assert [method for method, *_ in connected.partner.heard] == ["POST", "GET", "GET"]
+    assert {headers["authorization"] for _, _, headers, _ in connected.partner.requests} == {expected}
+    assert [method for method, *_ in connected.partner.requests] == ["POST", "GET", "GET"]
 
 
 @pytest.mark.parametrize(
@@ -66,15 +66,15 @@ async def test_g03_every_call_carries_the_key_and_no_password(connected: Greenho
     ],
 )
 async def test_g04_how_the_id_joins_a_query(connected: Greenhouse, placement: str, query: str) -> None:
-    """Encoded once, wherever it goes."""
+    """The interview id is encoded once in each placement."""
     await connected.call("PATCH", "/settings", {"interview_id": placement})
     await connected.call("POST", f"/take-homes/{await connected.sent()}/poll")
 
-    assert [path for _, path, *_ in connected.partner.asked("test_status")] == [query]
+    assert [path for _, path, *_ in connected.partner.get_requests("test_status")] == [query]
 
 
 async def test_g05_the_stage_appears_with_the_key_and_the_dialog_is_live(greenhouse: Greenhouse) -> None:
-    """Before the key there is no stage to add; a list that fails is the recruiter's generic error."""
+    """The stage needs a key; a failing list_tests is the recruiter's generic error."""
     options = await greenhouse.call("GET", "/jobs/4001/stage-options")
     assert "partner" not in {option["kind"] for option in options["data"]}
     await greenhouse.connect()
@@ -91,10 +91,10 @@ async def test_g05_the_stage_appears_with_the_key_and_the_dialog_is_live(greenho
 
 
 async def test_g06_send_test_has_the_documented_fields(connected: Greenhouse) -> None:
-    """Nulls, not omissions; the switches take some away."""
+    """Missing values are null, and settings remove some fields."""
     await connected.call("POST", "/applications/26234701/move", {"stage_id": connected.stage_id})
     answer = await connected.send(26234701, to="other@example.test")
-    body = json.loads(connected.partner.asked("send_test")[0][3])
+    body = json.loads(connected.partner.get_requests("send_test")[0][3])
 
     assert list(body) == ["partner_test_id", "candidate", "application", "sent_by", "url"]
     assert body["candidate"]["email"] == "other@example.test"
@@ -105,14 +105,14 @@ async def test_g06_send_test_has_the_documented_fields(connected: Greenhouse) ->
     changes = {"send_ids": False, "send_preferred_name": False, "send_sent_by": False, "callback_url": "candidate"}
     await connected.call("PATCH", "/settings", changes)
     await connected.send()
-    body = json.loads(connected.partner.asked("send_test")[1][3])
+    body = json.loads(connected.partner.get_requests("send_test")[1][3])
     assert set(body) == {"partner_test_id", "candidate"}
     assert "url" in body["candidate"]
     assert "preferred_name" not in body["candidate"]
 
 
 async def test_g07_every_send_has_an_id_of_its_own(connected: Greenhouse) -> None:
-    """Also the repeat of the same test."""
+    """A resend has a new id, too."""
     first = await connected.sent()
     again = await connected.call("POST", f"/take-homes/{first}/resend", {})
 
@@ -122,7 +122,7 @@ async def test_g07_every_send_has_an_id_of_its_own(connected: Greenhouse) -> Non
 
 
 async def test_g08_after_a_good_reply_the_candidate_is_awaited(connected: Greenhouse) -> None:
-    """Greenhouse's own words."""
+    """The candidate's page has Greenhouse's texts."""
     page = await connected.call("GET", "/applications/26234702")
     (before,) = [stage["tests"] for stage in page["stages"] if "tests" in stage]
     answer = await connected.send()
@@ -157,10 +157,10 @@ MALFORMED: list[tuple[str, Any]] = [
 async def test_g09_a_malformed_reply_changes_nothing_and_is_reported_once(
     connected: Greenhouse, call: str, reply: Any
 ) -> None:
-    """With every id that is known by then; for list_tests only the call and the errors."""
+    """The report has every known id; for list_tests only the call and the errors."""
     partner = connected.partner
     take_home = await connected.sent() if call == "test_status" else 0
-    partner.heard.clear()
+    partner.requests.clear()
     partner.replies[call] = reply
     if call == "list_tests":
         answer = await connected.call("POST", "/applications/26234702/send-test/open", {})
@@ -172,7 +172,7 @@ async def test_g09_a_malformed_reply_changes_nothing_and_is_reported_once(
         answer = await connected.call("POST", f"/take-homes/{take_home}/poll")
         assert (await connected.take_home(take_home))["status"] == "sent"
 
-    (complaint,) = partner.asked("response_error")
+    (complaint,) = partner.get_requests("response_error")
     body = json.loads(complaint[3])
     assert body["api_call"] == call
     assert body["errors"] == answer["reasons"] != []
@@ -184,19 +184,19 @@ async def test_g09_a_malformed_reply_changes_nothing_and_is_reported_once(
 
 
 async def test_g10_nothing_is_reported_about_response_error(connected: Greenhouse) -> None:
-    """There is nowhere to report it to."""
+    """An error of response_error itself is reported nowhere."""
     connected.partner.replies |= {"list_tests": {}, "response_error": web.Response(status=500)}
 
     await connected.call("POST", "/applications/26234702/send-test/open", {})
 
-    assert len(connected.partner.asked("response_error")) == 1
+    assert len(connected.partner.get_requests("response_error")) == 1
 
 
 @pytest.mark.parametrize(
     ("mode", "partner_pair", "org_key"), [("partner", 200, 401), ("org_key", 401, 200), ("either", 200, 200)]
 )
 async def test_g11_who_may_complete(connected: Greenhouse, mode: str, partner_pair: int, org_key: int) -> None:
-    """Both readings of Greenhouse's example; wrong is 401, unknown 404, and the answer is a status alone."""
+    """The setting decides on the credentials; wrong ones are 401, unknown tests 404."""
     await connected.call("PATCH", "/settings", {"completion_auth": mode})
     take_home = await connected.sent()
 
@@ -209,13 +209,13 @@ async def test_g11_who_may_complete(connected: Greenhouse, mode: str, partner_pa
 
 @pytest.mark.parametrize("when", ["before_answer", "after_answer", "delayed", "never"])
 async def test_g12_the_patch_leads_to_a_status_check(connected: Greenhouse, when: str) -> None:
-    """Before the answer, after it, later on the virtual clock, or not at all."""
+    """The check runs before the answer, after it, later on the clock, or never."""
     await connected.call("PATCH", "/settings", {"status_check": when})
     take_home = await connected.sent()
     connected.partner.replies["test_status"] = STATUS
 
     assert await connected.complete(take_home) == 200
-    asked = len(connected.partner.asked("test_status"))
+    asked = len(connected.partner.get_requests("test_status"))
     if when == "delayed":
         assert asked == 0
         assert (await connected.call("POST", "/clock/advance", {"seconds": 5}))["checked"] == 1
@@ -226,7 +226,7 @@ async def test_g12_the_patch_leads_to_a_status_check(connected: Greenhouse, when
 
 
 async def test_g13_hourly_polling_on_the_virtual_clock(greenhouse: Greenhouse) -> None:
-    """1,344 polls in eight weeks and no more; a failed one is followed by the next hour's."""
+    """There are 1,344 polls in eight weeks; a failed one is followed by the next."""
     await greenhouse.connect(polling=True)
     take_home = await greenhouse.sent()
     assert (await greenhouse.call("POST", "/clock/advance", {"minutes": 59}))["polled"] == 0
@@ -242,7 +242,7 @@ async def test_g13_hourly_polling_on_the_virtual_clock(greenhouse: Greenhouse) -
 
 
 async def test_g13_polling_ends_with_the_result_or_the_hire(greenhouse: Greenhouse) -> None:
-    """And goes on after an unhire."""
+    """A result or a hire ends the polling, and an unhire resumes it."""
     await greenhouse.connect(polling=True)
     first, second = await greenhouse.sent(), await greenhouse.sent()
     await greenhouse.call("POST", "/applications/26234702/hire")
@@ -257,7 +257,7 @@ async def test_g13_polling_ends_with_the_result_or_the_hire(greenhouse: Greenhou
 
 
 async def test_g14_the_result_as_people_see_it(connected: Greenhouse) -> None:
-    """Score row, Go to test, kit rows in order and verbatim; frozen, unless updates are allowed."""
+    """The rows are verbatim, and final unless later updates are accepted."""
     take_home = await connected.sent()
     connected.partner.replies["test_status"] = STATUS
     await connected.complete(take_home)
@@ -278,7 +278,7 @@ async def test_g14_the_result_as_people_see_it(connected: Greenhouse) -> None:
 
 
 async def test_g15_no_score_no_metadata_no_private_links(connected: Greenhouse) -> None:
-    """A link that nobody could open shows nothing, unless the switch is on."""
+    """A result with a private link is hidden, unless the setting shows it."""
     take_home = await connected.sent()
     connected.partner.replies["test_status"] = {
         "partner_status": "complete",
@@ -297,7 +297,7 @@ async def test_g15_no_score_no_metadata_no_private_links(connected: Greenhouse) 
 
 @pytest.mark.parametrize(("action", "back"), [("hire", "unhire"), ("reject", "unreject")])
 async def test_g16_no_update_for_a_candidate_who_is_not_active(connected: Greenhouse, action: str, back: str) -> None:
-    """The PATCH is accepted, nothing shows; after the way back it does."""
+    """The PATCH is accepted; the result shows once the candidate is active again."""
     take_home = await connected.sent()
     connected.partner.replies["test_status"] = STATUS
     await connected.call("POST", f"/applications/26234702/{action}")
@@ -309,7 +309,7 @@ async def test_g16_no_update_for_a_candidate_who_is_not_active(connected: Greenh
 
 
 async def test_g16_deleted_merged_anonymised(connected: Greenhouse) -> None:
-    """Deleted is 404; merged follows the application; anonymised loses its name."""
+    """A deleted test is 404; a merged one follows its application."""
     take_home = await connected.sent()
     merged = await connected.call("POST", "/candidates/17681502/merge", {"into": 17681505})
     assert merged["merged_into"] == 17681505
@@ -321,7 +321,7 @@ async def test_g16_deleted_merged_anonymised(connected: Greenhouse) -> None:
 
 
 async def test_g17_bulk_rule_and_schedule(connected: Greenhouse) -> None:
-    """A hundred at once, the stage's rule, and a send for later."""
+    """A bulk send of a hundred, a stage's rule and a scheduled send all work."""
     made = await connected.call("POST", "/candidates/generate", {"job_id": 4001, "count": 100, "stage_id": connected.stage_id}, status=201)  # fmt: skip
     bulk = await connected.call("POST", f"/stages/{connected.stage_id}/send-tests", {"test_id": "sql", "application_ids": made["application_ids"], "concurrency": 20})  # fmt: skip
     assert (bulk["sent"], bulk["failed"], len(set(bulk["take_homes"]))) == (100, 0, 100)
@@ -335,7 +335,7 @@ async def test_g17_bulk_rule_and_schedule(connected: Greenhouse) -> None:
 
 
 async def test_g18_faults_on_its_own_calls(connected: Greenhouse) -> None:
-    """Each strikes as often as it was told, and then all is well."""
+    """Each fault hits as often as its count; then calls work again."""
     for fault, reason in (
         ({"kind": "timeout", "target": "list_tests"}, "no complete reply"),
         ({"kind": "reset", "target": "list_tests"}, "reset"),
@@ -348,14 +348,14 @@ async def test_g18_faults_on_its_own_calls(connected: Greenhouse) -> None:
         assert (await connected.call("POST", "/applications/26234702/send-test/open", {}))["ok"]
     await connected.call("POST", "/faults", {"kind": "wrong_credentials", "count": 1}, status=201)
     await connected.call("POST", "/applications/26234702/send-test/open", {})
-    assert connected.partner.heard[-1][2]["authorization"] != connected.partner.heard[-2][2]["authorization"]
+    assert connected.partner.requests[-1][2]["authorization"] != connected.partner.requests[-2][2]["authorization"]
 
 
 async def test_g18_duplicates_and_malformed_sends(connected: Greenhouse) -> None:
-    """What a server must survive."""
+    """Duplicated and malformed send_test calls reach the partner as configured."""
     await connected.call("POST", "/faults", {"kind": "duplicate", "count": 1}, status=201)
     assert (await connected.send())["ok"]
-    bodies = [body for *_, body in connected.partner.asked("send_test")]
+    bodies = [body for *_, body in connected.partner.get_requests("send_test")]
     assert len(bodies) == 2
     assert bodies[0] == bodies[1]
     for variant in (
@@ -370,11 +370,11 @@ async def test_g18_duplicates_and_malformed_sends(connected: Greenhouse) -> None
         fault = {"kind": "malformed", "variant": variant, "count": 1}
         await connected.call("POST", "/faults", fault, status=201)
         await connected.send()
-        assert connected.partner.asked("send_test")[-1][3] != bodies[0]
+        assert connected.partner.get_requests("send_test")[-1][3] != bodies[0]
 
 
 async def test_g18_faults_of_the_completion_endpoint(connected: Greenhouse) -> None:
-    """An error with Retry-After, a reset; then recovery."""
+    """An error with Retry-After and a reset are followed by an accepted PATCH."""
     take_home = await connected.sent()
     fault = {"kind": "status", "status": 429, "retry_after": 7, "count": 1}
     await connected.call("POST", "/faults", fault, status=201)
@@ -400,7 +400,7 @@ async def test_g18_reordered_replies(greenhouse: Greenhouse) -> None:
 
 
 async def test_g19_traffic_with_masked_secrets_reset_and_seed(connected: Greenhouse) -> None:
-    """Everything both ways, as JSON; after a reset the same ids again."""
+    """Both directions are logged with masked secrets; a reset restarts the ids."""
     take_home = await connected.sent()
     await connected.complete(take_home)
     exported = await connected.call("GET", f"/traffic/export?take_home_id={take_home}")
@@ -421,7 +421,7 @@ async def test_g19_traffic_with_masked_secrets_reset_and_seed(connected: Greenho
 
 
 async def test_g23_redirects_are_not_followed(connected: Greenhouse) -> None:
-    """It calls the hosts in the partner's URLs and nothing else."""
+    """The simulator calls only the hosts in the partner's URLs."""
     connected.partner.replies["list_tests"] = web.Response(
         status=302, headers={"location": f"{connected.partner.url}/x"}
     )
@@ -429,18 +429,18 @@ async def test_g23_redirects_are_not_followed(connected: Greenhouse) -> None:
     answer = await connected.call("POST", "/applications/26234702/send-test/open", {})
 
     assert answer["reasons"] == ["status 302"]
-    assert connected.partner.asked("x") == []
+    assert connected.partner.get_requests("x") == []
 
 
 async def test_g24_an_integration_from_before_2019(greenhouse: Greenhouse) -> None:
-    """Integer ids, no call-back URL, hourly polls."""
+    """The old profile has integer ids, no call-back URL and hourly polls."""
     await greenhouse.connect(polling=True)
     await greenhouse.call("POST", "/settings/profile", {"profile": "old_partner"})
     greenhouse.partner.replies["list_tests"] = [{"partner_test_id": 7, "partner_test_name": "Seven"}]
     greenhouse.partner.replies["send_test"] = {"partner_interview_id": 42}
     assert (await greenhouse.call("POST", "/applications/26234702/send-test/open", {}))["ok"]
     answer = await greenhouse.send(test_id="7")
-    body = json.loads(greenhouse.partner.asked("send_test")[0][3])
+    body = json.loads(greenhouse.partner.get_requests("send_test")[0][3])
     assert (answer["ok"], body["partner_test_id"], "url" in body) == (True, 7, False)
     greenhouse.partner.replies["test_status"] = STATUS
     await greenhouse.call("POST", "/clock/advance", {"hours": 1})
@@ -448,7 +448,7 @@ async def test_g24_an_integration_from_before_2019(greenhouse: Greenhouse) -> No
 
 
 async def test_the_state_survives_a_restart(tmp_path: Path) -> None:
-    """With a directory; what was sent is still known."""
+    """With a data directory a restarted simulator still knows the sent test."""
     for attempt in range(2):
         async with simulator("--data", str(tmp_path)) as url, httpx2.AsyncClient(base_url=url) as client:
             if attempt == 0:
@@ -482,7 +482,7 @@ async def test_the_state_survives_a_restart(tmp_path: Path) -> None:
 async def test_bad_input_is_named(
     greenhouse: Greenhouse, method: str, path: str, content: bytes, status: int, field: str | None
 ) -> None:
-    """Status, field, a sentence; never a 500."""
+    """Bad input is answered with a status, the field and a message, never with 5xx."""
     answer = await greenhouse.client.request(method, f"/api{path}", content=content)
 
     assert answer.status_code == status, answer.text
@@ -491,13 +491,13 @@ async def test_bad_input_is_named(
 
 
 async def test_a_reset_that_is_refused_leaves_everything(connected: Greenhouse) -> None:
-    """A time that the clock cannot have."""
+    """A reset to an impossible time changes nothing."""
     await connected.call("POST", "/reset", {"now": "1999-01-01T00:00:00Z"}, status=422)
     assert (await connected.send())["ok"]
 
 
 async def test_waiting_for_a_status_ends_when_it_comes(connected: Greenhouse) -> None:
-    """A script needs no polling of its own."""
+    """The call returns as soon as the test has the status."""
     take_home = await connected.sent()
     connected.partner.replies["test_status"] = STATUS
     waiting = asyncio.create_task(connected.call("GET", f"/take-homes/{take_home}?status=received&wait=30"))

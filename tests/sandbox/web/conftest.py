@@ -1,4 +1,4 @@
-"""A simulator in which something of everything has happened, and the addresses of all its pages."""
+"""A simulator with records of every kind, and the paths of all its pages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from tests.sandbox.conftest import KEY, STATUS, Greenhouse, listening_partner
 
-#: the pages of the story that `lived_in` makes, in the order of the navigation
+#: the pages with the records that `populate` creates, in the order of the navigation
 PAGES = [
     "/jobs",
     "/jobs?search=no+such+job",
@@ -62,7 +62,7 @@ PAGES = [
 ]
 
 
-async def lived_in(greenhouse: Greenhouse) -> None:
+async def populate(greenhouse: Greenhouse) -> None:
     """
     Two partners, one of which fails; candidates of job 4001 to be sent a test (26234701), with a result (26234702),
     waiting (26234703), and with a send that failed (26234704).
@@ -89,23 +89,23 @@ async def lived_in(greenhouse: Greenhouse) -> None:
 
 
 @asynccontextmanager
-async def standing(address: str) -> AsyncIterator[Greenhouse]:
-    """`lived_in`, for as long as the block runs; what the second partner replies is never well-formed."""
+async def run_populated(address: str) -> AsyncIterator[Greenhouse]:
+    """Yields a simulator after `populate` for the duration of the block."""
     async with listening_partner() as partner, httpx2.AsyncClient(base_url=address, timeout=40, verify=False) as client:
         one = Greenhouse(client, address, partner)
         await one.call("POST", "/reset", {"now": "2026-11-24T10:00:00Z"})
-        await lived_in(one)
+        await populate(one)
         yield one
 
 
 @pytest.fixture
-async def lived(greenhouse: Greenhouse) -> Greenhouse:
-    """The simulator after `lived_in`."""
-    await lived_in(greenhouse)
+async def populated(greenhouse: Greenhouse) -> Greenhouse:
+    """The simulator after `populate`."""
+    await populate(greenhouse)
     return greenhouse
 
 
 def text_of(page: httpx2.Response, *, status: int = 200) -> str:
-    """What somebody reads on a page, its tags and white space gone."""
+    """Returns the visible text of a page, without tags and white space."""
     assert page.status_code == status, page.text
     return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", page.text.partition('<main id="main">')[2])))

@@ -1,4 +1,4 @@
-"""Greenhouse's own desks, the directory that follows from them, and the simulator's settings."""
+"""The pages of the support desk, the directory and the settings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CUSTOMER = "/support/partners/1/customers/101"
 
 
 async def test_an_application_gives_credentials(greenhouse: Greenhouse) -> None:
-    """Shown when they are asked for; new ones end the old."""
+    """Credentials are shown on request, and new ones replace the old."""
     client = greenhouse.client
     approved = await client.post("/support/partners/new", data=APPLICATION)
     page = await client.get(approved.headers["location"])
@@ -52,7 +52,7 @@ async def test_an_application_gives_credentials(greenhouse: Greenhouse) -> None:
 async def test_an_application_that_greenhouse_would_refuse(
     greenhouse: Greenhouse, changes: dict[str, str], says: str
 ) -> None:
-    """The field is named, what was typed stays; the same when it is changed later."""
+    """The field is named and the input kept, also when an application is changed."""
     client = greenhouse.client
     page = await client.post("/support/partners/new", data={**APPLICATION, **changes})
     assert says in text_of(page, status=422)
@@ -66,7 +66,7 @@ async def test_an_application_that_greenhouse_would_refuse(
 
 
 async def test_a_customers_key(greenhouse: Greenhouse) -> None:
-    """One that Greenhouse could not send is refused and not repeated; the switch needs a key."""
+    """An invalid key is refused and not repeated; enabling needs a key."""
     client = greenhouse.client
     await client.post("/support/partners/new", data=APPLICATION)
     assert "is needed before" in text_of(await client.post(f"{CUSTOMER}/enable"), status=422)
@@ -90,7 +90,7 @@ async def test_a_customers_key(greenhouse: Greenhouse) -> None:
 
 
 async def test_the_directory_has_what_is_published(greenhouse: Greenhouse) -> None:
-    """Connected or not, by category and name; nobody finds what is not published."""
+    """Published listings are found by category and name, with their status."""
     client = greenhouse.client
     assert "The directory is empty." in text_of(await client.get("/integrations"))
     await client.post("/support/partners/new", data=APPLICATION)
@@ -109,7 +109,7 @@ async def test_the_directory_has_what_is_published(greenhouse: Greenhouse) -> No
 
 
 async def test_settings_are_kept_or_refused_as_a_whole(greenhouse: Greenhouse) -> None:
-    """Saving the form as it is changes nothing."""
+    """Saving the unchanged form changes nothing."""
     client, before = greenhouse.client, await greenhouse.call("GET", "/settings")
     form = {name: "on" if value is True else str(value) for name, value in before.items() if value not in (None, False)}
     await client.post("/settings", data=form)
@@ -126,13 +126,13 @@ async def test_settings_are_kept_or_refused_as_a_whole(greenhouse: Greenhouse) -
     assert (after["completion_status"], after["show_private_result_urls"]) == (204, True)
 
 
-async def test_reset_plants_everything_again(greenhouse: Greenhouse) -> None:
-    """Partners and settings, too."""
+async def test_reset_restores_the_seed(greenhouse: Greenhouse) -> None:
+    """A reset also removes partners and resets the settings."""
     await greenhouse.client.post("/support/partners/new", data=APPLICATION)
     await greenhouse.client.post("/settings/reset")
     assert "No partner has applied yet." in text_of(await greenhouse.client.get("/support"))
 
 
-def test_every_setting_says_what_it_is_for() -> None:
-    """Neither more nor fewer."""
+def test_every_setting_has_a_help_text() -> None:
+    """Exactly the existing settings have a help text."""
     assert set(HELP) == set(WireSettings.model_fields)

@@ -1,4 +1,4 @@
-"""Every page and every form against what nobody means to send: a refusal that is a page, never a 5xx."""
+"""Hostile input to every page and form: the refusal is a page, never 5xx."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ BODIES = [
 ]  # fmt: skip
 
 
-def paths(method: str) -> list[str]:
-    """The pages' routes, each with ids that fit and ids that do not."""
+def list_paths(method: str) -> list[str]:
+    """Returns the pages' routes for a method, with placeholders for the ids."""
     app = build(None, WireSettings())
     found = {
         route.resource.canonical
@@ -40,27 +40,27 @@ def paths(method: str) -> list[str]:
     )
 
 
-def filled(path: str) -> list[str]:
-    """A path with each kind of id in its places."""
+def fill_ids(path: str) -> list[str]:
+    """Returns a route's paths with valid and invalid ids."""
     made = [path.replace("{organization_id}", "101").replace("{tab}", "job")]
     for place, values in IDS.items():
         made = [one.replace(place, value) for one in made for value in (values if place in one else values[:1])]
     return made
 
 
-@pytest.mark.parametrize("path", paths("POST"))
-async def test_no_form_breaks_a_page(lived: Greenhouse, path: str) -> None:
-    """Whatever it has in it."""
-    for target in filled(path):
+@pytest.mark.parametrize("path", list_paths("POST"))
+async def test_no_form_breaks_a_page(populated: Greenhouse, path: str) -> None:
+    """No hostile form is answered 5xx."""
+    for target in fill_ids(path):
         for body in BODIES:
-            answer = await lived.client.post(target, content=body)
+            answer = await populated.client.post(target, content=body)
             assert answer.status_code < 500, (target, body[:80], answer.text[:500])
 
 
-async def test_no_query_breaks_a_page(lived: Greenhouse) -> None:
-    """The same bodies, as the address's query; looking changes nothing, so one simulator does for all pages."""
-    for path in paths("GET"):
-        for target in filled(path):
+async def test_no_query_breaks_a_page(populated: Greenhouse) -> None:
+    """No hostile query is answered 5xx, on one simulator for all pages."""
+    for path in list_paths("GET"):
+        for target in fill_ids(path):
             for query in BODIES[:5]:
-                answer = await lived.client.get(f"{target}?{query.decode('latin-1')}")
+                answer = await populated.client.get(f"{target}?{query.decode('latin-1')}")
                 assert answer.status_code < 500, (target, query[:80], answer.text[:500])

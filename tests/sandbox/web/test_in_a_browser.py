@@ -1,4 +1,4 @@
-"""Every page in a real Chromium: accessible in light and dark, wide and narrow, and nothing that the browser minds."""
+"""Every page in a real Chromium: accessible, responsive, no browser errors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest_asyncio
 from playwright.async_api import Page
 
 from tests.sandbox.conftest import Greenhouse, simulator
-from tests.sandbox.web.conftest import PAGES, standing
+from tests.sandbox.web.conftest import PAGES, run_populated
 from tests.support.browser import chromium, flaws, listening
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
@@ -18,47 +18,47 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def greenhouse() -> AsyncIterator[Greenhouse]:
-    """One for all pages: looking changes nothing."""
-    async with simulator() as address, standing(address) as one:
+    """One simulator for all pages, because reading changes nothing."""
+    async with simulator() as address, run_populated(address) as one:
         yield one
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def tab(greenhouse: Greenhouse) -> AsyncIterator[Page]:
-    """One for all pages: a tab of its own for each costs half of the whole time."""
+    """One tab for all pages, because a new tab each would take half of the time."""
     async with chromium() as browser:
         yield await browser.new_page(base_url=greenhouse.url)
 
 
 @pytest.fixture
-def heard() -> list[str]:
-    """What the browser minds about the page of this test."""
+def browser_errors() -> list[str]:
+    """The browser's errors on the page of this test."""
     return []
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def page(tab: Page, heard: list[str]) -> AsyncIterator[Page]:
+async def page(tab: Page, browser_errors: list[str]) -> AsyncIterator[Page]:
     """The tab, empty."""
     await tab.goto("about:blank")
-    with listening(tab, heard):
+    with listening(tab, browser_errors):
         yield tab
 
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_nothing_is_wrong_with_a_page(page: Page, heard: list[str], path: str) -> None:
-    """No rule of axe-core broken, no sideways scrolling, no complaint of the browser, no foreign request."""
+async def test_nothing_is_wrong_with_a_page(page: Page, browser_errors: list[str], path: str) -> None:
+    """No axe-core violation, sideways scrolling, browser error or foreign request."""
     answer = await page.goto(path)
 
     assert answer is not None
     assert answer.status == 200
     assert await flaws(page) == []
-    assert heard == []
+    assert browser_errors == []
 
 
 async def test_nothing_is_wrong_with_the_page_that_asks_for_consent(
-    page: Page, heard: list[str], greenhouse: Greenhouse
+    page: Page, browser_errors: list[str], greenhouse: Greenhouse
 ) -> None:
-    """A partner's program asks to read Harvest's lists."""
+    """The consent page for a partner's client passes the same checks."""
     values = {"name": "Codely", "kind": "partner", "redirect_uri": "https://vendor.example/back"}
     client = await greenhouse.call("POST", "/harvest/clients", values, status=201)
     query = {
@@ -74,11 +74,11 @@ async def test_nothing_is_wrong_with_the_page_that_asks_for_consent(
     assert answer.status == 200
     assert await page.title() == "Authorize Codely · Greenhouse simulator"
     assert await flaws(page) == []
-    assert heard == []
+    assert browser_errors == []
 
 
 async def test_a_form_that_is_refused_keeps_everything_and_leads_to_the_field(page: Page) -> None:
-    """The first wrong field has the focus and says what is wrong, in words that belong to it."""
+    """The first wrong field has the focus and an error message that belongs to it."""
     await page.goto("/support/partners/new")
     await page.get_by_label("Name", exact=True).fill("Proctor")
     await page.get_by_label("list_tests", exact=True).fill("http://proctor.example/list_tests")
@@ -96,7 +96,7 @@ async def test_a_form_that_is_refused_keeps_everything_and_leads_to_the_field(pa
 
 
 async def test_what_is_wrong_with_a_page_is_found(page: Page) -> None:
-    """Or the test above would say nothing: pale letters, in the dark only; a field without a name; too wide for a telephone."""
+    """Low contrast in dark mode, a field without a label and an overflow are detected."""
     style = (
         "<style>p { width: 600px } @media (prefers-color-scheme: dark) { p { color: #777; background: #666 } }</style>"
     )

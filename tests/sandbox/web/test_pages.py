@@ -1,4 +1,4 @@
-"""What every page has in common: the frame, the headers, refusals, and who may post."""
+"""The frame of every page: navigation, headers, errors, and the check of Origin."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.sandbox.conftest import Greenhouse
 
 
 async def test_the_address_leads_to_the_jobs(greenhouse: Greenhouse) -> None:
-    """Which say that this is not Greenhouse."""
+    """The first page is the list of jobs, and it says that this is not Greenhouse."""
     assert (await greenhouse.client.get("/")).headers["location"] == "/jobs"
     page = await greenhouse.client.get("/jobs")
 
@@ -19,7 +19,7 @@ async def test_the_address_leads_to_the_jobs(greenhouse: Greenhouse) -> None:
 
 
 async def test_a_browser_reads_a_refusal_as_a_page_a_program_as_json(greenhouse: Greenhouse) -> None:
-    """Whatever the path."""
+    """The Accept header decides on the format, on every path."""
     for path in ("/nothing", "/static/nothing", "/api/jobs/1"):
         page = await greenhouse.client.get(path, headers={"accept": "text/html,*/*"})
         assert page.status_code == 404
@@ -29,8 +29,8 @@ async def test_a_browser_reads_a_refusal_as_a_page_a_program_as_json(greenhouse:
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1", "http://["])
 @pytest.mark.parametrize("path", ["/jobs/new", "/api/jobs", "/acting-as"])
-async def test_another_sites_page_changes_nothing(greenhouse: Greenhouse, path: str, origin: str) -> None:
-    """Neither through the pages nor through the API; our own pages may, and what is no browser."""
+async def test_forms_of_another_origin_are_refused(greenhouse: Greenhouse, path: str, origin: str) -> None:
+    """Forms of another origin are refused; programs without an Origin are not."""
     before = await greenhouse.call("GET", "/jobs")
     refused = await greenhouse.client.post(path, content=b"name=Z", headers={"origin": origin})
     assert refused.status_code == 403
@@ -40,8 +40,8 @@ async def test_another_sites_page_changes_nothing(greenhouse: Greenhouse, path: 
         assert (await greenhouse.client.post("/jobs/new", content=b"name=Z", headers=headers)).status_code == 303
 
 
-async def test_somebody_elses_eyes(greenhouse: Greenhouse) -> None:
-    """Another customer's recruiter sees that customer's jobs; a cookie that means nobody is no matter."""
+async def test_another_user_can_be_chosen(greenhouse: Greenhouse) -> None:
+    """Another customer's recruiter sees other jobs; an invalid cookie is ignored."""
     changed = await greenhouse.client.post("/acting-as", content=b"user_id=904")
     assert "SameSite=Strict" in changed.headers["set-cookie"]
     assert "Analyst" in (await greenhouse.client.get("/jobs")).text

@@ -1,4 +1,4 @@
-"""A recruiter's pages: jobs, interview plan, candidates, and what is done with a candidate."""
+"""A recruiter's pages: jobs, interview plans and candidates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ZOE = "/people/17681502?application_id=26234702"
 
 
 async def test_a_job_is_created_found_and_set_up(greenhouse: Greenhouse) -> None:
-    """With a name; the rest is optional."""
+    """Only the name is required."""
     client = greenhouse.client
     assert "is required" in text_of(await client.post("/jobs/new", data={"office": "Riga"}), status=422)
     made = await client.post("/jobs/new", data={"name": "Nurse <b>", "office": "Riga"})
@@ -24,7 +24,7 @@ async def test_a_job_is_created_found_and_set_up(greenhouse: Greenhouse) -> None
 
 
 async def test_a_colleague_joins_the_team(greenhouse: Greenhouse) -> None:
-    """And may grade from then on."""
+    """A new colleague can be chosen as a grader."""
     person = {"first_name": "Olu", "email": "olu@hemlock.example", "role": "grader"}
     refused = await greenhouse.client.post("/jobs/4001/team", data={**person, "role": "owner"})
     assert "must be one of" in text_of(refused, status=422)
@@ -34,7 +34,7 @@ async def test_a_colleague_joins_the_team(greenhouse: Greenhouse) -> None:
 
 
 async def test_the_stage_of_a_partner_appears_with_the_key(greenhouse: Greenhouse) -> None:
-    """Before that, the page says why it is not there."""
+    """Without a key the page explains why the partner is missing."""
     assert "No partner is here" in text_of(await greenhouse.client.get("/jobs/4002/plan/add"))
     await greenhouse.connect()
     assert "Codely" in text_of(await greenhouse.client.get("/jobs/4002/plan/add"))
@@ -47,9 +47,9 @@ async def test_the_stage_of_a_partner_appears_with_the_key(greenhouse: Greenhous
     assert page.index("4. Codely") < page.index("5. Offer")
 
 
-async def test_a_stage_is_copied_from_another_job(lived: Greenhouse) -> None:
-    """With its default test and graders; not another customer's."""
-    client = lived.client
+async def test_a_stage_is_copied_from_another_job(populated: Greenhouse) -> None:
+    """The copy has test and graders; another customer's stages are not offered."""
+    client = populated.client
     assert "SQL" in text_of(await client.get("/stages/5013/edit"))
     form = {"name": "Codely", "default_test_id": "sql", "grader_ids": ["903"], "send_on_entry": "on"}
     await client.post("/stages/5013/edit", data=form)
@@ -62,7 +62,7 @@ async def test_a_stage_is_copied_from_another_job(lived: Greenhouse) -> None:
 
 
 async def test_a_stage_moves_and_goes(greenhouse: Greenhouse) -> None:
-    """By buttons; one that holds candidates stays, and says so."""
+    """A stage with candidates cannot be removed, and the page says so."""
     client = greenhouse.client
     moved = await client.post("/stages/5003/move", data={"direction": "up"})
     assert moved.headers["location"].endswith("#stage-5003")
@@ -75,21 +75,21 @@ async def test_a_stage_moves_and_goes(greenhouse: Greenhouse) -> None:
     assert (await client.post("/stages/5003/move", data={"direction": "sideways"})).status_code == 422
 
 
-async def test_a_partners_stage_is_edited_with_its_live_tests(lived: Greenhouse) -> None:
-    """At least one grader; a list that fails shows the recruiter's error and, apart from it, why."""
+async def test_a_partners_stage_is_edited_with_its_live_tests(populated: Greenhouse) -> None:
+    """A grader is required; a failing list_tests shows the error and the reason."""
     form = {"name": "Codely", "default_test_id": "sql"}
-    assert "must have at least one" in text_of(await lived.client.post("/stages/5013/edit", data=form), status=422)
-    await lived.client.post("/stages/5013/edit", data={**form, "grader_ids": ["902", "903"]})
-    assert "Graders Hugo Hiring, Greta Grader" in text_of(await lived.client.get("/jobs/4001/plan"))
+    assert "must have at least one" in text_of(await populated.client.post("/stages/5013/edit", data=form), status=422)
+    await populated.client.post("/stages/5013/edit", data={**form, "grader_ids": ["902", "903"]})
+    assert "Graders Hugo Hiring, Greta Grader" in text_of(await populated.client.get("/jobs/4001/plan"))
 
-    page = text_of(await lived.client.get("/stages/5014/edit"))
+    page = text_of(await populated.client.get("/stages/5014/edit"))
 
     assert "Sorry, we encountered an error. Please try again." in page
     assert "Why?" in page
 
 
 async def test_a_candidate_is_added_found_and_corrected(greenhouse: Greenhouse) -> None:
-    """Into any stage of any of the customer's jobs."""
+    """A candidate can be added to any stage of the customer's jobs."""
     client = greenhouse.client
     person = {"place": "4002:5006", "last_name": "Ito", "email": "jun@example.test"}
     refused = await client.post("/people/new", data=person)
@@ -107,37 +107,37 @@ async def test_a_candidate_is_added_found_and_corrected(greenhouse: Greenhouse) 
     assert "is required" in text_of(await client.post("/people/17681502/edit", data={}), status=422)
 
 
-async def test_a_candidate_moves_and_the_rule_of_the_stage_sends(lived: Greenhouse) -> None:
-    """One button for each stage; the present one cannot be chosen."""
+async def test_a_candidate_moves_and_the_rule_of_the_stage_sends(populated: Greenhouse) -> None:
+    """There is a button for each stage except the present one."""
     form = {"name": "Codely", "default_test_id": "sql", "grader_ids": "903", "send_on_entry": "on"}
-    await lived.client.post("/stages/5013/edit", data=form)
-    page = await lived.client.get("/applications/26234704/move")
+    await populated.client.post("/stages/5013/edit", data=form)
+    page = await populated.client.get("/applications/26234704/move")
     assert "<h1>Move Priya to another stage</h1>" in page.text
     assert 'value="5014" disabled' in page.text
 
-    moved = await lived.client.post("/applications/26234704/move", data={"stage_id": "5013"})
+    moved = await populated.client.post("/applications/26234704/move", data={"stage_id": "5013"})
 
-    assert "Awaiting candidate's submission." in text_of(await lived.client.get(moved.headers["location"]))
+    assert "Awaiting candidate's submission." in text_of(await populated.client.get(moved.headers["location"]))
 
 
 @pytest.mark.parametrize(("do", "undo", "badge"), [("hire", "unhire", "Hired"), ("reject", "unreject", "Rejected")])
-async def test_hired_or_rejected_and_back(lived: Greenhouse, do: str, undo: str, badge: str) -> None:
-    """No test can be sent meanwhile, and nothing but the way back is offered."""
-    await lived.client.post(f"/applications/26234702/{do}")
-    page = text_of(await lived.client.get(ZOE))
+async def test_hired_or_rejected_and_back(populated: Greenhouse, do: str, undo: str, badge: str) -> None:
+    """Meanwhile no test can be sent, and only the way back is offered."""
+    await populated.client.post(f"/applications/26234702/{do}")
+    page = text_of(await populated.client.get(ZOE))
     assert badge in page
     assert "Move stage" not in page
     assert "Send test to candidate" not in page
-    assert (await lived.client.post(f"/applications/26234702/{do}")).status_code == 409
+    assert (await populated.client.post(f"/applications/26234702/{do}")).status_code == 409
 
-    await lived.client.post(f"/applications/26234702/{undo}")
+    await populated.client.post(f"/applications/26234702/{undo}")
 
-    assert "Move stage" in text_of(await lived.client.get(ZOE))
+    assert "Move stage" in text_of(await populated.client.get(ZOE))
 
 
-async def test_a_candidate_is_anonymized_merged_deleted(lived: Greenhouse) -> None:
-    """Asked about before; afterwards the page says what happened."""
-    client = lived.client
+async def test_a_candidate_is_anonymized_merged_deleted(populated: Greenhouse) -> None:
+    """Each action asks for confirmation, and the next page confirms the outcome."""
+    client = populated.client
     assert "removed for good" in text_of(await client.get("/people/17681501/anonymize"))
     await client.post("/people/17681501/anonymize")
     assert "Anonymized 17681501" in text_of(await client.get("/people/17681501"))
@@ -161,6 +161,6 @@ async def test_a_candidate_is_anonymized_merged_deleted(lived: Greenhouse) -> No
     ["/jobs/1", "/jobs/x", "/jobs/²", "/people/1", "/people/17681502?application_id=26234701", "/stages/1/edit",
      "/applications/9/move", "/take-homes/1/kit", "/take-homes/1/kit/x", "/integrations/1", "/support/partners/1"],
 )  # fmt: skip
-async def test_what_is_not_there_is_a_page_that_says_so(greenhouse: Greenhouse, path: str) -> None:
-    """Never a traceback."""
+async def test_a_missing_object_is_a_page_not_found(greenhouse: Greenhouse, path: str) -> None:
+    """A missing object is answered with the page *Page not found*."""
     assert "<h1>Page not found</h1>" in (await greenhouse.client.get(path)).text

@@ -1,4 +1,4 @@
-"""The pages of what goes over the wire: the traffic log, faults, the clock, and consent."""
+"""The pages of the traffic log, faults, the clock, and consent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.sandbox.web.conftest import text_of
 
 
 async def test_the_log_in_a_browser(connected: Greenhouse) -> None:
-    """Newest first, by call and verdict; each exchange with the rule that its answer broke."""
+    """Exchanges are listed newest first, filtered, and shown with broken rules."""
     await connected.sent()
     connected.partner.replies["test_status"] = {**STATUS, "partner_score": "<82>"}
     await connected.complete(900001)
@@ -32,22 +32,22 @@ async def test_the_log_in_a_browser(connected: Greenhouse) -> None:
     assert "The log is empty." in text_of(await connected.client.get(emptied.headers["location"]))
 
 
-async def test_a_call_is_made_again_with_a_button(connected: Greenhouse) -> None:
-    """And shown with what came back; what cannot be made again has no button."""
+async def test_a_call_is_repeated_with_a_button(connected: Greenhouse) -> None:
+    """The new exchange is shown; an exchange that cannot be repeated has no button."""
     await connected.complete(await connected.sent())
     again = await connected.client.post("/traffic/1/replay")
     assert (again.status_code, again.headers["location"]) == (303, "/traffic/4?said=replayed")
     text = text_of(await connected.client.get(again.headers["location"]))
     assert "Made again after exchange 1" in text
     assert "another partner_interview_id" in text
-    assert len(connected.partner.asked("send_test")) == 2
+    assert len(connected.partner.get_requests("send_test")) == 2
     completion = await connected.client.get("/traffic/3")
     assert "Not possible: only the simulator's own calls" in text_of(completion)
     assert (await connected.client.post("/traffic/3/replay")).status_code == 409
 
 
 async def test_faults_in_a_browser(connected: Greenhouse) -> None:
-    """Injected by a form, seen to strike, removed."""
+    """A fault is injected with the form, shown with its hits, and removed."""
     form = {"kind": "timeout", "target": "list_tests", "count": "1", "skip": "", "seconds": "0", "probability": ""}
     added = await connected.client.post("/faults", data=form)
     assert "Timeout list_tests 1 call 0 of 0" in text_of(await connected.client.get(added.headers["location"]))
@@ -66,8 +66,8 @@ async def test_faults_in_a_browser(connected: Greenhouse) -> None:
     [("kind", "x"), ("kind", ""), ("count", "0"), ("count", "many"), ("probability", "2"), ("status", "200"),
      ("seconds", "-1"), ("take_home_id", "x"), ("target", "send_test"), ("skip", "-1")],
 )  # fmt: skip
-async def test_a_fault_that_cannot_be_keeps_the_form(greenhouse: Greenhouse, field: str, value: str) -> None:
-    """The field is named and the rest of the form kept."""
+async def test_an_invalid_fault_keeps_the_form(greenhouse: Greenhouse, field: str, value: str) -> None:
+    """The field is named, and the rest of the form is kept."""
     form = {"kind": "status", "count": "7", "retry_after": "31", field: value}
     page = await greenhouse.client.post("/faults", data=form)
     assert page.status_code == 422
@@ -77,7 +77,7 @@ async def test_a_fault_that_cannot_be_keeps_the_form(greenhouse: Greenhouse, fie
 
 
 async def test_the_clock_in_a_browser(greenhouse: Greenhouse) -> None:
-    """Moved, set, let run; polling switched; what is to come."""
+    """The clock is moved, set and started; polling is switched."""
     await greenhouse.connect(polling=True)
     await greenhouse.sent()
     assert "2026-11-24 11:00:00 UTC Hourly poll 900001" in text_of(await greenhouse.client.get("/clock"))
@@ -85,7 +85,7 @@ async def test_the_clock_in_a_browser(greenhouse: Greenhouse) -> None:
     text = text_of(await greenhouse.client.get(moved.headers["location"]))
     assert "2026-11-24 12:00:00 UTC" in text
     assert "Standing still" in text
-    assert len(greenhouse.partner.asked("test_status")) == 2
+    assert len(greenhouse.partner.get_requests("test_status")) == 2
     await greenhouse.client.post(f"/clock/polling/{greenhouse.partner_id}", data={"polling": "off"})
     assert "Nothing is to come." in text_of(await greenhouse.client.get("/clock"))
     await greenhouse.client.post("/clock", data={"now": "2026-12-01T08:30"})
@@ -108,8 +108,8 @@ async def test_the_clock_in_a_browser(greenhouse: Greenhouse) -> None:
         ("/clock", {"now": "0001-01-01T00:00+14:00"}, "now"),
     ],
 )
-async def test_times_that_cannot_be(greenhouse: Greenhouse, path: str, form: dict[str, str], field: str) -> None:
-    """The field is named, the clock stays."""
+async def test_invalid_times_are_refused(greenhouse: Greenhouse, path: str, form: dict[str, str], field: str) -> None:
+    """The field is named, and the clock does not change."""
     before = await greenhouse.call("GET", "/clock")
     page = await greenhouse.client.post(path, data=form)
     assert page.status_code == 422
