@@ -1,10 +1,10 @@
 """
-The one door for every outgoing call.
+The outbound client: every outgoing call goes through its egress guard.
 
-A URL comes from a vendor, or with an order from an ATS: its host may be anything. So a literal address is vetted before
-the call, a name's every address when it is looked up, and the socket's peer again when it is made; the connection goes
-to an address that was vetted, there is no second look-up. Redirects are not followed, the environment's proxies are not
-used, and a total deadline covers look-up, connection, TLS, headers and body.
+A URL comes from a vendor, or with an order from an ATS, so its host may be anything. The guard checks a literal address
+before the call, every address of a name after its look-up, and the peer's address again when the socket is created. The
+connection goes to an address that was checked; there is no second look-up. Redirects are not followed, the
+environment's proxies are not used, and a total deadline covers look-up, connection, TLS, headers and body.
 """
 
 from __future__ import annotations
@@ -49,18 +49,18 @@ __all__ = [
 ]
 
 MAX_BODY = 64 * 1024
-#: more than the engine has under way. A host has no limit of its own: many destinations may be there, and one that
-#: hangs would hold the others' connections
+#: concurrent calls, more than the engine has in flight. There is no limit per host: several destinations may share a
+#: host, and one that hangs would block the others
 CONNECTIONS = 512
-#: idle connections are let go before most servers do
+#: seconds after which an idle connection is closed: sooner than most servers close it
 KEEP_ALIVE_S = 10.0
-#: what an address of a name has before the next one is tried beside it (RFC 8305)
+#: seconds before the next address of a name is tried in parallel (RFC 8305)
 NEXT_ADDRESS_S = 0.25
-#: errors of a connection that say what this process or machine lacks: they are not the other side's fault …
+#: connection errors for lack of a resource of this process or machine: they are not the receiver's fault …
 _PROCESS_LACKS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
-#: … and the one that may concern a single destination: ports are counted by destination address
+#: … and the one that may concern a single destination, because local ports are limited per destination address
 _LACKS = _PROCESS_LACKS | {errno.EADDRNOTAVAIL}
-#: what a URL may be written with (RFC 3986): such a URL is called exactly as it was given
+#: the characters of a URL in RFC 3986: a URL of these alone is called exactly as it was given
 _AS_GIVEN = re.compile(r"[\w.~:/?#\[\]@!$&'()*+,;=%-]*", re.ASCII)
 
 
@@ -69,8 +69,8 @@ class Request:
     """
     A request to send: absolute URL, headers, body bytes exactly as signed.
 
-    `sign` makes the headers that say when it was sent. It is asked once the connection stands, right before the first
-    byte is written; from then on `headers` has them, too, and so is what was sent.
+    `sign` returns the headers that depend on the time of sending. It is called once the connection is established,
+    right before the first byte is written. Its headers are then added to `headers`, so that `headers` is what was sent.
     """
 
     method: str
@@ -81,11 +81,11 @@ class Request:
 
 
 class _Forbidden(OSError):
-    """An address that must not be reached; an OSError, as any other connection that cannot be made."""
+    """An address that must not be reached; an OSError, like any other connection that fails."""
 
 
 class _Callee(NamedTuple):
-    """Whom a URL calls, for what, and under which name."""
+    """The origin that a URL calls, the request target and the Host header."""
 
     origin: Origin
     target: str
@@ -93,7 +93,7 @@ class _Callee(NamedTuple):
 
 
 def vet(address: str, allowed: Sequence[Network], host: str) -> None:
-    """Raise `_Forbidden` unless an address may be reached."""
+    """Raises `_Forbidden` unless an address may be reached."""
     if not is_allowed(ip_address(address.partition("%")[0]), allowed):
         where = host if host == address else f"{host} ({address})"
         raise _Forbidden(
@@ -104,7 +104,7 @@ def vet(address: str, allowed: Sequence[Network], host: str) -> None:
 
 class Outbound:
     """
-    Sends requests; made and used inside one event loop.
+    Sends requests; created and used inside one event loop.
 
     `allowed_networks` are the operator's exceptions, `allow_http` is for development. `tls` replaces the system's
     certificate authorities and `resolver` its name look-ups (tests bring their own); verification is always on.
@@ -120,29 +120,29 @@ class Outbound:
         resolver: Resolver | None = None,
     ) -> None:
         self._allowed = tuple(allowed_networks)
-        self._vetted = lru_cache(maxsize=4096)(partial(_vetted, allowed=self._allowed, allow_http=allow_http))
+        self._get_callee = lru_cache(maxsize=4096)(partial(_parse_callee, allowed=self._allowed, allow_http=allow_http))
         self._headers = {"user-agent": user_agent, "accept-encoding": "identity"}
         self._resolver = resolver or Resolver()
-        self._pool = Pool(self._connected, tls=tls or _system_tls(), limit=CONNECTIONS, keep_s=KEEP_ALIVE_S)
+        self._pool = Pool(self._connect, tls=tls or _system_tls(), limit=CONNECTIONS, keep_s=KEEP_ALIVE_S)
 
     async def aclose(self) -> None:
-        """Let go of every connection."""
+        """Closes every connection."""
         await self._pool.aclose()
         self._resolver.close()
 
     async def send(self, request: Request, *, deadline: float, max_body: int = MAX_BODY) -> Answer:
         """
-        One request on the wire, whatever comes of it; `deadline` in seconds is for all of it.
+        Sends one request, once; `deadline` in seconds covers all of it.
 
-        An answer of any status is returned, for the caller to judge. When the deadline passes while the body is still
-        coming, the answer is returned with what came, `truncated`: its status was heard. Either way the call is on
-        record with whoever is `recording_calls`.
+        Returns an answer of any status for the caller to judge. When the deadline passes while the body is still being
+        received, returns the answer with the part that arrived and `truncated` set, since its status is known. Either
+        way the call is added to the lists of every surrounding `recording`.
 
         Raises:
             GiveUp: the URL cannot be called, or leads to an address that must not be reached.
             TryLater: no answer: look-up, connection, TLS, a broken connection, the deadline.
             LocalFault: this process or machine has no file descriptor, memory or port left for a connection.
-            ValueError: a header that would end its line, a defect of the caller's; and whatever `sign` raises.
+            ValueError: a header contains a line break, a defect of the caller's; errors of `sign` are raised, too.
         """
         if not is_recording():
             return await self._send(request, deadline, max_body)
@@ -156,11 +156,11 @@ class Outbound:
         return answer
 
     async def _send(self, request: Request, deadline: float, max_body: int) -> Answer:
-        callee = self._vetted(request.url)
+        callee = self._get_callee(request.url)
         reply, started = Reply(request.method, max_body), time.monotonic()
         try:
             until = asyncio.get_running_loop().time() + deadline
-            await self._pool.ask(callee.origin, partial(self._written, request, callee), reply, until=until)
+            await self._pool.ask(callee.origin, partial(self._serialize, request, callee), reply, until=until)
         except TimeoutError:
             if not reply.status:
                 raise TryLater(
@@ -168,13 +168,13 @@ class Outbound:
                 ) from None
         except (OSError, ValueError, NotHttp) as error:
             if isinstance(error, ValueError) and reply.address is not None:
-                raise  # what was to be sent is no request; before that, it is a name that is none
+                raise  # the request is malformed; without a connection, the host name is
             raise _fault(error, callee.origin, connected=reply.address is not None) from error
         took_ms = (time.monotonic() - started) * 1000
         return Answer(reply.status, reply.headers, bytes(reply.body), not reply.whole, reply.address, took_ms)
 
-    def _written(self, request: Request, callee: _Callee) -> bytes:
-        """A request as it is written now."""
+    def _serialize(self, request: Request, callee: _Callee) -> bytes:
+        """Returns the bytes of a request, signed at the time of this call."""
         if request.sign is not None:
             request.headers = {**request.headers, **request.sign()}
         own = {name.lower(): text for name, text in request.headers.items()}
@@ -182,35 +182,39 @@ class Outbound:
         headers.pop("content-length", None)
         return request_bytes(request.method, callee.target, headers, request.body)
 
-    async def _connected(self, origin: Origin) -> socket.socket:
+    async def _connect(self, origin: Origin) -> socket.socket:
         found = await self._look_up(origin)
         for info in found:
             vet(str(info[4][0]), self._allowed, origin.host)
         lacking: list[OSError] = []
-        make = partial(self._socket, lacking=lacking)
+        make = partial(self._create_socket, lacking=lacking)
         try:
             return await start_connection(found, happy_eyeballs_delay=NEXT_ADDRESS_S, socket_factory=make)
         except OSError as error:
-            # the errors of several addresses are one error without a number
+            # the error that sums up the failures of several addresses has no errno
             raise lacking[0] if lacking else error from None
 
     async def _look_up(self, origin: Origin) -> list[AddrInfoType]:
         """
-        Where a host may be.
+        Returns the addresses of a host.
 
         Raises:
-            socket.gaierror: nobody knows.
+            socket.gaierror: the name does not exist, or no name server answered.
         """
         host, address = origin.host, literal(origin.host)
         if address is None:
             return [_address_info(one, origin.port) for one in await self._resolver.addresses(host)]
-        if "%" in host:  # an IPv6 address with its zone: nothing is looked up but the zone's number
+        if "%" in host:  # an IPv6 address with a zone: only the zone's number is looked up
             numeric = socket.AI_NUMERICHOST
             return list(socket.getaddrinfo(host, origin.port, type=socket.SOCK_STREAM, flags=numeric))
         return [_address_info(str(address), origin.port)]
 
-    def _socket(self, info: AddrInfoType, *, lacking: list[OSError]) -> socket.socket:
-        """The last gate, which every connection passes; adds to `lacking` why no socket can be made."""
+    def _create_socket(self, info: AddrInfoType, *, lacking: list[OSError]) -> socket.socket:
+        """
+        Returns a socket for one address, after the last check, which every connection passes.
+
+        Appends the error to `lacking` when this process has no resource left for a socket.
+        """
         vet(str(info[4][0]), self._allowed, str(info[4][0]))
         try:
             return socket.socket(family=info[0], type=info[1], proto=info[2])
@@ -232,12 +236,14 @@ def _system_tls() -> ssl.SSLContext:
     return context
 
 
-def _vetted(text: str, allowed: tuple[Network, ...], allow_http: bool) -> _Callee:
+def _parse_callee(text: str, allowed: tuple[Network, ...], allow_http: bool) -> _Callee:
     """
-    A URL that may be called, as far as its text alone tells: what a name leads to is vetted anew with each connection.
+    Returns the callee of a URL that may be called, judged by its text.
+
+    The addresses of a name are checked later, for each connection.
 
     Raises:
-        GiveUp: it may not.
+        GiveUp: the URL may not be called.
     """
     problem = callable_problem(text, allow_http=allow_http)
     if problem:
@@ -258,8 +264,8 @@ def _vetted(text: str, allowed: tuple[Network, ...], allow_http: bool) -> _Calle
     )
 
 
-def _step(request: Request, started_at: datetime, started: float, came: Answer | RemoteError) -> OutgoingCall:
-    step = OutgoingCall(
+def _step(request: Request, started_at: datetime, started: float, outcome: Answer | RemoteError) -> Step:
+    step = Step(
         request.method,
         without_user_info(request.url),
         request.headers,
@@ -267,19 +273,23 @@ def _step(request: Request, started_at: datetime, started: float, came: Answer |
         started_at,
         (time.monotonic() - started) * 1000,
     )
-    if isinstance(came, RemoteError):
-        return replace(step, error=came.reason)
+    if isinstance(outcome, RemoteError):
+        return replace(step, error=outcome.reason)
     return replace(
         step,
-        status=came.status,
-        response_headers=came.headers,
-        response_body=came.body,
-        truncated=came.truncated,
+        status=outcome.status,
+        response_headers=outcome.headers,
+        response_body=outcome.body,
+        truncated=outcome.truncated,
     )
 
 
 def _fault(error: Exception, origin: Origin, *, connected: bool) -> RemoteError:
-    """What the client met, in our words: no query, no header, no credential."""
+    """
+    Returns the error for a failure of the HTTP client.
+
+    Its text has no query, header or credential.
+    """
     host = origin.host
     if isinstance(error, _Forbidden):
         return GiveUp(str(error), kind="forbidden_address")
@@ -314,5 +324,5 @@ def _tls_problem(error: ssl.SSLError, host: str) -> str:
 def _connect_problem(error: OSError) -> str:
     if error.errno:
         return os.strerror(error.errno)
-    # several addresses, each with an error of its own
+    # several addresses were tried, each failed with an error of its own
     return "none of its addresses accepts one" if error.args else "it broke while it was made"

@@ -1,4 +1,4 @@
-"""Which addresses the world outside may have."""
+"""The IP addresses that outgoing calls may reach."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ FORBIDDEN_V4 = [
     )
 ]  # fmt: skip
 
-#: IPv6 is closed but for global unicast; of that, what embeds an IPv4 address (Teredo in 2001::/23, 6to4), what is
-#: for documentation, and what is for special purposes. Mapped, translated (64:ff9b::) and unique local addresses lie
-#: outside global unicast anyway.
+#: the only IPv6 addresses that may be reached, except for those of `FORBIDDEN_V6`: global unicast. Mapped, translated
+#: (64:ff9b::) and unique local addresses lie outside of it
 OPEN_V6 = IPv6Network("2000::/3")
+#: global unicast that embeds an IPv4 address (Teredo in 2001::/23, 6to4), is for documentation or for special purposes
 FORBIDDEN_V6 = [
     IPv6Network(text) for text in ("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20")
 ]
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address may be reached without an exception."""
+    """Returns whether an address may be reached without an exception."""
     if isinstance(address, IPv4Address):
         return not any(address in network for network in FORBIDDEN_V4)
     return address in OPEN_V6 and not any(address in network for network in FORBIDDEN_V6)
 
 
 def is_allowed(address: Address, exceptions: Sequence[Network]) -> bool:
-    """Whether an address may be reached, given the operator's exceptions."""
+    """Returns whether an address may be reached, given the operator's exceptions."""
     return any(address in network for network in exceptions) or is_public(address)
 
 
 def literal(host: str) -> Address | None:
     """
-    The address that a host is in any notation a resolver would take; None when it is a name.
+    Returns the address that a host is in any notation of the resolver; None for a name.
 
     IPv4 as four decimals, but also `127.1`, `0x7f.1`, `017700000001` and `2130706433`; IPv6 without its scope.
     """
@@ -53,7 +53,7 @@ def literal(host: str) -> Address | None:
     except ValueError:
         pass
     try:
-        # inet_aton also takes "1.2.3.4 anything"
+        # inet_aton accepts "1.2.3.4 anything", so a host with spaces is excluded
         return IPv4Address(socket.inet_aton(host)) if host and host.split() == [host] else None
     except (OSError, ValueError):
         return None

@@ -1,4 +1,8 @@
-"""What an answer's status means for a retry; two tables, one for each kind of destination."""
+"""
+The retry policies, one for webhooks and one for pushes to an ATS.
+
+Each decides by an answer's status: success, retry, or final.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +17,11 @@ from http import HTTPStatus
 from greenroom.errors import GiveUp, TryLater
 from greenroom.outbound.urls import without_user_info
 
-#: statuses of a passing fault
+#: statuses of a temporary fault, besides 5xx
 PASSING = frozenset({408, 425, 429})
-#: statuses whose Retry-After is heeded
+#: statuses whose Retry-After is used
 HEEDED = frozenset({429, 503})
-#: characters of a redirect's target that are shown
+#: characters of a redirect's target in a message, at most
 MAX_TARGET = 200
 LONGEST_WAIT = timedelta(hours=24)
 
@@ -25,10 +29,10 @@ LONGEST_WAIT = timedelta(hours=24)
 @dataclass(frozen=True)
 class Answer:
     """
-    What came back. Header names are lower case.
+    An answer to an outgoing request; header names are lower case.
 
-    `body` is at most as long as was asked for, undecoded; `truncated` says that there was more, or that the rest did
-    not come before the deadline. `address` is where we were connected, when that is known.
+    `body` is undecoded and at most as long as the caller allowed. `truncated` says that there was more, or that the
+    rest did not arrive before the deadline. `address` is the peer's address, when it is known.
     """
 
     status: int
@@ -41,10 +45,10 @@ class Answer:
 
 def judge_webhook(answer: Answer) -> None:
     """
-    2xx is success; a receiver may be in the middle of a deployment, so that only 410 is final.
+    Accepts 2xx; only 410 is final, since a receiver may be in the middle of a deployment.
 
     Raises:
-        TryLater: anything else; Retry-After of 429 and 503 is heeded.
+        TryLater: any other status; Retry-After of 429 and 503 is used.
         GiveUp: 410, `gone` set.
     """
     if 200 <= answer.status < 300:
@@ -58,11 +62,11 @@ def judge_webhook(answer: Answer) -> None:
 
 def judge_push(answer: Answer) -> None:
     """
-    2xx is success; an ATS that refuses today would refuse tomorrow.
+    Accepts 2xx; most other statuses are final, since an ATS would refuse again.
 
     Raises:
-        TryLater: 408, 425, 429 and 5xx; Retry-After of 429 and 503 is heeded.
-        GiveUp: anything else.
+        TryLater: 408, 425, 429 and 5xx; Retry-After of 429 and 503 is used.
+        GiveUp: any other status.
     """
     if 200 <= answer.status < 300:
         return
@@ -74,7 +78,7 @@ def judge_push(answer: Answer) -> None:
 
 
 def describe_refusal(who: str, answer: Answer, *, expected: str = "a 2xx status") -> str:
-    """Returns what people are told of an answer that is not a success."""
+    """Returns the message to people about an answer that is not a success."""
     status = str(answer.status)
     with suppress(ValueError):
         status += f" {HTTPStatus(answer.status).phrase}"
@@ -91,7 +95,7 @@ def _later(who: str, answer: Answer) -> TryLater:
 
 
 def _shown_target(location: str) -> str:
-    """The target of a redirect without what may be secret in it: user-info, query, fragment."""
+    """Returns the target of a redirect without user-info, query and fragment, which may be secret."""
     bare = re.split(r"[?#]", without_user_info(location.strip()))[0]
     shown = re.sub(r"[^!-~]", "?", bare)
     return shown if len(shown) <= MAX_TARGET else f"{shown[:MAX_TARGET]}…"
@@ -99,7 +103,7 @@ def _shown_target(location: str) -> str:
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
     """
-    The wait that a Retry-After header asks for, in seconds or as an HTTP date, 24 hours at the most.
+    Returns the wait of a Retry-After header, in seconds or as an HTTP date; 24 hours at most.
 
     None for a missing, past, negative or unreadable one.
     """

@@ -1,8 +1,8 @@
 """
-Who asked for an outgoing call can have it on record, without a word from whoever makes the call.
+A recorder of outgoing calls, for code that does not make the calls itself.
 
-    with recording_calls() as steps:
-        ...  # whatever this does, each call of `Outbound.send` ends up in `steps`
+    with recording() as steps:
+        ...  # each call of `Outbound.send` made here is appended to `steps`
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from datetime import datetime
 @dataclass(frozen=True)
 class OutgoingCall:
     """
-    One outgoing call, whatever came of it.
+    One outgoing call and its outcome.
 
-    `url` has its query and no user-info. Headers and bodies are as they went over the wire: credentials are in the
-    headers, so whoever shows a step hides them (`security.masks`). `response_body` is as long as the caller of `send`
+    `url` has its query and no user-info. Headers and bodies are as they went over the wire, with credentials in the
+    headers: hide them before you show a step (`security.masks`). `response_body` is as long as the caller of `send`
     allowed, `truncated` says that there was more. Without an answer `status` is None and `error` a sentence.
     """
 
@@ -43,10 +43,11 @@ _recorders: ContextVar[tuple[list[OutgoingCall], ...]] = ContextVar("recorders",
 @contextmanager
 def recording_calls() -> Iterator[list[OutgoingCall]]:
     """
-    Every outgoing call made inside the block, also by tasks that it starts, in the order in which they ended.
+    Collects every outgoing call made inside the block, in the order in which they ended.
 
-    Blocks nest: an inner one takes nothing from an outer one. When several wait for one shared call, it is on record
-    with the one that caused it. A task that outlives the block still adds to the list; take a copy of it.
+    Calls of tasks started inside the block are included. Blocks nest: a call is added to the list of each surrounding
+    block. When several tasks wait for one shared call, it is in the list of the task that caused it. A task that
+    outlives the block still adds to the list; take a copy of it.
     """
     steps: list[OutgoingCall] = []
     token = _recorders.set((*_recorders.get(), steps))
@@ -57,11 +58,11 @@ def recording_calls() -> Iterator[list[OutgoingCall]]:
 
 
 def is_recording() -> bool:
-    """Whether anybody wants to have this call on record."""
+    """Returns whether a surrounding block records calls."""
     return bool(_recorders.get())
 
 
-def record(step: OutgoingCall) -> None:
-    """Put a call on record with everybody who wants it."""
+def record(step: Step) -> None:
+    """Adds a call to the lists of all surrounding blocks."""
     for steps in _recorders.get():
         steps.append(step)

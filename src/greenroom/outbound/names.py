@@ -1,8 +1,8 @@
 """
-Names, looked up by an asynchronous resolver (c-ares): a name that nobody answers for holds up no other one.
+Asynchronous name look-ups by c-ares: a name without an answer delays no other name.
 
-A name in the hosts file has the addresses that stand there; any other is asked of the DNS servers in /etc/resolv.conf,
-with its search domains. See docs/decisions/0024.
+A name in the hosts file has the addresses that stand there; any other is looked up at the DNS servers in
+/etc/resolv.conf, with its search domains. See docs/decisions/0024.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ import pycares
 from greenroom.errors import LocalFault
 from greenroom.outbound.addresses import literal
 
-#: look-ups in flight, over all callers. A caller may leave, its look-up cannot be called back; so they are more than
-#: the connections that may be made at a time
+#: look-ups in flight, over all callers, at most. A look-up whose caller was cancelled goes on, so the limit is higher
+#: than that of connections
 LOOK_UPS = 1024
-#: a look-up that nobody has answered by then has failed, although c-ares may go on: whoever asks later begins anew
+#: seconds after which a look-up fails. c-ares may go on with it, but the next caller starts a new one
 LOOK_UP_S = 10.0
-#: sends of a question to each server. c-ares waits for five times a server's usual answering time, 250 ms at least,
-#: then twice as long each time: a name may take about 5 s
+#: queries to each server, at most. c-ares waits for five times a server's usual response time, at least 250 ms, and
+#: doubles the wait each time, so a name may take about 5 s
 TRIES = 5
-#: c-ares keeps an answer, also that a name does not exist, as long as its TTL says, and for no longer than this
+#: seconds after which the cache of c-ares is emptied. Until then c-ares keeps each answer, a negative one too, for the
+#: answer's TTL
 CACHE_S = 30.0
 
 _UNKNOWN = frozenset(
@@ -35,7 +36,7 @@ _UNKNOWN = frozenset(
 )
 
 
-#: what a look-up found: addresses, or why there are none
+#: the outcome of a look-up: addresses, or the error
 _Found = list[str] | OSError
 
 
@@ -57,24 +58,26 @@ class Resolver:
 
     async def addresses(self, host: str) -> list[str]:
         """
-        Returns where a host may be, the preferred address first; whoever asks for the same name shares one look-up.
+        Returns the addresses of a host, the preferred one first.
+
+        Concurrent callers share one look-up of a name.
 
         Raises:
-            socket.gaierror: EAI_NONAME where the name does not exist or has no address, EAI_AGAIN where nobody says.
+            socket.gaierror: EAI_NONAME: the name does not exist or has no address; EAI_AGAIN: no server answers.
             OSError: this process has no file descriptor or memory left for a look-up.
             LocalFault: too many look-ups are in flight.
         """
         name = host.lower()
-        if listed := self._listed(name.rstrip(".")):
+        if listed := self._find_in_hosts_file(name.rstrip(".")):
             return listed
-        shared = self._shared.get(name) or self._ask(name)
+        shared = self._shared.get(name) or self._start(name)
         found = await asyncio.shield(shared)
         if isinstance(found, OSError):
             raise type(found)(*found.args)  # each caller raises an error of its own
         return found
 
     def close(self) -> None:
-        """End every look-up."""
+        """Cancels every look-up."""
         if self._flushing is not None:
             self._flushing.cancel()
         if self._channel is not None:
@@ -82,7 +85,7 @@ class Resolver:
             self._channel.close()
             self._channel = None
 
-    def _ask(self, name: str) -> asyncio.Future[_Found]:
+    def _start(self, name: str) -> asyncio.Future[_Found]:
         if self._in_flight >= LOOK_UPS:
             raise LocalFault(
                 f"Greenroom did not look up {name}: {LOOK_UPS} other names are being looked up. Check the DNS servers "
@@ -92,12 +95,12 @@ class Resolver:
         loop = asyncio.get_running_loop()
         found: asyncio.Future[_Found] = loop.create_future()
 
-        def called_back(result: pycares.AddrInfoResult | None, status: int | None) -> None:
+        def on_result(result: pycares.AddrInfoResult | None, status: int | None) -> None:
             addresses = [node.addr[0].decode() for node in result.nodes] if result else []
             with suppress(RuntimeError):  # the event loop is closed
-                loop.call_soon_threadsafe(self._answered, found, addresses or _error(status))
+                loop.call_soon_threadsafe(self._complete, found, addresses or _error(status))
 
-        self._opened().getaddrinfo(name, None, type=socket.SOCK_STREAM, callback=called_back)
+        self._get_channel().getaddrinfo(name, None, type=socket.SOCK_STREAM, callback=on_result)
         self._in_flight += 1
         self._shared[name] = found
         late = loop.call_later(LOOK_UP_S, _resolve, found, _no_answer())
@@ -107,11 +110,11 @@ class Resolver:
             self._flushing = loop.call_later(CACHE_S, self._flush)
         return found
 
-    def _answered(self, found: asyncio.Future[_Found], what: _Found) -> None:
+    def _complete(self, found: asyncio.Future[_Found], outcome: _Found) -> None:
         self._in_flight -= 1
-        _resolve(found, what)
+        _resolve(found, outcome)
 
-    def _opened(self) -> pycares.Channel:
+    def _get_channel(self) -> pycares.Channel:
         if self._channel is None:
             try:
                 self._channel = pycares.Channel(servers=self._servers or None, tries=TRIES)
@@ -120,17 +123,17 @@ class Resolver:
         return self._channel
 
     def _flush(self) -> None:
-        """Let c-ares forget its answers, and read the system's configuration again."""
+        """Empties the cache of c-ares, which then reads the system's configuration again."""
         self._flushing = None
         if self._channel is not None:
             with suppress(pycares.AresError):
                 self._channel.reinit()
 
-    def _listed(self, name: str) -> list[str]:
+    def _find_in_hosts_file(self, name: str) -> list[str]:
         """
-        The addresses of a name in the hosts file.
+        Returns the addresses of a name in the hosts file.
 
-        c-ares would read it, too, and add addresses to `localhost` that do not stand there.
+        c-ares could read the file, too, but adds addresses to `localhost` that do not stand there.
         """
         try:
             changed_at = self._hosts.stat().st_mtime_ns
@@ -150,19 +153,19 @@ def _read_hosts(text: str) -> dict[str, list[str]]:
     return found
 
 
-def _resolve(found: asyncio.Future[_Found], what: _Found) -> None:
+def _resolve(found: asyncio.Future[_Found], outcome: _Found) -> None:
     if not found.done():
-        found.set_result(what)
+        found.set_result(outcome)
 
 
 def _error(status: int | None) -> OSError:
-    """A status of c-ares as the error of `socket.getaddrinfo`."""
+    """Returns the error of `socket.getaddrinfo` for a status of c-ares."""
     if status in _UNKNOWN:
         return socket.gaierror(socket.EAI_NONAME, "unknown")
     if status == pycares.errno.ARES_ENOMEM:
         return OSError(errno.ENOMEM, "no memory")
     try:
-        socket.socket().close()  # c-ares does not say whether it lacked a socket
+        socket.socket().close()  # c-ares does not report that it could not open a socket, so one is opened to find out
     except OSError as lacking:
         return lacking
     return _no_answer()

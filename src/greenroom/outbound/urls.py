@@ -1,4 +1,4 @@
-"""URLs, judged from their text alone."""
+"""Checks of URLs by their text alone, without DNS."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from yarl import URL
 
 from greenroom.outbound.addresses import is_public, literal
 
-#: one label of a host name, after IDNA
+#: a label of a host name, after IDNA
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 
-#: what is in front of a URL's host, also where the scheme or the slashes are missing
+#: the user-info of a URL, also where the scheme or the slashes are missing
 _USER_INFO = re.compile(r"^((?:\w[\w+.-]*:)?/*)[^/?#]*@")
-#: the setting with which development permits what `public_problem` refuses
+#: the hint at the setting that lifts the refusals of `public_problem` in development
 _IN_DEVELOPMENT = "in development, GREENROOM_ALLOW_HTTP=true permits it"
 
-#: top-level names that no public host has (RFC 6761, 6762, 7686, 8375, 9476, and what home networks use)
+#: top-level names of no public host (RFC 6761, 6762, 7686, 8375, 9476, and common names of home networks)
 _RESERVED = frozenset(
     {"alt", "arpa", "corp", "example", "home", "internal", "intranet", "invalid", "lan", "local", "localdomain",
      "localhost", "onion", "private", "test"}
@@ -26,10 +26,10 @@ _RESERVED = frozenset(
 
 def callable_problem(url: str, *, allow_http: bool) -> str | None:
     """
-    Why a URL cannot be called at all; None when it can.
+    Returns why a URL cannot be called at all; None when it can.
 
-    Absolute https (http in development), a host, a port that exists, no user-info, no control characters. Where the
-    host leads is judged when it is called.
+    A callable URL is absolute, https (http in development), and has a host, a port that exists, no user-info and no
+    control characters. The addresses of its host are checked when it is called.
     """
     parts, host, problem = _parts(url, allow_http=allow_http)
     if problem or parts is None:
@@ -41,7 +41,7 @@ def callable_problem(url: str, *, allow_http: bool) -> str | None:
 
 def public_problem(url: str, *, allow_http: bool = False) -> str | None:
     """
-    Why a URL would not open for a stranger on the internet; None when it looks as if it would.
+    Returns why a URL would not open from the internet; None when it looks as if it would.
 
     Judged from the text, without DNS: absolute https with a host that is a public address or a name of at least two
     labels outside the reserved names. With `allow_http` (development) http and local hosts pass.
@@ -85,7 +85,11 @@ def _parts(url: str, *, allow_http: bool) -> tuple[SplitResult | None, str, str 
 
 
 def _host(parts: SplitResult) -> str:
-    """The host in lower case and ASCII, without a trailing dot; an international name as the client will call it."""
+    """
+    Returns the host in lower case and ASCII, without a trailing dot.
+
+    An international name is encoded as the client encodes it when it calls the URL.
+    """
     host = parts.hostname or ""
     if not host.isascii():
         host = URL.build(scheme="https", host=host).raw_host or ""
