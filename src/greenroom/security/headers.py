@@ -1,4 +1,8 @@
-"""The security headers of every answer: an answer's own headers win, what it does not say is added."""
+"""
+The security headers of every answer.
+
+A header that the answer sets itself stays as it is.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,13 @@ from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-#: of the pages: no script at all, and styles, images and forms of this gateway only
+#: the content security policy of pages: no scripts, and styles, images and forms of this gateway only
 PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 HTTPS_ONLY = (b"strict-transport-security", b"max-age=31536000")
 _DEFAULTS = {
-    b"cache-control": b"no-store",  # almost every answer has personal data or a secret in it
+    b"cache-control": b"no-store",  # most answers contain personal data or a secret
     b"content-security-policy": b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     b"cross-origin-opener-policy": b"same-origin",
     b"permissions-policy": b"camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
@@ -23,7 +27,11 @@ _DEFAULTS = {
 
 
 def missing(sent: Iterable[tuple[bytes, bytes]], *, https: bool) -> list[tuple[bytes, bytes]]:
-    """The security headers that an answer with these headers lacks; `https`: the public URL is one."""
+    """
+    Returns the security headers that are not among the headers of an answer.
+
+    `https` says that the public URL is an https URL: only then is Strict-Transport-Security added.
+    """
     known = {name.lower() for name, _ in sent}
     added = [(name, value) for name, value in _DEFAULTS.items() if name not in known]
     return [*added, HTTPS_ONLY] if https and HTTPS_ONLY[0] not in known else added

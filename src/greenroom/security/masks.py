@@ -1,7 +1,8 @@
 """
-What a record may show of an exchange: credentials are hidden by their name, by their shape and in URLs.
+Masks for recorded exchanges: credentials are hidden.
 
-A record is for people who look for a fault. They need to see that a credential was there, never what it was.
+They are found by name, by shape and in URLs. Records help people to find a fault; they show that a credential was
+there, never its value.
 """
 
 from __future__ import annotations
@@ -13,22 +14,22 @@ from functools import lru_cache
 from typing import Any
 
 HIDDEN = "(hidden)"
-#: below this, JSON is not worth reading, and nobody's API goes there
+#: the deepest level of JSON that is shown; no real API nests deeper
 DEEPEST = 32
 
 _NAME = (
     r"password|passwd|passphrase|secret|token|credential|api[_-]?key|private[_-]?key|access[_-]?key|authorization"
     r"|cookie|auth[_-]?link"
 )
-#: what a text without any of these cannot match; to look for a word takes a fraction of what an expression takes
+#: a text without any of these words cannot match, and a search for words is much faster than the expressions
 _NAME_HINTS = ("passw", "passphrase", "secret", "token", "credential", "key", "auth", "cookie")
 _SHAPE_HINTS = ("gk_", "gr_", "whsec_", "basic ", "bearer ", "@")
 _CREDENTIAL = re.compile(_NAME, re.IGNORECASE)
-#: our own tokens, an Authorization header's value, and a URL's user-info, wherever they stand
+#: Greenroom's own tokens, the value of an Authorization header, and a URL's user-info, anywhere in a text
 _SHAPED = re.compile(
     r"\b(?:gk|gr|whsec)_[\w+/=-]{20,}|\b(?:Basic|Bearer) [\w+/=.~-]{8,}|(?<=://)[^/?#@\s\"]{1,200}(?=@)", re.IGNORECASE
 )
-#: `name: value` and `name=value` where the name is a credential's; of an object or a list, all that follows
+#: `name: value` and `name=value` of a credential; when the value is an object or a list, the rest of the text
 _NAMED = re.compile(
     rf"((?:{_NAME})[\w-]{{0,40}}\"?\s{{0,5}}[:=]\s{{0,5}})"
     r"(?:\"(?:[^\"\\]|\\.)*\"?|[\[{].*|[^,;&\"\[{}\]\r\n][^,;&\"}\]\r\n]*)",
@@ -37,21 +38,22 @@ _NAMED = re.compile(
 
 
 def headers(sent: Mapping[str, str]) -> dict[str, str]:
-    """Headers as they may be shown."""
+    """Returns headers with their credentials hidden."""
     return {name: HIDDEN if _is_credential(name) else _shaped(value) for name, value in sent.items()}
 
 
 def text(plain: str) -> str:
-    """Any text as it may be shown, a URL among them; also JSON that is not whole."""
+    """Returns a text with its credentials hidden; it may be a URL, or JSON that was cut."""
     plain = _shaped(plain)
     return _NAMED.sub(rf"\1{HIDDEN}", plain) if _has(plain, _NAME_HINTS) else plain
 
 
 def body(content: bytes, *, cut: bool) -> Any:
     """
-    A body as it may be shown: JSON as a value, anything else as text, an empty one as None.
+    Returns a body with its credentials hidden.
 
-    `cut`: there was more than `content`, so that it is text, whatever it was.
+    JSON becomes a value, anything else text, an empty body None. `cut` says that there was more than `content`; the
+    body is text then, even if it was JSON.
     """
     if not content:
         return None

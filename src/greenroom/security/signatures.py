@@ -1,7 +1,7 @@
 """
-Webhook signatures: StackOne's header and Standard Webhooks' three, from one `whsec_…` secret.
+Webhook signatures, StackOne's and Standard Webhooks', from one secret.
 
-Signed are the very bytes that are sent.
+The signatures cover exactly the bytes that are sent.
 """
 
 from __future__ import annotations
@@ -13,20 +13,24 @@ from datetime import datetime
 from functools import lru_cache
 
 PREFIX = "whsec_"
-#: how far a signature's time may be from the receiver's clock (Standard Webhooks 1.0.0)
+#: seconds that a signature's time may differ from the receiver's clock (Standard Webhooks 1.0.0)
 TOLERANCE_S = 300
 
 
 def signing(
     *, event_id: str, body: bytes, secrets: Sequence[str], now: Callable[[], datetime]
 ) -> Callable[[], dict[str, str]]:
-    """`webhook_headers` for whoever sends, to be asked for at the moment of sending: that is the time they have."""
+    """
+    Returns a function that makes `webhook_headers` with the time of its call.
+
+    The outbound client calls it at the moment of sending.
+    """
     return lambda: webhook_headers(event_id=event_id, sent_at=int(now().timestamp()), body=body, secrets=secrets)
 
 
 def webhook_headers(*, event_id: str, sent_at: int, body: bytes, secrets: Sequence[str]) -> dict[str, str]:
     """
-    The signature headers of one attempt.
+    Returns the signature headers of one attempt.
 
     `event_id` is the same for every attempt, `sent_at` (Unix seconds) is this attempt's. `secrets` are the live ones,
     newest first: every one of them signs in `webhook-signature`. `x-stackone-signature` holds a single value, so during
@@ -48,9 +52,10 @@ def webhook_headers(*, event_id: str, sent_at: int, body: bytes, secrets: Sequen
 
 def is_genuine(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], *, now: datetime) -> bool:
     """
-    Returns whether the Standard Webhooks headers were made with one of the secrets, within the last five minutes.
+    Returns whether the Standard Webhooks headers are valid and recent.
 
-    `headers` have lower-case names. Any defect in them gives False.
+    They are valid when one of the secrets made them, within five minutes of `now`. `headers` have lower-case names. Any
+    defect in them gives False.
     """
     event_id, sent = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
     if not (sent.isascii() and sent.isdigit() and len(sent) <= 12):
@@ -67,7 +72,11 @@ def is_genuine(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], 
 
 
 def check_secret(secret: str) -> str | None:
-    """Why a secret that a person chose cannot be used; None when it can: `whsec_` and 24 to 64 bytes in base64."""
+    """
+    Returns why a secret that a person chose cannot be used; None when it can.
+
+    A usable secret is `whsec_` and 24 to 64 bytes in base64.
+    """
     try:
         key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Tokens, ids, and how an Authorization header names its user."""
+"""Tokens, ids, and the user name of a Basic Authorization header."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import secrets
 import time
 from datetime import datetime
 
-#: Greenhouse takes keys of fewer characters than this
+#: characters that a key at Greenhouse must be shorter than
 KEY_LIMIT = 171
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -19,27 +19,39 @@ _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 
 
 def new_api_key() -> str:
-    """A project's API key: `gk_` and 256 random bits."""
+    """Returns a new API key of a project: `gk_` and 256 random bits."""
     return "gk_" + secrets.token_urlsafe(32)
 
 
 def new_external_trigger_token() -> str:
-    """The key an ATS calls with: `gr_` and 256 random bits, `[A-Za-z0-9_-]`, 46 characters."""
+    """
+    Returns a new key for an ATS: `gr_` and 256 random bits, 46 characters.
+
+    All characters are of `[A-Za-z0-9_-]`.
+    """
     return "gr_" + secrets.token_urlsafe(32)
 
 
 def new_webhook_secret() -> str:
-    """A Standard Webhooks secret: `whsec_` and 256 random bits in base64."""
+    """Returns a new Standard Webhooks secret: `whsec_` and 256 random bits in base64."""
     return "whsec_" + base64.b64encode(os.urandom(32)).decode()
 
 
 def new_id(prefix: str) -> str:
-    """A URL-safe id that sorts by time of making: `ord_` and 26 lower-case characters (48 bits of ms, 80 random)."""
+    """
+    Returns a new URL-safe id that sorts by the time of its creation.
+
+    The prefix, `_`, and 26 lower-case characters: 48 bits of milliseconds, 80 random bits.
+    """
     return _id(prefix, time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10), "big"))
 
 
 def first_id(prefix: str, at: datetime) -> str:
-    """The smallest id that `new_id` can make at an aware time: what was made before sorts before it."""
+    """
+    Returns the smallest id that `new_id` can make at an aware time.
+
+    Every id that was made earlier sorts before it.
+    """
     return _id(prefix, int(at.timestamp() * 1000), 0)
 
 
@@ -50,16 +62,20 @@ def _id(prefix: str, ms: int, chance: int) -> str:
 
 
 def token_hash(token: str, pepper: bytes) -> str:
-    """What is stored of a token: a keyed SHA-256. A token has 256 random bits, so a slow hash would add nothing."""
+    """
+    Returns the keyed SHA-256 of a token, which is stored in place of the token.
+
+    A token has 256 random bits, so a slow hash would add nothing.
+    """
     return hmac.new(pepper, token.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()
 
 
 def basic_user(header: str | None) -> str | None:
     """
-    The user name of a Basic Authorization header; None for anything else.
+    Returns the user name of a Basic Authorization header; None for anything else.
 
-    Takes `base64(user:)`, `base64(user)` and a password, which is ignored; the scheme in any case, extra spaces,
-    missing padding. The user ends at the first colon and has fewer than 171 characters.
+    Accepts `base64(user:)`, `base64(user)` and a password, which is ignored; the scheme in any case, extra spaces,
+    missing padding. The user name ends at the first colon and has fewer than 171 characters.
     Source: Greenhouse Assessment API, authentication; StackOne's guides show both encodings.
     """
     scheme, _, encoded = (header or "").strip().partition(" ")

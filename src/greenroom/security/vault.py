@@ -1,7 +1,8 @@
 """
-Secrets at rest: AES-256-GCM, the key's id in front, the place in the database as associated data.
+Secrets at rest: AES-256-GCM, with the key's id in front.
 
-A sealed text is `gv1.<key id>.<base64url of nonce and ciphertext>`. Moved to another row or column, it does not open.
+The associated data is the secret's place: table, row and column. A sealed text is `gv1.<key id>.<base64url of nonce and
+ciphertext>`; moved to another place, it does not open.
 """
 
 from __future__ import annotations
@@ -25,28 +26,36 @@ KEY_BYTES = 32
 
 
 class VaultError(Exception):
-    """A key is unusable or missing, or a sealed text is damaged; the message names the setting, never a secret."""
+    """
+    A key is unusable or missing, or a sealed text is damaged.
+
+    The message names the setting, never a secret.
+    """
 
 
 class Vault:
-    """Seals with the newest key, opens with any. `keys` are 32 bytes each, newest first, at least one."""
+    """
+    Seals with the newest key, opens with any.
+
+    `keys` are 32 bytes each, newest first, at least one.
+    """
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         self._ciphers = {_key_id(key): AESGCM(key) for key in keys}
         self._newest = _key_id(keys[0])
 
     def seal(self, plain: str, *, table: str, row: str, column: str) -> str:
-        """The sealed text of a secret that will stand in this place."""
+        """Returns the sealed text of a secret for one place in the database."""
         nonce = os.urandom(NONCE_BYTES)
         sealed = self._ciphers[self._newest].encrypt(nonce, plain.encode(), _place(table, row, column))
         return f"{FORMAT}.{self._newest}.{base64.urlsafe_b64encode(nonce + sealed).decode()}"
 
     def open(self, sealed: str, *, table: str, row: str, column: str) -> str:
         """
-        The secret of a sealed text that stood in this place.
+        Returns the secret in a sealed text from one place in the database.
 
         Raises:
-            VaultError: its key is not among ours, or the text is not what was sealed here.
+            VaultError: the key is not one of this vault, or the text was not sealed for this place.
         """
         kind, _, rest = sealed.partition(".")
         key_id, _, content = rest.partition(".")
@@ -63,16 +72,16 @@ class Vault:
             raise VaultError(f"A secret in {table}.{column} of {row} is damaged or was moved there.") from error
 
     def is_current(self, sealed: str) -> bool:
-        """Whether a sealed text is under the newest key."""
+        """Returns whether a text is sealed with the newest key."""
         return sealed.startswith(f"{FORMAT}.{self._newest}.")
 
 
 def parse_keys(texts: Sequence[str]) -> list[bytes]:
     """
-    Keys from base64.
+    Returns the keys in base64 texts.
 
     Raises:
-        VaultError: one of them is not 32 bytes in base64; says which, not what.
+        VaultError: one of them is not 32 bytes in base64; the message has its number, not its text.
     """
     keys = []
     for number, text in enumerate(texts, start=1):
@@ -90,12 +99,13 @@ def parse_keys(texts: Sequence[str]) -> list[bytes]:
 
 def load_or_create_key_file(path: Path) -> str:
     """
-    Returns the key text kept in a file; makes the file, with mode 0600 from its first byte, when there is none.
+    Returns the key text in a file; creates the file if there is none.
 
-    Of several processes that start at once, one makes the file and all read the same key.
+    The file has mode 0600 from its first byte. When several processes start at once, one creates it and all read the
+    same key.
 
     Raises:
-        VaultError: the file cannot be made or read, or others may read it.
+        VaultError: the file cannot be created or read, or other users may read it.
     """
     if not path.exists():
         with suppress(FileExistsError):
@@ -105,11 +115,11 @@ def load_or_create_key_file(path: Path) -> str:
 
 def create_key_file(path: Path, text: str) -> None:
     """
-    Keeps a key text in a new file, which is complete or not there at all, whatever happens meanwhile.
+    Writes a key text to a new file, which exists only once it is complete.
 
     Raises:
-        FileExistsError: there is one already.
-        VaultError: the file cannot be made.
+        FileExistsError: the file exists already.
+        VaultError: the file cannot be created.
     """
     try:
         created, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -129,10 +139,10 @@ def create_key_file(path: Path, text: str) -> None:
 
 def read_key_file(path: Path) -> str:
     """
-    Returns the key text kept in a file.
+    Returns the key text in a file.
 
     Raises:
-        VaultError: the file cannot be read, or others may read it.
+        VaultError: the file cannot be read, or other users may read it.
     """
     try:
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
