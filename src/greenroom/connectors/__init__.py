@@ -1,8 +1,8 @@
 """
-Connectors: code for one ATS each, in a folder of its own, discovered by being there.
+Connectors: the code for one ATS each, in a folder of its own.
 
-A folder `connectors/<provider>/` has a module-level `connector` that keeps the `Connector` contract, and a
-`manifest.toml` with the facts. Nothing outside the folder names it.
+A folder `connectors/<provider>/` is discovered by being there. It has a module-level `connector` that keeps the
+`Connector` contract, and a `manifest.toml` with the facts. No code outside the folder names it.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class Manifest:
     """
     The facts of a connector.
 
-    `categories` are the kinds of order it can send. `calls` are the ATS's calls to us, by name. `callback_hosts` is the
-    default allow-list of result pushes. `link_steps` tell the customer's administrator what to do with the token;
-    `no_proxy` says why a vendor's own request cannot be passed through.
+    `categories` are the kinds of order it can send. `calls` are the ATS's calls to Greenroom, by name. `callback_hosts`
+    is the default allow-list of result pushes. `link_steps` tell the customer's administrator what to do with the
+    token; `no_proxy` says why a vendor's own request cannot be passed through.
     """
 
     provider: str
@@ -51,8 +51,8 @@ class ResultField:
     """
     A field of the unified result that the ATS shows.
 
-    `path` is its place in the body (`score.value`), `type` its unified type. `required`: a final result is refused
-    without it. `values` maps our words to the ATS's, for an enum.
+    `path` is its path in the body (`score.value`), `type` its unified type. `required` says that a final result is
+    refused without it. `values` maps the unified values of an enum to the ATS's.
     """
 
     path: str
@@ -63,7 +63,11 @@ class ResultField:
 
 @dataclass(frozen=True)
 class FieldPreview:
-    """What becomes of one field of a result at the ATS; `value` is what the recruiter would see."""
+    """
+    The outcome of one field of a result at the ATS.
+
+    `value` is the value that the recruiter would see.
+    """
 
     field: str
     verdict: Literal["shown", "changed", "dropped", "refused"]
@@ -73,7 +77,11 @@ class FieldPreview:
 
 @dataclass(frozen=True)
 class Push:
-    """What a result push needs: the order, its integration with secrets opened, the account's live token."""
+    """
+    The input of a result push.
+
+    The order, its integration with secrets decrypted, and the account's live token.
+    """
 
     order: Order
     integration: Integration
@@ -88,42 +96,47 @@ class Connector(Protocol):
 
     def routes(self, ctx: Context, catalog: Catalog) -> list[BaseRoute]:
         """
-        The ATS's calls to us, absolute paths under `/external-trigger/<provider>`. They authenticate themselves.
+        Returns the routes of the ATS's calls, under `/external-trigger/<provider>`.
 
-        For the request log they then say whose call it is and which: `request.state.account`, `request.state.call`; and
-        `request.state.orders` which orders it is about, where neither the URL nor a body has their ids.
+        Paths are absolute. The routes authenticate their callers themselves. They set `request.state.account` and
+        `request.state.call` for the request log; and `request.state.orders`, the ids of the orders concerned, where
+        neither the URL nor a body has them.
         """
         ...
 
     def endpoints(self, public_url: str, tenant_id: str | None) -> dict[str, str]:
-        """The full URL of each call, to be given to the ATS."""
+        """Returns the full URL of each call, to be entered at the ATS."""
         ...
 
     def push_request(self, asked: Push, *, allow_http: bool) -> Request:
         """
-        The request that tells the ATS of a result, nothing sent yet.
+        Returns the request that notifies the ATS of a result; sends nothing.
 
         Raises:
-            GiveUp: it must not or cannot be sent (host not allowed, credentials missing); says what to do.
+            GiveUp: the request must not or cannot be sent (host not allowed, credentials missing); says what to do.
         """
         ...
 
     def judge(self, answer: Answer) -> None:
         """
-        Judge the ATS's answer to a push.
+        Checks the ATS's answer to a push.
 
         Raises:
-            TryLater, GiveUp: the ATS did not take it; carries the verdict on retry.
+            TryLater, GiveUp: the ATS did not accept the push; carries the retry policy.
         """
         ...
 
     def preview(self, order: Order, result: Result) -> list[FieldPreview]:
-        """What the recruiter would see of each field that the result has; changes nothing."""
+        """
+        Returns what the recruiter would see of each field that the result has.
+
+        Nothing is changed or sent.
+        """
         ...
 
 
 def read_manifest(package: str) -> Manifest:
-    """The manifest of a connector's folder."""
+    """Returns the manifest in a connector's folder."""
     facts = tomllib.loads(resources.files(package).joinpath("manifest.toml").read_text(encoding="utf-8"))
     return Manifest(
         provider=package.rpartition(".")[2],
@@ -139,7 +152,7 @@ def read_manifest(package: str) -> Manifest:
 
 @cache
 def discover() -> dict[str, Connector]:
-    """Every connector by provider: each folder here that has one."""
+    """Returns every connector by provider; each folder here is one."""
     found: dict[str, Connector] = {}
     for module in pkgutil.iter_modules(__path__):
         if module.ispkg:

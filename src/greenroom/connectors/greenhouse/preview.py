@@ -1,4 +1,4 @@
-"""What a recruiter in Greenhouse would see of a result, field by field."""
+"""A preview of a result in Greenhouse, field by field."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from greenroom.model.results import Result
 
 def preview(order: Order, result: Result) -> list[FieldPreview]:
     """
-    Each field that the result has: shown, changed on the way, dropped, or refused, with the reason.
+    Returns the outcome of each field that the result has, with the reason.
 
+    A field is shown, changed on the way, dropped, or refused.
     Source: the guide's table "Fields (when provided)"; Greenhouse shows nothing else.
     """
     shown = [*_score(result), *_rows(result), *_report(result), *_dropped(result)]

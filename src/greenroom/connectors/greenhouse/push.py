@@ -1,4 +1,4 @@
-"""Telling Greenhouse that a result is there: an empty PATCH to the URL that came with the order."""
+"""The result push: an empty PATCH to the call-back URL that came with the order."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from greenroom.outbound import Answer, Request, judge_push
 
 def callback_problem(url: str, hosts: tuple[str, ...], *, allow_http: bool) -> str | None:
     """
-    Why a call-back URL must not be called; None when it may be.
+    Returns why a call-back URL must not be called; None when it may be.
 
-    It comes in a request body, so it goes out only to https (or http in development) and an allowed host, without
+    The URL comes from a request body, so only https (http in development) and allowed hosts are called, without
     user-info. `hosts` are bare names, `*.` in front stands for any name below; any port.
     """
     try:
@@ -36,7 +36,7 @@ def callback_problem(url: str, hosts: tuple[str, ...], *, allow_http: bool) -> s
 
 def push_request(push: Push, *, allow_http: bool) -> Request:
     """
-    The PATCH: no parameters, no body, Basic with the partner's user name and password.
+    Returns the PATCH: no parameters, no body, Basic with the partner's credentials.
 
     `callback_auth: account_key` takes the other reading of Greenhouse's example: the account's token as user name.
     Source: Greenhouse Assessment API, completed test call-back.
@@ -88,10 +88,10 @@ REASONS = {
 
 def judge(answer: Answer) -> None:
     """
-    Any 2xx is success: Greenhouse documents a status code and no more.
+    Accepts any 2xx: Greenhouse documents a status code and no more.
 
     Raises:
-        TryLater: 408, 425, 429 (its Retry-After is heeded), 5xx.
+        TryLater: 408, 425, 429 (with its Retry-After), 5xx.
         GiveUp: any other answer, 401 (partner credentials) and 404 (Greenhouse does not know the test) among them.
     """
     if answer.status in REASONS:

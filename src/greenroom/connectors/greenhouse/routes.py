@@ -1,4 +1,4 @@
-"""Greenhouse's four calls: who is calling, what they mean, the service that does it."""
+"""Greenhouse's four calls: authentication, translation, and the service behind each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from greenroom.services import accounts, orders, reports
 
 PROVIDER = "greenhouse"
 
-#: the endpoint is called response_error in Greenhouse's form and otherwise in its sample URL and prose
+#: path names of each call: Greenhouse's form says response_error, its sample URL and its prose have other names
 NAMES = {
     "list_tests": ("list_tests",),
     "send_test": ("send_test",),
@@ -30,7 +30,7 @@ NAMES = {
     "response_error": ("response_error", "response_errors", "request_error", "request_errors"),
 }
 
-#: a call is noted once in this time for each account, so that "last called" costs nothing under load
+#: seconds between two updates of "last called" for a call of an account, so that it costs nothing under load
 NOTE_S = 60.0
 
 Answering = Callable[[Request, Account], Awaitable[Response]]
@@ -45,7 +45,7 @@ class GreenhouseCalls:
         self._noted: dict[tuple[str, str, bool], float] = {}
 
     def routes(self) -> list[BaseRoute]:
-        """Both URL forms of every call under every name."""
+        """Returns the routes of every call, in both URL forms and under every name."""
         found: list[BaseRoute] = []
         calls: dict[str, tuple[str, Answering]] = {
             "list_tests": ("GET", self.list_tests),
@@ -61,32 +61,32 @@ class GreenhouseCalls:
         return found
 
     async def list_tests(self, _: Request, account: Account) -> Response:
-        """What the recruiter's drop-down shows."""
+        """Answers with the packages for the recruiter's drop-down."""
         try:
             listed = await self._catalog.effective(account)
         except BadGateway as error:
-            # never a half array: Greenhouse says "Sorry, we encountered an error", we say why in the log
+            # an error, never a partial list: Greenhouse shows "Sorry, we encountered an error", the log has the cause
             raise Unavailable(error.message) from error
         return JSONResponse(wire.list_tests(listed.packages))
 
     async def send_test(self, request: Request, account: Account) -> Response:
-        """A recruiter has sent a test: answered once it is committed."""
-        wanted = wire.order_request(await _json(request))
-        integration, package = await self._catalog.find(account, wanted.package_id)
-        problem = wanted.callback_url and callback_problem(
-            wanted.callback_url, integration.callback_hosts, allow_http=self._ctx.settings.allow_http
+        """Places the order of a recruiter; answers once it is committed."""
+        parsed = wire.order_request(await _json(request))
+        integration, package = await self._catalog.find(account, parsed.package_id)
+        problem = parsed.callback_url and callback_problem(
+            parsed.callback_url, integration.callback_hosts, allow_http=self._ctx.settings.allow_http
         )
         order = await orders.place(
             self._ctx,
             account,
-            wanted.with_callback_problem(problem or None),
+            parsed.with_callback_problem(problem or None),
             category=integration.partner_category,
             package_name=package.name if package else None,
         )
         return JSONResponse({"partner_interview_id": order.id})
 
     async def test_status(self, request: Request, account: Account) -> Response:
-        """Greenhouse asks how far an order is: at our PATCH, or every hour."""
+        """Answers with an order's status; Greenhouse asks after the PATCH, or every hour."""
         _, interview_id = wire.query_values(request.url.query)
         if interview_id is None:
             raise BadRequest("Give partner_interview_id in the query.", errors=["partner_interview_id: required"])
@@ -96,7 +96,11 @@ class GreenhouseCalls:
         return JSONResponse(wire.test_status(order))
 
     async def response_error(self, request: Request, account: Account) -> Response:
-        """Greenhouse could not use an answer of ours. Always 200: it could not report an error of this call."""
+        """
+        Keeps a report that Greenhouse could not use an answer of this gateway.
+
+        Always answers 200: Greenhouse could not report an error of this call.
+        """
         raw = await request.body()
         try:
             documents.check(raw)
@@ -131,7 +135,7 @@ class GreenhouseCalls:
 
 
 async def _json(request: Request) -> object:
-    """The body as JSON, whatever its media type: Greenhouse documents none."""
+    """Returns the body as JSON, whatever its media type: Greenhouse documents none."""
     content = await request.body()
     documents.check(content)
     try:

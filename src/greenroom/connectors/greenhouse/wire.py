@@ -1,4 +1,4 @@
-"""Greenhouse's words and ours. Pure: no clock, no network, no database."""
+"""Greenhouse's JSON and the model. Pure: no clock, no network, no database."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from greenroom.model.results import Result
 #: one @ with something on both sides; no white space or control characters anywhere
 EMAIL = re.compile(r"[^\s@\x00-\x1f\x7f]+@[^\s@\x00-\x1f\x7f]+")
 
-#: characters of one field
+#: characters of one field, at most
 LONGEST = 10_000
 
-#: what no database can keep: NUL, half a surrogate pair
+#: characters that a database cannot store: NUL, half a surrogate pair
 UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 
-#: how a final verdict is put to the recruiter; "completed" alone says nothing that the score does not
+#: the recruiter's text for a final outcome; "completed" has none, since it says no more than the score
 OUTCOMES = {"passed": "Passed", "failed": "Failed", "expired": "Expired", "cancelled": "Cancelled"}
 
-#: what test_status can tell of a result; everything else has no place in Greenhouse's partner API
+#: the fields of a result in test_status; Greenhouse's partner API has no place for others
 RESULT_FIELDS = (
     ResultField("result_url", "string", required=True),
     ResultField("score.value", "string"),
@@ -42,8 +42,9 @@ RESULT_FIELDS = (
 
 def list_tests(packages: Iterable[Package]) -> list[dict[str, str]]:
     """
-    The answer to list_tests: a bare array of `partner_test_id` and `partner_test_name`, both text.
+    Returns the answer to list_tests.
 
+    A bare array of `partner_test_id` and `partner_test_name`, both text.
     Source: Greenhouse Assessment API, List Tests.
     """
     return [{"partner_test_id": package.id, "partner_test_name": package.name} for package in packages]
@@ -51,16 +52,16 @@ def list_tests(packages: Iterable[Package]) -> list[dict[str, str]]:
 
 def order_request(body: object) -> OrderRequest:
     """
-    A send_test body in our words.
+    Returns the order request in a send_test body.
 
     Required: `partner_test_id` (text, or a number as in the older docs) and `candidate.email`. Everything else may be
-    null or missing. `url` is also read from inside `candidate`, where the docs of 2019 drew it; ids that are not given
-    are read from the profile URL. Unknown fields stay in the raw record.
+    null or missing. `url` is also read from inside `candidate`, where the docs of 2019 show it; missing ids are read
+    from the profile URL. Unknown fields are kept in the raw record.
     Source: Greenhouse Assessment API, Send Test.
 
     Raises:
         BadRequest: the body is not an object.
-        Invalid: names each field that will not do.
+        Invalid: names each field that is not acceptable.
     """
     if not isinstance(body, dict):
         raise BadRequest("Expected a JSON object as in Greenhouse's Send Test.")
@@ -117,7 +118,11 @@ def _storable(text: str) -> bool:
 
 
 def _trailing_id(url: str | None) -> str | None:
-    """Greenhouse's id of the order: the take-home test's, which ends the callback URL's path."""
+    """
+    Returns Greenhouse's id of the order: the take-home test's id.
+
+    It ends the path of the callback URL.
+    """
     tail = urlsplit(url).path.rstrip("/").rpartition("/")[2] if url and _splits(url) else ""
     return tail[:200] or (url[:500] if url else None)
 
@@ -131,7 +136,11 @@ def _splits(url: str) -> bool:
 
 
 def _ids(body: dict[str, Any], person: dict[str, Any], profile_url: str | None) -> tuple[str | None, str | None]:
-    """Candidate's and application's id: given since 2025, else part of the profile URL, else unknown."""
+    """
+    Returns the ids of the candidate and of the application.
+
+    They are in the body since 2025, else in the profile URL, else unknown.
+    """
     application = body.get("application")
     given = (person.get("id"), application.get("id") if isinstance(application, dict) else None)
     from_url = _ids_of_profile(profile_url)
@@ -155,10 +164,11 @@ def _ids_of_profile(url: str | None) -> tuple[str | None, str | None]:
 
 def query_values(query: str) -> tuple[str | None, str | None]:
     """
-    `tenant-id` and `partner_interview_id` from a raw query string, None for what is missing or blank.
+    Returns `tenant-id` and `partner_interview_id` from a raw query string.
 
-    How Greenhouse joins its parameter to a URL that has a query already is not documented: any order is read, and a
-    second `?` where `&` belongs, even when it was encoded into the tenant's value.
+    Each is None when it is missing or blank. How Greenhouse joins its parameter to a URL that has a query already is
+    not documented: any order is read, and a second `?` where `&` belongs, even when it was encoded into the tenant's
+    value.
     """
     values = parse_qs(query.replace("?", "&"))
     tenant, _, swallowed = values.get("tenant-id", [""])[0].partition("?")
@@ -168,11 +178,11 @@ def query_values(query: str) -> tuple[str | None, str | None]:
 
 def test_status(order: Order) -> dict[str, Any]:
     """
-    What Greenhouse reads after our PATCH, and at each poll.
+    Returns the answer to test_status.
 
-    Shape: `partner_status` is "complete" or our own status word, "erased" once the content was erased; when complete
-    also `partner_profile_url` and, if there is one, `partner_score` (a JSON number) and flat `metadata` in the order
-    the recruiter sees it.
+    Greenhouse reads it after a push and at each poll. Shape: `partner_status` is "complete" or the order's own status,
+    or a word of its own once the content was erased; when complete also `partner_profile_url` and, if there is one,
+    `partner_score` (a JSON number) and flat `metadata` in the order the recruiter sees it.
     Source: Greenhouse Assessment API, Test Status.
     """
     if order.erased_at is not None:
@@ -189,13 +199,21 @@ def test_status(order: Order) -> dict[str, Any]:
 
 
 def score_number(text: str) -> int | float:
-    """A decimal's text as the JSON number that Greenhouse shows: 82.50 becomes 82.5, 80.0 becomes 80."""
+    """
+    Returns a decimal's text as the JSON number that Greenhouse shows.
+
+    82.50 becomes 82.5, 80.0 becomes 80.
+    """
     number = float(text)
     return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 
 def metadata_rows(result: Result) -> dict[str, str]:
-    """The label and value rows of the interview kit, in order; only those the result has something for."""
+    """
+    Returns the labels and values of the interview kit, in order.
+
+    Rows without a value in the result are left out.
+    """
     score = result.score
     rows = {
         "Started At": _when(result.start_date),
@@ -209,7 +227,7 @@ def metadata_rows(result: Result) -> dict[str, str]:
 
 
 def score_range(low: str | None, high: str | None) -> str | None:
-    """Both ends, or the one that is known."""
+    """Returns the text for both ends of a range, or for the one that is known."""
     if low is not None and high is not None:
         return f"{low} to {high}"
     if high is not None:
@@ -218,7 +236,11 @@ def score_range(low: str | None, high: str | None) -> str | None:
 
 
 def _when(at: datetime | None) -> str | None:
-    """Greenhouse prints the text as it is: `10:15 AM 26 March 2014 UTC`."""
+    """
+    Returns a time as Greenhouse's own example shows it: `10:15 AM 26 March 2014 UTC`.
+
+    Greenhouse prints the text unchanged.
+    """
     if at is None:
         return None
     utc = at.astimezone(UTC)
