@@ -1,4 +1,8 @@
-"""HTTP/1.1 as uvicorn speaks it, with the bounds that uvicorn leaves to a proxy: heads, deadlines, connections."""
+"""
+uvicorn's HTTP/1.1 protocol, with limits on heads, time and connections.
+
+uvicorn leaves these limits to a proxy.
+"""
 
 from __future__ import annotations
 
@@ -16,19 +20,20 @@ from greenroom.security.headers import missing
 
 log = structlog.get_logger("greenroom.server")
 
-#: of a request line with its headers, and of the trailers after a chunked body
+#: bytes and lines of a request line with its headers, or of the trailers after a chunked body, at most
 HEAD_BYTES = 64 * 1024
 HEAD_LINES = 200
-#: from the connection, or from a request's first byte, until its head is complete
+#: seconds from the connection, or from a request's first byte, until its head is complete
 HEAD_S = 15.0
-#: for a body, as long as we are ready to read it: 18 KiB a second for the largest that is accepted
+#: seconds for a body while the application reads it: 18 KiB a second for the largest that is accepted
 BODY_S = 60.0
-#: how long a connection is kept without a request: longer than the minute of the usual load balancer, whose next
-#: request would otherwise meet the close
+#: seconds that an idle connection is kept: longer than the minute of the usual load balancer, whose next request could
+#: otherwise meet a closed connection
 KEEP_ALIVE_S = 75
-#: for a client to read what it asked for
+#: seconds for a client to read its answer
 SEND_S = 120.0
-#: after a refusal, the client's bytes are discarded for so long: a close with unread bytes would take the answer back
+#: seconds and bytes to discard after a refusal: a close with unread bytes would reset the connection before the
+#: client has read the answer
 LINGER_S = 2.0
 LINGER_BYTES = 16 * 1024 * 1024
 
@@ -37,7 +42,7 @@ class State(ServerState):
     """
     The connections of one server: `most` of them at a time.
 
-    `waiting` has those that wait for a request of their client's, the longest wait first.
+    `waiting` has those that wait for a request from their client, the longest wait first.
     """
 
     connections: set[Protocol]  # type: ignore[assignment]
@@ -48,7 +53,11 @@ class State(ServerState):
         self.waiting: dict[Protocol, None] = {}
 
     def close_longest_waiting(self) -> bool:
-        """Close the connection that has waited longest for its client; False: every client waits for us."""
+        """
+        Closes the connection that has waited longest for its client.
+
+        Returns False when there is none, because every client waits for an answer.
+        """
         oldest = next(iter(self.waiting), None)
         if oldest is None:
             slow = (one for one in self.connections if one.is_receiving_body)
@@ -59,33 +68,37 @@ class State(ServerState):
         return True
 
     def enforce_deadlines(self, now: float) -> None:
-        """Close the connections whose client takes too long; `now` is the event loop's time."""
+        """
+        Closes the connections whose client takes too long.
+
+        `now` is the event loop's time.
+        """
         for connection in tuple(self.connections):
             connection.enforce_deadlines(now)
 
 
 class Protocol(HttpToolsProtocol):
-    """One connection."""
+    """One connection of a client."""
 
     server_state: State
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        #: when the connection began to wait for its client
+        #: the event loop's time at which the connection began to wait for its client
         self.waiting_since = self.loop.time()
         self._sent_at = self.waiting_since
-        self._head_begun = False  # some bytes of the next head were read
-        self._in_body = False  # the head was read, the end of the body not yet
+        self._head_begun = False  # the next head was begun
+        self._in_body = False  # the head is complete, the body is not
         self._head_size = self._head_lines = 0
-        self._moved = False  # the bytes just read completed a head, or belonged to a body
-        self._unparsed = 0  # bytes since then
+        self._progressed = False  # the last read completed a head, or was part of a body
+        self._unparsed = 0  # bytes read since the last progress
         self._discarded = 0
-        self._problem: Refused | None = None  # why nothing more is read
+        self._problem: Refused | None = None  # the refusal, after which no bytes are parsed
         self._lingering = False
 
     @property
     def is_receiving_body(self) -> bool:
-        """Whether the rest of a body is to come from the client, and we are ready to read it."""
+        """Returns whether a body is incomplete and the application is ready to read it."""
         return self._in_body and not self.flow.read_paused
 
     def connection_made(self, transport: Any) -> None:
@@ -104,17 +117,17 @@ class Protocol(HttpToolsProtocol):
         if self._problem is not None:
             self._discard(len(data))
             return
-        self._moved = False
+        self._progressed = False
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            # no other protocol is spoken here: the request is answered, and nothing after it can be parsed
+            # there is no other protocol to switch to: the request is answered, and the parser cannot go on after it
             self.cycle.keep_alive = False
             self._problem = BadRequest("Only HTTP/1.1 is spoken here.")
         except httptools.HttpParserError as error:
             self._refuse(self._problem or BadRequest(f"This is not a valid HTTP/1.1 request: {_reason(error)}."))
         else:
-            self._unparsed = 0 if self._moved else self._unparsed + len(data)
+            self._unparsed = 0 if self._progressed else self._unparsed + len(data)
             if self._unparsed > HEAD_BYTES:
                 self._refuse(HeadTooLarge())
 
@@ -124,7 +137,7 @@ class Protocol(HttpToolsProtocol):
         super().on_message_begin()
         self._head_size = self._head_lines = 0
         self._head_begun = True
-        if self.cycle is not None:  # the first head is due from the connection's start
+        if self.cycle is not None:  # the deadline of the first head runs from the connection
             self.waiting_since = self.loop.time()
 
     def on_url(self, url: bytes) -> None:
@@ -134,19 +147,19 @@ class Protocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         self._head_lines += 1
         self._count(len(name) + len(value) + 4)
-        if not self._in_body:  # a trailer is no header: what it says comes after the request was judged
+        if not self._in_body:  # a trailer is not a header: the request has been authenticated already
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
-        self._moved = self._in_body = True
+        self._progressed = self._in_body = True
         self._head_size = self._head_lines = 0
         self._head_begun = False
         self.waiting_since = self.loop.time()
         self.server_state.waiting.pop(self, None)
 
     def on_body(self, body: bytes) -> None:
-        self._moved = True
+        self._progressed = True
         if self.cycle.response_complete:
             self._discard(len(body))
         else:
@@ -154,7 +167,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
-        self._moved = True
+        self._progressed = True
         self._in_body = False
         if self.cycle.response_complete:
             self._wait()
@@ -167,10 +180,10 @@ class Protocol(HttpToolsProtocol):
         if self.cycle.response_complete and not self._in_body:
             self._wait()
 
-    # bounds
+    # limits
 
     def enforce_deadlines(self, now: float) -> None:
-        """Refuse, or close, if the client has taken too long."""
+        """Refuses the request, or closes the connection, if the client has taken too long."""
         if not self.transport.get_write_buffer_size():
             self._sent_at = now
         waited = now - self.waiting_since
@@ -184,7 +197,7 @@ class Protocol(HttpToolsProtocol):
             self._enforce_head(waited)
 
     def _enforce_body(self, now: float, waited: float) -> None:
-        if self.flow.read_paused:  # the client waits for us
+        if self.flow.read_paused:  # the client waits for the application
             self.waiting_since = now
         elif waited > BODY_S:
             self._refuse(TooSlow(f"The body was not received within {BODY_S:.0f} s."))
@@ -196,13 +209,13 @@ class Protocol(HttpToolsProtocol):
             self.drop()
 
     def drop(self) -> None:
-        """Close the connection at once."""
+        """Closes the connection at once."""
         self.server_state.waiting.pop(self, None)
         self.connections.discard(self)
         self.transport.abort()
 
     def shutdown(self) -> None:
-        """Close the connection, after the answer to the request that is in flight."""
+        """Closes the connection, after the answer to the request in flight."""
         if self._lingering:
             self.transport.close()
         else:
@@ -225,14 +238,14 @@ class Protocol(HttpToolsProtocol):
             self.drop()
 
     def _refuse(self, problem: Refused, *, logged: bool = True) -> None:
-        """Read nothing more, and say why if the refused request is the one to be answered next."""
+        """Stops parsing, and sends the refusal if no earlier answer is pending."""
         self._problem = problem
         if logged:
             client = self.client[0] if self.client else None
             log.info("request_malformed", status=problem.status, reason=problem.message, client=client)
         answering = self.cycle is not None and not self.cycle.response_complete
         if answering and (self.pipeline or not self._in_body):
-            # an earlier request is being answered: the connection ends with that answer
+            # an earlier request is being answered: the connection is closed after that answer
             self.pipeline.clear()
             return
         if answering:
@@ -252,14 +265,18 @@ class Protocol(HttpToolsProtocol):
 
 
 def _reason(error: httptools.HttpParserError) -> str:
-    """The parser's own words, without the client's: what a callback of ours raised may quote the request."""
+    """
+    Returns the parser's own message.
+
+    The message of an exception in a callback may quote the request, so it is replaced.
+    """
     if isinstance(error, httptools.HttpParserCallbackError):
         return "its target or a header cannot be read"
     return str(error)[:100].rstrip(".")
 
 
 def _bytes(response: Response, more: list[tuple[bytes, bytes]]) -> bytes:
-    """A response as it goes over the wire, the last one of its connection."""
+    """Returns a response as it goes over the wire, the last one of its connection."""
     own = [*response.raw_headers, *missing(response.raw_headers, https=False), (b"connection", b"close")]
     headers = [*(one for one in more if one[0] != b"connection"), *own]
     head = STATUS_LINE[response.status_code] + b"".join(name + b": " + value + b"\r\n" for name, value in headers)
