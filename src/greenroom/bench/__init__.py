@@ -1,1 +1,1 @@
-"""The benchmark: how fast this gateway is on this machine, each figure beside what the machine itself can do."""
+"""The benchmark: this gateway's speed, beside that of the machine itself."""

@@ -12,15 +12,15 @@ from greenroom.bench.figures import Figure
 from greenroom.bench.gateway import Customer, Gateway
 from greenroom.bench.load import Job, Load
 
-#: recruiters' clicks under way at the same time: with half as many, a gateway on PostgreSQL often has nothing to do but
-#: to wait for the group that is under way
+#: requests in flight at the same time: with half as many, a gateway on PostgreSQL is often idle, waiting for the group
+#: commit in flight
 CLIENTS = 64
 SECTION = "accept"
 
 
 @dataclass
 class _Rounds:
-    """Pairs of a figure and what it is measured against, one for each round."""
+    """Pairs of a figure and its base, one for each round."""
 
     alone: list[tuple[float, float]] = field(default_factory=list)
     both: list[tuple[float, float]] = field(default_factory=list)
@@ -30,32 +30,34 @@ class _Rounds:
 
 def accept(bench: Bench) -> list[Figure]:
     """
+    Measures accepting orders, alone and while delivering.
+
     Orders accepted a second over the null store's, CPU and memory; and orders both accepted and delivered a second over
     orders only accepted.
     """
     rounds = _Rounds()
     with bench.installation("accept") as installed:
         quiet = installed.customer("quiet", [bench.hook("quiet")], enabled=False)
-        told = installed.customer("told", [bench.hook("told")])
+        active = installed.customer("active", [bench.hook("active")])
         served = installed.serve()
         null = started(bench.processes, "null", "Null server is ready", extra=served.environment)
         for base in (served.url, null):
             orders(bench, served.send_test_url(quiet, base), quiet, seconds=0.3)
         for _ in range(bench.rounds):
-            _round(bench, served, null, (quiet, told), rounds)
+            _round(bench, served, null, (quiet, active), rounds)
         memory = memory_mib(served.pid)
         bench.processes.stop("null")
     return [*_rates(bench, rounds), *_costs(rounds, memory)]
 
 
 def _round(bench: Bench, served: Gateway, null: str, customers: tuple[Customer, Customer], rounds: _Rounds) -> None:
-    quiet, told = customers
+    quiet, active = customers
     with _cpu(served.pid) as alone:
         load = orders(bench, served.send_test_url(quiet), quiet, seconds=bench.seconds)
     with _cpu(bench.processes.pid("null")) as nothing:
         base = orders(bench, served.send_test_url(quiet, null), quiet, seconds=bench.seconds)
     with _cpu(served.pid) as both:
-        rate, count = accepted_and_delivered(bench, served, told, seconds=bench.seconds)
+        rate, count = accepted_and_delivered(bench, served, active, seconds=bench.seconds)
     rounds.alone.append((load.rate, base.rate))
     rounds.both.append((rate, load.rate))
     if alone and nothing and both:
@@ -65,7 +67,11 @@ def _round(bench: Bench, served: Gateway, null: str, customers: tuple[Customer, 
 
 @contextmanager
 def _cpu(pid: int) -> Iterator[list[float]]:
-    """CPU milliseconds of a process over the block, in the list once it has ended; without /proc it stays empty."""
+    """
+    Measures the CPU milliseconds of a process over the block.
+
+    They are in the list once the block has ended; without /proc it stays empty.
+    """
     used: list[float] = []
     before = cpu_s(pid)
     yield used
@@ -75,21 +81,29 @@ def _cpu(pid: int) -> Iterator[list[float]]:
 
 
 def orders(bench: Bench, url: str, customer: Customer, *, seconds: float) -> Load:
-    """As many orders as `CLIENTS` can place, each after its last was answered."""
+    """
+    Places as many orders as `CLIENTS` can.
+
+    Each client sends the next order after the answer to the last.
+    """
     return bench.load(Job("closed", url, seconds, clients=CLIENTS, token=customer.token))
 
 
 def accepted_and_delivered(bench: Bench, served: Gateway, customer: Customer, *, seconds: float) -> tuple[float, int]:
-    """Orders a second from the first that is sent to the last that each webhook has, and how many."""
+    """
+    Returns the rate and the number of orders that were accepted and delivered.
+
+    The rate is orders a second, from the first request to the last arrival at a webhook.
+    """
     before, _ = bench.counted()
     load = orders(bench, served.send_test_url(customer), customer, seconds=seconds)
-    count = load.done + 1  # the one that opened the connection
+    count = load.done + 1  # the first request, which opened the connection, is not in `done`
     ended = bench.until_counted(before + count * len(customer.webhook_ids))
     return count / (ended - load.started), count
 
 
 def sustained(bench: Bench, served: Gateway, customer: Customer) -> float:
-    """Orders a second that are accepted and delivered by a gateway that has warmed up."""
+    """Returns the orders a second that a warm gateway accepts and delivers."""
     accepted_and_delivered(bench, served, customer, seconds=0.3)
     rate, _ = accepted_and_delivered(bench, served, customer, seconds=bench.seconds)
     return rate

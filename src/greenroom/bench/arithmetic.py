@@ -1,4 +1,4 @@
-"""What is computed from measurements. Pure."""
+"""Statistics of measurements. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ K = TypeVar("K", bound=Hashable)
 
 def percentile(values: Sequence[float], share: float) -> float:
     """
-    The smallest of `values` that at least `share` (0 to 1) of them do not exceed: the nearest rank, nothing in between.
+    Returns a percentile of `values` by the nearest rank, without interpolation.
+
+    It is the smallest value that at least `share` (0 to 1) of the values do not exceed.
 
     Raises:
         ValueError: there are no values.
@@ -25,10 +27,10 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 def arrivals(rate: float, seconds: float, *, seed: int = 1) -> list[float]:
     """
-    When each request of an open loop is due, in seconds from its start.
+    Returns when each request of an open loop is due, in seconds from its start.
 
-    They come as strangers do: independently, `rate` a second on the average, however slow the answers are. The same
-    seed gives the same times.
+    Requests are independent of each other and of the answers, `rate` a second on the average. The same seed gives the
+    same times.
     """
     chance = random.Random(seed)  # noqa: S311 - a schedule, not a secret
     found: list[float] = []
@@ -41,7 +43,9 @@ def arrivals(rate: float, seconds: float, *, seed: int = 1) -> list[float]:
 
 def waits(due: Mapping[K, float], happened: Mapping[K, float], *, until: float) -> list[float]:
     """
-    How long each had to wait from the moment it was *due*, so that a server which holds up its clients is not excused
-    from the requests they could not send. What has not happened counts as having waited until `until`: at least that.
+    Returns how long each request waited from the moment at which it was *due*.
+
+    So the wait includes requests that a slow server kept the client from sending. A request without an answer has
+    waited until `until`.
     """
     return [happened.get(one, until) - at for one, at in due.items()]

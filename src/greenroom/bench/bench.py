@@ -1,4 +1,4 @@
-"""What every section measures with: the receiver, the load, the rounds."""
+"""The tools of every section: the receiver, the load, the rounds."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from greenroom.bench.load import Job, Load
 from greenroom.demo.client import Client
 from greenroom.demo.processes import Processes, first_free
 
-#: how long a section waits for what must come before it gives up
+#: seconds without a delivery after which a section fails
 PATIENCE_S = 60.0
 POLL_S = 0.01
-#: a rate of fewer deliveries than this would be chance
+#: deliveries that a rate is measured over, at least: fewer would be chance
 FEWEST = 50
 
 
 class BenchFailed(Exception):
-    """The run itself failed, so that its figures would mean nothing; the message says where."""
+    """The run itself failed, so its figures would mean nothing; the message says where."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Bench:
     """
     One run of the benchmark.
 
-    `server` is the PostgreSQL server, None for SQLite. Each thing is measured for `seconds`, `rounds` times, in turn
-    with what it is compared to. `scale` shortens the queues of growth, `full` adds the longest.
+    `server` is the PostgreSQL server, None for SQLite. Each figure is measured for `seconds`, `rounds` times, in turn
+    with its base. `scale` shortens the queues of `growth`, `full` adds the longest.
     """
 
     processes: Processes
@@ -49,23 +49,23 @@ class Bench:
 
     @property
     def directory(self) -> Path:
-        """Where files may be left until the end."""
+        """Returns the directory for files that may stay until the end of the run."""
         return self.processes.directory
 
     def hook(self, name: str) -> str:
-        """The URL of a webhook at the receiver."""
+        """Returns the URL of a webhook at the receiver."""
         return f"{self.receiver}/{name}"
 
     def installation(self, name: str, **how: int) -> AbstractContextManager[gateway.Installation]:
-        """See `gateway.installation`."""
+        """Opens a `gateway.installation` of this run."""
         return gateway.installation(self.processes, name, self.server, **how)
 
     def load(self, job: Job, *, overload: bool = False) -> Load:
         """
-        Run a job in the load's process; `overload` may be more than the gateway takes.
+        Runs a job in the load process; `overload` permits refused requests.
 
         Raises:
-            BenchFailed: nothing was answered with 200, or without `overload`, not everything.
+            BenchFailed: no request was answered with 200, or without `overload`, not every request.
         """
         load = Load.from_json(Client(self.generator).call("POST", "/", asdict(job)))
         self.processes.check()
@@ -76,24 +76,28 @@ class Bench:
         return load
 
     def behave(self, **how: Any) -> None:
-        """Tell the receiver how to behave from now on; see `receiver.Receiver`."""
+        """Sets the receiver's behaviour from now on; see `receiver.Receiver`."""
         self._ask("behave", how)
 
     def counted(self) -> tuple[int, float]:
-        """How many webhooks have been answered so far, and the monotonic time at which that was so."""
+        """Returns the number of answered webhooks, and the monotonic time of the count."""
         answer = self._ask("count")
         return answer["answered"], answer["at"]
 
     def remembered(self) -> int:
-        """How many different webhooks have been answered since `behave(remembering=True)`."""
+        """Returns the number of different webhooks since `behave(remembering=True)`."""
         return int(self._ask("count")["remembered"])
 
     def arrivals(self) -> list[tuple[str, int, float]]:
-        """Path, order's number and monotonic time of every webhook since `behave(watching=True)`."""
+        """
+        Returns path, order number and monotonic time of every recorded webhook.
+
+        Webhooks are recorded since `behave(watching=True)`.
+        """
         return [(path, number, at) for path, number, at in self._ask("arrivals")]
 
     def last_body(self) -> str:
-        """The last webhook's body."""
+        """Returns the last webhook's body."""
         return str(self._ask("last")["body"])
 
     def _ask(self, call: str, body: Any = None) -> Any:
@@ -101,50 +105,54 @@ class Bench:
 
     def until_counted(self, count: int) -> float:
         """
-        Wait until so many webhooks have been answered; the monotonic time at which they had.
+        Waits until `count` webhooks have been answered; returns the monotonic time.
 
         Raises:
-            BenchFailed: nothing has come for too long.
+            BenchFailed: no webhook has arrived for too long.
         """
         return self._until("answered", count)
 
     def until_remembered(self, count: int) -> float:
         """
-        `until_counted` for different webhooks since `behave(remembering=True)`.
+        Does what `until_counted` does, for different webhooks.
+
+        They are counted since `behave(remembering=True)`.
 
         Raises:
-            BenchFailed: nothing has come for too long.
+            BenchFailed: no webhook has arrived for too long.
         """
         return self._until("remembered", count)
 
     def until_held(self, count: int) -> float:
         """
-        `until_counted` for webhooks that hang at the same time.
+        Does what `until_counted` does, for webhooks that hang at the same time.
 
         Raises:
-            BenchFailed: nothing has come for too long.
+            BenchFailed: no webhook has arrived for too long.
         """
         return self._until("held", count)
 
-    def _until(self, what: str, count: int) -> float:
+    def _until(self, counter: str, count: int) -> float:
         seen, patience = -1, time.monotonic() + PATIENCE_S
         while True:
             found = self._ask("count")
-            if found[what] >= count:
+            if found[counter] >= count:
                 return float(found["at"])
-            if found[what] > seen:
-                seen, patience = found[what], time.monotonic() + PATIENCE_S
+            if found[counter] > seen:
+                seen, patience = found[counter], time.monotonic() + PATIENCE_S
             if time.monotonic() > patience:
-                raise BenchFailed(f"{count - found[what]} more deliveries have not come within {PATIENCE_S:.0f} s.")
+                raise BenchFailed(f"{count - found[counter]} more deliveries have not come within {PATIENCE_S:.0f} s.")
             self.processes.check()
             pause(POLL_S)
 
     def counted_for(self, seconds: float) -> float:
         """
-        Webhooks a second over the next seconds, from one that comes on; longer, where so few came that chance decided.
+        Returns the webhooks a second over the next seconds, beginning with an arrival.
+
+        Measures longer when fewer than `FEWEST` webhooks arrive.
 
         Raises:
-            BenchFailed: nothing more has come for too long: the queue has run dry.
+            BenchFailed: no webhook has arrived for too long: the queue is empty.
         """
         self.until_counted(self.counted()[0] + 1)
         before, began = self.counted()
@@ -155,21 +163,25 @@ class Bench:
 
 
 def pause(seconds: float) -> None:
-    """Wait; nothing happens here meanwhile."""
+    """Sleeps."""
     threading.Event().wait(seconds)
 
 
 def started(
     processes: Processes, name: str, ready: str, *, module: str | None = None, extra: dict[str, str] | None = None
 ) -> str:
-    """Start `greenroom.bench.<name>`, or `module` under this name; its URL."""
+    """Starts `greenroom.bench.<name>`, or `module` under this name; returns its URL."""
     port = first_free((0,))
     processes.start(name, f"greenroom.bench.{module or name}", "--port", str(port), ready=ready, extra=extra)
     return f"http://127.0.0.1:{port}"
 
 
 def in_turn(rounds: int, measure: Callable[[bool], list[float]]) -> list[tuple[list[float], list[float]]]:
-    """What `measure` gives with a disturbance and without, in each round; which comes first changes every time."""
+    """
+    Measures with a disturbance and without, in each round.
+
+    The order of the two changes with every round.
+    """
     pairs = []
     for number in range(rounds):
         measured = {disturbed: measure(disturbed) for disturbed in ((False, True) if number % 2 else (True, False))}
@@ -178,11 +190,11 @@ def in_turn(rounds: int, measure: Callable[[bool], list[float]]) -> list[tuple[l
 
 
 def percentile_of_rounds(pairs: list[tuple[list[float], list[float]]], share: float) -> tuple[float, float, float]:
-    """`of_rounds` for a percentile of what was measured in each."""
+    """Returns `of_rounds` for a percentile of each round's measurements."""
     return of_rounds([(percentile(one, share), percentile(other, share)) for one, other in pairs])
 
 
 def of_rounds(pairs: list[tuple[float, float]]) -> tuple[float, float, float]:
-    """Medians over rounds: the figure, what it is measured against, and the rounds' own ratios."""
+    """Returns medians over rounds: of the figures, of their bases, and of their ratios."""
     values, bases = zip(*pairs, strict=True)
     return median(values), median(bases), median(value / base for value, base in pairs)

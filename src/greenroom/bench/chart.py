@@ -1,4 +1,4 @@
-"""The figures that have a bar, as a picture: how far each reaches, the bar at the same place for all."""
+"""A chart of the figures that have a bar; all bars are at the same place."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 from greenroom.bench.figures import Figure
 
 WIDTH, ROW, TOP = 860, 46, 52
-#: where a row begins, how long it is when the bar is just met, and the most that is drawn
+#: pixels from the left to a row, its length when the bar is just met, and the longest row as a multiple of that length
 LEFT, MET, MOST = 24, 420, 1.6
 STYLE = (
     "text{font:14px system-ui,sans-serif;fill:#222}.small{font-size:12px;fill:#555}.met{fill:#2f7d4f}"
@@ -17,7 +17,11 @@ STYLE = (
 
 
 def chart(figures: Sequence[Figure], title: str) -> str:
-    """An SVG document: a row for each figure with a bar, its length what share of the bar is reached."""
+    """
+    Returns an SVG document with a row for each figure that has a bar.
+
+    The length of a row is the share of the bar that is reached.
+    """
     judged = [figure for figure in figures if figure.bar is not None and figure.ratio]
     height = TOP + ROW * len(judged) + 12
     rows = "".join(_row(figure, TOP + ROW * number) for number, figure in enumerate(judged))
@@ -34,9 +38,9 @@ def _row(figure: Figure, y: int) -> str:
     ratio, bar = figure.ratio or 0.0, figure.bar or 1.0
     reached = bar / ratio if figure.at_most else ratio / bar
     sign = "≤" if figure.at_most else "≥"
-    said = f"{ratio:.2f} × {figure.against}, bar {sign} {bar:g}"
+    label = f"{ratio:.2f} × {figure.against}, bar {sign} {bar:g}"
     return (
         f'<rect class="{"met" if figure.met else "missed"}" x="{LEFT}" y="{y + 22}" height="14" '
         f'width="{MET * min(reached, MOST):.0f}"/>'
-        f'<text x="{LEFT}" y="{y + 15}">{escape(figure.name)} <tspan class="small">{escape(said)}</tspan></text>'
+        f'<text x="{LEFT}" y="{y + 15}">{escape(figure.name)} <tspan class="small">{escape(label)}</tspan></text>'
     )

@@ -1,4 +1,4 @@
-"""What a process costs, as Linux tells it; elsewhere nothing is known."""
+"""The CPU time and memory of a process, on Linux; unknown elsewhere."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def cpu_s(pid: int) -> float | None:
-    """CPU seconds that a process has used so far; None where there is no /proc."""
+    """Returns the CPU seconds that a process has used so far; None without /proc."""
     stat = Path(f"/proc/{pid}/stat")
     if not stat.exists():
         return None
@@ -16,7 +16,7 @@ def cpu_s(pid: int) -> float | None:
 
 
 def memory_mib(pid: int) -> float | None:
-    """The most memory that a process has held; None where there is no /proc."""
+    """Returns the peak memory of a process in MiB; None without /proc."""
     status = Path(f"/proc/{pid}/status")
     if not status.exists():
         return None

@@ -1,7 +1,8 @@
 """
-Databases of the benchmark's own, and what the database itself can do.
+Databases for the benchmark, and measurements of the database itself.
 
-The yardstick must not go through the store that it measures, so this is the one place outside of it that speaks SQL.
+This is the only module outside of the store that uses SQL, because the yardstick must not go through the store that it
+measures.
 """
 
 from __future__ import annotations
@@ -21,17 +22,19 @@ import asyncpg
 from greenroom.database_url import connect_options
 from greenroom.errors import Unavailable
 
-#: what a commit of the yardstick writes: an order, its event and its delivery are about this long together
+#: the row that each commit of the yardstick writes, about as long as an order, its event and its delivery together
 ROW = "x" * 6000
 
 
 @contextmanager
 def own_database(server: str | None) -> Iterator[str | None]:
     """
-    A new, empty database on a PostgreSQL server, dropped at the end; None for SQLite, where a file is made.
+    Creates an empty database on a PostgreSQL server, and drops it at the end.
+
+    Yields its URL, or None for SQLite, where a file is made.
 
     Raises:
-        Unavailable: the server cannot be reached, or its user may not make databases; says why.
+        Unavailable: the server cannot be reached, or its user may not create databases; says why.
     """
     if server is None:
         yield None
@@ -56,7 +59,7 @@ async def _execute(url: str, sql: str) -> None:
 
 
 def describe(server: str | None) -> str:
-    """The database's name and version."""
+    """Returns the database's name and version."""
     if server is None:
         return f"SQLite {sqlite3.sqlite_version}"
     return asyncio.run(_version(server))
@@ -74,7 +77,11 @@ async def _version(url: str) -> str:
 
 
 def commits(url: str | None, directory: Path, seconds: float) -> float:
-    """Durable commits a second of one connection that writes one row of 6 kB each time, one after the other."""
+    """
+    Returns the durable commits a second of one connection.
+
+    Each commit writes one row of 6 kB, one after the other.
+    """
     return asyncio.run(_postgres_commits(url, seconds)) if url else _sqlite_commits(directory, seconds)
 
 
@@ -102,7 +109,11 @@ async def _postgres_commits(url: str, seconds: float) -> float:
 
 
 def syncs(directory: Path, seconds: float) -> float:
-    """How often a second the disk takes 4 kB for good (`fdatasync`, where the system has it)."""
+    """
+    Returns how often a second the disk writes 4 kB durably.
+
+    Uses `fdatasync`, where the system has it.
+    """
     sync: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
     with (directory / "yardstick").open("wb", buffering=0) as file:
 

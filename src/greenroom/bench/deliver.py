@@ -1,4 +1,4 @@
-"""Draining a queue, against a bare client that posts the same to the same receiver."""
+"""Draining a queue, against a bare client with the same requests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from greenroom.bench.load import Job
 from greenroom.model.deliveries import PER_DESTINATION
 
 SECTION = "deliver"
-#: a queue that no engine here empties within the run
+#: deliveries to queue for each second of the run: more than any gateway delivers
 QUEUED_PER_S = 6000
 #: the share of answers that are errors, in the rounds with errors
 FAILING = 0.1
@@ -18,8 +18,10 @@ FAILING = 0.1
 
 def deliver(bench: Bench) -> list[Figure]:
     """
-    Deliveries a second from a queue that was full before, over the bare client's requests; and attempts a second when
-    a tenth of the answers are errors, over those without.
+    Measures deliveries a second from a queue that was filled before.
+
+    They are compared to the bare client's requests; and attempts a second while a tenth of the answers are errors, to
+    those without errors.
     """
     plain: list[tuple[float, float]] = []
     failing: list[tuple[float, float]] = []
@@ -47,12 +49,16 @@ def deliver(bench: Bench) -> list[Figure]:
 
 
 def bare(bench: Bench, *, clients: int, seconds: float) -> float:
-    """Signed requests a second of an aiohttp client that does nothing else, with the last webhook's body."""
+    """
+    Returns the signed requests a second of an aiohttp client that does nothing else.
+
+    Their body is the last webhook's.
+    """
     job = Job("bare", bench.hook("bare"), seconds, clients=clients, body=bench.last_body() or "{}")
     return bench.load(job).rate
 
 
 def round_trip_ms(bench: Bench, *, seconds: float) -> float:
-    """The receiver's own round trip with one request at a time."""
+    """Returns the receiver's round trip in ms, with one request at a time."""
     job = Job("bare", bench.hook("bare"), seconds, clients=1, body=bench.last_body() or "{}")
     return median(bench.load(job).took) * 1000

@@ -1,4 +1,4 @@
-"""A figure, and how it is shown: always beside what it is measured against."""
+"""Figures and their table: each is shown beside its base."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Figure:
     """
     One measured figure, the median over the rounds.
 
-    `ratio` is the median of the rounds' own ratios to `base`, which `against` names. `bar` is what we ask of the ratio:
+    `ratio` is the median of the rounds' own ratios to `base`, which `against` names. `bar` is the target for the ratio:
     at least that, or with `at_most` not more.
     """
 
@@ -28,25 +28,25 @@ class Figure:
 
     @property
     def met(self) -> bool | None:
-        """Whether the bar is met; None without one."""
+        """Returns whether the bar is met; None without one."""
         if self.ratio is None or self.bar is None:
             return None
         return self.ratio <= self.bar if self.at_most else self.ratio >= self.bar
 
     @property
     def missed_by(self) -> float | None:
-        """By which share of the bar it is missed; None when it is met or there is none."""
+        """Returns the share of the bar by which it is missed; None when it is met or absent."""
         if self.ratio is None or self.bar is None or self.met:
             return None
         return abs(self.ratio - self.bar) / self.bar
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
+        """Returns plain JSON values."""
         return {**asdict(self), "met": self.met, "missed_by": self.missed_by}
 
 
 def table(figures: Sequence[Figure]) -> str:
-    """Every figure in a line, its section above it."""
+    """Returns a text with a line for each figure, grouped by section."""
     rows = [_row(figure) for figure in figures]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(4)]
     lines: list[str] = []
@@ -67,10 +67,10 @@ def _row(figure: Figure) -> tuple[str, str, str, str]:
     against = f"{figure.ratio:.2f} × {figure.against}"
     if figure.base is not None:
         against += f" ({number(figure.base)} {figure.unit})"
-    return figure.name, measured, against, _verdict(figure)
+    return figure.name, measured, against, _judgement(figure)
 
 
-def _verdict(figure: Figure) -> str:
+def _judgement(figure: Figure) -> str:
     if figure.bar is None:
         return ""
     asked = f"bar {'≤' if figure.at_most else '≥'} {figure.bar:g}"
@@ -81,7 +81,7 @@ def _verdict(figure: Figure) -> str:
 
 
 def number(value: float) -> str:
-    """Three digits that matter, thousands apart."""
+    """Returns a number with three significant digits and separators of thousands."""
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"

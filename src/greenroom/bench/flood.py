@@ -1,4 +1,4 @@
-"""A project posts ten times its quota: what the orders of another one's customer notice."""
+"""One project sends ten times its limit: the effect on another's orders."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from greenroom.services.projects import WINDOW
 from greenroom.settings import Settings
 
 SECTION = "flood"
-#: requests that a key may make in a minute, and in a second of it on the average
+#: requests of a key in a minute, at most, and the average for each second
 QUOTA = Settings().rate_limit
 PER_S = QUOTA / WINDOW.total_seconds()
-#: how many times as many it makes
+#: the flood's rate, as a multiple of the limit
 TIMES = 10
 
 
 @dataclass
 class _Flood:
     """
-    A project that posts ten times its quota, or as much to the receiver, which costs this machine what posting costs;
-    `bench` has a load process of its own.
+    A project that sends ten times its rate limit.
 
-    `refused` has a pair for each time: how many requests were answered 429 with a Retry-After, and how many were over
-    the quota.
+    As a base it sends as many requests to the receiver, which costs this machine as much. `bench` has a load process of
+    its own. `refused` has a pair for each flood: the requests answered 429 with a Retry-After, and the requests over
+    the limit.
     """
 
     bench: Bench
@@ -45,10 +45,10 @@ class _Flood:
     @contextmanager
     def posting(self, *, elsewhere: bool) -> Iterator[None]:
         """
-        It posts for as long as orders come; the block ends when it has.
+        Sends requests for as long as the other project's orders come.
 
-        That is shorter than the quota's minute: a new key has so much of it left that a tenth of the requests pass, as
-        they do in a whole minute.
+        That is shorter than the window of a minute, so a new key is used, with so many requests left that a tenth of
+        the flood passes, as in a whole minute.
         """
         seconds = 2 * self.bench.seconds
         left = math.ceil(PER_S * seconds)
@@ -62,27 +62,29 @@ class _Flood:
             yield
         load = posted.result()
         if not elsewhere:
-            passing = left - 1  # the request that opened the connection has had one
+            passing = left - 1  # the request that opened the connection has used one
             self.refused.append((load.refused, load.done + load.failed - passing))
 
 
 def flood(bench: Bench) -> list[Figure]:
     """
-    One customer's median and 99th percentile from an order that is due to its answer, at half the rate that can be
-    sustained, while another project posts ten times its quota over while it posts as much elsewhere; and how many of
-    the requests over the quota are answered 429 with a Retry-After.
+    Measures the effect of a flood over the rate limit on another project.
+
+    The figures are the other customer's median and 99th percentile from an order that is due to its answer, at half the
+    sustainable rate, compared to the same with the flood sent elsewhere; and the share of the requests over the limit
+    that are answered 429 with a Retry-After.
     """
     with bench.installation("flood") as installed:
-        told = installed.customer("told", [bench.hook("told")])
+        active = installed.customer("active", [bench.hook("active")])
         flooding = installed.customer("flooding", [bench.hook("flooding")], enabled=False)
         served = installed.serve()
         generator = started(bench.processes, "flooding", "Load is ready", module="load")
         poster = _Flood(replace(bench, generator=generator), installed, served, flooding)
-        rate = sustained(bench, served, told) / 2
+        rate = sustained(bench, served, active) / 2
 
         def measure(flooded: bool) -> list[float]:
             with poster.posting(elsewhere=not flooded):
-                return _accepted_ms(bench, served, told, rate)
+                return _accepted_ms(bench, served, active, rate)
 
         pairs = in_turn(bench.rounds, measure)
         bench.processes.stop("flooding")

@@ -1,4 +1,4 @@
-"""A gateway to be measured: a real `greenroom serve` with a database of its own."""
+"""A gateway under measurement: a real `greenroom serve` with a database of its own."""
 
 from __future__ import annotations
 
@@ -30,16 +30,20 @@ T = TypeVar("T")
 
 PROVIDER = "greenhouse"
 EVENT = "ats_assessments.created"
-#: queued deliveries that are written in one transaction, and transactions at the same time
+#: queued deliveries written in one transaction, and concurrent transactions
 BATCH = 250
 WRITERS = 8
-#: when what is old was delivered
+#: the age of old deliveries
 LONG_AGO = timedelta(days=365)
 
 
 @dataclass(frozen=True)
 class Customer:
-    """A project with one linked account. `token` is what its ATS calls with, `tenant` names it in the URL."""
+    """
+    A project with one linked account.
+
+    `token` is the key of its ATS, `tenant` its name in the URL.
+    """
 
     project_id: str
     account_id: str
@@ -50,7 +54,7 @@ class Customer:
 
 @dataclass(frozen=True)
 class Gateway:
-    """A gateway's process and where it listens; `environment` is how it is set up."""
+    """A running gateway and its URL; `environment` has its settings."""
 
     processes: Processes
     name: str
@@ -58,32 +62,36 @@ class Gateway:
     environment: dict[str, str]
 
     def send_test_url(self, customer: Customer, base: str | None = None) -> str:
-        """Where orders are sent; `base` is another server's that plays this one."""
+        """
+        Returns the URL that orders are sent to.
+
+        `base` is another server that takes the gateway's place.
+        """
         return f"{base or self.url}/external-trigger/{PROVIDER}/send_test?tenant-id={customer.tenant}"
 
     def pause(self) -> None:
-        """Stop its process where it stands, so that something else can be measured; `resume` goes on."""
+        """Suspends the process, so that another one can be measured."""
         self.processes.signal(self.name, signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let a paused process go on."""
+        """Resumes the suspended process."""
         self.processes.signal(self.name, signal.SIGCONT)
 
     def kill(self) -> None:
-        """Kill its process with -9; another one may take its place."""
+        """Kills the process with -9; another one may be started in its place."""
         self.processes.kill(self.name)
 
     @property
     def pid(self) -> int:
-        """Its process's id."""
+        """Returns the process's id."""
         return self.processes.pid(self.name)
 
 
 class Installation:
     """
-    A gateway's data before it is served: customers are made and a queue is filled through its own services.
+    A gateway's data before it is served.
 
-    `database_url` is its database's, None for SQLite.
+    Customers are made and queues are filled through the gateway's own services. `database_url` is None for SQLite.
     """
 
     def __init__(self, processes: Processes, name: str, database_url: str | None, *, retention_days: int) -> None:
@@ -114,10 +122,10 @@ class Installation:
         attempts: int = 1,
     ) -> Customer:
         """
-        A project, its account, a webhook for each URL; `queued` deliveries wait already, over the webhooks in turn, and
-        `delivered` ones were delivered a year ago, after so many `attempts`.
+        Creates a project, its account, and a webhook for each URL.
 
-        Orders of a customer whose webhooks are disabled are held: accepted, and delivered by nobody.
+        `queued` deliveries are pending, over the webhooks in turn, and `delivered` ones were delivered a year ago,
+        after so many `attempts`. When the webhooks are not `enabled`, orders are accepted and held.
         """
 
         async def make(ctx: Context) -> Customer:
@@ -135,39 +143,43 @@ class Installation:
                 for url in urls
             ]
             customer = Customer(project.id, account.id, tenant, token, tuple(made))
-            await _let_wait(customer, made, queued, ctx)
+            await _add_pending(customer, made, queued, ctx)
             content = to_json(await _sample(ctx, customer))
             long_ago = datetime.now(UTC) - LONG_AGO
             await _in_batches(ctx, delivered, partial(_add_old, customer, content, long_ago, attempts))
             return customer
 
-        return self._done(make)
+        return self._run(make)
 
     def queue(self, customer: Customer, webhook_ids: Sequence[str], count: int) -> None:
-        """Let so many deliveries wait for these of its webhooks, in turn; it may be served meanwhile."""
-        self._done(partial(_let_wait, customer, webhook_ids, count))
+        """Adds pending deliveries for these webhooks, in turn; the gateway may be running."""
+        self._run(partial(_add_pending, customer, webhook_ids, count))
 
     def key(self, customer: Customer, *, used: int) -> str:
-        """A new API key of its project's, which has made so many requests of its minute; it may be served meanwhile."""
+        """
+        Creates an API key of the customer's project.
+
+        The key has made `used` requests of its minute already. The gateway may be running.
+        """
 
         async def make(ctx: Context) -> str:
             key = await projects.create_key(ctx, name="bench", project=customer.tenant)
             await projects.draw_permits(ctx, key, used)
             return key
 
-        return self._done(make)
+        return self._run(make)
 
     def is_drained(self, customer: Customer) -> bool:
-        """Whether nothing of the queue is pending any more, be it due or under way."""
+        """Returns whether no delivery is pending any more, neither due nor in flight."""
 
         async def look(ctx: Context) -> bool:
             pending = {"state": "pending"}
             return not await deliveries.list_deliveries(ctx, customer.project_id, pending, before=None, limit=1)
 
-        return self._done(look)
+        return self._run(look)
 
-    def _done(self, work: Callable[[Context], Awaitable[T]]) -> T:
-        """What comes of it, done on its database by this process."""
+    def _run(self, work: Callable[[Context], Awaitable[T]]) -> T:
+        """Returns the result of `work`, done on the installation's database in this process."""
 
         async def opened() -> T:
             async with open_context(Settings.from_environment(self._environment)) as ctx:
@@ -177,19 +189,19 @@ class Installation:
 
     def serve(self) -> Gateway:
         """
-        Start its gateway.
+        Starts the gateway.
 
         Raises:
-            ProcessFailed: it did not get ready.
+            ProcessFailed: it did not become ready.
         """
         return self._start(self._name, "serve", "--port", self._port, ready="Greenroom: http")
 
     def work(self, number: int) -> Gateway:
         """
-        Start a worker, which delivers and serves nothing.
+        Starts a worker, which delivers and serves no requests.
 
         Raises:
-            ProcessFailed: it did not get ready.
+            ProcessFailed: it did not become ready.
         """
         return self._start(f"{self._name}-{number}", "work", ready="Delivering as")
 
@@ -199,7 +211,7 @@ class Installation:
         return Gateway(self._processes, name, self._environment["GREENROOM_PUBLIC_URL"], self._environment)
 
     def stop(self) -> None:
-        """End everything that was started on it."""
+        """Stops every process of this installation."""
         for name in self._started:
             self._processes.stop(name)
 
@@ -208,7 +220,11 @@ class Installation:
 def installation(
     processes: Processes, name: str, server: str | None, *, retention_days: int = 90
 ) -> Iterator[Installation]:
-    """A new installation; at the end its processes are stopped and its database is gone."""
+    """
+    Creates an installation.
+
+    At the end its processes are stopped and its database is dropped.
+    """
     with own_database(server) as url:
         made = Installation(processes, name, url, retention_days=retention_days)
         try:
@@ -218,7 +234,7 @@ def installation(
 
 
 async def _in_batches(ctx: Context, count: int, add: Callable[[Tx, range], Awaitable[None]]) -> None:
-    """`add` what belongs to each number below `count`, many in a transaction."""
+    """Calls `add` for all numbers below `count`, many in one transaction."""
 
     async def write(first: int) -> None:
         await ctx.store.write(lambda tx: add(tx, range(first, min(first + BATCH, count))))
@@ -233,7 +249,7 @@ async def _in_batches(ctx: Context, count: int, add: Callable[[Tx, range], Await
 
 
 async def _sample(ctx: Context, customer: Customer) -> dict[str, Any]:
-    """The payload of an order, which itself is not kept."""
+    """Returns the payload of an order that is not stored."""
     now = ctx.now()
     order = Order(
         id=ctx.new_id("ord"),
@@ -250,8 +266,8 @@ async def _sample(ctx: Context, customer: Customer) -> dict[str, Any]:
     return order_payload(order, update_url=orders.update_url(ctx, order), at=now)
 
 
-async def _let_wait(customer: Customer, webhook_ids: Sequence[str], count: int, ctx: Context) -> None:
-    """So many deliveries, to these webhooks in turn."""
+async def _add_pending(customer: Customer, webhook_ids: Sequence[str], count: int, ctx: Context) -> None:
+    """Adds `count` pending deliveries, to these webhooks in turn."""
     content = to_json(await _sample(ctx, customer))
     await _in_batches(ctx, count, partial(_add, ctx, customer, webhook_ids, content))
 
@@ -259,7 +275,7 @@ async def _let_wait(customer: Customer, webhook_ids: Sequence[str], count: int, 
 async def _add(
     ctx: Context, customer: Customer, webhook_ids: Sequence[str], content: str, tx: Tx, numbers: range
 ) -> None:
-    """Events with one pending delivery each, to these webhooks in turn."""
+    """Adds events with one pending delivery each, to these webhooks in turn."""
     for number in numbers:
         event_id = ctx.new_id("evt")
         await event_rows.add(tx, event_id, project_id=customer.project_id, event_type=EVENT, payload=content)
@@ -275,7 +291,11 @@ async def _add(
 
 
 async def _add_old(customer: Customer, content: str, began: datetime, attempts: int, tx: Tx, numbers: range) -> None:
-    """Events that were delivered at the last of so many attempts, each a millisecond after the one before."""
+    """
+    Adds events that were delivered at the last of so many attempts.
+
+    Each is a millisecond younger than the one before.
+    """
     times = {number: began + timedelta(milliseconds=number) for number in numbers}
     for number, at in times.items():
         event_id = first_id("evt", at)

@@ -1,4 +1,4 @@
-"""Whether a delivery costs more the more are queued, and whether workers add up."""
+"""The cost of a delivery as the queue grows, and the rate as workers are added."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from greenroom.bench.gateway import Gateway, Installation
 SECTION = "growth"
 LENGTHS = (10_000, 100_000)
 FULL = 1_000_000
-#: faster than any engine here, so that the shortest queue does not run dry
+#: deliveries a second, more than any gateway makes, so that the shortest queue does not run empty
 QUICK_PER_S = 6000
-#: of the deliveries that several workers share
+#: webhooks that several workers deliver to
 DESTINATIONS = 16
 
 
 def growth(bench: Bench) -> list[Figure]:
     """
-    The time per delivery from queues of several lengths, over that from the shortest; on PostgreSQL also what two and
-    four workers deliver, over one.
+    Measures the time per delivery for several lengths of the queue.
+
+    It is compared to the shortest queue; on PostgreSQL also the rates of two and four workers to that of one.
     """
     return [*_lengths(bench), *(_workers(bench) if bench.server else [])]
 
@@ -44,7 +45,7 @@ def _lengths(bench: Bench) -> list[Figure]:
 
 
 def _filled(bench: Bench, stack: ExitStack, length: int) -> Gateway:
-    """A gateway with so many deliveries queued, paused."""
+    """Returns a paused gateway with so many deliveries queued."""
     bench.say(f"queueing {length:,} deliveries")
     name = f"queue-{length}"
     installed = stack.enter_context(bench.installation(name))
@@ -66,11 +67,11 @@ def _workers(bench: Bench) -> list[Figure]:
     with bench.installation("workers") as installed:
         queued = int(QUICK_PER_S * (len(rates) * bench.rounds * bench.seconds + 1))
         bench.say(f"queueing {queued:,} deliveries")
-        # many destinations: a stopped worker keeps its places at each, and a single one would have none left
+        # many webhooks: a suspended worker keeps its concurrency slots of each, and could use up those of a single one
         hooks = [bench.hook(f"workers-{number}") for number in range(DESTINATIONS)]
         installed.customer("workers", hooks, queued=queued)
-        workers = [_waiting(installed, number) for number in range(1, max(rates) + 1)]
-        # not in turn: a worker that is stopped again and again keeps what it has claimed from the others
+        workers = [_start_paused(installed, number) for number in range(1, max(rates) + 1)]
+        # not in turn: a worker that is suspended again and again withholds its claimed deliveries from the others
         for count, measured in rates.items():
             for worker in workers[:count]:
                 worker.resume()
@@ -78,8 +79,12 @@ def _workers(bench: Bench) -> list[Figure]:
     return [_added(count, rates[count], rates[1], bar) for count, bar in ((2, 1.6), (4, None))]
 
 
-def _waiting(installed: Installation, number: int) -> Gateway:
-    """A worker that is paused as soon as it is there: the queue is to be as long when the last one has started."""
+def _start_paused(installed: Installation, number: int) -> Gateway:
+    """
+    Returns a paused worker.
+
+    It is paused as soon as it is ready, so that the queue is still full when the last worker starts.
+    """
     worker = installed.work(number)
     worker.pause()
     return worker

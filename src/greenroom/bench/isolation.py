@@ -1,4 +1,4 @@
-"""One endpoint of twenty hangs: what the others notice."""
+"""One endpoint of twenty hangs: the effect on the others."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ Deliveries = dict[tuple[str, int], float]
 SECTION = "isolation"
 WEBHOOKS = 20
 HANGING = "/hook-0"
-#: what waits for the hanging endpoint when a round begins, at a scale of 1
+#: deliveries queued for the hanging endpoint when a round begins, at a scale of 1
 QUEUED = 10_000
-#: how long the others' deliveries are waited for; what has not come by then has waited at least so long
+#: seconds to wait for the others' deliveries; a delivery that is later counts as this long at least
 PATIENCE_S = 6.0
 
 
 def isolation(bench: Bench) -> list[Figure]:
     """
-    The others' median and 95th percentile from an order that is due to its arrival, with the hanging one over without,
-    at half the rate that can be sustained.
+    Measures the others' waits while one endpoint hangs, over those without.
+
+    The figures are the median and the 95th percentile from an order that is due to its arrival, at half the sustainable
+    rate.
     """
     with bench.installation("isolation") as installed:
         customer = installed.customer("twenty", [bench.hook(f"hook-{number}") for number in range(WEBHOOKS)])
@@ -36,8 +38,8 @@ def isolation(bench: Bench) -> list[Figure]:
         def measure(hanging: bool) -> list[float]:
             _begin(bench, installed, customer, hanging=hanging)
             waited_ms = _others_ms(bench, served, customer, rate)
-            bench.behave()  # lets go of what hangs
-            _settle(bench)
+            bench.behave()  # answers the requests that hang
+            _wait_for_quiet(bench)
             return waited_ms
 
         pairs = in_turn(bench.rounds, measure)
@@ -51,7 +53,11 @@ def isolation(bench: Bench) -> list[Figure]:
 
 
 def _begin(bench: Bench, installed: Installation, customer: Customer, *, hanging: bool) -> None:
-    """The state that a round begins with: the hanging endpoint has as many attempts as it may ever have."""
+    """
+    Prepares a round.
+
+    The hanging endpoint gets as many attempts in flight as its limit allows.
+    """
     bench.behave(watching=True, hanging=[HANGING] if hanging else [])
     if hanging:
         queued = max(int(QUEUED * bench.scale), PER_DESTINATION)
@@ -73,7 +79,11 @@ def _orders(bench: Bench, served: Gateway, customer: Customer, *, seconds: float
 
 
 def _others(bench: Bench, load: Load) -> tuple[Deliveries, Deliveries]:
-    """When each delivery of a load to the others was due, and when it came: all of them, or those in time."""
+    """
+    Returns when each delivery to the other endpoints was due, and when it arrived.
+
+    Deliveries that have not arrived within `PATIENCE_S` are not among the arrivals.
+    """
     others = [f"/hook-{number}" for number in range(WEBHOOKS) if f"/hook-{number}" != HANGING]
     due = {(path, order): at for path in others for order, at in load.due.items() if order in load.answered}
     until = time.monotonic() + PATIENCE_S
@@ -84,8 +94,8 @@ def _others(bench: Bench, load: Load) -> tuple[Deliveries, Deliveries]:
         pause(0.1)
 
 
-def _settle(bench: Bench) -> None:
-    """Until nothing has come for a while: the next round must not meet this one's deliveries."""
+def _wait_for_quiet(bench: Bench) -> None:
+    """Waits until no delivery has arrived for a second, so that rounds do not overlap."""
     seen = -1
     while (answered := bench.counted()[0]) > seen:
         seen = answered

@@ -1,4 +1,8 @@
-"""A worker that is killed again and again: how much is delivered, whether all of it comes, and what comes twice."""
+"""
+A worker that is killed again and again.
+
+The figures are the rate, whether every delivery arrives, and how many arrive twice.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +15,22 @@ from greenroom.bench.gateway import Gateway, Installation
 from greenroom.model.deliveries import PER_DESTINATION
 
 SECTION = "killed"
-#: a worker is killed so often, at a scale of 1
+#: seconds between two kills, at a scale of 1
 EVERY_S = 10.0
 KILLS = 2
-#: deliveries of a worker over requests of a bare client, at the most: the queue must last until the last kill
+#: the rate of a worker over that of a bare client, at most: the queue must last until the last kill
 FASTEST = 1.5
 DESTINATIONS = 16
-#: that share the queue on PostgreSQL; SQLite has one process
+#: workers that share the queue on PostgreSQL; SQLite has one process
 WORKERS = 2
 
 
 def killed(bench: Bench) -> list[Figure]:
     """
-    Deliveries a second while every ten seconds a worker is killed with -9 and started again, over as long without;
-    then all of the queue has to be delivered, also what a killed worker held.
+    Measures deliveries while every ten seconds a worker is killed and restarted.
+
+    The rate is compared to that without kills. Then all of the queue has to be delivered; on PostgreSQL that includes
+    the killed worker's deliveries, once their leases have expired.
     """
     every_s = EVERY_S * bench.scale
     with bench.installation("killed") as installed:
@@ -32,7 +38,7 @@ def killed(bench: Bench) -> list[Figure]:
         customer = installed.customer("killed", hooks)
         count = WORKERS if bench.server else 1
         start_s = _start_s(bench, installed)
-        # the first delivers while the others start; on a slow machine a kill lasts until the next one is up
+        # the first worker delivers while the others start; on a slow machine a restart takes longer than the interval
         lasts_s = (count - 1) * start_s + KILLS * (every_s + max(every_s, start_s + every_s / 2))
         quickest_per_s = FASTEST * count * bare(bench, clients=PER_DESTINATION, seconds=bench.seconds)
         queued = int(quickest_per_s * lasts_s)
@@ -48,7 +54,7 @@ def killed(bench: Bench) -> list[Figure]:
             raise BenchFailed("The queue ran dry before the last kill.")
         bench.say("waiting for all of it")
         bench.until_remembered(queued)
-        while not installed.is_drained(customer):  # what had arrived, and was not on record, comes again
+        while not installed.is_drained(customer):  # deliveries that arrived but were not recorded are repeated
             bench.processes.check()
             pause(1.0)
         requests = bench.counted()[0] - before
@@ -66,7 +72,7 @@ def _started(bench: Bench, installed: Installation, number: int) -> Gateway:
 
 
 def _start_s(bench: Bench, installed: Installation) -> float:
-    """What a worker takes to start, with nothing else going on."""
+    """Returns the seconds that a worker takes to start on an idle machine."""
     began = time.monotonic()
     worker = _started(bench, installed, 0)
     took_s = time.monotonic() - began
@@ -75,13 +81,17 @@ def _start_s(bench: Bench, installed: Installation) -> float:
 
 
 def _while_killed(bench: Bench, installed: Installation, workers: list[Gateway], every_s: float) -> float:
-    """Deliveries a second over all kills and what follows each; a supervisor would start the worker again at once."""
+    """
+    Returns the deliveries a second over all kills.
+
+    A killed worker is started again at once, as a supervisor would.
+    """
     before, began = bench.counted()
     for kill in range(KILLS):
         number = kill % len(workers)
         workers[number].kill()
         workers[number] = _started(bench, installed, number)
-        # on a slow machine it is up only when the next one's turn would have come
+        # on a slow machine the restart may end only when the next kill is due
         pause(max(began + (kill + 1) * every_s - time.monotonic(), every_s / 2))
     after, ended = bench.counted()
     return (after - before) / (ended - began)

@@ -1,4 +1,4 @@
-"""How long an order takes to its vendor when orders come as strangers do: at their own times."""
+"""The time from an order to its vendor, in an open loop at random times."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from greenroom.bench.gateway import Customer, Gateway, Installation
 from greenroom.bench.load import Job, Load
 
 SECTION = "latency"
-#: the yardsticks are measured this long in each round
+#: seconds that the yardsticks are measured in each round
 YARDSTICK_S = 0.3
 
 
 @dataclass(frozen=True)
 class _Round:
     """
-    Milliseconds from the moment an order was due to its answer, and to its arrival at the vendor; and from its answer
-    to its arrival, nothing where it arrived first. `least` is one commit and one round trip.
+    One round's waits in milliseconds.
+
+    `accepted` is from the moment an order was due to its answer, `delivered` from there to its arrival at the vendor,
+    `after` from its answer to its arrival, 0 where it arrived first. `least` is one commit and one round trip.
     """
 
     accepted: list[float]
@@ -34,21 +36,26 @@ class _Round:
 
 def latency(bench: Bench) -> list[Figure]:
     """
-    From the moment an order is due to its answer, and to its arrival at the vendor, and from the answer to the arrival,
-    at half the rate that can be sustained; over the receiver's own round trip and one commit.
+    Measures an order's waits until its answer and until its arrival at the vendor.
+
+    The rate is half the sustainable one. The base is the receiver's own round trip and one commit.
     """
     with bench.installation("latency") as installed:
-        told = installed.customer("told", [bench.hook("told")])
+        active = installed.customer("active", [bench.hook("active")])
         served = installed.serve()
-        rate = sustained(bench, served, told) / 2
-        rounds = [_round(bench, installed, served, told, rate) for _ in range(bench.rounds)]
+        rate = sustained(bench, served, active) / 2
+        rounds = [_round(bench, installed, served, active, rate) for _ in range(bench.rounds)]
     return [Figure(SECTION, "orders that come", rate, "orders/s"), *_figures(rounds)]
 
 
 def orders_that_come(
     bench: Bench, served: Gateway, customer: Customer, rate: float
 ) -> tuple[Load, dict[int, float], float]:
-    """An open loop of orders for one webhook; when each arrived there, by its number, and when all had."""
+    """
+    Sends an open loop of orders for one webhook.
+
+    Returns the load, when each order arrived, by its number, and when all had.
+    """
     before, _ = bench.counted()
     bench.behave(watching=True)
     load = bench.load(Job("open", served.send_test_url(customer), 2 * bench.seconds, rate=rate, token=customer.token))

@@ -1,4 +1,4 @@
-"""What the machine itself can do, in the same run: disk, database, HTTP client."""
+"""The limits of the machine, measured in the same run: disk, database, HTTP client."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SECTION = "limits"
 
 
 def limits(bench: Bench) -> list[Figure]:
-    """Nothing of the gateway's; every other figure is to be read beside these."""
+    """Measures the machine without the gateway; read every other figure beside these."""
     with databases.own_database(bench.server) as url:
         commits = databases.commits(url, bench.directory, bench.seconds)
     synced = databases.syncs(bench.directory, bench.seconds)

@@ -1,4 +1,8 @@
-"""The load in a process of its own, so that its cost is not the server's: each request to it is a job to run."""
+"""
+The load generator, in a process of its own so that its cost is not the server's.
+
+Each HTTP request to it runs one job.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +22,19 @@ from greenroom.bench.payload import placed, send_test
 from greenroom.security.signatures import webhook_headers
 from greenroom.security.tokens import new_webhook_secret
 
-#: longer than any answer should take
+#: seconds for one request, more than any answer should take
 DEADLINE_S = 30.0
 
 
 @dataclass(frozen=True)
 class Job:
     """
-    `kind` closed: `clients` send one after the other. open: at `rate` a second, whatever the answers do.
-    bare: `clients` post `body`, signed, as the engine would.
-    With an `account`, orders are placed for it over the unified API, `token` being an API key; else they are an ATS's.
-    `numbers` is the first order's; later ones count up.
+    A load to generate.
+
+    `kind` closed: `clients` send one request after the other. open: `rate` requests a second, independent of the
+    answers. bare: `clients` post `body`, signed, as the engine would. With an `account`, orders are placed for it over
+    the unified API, `token` being an API key; otherwise they are an ATS's. `numbers` is the number of the first order;
+    later ones count up.
     """
 
     kind: Literal["closed", "open", "bare"]
@@ -45,8 +51,10 @@ class Job:
 @dataclass
 class Load:
     """
-    What came of a job. `refused` are those of `failed` that were answered 429 with a Retry-After. Times are the
-    machine's monotonic clock; `due` and `answered` are by the order's number, and only an open loop has them.
+    The outcome of a job.
+
+    `refused` are those of `failed` that were answered 429 with a Retry-After. Times are the machine's monotonic clock;
+    `due` and `answered` are by the order's number, and only an open loop has them.
     """
 
     started: float = 0.0
@@ -60,12 +68,12 @@ class Load:
 
     @property
     def rate(self) -> float:
-        """Answers a second."""
+        """Returns the successful answers a second."""
         return self.done / (self.ended - self.started)
 
     @classmethod
     def from_json(cls, found: dict[str, Any]) -> Load:
-        """What the load process answered."""
+        """Returns a load from the answer of the load process."""
         for name in ("due", "answered"):
             found[name] = {int(number): at for number, at in found[name].items()}
         return cls(**found)
@@ -84,7 +92,7 @@ class _Generator:
 
     async def run(self) -> Load:
         send = self._bare if self._job.kind == "bare" else self._order
-        await send(self._number())  # the first connection is not part of what is measured
+        await send(self._number())  # opening the first connection is not measured
         self.load = Load(started=time.monotonic())
         if self._job.kind == "open":
             await self._open(send)
@@ -144,7 +152,11 @@ class _Generator:
 
 
 async def run_job(job: Job) -> Load:
-    """Do what a job says; what came of it. A request without an answer counts as failed."""
+    """
+    Runs a job and returns its outcome.
+
+    A request without an answer counts as failed.
+    """
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0),
         headers={"authorization": aiohttp.encode_basic_auth(job.token, "")} if job.token else None,

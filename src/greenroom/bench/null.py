@@ -1,5 +1,5 @@
 """
-The same server with a null store: what a request costs without any database.
+The gateway's server with a null store: the cost of a request without a database.
 
 The application is the gateway's own: route, authentication, parsing, the service, the JSON answer. Only its store is
 replaced, by one that asks the real database each question once and afterwards answers from memory, and that writes
@@ -32,8 +32,10 @@ T = TypeVar("T")
 @dataclass
 class NullStore:
     """
-    A `Store` and its `Tx` in one. A SELECT is answered with what the database said when its text was first asked,
-    whatever the values; everything else writes nothing and says that it touched one row.
+    A `Store` and its `Tx` in one.
+
+    A SELECT returns the rows of the first execution of its text, whatever the values; other statements write nothing
+    and report one row.
     """
 
     real: Store
@@ -58,7 +60,7 @@ class NullStore:
         """Nothing is claimed here."""
 
     async def close(self) -> None:
-        """The real store is its owner's to close."""
+        """Does nothing: the real store is closed by its owner."""
 
     async def all(self, sql: str, *values: Any) -> Sequence[Row]:
         known = self._known.get(sql)
@@ -76,14 +78,14 @@ class NullStore:
         return 1
 
     async def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        """Nothing is written."""
+        """Writes nothing."""
 
     async def together(self, sql: str, columns: Any, rows: Any) -> Sequence[Row]:
-        """Nothing is written."""
+        """Writes nothing."""
         return []
 
     async def add(self, sql: str, columns: Any, values: Any) -> None:
-        """Nothing is written."""
+        """Writes nothing."""
 
 
 class _Server(Server):
@@ -110,7 +112,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     port = parser.parse_args().port
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # the loop that `serve` has
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # the event loop of `serve`
         runner.run(_serve(port))
 
 

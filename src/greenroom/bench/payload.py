@@ -1,4 +1,8 @@
-"""The orders that are sent over and over: a Send Test of Greenhouse's, about 2.5 kB, and one over the unified API."""
+"""
+The orders of the load: Greenhouse's Send Test, and one over the unified API.
+
+The first is about 2.5 kB long.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,16 @@ from typing import Any
 TENANT = "bench"
 PACKAGE = "pkg_core_sql"
 
-#: a signed link to a file store, as résumé links are: long
+#: a long URL with a signature, as résumé links have
 _RESUME = "https://files.example.test/resumes/ada.pdf?X-Amz-Signature=" + "0123456789abcdef" * 70
 
 
 def send_test(number: int) -> dict[str, Any]:
-    """A send_test body that no other number repeats; its `url` is never called, since no result is sent."""
+    """
+    Returns a send_test body, different for each number.
+
+    Its `url` is never called, since no result is sent.
+    """
     return {
         "partner_test_id": PACKAGE,
         "candidate": {
@@ -33,7 +41,7 @@ def send_test(number: int) -> dict[str, Any]:
 
 
 def placed(number: int) -> dict[str, Any]:
-    """The unified API's body of an order that no other number repeats."""
+    """Returns an order's body for the unified API, different for each number."""
     return {
         "id": str(number),
         "package": {"id": PACKAGE},

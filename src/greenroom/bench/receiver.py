@@ -1,7 +1,7 @@
 """
-The vendor's end in a process of its own: takes webhooks, counts them, and misbehaves when it is told to.
+The vendor's end in a process of its own: receives, counts, and fails on request.
 
-Under `/control/` the benchmark asks and tells; every other path is a webhook.
+Paths under `/control/` are for the benchmark; every other path is a webhook.
 """
 
 from __future__ import annotations
@@ -24,11 +24,13 @@ _NUMBER = re.compile(rb"take_home_tests/(\d+)")
 @dataclass
 class Receiver:
     """
-    Answers 200 at once, unless its path is among `hanging` or `failing` (a share from 0 to 1) makes it answer 500.
-    `held` are those that hang now: they are answered, and not counted, once it behaves otherwise.
+    A webhook receiver that answers 200 at once, unless set otherwise.
 
-    Times are the machine's monotonic clock, which all processes of a machine share. While `watching`, who came when is
-    kept; while `remembering`, which different webhooks there were.
+    Requests to a path in `hanging` hang; `failing` is the share (0 to 1) of answers that are 500. `held` is the number
+    of requests that hang now: they are answered, and not counted, at the next change of the behaviour.
+
+    Times are the machine's monotonic clock, which all processes of a machine share. While `watching`, path and time of
+    each webhook are kept; while `remembering`, the ids of the webhooks.
     """
 
     answered: int = 0
@@ -44,10 +46,10 @@ class Receiver:
     _failed: float = 0.0
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Any request."""
+        """Answers any request."""
         body = await request.read()
         if request.path.startswith("/control/"):
-            return web.json_response(self._controlled(request.path.removeprefix("/control/"), body))
+            return web.json_response(self._control(request.path.removeprefix("/control/"), body))
         if request.path in self.hanging:
             self.held += 1
             await self._released.wait()
@@ -65,7 +67,7 @@ class Receiver:
             return web.Response(status=500)
         return web.Response()
 
-    def _controlled(self, call: str, body: bytes) -> Any:
+    def _control(self, call: str, body: bytes) -> Any:
         if call == "behave":
             self._behave(**json.loads(body))
         if call == "last":
@@ -87,7 +89,7 @@ class Receiver:
         hanging: Sequence[str] = (),
         failing: float = 0.0,
     ) -> None:
-        """From now on; what hangs is let go, what was kept is forgotten."""
+        """Changes the behaviour; answers hanging requests and clears what was recorded."""
         self._released.set()
         self._released = asyncio.Event()
         self.watching, self.remembering, self.hanging, self.failing = watching, remembering, frozenset(hanging), failing

@@ -1,4 +1,4 @@
-"""What deliveries, and the claims before them, notice while old ones are deleted."""
+"""The effect of deleting old deliveries on deliveries and claims."""
 
 from __future__ import annotations
 
@@ -16,36 +16,37 @@ from greenroom.bench.latency import orders_that_come
 from greenroom.demo.client import Client
 
 SECTION = "retention"
-#: ended deliveries that are too old for one of two gateways, at a scale of 1: they last for minutes of deleting
+#: old deliveries, which one of two gateways deletes, at a scale of 1: enough for minutes of deletion
 OLD = 100_000
 FULL = 1_000_000
-#: what each of them took
+#: attempts of each old delivery
 ATTEMPTS = 10
-#: deliveries that are queued and claimed in a round, over so many destinations
+#: deliveries that are queued and claimed in a round, and their webhooks
 QUEUED, DESTINATIONS = 2_000, 20
-#: of the rate that can be sustained; and of the waits, what is reported
+#: the rate, as a share of the sustainable one; and the percentile of the waits that is reported
 SHARE = 0.5
 PERCENTILE = 0.95
-#: what a claim may take; a bound of the gateway's own histogram
+#: seconds for a claim, at most; a bucket of the gateway's own histogram
 QUICK_S = 0.05
-#: days that they keep what has ended: younger than what is there, and older
+#: retention in days of the two gateways: less than the age of the old deliveries, and more
 DELETING, KEEPING = 90, 3650
 
 
 @dataclass(frozen=True)
 class _Aged:
-    """A gateway that has delivered much before, paused."""
+    """A paused gateway with many old deliveries."""
 
     installed: Installation
     served: Gateway
-    told: Customer
+    active: Customer
     queued: Customer
 
 
 def retention(bench: Bench) -> list[Figure]:
     """
-    From the moment an order is due to its arrival, and what a claim takes, while the engine deletes what is old, over
-    while it need not.
+    Measures waits and claims while the engine deletes old deliveries.
+
+    The waits are from the moment an order is due to its arrival. Both are compared to a gateway that deletes nothing.
     """
     old = FULL if bench.full else int(OLD * bench.scale)
     with ExitStack() as stack:
@@ -75,16 +76,16 @@ def _aged(bench: Bench, stack: ExitStack, old: int, days: int) -> _Aged:
     bench.say(f"writing {old:,} old deliveries of {ATTEMPTS} attempts")
     name = f"retention-{days}"
     installed = stack.enter_context(bench.installation(name, retention_days=days))
-    told = installed.customer(name, [bench.hook(name)], delivered=old, attempts=ATTEMPTS)
+    active = installed.customer(name, [bench.hook(name)], delivered=old, attempts=ATTEMPTS)
     queued = installed.customer(f"{name}-queued", [bench.hook(f"{name}-{n}") for n in range(DESTINATIONS)])
     served = installed.serve()
     served.pause()
-    return _Aged(installed, served, told, queued)
+    return _Aged(installed, served, active, queued)
 
 
 def _sustained(bench: Bench, aged: _Aged) -> float:
     aged.served.resume()
-    rate = sustained(bench, aged.served, aged.told)
+    rate = sustained(bench, aged.served, aged.active)
     aged.served.pause()
     return rate
 
@@ -94,7 +95,11 @@ def _mean_ms(claims: dict[str, float]) -> float:
 
 
 def _claims(bench: Bench, aged: _Aged) -> dict[str, float]:
-    """The claims that a queue takes: how many, how many of them in time, and the seconds that all took."""
+    """
+    Returns the claims for one queue.
+
+    `all` is their number, `quick` the number within `QUICK_S`, `seconds` their total time.
+    """
     aged.served.resume()
     answered, _ = bench.counted()
     before = _claims_so_far(aged.served)
@@ -119,6 +124,6 @@ def _claims_so_far(served: Gateway) -> dict[str, float]:
 
 def _wait_ms(bench: Bench, aged: _Aged, rate: float) -> float:
     aged.served.resume()
-    load, arrived, ended = orders_that_come(bench, aged.served, aged.told, rate)
+    load, arrived, ended = orders_that_come(bench, aged.served, aged.active, rate)
     aged.served.pause()
     return percentile(waits(load.due, arrived, until=ended), PERCENTILE) * 1000

@@ -1,4 +1,4 @@
-"""A whole run: the chosen sections in order, everything they start ended afterwards."""
+"""A whole run: the chosen sections in order, their processes stopped at the end."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SECTIONS: dict[str, Callable[[Bench], list[Figure]]] = {
 
 @dataclass(frozen=True)
 class Report:
-    """What a run found, and on what; `failed` says why a section has no figures."""
+    """The figures of a run and its machine; `failed` says why a section has no figures."""
 
     machine: dict[str, Any]
     database: str
@@ -50,7 +50,7 @@ class Report:
     failed: dict[str, str]
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
+        """Returns plain JSON values."""
         return {
             "machine": self.machine,
             "database": self.database,
@@ -72,7 +72,9 @@ def run(
     say: Callable[[str], None],
 ) -> Report:
     """
-    Measure. `say` hears what is going on. A section that fails does not keep the others from being measured.
+    Runs the sections and returns their figures.
+
+    `say` gets messages about the progress. A section that fails does not keep the others from being measured.
 
     Raises:
         ProcessFailed, Unavailable: nothing could be measured at all.
@@ -98,7 +100,7 @@ def run(
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
+    """Returns a description of the machine."""
     return {
         "cpu": _cpu_model(),
         "cores": os.cpu_count(),
