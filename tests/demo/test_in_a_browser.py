@@ -63,9 +63,9 @@ async def test_the_story_from_the_application_to_the_scored_kit() -> None:
             await send(hands)
             test = story.greenhouse.call("GET", "/take-homes?status=sent")["data"][0]
             story.ids |= {"take_home": test["id"], "order": test["partner_interview_id"]}
-            await asyncio.to_thread(demo.vendor_hears, story)
-            await asyncio.to_thread(demo.candidate_takes_the_test, story)
-            await asyncio.to_thread(demo.result_in_the_kit, story)
+            await asyncio.to_thread(demo.receive_webhook, story)
+            await asyncio.to_thread(demo.take_test, story)
+            await asyncio.to_thread(demo.check_kit, story)
             await see_the_result(hands)
 
 

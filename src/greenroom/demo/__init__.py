@@ -1,1 +1,1 @@
-"""One order's story, played by real processes on loopback: gateway, Greenhouse simulator, and a vendor."""
+"""A demo: one order's story, played by real processes on loopback."""

@@ -1,4 +1,4 @@
-"""JSON over HTTP for the demo's story; the standard library is enough, and every party is on loopback."""
+"""JSON over HTTP for the demo: the standard library is enough on loopback."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ DEADLINE_S = 35.0
 
 
 class Unexpected(Exception):
-    """An answer that the story does not have; the message says what was asked and what came."""
+    """An answer that the demo does not expect; names the request and the answer."""
 
 
 @dataclass(frozen=True)
 class Client:
-    """Calls one party, with an API key as Basic user name when there is one."""
+    """Calls one server, with an API key as Basic user name if it is given."""
 
     base: str
     key: str | None = None
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         """
-        The answer's JSON; None for an empty one.
+        Returns the JSON of the answer; None for an empty answer.
 
         Raises:
             Unexpected: no answer, or one that is not 2xx.
@@ -35,7 +35,7 @@ class Client:
 
     def text(self, method: str, path: str, body: object = None) -> str:
         """
-        The answer's body.
+        Returns the body of the answer.
 
         Raises:
             Unexpected: no answer, or one that is not 2xx.

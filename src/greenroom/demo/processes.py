@@ -1,4 +1,4 @@
-"""Servers, each a process of its own on loopback: the demo's three, and those that the benchmark measures."""
+"""Servers as processes on loopback, for the demo and for the benchmark."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-#: how long a process may take to say that it is ready, and to end
+#: seconds for a process to become ready, and to end
 START_S = 30.0
 STOP_S = 15.0
 
 
 class ProcessFailed(Exception):
-    """A process ended, or did not become ready; the message has the end of its log."""
+    """A process ended or did not become ready; the message has the end of its log."""
 
 
 @dataclass(frozen=True)
 class Ports:
-    """Where each server listens."""
+    """The port of each server."""
 
     gateway: int
     sandbox: int
@@ -37,7 +37,9 @@ class Ports:
 
 def choose_port(wanted: int | None, default: int) -> int:
     """
-    Returns a free port of 127.0.0.1: the wanted one (0: any), or without a wish the default or another.
+    Returns a free port of 127.0.0.1.
+
+    `wanted` is the port that must be free (0: any); with None it is the default, or any other when that is taken.
 
     Raises:
         ProcessFailed: the wanted port is taken.
@@ -52,7 +54,7 @@ def choose_port(wanted: int | None, default: int) -> int:
 
 def first_free(ports: Iterable[int]) -> int:
     """
-    The first of these ports of 127.0.0.1 on which nobody listens; 0 is any.
+    Returns the first of these ports of 127.0.0.1 that is free; 0 stands for any.
 
     Raises:
         ProcessFailed: all are taken.
@@ -70,7 +72,11 @@ def first_free(ports: Iterable[int]) -> int:
 
 @dataclass
 class Processes:
-    """Starts processes and stops all of them; logs are in a directory that goes with them."""
+    """
+    Starts processes, and stops all of them at the end of the block.
+
+    Their logs are in a temporary directory, which is deleted then.
+    """
 
     ports: Ports = Ports(gateway=8000, sandbox=8100, vendor=8200)
     prefix: str = "greenroom-demo-"
@@ -92,11 +98,15 @@ class Processes:
 
     @property
     def data_dir(self) -> Path:
-        """The gateway's data directory; it goes with the processes."""
+        """Returns the gateway's data directory, which is deleted at the end."""
         return self.directory / "gateway"
 
     def environment(self) -> dict[str, str]:
-        """What the gateway of the demo is set to: its own data, loopback reachable, nothing from outside."""
+        """
+        Returns the environment of the demo's gateway.
+
+        It has a data directory of its own, may reach loopback, and gets no Greenroom setting from outside.
+        """
         kept = {name: value for name, value in os.environ.items() if not name.startswith("GREENROOM_")}
         return {
             **kept,
@@ -109,10 +119,12 @@ class Processes:
 
     def start(self, name: str, *arguments: str, ready: str, extra: dict[str, str] | None = None) -> None:
         """
-        Start `python -m …`, and return once its log has the line `ready`; an earlier one's log of that name goes on.
+        Starts `python -m …`, and returns once its log has the line `ready`.
+
+        A process that is started again under the same name goes on with the log.
 
         Raises:
-            ProcessFailed: it ended, or did not get ready in time.
+            ProcessFailed: the process ended, or did not become ready in time.
         """
         earlier = len(self.log(name))
         log = (self.directory / f"{name}.log").open("ab")
@@ -122,7 +134,7 @@ class Processes:
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             env=self.environment() | (extra or {}),
-            start_new_session=True,  # Ctrl-C is ours to pass on, in order
+            start_new_session=True,  # Ctrl-C must not reach it: processes are stopped in order
         )
         log.close()
         until = time.monotonic() + START_S
@@ -134,10 +146,10 @@ class Processes:
 
     def run(self, *arguments: str) -> str:
         """
-        Run `python -m …` to its end; what it printed.
+        Runs `python -m …` to its end, and returns what it printed.
 
         Raises:
-            ProcessFailed: it failed.
+            ProcessFailed: the command failed.
         """
         done = subprocess.run(
             [sys.executable, "-m", *arguments], capture_output=True, text=True, env=self.environment(), check=False
@@ -147,46 +159,46 @@ class Processes:
         return done.stdout.strip()
 
     def stop(self, name: str) -> None:
-        """End one process, and wait until it has; nothing when there is none of this name."""
+        """Stops one process and waits for its end; does nothing for an unknown name."""
         process = self._running.pop(name, None)
         if process is not None:
             _end(process)
             _await(process)
 
     def kill(self, name: str) -> None:
-        """Kill one process with -9."""
+        """Kills one process with -9."""
         process = self._running.pop(name)
         process.kill()
         process.wait()
 
     def signal(self, name: str, number: signal.Signals) -> None:
-        """Send a process a signal."""
+        """Sends a signal to one process."""
         self._running[name].send_signal(number)
 
     def pid(self, name: str) -> int:
-        """A process's id."""
+        """Returns the id of one process."""
         return self._running[name].pid
 
     def check(self) -> None:
         """
-        Raise when a process has ended.
+        Raises an error when a process has ended.
 
         Raises:
-            ProcessFailed: one has; with the end of its log.
+            ProcessFailed: a process has ended; with the end of its log.
         """
         for name, process in self._running.items():
             if process.poll() is not None:
                 raise ProcessFailed(f"{name} ended with {process.returncode}.\n{self.log(name)[-2000:]}")
 
     def log(self, name: str) -> str:
-        """What a process has printed so far."""
+        """Returns what a process has printed so far."""
         path = self.directory / f"{name}.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
-    process.send_signal(signal.SIGCONT)  # a process that was stopped hears nothing else
+    process.send_signal(signal.SIGCONT)  # a suspended process reacts to no other signal
 
 
 def _await(process: subprocess.Popen[bytes]) -> None:
@@ -198,5 +210,5 @@ def _await(process: subprocess.Popen[bytes]) -> None:
 
 
 def new_secret() -> str:
-    """A credential for the demo's own parties."""
+    """Returns a random credential for the demo."""
     return secrets.token_urlsafe(24)

@@ -1,4 +1,4 @@
-"""The guide's story from the partner application to the scored interview kit, over real HTTP."""
+"""The guide's story, from the application to the scored kit, over real HTTP."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SCORE = "82.5"
 
 @dataclass
 class Story:
-    """The parties, what they have learned from each other so far, and what has been told."""
+    """The state of the story: processes, steps so far, and the ids and keys found."""
 
     processes: Processes
     quiet: bool
@@ -46,52 +46,52 @@ class Story:
 
     @property
     def sign_in_link(self) -> str:
-        """What the gateway printed at its first start; "" before that."""
+        """Returns the link that the gateway printed at its first start; "" before that."""
         found = re.search(r"^Sign in: (\S+)", self.processes.log("gateway"), re.MULTILINE)
         return found[1] if found else ""
 
     @property
     def api(self) -> Client:
-        """The gateway's API, as the vendor calls it."""
+        """Returns a client of the gateway's API, as the vendor calls it."""
         return Client(self.gateway, self.keys.get("api_key"))
 
     @property
     def greenhouse(self) -> Client:
-        """The simulator's API: everything a recruiter, an admin or the support desk does."""
+        """Returns a client of the simulator's API, for recruiter, admin and support desk."""
         return Client(f"{self.sandbox}/api")
 
     def play(self) -> bool:
-        """Every step in order, up to the first that fails."""
+        """Runs the steps up to the first that fails; returns whether all succeeded."""
         return all(self._step(name, step) for name, step in STEPS)
 
     def _step(self, name: str, step: Callable[[Story], str | None]) -> bool:
         started = time.monotonic()
-        said, url, fine = "", None, True
+        problem, url, fine = "", None, True
         try:
             url = step(self)
         except (Unexpected, ProcessFailed) as error:
-            fine, said = False, str(error)
-        told: dict[str, Any] = {"name": name, "ok": fine, "ms": round((time.monotonic() - started) * 1000)}
+            fine, problem = False, str(error)
+        entry: dict[str, Any] = {"name": name, "ok": fine, "ms": round((time.monotonic() - started) * 1000)}
         if url:
-            told["url"] = url
-        if said:
-            told["problem"] = said
-        self.steps.append(told)
+            entry["url"] = url
+        if problem:
+            entry["problem"] = problem
+        self.steps.append(entry)
         if not self.quiet:
-            print(f"{'✓' if fine else '✗'} {name:<62} {told['ms']:>5} ms  {url or ''}".rstrip(), flush=True)
-            if said:
-                print(f"\n{said}\n", flush=True)
+            print(f"{'✓' if fine else '✗'} {name:<62} {entry['ms']:>5} ms  {url or ''}".rstrip(), flush=True)
+            if problem:
+                print(f"\n{problem}\n", flush=True)
         return fine
 
     def result(self) -> dict[str, Any]:
-        """The whole story for a script."""
+        """Returns the whole story for a script."""
         urls = {"gateway": self.gateway, "sandbox": self.sandbox, "vendor": self.vendor, "sign_in": self.sign_in_link}
         fine = len(self.steps) == len(STEPS) and all(step["ok"] for step in self.steps)
         return {"ok": fine, "steps": self.steps, "urls": urls, "ids": self.ids, "keys": self.keys}
 
 
 def start_servers(story: Story) -> str:
-    """Three processes: the gateway, Greenhouse's simulator, the vendor."""
+    """Starts the gateway, the Greenhouse simulator and the vendor."""
     ports = story.processes.ports
     story.keys["api_key"] = story.processes.run("greenroom", "keys", "create", "--name", "demo", "--project", "proctor")
     story.keys["packages_api_key"] = new_secret()
@@ -104,13 +104,13 @@ def start_servers(story: Story) -> str:
     story.processes.start(
         "vendor", "greenroom.demo.vendor", "--port", str(ports.vendor), ready="Demo vendor is ready", extra=settings
     )
-    # the demo's vendor lives on loopback, where Greenhouse would show nothing
+    # the demo's vendor is on loopback, and Greenhouse shows no result URLs of private addresses
     story.greenhouse.call("PATCH", "/settings", {"show_private_result_urls": True})
     return story.gateway
 
 
 def apply_for_partnership(story: Story) -> str:
-    """The application form with the four URLs; Greenhouse answers with the partner's credentials."""
+    """Submits the application with four URLs; Greenhouse issues credentials."""
     base = f"{story.gateway}/external-trigger/greenhouse"
     calls = ("list_tests", "send_test", "test_status", "response_error")
     urls = {f"{call}_url": f"{base}/{call}?tenant-id={TENANT}" for call in calls}
@@ -122,7 +122,7 @@ def apply_for_partnership(story: Story) -> str:
 
 
 def configure_integration(story: Story) -> str:
-    """The Greenhouse configuration: category, list endpoint, partner credentials."""
+    """Configures Greenhouse: category, list endpoint, partner credentials."""
     integration = {
         "enabled": True,
         "authentication_type": "partner",
@@ -141,7 +141,7 @@ def configure_integration(story: Story) -> str:
 
 
 def add_webhook(story: Story) -> str:
-    """Where the vendor hears of orders; the endpoint is tried out with a signed test event."""
+    """Adds the vendor's webhook for orders, and sends it a signed test event."""
     hook = {"name": "Orders", "url": f"{story.vendor}/webhook", "events": ["ats_assessments.created"]}
     made = story.api.call("POST", "/v1/webhooks", hook)
     story.ids["webhook"] = made["id"]
@@ -152,7 +152,7 @@ def add_webhook(story: Story) -> str:
 
 
 def link_account(story: Story) -> str:
-    """A customer's Greenhouse is linked: its External Trigger Token comes into being."""
+    """Links a customer's Greenhouse, which creates its External Trigger Token."""
     customer = {"provider": "greenhouse", "origin_owner_id": "hemlock-rye", "origin_owner_name": "Hemlock & Rye"}
     account = story.api.call("POST", "/v1/accounts", customer)
     story.ids["account"] = account["id"]
@@ -164,14 +164,14 @@ def link_account(story: Story) -> str:
 
 
 def hand_token_to_support(story: Story) -> str:
-    """The customer gives the token to Greenhouse Support, who enables the integration."""
+    """Gives the customer's token to Greenhouse Support, who enables the integration."""
     path = f"/organizations/{ORGANIZATION}/partners/{story.ids['partner']}"
     story.greenhouse.call("PUT", path, {"key": story.keys["external_trigger_token"], "enabled": True})
     return f"{story.sandbox}/support/partners/{story.ids['partner']}/customers/{ORGANIZATION}"
 
 
 def add_stage(story: Story) -> str:
-    """The integration becomes a stage of a job's interview plan, and a candidate is moved into it."""
+    """Adds the integration to an interview plan, and moves a candidate into it."""
     asked = {"kind": "partner", "partner_id": story.ids["partner"]}
     stage = story.greenhouse.call("POST", f"/jobs/{JOB}/stages", asked)
     story.ids["stage"] = stage["id"]
@@ -180,7 +180,7 @@ def add_stage(story: Story) -> str:
 
 
 def open_dialog(story: Story) -> str:
-    """The recruiter opens *Send test*: Greenhouse asks Greenroom, which asks the vendor."""
+    """Opens *Send test*: Greenhouse calls the gateway, which calls the vendor."""
     dialog = story.greenhouse.call("POST", f"/applications/{APPLICATION}/send-test/open")
     tests = [test["partner_test_id"] for test in dialog["tests"]] if dialog["ok"] else []
     expect(PACKAGE in tests, f"{PACKAGE} in the drop-down", dialog)
@@ -188,7 +188,7 @@ def open_dialog(story: Story) -> str:
 
 
 def send_test(story: Story) -> str:
-    """*Send test*: the order is on disk before Greenhouse hears that it is."""
+    """Clicks *Send test*: the order is stored before Greenhouse gets its answer."""
     sent = story.greenhouse.call("POST", f"/applications/{APPLICATION}/send-test", {"test_id": PACKAGE})
     expect(sent["ok"], "Submitted tests", sent)
     story.ids["take_home"] = sent["take_home"]["id"]
@@ -196,8 +196,8 @@ def send_test(story: Story) -> str:
     return f"{story.sandbox}/people/{sent['take_home']['candidate_id']}?application_id={APPLICATION}"
 
 
-def vendor_hears(story: Story) -> str:
-    """The signed webhook reaches the vendor."""
+def receive_webhook(story: Story) -> str:
+    """Waits for the signed webhook at the vendor."""
 
     def arrived() -> bool:
         orders = Client(story.vendor).call("GET", "/orders")["data"]
@@ -208,15 +208,15 @@ def vendor_hears(story: Story) -> str:
     return f"{story.vendor}/take/{story.ids['order']}"
 
 
-def candidate_takes_the_test(story: Story) -> str:
-    """The candidate hands in; the vendor sends the result; Greenroom tells Greenhouse."""
+def take_test(story: Story) -> str:
+    """Hands in the test: the vendor sends the result, the gateway pushes it."""
     handed_in = Client(story.vendor).call("POST", f"/take/{story.ids['order']}", {"score": SCORE})
     expect(handed_in["status"] == 200, "200 from the unified result endpoint", handed_in)
     return f"{story.vendor}/result/{story.ids['order']}"
 
 
-def result_in_the_kit(story: Story) -> str:
-    """The recruiter sees report, score, times and notes in the interview kit."""
+def check_kit(story: Story) -> str:
+    """Checks that the interview kit shows report, score, times and notes."""
     take_home = f"/take-homes/{story.ids['take_home']}"
     waited = story.greenhouse.call("GET", f"{take_home}?status=received&wait=20")
     expect(waited["status"] == "received", "the take-home test received", waited)
@@ -229,8 +229,8 @@ def result_in_the_kit(story: Story) -> str:
     return f"{story.sandbox}{take_home}/kit"
 
 
-def flight_recorder(story: Story) -> str:
-    """Everything that happened to the order is on record at the gateway."""
+def check_timeline(story: Story) -> str:
+    """Checks that the gateway's timeline of the order is complete."""
 
     def acknowledged() -> bool:
         order = story.api.call("GET", f"/v1/orders/{story.ids['order']}")
@@ -238,19 +238,24 @@ def flight_recorder(story: Story) -> str:
 
     until(acknowledged, "delivery: acknowledged")
     timeline = story.api.call("GET", f"/v1/orders/{story.ids['order']}/timeline")["data"]
-    kinds = [moment["kind"] for moment in timeline]
+    kinds = [entry["kind"] for entry in timeline]
     expect({"received", "attempt", "result", "acknowledged"} <= set(kinds), "a complete timeline", kinds)
     return f"{story.gateway}/orders/{story.ids['order']}"
 
 
 def expect(fine: bool, wanted: str, found: object) -> None:
-    """Raise unless a step went as the story has it."""
+    """Raises `Unexpected` unless `fine`."""
     if not fine:
         raise Unexpected(f"Expected {wanted}, but got: {json.dumps(found)[:1500]}")
 
 
 def until(holds: Callable[[], bool], what: str, *, patience_s: float = 20.0) -> None:
-    """ClaimBatch until a condition holds; raise when patience ends."""
+    """
+    Waits until a condition holds.
+
+    Raises:
+        Unexpected: the condition did not hold within `patience_s` seconds.
+    """
     end = time.monotonic() + patience_s
     while not holds():
         if time.monotonic() > end:
@@ -268,18 +273,19 @@ STEPS: list[tuple[str, Callable[[Story], str | None]]] = [
     ("Stage added to the interview plan, candidate moved into it", add_stage),
     ("Recruiter opens Send test: packages are listed", open_dialog),
     ("Recruiter clicks Send test: Submitted tests", send_test),
-    ("Vendor received the signed order webhook", vendor_hears),
-    ("Candidate took the test, vendor sent the result", candidate_takes_the_test),
-    ("Interview kit shows the scored result", result_in_the_kit),
-    ("The order's flight recorder is complete", flight_recorder),
+    ("Vendor received the signed order webhook", receive_webhook),
+    ("Candidate took the test, vendor sent the result", take_test),
+    ("Interview kit shows the scored result", check_kit),
+    ("The order's flight recorder is complete", check_timeline),
 ]
 
 
 def run(*, once: bool, as_json: bool, ports: Ports) -> int:
     """
-    Play the story; unless `once`, keep serving until Ctrl-C. The exit status: 0 when every step went well.
+    Plays the story; unless `once`, keeps serving until Ctrl-C.
 
-    `as_json` prints `{ok, steps: [{name, ok, ms, url?}], urls, ids, keys}` and nothing else.
+    Returns the exit status: 0 when every step succeeded. `as_json` prints `{ok, steps: [{name, ok, ms, url?}], urls,
+    ids, keys}` and nothing else.
     """
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

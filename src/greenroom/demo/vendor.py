@@ -1,5 +1,5 @@
 """
-A vendor of tests, as small as it can be: what you would write to sell yours through Greenroom.
+A minimal vendor of tests, as an example for your own.
 
 It offers a list of packages, receives orders by webhook, lets the candidate take the test on a page of its own, and
 sends the result back. It knows Greenroom by its HTTP API alone; copy it and put your product in.
@@ -7,7 +7,8 @@ sends the result back. It knows Greenroom by its HTTP API alone; copy it and put
     python -m greenroom.demo.vendor --port 8200
 
 Set in the environment: GATEWAY_URL, API_KEY, ACCOUNT_ID, WEBHOOK_SECRET, SIGNING_SECRET, PACKAGES_API_KEY. All can also
-come later by POST /configure (a demo's shortcut): the gateway makes some of them only when it hears of this vendor.
+be set later by POST /configure (for the demo only), since the gateway creates some of them after this vendor has
+started.
 """
 
 from __future__ import annotations
@@ -40,15 +41,19 @@ PACKAGES = [
 
 @dataclass
 class Vendor:
-    """What this vendor remembers: its settings, and its orders by id."""
+    """The vendor's memory: its settings, and its orders by id."""
 
     settings: dict[str, str]
     orders: dict[str, dict[str, Any]] = field(default_factory=dict)
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
 
-    def genuine(self, body: bytes, headers: Mapping[str, str], secret: str) -> bool:
-        """Whether a request is Greenroom's: any fault in its signature headers is a no, never an exception."""
+    def is_genuine(self, body: bytes, headers: Mapping[str, str], secret: str) -> bool:
+        """
+        Returns whether a request is signed by Greenroom.
+
+        Any fault in the signature headers gives False, never an exception.
+        """
         try:
             Webhook(self.settings[secret]).verify(body, dict(headers))
         except Exception:  # noqa: BLE001 - hostile headers make the library raise more than its own error
@@ -60,18 +65,23 @@ vendor = Vendor({name: os.environ.get(name, "") for name in SETTINGS})
 
 
 async def packages(request: Request) -> Response:
-    """The Package's List Endpoint: Greenroom asks it when a recruiter opens *Send test*."""
+    """Answers with the packages, when a recruiter opens *Send test*."""
     expected = "Basic " + base64.b64encode(f"{vendor.settings['PACKAGES_API_KEY']}:".encode()).decode()
     body = await request.body()
-    if request.headers.get("authorization") != expected or not vendor.genuine(body, request.headers, "SIGNING_SECRET"):
+    is_genuine = vendor.is_genuine(body, request.headers, "SIGNING_SECRET")
+    if request.headers.get("authorization") != expected or not is_genuine:
         return JSONResponse({"error": "not from Greenroom"}, status_code=401)
     return JSONResponse({"data": PACKAGES})
 
 
 async def webhook(request: Request) -> Response:
-    """An order arrives. Verify, deduplicate on webhook-id, remember, answer fast; e-mail the candidate afterwards."""
+    """
+    Receives an order.
+
+    Verify, deduplicate on webhook-id, store, answer fast; e-mail the candidate afterwards.
+    """
     body = await request.body()
-    if not vendor.genuine(body, request.headers, "WEBHOOK_SECRET"):
+    if not vendor.is_genuine(body, request.headers, "WEBHOOK_SECRET"):
         return JSONResponse({"error": "bad signature"}, status_code=401)
     event = await request.json()
     if request.headers["webhook-id"] not in vendor.seen and event["event"] != "webhook.test":
@@ -81,12 +91,12 @@ async def webhook(request: Request) -> Response:
 
 
 async def list_orders(_: Request) -> Response:
-    """What has arrived so far."""
+    """Answers with the orders received so far."""
     return JSONResponse({"data": list(vendor.orders.values())})
 
 
 async def take(request: Request) -> Response:
-    """The test itself: a page for the candidate, and what happens when it is handed in."""
+    """Shows the test to the candidate, and receives the test that is handed in."""
     order = vendor.orders.get(request.path_params["order_id"])
     if order is None:
         return _page("No such test", "<p>Ask the recruiter to send it again.</p>", status=404)
@@ -105,7 +115,7 @@ async def take(request: Request) -> Response:
 
 
 async def send_result(order: dict[str, Any], score: str, *, result_url: str) -> dict[str, Any]:
-    """PATCH the result to Greenroom, which tells the ATS."""
+    """Sends the result to Greenroom by PATCH, which notifies the ATS."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     result = {
         "score": {"value": score, "min": "0", "max": "100"},
@@ -128,7 +138,7 @@ async def send_result(order: dict[str, Any], score: str, *, result_url: str) -> 
 
 
 async def result(request: Request) -> Response:
-    """The report that *View Report* in Greenhouse opens."""
+    """Shows the report that *View Report* in Greenhouse opens."""
     found = vendor.results.get(request.path_params["order_id"])
     if found is None:
         return _page("No result yet", "<p>The test has not been handed in.</p>", status=404)
@@ -137,7 +147,7 @@ async def result(request: Request) -> Response:
 
 
 async def configure(request: Request) -> Response:
-    """Take settings that came into being after this vendor was started."""
+    """Takes settings that did not exist when this vendor was started."""
     given = await request.json()
     vendor.settings.update({name: str(given[name]) for name in SETTINGS if name in given})
     return Response(status_code=204)
