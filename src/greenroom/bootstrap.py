@@ -1,7 +1,7 @@
 """
-What every command opens: data directory, encryption key, database.
+Opens the data directory, the encryption key and the database for every command.
 
-Commands take a fraction of a second, and most of that is imports: nothing here imports what only a server needs.
+Commands take a fraction of a second, mostly for imports, so this module imports nothing that only a server needs.
 """
 
 from __future__ import annotations
@@ -25,17 +25,21 @@ from greenroom.store.db import Store
 
 
 def database_file(settings: Settings) -> Path:
-    """Where the SQLite database is."""
+    """Returns the path of the SQLite database."""
     return settings.data_dir / "greenroom.db"
 
 
 def database_url(settings: Settings) -> str:
-    """Where this installation's database is, as `store.migrate` takes it."""
+    """Returns the URL of this installation's database, as `store.migrate` takes it."""
     return settings.database_url or migrate.sqlite_url(database_file(settings))
 
 
 def describe_database(settings: Settings) -> str:
-    """Returns where the database is, for people: a file's path, or a PostgreSQL URL without its password."""
+    """
+    Returns the database's location for people.
+
+    A file's path, or a PostgreSQL URL without its user and password.
+    """
     if not settings.database_url:
         return f"SQLite: {database_file(settings).resolve()}"
     parts = urlsplit(settings.database_url)
@@ -44,10 +48,10 @@ def describe_database(settings: Settings) -> str:
 
 def prepare_data_dir(settings: Settings) -> Path:
     """
-    The data directory, made when it is new and closed to others.
+    Returns the data directory; creates it, closed to other users, if missing.
 
     Raises:
-        SettingsError: it cannot be made.
+        SettingsError: the directory cannot be created.
     """
     try:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -57,21 +61,23 @@ def prepare_data_dir(settings: Settings) -> Path:
 
 
 def key_file(settings: Settings) -> Path:
-    """Where the encryption key is when no setting has it."""
+    """Returns the path of the encryption key, which is used when no setting has a key."""
     return settings.data_dir / "secret.key"
 
 
 async def open_vault(settings: Settings, store: Store) -> Vault:
     """
-    The vault under the configured keys, else under the one kept in the data directory; made for a new database.
+    Returns the vault with the configured keys, else the data directory's key.
+
+    The key file is created when it is missing and the database has no sealed values yet.
 
     Raises:
-        VaultError: a key is unfit, or the database has sealed values and there is no key at all.
+        VaultError: a key is unusable, or the database has sealed values and there is no key at all.
     """
     if settings.secret_key:
         return Vault(parse_keys(settings.secret_key))
     path = key_file(settings)
-    # a new key would open nothing of what is there, and hide that the right one is missing
+    # a new key could not open the sealed values, and would hide that the right one is missing
     if not path.exists() and await installation.has_sealed_values(store):
         raise VaultError(
             f"The encryption key is missing: the database has sealed values, but there is no {path}, and "
@@ -84,7 +90,7 @@ async def open_vault(settings: Settings, store: Store) -> Vault:
 
 @asynccontextmanager
 async def open_store(settings: Settings) -> AsyncIterator[Store]:
-    """The store, its tables brought up to date; closed at the end."""
+    """Opens the store with its tables brought up to date; closes it at the end."""
     if not settings.database_url:
         prepare_data_dir(settings)
     await migrate.upgrade(database_url(settings))
@@ -97,9 +103,13 @@ async def open_store(settings: Settings) -> AsyncIterator[Store]:
 
 @asynccontextmanager
 async def open_context(settings: Settings) -> AsyncIterator[Context]:
-    """Store, vault and clock: enough for every service, and for the commands that need no network."""
+    """
+    Opens store, vault and clock: enough for every service.
+
+    Commands that need no network need no more.
+    """
     if settings.secret_key:
-        parse_keys(settings.secret_key)  # an unfit one is refused before the database is touched
+        parse_keys(settings.secret_key)  # an unusable key is refused before the database is touched
     async with open_store(settings) as store:
         vault = await open_vault(settings, store)
         yield Context(
@@ -116,10 +126,10 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
 @asynccontextmanager
 async def sole_owner(settings: Settings) -> AsyncIterator[None]:
     """
-    Hold the data directory while this process serves it: SQLite takes one gateway per file.
+    Locks the data directory for this process: a SQLite file allows one gateway.
 
     Raises:
-        SettingsError: another gateway holds it.
+        SettingsError: another gateway holds the lock.
     """
     if settings.database_url:
         yield
@@ -139,7 +149,11 @@ async def sole_owner(settings: Settings) -> AsyncIterator[None]:
 
 
 def _connect(settings: Settings) -> Store:
-    """Returns the store on this installation's database; the other database's driver is not imported."""
+    """
+    Returns the store on this installation's database.
+
+    The driver of the other kind of database is not imported.
+    """
     if settings.database_url:
         from greenroom.store.postgres import PostgresStore
 

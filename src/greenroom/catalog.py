@@ -1,8 +1,9 @@
 """
-The list of packages that a recruiter sees, from wherever the vendor keeps it.
+The list of packages that a recruiter sees, wherever the vendor keeps it.
 
 Precedence: the vendor's list endpoint, then published packages, then the single static one. The endpoint's answer is
-fresh for `FRESH`; after that it is asked again, and its last good answer stands in while it does not answer.
+fresh for `FRESH`; after that the endpoint is called again, and its last good answer is used as long as the endpoint
+fails.
 """
 
 from __future__ import annotations
@@ -27,22 +28,24 @@ from greenroom.services import packages
 from greenroom.store.db import to_json
 
 FRESH = timedelta(seconds=30)
-#: for all pages together
+#: seconds for all pages together
 DEADLINE_S = 5.0
 PAGES = 20
 PAGE_BYTES = 2 * 1024 * 1024
-#: what a caller is told of an answer that cannot be used: these headers, and a body of at most this size and depth
-TOLD_HEADERS = frozenset({"content-type", "date", "retry-after", "server", "x-request-id"})
-TOLD_BYTES = 16 * 1024
-TOLD_DEPTH = 200
+#: headers of an unusable answer that the error repeats …
+QUOTED_HEADERS = frozenset({"content-type", "date", "retry-after", "server", "x-request-id"})
+#: … and the largest and deepest body that it repeats
+QUOTED_BYTES = 16 * 1024
+QUOTED_DEPTH = 200
 
 
 @dataclass(frozen=True)
 class Probe:
     """
-    What the list endpoint answered just now. `problem` None means that a recruiter would see `packages`.
+    The outcome of a call of the list endpoint, as a probe for the vendor.
 
-    `path` and `expected` are set when the answer can be read but is not a list of packages.
+    `problem` None means that a recruiter would see `packages`. `path` and `expected` are set when the answer can be
+    read but is not a list of packages.
     """
 
     ms: int
@@ -54,7 +57,7 @@ class Probe:
 
 
 class Catalog:
-    """Effective package lists; one call at a time per account, however many recruiters look."""
+    """The package lists of accounts; makes one call at a time per account."""
 
     def __init__(self, ctx: Context, out: Outbound) -> None:
         self._ctx = ctx
@@ -65,12 +68,14 @@ class Catalog:
 
     async def effective(self, account: Account, *, fresh: bool = False) -> PackageList:
         """
-        What a recruiter of this account would see; `fresh` asks the vendor even when the kept answer is young.
+        Returns the list that a recruiter of this account would see.
+
+        `fresh` calls the vendor even when the stored answer is recent.
 
         Raises:
-            BadGateway: the list endpoint has no usable answer now, and never had one; says why, and what it answered.
-            RequestTimeout: it did not answer in time, and never had an answer.
-            NotFound: the integration is gone.
+            BadGateway: the list endpoint has no usable answer, and never had one; with the reason and the answer.
+            RequestTimeout: the list endpoint did not answer in time, and never had an answer.
+            NotFound: the integration no longer exists.
         """
         began = time.monotonic()
         integration, kept, without_call = await packages.sources(self._ctx, account)
@@ -80,11 +85,12 @@ class Catalog:
 
     async def find(self, account: Account, package_id: str) -> tuple[Integration, Package | None]:
         """
-        The account's integration, and the package that an order names; None when no list can be had to look it up in,
-        which must not stop an order.
+        Returns the account's integration and the package that an order names.
+
+        The package is None when no list is available to look it up in, which must not stop an order.
 
         Raises:
-            NotFound: the list can be had, and the package is not on it; or the integration is gone.
+            NotFound: a list is available and the package is not on it; or the integration no longer exists.
         """
         began = time.monotonic()
         integration, kept, package = await packages.look_up(self._ctx, account, package_id)
@@ -102,7 +108,7 @@ class Catalog:
     ) -> Package | None:
         listed = await self._listed(account, integration, kept, began)
         found = listed.find(package_id)
-        if found is None and listed is kept:  # it may be newer than the kept answer
+        if found is None and listed is kept:  # the package may be newer than the stored answer
             found = (await self._listed(account, integration, kept, began, fresh=True)).find(package_id)
         return found
 
@@ -115,7 +121,11 @@ class Catalog:
         *,
         fresh: bool = False,
     ) -> PackageList:
-        """What the list endpoint says, or the answer that is kept of it; `began` is when that one was looked for."""
+        """
+        Returns the list of the list endpoint, or the stored one.
+
+        `began` is the time at which `kept` was read.
+        """
         if kept is not None and not fresh and self._may_serve(account, kept):
             return kept
         try:
@@ -130,7 +140,9 @@ class Catalog:
 
     async def probe(self, integration: Integration, account_id: str) -> Probe:
         """
-        Call the list endpoint as Greenhouse's prompt would, and say what is wrong with its answer.
+        Calls the list endpoint as a recruiter's dialog would.
+
+        The outcome describes what is wrong with the answer.
 
         Raises:
             NotFound: no list endpoint is configured.
@@ -138,24 +150,24 @@ class Catalog:
         if not integration.packages_url:
             raise NotFound("No packages_url is configured, so there is nothing to probe.")
         started = time.monotonic()
-        heard: list[Answer] = []
+        answers: list[Answer] = []
         try:
-            found = await self._pages(integration, account_id, heard)
-        except InvalidPackageList as error:
-            return Probe(_ms(started), heard[-1].status, (), str(error), error.path, error.expected)
+            found = await self._pages(integration, account_id, answers)
+        except BadList as error:
+            return Probe(_ms(started), answers[-1].status, (), str(error), error.path, error.expected)
         except RemoteError as error:
-            return Probe(_ms(started), heard[-1].status if heard else None, (), error.reason)
-        return Probe(_ms(started), heard[-1].status, found)
+            return Probe(_ms(started), answers[-1].status if answers else None, (), error.reason)
+        return Probe(_ms(started), answers[-1].status, found)
 
     def _may_serve(self, account: Account, kept: PackageList) -> bool:
         if kept.fetched_at is not None and self._ctx.now() - kept.fetched_at < FRESH:
             return True
-        # a vendor that is down is not asked by every recruiter in turn
+        # after a failure the vendor is not called again for each recruiter
         return time.monotonic() - self._failed_at.get(account.id, float("-inf")) < FRESH.total_seconds()
 
     async def _fetch_once(self, account: Account, integration: Integration, began: float) -> PackageList:
         answered_at, answer = self._answered.get(account.id, (float("-inf"), None))
-        if answer is not None and answered_at >= began:  # it came while we were looking at what we had kept
+        if answer is not None and answered_at >= began:  # another call has fetched it since `kept` was read
             return answer
         call = self._calls.get(account.id)
         if call is None:
@@ -165,25 +177,25 @@ class Catalog:
         return await asyncio.shield(call)
 
     async def _fetch(self, account: Account, integration: Integration) -> PackageList:
-        heard: list[Answer] = []
+        answers: list[Answer] = []
         try:
-            found = await self._pages(integration, account.id, heard)
-        except (RemoteError, InvalidPackageList) as error:
-            raise _failure(integration, error, heard) from error
+            found = await self._pages(integration, account.id, answers)
+        except (RemoteError, BadList) as error:
+            raise _failure(integration, error, answers) from error
         await packages.keep_list(self._ctx, account.id, str(integration.packages_url), found)
         self._failed_at.pop(account.id, None)
         fetched = PackageList(found, "list_url", self._ctx.now())
         self._answered[account.id] = (time.monotonic(), fetched)
         return fetched
 
-    async def _pages(self, integration: Integration, account_id: str, heard: list[Answer]) -> tuple[Package, ...]:
+    async def _pages(self, integration: Integration, account_id: str, answers: list[Answer]) -> tuple[Package, ...]:
         found: list[Package] = []
         following: str | None = None
         seen: set[str] = set()
         until = time.monotonic() + DEADLINE_S
         for _ in range(PAGES):
             answer = await self._call(integration, account_id, following, deadline=until - time.monotonic())
-            heard.append(answer)
+            answers.append(answer)
             page, following = _read(answer, integration)
             found += page
             if following is None or following in seen or len(found) >= MOST:
@@ -195,6 +207,8 @@ class Catalog:
         self, integration: Integration, account_id: str, following: str | None, *, deadline: float
     ) -> Answer:
         """
+        Calls the list endpoint for one page.
+
         Source: StackOne's Greenhouse partner guide, Package's List Endpoint URL; the answer's `next` goes back in the
         body, the signature is a webhook's with the integration's signing secret (both decided in the design).
         """
@@ -233,8 +247,8 @@ def _read(answer: Answer, integration: Integration) -> tuple[list[Package], str 
         raise InvalidPackageList("$", expected, message=f"$: expected {expected} as this answer.") from None
 
 
-def _refused(answer: Answer) -> InvalidPackageList:
-    """What is said of a status that is not a success."""
+def _refused(answer: Answer) -> BadList:
+    """Returns the problem for a status that is not a success, with a hint at the cause."""
     hint = {
         401: " (check packages_api_key)",
         403: " (check packages_api_key)",
@@ -251,12 +265,12 @@ def _repeating(path: str, expected: str) -> InvalidPackageList:
     )
 
 
-def _failure(integration: Integration, error: RemoteError | InvalidPackageList, heard: list[Answer]) -> BadGateway:
-    """What a caller is told of a list endpoint that has no usable answer."""
+def _failure(integration: Integration, error: RemoteError | BadList, answers: list[Answer]) -> BadGateway:
+    """Returns the error for a list endpoint that has no usable answer."""
     ours = isinstance(error, LocalFault)
     message = f"The packages list {'was not asked for' if ours else 'endpoint has no usable answer'}: {error}"
-    # an answer that cannot be used was the last one heard; when none came, what was heard before is not at fault
-    said = [_provider_error(integration, heard[-1] if isinstance(error, InvalidPackageList) else None)]
+    # only an unusable answer is repeated: when a call failed without one, the earlier pages are not at fault
+    said = [_provider_error(integration, answers[-1] if isinstance(error, BadList) else None)]
     if isinstance(error, TryLater) and error.kind == "timeout":
         return RequestTimeout(message, retry_after=int(FRESH.total_seconds()), provider_errors=said)
     return BadGateway(message, provider_errors=said)
@@ -267,27 +281,35 @@ def _provider_error(integration: Integration, answer: Answer | None) -> Provider
     url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
     if answer is None:
         return ProviderError(url)
-    headers = {name: text for name, text in answer.headers.items() if name in TOLD_HEADERS}
+    headers = {name: text for name, text in answer.headers.items() if name in QUOTED_HEADERS}
     if _repeats_a_credential(to_json(headers), integration):
         headers = {}
-    return ProviderError(url, answer.status, _told_body(answer, integration), headers or None)
+    return ProviderError(url, answer.status, _quote_body(answer, integration), headers or None)
 
 
-def _told_body(answer: Answer, integration: Integration) -> dict[str, Any] | None:
-    """The body as an object; None when it is none, is longer or deeper than an error would be, or repeats a secret."""
+def _quote_body(answer: Answer, integration: Integration) -> dict[str, Any] | None:
+    """
+    Returns a body for an error message; None unless it may be shown.
+
+    It may be shown when it is a JSON object, is not too long or too deep, and repeats no credential.
+    """
     depth = sum(answer.body.count(bracket) for bracket in (b"{", b"["))
-    if answer.truncated or len(answer.body) > TOLD_BYTES or depth > TOLD_DEPTH:
+    if answer.truncated or len(answer.body) > QUOTED_BYTES or depth > QUOTED_DEPTH:
         return None
     try:
         text = to_json(json.loads(answer.body))
     except ValueError:
         return None
-    told = json.loads(text)
-    return told if isinstance(told, dict) and not _repeats_a_credential(text, integration) else None
+    quoted = json.loads(text)
+    return quoted if isinstance(quoted, dict) and not _repeats_a_credential(text, integration) else None
 
 
 def _repeats_a_credential(text: str, integration: Integration) -> bool:
-    """Whether an endpoint echoes what we call it with, as it is or as JSON writes it."""
+    """
+    Returns whether a text contains the API key of the endpoint.
+
+    The key is found as it is, in its Basic encoding, and as JSON escapes either.
+    """
     key = integration.packages_api_key
     sent = [key, _basic(key).rstrip("=")] if key else []
     plain = text.replace("\\/", "/")

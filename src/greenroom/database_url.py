@@ -1,7 +1,7 @@
 """
-PostgreSQL URLs, read once and in the same way for the store and for the migrations: as libpq reads them.
+PostgreSQL URLs, read as libpq reads them, for the store and for the migrations.
 
-Messages name the part that is wrong and never repeat a value that could be the password.
+Error messages name the wrong part and never repeat a value that could be the password.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ EXPECTED = "expected postgresql://user:password@host/database (SQLite is what yo
 ENCODE = "In the user, the password and parameters, write %40 for @, %3A for : and %2F for /."
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 SESSION_ATTRIBUTES = ("any", "primary", "standby", "prefer-standby", "read-write", "read-only")
-#: what stands in front of the `?` can stand behind it, too, under these names
+#: names under which the parts before the `?` can also be given as parameters
 PLACE = ("host", "port", "user", "password", "dbname")
 FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
 TLS = ("sslmode", *FILES, "sslpassword", "sslnegotiation", "ssl_min_protocol_version", "ssl_max_protocol_version")
-#: what the server is sent at the start of a session
+#: parameters that are sent to the server at the start of a session
 SERVER = ("application_name", "options")
 KNOWN = (*PLACE, *TLS, *SERVER, "passfile", "target_session_attrs")
 DEFAULT_PORT = 5432
@@ -31,11 +31,11 @@ def connect_options(url: str) -> dict[str, Any]:
     """
     Returns the arguments of `asyncpg.connect` and `asyncpg.create_pool` for a URL.
 
-    Parameters behind the `?` win over what stands in front of it. What the URL leaves out, asyncpg takes from libpq's
+    Parameters after the `?` win over the parts before it. asyncpg takes parts that are missing in the URL from libpq's
     environment variables and defaults.
 
     Raises:
-        ValueError: the URL cannot be read, or has an unknown parameter or value; says which.
+        ValueError: the URL cannot be read, or has an unknown parameter or value; names which.
     """
     given = _split(url)
     for name in given:
@@ -59,7 +59,7 @@ def connect_options(url: str) -> dict[str, Any]:
 
 
 def _split(url: str) -> dict[str, str]:
-    """Returns the parts of a URL under libpq's names; those that are empty are left out."""
+    """Returns the parts of a URL under libpq's names, without empty ones."""
     scheme, found, rest = url.partition("://")
     if not found or scheme not in SCHEMES:
         raise ValueError(EXPECTED)
@@ -69,7 +69,7 @@ def _split(url: str) -> dict[str, str]:
         user, _, password = login.partition(":")
         given |= {"user": _decoded("user", user), "password": _decoded("password", password)}
         rest = behind
-    if "@" in rest:  # what follows may be the rest of a password, so no message may repeat any of it
+    if "@" in rest:  # the rest may be part of a password, so the message must not repeat it
         raise ValueError(ENCODE)
     place, _, query = rest.partition("?")
     hosts, _, database = place.partition("/")
@@ -79,14 +79,18 @@ def _split(url: str) -> dict[str, str]:
         name, equals, value = part.partition("=")
         if not equals:
             raise ValueError("Behind the ? stand parameters, name=value, with & between them.")
-        if (name, value) == ("ssl", "true"):  # as Java writes it; libpq takes it, too
+        if (name, value) == ("ssl", "true"):  # the form of JDBC, which libpq accepts, too
             name, value = "sslmode", "require"
         given[_decoded("parameter", name)] = _decoded(name, value)
     return {name: value for name, value in given.items() if value}
 
 
 def _split_hosts(text: str) -> dict[str, str]:
-    """Returns hosts and ports of `host:port,[v6]:port`, each separated by commas as libpq's parameters are."""
+    """
+    Returns the hosts and the ports of `host:port,[v6]:port`.
+
+    Each of the two is joined by commas, as libpq's parameters are.
+    """
     hosts, ports = [], []
     for one in text.split(","):
         found = re.fullmatch(r"(?:\[([0-9A-Fa-f:.%]+)\]|([^:\[\]]*))(?::(\d*))?", one)

@@ -1,18 +1,18 @@
 """
-Every deliberate error, drawn as a tree.
+The deliberate errors, drawn as a tree.
 
     GreenroomError
-    ├── Refused                what a caller is told; carries the HTTP status
+    ├── Refused                an error answer to the caller; carries the HTTP status
     │   ├── BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · Gone 410
     │   ├── TooSlow 408 · Conflict 409 · PreconditionFailed 412 · PayloadTooLarge 413 · Invalid 422
     │   ├── TooManyRequests 429 · HeadTooLarge 431 · NotSupported 501 · BadGateway 502 (RequestTimeout 408)
     │   ├── Unavailable 503 · SecretUnreadable 503 · QueueFull 503 · TooManyConnections 503
-    └── RemoteError            an outgoing call that failed; carries the verdict on retry
+    └── RemoteError            an outgoing call that failed; carries the retry policy
         ├── TryLater           the other side is not able to answer now
-        ├── GiveUp             asking again will not help
-        └── LocalFault         we could not make the call; the other side has no part in it
+        ├── GiveUp             a repeated call would fail, too
+        └── LocalFault         Greenroom could not make the call; the other side is not at fault
 
-`api` renders `Refused`, `engine` reads the verdict of a `RemoteError`; nobody reads anything else.
+`api` renders a `Refused`, `engine` reads the retry policy of a `RemoteError`; no other detail is used.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from datetime import timedelta
 from typing import Any, ClassVar, Literal
 
 Kind = Literal[
-    "http_status",  # it answered, with a status that is not a success
-    "redirect",  # it answered with a redirect; they are never followed
+    "http_status",  # an answer whose status is not a success
+    "redirect",  # an answer that is a redirect; redirects are never followed
     "timeout",  # the total deadline passed
     "dns",  # the name could not be looked up now
     "dns_unknown",  # the name does not exist
     "connect",  # no connection
-    "reset",  # the connection broke before the answer was whole
+    "reset",  # the connection broke before the answer was complete
     "tls",  # the certificate or the handshake was refused
-    "protocol",  # what came back is not HTTP as we accept it
+    "protocol",  # the answer is not HTTP/1.1, or over the limits of its head
     "forbidden_address",  # the guard refused the destination
     "bad_url",  # the URL cannot be called
     "bad_answer",  # the answer can be read, but not used
     "not_configured",  # a credential or setting that the call needs is missing
-    "internal",  # our own code failed on this one
+    "internal",  # Greenroom's own code failed on this call
     "sealed",  # a secret that the call needs cannot be opened with this process's encryption keys
     "no_resources",  # this process has no file descriptor, memory or port left for a connection
 ]
@@ -44,9 +44,10 @@ Kind = Literal[
 @dataclass(frozen=True)
 class ProviderError:
     """
-    What a remote party answered, for the caller that it was asked for: without any credential of ours.
+    The answer of a remote party, to be shown to the caller.
 
-    `url` has neither user-info nor query; `raw` is the body when it was a JSON object; `headers` are the few that help.
+    It contains no credential of Greenroom's: `url` has neither user-info nor query; `raw` is the body when it was a
+    JSON object; `headers` are the few that help.
     """
 
     url: str
@@ -56,16 +57,16 @@ class ProviderError:
 
 
 class GreenroomError(Exception):
-    """Something that Greenroom decided, as opposed to a defect."""
+    """An error that Greenroom raises deliberately, as opposed to a defect."""
 
 
 class Refused(GreenroomError):
     """
-    A request that cannot be served as it is.
+    A request that is refused; rendered as the error answer.
 
-    `message` says in a sentence for a person what is wrong and what to do. `errors` has one line per field, each
-    beginning with the field's path. `code` is a stable word for programs; by default the class's own.
-    `retry_after` is in whole seconds, for callers who may come back. `provider_errors` are what remote parties said.
+    `message` is a sentence for a person: what is wrong and what to do. `errors` has one line per field, each beginning
+    with the field's path. `code` is a stable word for programs; by default the class's own. `retry_after` is in whole
+    seconds, for callers who may retry. `provider_errors` are the answers of remote parties.
     """
 
     status: ClassVar[int] = 400
@@ -96,7 +97,7 @@ class BadRequest(Refused):
 
 
 class Unauthorized(Refused):
-    """No valid credential. Says the same for a missing, a wrong and a revoked one."""
+    """No valid credential; a missing, a wrong and a revoked one get the same answer."""
 
     status = 401
     code = "Unauthorized"
@@ -106,35 +107,35 @@ class Unauthorized(Refused):
 
 
 class Forbidden(Refused):
-    """The credential is good, but not for this."""
+    """The credential is valid, but not for this request."""
 
     status = 403
     code = "Forbidden"
 
 
 class NotFound(Refused):
-    """It does not exist, or is not the caller's: we do not tell which."""
+    """The resource does not exist, or is another project's; the answer is the same."""
 
     status = 404
     code = "NotFound"
 
 
 class Conflict(Refused):
-    """It contradicts what is already so."""
+    """The request contradicts the current state."""
 
     status = 409
     code = "Conflict"
 
 
 class Gone(Refused):
-    """It was there and has ended."""
+    """The resource existed and has ended."""
 
     status = 410
     code = "Gone"
 
 
 class PreconditionFailed(Refused):
-    """The integration is disabled, or the account is not in a state to do this."""
+    """The integration is disabled, or the account's state does not allow the request."""
 
     status = 412
     code = "PreconditionFailed"
@@ -148,7 +149,7 @@ class PayloadTooLarge(Refused):
 
 
 class Invalid(Refused):
-    """The request can be read, but a field's value will not do."""
+    """The request can be read, but the value of a field is not acceptable."""
 
     status = 422
     code = "ValidationError"
@@ -174,7 +175,7 @@ class HeadTooLarge(Refused):
 
 
 class TooManyRequests(Refused):
-    """Over the limit; `retry_after` says when to come back."""
+    """The caller is over its rate limit; `retry_after` says when to retry."""
 
     status = 429
     code = "TooManyRequests"
@@ -188,21 +189,21 @@ class NotSupported(Refused):
 
 
 class BadGateway(Refused):
-    """A remote party that we asked on the caller's behalf failed."""
+    """A remote party that was called on the caller's behalf failed."""
 
     status = 502
     code = "BadGateway"
 
 
 class RequestTimeout(BadGateway):
-    """A remote party that we asked on the caller's behalf did not answer in time."""
+    """A remote party that was called on the caller's behalf did not answer in time."""
 
     status = 408
     code = "RequestTimeout"
 
 
 class Unavailable(Refused):
-    """We cannot answer now: the database is away or full."""
+    """Greenroom cannot answer now: the database is unreachable or full."""
 
     status = 503
     code = "Unavailable"
@@ -212,7 +213,11 @@ class Unavailable(Refused):
 
 
 class SecretUnreadable(Refused):
-    """A sealed value that this needs cannot be opened with this process's keys; its log says which."""
+    """
+    A sealed value that the request needs does not open with this process's keys.
+
+    The process's log says which value.
+    """
 
     status = 503
     code = "SecretUnreadable"
@@ -226,7 +231,7 @@ class SecretUnreadable(Refused):
 
 
 class QueueFull(Refused):
-    """So much waits for a webhook of this project that nothing more is taken for it."""
+    """The queue of a webhook of this project is full; new deliveries are refused."""
 
     status = 503
     code = "QueueFull"
@@ -236,7 +241,7 @@ class QueueFull(Refused):
 
 
 class TooManyConnections(Refused):
-    """This process has as many connections as it takes, and none of them is idle."""
+    """This process has reached its limit of connections, and none of them is idle."""
 
     status = 503
     code = "TooManyConnections"
@@ -263,11 +268,11 @@ class TryLater(RemoteError):
 
     def __init__(self, reason: str, *, kind: Kind, wait: timedelta | None = None) -> None:
         super().__init__(reason, kind=kind)
-        self.wait = wait  #: what they asked for (Retry-After); None leaves it to the schedule
+        self.wait = wait  #: of the answer's Retry-After; None leaves the wait to the retry schedule
 
 
 class GiveUp(RemoteError):
-    """Asking again will not help; a person has to look."""
+    """A repeated call would fail, too; a person has to look."""
 
     def __init__(self, reason: str, *, kind: Kind, gone: bool = False) -> None:
         super().__init__(reason, kind=kind)
@@ -276,7 +281,7 @@ class GiveUp(RemoteError):
 
 class LocalFault(RemoteError):
     """
-    Greenroom could not make the call, for a reason of its own that an operator can end: no file descriptor is left.
+    Greenroom could not make the call for a local reason: no free file descriptor.
 
     The engine records no attempt: the delivery keeps its place in the retry schedule, its destination's circuit breaker
     stays as it is, and the delivery is repeated every few seconds. `process_wide` says that every call of this process

@@ -1,8 +1,8 @@
 """
-Traces: one for each event, from its acceptance over every attempt to the result's way back.
+OpenTelemetry traces, one for each event, from acceptance to the result.
 
-Off by default, and then nothing of OpenTelemetry is even imported. A trace crosses processes as a `traceparent`, the
-text of W3C Trace Context, which is stored with the event.
+Off by default, and then OpenTelemetry is not even imported. A trace crosses processes as a `traceparent`, the text of
+W3C Trace Context, which is stored with the event.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.trace import Span as OpenSpan
 
-#: what a span may say: ids of ours, numbers and words of closed lists. Never a URL, an e-mail address or a header
+#: attributes of a span: Greenroom's ids, numbers and words of closed lists. Never a URL, an e-mail address or a header
 Attributes = Mapping[str, str | int]
 Kind = Literal["server", "client"]
 
 
 class Span:
-    """One step of a trace, under way."""
+    """A span that has not ended."""
 
     def __init__(self, span: OpenSpan) -> None:
         from opentelemetry.trace import set_span_in_context
@@ -35,11 +35,11 @@ class Span:
         self.traceparent = carrier["traceparent"]
 
     def note(self, attributes: Attributes) -> None:
-        """Add to what it says."""
+        """Adds attributes."""
         self._span.set_attributes(attributes)
 
     def failed(self, kind: str) -> None:
-        """It did not do what it was to do; `kind` is a word of a closed list."""
+        """Marks the span as failed; `kind` is a word of a closed list."""
         from opentelemetry.trace import StatusCode
 
         self._span.set_attribute("error.type", kind)
@@ -48,8 +48,10 @@ class Span:
 
 class Tracing:
     """
-    Makes spans and exports them in the background, by OTLP over HTTP; where to, how many and under which name is said
-    by OpenTelemetry's own `OTEL_…` variables. A collector that is away costs spans, nothing else.
+    Makes spans and exports them in the background, by OTLP over HTTP.
+
+    OpenTelemetry's own `OTEL_…` variables set the collector, the sampling and the service name. While the collector is
+    unreachable spans are lost; there is no other effect.
     """
 
     def __init__(self, provider: TracerProvider, *, forward: bool) -> None:
@@ -59,7 +61,11 @@ class Tracing:
 
     @contextmanager
     def span(self, name: str, kind: Kind, *, parent: str | None, attributes: Attributes) -> Iterator[Span]:
-        """A step, a new trace's first unless it has a parent; one that raises has failed, with its error's class."""
+        """
+        Runs the block in a span, which starts a new trace unless it has a parent.
+
+        An exception marks the span as failed, with the class of the exception.
+        """
         from opentelemetry.trace import SpanKind
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -75,12 +81,12 @@ class Tracing:
             opened.end()
 
     def close(self) -> None:
-        """Export what is left; takes as long as the exporter's time limit when nobody listens."""
+        """Exports the remaining spans; waits up to the exporter's timeout for the collector."""
         self._provider.shutdown()
 
 
 def open_tracing(settings: Settings, *, version: str) -> Tracing | None:
-    """Tracing as the settings want it; None: off."""
+    """Returns the tracing that the settings ask for; None when it is off."""
     if settings.tracing == "off":
         return None
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -89,7 +95,7 @@ def open_tracing(settings: Settings, *, version: str) -> Tracing | None:
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     ours = Resource.create({"service.name": "greenroom", "service.version": version})
-    # what the environment says (OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES) wins
+    # values of the environment (OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES) win
     provider = TracerProvider(resource=ours.merge(OTELResourceDetector().detect()), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     return Tracing(provider, forward=settings.tracing == "forward")
