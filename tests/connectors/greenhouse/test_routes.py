@@ -1,8 +1,8 @@
 """
-Greenhouse's calls as anyone on the internet can make them: whatever comes, never a 5xx, always JSON.
+Greenhouse's calls, made by hostile clients: every answer is JSON, and never a 5xx.
 
-On PostgreSQL, which cannot store everything that JSON can write. What was accepted must be readable afterwards, and its
-event must be JSON that every parser takes.
+They run on PostgreSQL, which cannot store everything that JSON can write. An accepted order must be readable
+afterwards, and its event must be JSON that every parser reads.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ BOUNDED = settings(
 texts = st.sampled_from(ODD) | st.text(max_size=30)
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | texts
 values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3))
-#: what a header or a request line can carry at all; the rest never gets past the HTTP parser
+#: bytes that a header or a request line can have; the HTTP parser refuses the others
 wire_bytes = st.binary(max_size=60).map(lambda raw: bytes(byte for byte in raw if byte == 32 or 32 < byte != 127))
 queries = st.lists(
     st.sampled_from(
@@ -55,7 +55,7 @@ queries = st.lists(
     | texts.map(lambda text: json.dumps(text)[1:-1]),
     max_size=6,
 ).map("".join)
-#: what replaces parts of a test: where anything is tolerated, and where it is not
+#: values that replace parts of a send_test body
 changes = st.fixed_dictionaries({}, optional={"new": values, "application": values, "sent_by": texts, "url": texts})
 inner_changes = st.fixed_dictionaries({}, optional={"new": values, "id": values, "preferred_name": texts})
 replaced = st.dictionaries(st.sampled_from(["partner_test_id", "candidate", "sent_by", "url"]), values, max_size=1)
@@ -72,7 +72,7 @@ async def proctor(postgres: Postgres, migrated: str, tmp_path: Path) -> AsyncIte
 
 
 async def send(linked: Linked, method: str, target: str, authorization: bytes, body: bytes = b"") -> httpx2.Response:
-    """A request whose target and header are sent as they are; the answer, which must be sound whatever it is."""
+    """Sends a request with this exact target and header; checks that the answer is sound."""
     url = httpx2.URL(str(linked.house.client.base_url)).copy_with(raw_path=target.encode("ascii", "replace"))
     request = httpx2.Request(method, url, headers=[(b"authorization", authorization.strip())], content=body)
     answer = await linked.house.client.send(request)
@@ -84,12 +84,12 @@ async def send(linked: Linked, method: str, target: str, authorization: bytes, b
 
 
 def target_of(call: str, query: str) -> str:
-    """The request target of a call, its query as it is but for what would end it."""
+    """Returns the request target of a call, without characters that would end its query."""
     return f"/external-trigger/greenhouse/{call}?{query.replace('#', '').replace(' ', '')}"
 
 
 def no_constant(name: str) -> NoReturn:
-    """NaN and its like are not JSON."""
+    """Fails on NaN and the like, which are not JSON."""
     raise AssertionError(f"{name} in an event")
 
 
@@ -103,10 +103,10 @@ def no_constant(name: str) -> NoReturn:
 )
 @example(call="list_tests", method="GET", query="tenant-id=proctor", authorization=b"Basic \xff\xfe", body=b"")
 @example(call="list_tests", method="GET", query="tenant-id=proctor", authorization=b"Basic AGE6", body=b"")
-async def test_a_stranger(
+async def test_an_unauthenticated_caller(
     proctor: Linked, call: str, method: str, query: str, authorization: bytes, body: bytes
 ) -> None:
-    """Is told 401, or 405, and nothing else, whatever is in the header."""
+    """Any header without a valid token is answered 401 or 405."""
     answer = await send(proctor, method, target_of(call, query), authorization, body)
     assert answer.status_code in (401, 405)
 
@@ -117,7 +117,7 @@ async def test_a_stranger(
 @example(change={"new": {"\x00": "\ud800"}}, inner={"first_name": "\x00"})
 @example(change={"url": "http://[", "application": {"id": 10**400}}, inner={"id": True})
 async def test_a_test_of_any_content(proctor: Linked, change: dict[str, Any], inner: dict[str, Any]) -> None:
-    """Is an order that can be read again and a sound event, or a 4xx."""
+    """Any body becomes a readable order with a sound event, or is answered with a 4xx."""
     body = {**proctor.test_body(), "candidate": {**ADA, **inner}, **change}
     target, authorization = target_of("send_test", "tenant-id=proctor"), basic(proctor.token).encode()
     answer = await send(proctor, "POST", target, authorization, json.dumps(body).encode())
@@ -147,7 +147,7 @@ async def test_a_test_of_any_content(proctor: Linked, change: dict[str, Any], in
 @example(call="response_error", body=b'{"partner_interview_id": "\\u0000", "errors": "\\ud800"}')
 @example(call="response_error", body=b"\xff\xfe\x00")
 async def test_a_body_of_any_kind(proctor: Linked, call: str, body: bytes) -> None:
-    """A report of an error is always taken: Greenhouse could not report that it was not."""
+    """A report of an error is always accepted, since Greenhouse could not report its refusal."""
     target, authorization = target_of(call, "tenant-id=proctor"), basic(proctor.token).encode()
     answer = await send(proctor, "POST", target, authorization, body)
     assert answer.status_code in ((200,) if call == "response_error" else (400, 422))
@@ -158,7 +158,7 @@ async def test_a_body_of_any_kind(proctor: Linked, call: str, body: bytes) -> No
 @example(query="tenant-id=proctor&partner_interview_id=%00", final=False)
 @example(query="tenant-id=proctor?partner_interview_id=%ff%fe", final=False)
 async def test_a_status_of_anything(proctor: Linked, query: str, final: bool) -> None:
-    """An order's when it is named, a 4xx otherwise."""
+    """A query that names an order gets its status, any other a 4xx."""
     order = await proctor.send_test()
     if final:
         await proctor.give_result(order, RESULT)

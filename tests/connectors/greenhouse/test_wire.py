@@ -1,4 +1,4 @@
-"""Greenhouse's words and ours."""
+"""Greenhouse's JSON and the model are translated into each other."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_any_body_is_read_or_refused(body: Any) -> None:
-    """Never another exception than a refusal that names its fields."""
+    """Any body is an order or a refusal that names its fields; there is no other exception."""
     try:
         request = wire.order_request(body)
     except Refused as refusal:
@@ -44,7 +44,7 @@ def test_any_body_is_read_or_refused(body: Any) -> None:
 
 @given(st.text())
 def test_any_query_is_read(query: str) -> None:
-    """A garbled query has an id or none."""
+    """Any query has an id or none, and never raises an exception."""
     assert all(value is None or value.strip() for value in wire.query_values(f"tenant-id=x&{query}"))
 
 
@@ -59,7 +59,7 @@ def test_any_query_is_read(query: str) -> None:
     ],
 )
 def test_the_take_home_id_is_the_orders_id(url: str | None, key: str | None) -> None:
-    """The trailing id of the callback URL; what repeats is the whole URL."""
+    """The trailing id of the callback URL identifies the order, else the whole URL."""
     body = {"partner_test_id": "p", "candidate": {"email": "a@b.example"}, "url": url}
 
     assert wire.order_request(body).dedupe_key == key
@@ -69,12 +69,12 @@ def test_the_take_home_id_is_the_orders_id(url: str | None, key: str | None) -> 
     ("text", "number"), [("80", 80), ("80.0", 80), ("82.50", 82.5), ("-1", -1), ("1e2", 100), ("0.1", 0.1)]
 )
 def test_a_score_is_a_json_number(text: str, number: float) -> None:
-    """An integer stays one."""
+    """A whole score is a JSON integer."""
     assert repr(wire.score_number(text)) == repr(number)
 
 
 def test_times_are_printed_in_utc() -> None:
-    """As Greenhouse's own example has it, with the zone."""
+    """Times look like Greenhouse's own example, with the zone."""
     at = datetime(2014, 3, 26, 12, 15, tzinfo=timezone(timedelta(hours=2)))
     rows = wire.metadata_rows(Result(start_date=at, submission_date=datetime(2025, 1, 30, tzinfo=UTC)))
 
@@ -86,7 +86,7 @@ def test_times_are_printed_in_utc() -> None:
     [("0", "100", "0 to 100"), (None, "100", "up to 100"), ("0", None, "from 0"), (None, None, None)],
 )
 def test_score_range(low: str | None, high: str | None, text: str | None) -> None:
-    """Both ends or the known one."""
+    """A range has both ends, or the one that is known."""
     assert wire.metadata_rows(Result(score=Score(min=low, max=high))).get("Score Range") == text
 
 
@@ -109,5 +109,5 @@ def test_score_range(low: str | None, high: str | None, text: str | None) -> Non
     ],
 )
 def test_where_a_result_may_be_pushed(url: str, fine: bool) -> None:
-    """Https to an allowed host, without user-info."""
+    """A push goes to https and an allowed host, without user-info."""
     assert (callback_problem(url, HOSTS, allow_http=False) is None) == fine
