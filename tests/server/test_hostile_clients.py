@@ -1,4 +1,4 @@
-"""Raw sockets against `greenroom serve` with few descriptors: heads without end, and clients that never finish."""
+"""Raw sockets against `greenroom serve` with few descriptors: endless heads and slow clients."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Small(Gateway):
         self.key = self.run("keys", "create", "--name", "tests")
 
     async def start(self) -> None:
-        """Start with a soft limit below the hard one, which is low as well."""
+        """Starts the gateway with a soft limit below the hard one, which is low as well."""
         soft, hard = DESCRIPTORS // 2, DESCRIPTORS
         with self.log.open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
@@ -48,14 +48,14 @@ class Small(Gateway):
 
     @property
     def memory(self) -> int:
-        """Bytes of memory that the process holds."""
+        """Returns the bytes of memory that the process holds."""
         assert self._process is not None
         pages = int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1])
         return pages * resource.getpagesize()
 
     @property
     def limit(self) -> str:
-        """The soft limit of open files that the process has."""
+        """Returns the process's soft limit of open files."""
         assert self._process is not None
         lines = Path(f"/proc/{self._process.pid}/limits").read_text().splitlines()
         return next(line.split()[3] for line in lines if line.startswith("Max open files"))
@@ -63,7 +63,7 @@ class Small(Gateway):
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def small(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Small]:
-    """One gateway for the module: each test leaves it as it was, which the next one sees."""
+    """One gateway for the module; each test leaves it as it was."""
     one = Small(tmp_path_factory.mktemp("small"))
     await one.start()
     try:
@@ -73,14 +73,14 @@ async def small(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Small
 
 
 def connect(one: Small) -> socket.socket:
-    """A connection whose every operation ends."""
+    """Opens a connection whose operations have a timeout."""
     client = socket.create_connection(address(one.url), timeout=60)
     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return client
 
 
 def answer(client: socket.socket) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers and body of what comes until the connection ends."""
+    """Returns status, headers and body of the answer, once the connection ends."""
     content = bytearray()
     with contextlib.suppress(ConnectionResetError):
         while part := client.recv(65536):
@@ -91,14 +91,14 @@ def answer(client: socket.socket) -> tuple[int, dict[str, str], bytes]:
 
 
 def is_alive(one: Small) -> bool:
-    """Whether a new client is answered."""
+    """Returns whether a new client is answered."""
     with connect(one) as client:
         client.sendall(HEALTH.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"))
         return answer(client)[0] == 200
 
 
 def endless(kind: str, key: str) -> Iterator[bytes]:
-    """150 MB of a head, or of what a chunked body may have besides its bytes."""
+    """Yields 150 MB of a head, or of the framing of a chunked body."""
     chunked = POST + f"authorization: {basic(key)}\r\ntransfer-encoding: chunked\r\n\r\n".encode()
     first, piece = {
         "headers": (b"GET /healthz HTTP/1.1\r\n", PIECE),
@@ -114,7 +114,7 @@ def endless(kind: str, key: str) -> Iterator[bytes]:
 
 
 def send(one: Small, kind: str, most: int) -> tuple[int, tuple[int, dict[str, str], bytes]]:
-    """How many bytes of it could be sent, `most` at the most, and what was answered."""
+    """Returns how many bytes could be sent, about `most` at the most, and the answer."""
     sent = 0
     with connect(one) as client:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -131,7 +131,11 @@ def send(one: Small, kind: str, most: int) -> tuple[int, tuple[int, dict[str, st
 )
 @pytest.mark.asyncio(loop_scope="module")
 async def test_a_head_without_end_is_refused_and_no_longer_read(small: Small, kind: str) -> None:
-    """431 without any key, whatever has no end; memory stays, and the sender finds the connection closed."""
+    """
+    Endless input without a key is answered 431.
+
+    Memory stays bounded, and the sender finds the connection closed.
+    """
     _, (status, headers, body) = await asyncio.to_thread(send, small, kind, 400_000)
     assert (status, headers["connection"], json.loads(body)["errorCode"]) == (431, "close", "HeadTooLarge")
     assert headers["content-security-policy"]
@@ -145,7 +149,7 @@ async def test_a_head_without_end_is_refused_and_no_longer_read(small: Small, ki
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_a_head_within_the_limit_is_read(small: Small) -> None:
-    """60 KiB are fine; so is a request after it on the same connection."""
+    """Heads of 60 KiB are accepted, two on one connection."""
 
     def ask() -> int:
         with connect(small) as client:
@@ -172,17 +176,17 @@ async def test_a_head_within_the_limit_is_read(small: Small) -> None:
     ids=["idle", "half a head", "half a body", "kept alive"],
 )
 @pytest.mark.asyncio(loop_scope="module")
-async def test_connections_that_wait_leave_room(small: Small, said: bytes) -> None:
-    """Three hundred at 256 descriptors: health and a caller get through, the database and files too."""
+async def test_waiting_connections_do_not_use_up_the_descriptors(small: Small, said: bytes) -> None:
+    """With 300 waiting clients at 256 descriptors, health checks and callers are still answered."""
     assert small.limit == str(DESCRIPTORS)
 
-    def crowd() -> list[bool]:
+    def open_connections() -> list[bool]:
         with contextlib.ExitStack() as open_:
             clients = [open_.enter_context(connect(small)) for _ in range(300)]
             for client in clients:
                 with contextlib.suppress(OSError):
                     client.sendall(said)
-            if b"\r\n\r\n" in said:  # it was read: the answer is there
+            if b"\r\n\r\n" in said:  # a complete request was sent, so there is an answer
                 assert clients[-1].recv(65536).startswith(b"HTTP/1.1 ")
             alive = [is_alive(small) for _ in range(3)]
             with connect(small) as caller:
@@ -200,7 +204,7 @@ async def test_connections_that_wait_leave_room(small: Small, said: bytes) -> No
                     assert youngest.recv(65536) != b""
             return alive
 
-    assert await asyncio.to_thread(crowd) == [True] * 3
+    assert await asyncio.to_thread(open_connections) == [True] * 3
     assert await asyncio.to_thread(is_alive, small)
 
 
@@ -210,8 +214,8 @@ async def test_connections_that_wait_leave_room(small: Small, said: bytes) -> No
     ids=["tls", "version", "words"],
 )
 @pytest.mark.asyncio(loop_scope="module")
-async def test_what_is_not_http_is_one_short_line_in_the_log(small: Small, said: bytes) -> None:
-    """And a refusal in the one shape."""
+async def test_a_malformed_request_is_one_short_log_entry(small: Small, said: bytes) -> None:
+    """A request that is not HTTP is refused in the API's own shape, with one log entry."""
 
     def ask() -> tuple[int, dict[str, str], bytes]:
         with connect(small) as client:
@@ -230,8 +234,8 @@ async def test_what_is_not_http_is_one_short_line_in_the_log(small: Small, said:
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_an_upgrade_is_answered_as_plain_http_without_a_word(small: Small) -> None:
-    """Only HTTP/1.1 is spoken here, and such a request adds nothing to the log."""
+async def test_an_upgrade_is_answered_as_plain_http(small: Small) -> None:
+    """A request for another protocol is answered in HTTP/1.1, without a log entry."""
 
     def ask() -> int:
         with connect(small) as client:

@@ -1,4 +1,4 @@
-"""Deadlines, the cap and the lack of descriptors, on a server inside the test: its clock and its limits can be set."""
+"""Deadlines, the limit of connections and EMFILE, on a server inside the test."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ HALF_BODY = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nhalf"
 
 
 async def echo(request: Request) -> Response:
-    """As many bytes as were asked for, or those that were sent."""
+    """Answers with as many bytes as the query asks for, or with the body."""
     return Response(await request.body() or b"x" * int(request.query_params.get("size", 2)))
 
 
 @dataclass
 class Serving:
-    """A server that is up, and its clients, which are closed at the end."""
+    """A running server and its clients, which are closed at the end."""
 
     server: Server
     address: tuple[str, int]
@@ -42,7 +42,7 @@ class Serving:
         return self.server.server_state.connections
 
     async def client(self, said: bytes = b"") -> asyncio.StreamReader:
-        """A connection that was accepted, and whose bytes were read."""
+        """Opens a connection; returns once it is accepted and its bytes are read."""
         known = set(self.connections)
         reader, writer = await asyncio.open_connection(*self.address)
         self.writers.append(writer)
@@ -56,13 +56,13 @@ class Serving:
         return reader
 
     def later(self, seconds: float) -> None:
-        """Enforce the deadlines as they are after so long."""
+        """Enforces the deadlines as if so many seconds had passed."""
         self.server.server_state.enforce_deadlines(asyncio.get_running_loop().time() + seconds)
 
 
 @asynccontextmanager
 async def serving(most: int = 100) -> AsyncIterator[Serving]:
-    """A server for `most` connections."""
+    """Runs a server for `most` connections."""
     server = Server(Starlette(routes=[Route("/", echo, methods=["GET", "POST"])]))
     server.server_state.most = most
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -81,7 +81,7 @@ async def serving(most: int = 100) -> AsyncIterator[Serving]:
 
 
 async def rest(reader: asyncio.StreamReader) -> bytes:
-    """All that is sent until the connection ends."""
+    """Reads until the connection ends."""
     async with asyncio.timeout(20):
         try:
             return await reader.read()
@@ -100,8 +100,8 @@ async def rest(reader: asyncio.StreamReader) -> bytes:
     ],
     ids=["nothing", "half a head", "half a body", "kept alive", "half a second head"],
 )
-async def test_a_client_that_takes_too_long_is_told_and_closed(said: bytes, deadline: float, status: bytes) -> None:
-    """Not before its deadline; a client that sent nothing is answered nothing."""
+async def test_a_slow_client_is_answered_408_and_closed(said: bytes, deadline: float, status: bytes) -> None:
+    """The deadline is not enforced early; a client that sent nothing gets no answer."""
     async with serving() as up:
         reader = await up.client(said)
         if said.startswith(ASK):
@@ -113,7 +113,7 @@ async def test_a_client_that_takes_too_long_is_told_and_closed(said: bytes, dead
         up.later(deadline + 5)
         answered = await rest(reader)
         assert answered.split(b" ")[1:2] == ([status] if status == b"408" else [])
-        up.later(LINGER_S + 5)  # also for one that never closes its side
+        up.later(LINGER_S + 5)  # even if the client never closes its side
         assert not up.connections
 
         again = await up.client(ASK)
@@ -121,7 +121,7 @@ async def test_a_client_that_takes_too_long_is_told_and_closed(said: bytes, dead
 
 
 async def test_a_client_that_does_not_read_is_cut() -> None:
-    """Its answer would be kept for ever."""
+    """A client that does not read its answer is disconnected."""
     async with serving() as up:
         await up.client(ASK.replace(b"/", b"/?size=50000000", 1))
         up.writers[0].transport.pause_reading()
@@ -134,8 +134,8 @@ async def test_a_client_that_does_not_read_is_cut() -> None:
         assert not up.connections
 
 
-async def test_over_the_cap_the_longest_wait_ends_first() -> None:
-    """Idle connections and half heads before half bodies."""
+async def test_over_the_limit_the_longest_wait_ends_first() -> None:
+    """Idle connections and half heads are closed before half bodies."""
     async with serving(most=3) as up:
         slow = await up.client(HALF_BODY)
         waiting = [await up.client(), await up.client(b"GET")]
@@ -148,7 +148,7 @@ async def test_over_the_cap_the_longest_wait_ends_first() -> None:
 
 
 async def test_when_every_client_waits_for_an_answer_the_next_one_is_refused() -> None:
-    """At once, and may come again."""
+    """The next client is refused at once, and accepted later."""
     asked, go = asyncio.Event(), asyncio.Event()
 
     async def slow(_: Request) -> Response:
@@ -168,7 +168,7 @@ async def test_when_every_client_waits_for_an_answer_the_next_one_is_refused() -
 
 
 async def test_a_body_in_progress_is_closed_when_nothing_idle_is_left() -> None:
-    """The oldest of them."""
+    """Without idle connections, the oldest incomplete body is closed."""
     async with serving(most=2) as up:
         readers = [await up.client(HALF_BODY) for _ in range(2)]
         third = await up.client(ASK)
@@ -176,7 +176,7 @@ async def test_a_body_in_progress_is_closed_when_nothing_idle_is_left() -> None:
         assert await rest(readers[0]) in (b"", b"reset")
 
 
-async def test_without_a_descriptor_it_waits_and_then_accepts() -> None:
+async def test_without_a_descriptor_accepting_pauses() -> None:
     """EMFILE neither spins nor ends the listener; an idle connection is closed instead."""
     async with serving() as up:
         idle = await up.client()
@@ -201,8 +201,8 @@ async def test_without_a_descriptor_it_waits_and_then_accepts() -> None:
         assert b"200" in await again.readuntil(b"xx")
 
 
-async def test_a_trailer_is_no_header() -> None:
-    """What comes after the body was read cannot change who asked."""
+async def test_a_trailer_is_not_a_header() -> None:
+    """A trailer cannot change the caller's identity."""
     async with serving() as up:
         head = b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
         reader = await up.client(head)
@@ -213,5 +213,5 @@ async def test_a_trailer_is_no_header() -> None:
 
 
 def test_half_of_the_descriptors_are_for_others() -> None:
-    """The database, outgoing calls, files."""
+    """Half of the descriptors is left for the database, outgoing calls and files."""
     assert [most_connections(n) for n in (1, 256, 1024, 1_048_576)] == [1, 128, 512, 1000]
