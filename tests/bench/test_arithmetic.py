@@ -1,4 +1,4 @@
-"""Percentiles, open-loop schedules and waits: known answers, and what must hold for any input."""
+"""Percentiles, open-loop schedules and waits have known answers, and hold for any input."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_percentile_is_a_value_that_enough_do_not_exceed(values: list[float], 
 
 
 def test_arrivals_are_independent_of_answers_and_repeatable() -> None:
-    """In order, inside the time, about as many as the rate says, and not evenly spaced."""
+    """Arrivals are ordered, within the time, at about the rate, and not evenly spaced."""
     due = arrivals(200, 10)
 
     assert due == sorted(due) == arrivals(200, 10)
@@ -57,12 +57,12 @@ def test_arrivals_are_independent_of_answers_and_repeatable() -> None:
 
 
 def test_a_wait_begins_when_the_request_was_due() -> None:
-    """Not when the client came to send it; what has not happened has waited until the end."""
+    """The wait includes a late start; a missing answer counts until the end."""
     due = {1: 10.0, 2: 10.5, 3: 11.0}
 
     assert waits(due, {1: 10.2, 2: 12.5}, until=20.0) == pytest.approx([0.2, 2.0, 9.0])
 
 
 def test_the_ratio_is_the_rounds_own() -> None:
-    """A slow round is slow for both; the ratio of the medians would mix rounds."""
+    """The ratio is the median of each round's own ratio, since a slow round is slow for both."""
     assert of_rounds([(50, 100), (10, 40), (90, 100)]) == (50, 100, 0.5)

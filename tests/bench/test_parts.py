@@ -1,4 +1,4 @@
-"""The receiver, the load and the null store, each alone."""
+"""The receiver, the load and the null store are tested alone."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def test_the_receiver_counts_and_remembers_while_it_watches(receiver: http
     assert (await receiver.post("/control/last")).json() == {"body": body}
 
 
-async def test_the_receiver_fails_as_often_as_it_is_told(receiver: httpx2.AsyncClient) -> None:
+async def test_the_receiver_fails_at_the_given_rate(receiver: httpx2.AsyncClient) -> None:
     await receiver.post("/control/behave", json={"failing": 0.25})
     failing = [(await receiver.post("/hook")).status_code for _ in range(8)]
     await receiver.post("/control/behave", json={})
@@ -65,8 +65,8 @@ async def test_the_receiver_fails_as_often_as_it_is_told(receiver: httpx2.AsyncC
     assert (failing.count(500), after.count(500)) == (2, 0)
 
 
-async def test_what_hangs_is_let_go(receiver: httpx2.AsyncClient) -> None:
-    """Until then only that path hangs, and it counts as answered by nobody."""
+async def test_hanging_requests_are_answered_at_the_next_change(receiver: httpx2.AsyncClient) -> None:
+    """Only the hanging path hangs, and its requests are not counted as answered."""
     await receiver.post("/control/behave", json={"hanging": ["/slow"]})
     hung = asyncio.create_task(receiver.post("/slow"))
     assert (await receiver.post("/quick")).status_code == 200
@@ -81,8 +81,8 @@ async def test_what_hangs_is_let_go(receiver: httpx2.AsyncClient) -> None:
     assert (count["answered"], count["held"]) == (1, 0)
 
 
-async def test_orders_are_such_as_greenhouse_sends_and_all_different() -> None:
-    """2 to 4 kB, read by the gateway's own parser."""
+async def test_orders_look_like_greenhouses_and_differ() -> None:
+    """The bodies have 2 to 4 kB and are read by the gateway's own parser."""
     heard: list[bytes] = []
 
     async def answer(request: web.BaseRequest) -> web.Response:
@@ -99,8 +99,8 @@ async def test_orders_are_such_as_greenhouse_sends_and_all_different() -> None:
     assert Load.from_json(json.loads(json.dumps(load.__dict__))) == load
 
 
-async def test_orders_for_an_account_are_such_as_the_unified_api_takes_and_all_different() -> None:
-    """With the API key as a vendor sends it."""
+async def test_orders_for_an_account_fit_the_unified_api_and_differ() -> None:
+    """The requests have the API key as a vendor sends it."""
     heard: list[bytes] = []
 
     async def answer(request: web.BaseRequest) -> web.Response:
@@ -118,8 +118,12 @@ async def test_orders_for_an_account_are_such_as_the_unified_api_takes_and_all_d
     assert len({order.dedupe_key for order in placed}) == len(heard)
 
 
-async def test_only_who_is_told_when_to_come_back_is_refused() -> None:
-    """A 429 without Retry-After is a failure like any other; the request that opens the connection counts nowhere."""
+async def test_only_a_429_with_retry_after_counts_as_refused() -> None:
+    """
+    A 429 without Retry-After is a failure like any other.
+
+    The request that opens the connection is not counted.
+    """
     heard: list[int] = []
 
     async def answer(_: web.BaseRequest) -> web.Response:
@@ -135,7 +139,7 @@ async def test_only_who_is_told_when_to_come_back_is_refused() -> None:
 
 @pytest.mark.parametrize("kind", ["closed", "open", "bare"])
 async def test_a_request_that_is_not_answered_well_is_a_failure(kind: Any) -> None:
-    """Never part of a rate."""
+    """A failed request is not part of a rate."""
 
     async def answer(_: web.BaseRequest) -> web.Response:
         return web.Response(status=503)
@@ -145,11 +149,11 @@ async def test_a_request_that_is_not_answered_well_is_a_failure(kind: Any) -> No
         assert load.failed > 0
         assert load.done == 0
         assert load.answered == {}
-    assert (await run_job(Job(kind, url, 0.05, rate=100, body="{}"))).failed > 0  # nobody listens
+    assert (await run_job(Job(kind, url, 0.05, rate=100, body="{}"))).failed > 0  # the server is closed
 
 
 async def test_the_null_store_asks_once_and_writes_nothing(store: Store) -> None:
-    """On either database the same answers, afterwards from memory."""
+    """The null store answers like either database, from memory after the first time."""
 
     async def add(tx: Tx) -> bool:
         return await insert(tx, "projects", {"id": "prj_1", "name": "acme", "created_at": 1})
@@ -196,7 +200,11 @@ def test_the_table_says_what_is_met_and_by_how_much_not() -> None:
 
 
 def test_the_chart_has_every_figure_with_a_bar_and_says_whether_it_is_met() -> None:
-    """Well-formed; a row as long as the share of the bar that is reached, also where less is better."""
+    """
+    The chart is well-formed.
+
+    A row is as long as the share of the bar that is reached, also where less is better.
+    """
     drawn = chart(
         [
             Figure("s", "half <of> it", 1.0, "/s", "base", 2.0, 0.35, 0.7),

@@ -1,4 +1,4 @@
-"""A tiny run of the real command: what it says, and that nothing is left of it. How fast it was is nobody's business."""
+"""A short run of the real command reports every section and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def command(*arguments: str) -> list[str]:
 
 
 def environment(directory: Path) -> dict[str, str]:
-    """Temporary files go where the test can see them; an operator's own settings must not matter."""
+    """Returns an environment with temporary files in `directory`, and without the operator's settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GREENROOM_")}
     return {**kept, "TMPDIR": str(directory), "GREENROOM_DATABASE_URL": "postgresql://nowhere.invalid/production"}
 
@@ -71,7 +71,7 @@ def bench(
 
 
 def living(directory: Path) -> list[str]:
-    """Processes that a run in this directory has left; their environment names it."""
+    """Returns the processes of a run in this directory; their environment names it."""
     found = []
     for environ in Path("/proc").glob("[0-9]*/environ"):
         try:
@@ -100,7 +100,7 @@ SQLITE = ["limits", "accept", "deliver", "latency", "isolation", "flood", "kille
 
 
 def test_sections_on_sqlite(tmp_path: Path) -> None:
-    """JSON on standard output and nothing else; no process and no file is left."""
+    """Standard output is JSON alone; no process and no file is left."""
     done = bench(tmp_path, *TINY, "--only", ",".join(SQLITE), "--json")
 
     assert done.returncode == 0, done.stderr
@@ -124,9 +124,9 @@ def test_sections_on_sqlite(tmp_path: Path) -> None:
 
 @pytest.mark.postgres
 def test_sections_on_postgresql(tmp_path: Path, postgres: Postgres) -> None:
-    """Each section has a database of its own, and none is left; the one that the URL names is as it was."""
+    """Each section's own database is dropped; the database of the URL is unchanged."""
 
-    def end_leases(line: str) -> None:  # of the killed workers, which the run would wait for
+    def end_leases(line: str) -> None:  # the run would wait for the leases of the killed workers
         if "waiting for all" in line:
             for name in left(url)[0]:
                 in_thread(execute(postgres.url(name), f"UPDATE deliveries SET due_at = due_at - {LEASE_MS}"))
@@ -150,7 +150,7 @@ async def execute(url: str, sql: str) -> None:
 
 
 def left(url: str) -> tuple[list[str], list[str]]:
-    """Databases of the benchmark on the server, and tables in the database that the URL names."""
+    """Returns the benchmark's databases on the server, and the tables in the database of the URL."""
     found: tuple[list[str], list[str]] = ([], [])
 
     async def look() -> None:
@@ -166,7 +166,7 @@ def left(url: str) -> tuple[list[str], list[str]]:
 
 
 def test_a_run_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
-    """In the middle of a section, with a gateway, a receiver and a load under way."""
+    """A run that is stopped within a section ends its gateway, receiver and load."""
     with subprocess.Popen(
         command("--only", "deliver", "--seconds", "5"),
         stdout=subprocess.PIPE,
@@ -193,7 +193,7 @@ def test_a_run_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
         (["--database-url", "postgresql://127.0.0.1:1/x"], 1, "--database-url"),
     ],
 )
-def test_what_cannot_be_run_is_said(arguments: list[str], status: int, said: str, tmp_path: Path) -> None:
+def test_an_impossible_run_is_refused(arguments: list[str], status: int, said: str, tmp_path: Path) -> None:
     done = bench(tmp_path, *arguments)
 
     assert done.returncode == status
@@ -202,7 +202,7 @@ def test_what_cannot_be_run_is_said(arguments: list[str], status: int, said: str
 
 
 def test_a_section_that_fails_leaves_the_others_their_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Why it failed is part of the report."""
+    """A failed section is in the report with its cause."""
 
     def fails(_: Bench) -> list[Figure]:
         raise BenchFailed("nothing came")
