@@ -1,4 +1,4 @@
-"""The demo's story, as `make demo` plays it, and its vendor against hostile requests."""
+"""The demo's story, as `make demo` plays it, and its vendor with hostile requests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COMMAND = [sys.executable, "-m", "greenroom", "demo", "--port", "0", "--sandbox-
 
 
 def test_the_story_reaches_the_scored_interview_kit() -> None:
-    """Real processes, real HTTP; the result as a script reads it."""
+    """Real processes reach the last step, and a script can read the outcome."""
     done = subprocess.run([*COMMAND, "--once", "--json"], capture_output=True, text=True)
 
     story = json.loads(done.stdout)
@@ -35,7 +35,7 @@ def test_the_story_reaches_the_scored_interview_kit() -> None:
 
 
 def test_it_keeps_serving_until_it_is_stopped() -> None:
-    """Its links work; one signal ends all its processes, and well."""
+    """The links work afterwards; one signal ends all processes with status 0."""
     with subprocess.Popen([*COMMAND, "--json"], stdout=subprocess.PIPE, text=True, env={**os.environ}) as process:
         assert process.stdout is not None
         story = json.loads(process.stdout.readline())
@@ -63,7 +63,7 @@ def test_it_keeps_serving_until_it_is_stopped() -> None:
     ],
 )
 @pytest.mark.parametrize("path", ["/webhook", "/packages"])
-def test_the_vendor_refuses_what_is_not_genuine(path: str, headers: dict[str, str]) -> None:
-    """Whatever is in the headers: 401, never a 500."""
+def test_the_vendor_refuses_unsigned_requests(path: str, headers: dict[str, str]) -> None:
+    """Any headers without a valid signature are answered 401, never 500."""
     client = TestClient(demo_vendor.app)
     assert client.post(path, content=b"\xff{}", headers=headers).status_code == 401
