@@ -1,4 +1,4 @@
-"""Calls go out on the event loop that `serve` has, and on the one that `pytest` has."""
+"""Each outbound test runs on the event loop of `serve` and on that of `pytest`."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tests.house import Neighbour, neighbour
 def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Each test of this folder twice: the two differ in how they connect, break off and look up."""
+    """Runs each test on two event loops: they connect, abort and look up differently."""
     return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture
 async def out() -> AsyncIterator[Outbound]:
-    """The door with loopback opened."""
+    """An outbound client that may reach loopback."""
     one = Outbound(allow_http=True, allowed_networks=[IPv4Network("127.0.0.0/8")])
     yield one
     await one.aclose()
@@ -30,6 +30,6 @@ async def out() -> AsyncIterator[Outbound]:
 
 @pytest.fixture
 async def peer() -> AsyncIterator[Neighbour]:
-    """Somebody who answers."""
+    """A server that answers."""
     async with neighbour() as one:
         yield one

@@ -1,4 +1,4 @@
-"""Which addresses may be reached."""
+"""Only public addresses may be reached."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from greenroom.outbound.addresses import is_allowed, is_public, literal
 
-#: IANA's special-purpose registries, multicast and class E, as text of their own
+#: IANA's special-purpose registries, multicast and class E, written out independently of the code
 SPECIAL_V4 = [
     "0.0.0.0/8",
     "10.0.0.0/8",
@@ -61,7 +61,7 @@ SPECIAL_V6 = [
 
 
 def inside(networks: list[str]) -> st.SearchStrategy[IPv4Address | IPv6Address]:
-    """Any address of any of these networks."""
+    """Returns a strategy for any address of these networks."""
     return st.sampled_from(networks).flatmap(
         lambda text: st.ip_addresses(network=IPv6Network(text) if ":" in text else IPv4Network(text))
     )
@@ -69,17 +69,17 @@ def inside(networks: list[str]) -> st.SearchStrategy[IPv4Address | IPv6Address]:
 
 @given(inside(SPECIAL_V4))
 def test_no_special_ipv4_address_is_public(address: IPv4Address) -> None:
-    """Over every range of the registry."""
+    """No address in any range of the registry is public."""
     assert not is_public(address)
 
 
 @given(inside(SPECIAL_V6))
 def test_no_special_ipv6_address_is_public(address: IPv6Address) -> None:
-    """Embedded IPv4 of every kind among them: mapped, translated, compatible, 6to4, Teredo."""
+    """Embedded IPv4 is not public: mapped, translated, compatible, 6to4, Teredo."""
     assert not is_public(address)
 
 
-#: where each form of IPv6 keeps an IPv4 address: bits before it, bits after it
+#: the position of the IPv4 address in each form of IPv6: the prefix, and the bits after the address
 EMBEDDED = {
     "mapped": ("::ffff:0:0", 0),
     "compatible": ("::", 0),
@@ -93,7 +93,7 @@ EMBEDDED = {
 
 @given(st.ip_addresses(v=4), st.sampled_from(sorted(EMBEDDED)))
 def test_an_embedded_ipv4_address_is_never_public(inner: IPv4Address, form: str) -> None:
-    """Whatever it embeds: a translator on the way could lead anywhere."""
+    """Even a public embedded address is not: a translator on the way could lead anywhere."""
     prefix, shift = EMBEDDED[form]
 
     assert not is_public(IPv6Address(int(IPv6Address(prefix)) | int(inner) << shift))
@@ -107,7 +107,7 @@ def test_teredos_hidden_client_is_never_public(inner: IPv4Address) -> None:
 
 @given(st.ip_addresses(v=4))
 def test_one_address_in_every_notation(address: IPv4Address) -> None:
-    """Decimal, hexadecimal and octal, whole and in two to four parts, read as the resolver reads them."""
+    """Decimal, hexadecimal and octal, whole and in two to four parts, are read as the resolver does."""
     number, parts = int(address), address.packed
     written = [
         str(number),
@@ -124,20 +124,20 @@ def test_one_address_in_every_notation(address: IPv4Address) -> None:
 
 @given(st.text())
 def test_any_host_is_read(host: str) -> None:
-    """An address or none, never an exception."""
+    """Any text is an address or none, and never raises an exception."""
     found = literal(host)
     assert found is None or isinstance(found, IPv4Address | IPv6Address)
 
 
 @pytest.mark.parametrize("text", ["1.1.1.1", "8.8.8.8", "93.184.215.14", "2606:4700::1111", "2a00:1450:4001::200e"])
 def test_ordinary_addresses_are_public(text: str) -> None:
-    """What the guard is not for."""
+    """Ordinary addresses of the internet are public."""
     assert is_public(ip_address(text))
 
 
 @given(st.ip_addresses())
-def test_an_exception_opens_what_it_names_and_nothing_else(address: IPv4Address | IPv6Address) -> None:
-    """`GREENROOM_ALLOW_PRIVATE_NETWORKS`."""
+def test_an_exception_opens_only_its_network(address: IPv4Address | IPv6Address) -> None:
+    """`GREENROOM_ALLOW_PRIVATE_NETWORKS` permits the networks that it names and no others."""
     exceptions = [IPv4Network("10.1.0.0/16"), IPv6Network("fd00:1::/32")]
 
     assert is_allowed(address, exceptions) == (is_public(address) or any(address in one for one in exceptions))
@@ -168,5 +168,5 @@ def test_an_exception_opens_what_it_names_and_nothing_else(address: IPv4Address 
     ],
 )
 def test_literals_in_every_notation(host: str, address: str | None) -> None:
-    """What a resolver would take for an address is judged as one."""
+    """A host that a resolver would take for an address is judged as one."""
     assert literal(host) == (ip_address(address) if address else None)

@@ -1,4 +1,4 @@
-"""What an answer means for a retry."""
+"""The retry policy for each answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 
 
 def verdict(judge: object, status: int, **headers: str) -> RemoteError | None:
-    """The fault that a judge finds, None for success."""
+    """Returns the error that a judge raises, None for success."""
     try:
         judge(Answer(status, headers, b"", False, None, 1.0))  # type: ignore[operator]
     except RemoteError as error:
@@ -25,19 +25,19 @@ def verdict(judge: object, status: int, **headers: str) -> RemoteError | None:
 
 @given(st.integers(100, 599))
 def test_every_status_has_a_verdict(status: int) -> None:
-    """The tables are total; success is 200 to 299 and nothing else."""
+    """Both policies are total; success is 200 to 299."""
     for judge in (judge_webhook, judge_push):
         assert (verdict(judge, status) is None) == (200 <= status < 300)
 
 
 @pytest.mark.parametrize("status", [301, 304, 400, 401, 403, 404, 408, 413, 422, 425, 429, 500, 502, 503, 504])
 def test_a_webhook_is_tried_again(status: int) -> None:
-    """The receiver may be in the middle of a deployment."""
+    """A webhook is retried, since the receiver may be in the middle of a deployment."""
     assert isinstance(verdict(judge_webhook, status), TryLater)
 
 
 def test_gone_is_final() -> None:
-    """410 asks never to be called again."""
+    """410 is final for a webhook."""
     fault = verdict(judge_webhook, 410)
 
     assert isinstance(fault, GiveUp)
@@ -50,7 +50,7 @@ def test_gone_is_final() -> None:
      (401, GiveUp), (404, GiveUp), (410, GiveUp), (422, GiveUp)],
 )  # fmt: skip
 def test_a_push_is_tried_again_only_for_passing_faults(status: int, kind: type[RemoteError]) -> None:
-    """An ATS that refuses today would refuse tomorrow."""
+    """Other refusals of a push are final, since the ATS would refuse again."""
     assert type(verdict(judge_push, status)) is kind
 
 
@@ -79,7 +79,7 @@ def test_a_push_is_tried_again_only_for_passing_faults(status: int, kind: type[R
     ],
 )
 def test_retry_after(text: str, seconds: int | None) -> None:
-    """Seconds or an HTTP date; the past and nonsense are nothing, a day is the most."""
+    """Seconds or an HTTP date are read, up to a day; the past and nonsense are ignored."""
     wait = retry_after({"retry-after": text}, NOW)
 
     assert wait == (None if seconds is None else timedelta(seconds=seconds))
@@ -87,7 +87,7 @@ def test_retry_after(text: str, seconds: int | None) -> None:
 
 @given(st.text())
 def test_any_retry_after_is_read(text: str) -> None:
-    """A hostile header is a wait within a day, or none."""
+    """Any header is a wait of at most a day, or none."""
     wait = retry_after({"retry-after": text}, NOW)
 
     assert wait is None or timedelta(0) < wait <= timedelta(days=1)
@@ -97,14 +97,14 @@ def test_any_retry_after_is_read(text: str) -> None:
     st.integers(), st.sampled_from(["Jan", "Nov", "Foo"]), st.integers(), st.integers(), st.integers(), st.integers()
 )
 def test_any_date_is_read(day: int, month: str, year: int, hour: int, minute: int, zone: int) -> None:
-    """Dates that no calendar has, too."""
+    """Impossible dates are a wait of at most a day, or none."""
     wait = retry_after({"retry-after": f"{day} {month} {year} {hour}:{minute}:00 {zone:+05}"}, NOW)
 
     assert wait is None or timedelta(0) < wait <= timedelta(days=1)
 
 
 def test_retry_after_counts_for_429_and_503_only() -> None:
-    """Elsewhere it says nothing about us."""
+    """Retry-After of other statuses is ignored."""
     waits = {
         status: getattr(verdict(judge_push, status, **{"retry-after": "90"}), "wait", None)
         for status in (429, 500, 503)

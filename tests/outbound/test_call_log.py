@@ -1,4 +1,4 @@
-"""Calls on record: with whoever asked for it, whoever makes the call."""
+"""Recorded calls: each surrounding block gets every call made inside it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tests.house import Neighbour
 
 
 def asking(peer: Neighbour) -> Request:
-    """A request with everything that a step shows."""
+    """Returns a request with every part that a step shows."""
     return Request("POST", f"{peer.url}/list?page=2", {"x-a": "b"}, b'{"n":1}')
 
 
 async def test_a_step_has_both_sides(out: Outbound, peer: Neighbour) -> None:
-    """Whole, as it went over the wire."""
+    """A step has request and answer, as they went over the wire."""
     peer.will_answer((418, {"x-c": "d"}, b"teapot"))
     with recording_calls() as steps:
         await out.send(asking(peer), deadline=5, max_body=3)
@@ -33,7 +33,7 @@ async def test_a_step_has_both_sides(out: Outbound, peer: Neighbour) -> None:
 
 
 async def test_a_step_without_an_answer_says_why(out: Outbound, peer: Neighbour) -> None:
-    """Also when the call was refused before it was made; its URL then is without the user-info."""
+    """A refused call is recorded, too, and its URL has no user-info."""
     peer.will_answer(0)
     with recording_calls() as steps:
         with pytest.raises(TryLater):
@@ -50,8 +50,8 @@ async def test_a_step_without_an_answer_says_why(out: Outbound, peer: Neighbour)
 
 
 async def test_recorders_nest(out: Outbound, peer: Neighbour) -> None:
-    """An inner one takes nothing from an outer one, and hears nothing from outside of itself."""
-    with recording_calls() as outer:
+    """An outer block records the calls of an inner one, an inner one only its own."""
+    with recording() as outer:
         await out.send(asking(peer), deadline=5)
         with recording_calls() as inner:
             await out.send(asking(peer), deadline=5)
@@ -62,8 +62,8 @@ async def test_recorders_nest(out: Outbound, peer: Neighbour) -> None:
     assert inner[0] is outer[1]
 
 
-async def test_a_task_started_inside_is_on_record_and_a_neighbour_is_not(out: Outbound, peer: Neighbour) -> None:
-    """Each request has its own record, however many are served together."""
+async def test_a_task_started_inside_is_recorded_and_a_concurrent_one_is_not(out: Outbound, peer: Neighbour) -> None:
+    """Concurrent requests each record their own calls."""
 
     async def serve(calls: int) -> int:
         with recording_calls() as steps:

@@ -1,4 +1,4 @@
-"""HTTP/1.1 on the wire: what an answer may look like, and when a connection is used again."""
+"""HTTP/1.1 on the wire: valid answers, invalid ones, and the reuse of connections."""
 
 from __future__ import annotations
 
@@ -18,8 +18,12 @@ from tests.outbound.test_send import LOOPBACK, Peer, listening
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 
-class Saying:
-    """A peer that says `parts` to every request, each on its own, and then hangs up or waits for the next request."""
+class ScriptedPeer:
+    """
+    A peer that sends `parts`, each on its own, as the answer to every request.
+
+    It then closes the connection, or waits for the next request.
+    """
 
     def __init__(self, *parts: bytes, stays: bool = True) -> None:
         self.connections = 0
@@ -35,13 +39,13 @@ class Saying:
             for part in self._parts:
                 writer.write(part)
                 await writer.drain()
-                await asyncio.sleep(0.001)  # so that it comes by itself, mostly; what is tested holds either way
+                await asyncio.sleep(0.001)  # so that each part usually arrives on its own; the tests hold either way
             if not self._stays:
                 return
 
 
 async def ask(out: Outbound, peer: Peer, method: str = "GET", *, times: int = 1, body: bytes | None = None) -> Answer:
-    """Ask one after the other; the last answer."""
+    """Sends the request several times, one after the other; returns the last answer."""
     async with listening(peer) as port:
         request = Request(method, f"http://127.0.0.1:{port}/x?y", {"X-WorkerState": "1"}, body)
         answers = [await out.send(request, deadline=5) for _ in range(times)]
@@ -67,8 +71,8 @@ async def ask(out: Outbound, peer: Peer, method: str = "GET", *, times: int = 1,
 async def test_a_connection_is_used_again_after_a_whole_answer(
     out: Outbound, parts: Sequence[bytes], body: bytes
 ) -> None:
-    """Three calls, one connection."""
-    peer = Saying(*parts)
+    """Three calls with complete answers use one connection."""
+    peer = ScriptedPeer(*parts)
 
     answer = await ask(out, peer, times=3)
 
@@ -90,9 +94,9 @@ async def test_a_connection_is_used_again_after_a_whole_answer(
     ],
     ids=["close", "1.0", "until the end", "1.0 until the end", "two answers", "more than it said"],
 )
-async def test_and_not_after_any_other(out: Outbound, said: bytes, stays: bool) -> None:
-    """It announced its end, or said more than it was asked: that must not be the answer to the next call."""
-    peer = Saying(said, stays=stays)
+async def test_a_connection_is_not_used_again_after_any_other_answer(out: Outbound, said: bytes, stays: bool) -> None:
+    """An answer that announces the close, or has extra bytes, ends the connection."""
+    peer = ScriptedPeer(said, stays=stays)
 
     answer = await ask(out, peer, times=3)
 
@@ -101,8 +105,8 @@ async def test_and_not_after_any_other(out: Outbound, said: bytes, stays: bool) 
 
 
 async def test_the_answer_to_head_has_no_body(out: Outbound) -> None:
-    """However long its head says it is."""
-    peer = Saying(b"HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n")
+    """The answer to HEAD has no body, whatever length its head announces."""
+    peer = ScriptedPeer(b"HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n")
 
     answer = await ask(out, peer, "HEAD", times=3)
 
@@ -125,23 +129,27 @@ async def test_the_answer_to_head_has_no_body(out: Outbound) -> None:
     ],
     ids=["101", "two lengths", "two other lengths", "negative", "bad chunk", "bad name", "3.7", "long", "extension"],
 )
-async def test_what_cannot_be_read_safely_is_no_answer(out: Outbound, said: bytes) -> None:
-    """Neither one that two readers would read differently, nor one whose head goes on and on."""
+async def test_an_ambiguous_or_endless_answer_is_refused(out: Outbound, said: bytes) -> None:
+    """An answer that two readers would read differently, or with an endless head, is an error."""
     with pytest.raises(TryLater) as caught:
-        await ask(out, Saying(said))
+        await ask(out, ScriptedPeer(said))
 
     assert caught.value.kind == "protocol"
 
 
 async def test_small_chunks_are_read_to_the_end(out: Outbound) -> None:
-    """A body that comes byte by byte is longer on the wire than a head may be."""
-    peer = Saying(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", b"1\r\nx\r\n" * 60_000, b"0\r\n\r\n")
+    """A body in chunks of one byte is read, though its framing is longer than a head may be."""
+    peer = ScriptedPeer(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", b"1\r\nx\r\n" * 60_000, b"0\r\n\r\n")
 
     assert (await ask(out, peer)).body == b"x" * 60_000
 
 
-async def test_an_answer_before_the_request_was_read(out: Outbound) -> None:
-    """It counts; the rest of the request is not sent, and the connection not used again."""
+async def test_an_early_answer_counts(out: Outbound) -> None:
+    """
+    An answer that arrives before the request was read is returned.
+
+    The rest of the request is not sent, and the connection is not used again.
+    """
     connections = 0
 
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -156,8 +164,8 @@ async def test_an_answer_before_the_request_was_read(out: Outbound) -> None:
     assert connections == 2
 
 
-async def test_who_speaks_unasked_is_hung_up_on(out: Outbound) -> None:
-    """What comes between two calls cannot be an answer to the second."""
+async def test_an_unexpected_answer_ends_the_connection(out: Outbound) -> None:
+    """Bytes between two calls close the connection, so they cannot answer the second call."""
     forged, gone = asyncio.Event(), asyncio.Event()
 
     async def forge(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -178,7 +186,7 @@ async def test_who_speaks_unasked_is_hung_up_on(out: Outbound) -> None:
 
 
 async def test_a_connection_is_not_kept_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The peer sees its end although nobody calls again."""
+    """The peer sees an idle connection closed, without a further call."""
     monkeypatch.setattr(outbound, "KEEP_ALIVE_S", 0.05)
     out, gone = Outbound(allow_http=True, allowed_networks=LOOPBACK), asyncio.Event()
 
@@ -194,8 +202,8 @@ async def test_a_connection_is_not_kept_for_long(monkeypatch: pytest.MonkeyPatch
     await out.aclose()
 
 
-async def test_a_cancelled_call_leaves_nothing_behind(out: Outbound) -> None:
-    """Its answer, should it still come, is nobody's."""
+async def test_a_cancelled_call_ends_its_connection(out: Outbound) -> None:
+    """The answer of a cancelled call is not taken for that of the next one."""
     arrived, gone = asyncio.Event(), asyncio.Event()
 
     async def wait(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -218,8 +226,8 @@ async def test_a_cancelled_call_leaves_nothing_behind(out: Outbound) -> None:
     [("GET", None, None), ("HEAD", None, None), ("POST", None, b"0"), ("PATCH", b"", b"0"), ("GET", b"ab", b"2")],
 )
 async def test_a_request_on_the_wire(out: Outbound, method: str, body: bytes | None, length: bytes | None) -> None:
-    """Its length is always right, whatever the caller said of it."""
-    peer = Saying(b"HTTP/1.1 204 No Content\r\n\r\n")
+    """The Content-Length is always right, whatever the caller's headers say."""
+    peer = ScriptedPeer(b"HTTP/1.1 204 No Content\r\n\r\n")
     async with listening(peer) as port:
         headers = {"Content-Length": "7", "User-Agent": "WorkerState", "X-Name": "Nguyễn"}
         await out.send(Request(method, f"http://127.0.0.1:{port}/a?b", headers, body), deadline=5)
@@ -240,7 +248,7 @@ async def test_a_request_on_the_wire(out: Outbound, method: str, body: bytes | N
 
 @given(st.text(), st.text(alphabet="ab\r\n\0: "))
 def test_no_header_ends_its_line(name: str, value: str) -> None:
-    """Or there is no request at all."""
+    """A header with a line break is an error, and no request is made."""
     try:
         made = request_bytes("GET", "/", {"host": "x", name: value}, None)
     except (ValueError, UnicodeError):

@@ -1,4 +1,4 @@
-"""No connection is opened to a forbidden address: watched at the socket, not by the outcome."""
+"""No connection is opened to a forbidden address, as seen by an audit hook on sockets."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ sys.addaudithook(_hook)
 
 @pytest.fixture
 def connections() -> Iterator[list[str]]:
-    """Every address that any socket of this process is connected to, as the interpreter sees it."""
+    """Every address that any socket of this process connects to, as the interpreter reports it."""
     seen: list[str] = []
     _watched.append(seen)
     yield seen
@@ -37,7 +37,7 @@ def connections() -> Iterator[list[str]]:
 
 @pytest.fixture
 async def guarded() -> AsyncIterator[Outbound]:
-    """The door as a public deployment has it, but for http."""
+    """An outbound client without exceptions, as in production, but for http."""
     out = Outbound(allow_http=True)
     yield out
     await out.aclose()
@@ -45,13 +45,17 @@ async def guarded() -> AsyncIterator[Outbound]:
 
 @pytest.fixture
 async def server() -> AsyncIterator[Neighbour]:
-    """Something that listens on loopback, and would answer."""
+    """A server on loopback that would answer."""
     async with neighbour() as one:
         yield one
 
 
 def resolves(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
-    """Names look up to these addresses, one list a look-up, the last for ever; what was looked up."""
+    """
+    Replaces the resolver's answers, one list for each look-up; the last one repeats.
+
+    Returns the names that were looked up.
+    """
     asked: list[str] = []
 
     async def addresses(_: object, host: str) -> list[str]:
@@ -72,7 +76,7 @@ def resolves(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
 async def test_literals_and_local_names(
     guarded: Outbound, server: Neighbour, connections: list[str], host: str
 ) -> None:
-    """In every notation."""
+    """Loopback is refused in every notation."""
     port = server.url.rpartition(":")[2]
     with pytest.raises((GiveUp, TryLater)):
         await guarded.send(Request("POST", f"http://{host}:{port}/", {}, b"x"), deadline=5)
@@ -81,8 +85,8 @@ async def test_literals_and_local_names(
     assert server.heard == []
 
 
-async def test_the_refusal_says_what_and_how_to_open_it(guarded: Outbound) -> None:
-    """For the operator at midnight."""
+async def test_the_refusal_names_the_address_and_the_setting(guarded: Outbound) -> None:
+    """The refusal tells the operator which address was refused and which setting permits it."""
     with pytest.raises(GiveUp) as caught:
         await guarded.send(Request("GET", "http://10.1.2.3/?secret=canary", {}), deadline=5)
 
@@ -98,7 +102,7 @@ async def test_the_refusal_says_what_and_how_to_open_it(guarded: Outbound) -> No
 async def test_a_name_with_any_forbidden_address_is_refused(
     guarded: Outbound, connections: list[str], monkeypatch: pytest.MonkeyPatch, found: list[str]
 ) -> None:
-    """Mixed answers too: one bad address spoils the name."""
+    """One forbidden address among several refuses the name."""
     resolves(monkeypatch, found)
 
     with pytest.raises(GiveUp) as caught:
@@ -111,7 +115,7 @@ async def test_a_name_with_any_forbidden_address_is_refused(
 async def test_the_vetted_address_is_the_one_connected_to(
     connections: list[str], monkeypatch: pytest.MonkeyPatch, server: Neighbour
 ) -> None:
-    """A name that changes its answer between check and connect gains nothing: there is one look-up."""
+    """There is one look-up, so a name cannot change its address between check and connection."""
     out = Outbound(allow_http=True, allowed_networks=[IPv4Network("127.0.0.1/32")])
     asked = resolves(monkeypatch, ["127.0.0.1"], ["127.0.0.2"])
     port = server.url.rpartition(":")[2]
@@ -127,7 +131,7 @@ async def test_the_vetted_address_is_the_one_connected_to(
 
 
 async def test_a_redirect_is_an_answer(connections: list[str], server: Neighbour) -> None:
-    """It is returned to be judged, and leads nowhere."""
+    """A redirect is returned as an answer, and is not followed."""
     out = Outbound(allow_http=True, allowed_networks=[IPv4Network("127.0.0.1/32")])
     server.will_answer((302, {"location": "http://127.0.0.3/"}, b""))
 
@@ -141,7 +145,7 @@ async def test_a_redirect_is_an_answer(connections: list[str], server: Neighbour
 async def test_the_environments_proxies_are_not_used(
     connections: list[str], monkeypatch: pytest.MonkeyPatch, server: Neighbour
 ) -> None:
-    """They would be a way around the guard."""
+    """A proxy of the environment is no way around the guard."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "all_proxy"):
         monkeypatch.setenv(name, server.url)
     out = Outbound(allow_http=True)
@@ -156,7 +160,7 @@ async def test_the_environments_proxies_are_not_used(
 async def test_an_allowed_call_goes_past_the_environments_proxy(
     connections: list[str], monkeypatch: pytest.MonkeyPatch, server: Neighbour
 ) -> None:
-    """The proxy would be 127.0.0.9; only the server itself is connected to."""
+    """A permitted call connects to the server itself, not to the proxy of the environment."""
     for name in ("HTTP_PROXY", "ALL_PROXY", "http_proxy", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.9:9")
     out = Outbound(allow_http=True, allowed_networks=[IPv4Network("127.0.0.0/8")])
@@ -167,8 +171,8 @@ async def test_an_allowed_call_goes_past_the_environments_proxy(
     await out.aclose()
 
 
-async def test_an_exception_opens_exactly_what_it_names(connections: list[str], server: Neighbour) -> None:
-    """Its neighbours stay closed, in every notation."""
+async def test_an_exception_opens_only_its_address(connections: list[str], server: Neighbour) -> None:
+    """An exception for one address leaves its neighbours closed, in every notation."""
     out = Outbound(allow_http=True, allowed_networks=[IPv4Network("127.0.0.1/32")])
     port = server.url.rpartition(":")[2]
 
@@ -182,10 +186,14 @@ async def test_an_exception_opens_exactly_what_it_names(connections: list[str], 
 
 
 @pytest.mark.parametrize("host", ["rebind.example.com", "bücher.example.com", "xn--a.com"])
-async def test_the_address_told_is_the_one_connected_to(
+async def test_the_reported_address_is_the_one_connected_to(
     monkeypatch: pytest.MonkeyPatch, server: Neighbour, host: str
 ) -> None:
-    """Also when a name's first address did not answer, and when the connection was kept from the call before."""
+    """
+    The answer reports the peer's address.
+
+    Also when the name's first address did not answer, and when the connection was kept from the call before.
+    """
     out = Outbound(allow_http=True, allowed_networks=[IPv4Network("127.0.0.0/8")])
     resolves(monkeypatch, ["127.0.0.9", "127.0.0.1"])
     port = server.url.rpartition(":")[2]
@@ -199,8 +207,8 @@ async def test_the_address_told_is_the_one_connected_to(
 @pytest.mark.parametrize(
     "url", ["http://93.184.215.14/", "https://u:p@x.example.com/", "file:///etc/passwd", "https://x y/"]
 )
-async def test_what_cannot_be_called_is_refused_before_anything_else(connections: list[str], url: str) -> None:
-    """Without allow_http, http is among it."""
+async def test_an_uncallable_url_is_refused_before_any_connection(connections: list[str], url: str) -> None:
+    """A URL that cannot be called is refused; without allow_http, that includes http."""
     out = Outbound()
     with pytest.raises(GiveUp) as caught:
         await out.send(Request("GET", url, {}), deadline=5)

@@ -1,4 +1,4 @@
-"""What this process or machine lacks for a connection is a local fault, and over as soon as it is there again."""
+"""A lack of local resources is a local fault, and ends with the lack."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.house import Neighbour
 
 @contextmanager
 def no_descriptor_left() -> Iterator[None]:
-    """The process may open no file and no socket more, even when it closes some; those that are open go on."""
+    """Keeps the process from opening files and sockets; open ones keep working."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))  # 0, 1 and 2 are in use
     try:
@@ -29,7 +29,7 @@ def no_descriptor_left() -> Iterator[None]:
 
 
 async def test_without_file_descriptors(out: Outbound, peer: Neighbour) -> None:
-    """It is said whose fault it is and what helps; with descriptors the call is made."""
+    """The error names the cause and the remedy; with free descriptors the call succeeds."""
     with no_descriptor_left(), pytest.raises(LocalFault) as caught:
         await out.send(Request("POST", peer.url, {}, b"x"), deadline=5)
 
@@ -47,7 +47,7 @@ async def test_without_file_descriptors(out: Outbound, peer: Neighbour) -> None:
 async def test_every_lack(
     out: Outbound, peer: Neighbour, monkeypatch: pytest.MonkeyPatch, lacking: int, process_wide: bool
 ) -> None:
-    """Where the system says so as late as when it connects, too."""
+    """A lack that the system reports only when it connects is a local fault, too."""
 
     async def sock_connect(*_: Any) -> None:
         raise OSError(lacking, "x")
@@ -61,8 +61,8 @@ async def test_every_lack(
     assert (await out.send(Request("POST", peer.url, {}, b"x"), deadline=5)).status == 200
 
 
-async def test_a_refusal_is_the_other_sides(out: Outbound) -> None:
-    """Nothing listens there, and this process lacks nothing."""
+async def test_a_refused_connection_is_no_local_fault(out: Outbound) -> None:
+    """A port without a listener is a fault of the receiver."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         with pytest.raises(TryLater) as caught:

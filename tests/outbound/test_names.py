@@ -1,4 +1,4 @@
-"""Names, asked of a real DNS server: the ones that nobody answers for hold up nobody, and an answer is not kept long."""
+"""Look-ups at a real DNS server: slow names delay no others, answers are cached briefly."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from tests.support.dns import NameServer, name_server
 
 @pytest.fixture
 async def dns() -> AsyncIterator[NameServer]:
-    """A name server of the test's own."""
+    """A name server for the test."""
     async with name_server() as one:
         yield one
 
 
 @pytest.fixture
 async def asking(dns: NameServer, tmp_path: Path) -> AsyncIterator[Outbound]:
-    """An outbound client that asks it, with an empty hosts file."""
+    """An outbound client that uses this name server, with an empty hosts file."""
     resolver = Resolver([dns.server], hosts=tmp_path / "hosts")
     out = Outbound(allow_http=True, allowed_networks=[IPv4Network("127.0.0.0/8")], resolver=resolver)
     yield out
@@ -36,14 +36,14 @@ async def asking(dns: NameServer, tmp_path: Path) -> AsyncIterator[Outbound]:
 
 
 async def call(out: Outbound, host: str, peer: Neighbour, *, deadline: float = 15) -> Answer:
-    """One call of a name, over a connection that was not there before."""
+    """Calls a name over a new connection."""
     port = peer.url.rpartition(":")[2]
     headers = {"connection": "close"}
     return await out.send(Request("POST", f"http://{host}:{port}/", headers, b"x"), deadline=deadline)
 
 
-async def test_a_hundred_names_that_hang_hold_up_nobody(asking: Outbound, peer: Neighbour, dns: NameServer) -> None:
-    """All the others are looked up and called meanwhile; once the hundred are answered, they are called, too."""
+async def test_a_hundred_slow_names_delay_no_others(asking: Outbound, peer: Neighbour, dns: NameServer) -> None:
+    """Other names are looked up and called meanwhile; the slow ones are called once answered."""
     dns.addresses = {f"n{number}.slow.test": ["127.0.0.1"] for number in range(100)}
     dns.addresses |= {f"n{number}.sound.test": ["127.0.0.1"] for number in range(100)}
     dns.hold(".slow.test")
@@ -62,7 +62,7 @@ async def test_a_hundred_names_that_hang_hold_up_nobody(asking: Outbound, peer: 
 
 
 async def test_callers_of_one_name_share_one_look_up(asking: Outbound, peer: Neighbour, dns: NameServer) -> None:
-    """However it is written."""
+    """Callers of one name share a look-up, in any spelling."""
     dns.addresses = {"vendor.test": ["127.0.0.1"]}
     hosts = ["vendor.test", "VENDOR.test"] * 20
 
@@ -72,8 +72,10 @@ async def test_callers_of_one_name_share_one_look_up(asking: Outbound, peer: Nei
     assert dns.asked == {"vendor.test": 1}
 
 
-async def test_who_leaves_takes_the_look_up_from_nobody(asking: Outbound, peer: Neighbour, dns: NameServer) -> None:
-    """The one's deadline passes, the other still waits."""
+async def test_a_timeout_leaves_the_shared_look_up_to_others(
+    asking: Outbound, peer: Neighbour, dns: NameServer
+) -> None:
+    """When one caller's deadline passes, the other still gets the answer."""
     dns.addresses = {"vendor.test": ["127.0.0.1"]}
     dns.hold(".test")
     patient = asyncio.create_task(call(asking, "vendor.test", peer))
@@ -88,7 +90,7 @@ async def test_who_leaves_takes_the_look_up_from_nobody(asking: Outbound, peer: 
 async def test_an_answer_is_kept_for_a_moment_and_vetted_each_time(
     asking: Outbound, peer: Neighbour, dns: NameServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A long TTL does not keep a name that moved, nor does a name that moved pass the guard."""
+    """A long TTL does not keep an old address, and a new address passes the guard again."""
     dns.addresses, dns.ttl = {"vendor.test": ["127.0.0.1"]}, 86400
     for _ in range(3):
         await call(asking, "vendor.test", peer)
@@ -107,10 +109,10 @@ async def test_an_answer_is_kept_for_a_moment_and_vetted_each_time(
     assert caught.value.kind == "forbidden_address"
 
 
-async def test_what_is_kept_is_dropped_by_itself(
+async def test_the_cache_is_emptied_by_itself(
     asking: Outbound, peer: Neighbour, dns: NameServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also that there is no such name."""
+    """A cached answer that a name does not exist is dropped after a while."""
     monkeypatch.setattr(names, "CACHE_S", 0.0)
     with pytest.raises(TryLater):
         await call(asking, "new.test", peer)
@@ -126,7 +128,7 @@ async def test_what_is_kept_is_dropped_by_itself(
 
 
 async def test_no_such_name_and_no_answer(asking: Outbound, peer: Neighbour, dns: NameServer) -> None:
-    """The one is probably a typing mistake, the other passes."""
+    """An unknown name and a failed look-up are different kinds of error."""
     dns.addresses = {"empty.test": []}
     for host, kind in (("nobody.test", "dns_unknown"), ("empty.test", "dns_unknown"), ("broken.test", "dns")):
         dns.failing = kind == "dns"
@@ -139,7 +141,7 @@ async def test_no_such_name_and_no_answer(asking: Outbound, peer: Neighbour, dns
 
 
 async def test_without_a_name_server(peer: Neighbour, tmp_path: Path) -> None:
-    """Nothing listens there: it is told at once."""
+    """Without a name server the look-up fails at once."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
         bound.bind(("127.0.0.1", 0))
         nobody = f"127.0.0.1:{bound.getsockname()[1]}"
@@ -150,10 +152,10 @@ async def test_without_a_name_server(peer: Neighbour, tmp_path: Path) -> None:
     await out.aclose()
 
 
-async def test_a_look_up_that_nobody_answers_ends_and_is_begun_anew(
+async def test_an_unanswered_look_up_ends_and_the_next_is_a_new_one(
     asking: Outbound, peer: Neighbour, dns: NameServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who asks next does not wait for the old one."""
+    """The next caller does not wait for the old look-up."""
     dns.addresses = {"vendor.test": ["127.0.0.1"]}
     dns.hold(".test")
     with monkeypatch.context() as patch:
@@ -162,14 +164,14 @@ async def test_a_look_up_that_nobody_answers_ends_and_is_begun_anew(
             await call(asking, "vendor.test", peer)
     assert caught.value.kind == "dns"
 
-    dns._holds = None  # what was asked before stays without an answer
+    dns._holds = None  # the earlier query stays unanswered
     assert (await call(asking, "vendor.test", peer)).status == 200
 
 
-async def test_look_ups_have_a_bound_and_it_is_no_endpoints_fault(
+async def test_a_look_up_over_the_limit_is_a_local_fault(
     asking: Outbound, peer: Neighbour, dns: NameServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Beyond it a name is not looked up: that uses up no attempt."""
+    """Over the limit a name is not looked up, which uses up no attempt."""
     monkeypatch.setattr(names, "LOOK_UPS", 3)
     dns.addresses = {f"n{number}.test": ["127.0.0.1"] for number in range(4)}
     dns.hold(".test")
@@ -185,7 +187,7 @@ async def test_look_ups_have_a_bound_and_it_is_no_endpoints_fault(
 
 
 async def test_without_file_descriptors(asking: Outbound, peer: Neighbour, dns: NameServer) -> None:
-    """That nothing can be looked up is not the name's fault."""
+    """A look-up without a file descriptor is a local fault, not the name's."""
     dns.addresses = {"first.test": ["127.0.0.1"], "vendor.test": ["127.0.0.1"]}
     await asking._resolver.addresses("first.test")
     with no_descriptor_left(), pytest.raises(LocalFault) as caught:
@@ -196,7 +198,7 @@ async def test_without_file_descriptors(asking: Outbound, peer: Neighbour, dns: 
 
 
 async def test_the_first_look_up_without_file_descriptors(tmp_path: Path, dns: NameServer) -> None:
-    """The resolver itself needs some."""
+    """The resolver's own descriptors can be missing, too; it works once there are some."""
     resolver = Resolver([dns.server], hosts=tmp_path / "hosts")
     dns.addresses = {"vendor.test": ["127.0.0.1"]}
     with no_descriptor_left(), pytest.raises(OSError, match="Too many open files") as caught:
@@ -208,7 +210,7 @@ async def test_the_first_look_up_without_file_descriptors(tmp_path: Path, dns: N
 
 
 async def test_the_hosts_file_comes_first_and_is_read_again(tmp_path: Path, dns: NameServer) -> None:
-    """Exactly the addresses that stand there, also for localhost; nobody else is asked."""
+    """A listed name has exactly the listed addresses, even localhost, without a DNS query."""
     hosts = tmp_path / "hosts"
     hosts.write_text(
         "# ours\n127.0.0.1\tlocalhost vendor # here\n127.0.0.9 Vendor\n\nnonsense vendor\n::1 six\n127.0.0.1\n"
@@ -227,7 +229,7 @@ async def test_the_hosts_file_comes_first_and_is_read_again(tmp_path: Path, dns:
 
 
 async def test_localhost_of_this_machine(out: Outbound, peer: Neighbour) -> None:
-    """Whatever its hosts file says of it, as the system's own resolver would."""
+    """localhost has the addresses of this machine's hosts file, as for the system's resolver."""
     found = {info[4][0] for info in socket.getaddrinfo("localhost", 80, type=socket.SOCK_STREAM)}
     assert set(await Resolver().addresses("localhost")) == found
 
@@ -235,7 +237,7 @@ async def test_localhost_of_this_machine(out: Outbound, peer: Neighbour) -> None
 async def test_every_address_and_the_search_domains(
     dns: NameServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both families; a short name is also looked for in the system's domains."""
+    """Both families are found; a short name is also looked up in the system's search domains."""
     monkeypatch.setenv("LOCALDOMAIN", "vendors.test")
     resolver = Resolver([dns.server], hosts=tmp_path / "hosts")
     dns.addresses = {"short.vendors.test": ["127.0.0.3", "::1", "127.0.0.4"]}
@@ -243,8 +245,8 @@ async def test_every_address_and_the_search_domains(
     resolver.close()
 
 
-async def test_who_waits_when_it_is_closed_is_told(dns: NameServer, tmp_path: Path) -> None:
-    """A stop waits for no name."""
+async def test_closing_the_resolver_ends_its_look_ups(dns: NameServer, tmp_path: Path) -> None:
+    """A shutdown waits for no name."""
     resolver = Resolver([dns.server], hosts=tmp_path / "hosts")
     dns.hold(".test")
     waiting = asyncio.create_task(resolver.addresses("vendor.test"))

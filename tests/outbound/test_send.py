@@ -1,4 +1,4 @@
-"""Bad peers: whatever they do, a call ends in time, in bounds, and once."""
+"""Misbehaving peers: every call ends in time, within limits, and is made once."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ Peer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 @asynccontextmanager
 async def listening(peer: Peer, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """A raw TCP server; its port."""
-    in_flight: set[asyncio.Task[None]] = set()
+    """Runs a raw TCP server; yields its port."""
+    tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        in_flight.add(task)
+        tasks.add(task)
         try:
             await peer(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError, ssl.SSLError):
             pass
         finally:
-            in_flight.discard(task)
+            tasks.discard(task)
             writer.transport.abort()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
@@ -46,25 +46,25 @@ async def listening(peer: Peer, tls: ssl.SSLContext | None = None) -> AsyncItera
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
-        for task in list(in_flight):
+        for task in list(tasks):
             task.cancel()
-        await asyncio.gather(*in_flight, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def request_of(reader: asyncio.StreamReader) -> bytes:
-    """A request's head and its body of one byte."""
+    """Reads a request with a body of one byte; returns its head."""
     head = await reader.readuntil(b"\r\n\r\n")
     await reader.readexactly(1)
     return head
 
 
 def asking(port: int, method: str = "POST") -> Request:
-    """A request with a body of one byte."""
+    """Returns a request with a body of one byte."""
     return Request(method, f"http://127.0.0.1:{port}/hook?secret=canary", {"authorization": "Basic canary"}, b"x")
 
 
 async def test_a_dripping_success_is_cut_and_counts(out: Outbound) -> None:
-    """The status was heard: the rest may not hold us."""
+    """A success counts at the deadline even if its body is still arriving."""
 
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request_of(reader)
@@ -94,8 +94,8 @@ async def test_silence_is_a_timeout(out: Outbound) -> None:
     assert caught.value.kind == "timeout"
 
 
-async def test_endless_headers_end(out: Outbound) -> None:
-    """Neither memory nor time without bound."""
+async def test_endless_headers_are_cut(out: Outbound) -> None:
+    """Endless headers use bounded memory and time."""
 
     async def headers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request_of(reader)
@@ -111,8 +111,8 @@ async def test_endless_headers_end(out: Outbound) -> None:
     assert caught.value.kind in ("protocol", "timeout")
 
 
-async def test_a_bomb_stays_closed_and_a_flood_is_capped(out: Outbound) -> None:
-    """Bodies are neither decoded nor read beyond what was asked for."""
+async def test_a_body_is_not_decompressed_and_is_cut(out: Outbound) -> None:
+    """A body is neither decoded nor read beyond the caller's limit."""
     bomb = gzip.compress(b"\0" * 10_000_000)
     heads: list[bytes] = []
 
@@ -131,7 +131,7 @@ async def test_a_bomb_stays_closed_and_a_flood_is_capped(out: Outbound) -> None:
 
 
 async def test_a_gigabyte_costs_no_memory(out: Outbound) -> None:
-    """However quickly it comes: what is beyond the limit is never held."""
+    """Bytes beyond the limit are never held, however fast they arrive."""
     sent = 0
 
     async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -145,7 +145,7 @@ async def test_a_gigabyte_costs_no_memory(out: Outbound) -> None:
             await writer.drain()
 
     async with listening(flood) as port:
-        await out.send(asking(port), deadline=5)  # what is made once for all calls
+        await out.send(asking(port), deadline=5)  # allocates what all later calls share
         sent = 0
         tracemalloc.start()
         try:
@@ -163,15 +163,15 @@ async def test_a_gigabyte_costs_no_memory(out: Outbound) -> None:
     "said", [b"", b"HTTP/1.1 200 OK\r\nconte", b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc"]
 )
 async def test_a_broken_connection_is_said_to_be_one(out: Outbound, said: bytes) -> None:
-    """Before the answer, within its head, within its body."""
+    """A close before the answer, within its head or within its body is an error of its own kind."""
 
-    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def close_early(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request_of(reader)
         writer.write(said)
         await writer.drain()
         writer.close()
 
-    async with listening(hang_up) as port:
+    async with listening(close_early) as port:
         with pytest.raises(TryLater) as caught:
             await out.send(asking(port), deadline=5)
 
@@ -180,8 +180,8 @@ async def test_a_broken_connection_is_said_to_be_one(out: Outbound, said: bytes)
 
 
 @pytest.mark.parametrize("said", [b"SSH-2.0-x\r\n\r\n", b"HTTP/1.1 abc OK\r\n\r\n", b"\0" * 100])
-async def test_what_is_not_http(out: Outbound, said: bytes) -> None:
-    """Another protocol on the port."""
+async def test_another_protocol_is_an_error(out: Outbound, said: bytes) -> None:
+    """An answer in another protocol is an error."""
 
     async def other(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request_of(reader)
@@ -196,8 +196,8 @@ async def test_what_is_not_http(out: Outbound, said: bytes) -> None:
     assert caught.value.kind in ("protocol", "reset")
 
 
-async def test_nobody_listens(out: Outbound) -> None:
-    """A refused connection is tried again later."""
+async def test_a_refused_connection_is_tried_again_later(out: Outbound) -> None:
+    """A port without a listener is an error that may pass."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -208,7 +208,7 @@ async def test_nobody_listens(out: Outbound) -> None:
 
 
 async def test_an_unknown_name_and_a_broken_resolver(out: Outbound, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one is probably a typing mistake, the other is passing."""
+    """An unknown name and a failed look-up are different kinds of error."""
     for code, kind in ((socket.EAI_NONAME, "dns_unknown"), (socket.EAI_AGAIN, "dns")):
 
         async def fail(*_: object, code: int = code, **__: object) -> None:
@@ -222,17 +222,17 @@ async def test_an_unknown_name_and_a_broken_resolver(out: Outbound, monkeypatch:
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
 async def test_one_call_is_one_request_on_the_wire(out: Outbound, method: str) -> None:
-    """Also on a kept connection that the peer has meanwhile closed: no repeat behind our back."""
+    """A call is not repeated, even on a kept connection that the peer has closed meanwhile."""
     received: list[bytes] = []
 
-    async def once_then_hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         received.append(await request_of(reader))
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
         await writer.drain()
         received.append(await request_of(reader))
         writer.transport.abort()
 
-    async with listening(once_then_hang_up) as port:
+    async with listening(answer_once) as port:
         assert (await out.send(asking(port, method), deadline=5)).status == 200
         with pytest.raises(TryLater) as caught:
             await out.send(asking(port, method), deadline=5)
@@ -242,18 +242,18 @@ async def test_one_call_is_one_request_on_the_wire(out: Outbound, method: str) -
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])
-async def test_what_may_be_repeated_is_not(out: Outbound, method: str) -> None:
-    """The client library would repeat these by itself."""
+async def test_idempotent_methods_are_not_repeated(out: Outbound, method: str) -> None:
+    """Methods that HTTP permits to repeat are not repeated, either."""
     received: list[bytes] = []
 
-    async def once_then_hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         received.append(await reader.readuntil(b"\r\n\r\n"))
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
         await writer.drain()
         received.append(await reader.readuntil(b"\r\n\r\n"))
         writer.transport.abort()
 
-    async with listening(once_then_hang_up) as port:
+    async with listening(answer_once) as port:
         request = Request(method, f"http://127.0.0.1:{port}/", {})
         assert (await out.send(request, deadline=5)).status == 200
         with pytest.raises(TryLater):
@@ -263,7 +263,7 @@ async def test_what_may_be_repeated_is_not(out: Outbound, method: str) -> None:
 
 
 async def test_a_connection_that_was_closed_while_idle_is_replaced(out: Outbound) -> None:
-    """The ordinary end of a kept connection costs no attempt."""
+    """A call after the close of an idle connection succeeds over a new one."""
     closed = asyncio.Event()
 
     async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -271,7 +271,7 @@ async def test_a_connection_that_was_closed_while_idle_is_replaced(out: Outbound
         writer.write(b"HTTP/1.1 200 OK\r\nconnection: keep-alive\r\ncontent-length: 0\r\n\r\n")
         await writer.drain()
         writer.write_eof()
-        assert await reader.read() == b""  # our side has seen the end, and hung up too
+        assert await reader.read() == b""  # the client has seen the close, and closed its side, too
         closed.set()
 
     async with listening(once) as port:
@@ -283,7 +283,7 @@ async def test_a_connection_that_was_closed_while_idle_is_replaced(out: Outbound
 
 
 async def test_connections_are_kept(out: Outbound) -> None:
-    """A hundred calls, eight at a time, need eight connections at the most."""
+    """A hundred calls, eight at a time, need at most eight connections."""
     connections, calls = 0, 0
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -306,8 +306,8 @@ async def test_connections_are_kept(out: Outbound) -> None:
     assert connections <= 8
 
 
-async def test_a_cut_call_frees_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With room for one connection, the next call still gets through; one that never read our body included."""
+async def test_a_cut_call_frees_its_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one concurrency slot, the next call succeeds after one that was cut."""
     monkeypatch.setattr(outbound, "CONNECTIONS", 1)
     out = Outbound(allow_http=True, allowed_networks=LOOPBACK)
     calls = 0
@@ -337,8 +337,8 @@ async def test_a_cut_call_frees_its_place(monkeypatch: pytest.MonkeyPatch) -> No
     ],
     ids=["small headers", "reason", "interim answers", "trailers"],
 )
-async def test_other_endless_answers_end(out: Outbound, start: bytes, endless: bytes) -> None:
-    """Each part of an answer that could go on for ever."""
+async def test_every_endless_part_of_an_answer_is_cut(out: Outbound, start: bytes, endless: bytes) -> None:
+    """Each part of an answer that could go on for ever is bounded."""
 
     async def go_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request_of(reader)
@@ -357,7 +357,7 @@ async def test_other_endless_answers_end(out: Outbound, start: bytes, endless: b
 
 @pytest.mark.parametrize("path", ["/a%2Fb/%7Ex?sig=%2F%3d+%20&u=https%3A%2F%2Fy", "/a/../b", "/hook?a=b;c&d"])
 async def test_a_url_is_called_as_it_was_given(out: Outbound, path: str) -> None:
-    """A signature in it may cover every character; a fragment stays at home."""
+    """The URL is sent unchanged, since a signature may cover it, but without its fragment."""
     heads: list[bytes] = []
 
     async def fine(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -373,7 +373,7 @@ async def test_a_url_is_called_as_it_was_given(out: Outbound, path: str) -> None
 
 
 async def test_a_slow_look_up_is_under_the_deadline(out: Outbound, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A resolver that never answers."""
+    """The deadline covers a resolver that never answers."""
 
     async def never(*_: object, **__: object) -> None:
         await asyncio.Event().wait()
@@ -388,7 +388,7 @@ async def test_a_slow_look_up_is_under_the_deadline(out: Outbound, monkeypatch: 
 
 @pytest.mark.parametrize(("said", "kind"), [(None, "timeout"), (b"", "connect"), (b"220 hello\r\n\r\n", "tls")])
 async def test_a_tls_handshake_that_fails(out: Outbound, said: bytes | None, kind: str) -> None:
-    """Silence, a reset, another protocol: each with its own word, and a reason that can be read."""
+    """Silence, a reset and another protocol have a kind each, and a readable reason."""
 
     async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
@@ -409,7 +409,7 @@ async def test_a_tls_handshake_that_fails(out: Outbound, said: bytes | None, kin
 
 
 async def test_an_expired_certificate_is_refused() -> None:
-    """Of a known authority, for the right name."""
+    """An expired certificate of a trusted authority, for the right name, is refused."""
     authority = trustme.CA()
     served, trusting = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
     yesterday = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
@@ -428,7 +428,7 @@ async def test_an_expired_certificate_is_refused() -> None:
 
 
 async def test_certificates_are_verified(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unknown authority and wrong name are refused; the right one is fine."""
+    """An unknown authority and a wrong name are refused; a valid certificate is accepted."""
     authority = trustme.CA()
 
     async def fine(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""A signature says when its request was written, however long the way there took; nothing waits here for a clock."""
+"""A signature has the time at which its request was written; the tests use no real clock."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BODY = b'{"x":1}'
 
 
 class Stepping:
-    """A clock that goes when it is told to; a receiver's is not far off."""
+    """A clock that the test advances, close to the receiver's."""
 
     def __init__(self) -> None:
         self._now = datetime.now(UTC).replace(microsecond=0)
@@ -39,24 +39,24 @@ class Stepping:
 
     @property
     def stamp(self) -> str:
-        """What is signed now."""
+        """The time as it is signed now."""
         return str(int(self._now.timestamp()))
 
 
 @pytest.fixture
 def clock() -> Stepping:
-    """The sender's."""
+    """The sender's clock."""
     return Stepping()
 
 
 def signed(url: str, clock: Callable[[], datetime]) -> Request:
-    """A request that is signed like a webhook."""
+    """Returns a request that is signed like a webhook."""
     sign = signing(event_id="evt_1", body=BODY, secrets=[SECRET], now=clock)
     return Request("POST", url, {"content-type": "application/json"}, BODY, sign)
 
 
 def looked_up_late(monkeypatch: pytest.MonkeyPatch, clock: Stepping) -> None:
-    """Every look-up takes twelve seconds, and leads here."""
+    """Makes every look-up take twelve seconds, and lead here."""
 
     async def addresses(_: object, host: str) -> list[str]:
         clock.step()
@@ -65,10 +65,10 @@ def looked_up_late(monkeypatch: pytest.MonkeyPatch, clock: Stepping) -> None:
     monkeypatch.setattr(Resolver, "addresses", addresses)
 
 
-async def test_after_a_look_up_that_took_long(
+async def test_the_time_is_that_after_a_slow_look_up(
     out: Outbound, peer: Neighbour, clock: Stepping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The receiver sees the time of the write, verifies with it, and it is what is on record."""
+    """The receiver verifies with the time of the write, and the recorded step has it, too."""
     begun = clock.stamp
     looked_up_late(monkeypatch, clock)
     port = peer.url.rpartition(":")[2]
@@ -82,13 +82,13 @@ async def test_after_a_look_up_that_took_long(
     assert request.headers.items() <= heard.items()
 
 
-async def test_after_a_handshake_that_took_long(clock: Stepping) -> None:
-    """TLS is a part of the way, too."""
+async def test_the_time_is_that_after_a_slow_handshake(clock: Stepping) -> None:
+    """The signature's time is later than the TLS handshake."""
     authority, heard = trustme.CA(), list[bytes]()
     served, trusting = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
     authority.issue_cert("localhost").configure_cert(served)
     authority.configure_trust(trusting)
-    served.sni_callback = lambda *_: clock.step()  # the client's first word was heard, the server's was not said yet
+    served.sni_callback = lambda *_: clock.step()  # after the client's hello, before the server's
 
     async def fine(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         heard.append(await reader.readuntil(BODY))
@@ -104,8 +104,10 @@ async def test_after_a_handshake_that_took_long(clock: Stepping) -> None:
     assert f"webhook-timestamp: {clock.stamp}\r\n".encode() in heard[0]
 
 
-async def test_after_others_had_to_end(peer: Neighbour, clock: Stepping, monkeypatch: pytest.MonkeyPatch) -> None:
-    """More calls than may be under way: whoever waits for room signs when there is some."""
+async def test_the_time_is_that_after_a_wait_for_a_slot(
+    peer: Neighbour, clock: Stepping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call that waits for a concurrency slot is signed once it has the slot."""
     monkeypatch.setattr(outbound, "CONNECTIONS", 1)
     out = Outbound(allow_http=True, allowed_networks=LOOPBACK)
     stamps: list[str] = []
@@ -122,8 +124,8 @@ async def test_after_others_had_to_end(peer: Neighbour, clock: Stepping, monkeyp
     assert len(set(stamps)) == 3
 
 
-async def test_on_a_connection_that_is_used_again(out: Outbound, peer: Neighbour, clock: Stepping) -> None:
-    """Also when the same request is sent: it is another one on the wire, and has the headers of its own."""
+async def test_a_reused_connection_gets_a_new_signature(out: Outbound, peer: Neighbour, clock: Stepping) -> None:
+    """A request that is sent twice is signed twice, with different times."""
     request = signed(peer.url, clock)
     for _ in range(2):
         clock.step()
@@ -135,8 +137,8 @@ async def test_on_a_connection_that_is_used_again(out: Outbound, peer: Neighbour
     assert request.headers["webhook-signature"] == second
 
 
-async def test_in_place_of_one_that_was_closed(out: Outbound, clock: Stepping) -> None:
-    """A connection that broke while nobody used it is replaced, and what goes over the new one is signed for it."""
+async def test_a_replaced_connection_gets_a_new_signature(out: Outbound, clock: Stepping) -> None:
+    """A request over a connection that replaces a closed one is signed for it."""
     heard: list[bytes] = []
 
     async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -150,12 +152,12 @@ async def test_in_place_of_one_that_was_closed(out: Outbound, clock: Stepping) -
             await out.send(signed(f"http://127.0.0.1:{port}/", clock), deadline=5)
             assert len(heard) == number
             assert f"webhook-timestamp: {clock.stamp}\r\n".encode() in heard[-1]
-            while [one for one in out._pool._open if one.is_clean]:  # until the other side's end has been heard of
+            while [one for one in out._pool._open if one.is_clean]:  # until the client has seen the peer's close
                 await asyncio.sleep(0)
 
 
-async def test_what_was_never_written_was_not_signed(out: Outbound, clock: Stepping) -> None:
-    """Nobody was there: no signature exists that somebody could have seen."""
+async def test_an_unsent_request_is_not_signed(out: Outbound, clock: Stepping) -> None:
+    """Without a connection no signature is made."""
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         request = signed(f"http://127.0.0.1:{nobody.getsockname()[1]}/", clock)
@@ -165,8 +167,8 @@ async def test_what_was_never_written_was_not_signed(out: Outbound, clock: Stepp
     assert steps[0].request_headers == request.headers == {"content-type": "application/json"}
 
 
-async def test_whoever_cannot_sign_says_so_and_costs_no_connection(out: Outbound) -> None:
-    """It is a defect of ours and not the receiver's; nothing was sent."""
+async def test_an_error_while_signing_is_raised_and_keeps_the_connection(out: Outbound) -> None:
+    """An error in `sign` is raised as it is, and no request is sent."""
     heard: list[bytes] = []
 
     async def fine(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""URLs, judged from their text alone."""
+"""URLs are checked by their text alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from yarl import URL
 
 from greenroom.outbound import callable_problem, public_problem
 
-#: what parsers disagree about
+#: pieces of URLs that parsers read differently
 PIECES = ["a", "b.com", "A", "127.0.0.1", "[::1]", ":", "/", "//", "@", "?", "#", "[", "]", "%", "%40", "%2f", ";", ".", "。", "：",
           "＠", "ß", "ü", "\u200d", "\xad", "ℂ", "℀", "xn--", "-", "_", "443", "\ud800"]  # fmt: skip
 
@@ -22,17 +22,17 @@ PIECES = ["a", "b.com", "A", "127.0.0.1", "[::1]", ":", "/", "//", "@", "?", "#"
 @example("https://xn--/")
 @example("https://a..b/")
 def test_any_text_is_judged(text: str) -> None:
-    """A problem or none, never an exception."""
+    """Any text has a problem or none, and never raises an exception."""
     for problem in (callable_problem(text, allow_http=True), public_problem(text)):
         assert problem is None or isinstance(problem, str)
 
 
-@settings(max_examples=500, suppress_health_check=[HealthCheck.filter_too_much])  # few of them can be called
+@settings(max_examples=500, suppress_health_check=[HealthCheck.filter_too_much])  # few of these URLs can be called
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map(lambda some: "https://" + "".join(some)))
 @example("https://127.0.0.1%b.com/")
 @example("https://vendor.example.com#@127.0.0.1/")
 def test_the_host_that_was_judged_is_the_host_that_is_called(url: str) -> None:
-    """No URL reads as one host here and as another in the client."""
+    """The check and the client read the same host in every URL."""
     assume(callable_problem(url, allow_http=False) is None)
     try:
         called = URL(url).raw_host or ""
@@ -45,7 +45,7 @@ def test_the_host_that_was_judged_is_the_host_that_is_called(url: str) -> None:
 
 
 def test_an_international_name_is_judged_as_it_is_called() -> None:
-    """Of the two versions of IDNA, the client's: in the older one ß is another name."""
+    """The check uses the client's version of IDNA: in the older one ß is another name."""
     assert "xn--strae-oqa.internal" in (public_problem("https://straße.internal/") or "")
 
 
@@ -61,7 +61,7 @@ def test_an_international_name_is_judged_as_it_is_called() -> None:
     ],
 )
 def test_what_can_be_called(url: str) -> None:
-    """Absolute https URLs, also with a port, a trailing dot, an international name."""
+    """Absolute https URLs can be called: with a port, a trailing dot, an international name."""
     assert callable_problem(url, allow_http=False) is None
     assert public_problem(url) is None
 
@@ -90,7 +90,7 @@ def test_what_can_be_called(url: str) -> None:
     ],
 )
 def test_what_cannot_be_called(url: str) -> None:
-    """The text already says no."""
+    """These URLs are refused by their text."""
     assert callable_problem(url, allow_http=False)
     assert public_problem(url)
 
@@ -102,7 +102,7 @@ def test_what_cannot_be_called(url: str) -> None:
      "[::ffff:10.0.0.1]", "[fd00::1]", "[64:ff9b::7f00:1]", "0.0.0.0",
      "１２７.0.0.1", "127。0。0。1", "10.0.0.1."],
 )  # fmt: skip
-def test_a_result_url_must_open_for_a_stranger(host: str) -> None:
-    """Greenhouse shows nothing for a private one; development may."""
+def test_a_result_url_must_be_public(host: str) -> None:
+    """A private result URL is refused, since Greenhouse shows none; development permits it."""
     assert public_problem(f"https://{host}/r")
     assert public_problem(f"http://{host}/r", allow_http=True) is None
