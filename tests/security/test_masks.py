@@ -1,4 +1,4 @@
-"""What a record may show: that a credential was there, never what it was."""
+"""Masks show that a credential was there, never its value."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ CANARY = "canary-7f3a"
     ["Authorization", "Proxy-Authorization", "Cookie", "set-cookie", "X-Api-Key", "x-hub-session-token", "api_key"],
 )
 def test_headers_by_their_name(name: str) -> None:
-    """Whatever the case."""
+    """Headers of credentials are hidden, in any case."""
     assert masks.headers({name: CANARY, "accept": "*/*"}) == {name: masks.HIDDEN, "accept": "*/*"}
 
 
 def test_a_signature_and_an_idempotency_key_are_no_credentials() -> None:
-    """They are what one looks for in a record."""
+    """Headers that people search for in a record are shown."""
     sent = {
         "webhook-signature": "v1,abc",
         "x-stackone-signature": "abc",
@@ -39,7 +39,7 @@ def test_a_signature_and_an_idempotency_key_are_no_credentials() -> None:
      "external_trigger_token", "accessToken", "apiKey", "private_key", "auth_link_url", "PASSWORD", "client-secret"],
 )  # fmt: skip
 def test_json_by_its_names(name: str) -> None:
-    """At any depth, whatever the value's type; null says that there was none."""
+    """Credentials are hidden at any depth and of any type; null shows that there was none."""
     for value in (CANARY, 7, [CANARY], {"a": {"b": CANARY}}):
         shown = masks.body(json.dumps({"deep": [{name: value, "name": "Ada"}]}).encode(), cut=False)
         assert shown == {"deep": [{name: masks.HIDDEN, "name": "Ada"}]}
@@ -50,7 +50,7 @@ def test_json_by_its_names(name: str) -> None:
     "secret", [new_api_key(), new_external_trigger_token(), new_webhook_secret()], ids=["key", "token", "webhook"]
 )
 def test_our_own_tokens_by_their_shape(secret: str) -> None:
-    """Wherever they stand."""
+    """Greenroom's tokens are hidden anywhere in a text."""
     assert secret not in str(masks.body(json.dumps({"note": f"use {secret} now"}).encode(), cut=False))
     assert secret not in masks.text(f"/somewhere/{secret}?x={secret}")
     assert secret not in str(masks.headers({"x-odd": secret}))
@@ -73,14 +73,14 @@ def test_our_own_tokens_by_their_shape(secret: str) -> None:
     ],
 )
 def test_text_also_when_it_is_half_a_json(plain: str, shown: str) -> None:
-    """A URL, a form, a body that was cut or never was JSON."""
+    """Credentials are hidden in URLs, forms and cut JSON."""
     assert masks.text(plain) == shown
     assert CANARY not in str(masks.body(plain.encode(), cut=True))
     assert CANARY not in str(masks.body(plain.encode(), cut=False))
 
 
 def test_bodies_of_every_kind() -> None:
-    """JSON as a value, other text as text, nothing as None; never an error."""
+    """JSON is shown as a value, other text as text, an empty body as None; there is no error."""
     assert masks.body(b"", cut=False) is None
     assert masks.body(b'\n\n{"a": 1}', cut=False) == {"a": 1}
     assert masks.body(b"<p>no</p>", cut=False) == "<p>no</p>"
@@ -91,7 +91,7 @@ def test_bodies_of_every_kind() -> None:
 
 
 def test_hiding_takes_time_in_proportion() -> None:
-    """No text makes an expression try everything: eight times as much takes far less than 64 times as long."""
+    """A text eight times as long takes far less than 64 times as long: no expression is quadratic."""
 
     def took(text: str) -> float:
         started = time.process_time()

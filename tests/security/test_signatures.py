@@ -1,4 +1,4 @@
-"""Webhook signatures, verified with the libraries that receivers use."""
+"""Webhook signatures are verified with the libraries that receivers use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BODY = '{"name":"Zoë"}'.encode()
 
 
 def test_the_specifications_vector() -> None:
-    """Standard Webhooks 1.0.0's own example."""
+    """The example of Standard Webhooks 1.0.0 has the same signature here."""
     headers = webhook_headers(
         event_id="msg_p5jXN8AQM9LWM0D4loKWxJek",
         sent_at=1614265330,
@@ -29,7 +29,7 @@ def test_the_specifications_vector() -> None:
 
 
 def test_both_secrets_verify_during_a_rotation() -> None:
-    """A receiver with the old one, one with the new one; a stranger's does not."""
+    """The old and the new secret verify, another one does not."""
     new, old = new_webhook_secret(), new_webhook_secret()
     headers = webhook_headers(event_id="evt_1", sent_at=int(time.time()), body=BODY, secrets=[new, old])
 
@@ -56,12 +56,12 @@ def test_both_secrets_verify_during_a_rotation() -> None:
     ],
 )
 def test_a_secret_that_a_person_chose(secret: str, fine: bool) -> None:
-    """24 to 64 bytes in standard base64; a URL-safe one would silently become another key."""
+    """24 to 64 bytes in standard base64 are accepted; URL-safe base64 would become another key."""
     assert (check_secret(secret) is None) == fine
 
 
 def test_the_raw_bytes_are_signed() -> None:
-    """A body that is not text, one secret: StackOne's header is unpadded base64url over the body alone."""
+    """A body that is not text is signed; StackOne's header is unpadded base64url over the body alone."""
     secret, body = new_webhook_secret(), bytes(range(256))
     headers = webhook_headers(event_id="evt_1", sent_at=1, body=body, secrets=[secret])
 
@@ -75,7 +75,7 @@ def test_the_raw_bytes_are_signed() -> None:
 
 
 def test_after_the_overlap_the_old_secret_is_out() -> None:
-    """Only the new one verifies, under both schemes."""
+    """After the overlap only the new secret verifies, in both schemes."""
     new, old = new_webhook_secret(), new_webhook_secret()
     headers = webhook_headers(event_id="evt_1", sent_at=int(time.time()), body=BODY, secrets=[new])
 

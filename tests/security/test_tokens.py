@@ -43,7 +43,7 @@ def encoded(text: str) -> str:
     ],
 )
 def test_basic_user(header: str | None, user: str | None) -> None:
-    """Every form in use, and nothing else."""
+    """Every form in use is read, and nothing else."""
     assert tokens.basic_user(header) == user
 
 
@@ -53,13 +53,13 @@ def test_basic_user(header: str | None, user: str | None) -> None:
     | st.binary().map(lambda raw: "Basic " + base64.b64encode(raw).decode())
 )
 def test_any_header_is_read(header: str) -> None:
-    """A user name or none."""
+    """Any header has a user name of the permitted length or none."""
     user = tokens.basic_user(header)
     assert user is None or 0 < len(user) < 171
 
 
 def test_tokens_fit_where_they_are_typed() -> None:
-    """URL-safe, without a colon, short enough for Greenhouse."""
+    """Keys are URL-safe, have no colon, and are short enough for Greenhouse."""
     for made in (tokens.new_api_key(), tokens.new_external_trigger_token()):
         assert re.fullmatch(r"g[kr]_[A-Za-z0-9_-]{43}", made)
 
@@ -77,7 +77,7 @@ def test_ids_are_url_safe_and_sort_by_time(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_ids_sort_by_the_time_they_were_made() -> None:
-    """What was made before a time sorts before the first id of that time, all that follows after it."""
+    """Ids made before a time sort before its first id, later ones after it."""
     earlier = tokens.new_id("evt")
     now = datetime.now(UTC)
     first = tokens.first_id("evt", now + timedelta(milliseconds=1))

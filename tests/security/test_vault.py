@@ -1,4 +1,4 @@
-"""Secrets at rest."""
+"""Secrets at rest are sealed for their place."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ OLD, NEW = os.urandom(32), os.urandom(32)
 PLACE = {"table": "webhook_secrets", "row": "whs_1", "column": "secret_sealed"}
 
 
-def test_what_was_sealed_opens_in_its_place() -> None:
-    """And looks different each time."""
+def test_a_sealed_text_opens_in_its_place() -> None:
+    """A sealed text opens in its place, and differs each time."""
     vault = Vault([NEW])
     sealed = [vault.seal("canary é", **PLACE) for _ in range(2)]
 
@@ -29,7 +29,7 @@ def test_what_was_sealed_opens_in_its_place() -> None:
 
 @pytest.mark.parametrize("name", list(PLACE))
 def test_moved_elsewhere_it_does_not_open(name: str) -> None:
-    """Another row, column or table."""
+    """A sealed text does not open in another row, column or table."""
     vault = Vault([NEW])
     sealed = vault.seal("canary", **PLACE)
 
@@ -50,13 +50,13 @@ def test_damage_is_noticed(damage: object) -> None:
 
 @given(st.text() | st.text().map(lambda text: f"{Vault([OLD]).seal('', **PLACE)[:13]}{text}"))
 def test_any_text_opens_or_is_refused(text: str) -> None:
-    """Whatever stands in the column, `VaultError` is the only error."""
+    """`VaultError` is the only error, whatever the text."""
     with pytest.raises(VaultError):
         Vault([OLD]).open(text, **PLACE)
 
 
 def test_an_error_shows_no_key() -> None:
-    """The second of two keys is bad: the message counts it."""
+    """The message has the number of the bad key, and no key."""
     good = base64.b64encode(OLD).decode()
     with pytest.raises(VaultError, match="key 2 of 2") as caught:
         parse_keys([good, "canary"])
@@ -78,13 +78,13 @@ def test_rotation() -> None:
 
 @pytest.mark.parametrize("texts", [["x"], [""], ["é"], ["\ud800"], [base64.b64encode(b"short").decode()], []])
 def test_a_bad_key_is_counted_and_not_shown(texts: list[str]) -> None:
-    """Which of several it is, never its text."""
+    """The message has the number of the bad key, never its text."""
     with pytest.raises(VaultError, match="GREENROOM_SECRET_KEY"):
         parse_keys(texts)
 
 
 def test_the_key_file_is_made_once_and_closed(tmp_path: Path) -> None:
-    """Mode 0600; one that others can read is refused."""
+    """The key file has mode 0600; one that other users can read is refused."""
     path = tmp_path / "secret.key"
     made = load_or_create_key_file(path)
 
@@ -97,7 +97,7 @@ def test_the_key_file_is_made_once_and_closed(tmp_path: Path) -> None:
 
 
 def test_two_processes_that_start_at_once_have_one_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second comes while the first is making the file: both read the same, complete key."""
+    """A process that starts while another creates the file reads the same, complete key."""
     path = tmp_path / "secret.key"
     second: list[str] = []
     random = os.urandom
@@ -116,7 +116,7 @@ def test_two_processes_that_start_at_once_have_one_key(tmp_path: Path, monkeypat
 
 
 def test_a_key_file_that_cannot_be_made_or_read(tmp_path: Path) -> None:
-    """No directory; not text."""
+    """A missing directory and a file that is not text are errors."""
     with pytest.raises(VaultError, match="Cannot write"):
         load_or_create_key_file(tmp_path / "missing" / "secret.key")
     path = tmp_path / "secret.key"
