@@ -1,4 +1,4 @@
-"""A real Chromium, what it may complain about, and axe-core for what it does not see."""
+"""A real Chromium, the errors that it reports, and axe-core's accessibility checks."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from tests.support.tools import find_chromium, missing_chromium, missing_node, n
 
 AXE = Path(__file__).parent / "axe"
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-#: CSS pixels; no page scrolls sideways at the smaller one
+#: widths of the window in CSS pixels; no page may scroll sideways at the smaller one
 WIDTHS = (1280, 320)
 MOST_TABS = 300
-#: without a report on the thousands of things that are fine: a third of the time
+#: axe's script, without a report on passed checks: a third of the time
 RUN = "rules => axe.run(document, {...rules, resultTypes: ['violations'], preload: false}).then(({violations}) => violations)"
-#: what colours can break; the other rules need not be tried twice
+#: the rules that depend on colours, for the second colour scheme
 COLOUR_RULES = {"runOnly": ["color-contrast", "link-in-text-block"]}
 
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
-    """The system's browser, headless."""
+    """Runs the system's browser, headless."""
     need(missing_chromium())
     async with async_playwright() as playwright:
         arguments = ["--no-sandbox", "--disable-background-networking"]
@@ -38,7 +38,7 @@ async def chromium() -> AsyncIterator[Browser]:
 
 @contextmanager
 def listening(page: Page, heard: list[str]) -> Iterator[None]:
-    """Complaints of the browser about a page, and requests to other hosts, go into the list as they come."""
+    """Adds the page's errors, and its requests to other hosts, to the list as they occur."""
 
     def say(said: ConsoleMessage) -> None:
         if said.type in ("error", "warning"):
@@ -67,7 +67,11 @@ def _foreign(page: Page, url: str) -> bool:
 
 
 async def flaws(page: Page) -> list[str]:
-    """What is wrong with the page that is open: axe-core's rules, and sideways scrolling; light and dark, wide and narrow."""
+    """
+    Returns the flaws of the open page.
+
+    They are violations of axe-core's rules, and sideways scrolling; light and dark, wide and narrow.
+    """
     found: list[str] = []
     await page.evaluate(_axe())
     for width in WIDTHS:
@@ -90,7 +94,7 @@ def _axe() -> str:
 
 
 async def tab_to(page: Page, target: Locator) -> None:
-    """Go to an element with the keyboard alone, as somebody without a mouse does; its focus can be seen."""
+    """Moves the focus to an element by keyboard; the focus must be visible."""
     element = await target.element_handle()
     for _ in range(MOST_TABS):
         if await element.evaluate("one => one === document.activeElement"):

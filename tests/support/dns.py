@@ -1,4 +1,4 @@
-"""A DNS server on loopback, over UDP: it answers at once, or when it is told to."""
+"""A DNS server on loopback, over UDP, which can hold back its answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ _NO_ERROR, _SERVER_FAILURE, _NO_SUCH_NAME = 0, 2, 3
 
 
 class NameServer(asyncio.DatagramProtocol):
-    """Answers from `addresses`; a name that is not there does not exist. `asked` counts questions for A records."""
+    """
+    Answers from `addresses`; other names do not exist.
+
+    `asked` counts queries for A records.
+    """
 
     def __init__(self) -> None:
         self.server = ""  #: as `Resolver` takes it
@@ -28,18 +32,18 @@ class NameServer(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
 
     def hold(self, suffix: str) -> None:
-        """Answer no question for a name that ends so until `release`."""
+        """Answers no query for a name with this suffix until `release`."""
         self._holds = suffix
 
     def release(self) -> None:
-        """Answer what was held, and everything from now on."""
+        """Answers the held queries, and all later ones."""
         self._holds = None
         for question, peer in self._held:
             self._answer(question, peer)
         self._held.clear()
 
     async def hears(self, count: int, suffix: str) -> None:
-        """Wait until so many different names that end so have been asked for."""
+        """Waits until so many different names with this suffix have been queried."""
         async with asyncio.timeout(20):
             while sum(name.endswith(suffix) for name in self.asked) < count:
                 self.came.clear()
@@ -73,7 +77,7 @@ class NameServer(asyncio.DatagramProtocol):
 
 
 def _question(data: bytes) -> tuple[str, int, int]:
-    """The name and the type that are asked for, and where the question ends."""
+    """Returns the queried name and type, and where the question ends."""
     at, labels = 12, []
     while data[at]:
         labels.append(data[at + 1 : at + 1 + data[at]].decode().lower())
@@ -83,7 +87,7 @@ def _question(data: bytes) -> tuple[str, int, int]:
 
 @asynccontextmanager
 async def name_server() -> AsyncIterator[NameServer]:
-    """A name server on a free port."""
+    """Runs a name server on a free port."""
     transport, server = await asyncio.get_running_loop().create_datagram_endpoint(
         NameServer, local_addr=("127.0.0.1", 0)
     )

@@ -1,4 +1,4 @@
-"""`greenroom serve` as a process of its own, and a project on it."""
+"""`greenroom serve` as a process, and a project on it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support import processes, stem
 
 
 class Gateway:
-    """`greenroom serve` as a process of its own, on a fixed port so that it can come back."""
+    """`greenroom serve` as a process, on a fixed port so that it can be restarted."""
 
     def __init__(self, data: Path, database_url: str | None) -> None:
         self.environment = {
@@ -38,7 +38,7 @@ class Gateway:
         return done.stdout.strip()
 
     async def start(self) -> None:
-        """Start, and wait until it answers."""
+        """Starts the process, and waits until it answers."""
         port = self.url.rpartition(":")[2] or "0"
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "greenroom", "serve", "--port", port,
@@ -51,18 +51,18 @@ class Gateway:
         self.url = line.split()[1]
 
     def send(self, number: int) -> None:
-        """Send it a signal."""
+        """Sends a signal to the process."""
         assert self._process is not None
         if self._process.returncode is None:
             self._process.send_signal(number)
 
     async def pause(self) -> None:
-        """Stop it where it stands; returns once it does. SIGCONT lets it go on."""
+        """Suspends the process; SIGCONT resumes it."""
         assert self._process is not None
         await processes.pause(self._process.pid)
 
     async def kill(self, number: int = signal.SIGKILL) -> int:
-        """End it; its exit code."""
+        """Ends the process; returns its exit code."""
         self.send(number)
         assert self._process is not None
         async with asyncio.timeout(30):
@@ -73,7 +73,7 @@ class Gateway:
 
 @asynccontextmanager
 async def gateway(data: Path, database_url: str | None) -> AsyncIterator[Gateway]:
-    """A gateway that is not started yet; killed at the end."""
+    """Yields a gateway that is not started yet, and kills it at the end."""
     one = Gateway(data, database_url)
     try:
         yield one
@@ -82,7 +82,11 @@ async def gateway(data: Path, database_url: str | None) -> AsyncIterator[Gateway
 
 
 async def set_up(one: Gateway, vendor: Neighbour) -> tuple[str, str, str]:
-    """Key, account and token of a project with a webhook and a static package."""
+    """
+    Starts the gateway with a project, a webhook and a static package.
+
+    Returns the project's key, account and token.
+    """
     key = one.run("keys", "create", "--name", "kill")
     await one.start()
     async with httpx2.AsyncClient(base_url=one.url, headers={"authorization": basic(key)}, timeout=20) as api:

@@ -1,4 +1,8 @@
-"""A store that has been in use for years: as many orders as wanted, each with its event, delivery, attempt and log."""
+"""
+A store as after years of use.
+
+It has as many orders as wanted, each with its event, delivery, attempt and log.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +14,16 @@ from greenroom.store import projects as project_rows
 from greenroom.store.db import Store, Tx
 
 PROJECTS, ACCOUNTS, WEBHOOKS = 5, 50, 200
-#: rows of one statement: done well within the store's patience
+#: rows of one statement, which takes much less than the store's timeout
 CHUNK = 50_000
 DAY_MS = 86_400_000
 
-#: of twenty deliveries one is dead, one held, eight delivered; ten wait, an hour from now
+#: of twenty deliveries one is dead, one held, eight delivered; ten are pending, due in an hour
 STATE = (
     "CASE WHEN n % 20 = 0 THEN 'dead' WHEN n % 20 = 1 THEN 'held' WHEN n % 20 < 10 THEN 'delivered' ELSE 'pending' END"
 )
 SERIES = "WITH RECURSIVE series(n) AS (SELECT CAST($1 AS INTEGER) UNION ALL SELECT n + 1 FROM series WHERE n < $2)"
-#: each table's columns and the values of row number n, whose time is `at`
+#: columns of each table, and the values of row number n, whose time is `at`
 TABLES = {
     "orders": (
         "id, project_id, account_id, provider, category, source, dedupe_key, package_id, candidate_email, request, raw, "
@@ -47,12 +51,16 @@ TABLES = {
 
 
 def name(prefix: str, number: int) -> str:
-    """The id of a row."""
+    """Returns the id of a row."""
     return f"{prefix}_{number:08}"
 
 
 async def fill(store: Store, rows: int, *, days: int = 80) -> None:
-    """So many of each, made evenly over the last `days` days, the oldest first; statistics are up to date."""
+    """
+    Adds so many rows to each table, evenly over the last `days` days, oldest first.
+
+    The database's statistics are updated.
+    """
     now = datetime.now(UTC)
 
     async def owners(tx: Tx) -> None:

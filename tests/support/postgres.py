@@ -1,4 +1,8 @@
-"""A throw-away PostgreSQL: from the system's binaries, else from the wheel that carries them; as root too."""
+"""
+A temporary PostgreSQL server, also for tests that run as root.
+
+Its programs are the system's, else those of the wheel that contains them.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +30,11 @@ TEMPLATE = "greenroom_template"
 
 
 class Postgres:
-    """A server in a directory of its own, on a free loopback port; one that is `durable` writes to the disk at each commit."""
+    """
+    A server in a directory of its own, on a free loopback port.
+
+    A `durable` one writes to the disk at each commit.
+    """
 
     def __init__(self, binaries: Path, base: Path, user: str | None, *, durable: bool) -> None:
         self._binaries = binaries
@@ -38,22 +46,22 @@ class Postgres:
 
     @property
     def sockets(self) -> Path:
-        """The directory of its Unix socket."""
+        """Returns the directory of its Unix socket."""
         return self._base
 
     def url(self, database: str = "postgres") -> str:
-        """Where a database is."""
+        """Returns the URL of a database."""
         return f"postgresql://greenroom@127.0.0.1:{self.port}/{database}"
 
     def initialize(self) -> None:
-        """Make the cluster."""
+        """Creates the cluster."""
         self._run(
             "initdb", "-D", str(self._base / "data"), "-U", "greenroom", "--auth=trust", "-E", "UTF8", "--locale=C",
             "--no-sync",
         )  # fmt: skip
 
     def start(self) -> None:
-        """Start, and wait until it answers."""
+        """Starts the server, and waits until it answers."""
         log = (self._base / "log").open("ab")
         self._process = subprocess.Popen(
             [
@@ -67,7 +75,7 @@ class Postgres:
         in_thread(self._answers())
 
     def use_tls(self, certificate: bytes, key: bytes) -> None:
-        """Start again with TLS, which clients may use; ask user `scram` for a password."""
+        """Restarts the server with optional TLS, and a password for user `scram`."""
         data = self._base / "data"
         self.stop()
         for name, content in (("server.crt", certificate), ("server.key", key)):
@@ -83,7 +91,11 @@ class Postgres:
 
     @contextlib.contextmanager
     def unseen(self, url: str) -> Iterator[str]:
-        """Run a server that is down where nobody finds it, for as long as the block runs; where the database is then."""
+        """
+        Runs a stopped server on another port for the block, out of reach of its clients.
+
+        Yields the database's URL there.
+        """
         port, self.port = self.port, free_port()
         self.start()
         try:
@@ -93,7 +105,7 @@ class Postgres:
             self.port = port
 
     def kill(self) -> None:
-        """`kill -9` of the server and all it has started."""
+        """Kills the server and all its child processes with -9."""
         if self._process is not None:
             for child in _children(self._process.pid):
                 with contextlib.suppress(ProcessLookupError):
@@ -103,11 +115,11 @@ class Postgres:
             self._process = None
 
     def freeze(self) -> None:
-        """Stop it and all it has started in the middle of what they do; connections stay open."""
+        """Suspends the server and all its child processes; connections stay open."""
         self._signal_all(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it go on."""
+        """Resumes the server."""
         self._signal_all(signal.SIGCONT)
 
     def _signal_all(self, number: int) -> None:
@@ -117,20 +129,20 @@ class Postgres:
                 os.kill(pid, number)
 
     def stop(self) -> None:
-        """Stop at once, data safe."""
+        """Stops the server at once, with its data safe."""
         if self._process is not None:
             self._process.send_signal(signal.SIGINT)
             self._process.wait(timeout=30)
             self._process = None
 
     def create_database(self, template: str | None = None) -> str:
-        """A new database, empty or a copy of another; its URL."""
+        """Creates a database, empty or a copy of another; returns its URL."""
         name = f"t{uuid.uuid4().hex}"
         self.execute(f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template}"' if template else ""))
         return self.url(name)
 
     def execute(self, sql: str) -> None:
-        """Run a statement as its superuser."""
+        """Runs a statement as the superuser."""
         in_thread(self._execute(sql))
 
     async def _execute(self, sql: str) -> None:
@@ -163,7 +175,7 @@ class Postgres:
 
 
 def in_thread(work: Coroutine[Any, Any, object]) -> None:
-    """Run a coroutine to its end, whether or not this thread has a loop."""
+    """Runs a coroutine to its end, whether or not this thread has an event loop."""
     failed: list[BaseException] = []
 
     def run() -> None:
@@ -193,7 +205,7 @@ def _children(pid: int) -> list[int]:
 
 def find_binaries() -> Path:
     """
-    The directory of PostgreSQL's programs.
+    Returns the directory of PostgreSQL's programs.
 
     Raises:
         RuntimeError: there are none; says what to install.
@@ -211,7 +223,7 @@ def find_binaries() -> Path:
 
 
 def _unprivileged() -> str | None:
-    """Who runs the server: PostgreSQL refuses root."""
+    """Returns the user that runs the server, None for this one: PostgreSQL refuses root."""
     if os.geteuid() != 0:
         return None
     names = {entry.pw_name for entry in pwd.getpwall()}
@@ -219,7 +231,11 @@ def _unprivileged() -> str | None:
 
 
 def _readable(binaries: Path, base: Path, user: str | None) -> Path:
-    """The programs where that user can run them: a virtual environment under root's home is closed to others."""
+    """
+    Returns a directory of the programs that the user can read.
+
+    A virtual environment below root's home is closed to other users.
+    """
     if user is None:
         return binaries
     try:
@@ -234,7 +250,7 @@ def _readable(binaries: Path, base: Path, user: str | None) -> Path:
 
 @contextlib.contextmanager
 def running_postgres(*, durable: bool) -> Iterator[Postgres]:
-    """Runs a server; at the end nothing is left of it."""
+    """Runs a server; at the end all its files are deleted."""
     binaries, user = find_binaries(), _unprivileged()
     base = Path(tempfile.mkdtemp(prefix="greenroom-pg-", dir="/tmp"))
     try:

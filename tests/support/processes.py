@@ -1,4 +1,4 @@
-"""`greenroom` as a process of its own: what it is told, where it listens, and how it stands."""
+"""`greenroom` as a process: its environment, its address, its state."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from pathlib import Path
 
 
 def environment(database_url: str, data: Path) -> dict[str, str]:
-    """What a process is told, whatever the tests themselves were told."""
+    """Returns the environment of a process, without Greenroom settings of the test run."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GREENROOM_")}
     return {**kept, "GREENROOM_DATABASE_URL": database_url, "GREENROOM_DATA_DIR": str(data)}
 
 
 def address(url: str) -> tuple[str, int]:
-    """The host and the port of a URL without a path."""
+    """Returns the host and the port of a URL without a path."""
     host, _, port = url.removeprefix("http://").partition(":")
     return host, int(port)
 
 
 def state(pid: int) -> str:
-    """The letter that the system has for a process: Z ended, T stopped."""
+    """Returns the system's letter for the state of a process: Z ended, T suspended."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 async def pause(pid: int) -> None:
-    """Stop a process where it stands; returns once it does. SIGCONT lets it go on."""
+    """Suspends a process, and waits until it is suspended; SIGCONT resumes it."""
     os.kill(pid, signal.SIGSTOP)
     async with asyncio.timeout(10):
         while state(pid) != "T":

@@ -1,4 +1,4 @@
-"""Queues of deliveries, made directly in the store."""
+"""Queues of deliveries, created directly in the store."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PROJECT = "prj_1"
 
 
 def context(store: Store) -> Context:
-    """A context on a store of the test's own."""
+    """Returns a context on the store of a test."""
     return Context(
         settings=Settings(),
         store=store,
@@ -40,7 +40,11 @@ async def queue(
     lane: Lane = "vendor",
     event_id: str | None = None,
 ) -> list[str]:
-    """So many deliveries of one event for each destination, due after `wait_ms`; their ids."""
+    """
+    Adds so many deliveries of one event for each destination, due after `wait_ms`.
+
+    Returns their ids.
+    """
     rows = [(new_id("dlv"), destination) for destination, count in due.items() for _ in range(count)]
     event_id = event_id or new_id("evt")
 

@@ -1,4 +1,4 @@
-"""A road to a server on which everything can be lost without a word."""
+"""A TCP relay to a server that can silently drop everything."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from contextlib import asynccontextmanager, suppress
 
 class Road:
     """
-    Carries connections to a port of this machine.
+    Relays connections to a port of this machine.
 
-    From `swallow` on nothing comes through, and nobody is told. After `open` new connections do; what stood before
-    leads nowhere for ever, as when the other end is another machine now.
+    After `swallow` no byte passes and no connection is closed. After `open` new connections pass again; the earlier
+    ones stay dead, as when the other end has been replaced by another machine.
     """
 
     def __init__(self, to: int) -> None:
         self.port = 0
         self._to = to
         self._swallows = False
-        self._in_flight: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._writers: list[asyncio.StreamWriter] = []
 
     def swallow(self) -> None:
         self._swallows = True
-        for task in self._in_flight:
+        for task in self._tasks:
             task.cancel()
 
     def open(self) -> None:
         self._swallows = False
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection."""
+        """Relays one connection."""
         self._writers.append(writer)
         if self._swallows:
             return
@@ -39,12 +39,12 @@ class Road:
         self._writers.append(back)
         for source, target in ((reader, back), (there, writer)):
             task = asyncio.create_task(_pump(source, target))
-            self._in_flight.add(task)
-            task.add_done_callback(self._in_flight.discard)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
         self.swallow()
-        await asyncio.gather(*self._in_flight, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for writer in self._writers:
             writer.transport.abort()
 
@@ -59,7 +59,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 @asynccontextmanager
 async def road(to: int) -> AsyncIterator[Road]:
-    """One to this port."""
+    """Runs a relay to this port."""
     one = Road(to)
     server = await asyncio.start_server(one.carry, "127.0.0.1", 0)
     one.port = server.sockets[0].getsockname()[1]

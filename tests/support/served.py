@@ -1,4 +1,4 @@
-"""A gateway that is served from a thread, for tests that are not coroutines themselves."""
+"""A gateway that runs in a thread, for tests that are not coroutines."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Served:
     closing: asyncio.Event
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """What a coroutine of the house gives."""
+        """Returns the result of a coroutine, run on the gateway's event loop."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
 
 
 @contextmanager
 def _logged_for_pytest() -> Iterator[None]:
-    """A thread's log goes where pytest shows it with the test that failed, not between two tests."""
+    """Sends the thread's log to pytest, which shows it with the failed test."""
     before = structlog.get_config()
     processors = [structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()]
     structlog.configure(processors=processors, logger_factory=structlog.stdlib.LoggerFactory())
@@ -44,7 +44,7 @@ def _logged_for_pytest() -> Iterator[None]:
 
 @contextmanager
 def served_house(data: Path, database_url: str | None = None, **settings: Any) -> Iterator[Served]:
-    """`open_house` on a thread of its own, for as long as the block runs."""
+    """Runs `open_house` in a thread for the block."""
     with _logged_for_pytest(), _served(data, database_url, **settings) as served:
         yield served
 

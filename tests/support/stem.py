@@ -1,9 +1,9 @@
 """
-Starts `greenroom` processes quickly: one process imports everything once, each `greenroom` is a fork of it.
+Starts `greenroom` processes quickly, as forks of a process that has imported everything.
 
-A fresh interpreter needs more than a second of CPU time before a command begins; a fault of a few seconds is over by
-then. One line of JSON asks for a process (`{"arguments", "environment", "log", "errors", "clock"}`) or for the end of
-one (`{"wait"}`); the answer is the process's id or exit code.
+A fresh interpreter needs more than a second of CPU time before a command begins, and a fault of a few seconds would be
+over by then. One line of JSON requests a process (`{"arguments", "environment", "log", "errors", "clock"}`) or waits
+for the end of one (`{"wait"}`); the answer is the process's id or exit code.
 """
 
 from __future__ import annotations
@@ -91,11 +91,15 @@ def greenroom(*arguments: str, environment: Mapping[str, str]) -> subprocess.Com
 
 
 def main() -> None:
-    """Serves requests from standard input until it ends; a forked child leaves by becoming `greenroom`."""
+    """
+    Serves requests from standard input until it ends.
+
+    A forked child leaves this function by becoming `greenroom`.
+    """
     import greenroom.cli  # noqa: F401 - for the forks
 
     gc.collect()
-    gc.freeze()  # a collection in a fork would copy every page of what is shared
+    gc.freeze()  # a collection in a fork would copy every shared page
     for line in sys.stdin:
         asked = json.loads(line)
         if "wait" in asked:

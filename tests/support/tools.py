@@ -1,4 +1,4 @@
-"""Programs that some tests need and a machine may lack, and npm packages installed from a lock file."""
+"""Programs that some tests need, and npm packages installed from a lock file."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-#: the first one with fetch
+#: the first version with fetch
 OLDEST_NODE = 18
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 
 
 def need(missing: str | None) -> None:
-    """Go on when nothing is missing; else skip on a laptop, and fail in CI, with the one line that says what."""
+    """Skips the test if a program is missing, with the reason; fails it in CI."""
     if missing and os.environ.get("CI"):
         pytest.fail(missing, pytrace=False)
     if missing:
@@ -25,7 +25,7 @@ def need(missing: str | None) -> None:
 
 
 def missing_node() -> str | None:
-    """What this machine lacks, and how to get it; None when it has everything."""
+    """Returns which part of Node.js is missing and how to install it; None if it is there."""
     if shutil.which("node") and shutil.which("npm"):
         version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
         if int(version.removeprefix("v").split(".")[0]) >= OLDEST_NODE:
@@ -34,24 +34,24 @@ def missing_node() -> str | None:
 
 
 def missing_chromium() -> str | None:
-    """The same for the browser."""
+    """Returns how to install Chromium; None if it is there."""
     return None if find_chromium() else "needs Chromium (on Debian: apt-get install chromium)"
 
 
 def find_chromium() -> str | None:
-    """The program's path; None when there is none."""
+    """Returns the path of Chromium; None if it is not installed."""
     return next(filter(None, map(shutil.which, CHROMIUM)), None)
 
 
 def npm_install(folder: Path) -> None:
-    """Installs what the folder's lock file says, once; other test workers wait meanwhile."""
+    """Installs the packages of the folder's lock file, once; other test workers wait."""
     with (folder / "package-lock.json").open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         _npm_install(folder)
 
 
 def _npm_install(folder: Path) -> None:
-    """Installs unless `node_modules` was made from this very lock file."""
+    """Installs the packages, unless `node_modules` was made from this lock file."""
     lock = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
     made_from = folder / "node_modules" / ".made-from"
     if made_from.exists() and made_from.read_text() == lock:
