@@ -1,4 +1,4 @@
-"""The SDK's process, once for all tests; a project's SDK for each."""
+"""Fixtures: the SDK's process, once for all tests, and a project's SDK."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.tools import missing_node, need, npm_install
 
 @pytest.fixture(scope="session")
 def driver() -> Iterator[Driver]:
-    """The official SDK in Node; without Node its tests are skipped on a laptop and fail in CI."""
+    """The official SDK in Node; without Node the tests are skipped, and fail in CI."""
     need(missing_node())
     npm_install(HERE)
     with running_driver() as one:

@@ -1,7 +1,7 @@
 """
-StackOne's official TypeScript SDK as a test calls it: `await sdk.ats("getAssessmentsPackage", id="x")`.
+StackOne's official TypeScript SDK for tests: `await sdk.ats("getAssessmentsPackage", id="x")`.
 
-What it gives and throws is the SDK's own, camelCase and all; only the wire between pytest and Node is ours.
+Results and errors are the SDK's own, in camelCase; only the pipe between pytest and Node is part of the tests.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from typing import Any
 from tests.house import Linked
 
 HERE = Path(__file__).parent
-#: nothing waits for ever, and a refusal is shown instead of tried again for an hour
+#: a timeout for each call, and no retries, since the SDK would repeat a refused call for an hour
 OPTIONS: dict[str, Any] = {"timeoutMs": 20_000, "retryConfig": {"strategy": "none"}}
 
 
 class SdkError(Exception):
-    """What the SDK threw: its class, and what it holds."""
+    """An error of the SDK: its class, and its fields."""
 
     def __init__(self, thrown: dict[str, Any]) -> None:
         super().__init__(f"{thrown['class']}: {thrown['message']}")
@@ -38,12 +38,12 @@ class SdkError(Exception):
 
     @property
     def json(self) -> Any:
-        """The body as it came, with the fields that the SDK drops."""
+        """Returns the body as received, with the fields that the SDK drops."""
         return json.loads(self.body or "null")
 
 
 class Driver:
-    """A Node process that holds the SDK; one question at a time, from any event loop."""
+    """A Node process with the SDK; one call at a time, from any event loop."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
@@ -51,10 +51,10 @@ class Driver:
 
     async def ask(self, question: dict[str, Any]) -> Any:
         """
-        What the SDK gave.
+        Returns the SDK's result.
 
         Raises:
-            SdkError: what it threw.
+            SdkError: the SDK threw an error.
         """
         said = json.loads(await asyncio.to_thread(self._exchange, json.dumps(question, default=_date)))
         if "error" in said:
@@ -87,25 +87,25 @@ class Sdk:
     headers: dict[str, str] = field(default_factory=dict)
 
     async def __call__(self, call: str, request: Any = None, *, drain: bool = False) -> Any:
-        """Any method, its request as the SDK takes it."""
+        """Calls any method, with the request as the SDK takes it."""
         server = {"serverURL": str(self.linked.house.client.base_url), "username": self.linked.key}
         options = {**OPTIONS, **server, **self.options}
         question = {"call": call, "request": request or {}, "options": options, "headers": self.headers, "drain": drain}
         return await self.driver.ask(question)
 
     async def ats(self, method: str, **request: Any) -> Any:
-        """A method of the unified ATS API on the account."""
+        """Calls a method of the unified ATS API for the account."""
         return await self(f"ats.{method}", {"xAccountId": self.linked.account_id, **request})
 
     async def pages(self, method: str, **request: Any) -> list[Any]:
-        """Every page of a list, as the SDK's own iterator finds them."""
+        """Returns every page of a list, by the SDK's own iterator."""
         found: list[Any] = await self(f"ats.{method}", {"xAccountId": self.linked.account_id, **request}, drain=True)
         return found
 
 
 @contextmanager
 def running_driver() -> Iterator[Driver]:
-    """The process, for as long as the block runs; it ends by itself when its input does."""
+    """Runs the process for the block; it ends when its input is closed."""
     command = ["node", "driver.mjs"]
     with subprocess.Popen(command, cwd=HERE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         yield Driver(process)

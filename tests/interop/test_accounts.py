@@ -1,4 +1,4 @@
-"""`accounts`: linked accounts, listed by every filter, read, changed, unlinked, described."""
+"""`accounts`: linked accounts are listed by every filter, read, changed, unlinked, described."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.interop.sdk import Sdk, SdkError
 
 
 async def link(linked: Linked, owner: str, **more: Any) -> str:
-    """Another customer of the same project; the account's id."""
+    """Links another customer of the same project; returns the account's id."""
     body = {"provider": "greenhouse", "origin_owner_id": owner, "origin_owner_name": owner.title(), **more}
     answer = await linked.api("POST", "/v1/accounts", json=body)
     assert answer.status_code == 201, answer.text
@@ -20,14 +20,14 @@ async def link(linked: Linked, owner: str, **more: Any) -> str:
 
 
 async def listed(sdk: Sdk, **asked: Any) -> list[str]:
-    """The owners of the accounts that the SDK lists."""
+    """Returns the owners of the accounts that the SDK lists."""
     found = await sdk("accounts.listLinkedAccounts", asked)
     assert found["statusCode"] == 200
     return [one["originOwnerId"] for one in found["classes"]]
 
 
 async def test_an_account_is_the_same_listed_and_read(proctor: Linked, sdk: Sdk) -> None:
-    """With every field that the SDK keeps, and never its external trigger token."""
+    """List and single read have every field, and never the external trigger token."""
     body = {
         "provider": "greenhouse",
         "origin_owner_id": "hemlock",
@@ -49,7 +49,7 @@ async def test_an_account_is_the_same_listed_and_read(proctor: Linked, sdk: Sdk)
 
 
 async def test_every_filter(proctor: Linked, sdk: Sdk) -> None:
-    """Each alone, lists of several, and two together."""
+    """Each filter works alone, with several values, and together with another."""
     hemlock, maple = await link(proctor, "hemlock"), await link(proctor, "maple")
     everyone = {"proctor-1", "hemlock", "maple"}
 
@@ -67,7 +67,7 @@ async def test_every_filter(proctor: Linked, sdk: Sdk) -> None:
 
 
 async def test_pages_meet_every_account_once(proctor: Linked, sdk: Sdk) -> None:
-    """By number, as the contract has it here; the page after the last is empty."""
+    """Pages are numbered and have each account once; the page after the last is empty."""
     for number in range(4):
         await link(proctor, f"owner-{number}")
     pages = [await listed(sdk, page=page, pageSize=2) for page in (1, 2, 3, 4)]
@@ -77,7 +77,7 @@ async def test_pages_meet_every_account_once(proctor: Linked, sdk: Sdk) -> None:
 
 
 async def test_a_change_changes_what_it_names(proctor: Linked, sdk: Sdk) -> None:
-    """And nothing else; the answer is the account as it is now."""
+    """A change leaves other fields alone; the answer is the changed account."""
     account_id = proctor.account_id
     before = (await sdk("accounts.getAccount", {"id": account_id}))["linkedAccount"]
     change = {"originOwnerName": "Northwind Ltd", "originUsername": "nora", "type": "test"}
@@ -90,7 +90,7 @@ async def test_a_change_changes_what_it_names(proctor: Linked, sdk: Sdk) -> None
 
 
 async def test_an_unlinked_account_is_gone(proctor: Linked, sdk: Sdk) -> None:
-    """The answer is what it was; afterwards it is in no list, and its ATS is refused."""
+    """The answer is the unlinked account; it is in no list then, and its ATS is refused."""
     before = (await sdk("accounts.getAccount", {"id": proctor.account_id}))["linkedAccount"]
     deleted = await sdk("accounts.deleteAccount", {"id": proctor.account_id})
 
@@ -106,7 +106,7 @@ async def test_an_unlinked_account_is_gone(proctor: Linked, sdk: Sdk) -> None:
 
 
 async def test_an_account_says_what_it_can_do(proctor: Linked, sdk: Sdk) -> None:
-    """The models of its connector, as `connectors` has them."""
+    """An account's models are those of its connector."""
     meta = (await sdk("accounts.getAccountMetaInfo", {"id": proctor.account_id}))["linkedAccountMeta"]
     connector = (await sdk("connectors.getConnectorMeta", {"provider": "greenhouse"}))["connectorsMeta"]
 
@@ -115,7 +115,7 @@ async def test_an_account_says_what_it_can_do(proctor: Linked, sdk: Sdk) -> None
 
 
 async def test_another_projects_account_is_not_there(house: House, proctor: Linked, sdk: Sdk) -> None:
-    """Two keys, two projects: not in lists, not by id, not to change or delete."""
+    """Another project's key neither lists, reads, changes nor deletes the account."""
     mallory = Sdk(sdk.driver, await house.link("mallory", tenant="mallory", package_id="x"))
     change = {"patchAccountExternalDto": {"label": None, "originOwnerName": "Mallory"}}
 

@@ -1,4 +1,4 @@
-"""`ats` packages of background checks: the one kind that a client may create, change and delete."""
+"""`ats` packages of background checks: clients may create, change and delete them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def proctor(house: House) -> Linked:
 
 
 async def create(sdk: Sdk, **more: Any) -> str:
-    """Create a package; its id."""
+    """Creates a package; returns its id."""
     created = await sdk.ats("createBackgroundCheckPackage", **{CREATE: {**STANDARD, **more}})
     assert (created["statusCode"], created["createResult"]["statusCode"]) == (201, 201)
     assert created["createResult"]["message"] == "Record created successfully."
@@ -34,14 +34,14 @@ async def create(sdk: Sdk, **more: Any) -> str:
 
 
 async def read(sdk: Sdk, package_id: str, **more: Any) -> dict[str, Any]:
-    """A package as the SDK reads it."""
+    """Returns a package as the SDK reads it."""
     return dict(
         (await sdk.ats("getBackgroundCheckPackage", id=package_id, **more))["backgroundCheckPackageResult"]["data"]
     )
 
 
 async def test_a_created_package_is_read_and_listed(sdk: Sdk) -> None:
-    """With its tests in order, each with an id of its own, and seen by the recruiter."""
+    """A created package has its tests in order, each with an id; the recruiter sees it."""
     package_id = await create(sdk)
     package = await read(sdk, package_id)
     listed = (await sdk.ats("listBackgroundCheckPackages"))["backgroundCheckPackagePaginated"]
@@ -59,7 +59,7 @@ async def test_a_created_package_is_read_and_listed(sdk: Sdk) -> None:
 
 
 async def test_a_change_changes_what_it_names(sdk: Sdk) -> None:
-    """The tests are replaced when given, those with an id keep it."""
+    """Tests are replaced when given; those with an id keep it."""
     package_id = await create(sdk)
     before = await read(sdk, package_id)
     updated = await sdk.ats("updateBackgroundCheckPackage", id=package_id, **{UPDATE: {"name": "Plus"}})
@@ -77,7 +77,7 @@ async def test_a_change_changes_what_it_names(sdk: Sdk) -> None:
 
 
 async def test_a_deleted_package_is_gone(sdk: Sdk) -> None:
-    """HTTP 200 with a body, as the SDK requires, whose statusCode says 204."""
+    """The answer is HTTP 200 with statusCode 204 in its body, as the SDK requires."""
     package_id, other = await create(sdk), await create(sdk, name="Other")
     deleted = await sdk.ats("deleteBackgroundCheckPackage", id=package_id)
     listed = (await sdk.ats("listBackgroundCheckPackages"))["backgroundCheckPackagePaginated"]
@@ -95,7 +95,7 @@ async def test_a_deleted_package_is_gone(sdk: Sdk) -> None:
 
 
 async def test_pages_fields_and_the_other_spellings(proctor: Linked, sdk: Sdk) -> None:
-    """The same parameters as for assessments."""
+    """The parameters are the same as for assessments."""
     ids = [f"p{number:03}" for number in range(250)]
     await publish(proctor, [{"id": one, "name": one} for one in ids], "background_checks")
     found = await sdk.pages("listBackgroundCheckPackages", pageSize="100", fields="id")
@@ -107,13 +107,13 @@ async def test_pages_fields_and_the_other_spellings(proctor: Linked, sdk: Sdk) -
 
 
 async def test_a_created_package_can_be_ordered(sdk: Sdk) -> None:
-    """By a recruiter in Greenhouse."""
+    """A recruiter in Greenhouse can order a created package."""
     package_id = await create(sdk)
     order = await sdk.linked.send_test(partner_test_id=package_id)
     assert (await sdk.linked.order(order))["package"] == {"id": package_id, "name": "Standard"}
 
 
 async def test_the_category_decides_which_list_is_full(proctor: Linked, sdk: Sdk) -> None:
-    """Assessments are not there on an integration of background checks."""
+    """An integration of background checks has no assessments."""
     await with_checks(proctor)
     assert (await sdk.ats("listAssessmentsPackages"))["assessmentPackagePaginated"]["data"] == []

@@ -1,4 +1,4 @@
-"""`connectors`: what each connector takes, as a client reads it to build its forms."""
+"""`connectors`: the metadata from which a client builds its forms."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from tests.interop.sdk import Sdk, SdkError
 
 
 async def meta(sdk: Sdk, **asked: Any) -> dict[str, Any]:
-    """Greenhouse's."""
+    """Returns Greenhouse's metadata."""
     found = await sdk("connectors.getConnectorMeta", {"provider": "greenhouse", **asked})
     assert found["statusCode"] == 200
     return dict(found["connectorsMeta"])
 
 
 async def test_every_connector_is_listed(sdk: Sdk) -> None:
-    """With what it is called and whether it is on."""
+    """A connector is listed with its name and its state."""
     listed = (await sdk("connectors.listConnectorsMeta"))["classes"]
     (greenhouse,) = [one for one in listed if one["provider"] == "greenhouse"]
 
@@ -27,7 +27,7 @@ async def test_every_connector_is_listed(sdk: Sdk) -> None:
 
 
 async def test_the_result_fields_of_greenhouse(proctor: Linked, sdk: Sdk) -> None:
-    """Snake case, since the SDK hands the models through as they come; exactly the fields that Greenhouse shows."""
+    """The fields are those that Greenhouse shows, in snake case, which the SDK leaves alone."""
     update = (await meta(sdk))["models"]["assessments/results"]["update"]
     fields = {one["name"]: one for one in update["input"]["default_fields"]}
     (value,) = [one for one in fields["score"]["type"] if one["name"] == "value"]
@@ -42,7 +42,7 @@ async def test_the_result_fields_of_greenhouse(proctor: Linked, sdk: Sdk) -> Non
 
 
 async def test_what_meta_requires_the_gateway_requires(proctor: Linked, sdk: Sdk) -> None:
-    """A result with only the required fields is taken; without any one of them it is refused."""
+    """A result with only the required fields is accepted; without one of them it is refused."""
     update = (await meta(sdk))["models"]["assessments/results"]["update"]
     required = [one["name"] for one in update["input"]["default_fields"] if one.get("required")]
     assert required == ["result_url"]
@@ -54,7 +54,7 @@ async def test_what_meta_requires_the_gateway_requires(proctor: Linked, sdk: Sdk
 
 
 async def test_more_is_included_on_request(sdk: Sdk) -> None:
-    """Any of the contract's words, several at once."""
+    """`include` takes any of the contract's words, several at once."""
     plain = await meta(sdk)
     more = await meta(sdk, include="field_path,unmapped_fields,resources,inactive,webhooks,static_fields")
     images = more["resources"]["images"]
@@ -64,7 +64,7 @@ async def test_more_is_included_on_request(sdk: Sdk) -> None:
 
 
 async def test_a_disabled_integration_is_not_active(proctor: Linked, sdk: Sdk) -> None:
-    """It is listed with `include=inactive`."""
+    """A disabled integration is listed with `include=inactive`."""
     await proctor.api("PUT", "/v1/integrations/greenhouse", json={"enabled": False, "tenant_id": "proctor"})
     assert (await meta(sdk, include="inactive"))["active"] is False
     with_inactive = (await sdk("connectors.listConnectorsMeta", {"include": "inactive"}))["classes"]
@@ -72,7 +72,7 @@ async def test_a_disabled_integration_is_not_active(proctor: Linked, sdk: Sdk) -
 
 
 async def test_a_provider_that_is_not_known(sdk: Sdk) -> None:
-    """Says which are."""
+    """The error lists the known providers."""
     with pytest.raises(SdkError) as caught:
         await sdk("connectors.getConnectorMeta", {"provider": "nowhere"})
     assert caught.value.kind == "NotFoundResponse"

@@ -1,4 +1,4 @@
-"""`ats` orders and results: what the SDK writes is what the order has."""
+"""`ats` orders and results: the gateway stores what the SDK sends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.house import Linked
 from tests.interop.sdk import Sdk
 from tests.interop.test_packages import publish
 
-#: what differs between the two categories: methods, the body's key, the answer's key
+#: the differences between the two categories: method, the body's key, the answer's key
 ASSESSMENT = ("orderAssessmentsRequest", "atsCreateCandidatesAssessmentsRequestDto", "createAssessmentOrderResult")
 CHECK = ("orderBackgroundCheckRequest", "atsCreateBackgroundCheckOrderRequestDto", "createBackgroundCheckOrderResult")
 RESULT = {
@@ -28,7 +28,7 @@ RESULT = {
 
 
 def asked_order(package_id: str, **more: Any) -> dict[str, Any]:
-    """An order as the SDK takes it, with everything that it can carry."""
+    """Returns an order as the SDK takes it, with every field."""
     return {
         "id": "order-1",
         "package": {"id": package_id},
@@ -56,8 +56,8 @@ def asked_order(package_id: str, **more: Any) -> dict[str, Any]:
 
 
 async def with_checks(linked: Linked) -> None:
-    """Make the project one of background checks, with one package."""
-    configured = {"tenant_id": linked.tenant, "partner_category": "background_checks", "package_id": "x"}
+    """Makes the project one of background checks, with one package."""
+    configured = {"tenant_id": linked.tenant, "partner_category": "background_checks"}
     answer = await linked.api("PUT", "/v1/integrations/greenhouse", json=configured)
     assert answer.status_code == 200, answer.text
     await publish(
@@ -66,7 +66,7 @@ async def with_checks(linked: Linked) -> None:
 
 
 async def place(sdk: Sdk, names: tuple[str, str, str], package_id: str, **more: Any) -> dict[str, Any]:
-    """Place an order; the SDK's answer."""
+    """Places an order; returns the SDK's answer."""
     method, body, answer = names
     given = await sdk.ats(method, **{body: asked_order(package_id, **more)})
     assert given["statusCode"] == 200
@@ -75,7 +75,7 @@ async def place(sdk: Sdk, names: tuple[str, str, str], package_id: str, **more: 
 
 @pytest.mark.parametrize("names", [ASSESSMENT, CHECK], ids=["assessment", "background check"])
 async def test_an_order_has_what_the_sdk_wrote(proctor: Linked, sdk: Sdk, names: tuple[str, str, str]) -> None:
-    """Under the names of the wire; the same id again is the same order."""
+    """The order has the fields under their wire names; the same id is the same order."""
     if names is CHECK:
         await with_checks(proctor)
     package_id = "basic" if names is CHECK else "pkg_core_sql"
@@ -104,7 +104,7 @@ async def test_an_order_has_what_the_sdk_wrote(proctor: Linked, sdk: Sdk, names:
 
 @pytest.mark.parametrize("names", [ASSESSMENT, CHECK], ids=["assessment", "background check"])
 async def test_a_result_has_what_the_sdk_wrote(proctor: Linked, sdk: Sdk, names: tuple[str, str, str]) -> None:
-    """Dates to the millisecond and in UTC, nested fields under the names of the wire."""
+    """Dates are in UTC to the millisecond; nested fields have their wire names."""
     if names is CHECK:
         await with_checks(proctor)
     order = (await place(sdk, names, "basic" if names is CHECK else "pkg_core_sql"))["id"]
@@ -130,7 +130,7 @@ async def test_a_result_has_what_the_sdk_wrote(proctor: Linked, sdk: Sdk, names:
 
 
 async def test_progress_comes_before_the_result(proctor: Linked, sdk: Sdk) -> None:
-    """Two words of the SDK's enum report progress, which needs no URL."""
+    """Two values of the SDK's enum report progress, without a URL."""
     order = (await place(sdk, ASSESSMENT, "pkg_core_sql"))["id"]
     for word, status in (("initiated", "invited"), ("in_progress", "in_progress")):
         body = {"result": {"value": word}}

@@ -1,4 +1,4 @@
-"""`ats` packages of assessments: values, pages, and every parameter that the SDK can send."""
+"""`ats` packages of assessments: values, pages, and every parameter of the SDK."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tests.interop.sdk import Sdk
 
 
 async def publish(linked: Linked, packages: list[dict[str, Any]], category: str = "assessments") -> None:
-    """Publish packages."""
+    """Publishes packages."""
     answer = await linked.api("PUT", "/v1/packages", json={"category": category, "packages": packages})
     assert answer.status_code == 200, answer.text
 
 
 async def test_a_package_is_listed_and_read(proctor: Linked, sdk: Sdk) -> None:
-    """With the same values, by either way."""
+    """List and single read have the same values."""
     await publish(proctor, [{"id": "sql", "name": "SQL essentials", "description": "45 minutes"}])
     package = {"id": "sql", "remoteId": "sql", "name": "SQL essentials", "description": "45 minutes"}
     listed = await sdk.ats("listAssessmentsPackages")
@@ -30,7 +30,7 @@ async def test_a_package_is_listed_and_read(proctor: Linked, sdk: Sdk) -> None:
 
 
 async def test_two_thousand_packages_come_once_each_and_in_order(proctor: Linked, sdk: Sdk) -> None:
-    """In twenty pages, which the SDK's iterator asks for by itself."""
+    """The SDK's iterator reads twenty pages by itself."""
     ids = [f"package-{number:04}" for number in range(2000)]
     await publish(proctor, [{"id": one, "name": one.upper()} for one in ids])
     pages = [page["assessmentPackagePaginated"] for page in await sdk.pages("listAssessmentsPackages", pageSize="100")]
@@ -41,14 +41,14 @@ async def test_two_thousand_packages_come_once_each_and_in_order(proctor: Linked
 
 
 async def test_without_a_page_size_a_page_has_25(proctor: Linked, sdk: Sdk) -> None:
-    """The contract's default."""
+    """The page size is the contract's default."""
     await publish(proctor, [{"id": f"p{number}", "name": "x"} for number in range(26)])
     pages = [page["assessmentPackagePaginated"] for page in await sdk.pages("listAssessmentsPackages")]
     assert [len(page["data"]) for page in pages] == [25, 1]
 
 
 async def test_fields_leaves_the_others_out(proctor: Linked, sdk: Sdk) -> None:
-    """In lists and single reads."""
+    """`fields` works in lists and single reads."""
     await publish(proctor, [{"id": "sql", "name": "SQL essentials", "description": "45 minutes"}])
     listed = await sdk.ats("listAssessmentsPackages", fields="id,name")
     one = await sdk.ats("getAssessmentsPackage", id="sql", fields="description")
@@ -69,13 +69,13 @@ async def test_fields_leaves_the_others_out(proctor: Linked, sdk: Sdk) -> None:
     ids=["raw", "proxy", "filter", "updated_after", "page"],
 )
 async def test_every_parameter_is_understood(sdk: Sdk, asked: dict[str, Any]) -> None:
-    """None of them hides the package."""
+    """No parameter hides the package."""
     listed = await sdk.ats("listAssessmentsPackages", **asked)
     assert [one["id"] for one in listed["assessmentPackagePaginated"]["data"]] == ["pkg_core_sql"]
 
 
 async def test_only_packages_that_changed_since(proctor: Linked, sdk: Sdk) -> None:
-    """A date in the filter, or in its older place."""
+    """The date is in the filter, or in its older place."""
     await publish(proctor, [{"id": "sql", "name": "SQL essentials"}])
     for year, found in ((2020, ["sql"]), (2099, [])):
         since = datetime(year, 1, 1, tzinfo=UTC)
@@ -85,7 +85,7 @@ async def test_only_packages_that_changed_since(proctor: Linked, sdk: Sdk) -> No
 
 
 async def test_raw_shows_what_the_vendor_answered(house: House, proctor: Linked, sdk: Sdk) -> None:
-    """With what we asked it."""
+    """`raw` has the vendor's answer and the gateway's request."""
     house.vendor.will_answer((200, {"content-type": "application/json"}, b'{"data": [{"id": "sql", "name": "SQL"}]}'))
     configured = {"tenant_id": "proctor", "packages_url": f"{house.vendor.url}/packages"}
     await proctor.api("PUT", "/v1/integrations/greenhouse", json=configured)
@@ -98,14 +98,14 @@ async def test_raw_shows_what_the_vendor_answered(house: House, proctor: Linked,
 
 @pytest.mark.parametrize("package_id", ["Übung 1", "a/b", "50%", "what?", "a+b#c"])
 async def test_an_id_is_found_whatever_is_in_it(proctor: Linked, sdk: Sdk, package_id: str) -> None:
-    """The SDK encodes it once for the path; the vendor chose it freely."""
+    """Any id that a vendor chooses is found; the SDK encodes it once for the path."""
     await publish(proctor, [{"id": package_id, "name": "Odd"}])
     one = await sdk.ats("getAssessmentsPackage", id=package_id)
     assert one["assessmentPackageResult"]["data"]["id"] == package_id
 
 
 async def test_a_heartbeat_may_be_preferred(sdk: Sdk) -> None:
-    """Newer builds of the SDK send this header."""
+    """The `Prefer: heartbeat` header of newer builds is accepted."""
     patient = Sdk(sdk.driver, sdk.linked, headers={"prefer": "heartbeat"})
     listed = await patient.ats("listAssessmentsPackages")
     assert len(listed["assessmentPackagePaginated"]["data"]) == 1

@@ -1,4 +1,4 @@
-"""`proxy`: Greenhouse's partner API has nothing to pass a request on to."""
+"""`proxy`: Greenhouse's partner API cannot take a passed-through request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.interop.sdk import Sdk, SdkError
 
 
 async def test_501_with_the_reason(sdk: Sdk) -> None:
-    """As the SDK's own class."""
+    """The refusal is the SDK's own class, with the reason."""
     request = {"xAccountId": sdk.linked.account_id, "proxyRequestBody": {"method": "get", "path": "/v1/candidates"}}
     with pytest.raises(SdkError) as caught:
         await sdk("proxy.proxyRequest", request)
@@ -23,7 +23,7 @@ async def test_501_with_the_reason(sdk: Sdk) -> None:
 
 
 async def test_404_for_an_account_that_is_not_there(sdk: Sdk) -> None:
-    """Before anything else."""
+    """The account is looked up before the refusal."""
     with pytest.raises(SdkError) as caught:
         await sdk("proxy.proxyRequest", {"xAccountId": "acc_nope", "proxyRequestBody": {"path": "/"}})
     assert caught.value.kind == "NotFoundResponse"

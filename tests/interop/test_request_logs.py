@@ -1,4 +1,4 @@
-"""`requestLogs`: what was asked, what the gateway asked in turn, by every filter."""
+"""`requestLogs`: requests and the gateway's own calls, by every filter."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ PACKAGES = "/unified/ats/assessments/packages"
 async def logs(
     sdk: Sdk, call: str = "listLogs", key: str = "unifiedLogsPaginated", **asked: Any
 ) -> list[dict[str, Any]]:
-    """The entries on the first page; logs are written behind the answer, so waits for the first one."""
+    """
+    Returns the entries on the first page.
+
+    Logs are written after the answer, so this waits for the first entry.
+    """
     async with asyncio.timeout(20):
         while True:
             found = (await sdk(f"requestLogs.{call}", asked))[key]["data"]
@@ -28,7 +32,7 @@ async def logs(
 
 @pytest.fixture
 async def asked(house: House, proctor: Linked, sdk: Sdk) -> Sdk:
-    """Three requests: one that asked the vendor, one for a package that is not there, one without an account."""
+    """Makes three requests: one that calls the vendor, one not found, one without an account."""
     url = f"{house.vendor.url}/packages"
     house.vendor.will_answer((200, {}, b'{"data": [{"id": "sql", "name": "SQL"}]}'))
     await proctor.api("PUT", "/v1/integrations/greenhouse", json={"tenant_id": "proctor", "packages_url": url})
@@ -42,8 +46,8 @@ async def asked(house: House, proctor: Linked, sdk: Sdk) -> Sdk:
     return sdk
 
 
-async def test_a_request_is_on_record(proctor: Linked, asked: Sdk) -> None:
-    """Who, what, for which account, when, for how long, with which outcome."""
+async def test_a_request_is_recorded(proctor: Linked, asked: Sdk) -> None:
+    """An entry has caller, request, account, time, duration and outcome."""
     (entry,) = await logs(asked, filter={"statusCodes": "200", "actions": "list"})
 
     assert (entry["httpMethod"], entry["path"], entry["status"], entry["success"]) == ("GET", PACKAGES, 200, True)
@@ -56,7 +60,7 @@ async def test_a_request_is_on_record(proctor: Linked, asked: Sdk) -> None:
 
 
 async def test_one_entry_with_its_steps(house: House, asked: Sdk) -> None:
-    """The step is the call to the vendor; nothing secret is in either."""
+    """The step is the call to the vendor; neither has a secret."""
     (entry,) = await logs(asked, filter={"actions": "list"})
     given = await asked("requestLogs.getLog", {"id": entry["requestId"], "include": "step_logs"})
     log = given["unifiedLogResult"]["data"]
@@ -68,7 +72,7 @@ async def test_one_entry_with_its_steps(house: House, asked: Sdk) -> None:
 
 
 async def test_steps_alone(house: House, asked: Sdk) -> None:
-    """Every call that the gateway made for a request."""
+    """The list has every call that the gateway made for a request."""
     (entry,) = await logs(asked, filter={"actions": "list"})
     steps = await logs(asked, "listStepLogs", "stepLogsPaginated", filter={"requestIds": entry["requestId"]})
 
@@ -76,7 +80,7 @@ async def test_steps_alone(house: House, asked: Sdk) -> None:
 
 
 async def test_platform_requests_are_a_list_of_their_own(asked: Sdk) -> None:
-    """Accounts and the like, with a category."""
+    """Requests for accounts and the like are listed with a category."""
     found = await logs(asked, "listPlatformLogs", "platformLogsPaginated", filter={"httpMethods": "GET"})
     paths = {one["path"] for one in found}
 
@@ -108,13 +112,13 @@ async def test_platform_requests_are_a_list_of_their_own(asked: Sdk) -> None:
     ids=lambda value: next(iter(value), "none") if isinstance(value, dict) else "",
 )
 async def test_every_filter(asked: Sdk, filtered: dict[str, Any], statuses: list[int]) -> None:
-    """Newest first."""
+    """Each filter finds its entries, newest first."""
     found = (await asked("requestLogs.listLogs", {"filter": filtered}))["unifiedLogsPaginated"]["data"]
     assert [one["status"] for one in found] == statuses
 
 
 async def test_order_and_pages(asked: Sdk) -> None:
-    """Oldest first on request; a page of one has a cursor to the other."""
+    """Oldest first works on request; a page of one has a cursor to the next."""
     first = await asked("requestLogs.listLogs", {"orderBy": "eventDatetime", "orderDirection": "asc", "pageSize": 1})
     page = first["unifiedLogsPaginated"]
     rest = {"orderBy": "eventDatetime", "orderDirection": "asc", "pageSize": 1, "next": page["next"]}
@@ -125,7 +129,7 @@ async def test_order_and_pages(asked: Sdk) -> None:
 
 
 async def test_another_projects_entries_are_not_there(house: House, asked: Sdk) -> None:
-    """Two keys, two projects."""
+    """Another project's key finds no entry."""
     mallory = Sdk(asked.driver, await house.link("mallory", tenant="mallory", package_id="x"))
     (entry,) = await logs(asked, filter={"actions": "list"})
     with pytest.raises(SdkError) as caught:

@@ -1,4 +1,4 @@
-"""A whole order with nothing but the SDK and a webhook, as a vendor that moved over lives it."""
+"""A whole order with the SDK and a webhook alone, as for a vendor that migrated."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ BODY = "atsUpdateCandidatesAssessmentsResultsRequestDto"
 
 
 async def test_from_send_test_to_complete(proctor: Linked, sdk: Sdk) -> None:
-    """Greenhouse asks for a list, sends a test, and reads the SDK's result; a second result is a conflict."""
+    """
+    Greenhouse lists tests, sends one, and reads the SDK's result.
+
+    A second result is a conflict.
+    """
     hook = await webhook(proctor)
     (listed,) = (await proctor.call("list_tests")).json()
     packages = await sdk.ats("listAssessmentsPackages")
