@@ -142,7 +142,7 @@ class Catalog:
         """
         Calls the list endpoint as a recruiter's dialog would.
 
-        The outcome describes what is wrong with the answer.
+        The outcome has the problem with the answer, if there is one.
 
         Raises:
             NotFound: no list endpoint is configured.

@@ -64,7 +64,7 @@ class Refused(GreenroomError):
     """
     A request that is refused; rendered as the error answer.
 
-    `message` is a sentence for a person: what is wrong and what to do. `errors` has one line per field, each beginning
+    `message` tells a person the cause and the remedy. `errors` has one line per field, each beginning
     with the field's path. `code` is a stable word for programs; by default the class's own. `retry_after` is in whole
     seconds, for callers who may retry. `provider_errors` are the answers of remote parties.
     """

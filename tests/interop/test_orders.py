@@ -1,4 +1,4 @@
-"""`ats` orders and results: the gateway stores what the SDK sends."""
+"""`ats` orders and results: the gateway stores every field that the SDK sends."""
 
 from __future__ import annotations
 

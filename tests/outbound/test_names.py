@@ -42,7 +42,7 @@ async def call(out: Outbound, host: str, peer: Neighbour, *, deadline: float = 1
     return await out.send(Request("POST", f"http://{host}:{port}/", headers, b"x"), deadline=deadline)
 
 
-async def test_a_hundred_slow_names_delay_no_others(asking: Outbound, peer: Neighbour, dns: NameServer) -> None:
+async def test_a_hundred_names_that_hang_hold_up_nobody(asking: Outbound, peer: Neighbour, dns: NameServer) -> None:
     """Other names are looked up and called meanwhile; the slow ones are called once answered."""
     dns.addresses = {f"n{number}.slow.test": ["127.0.0.1"] for number in range(100)}
     dns.addresses |= {f"n{number}.sound.test": ["127.0.0.1"] for number in range(100)}

@@ -111,7 +111,7 @@ async def test_endless_headers_are_cut(out: Outbound) -> None:
     assert caught.value.kind in ("protocol", "timeout")
 
 
-async def test_a_body_is_not_decompressed_and_is_cut(out: Outbound) -> None:
+async def test_a_bomb_stays_closed_and_a_flood_is_capped(out: Outbound) -> None:
     """A body is neither decoded nor read beyond the caller's limit."""
     bomb = gzip.compress(b"\0" * 10_000_000)
     heads: list[bytes] = []

@@ -176,7 +176,7 @@ async def test_a_head_within_the_limit_is_read(small: Small) -> None:
     ids=["idle", "half a head", "half a body", "kept alive"],
 )
 @pytest.mark.asyncio(loop_scope="module")
-async def test_waiting_connections_do_not_use_up_the_descriptors(small: Small, said: bytes) -> None:
+async def test_connections_that_wait_leave_room(small: Small, said: bytes) -> None:
     """With 300 waiting clients at 256 descriptors, health checks and callers are still answered."""
     assert small.limit == str(DESCRIPTORS)
 

@@ -32,7 +32,7 @@ class Gateway:
         self._process: asyncio.subprocess.Process | None = None
 
     def run(self, *arguments: str) -> str:
-        """Returns what a command prints."""
+        """Runs a command, and returns its output."""
         done = stem.greenroom(*arguments, environment=self.environment)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()

@@ -89,7 +89,7 @@ class Receiver:
         hanging: Sequence[str] = (),
         failing: float = 0.0,
     ) -> None:
-        """Changes the behaviour; answers hanging requests and clears what was recorded."""
+        """Changes the behaviour; answers hanging requests and clears the recorded ones."""
         self._released.set()
         self._released = asyncio.Event()
         self.watching, self.remembering, self.hanging, self.failing = watching, remembering, frozenset(hanging), failing

@@ -128,7 +128,7 @@ class Connector(Protocol):
 
     def preview(self, order: Order, result: Result) -> list[FieldPreview]:
         """
-        Returns what the recruiter would see of each field that the result has.
+        Returns the outcome of each field that the result has.
 
         Nothing is changed or sent.
         """

@@ -146,7 +146,7 @@ class Processes:
 
     def run(self, *arguments: str) -> str:
         """
-        Runs `python -m …` to its end, and returns what it printed.
+        Runs `python -m …` to its end, and returns its output.
 
         Raises:
             ProcessFailed: the command failed.
@@ -191,7 +191,7 @@ class Processes:
                 raise ProcessFailed(f"{name} ended with {process.returncode}.\n{self.log(name)[-2000:]}")
 
     def log(self, name: str) -> str:
-        """Returns what a process has printed so far."""
+        """Returns the output of a process so far."""
         path = self.directory / f"{name}.log"
         return path.read_text(errors="replace") if path.exists() else ""
 

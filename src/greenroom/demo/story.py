@@ -164,7 +164,7 @@ def link_account(story: Story) -> str:
 
 
 def hand_token_to_support(story: Story) -> str:
-    """Gives the customer's token to Greenhouse Support, who enables the integration."""
+    """Gives the token to Greenhouse Support, which enables the integration."""
     path = f"/organizations/{ORGANIZATION}/partners/{story.ids['partner']}"
     story.greenhouse.call("PUT", path, {"key": story.keys["external_trigger_token"], "enabled": True})
     return f"{story.sandbox}/support/partners/{story.ids['partner']}/customers/{ORGANIZATION}"

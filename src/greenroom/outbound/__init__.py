@@ -70,7 +70,7 @@ class Request:
     A request to send: absolute URL, headers, body bytes exactly as signed.
 
     `sign` returns the headers that depend on the time of sending. It is called once the connection is established,
-    right before the first byte is written. Its headers are then added to `headers`, so that `headers` is what was sent.
+    right before the first byte is written, and its headers are added to `headers`.
     """
 
     method: str
