@@ -120,7 +120,7 @@ class Outbound:
         resolver: Resolver | None = None,
     ) -> None:
         self._allowed = tuple(allowed_networks)
-        self._get_callee = lru_cache(maxsize=4096)(partial(_parse_callee, allowed=self._allowed, allow_http=allow_http))
+        self._get_callee = lru_cache(maxsize=4096)(partial(_vetted, allowed=self._allowed, allow_http=allow_http))
         self._headers = {"user-agent": user_agent, "accept-encoding": "identity"}
         self._resolver = resolver or Resolver()
         self._pool = Pool(self._connect, tls=tls or _system_tls(), limit=CONNECTIONS, keep_s=KEEP_ALIVE_S)
@@ -236,7 +236,7 @@ def _system_tls() -> ssl.SSLContext:
     return context
 
 
-def _parse_callee(text: str, allowed: tuple[Network, ...], allow_http: bool) -> _Callee:
+def _vetted(text: str, allowed: tuple[Network, ...], allow_http: bool) -> _Callee:
     """
     Returns the callee of a URL that may be called, judged by its text.
 
