@@ -187,7 +187,7 @@ class Outbound:
         for info in found:
             vet(str(info[4][0]), self._allowed, origin.host)
         lacking: list[OSError] = []
-        make = partial(self._create_socket, lacking=lacking)
+        make = partial(self._socket, lacking=lacking)
         try:
             return await start_connection(found, happy_eyeballs_delay=NEXT_ADDRESS_S, socket_factory=make)
         except OSError as error:
@@ -209,7 +209,7 @@ class Outbound:
             return list(socket.getaddrinfo(host, origin.port, type=socket.SOCK_STREAM, flags=numeric))
         return [_address_info(str(address), origin.port)]
 
-    def _create_socket(self, info: AddrInfoType, *, lacking: list[OSError]) -> socket.socket:
+    def _socket(self, info: AddrInfoType, *, lacking: list[OSError]) -> socket.socket:
         """
         Returns a socket for one address, after the last check, which every connection passes.
 
