@@ -153,7 +153,7 @@ class Catalog:
         answers: list[Answer] = []
         try:
             found = await self._pages(integration, account_id, answers)
-        except BadList as error:
+        except InvalidPackageList as error:
             return Probe(_ms(started), answers[-1].status, (), str(error), error.path, error.expected)
         except RemoteError as error:
             return Probe(_ms(started), answers[-1].status if answers else None, (), error.reason)
@@ -180,7 +180,7 @@ class Catalog:
         answers: list[Answer] = []
         try:
             found = await self._pages(integration, account.id, answers)
-        except (RemoteError, BadList) as error:
+        except (RemoteError, InvalidPackageList) as error:
             raise _failure(integration, error, answers) from error
         await packages.keep_list(self._ctx, account.id, str(integration.packages_url), found)
         self._failed_at.pop(account.id, None)
@@ -247,7 +247,7 @@ def _read(answer: Answer, integration: Integration) -> tuple[list[Package], str 
         raise InvalidPackageList("$", expected, message=f"$: expected {expected} as this answer.") from None
 
 
-def _refused(answer: Answer) -> BadList:
+def _refused(answer: Answer) -> InvalidPackageList:
     """Returns the problem for a status that is not a success, with a hint at the cause."""
     hint = {
         401: " (check packages_api_key)",
@@ -265,12 +265,12 @@ def _repeating(path: str, expected: str) -> InvalidPackageList:
     )
 
 
-def _failure(integration: Integration, error: RemoteError | BadList, answers: list[Answer]) -> BadGateway:
+def _failure(integration: Integration, error: RemoteError | InvalidPackageList, answers: list[Answer]) -> BadGateway:
     """Returns the error for a list endpoint that has no usable answer."""
     ours = isinstance(error, LocalFault)
     message = f"The packages list {'was not asked for' if ours else 'endpoint has no usable answer'}: {error}"
     # only an unusable answer is repeated: when a call failed without one, the earlier pages are not at fault
-    said = [_provider_error(integration, answers[-1] if isinstance(error, BadList) else None)]
+    said = [_provider_error(integration, answers[-1] if isinstance(error, InvalidPackageList) else None)]
     if isinstance(error, TryLater) and error.kind == "timeout":
         return RequestTimeout(message, retry_after=int(FRESH.total_seconds()), provider_errors=said)
     return BadGateway(message, provider_errors=said)

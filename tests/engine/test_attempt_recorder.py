@@ -1,4 +1,4 @@
-"""FinishedAttempt attempts on their way into the database: nothing that happens to one of them is another one's."""
+"""Finished attempts on their way into the database: nothing that happens to one of them is another one's."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ async def test_a_step_without_an_answer_says_why(out: Outbound, peer: Neighbour)
 
 async def test_recorders_nest(out: Outbound, peer: Neighbour) -> None:
     """An outer block records the calls of an inner one, an inner one only its own."""
-    with recording() as outer:
+    with recording_calls() as outer:
         await out.send(asking(peer), deadline=5)
         with recording_calls() as inner:
             await out.send(asking(peer), deadline=5)

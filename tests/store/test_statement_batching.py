@@ -1,4 +1,4 @@
-"""BatchRunner of quick units of work: who waits behind a database that is away. What they do there is in test_stores."""
+"""Batches of units of work: who waits behind a database that is away. What they do there is in test_stores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FinishedAttempt attempts on their way into the database: as many as have come are put on record together."""
+"""Finished attempts on their way into the database, which are recorded together."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class QueueLimit:
         return project_id in self._projects
 
     async def run(self) -> None:
-        """ClaimBatch; returns at once where there is no limit."""
+        """Refreshes again and again; returns at once where there is no limit."""
         limit = self._ctx.settings.queue_limit
         while limit:
             began = time.monotonic()
@@ -44,7 +44,7 @@ class QueueLimit:
 
     async def refresh(self, limit: int) -> None:
         """
-        ClaimBatch now.
+        Refreshes now.
 
         Raises:
             Unavailable: the database is away; what was known stays.

@@ -136,7 +136,7 @@ class Outbound:
 
         Returns an answer of any status for the caller to judge. When the deadline passes while the body is still being
         received, returns the answer with the part that arrived and `truncated` set, since its status is known. Either
-        way the call is added to the lists of every surrounding `recording`.
+        way the call is added to the lists of every surrounding `recording_calls`.
 
         Raises:
             GiveUp: the URL cannot be called, or leads to an address that must not be reached.
@@ -264,8 +264,8 @@ def _vetted(text: str, allowed: tuple[Network, ...], allow_http: bool) -> _Calle
     )
 
 
-def _step(request: Request, started_at: datetime, started: float, outcome: Answer | RemoteError) -> Step:
-    step = Step(
+def _step(request: Request, started_at: datetime, started: float, outcome: Answer | RemoteError) -> OutgoingCall:
+    step = OutgoingCall(
         request.method,
         without_user_info(request.url),
         request.headers,

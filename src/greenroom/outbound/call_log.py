@@ -1,7 +1,7 @@
 """
 A recorder of outgoing calls, for code that does not make the calls itself.
 
-    with recording() as steps:
+    with recording_calls() as steps:
         ...  # each call of `Outbound.send` made here is appended to `steps`
 """
 
@@ -62,7 +62,7 @@ def is_recording() -> bool:
     return bool(_recorders.get())
 
 
-def record(step: Step) -> None:
+def record(step: OutgoingCall) -> None:
     """Adds a call to the lists of all surrounding blocks."""
     for steps in _recorders.get():
         steps.append(step)

@@ -101,7 +101,7 @@ async def test_what_is_wrong_with_a_replay(proctor: Linked) -> None:
 
 
 async def test_a_rate_limit_is_kept_while_others_are_not_slowed(on_each_database: Linked) -> None:
-    """Five a second: no delivery comes before its token, none costs an attempt, and open_dispatch the limit away lets go."""
+    """Five a second: no delivery comes before its token, none costs an attempt, and taking the limit away lets go."""
     linked = on_each_database
     vendor = linked.house.vendor
     slow = await webhook(linked, url=f"{vendor.url}/slow", rate_limit=5, enabled=False)
