@@ -19,6 +19,7 @@ from greenroom.bench.bench import Bench, BenchFailed
 from greenroom.bench.figures import Figure
 from greenroom.bench.run import SECTIONS, run
 from greenroom.engine.slots import LEASE
+from tests.support import stem
 from tests.support.postgres import Postgres, in_thread
 
 TINY = ["--seconds", "0.2", "--rounds", "1", "--scale", "0.02"]
@@ -194,7 +195,7 @@ def test_a_run_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
     ],
 )
 def test_an_impossible_run_is_refused(arguments: list[str], status: int, said: str, tmp_path: Path) -> None:
-    done = bench(tmp_path, *arguments)
+    done = stem.greenroom("bench", *arguments, environment=environment(tmp_path))
 
     assert done.returncode == status
     assert said in " ".join(done.stderr.replace("│", " ").split())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from greenroom.context import Context
 from greenroom.engine.slots import LEASE, LONGEST
 from greenroom.model.claims import Cursor
@@ -42,9 +44,11 @@ async def test_what_is_over_the_rate_waits_and_loses_nothing(store: Store) -> No
     await queue(store, {hook: 40, "whk_other": 5})
     await let_pass(store, 60_000)
 
+    began = time.monotonic()
     first, second = await look(ctx), await look(ctx)
+    meanwhile = 20 * (time.monotonic() - began)
 
-    assert len(of(first, hook)) + len(of(second, hook)) in (10, 11)
+    assert 10 <= len(of(first, hook)) + len(of(second, hook)) <= 11 + meanwhile
     assert len(of(first, "whk_other")) == 5
     assert second.again_s <= 0.1
     rows = await store.read(lambda tx: tx.all("SELECT attempts FROM deliveries WHERE lease IS NULL"))
@@ -68,9 +72,9 @@ async def test_a_new_limit_begins_with_nothing_saved_up_and_at_once(store: Store
 
 
 async def test_the_rate_holds_for_what_a_person_asked_for_too_and_that_goes_first(store: Store) -> None:
-    """One a second, a retry by hand behind thirty new ones."""
+    """One in ten seconds, a retry by hand behind thirty new ones."""
     ctx = context(store)
-    hook = await limited(ctx, 1)
+    hook = await limited(ctx, 0.1)
     ids = await queue(store, {hook: 30})
     await deliveries.retry(ctx, PROJECT, ids[-1])
     await let_pass(store, 60_000)

@@ -71,7 +71,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
     for status in own.keys() & {408, 429}:
         own[status]["headers"] = {"Retry-After": RETRY_AFTER}
-    return {**own, "default": {"model": Fault, "description": "Any other refusal, such as 413 or 503."}}
+    return {**own, "default": {"model": Fault, "description": "Any other refusal, such as 413, 431 or 503."}}
 
 
 def render(error: Refused) -> Response:

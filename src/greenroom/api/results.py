@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_args
 from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, ValidationError
 
 from greenroom.api.faults import field_lines, in_one
-from greenroom.api.shapes import MOST, Instant, KnownFields, example
+from greenroom.api.shapes import Instant, KnownFields, example
 from greenroom.connectors import Push, discover
 from greenroom.context import Context
 from greenroom.errors import GiveUp, Invalid
@@ -50,6 +50,10 @@ Text = Annotated[_Limited | None, BeforeValidator(_text, json_schema_input_type=
 NotBlank = Annotated[Text, BeforeValidator(_not_blank, json_schema_input_type=_Limited | float | None)]
 #: a field of StackOne's read model, which clients send back; nothing is done with it
 Ignored = Annotated[Any, Field(deprecated=True, description="Accepted and ignored.")]
+_Line = Annotated[str, Field(max_length=2000)]
+ShortText = Annotated[_Line | None, BeforeValidator(_text, json_schema_input_type=_Line | float | None)]
+#: of one result
+MOST_FILES = 50
 
 
 class ScoreIn(KnownFields):
@@ -73,14 +77,14 @@ class VerdictIn(KnownFields):
 class ContentTypeIn(KnownFields):
     """A unified enum: text, pdf, video or other, and the vendor's own word."""
 
-    value: Text = Field(None, examples=["pdf"])
+    value: ShortText = Field(None, examples=["pdf"])
     source_value: Any = None
 
 
 class AttachmentIn(KnownFields):
     """A file that belongs to the result; Greenhouse shows none."""
 
-    url: Text = None
+    url: ShortText = None
     content_type: ContentTypeIn | None = None
 
 
@@ -117,7 +121,7 @@ class ResultIn(KnownFields):
     summary: Text = None
     result: VerdictIn | None = None
     result_url: Text = Field(None, examples=["https://results.vendor.com/r/1"])
-    attachments: list[AttachmentIn] | None = Field(None, max_length=MOST)
+    attachments: list[AttachmentIn] | None = Field(None, max_length=MOST_FILES)
     candidate: PersonIn | None = None
     passthrough: dict[str, Any] | None = None
 

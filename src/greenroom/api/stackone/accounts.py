@@ -26,7 +26,7 @@ router = APIRouter(prefix="/accounts", tags=["Linked accounts"], route_class=Key
 MOST_VALUES = 100
 
 AccountId = Annotated[Plain, Path(alias="id", description="The account's id.")]
-Values = Annotated[list[Plain], Query(max_length=MOST_VALUES)]
+Values = Annotated[list[Label], Query(max_length=MOST_VALUES)]
 
 
 class StatusReason(BaseModel):

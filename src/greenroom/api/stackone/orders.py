@@ -22,6 +22,8 @@ def _without_nul(value: object) -> object:
     return value
 
 
+#: of one candidate
+MOST_EMAILS = 20
 _Limited = Annotated[str, Field(max_length=10_000)]
 _Address = Annotated[str, Field(max_length=EMAIL_LIMIT)]
 Text = Annotated[_Limited | None, BeforeValidator(_without_nul, json_schema_input_type=_Limited | float | None)]
@@ -52,7 +54,7 @@ class CandidateBody(BaseModel):
     remote_id: Text = None
     first_name: Text = None
     last_name: Text = None
-    emails: list[EmailBody] | None = Field(None, max_length=MOST)
+    emails: list[EmailBody] | None = Field(None, max_length=MOST_EMAILS)
     profile_url: Text = None
 
 
