@@ -10,12 +10,16 @@ from greenroom.demo.processes import first_free
 #: ports outside of those that the system gives to outgoing connections (Linux from 32768 on, others from 49152). The
 #: system could give the port of a stopped server to an outgoing connection, and the server could not start again
 RANGE = range(20_000, 30_000)
-#: each worker of a test run has its own part of the range, so that it does not take the port of another's stopped server
-PORTS_PER_WORKER = 1_000
+#: as many as test workers
+PARTS = 8
 
 
 def free_port() -> int:
-    """Returns a port of 127.0.0.1 that is free."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    own = RANGE[worker * PORTS_PER_WORKER :][:PORTS_PER_WORKER] or RANGE
+    """
+    Returns a port of 127.0.0.1 on which nobody listens.
+
+    Each parallel worker of a test run has a part of the range: none takes the port of another's server that is away.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
+    own = RANGE[int(worker) % PARTS :: PARTS] if worker else RANGE
     return first_free(random.SystemRandom().sample(own, len(own)))
