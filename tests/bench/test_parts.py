@@ -113,7 +113,7 @@ async def test_orders_for_an_account_fit_the_unified_api_and_differ() -> None:
         load = await run_job(Job("open", url, 0.2, rate=100, token="gk_x", account="acc_1"))
 
     assert load.done == len(heard) - 1
-    placed = [request_of(OrderBody.model_validate_json(body)) for body in heard]
+    placed = [request_of(OrderBody.model_validate_json(body), json.loads(body)) for body in heard]
     assert {order.package_id for order in placed} == {payload.PACKAGE}
     assert len({order.dedupe_key for order in placed}) == len(heard)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from greenroom.model.attempts import INTERRUPTED
-from greenroom.store.worker_sessions import MARK
+from greenroom.model.claims import MARK
 from tests.chaos.books import balance
 from tests.chaos.conftest import Install
 from tests.chaos.installation import LEASED, Installation

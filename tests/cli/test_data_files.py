@@ -47,7 +47,7 @@ def test_data_files_are_closed_to_others(tmp_path: Path) -> None:
     data.mkdir()
     data.chmod(0o755)
     made = greenroom("keys", "create", "--name", "x", data=data)
-    assert (made.returncode, made.stderr) == (0, "")
+    assert (made.returncode, made.stderr) == (0, f"Stored in SQLite: {data / 'greenroom.db'}\n")
     modes = {path.name: path.stat().st_mode & 0o777 for path in data.iterdir()}
     assert modes == {"greenroom.db": 0o600, "secret.key": 0o600}
 

@@ -38,6 +38,9 @@ async def only_what_is_taken_over(house: House, monkeypatch: pytest.MonkeyPatch)
         return ClaimBatch([], {})
 
     monkeypatch.setattr(engine._slots, "claim", nothing)
+    async with asyncio.timeout(20):
+        while engine._slots._looking:  # a claim that began before
+            await asyncio.sleep(0.01)
     return engine
 
 

@@ -16,9 +16,9 @@ from greenroom.context import Context
 from greenroom.engine import liveness
 from greenroom.engine.liveness import Liveness
 from greenroom.errors import Unavailable
+from greenroom.model.claims import MARK
 from greenroom.services import claims
 from greenroom.store.db import Store, WorkerSession
-from greenroom.store.worker_sessions import MARK
 from tests.support.queues import context
 
 

@@ -18,13 +18,12 @@ from greenroom.engine import vendor, worker
 from greenroom.engine.worker import Engine
 from greenroom.errors import Unavailable
 from greenroom.model.attempts import Exchange, FinishedAttempt
-from greenroom.model.claims import Cursor
+from greenroom.model.claims import MARK, Cursor
 from greenroom.model.deliveries import SHARES, Claimed
 from greenroom.services import claims
 from greenroom.services import deliveries as delivery_services
 from greenroom.services.claims import WorkerState
 from greenroom.store.db import Store, Tx, Work
-from greenroom.store.worker_sessions import MARK
 from tests.house import House, Linked, open_house, webhook
 from tests.outbound.test_send import listening
 from tests.support.postgres import Postgres

@@ -16,7 +16,7 @@ from greenroom.model.events import WEBHOOK_DISABLED, webhook_payload
 from greenroom.model.orders import Candidate, Order, OrderRequest
 from greenroom.model.replays import Replay
 from greenroom.model.webhooks import Webhook
-from greenroom.services import deliveries, erasure, events, orders, overview, replays, retention, webhooks
+from greenroom.services import deliveries, erasure, events, orders, overview, replays, retention, timelines, webhooks
 from greenroom.store import accounts as account_rows
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import missing
@@ -76,7 +76,7 @@ async def hold_many(ctx: Context, count: int) -> None:
 
 
 async def messages(ctx: Context, order: Order) -> list[tuple[str, str]]:
-    return [(one.kind, one.message) for one in await orders.timeline(ctx, PROJECT, order.id)]
+    return [(one.kind, one.message) for one in await timelines.list_entries(ctx, PROJECT, order.id, limit=100)]
 
 
 async def test_an_event_without_a_webhook_is_held_until_one_takes_it(ctx: Context) -> None:

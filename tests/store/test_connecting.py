@@ -148,7 +148,7 @@ def test_a_command_over_verified_tls(server: Postgres, ca: Path, tmp_path: Path)
         command, env=environment(f"{url}&x=1", tmp_path), capture_output=True, text=True, timeout=60
     )
 
-    assert (made.returncode, made.stderr) == (0, "")
+    assert (made.returncode, made.stderr) == (0, f"Stored in PostgreSQL: localhost:{server.port}/{database}\n")
     assert made.stdout.startswith("gk_")
     assert refused.returncode == 1
     assert "GREENROOM_DATABASE_URL: 'x' is not a parameter" in refused.stderr

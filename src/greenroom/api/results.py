@@ -15,6 +15,7 @@ from greenroom.model.events import stamp
 from greenroom.model.orders import Order
 from greenroom.model.results import Result, Score, Verdict, decimal_text
 from greenroom.outbound import public_problem
+from greenroom.security.vault import VaultError
 from greenroom.services import orders
 
 VERDICTS = get_args(Verdict)
@@ -185,7 +186,10 @@ async def push_problem(ctx: Context, order: Order) -> str | None:
         return None
     if order.delivery == "refused" or not order.request.callback_url:
         return order.delivery_detail
-    push = Push(*await orders.for_push(ctx, order.project_id, order.id))
+    try:
+        push = Push(*await orders.for_push(ctx, order.project_id, order.id))
+    except VaultError:
+        return "a secret of the integration or account cannot be decrypted now; the operator's log names it"
     try:
         discover()[order.provider].push_request(push, allow_http=ctx.settings.allow_http)
     except GiveUp as error:

@@ -13,9 +13,9 @@ import structlog
 from greenroom.context import Context
 from greenroom.engine.attempt_recorder import LONGEST_PAUSE_S
 from greenroom.errors import Unavailable
+from greenroom.model.claims import MARK
 from greenroom.services import claims
 from greenroom.store.db import WorkerSession
-from greenroom.store.worker_sessions import MARK
 
 log = structlog.get_logger("greenroom.engine")
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+#: follows the worker's id in the leases that it takes while it holds its session. Other leases only end by themselves:
+#: those of a worker that could not obtain a session, or of a version without sessions
+MARK = "_session"
+
 
 @dataclass(frozen=True)
 class Waiting:

@@ -360,7 +360,7 @@ def _delivery(row: Row, attempts: tuple[Attempt, ...]) -> Delivery:
         attempts_made=row["attempts"],
         due_at=from_ms(row["due_at"]) if row["state"] == "pending" and not in_flight else None,
         last_error=row["last_error"],
-        erased_at=maybe_from_ms(row["erased_at"]),
+        erased_at=maybe_from_ms(row["expunged_at"]),
         created_at=from_ms(row["created_at"]),
         updated_at=from_ms(row["updated_at"]),
         attempts=attempts,

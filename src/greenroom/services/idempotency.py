@@ -57,7 +57,7 @@ async def finish(ctx: Context, tx: Tx, project_id: str, key: str, answer: Kept, 
     Keep the answer; sealed, since it may show a secret that is shown only once. `order_id` is the order that it shows:
     it goes with that one's content, and when that has gone meanwhile, the key is given back.
     """
-    if order_id and any(row["erased_at"] for row in await order_rows.share(tx, [order_id])):
+    if order_id and any(row["expunged_at"] for row in await order_rows.share(tx, [order_id])):
         await key_rows.forget(tx, project_id, key)
         return
     sealed = ctx.vault.seal(answer.body, table="idempotency_keys", row=key, column="response_sealed")

@@ -65,7 +65,7 @@ async def _add(
     """
     known = {(row["project_id"], row["id"]): row for row in await order_rows.share(tx, {one[2] for one in about})}
     own = [(request_id, known[project, id_]) for project, request_id, id_ in about if (project, id_) in known]
-    bare = {request_id for request_id, order in own if order["erased_at"] is not None}
+    bare = {request_id for request_id, order in own if order["expunged_at"] is not None}
     await log_rows.add(
         tx,
         [_bare(row) if row[log_rows.REQUEST.index("id")] in bare else row for row in requests],

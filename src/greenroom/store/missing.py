@@ -56,8 +56,8 @@ async def find(tx: Tx, webhook: Webhook, *, after: str, since: int, until: int, 
         "SELECT id, type, account_id, order_id, created_at, "  # noqa: S608
         f"CASE WHEN type IN ({marks(OPERATIONAL_EVENTS, 8)}) THEN payload END AS payload, "
         "(project_id = $3 AND created_at >= $4 AND created_at < $5 AND NOT EXISTS (SELECT 1 FROM deliveries "
-        "WHERE event_id = events.id AND (destination_id = $6 OR destination_id = $3)) AND NOT EXISTS (SELECT 1 "
-        "FROM orders WHERE orders.id = events.order_id AND expunged_at IS NOT NULL)) AS missing "
+        "WHERE event_id = events.id AND (destination_id = $6 OR destination_id = $3)) AND (SELECT "
+        "expunged_at FROM orders WHERE orders.id = events.order_id) IS NULL) AS missing "
         "FROM events WHERE id > $1 AND id < $2 ORDER BY id LIMIT $7",
         after or _first_id(since - SKEW_MS),
         _first_id(until + SKEW_MS),

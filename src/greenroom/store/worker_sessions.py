@@ -16,10 +16,7 @@ from typing import Any
 import asyncpg
 
 from greenroom.errors import Unavailable
-
-#: follows the worker's id in the leases that it takes while it holds its session. Other leases only end by themselves:
-#: those of a worker that could not obtain a session, or of a version without sessions
-MARK = "_session"
+from greenroom.model.claims import MARK
 
 _FAILED = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
