@@ -14,9 +14,9 @@ class Account:
     """
     A linked customer ATS.
 
-    `inactive` while linking is unfinished: its token was shown to the customer already, and works. `status_reasons` are
-    objects `{code, description, timestamp}`. `setup_information` is what the customer gave that is not secret,
-    `metadata` what the vendor noted.
+    An account is `inactive` until the customer has finished linking; its token already works. `status_reasons` are
+    objects `{code, description, timestamp}`. `setup_information` has the customer's settings without the secret ones,
+    `metadata` is set by the vendor.
     """
 
     id: str
@@ -37,7 +37,7 @@ class Account:
 
 @dataclass(frozen=True)
 class AccountToken:
-    """An external trigger token in the open; `expires_at` is set once a newer one has replaced it."""
+    """A decrypted external trigger token; `expires_at` is set once a newer token has replaced it."""
 
     token: str = field(repr=False)
     created_at: datetime

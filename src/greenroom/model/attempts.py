@@ -1,4 +1,4 @@
-"""An attempt that has ended: one HTTP request, and what came of it. No I/O."""
+"""A finished delivery attempt: one HTTP request and its outcome. No I/O."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from greenroom.errors import RemoteError
 from greenroom.model.deliveries import Claimed, State
 
-#: the `error_kind` of an attempt whose worker died, or outlived its lease, before the result was recorded
+#: the `error_kind` of an attempt whose worker died, or whose lease expired, before the result was recorded
 INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """One HTTP request as it may be shown: credentials are not in it. Bodies are capped text."""
+    """An HTTP request and its answer without credentials; bodies are text of limited length."""
 
     url: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -27,7 +27,7 @@ class Exchange:
 
 @dataclass(frozen=True)
 class FinishedAttempt:
-    """An attempt that has ended: `fault` None means success. `id` is its record's, however often that is written."""
+    """A finished attempt. `fault` None means success; recording the same `id` twice has no further effect."""
 
     id: str
     claimed: Claimed
@@ -39,7 +39,7 @@ class FinishedAttempt:
 
 @dataclass(frozen=True)
 class Recorded:
-    """Where a delivery is after an attempt; `next_due_at` while it waits for another one."""
+    """The state of a delivery after an attempt; `next_due_at` is set while it waits for another attempt."""
 
     state: State
     next_due_at: datetime | None

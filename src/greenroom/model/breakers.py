@@ -1,4 +1,4 @@
-"""A circuit breaker: what a destination's troubles mean for what may leave for it. No I/O."""
+"""A circuit breaker: limits the attempts at a destination that fails. No I/O."""
 
 from __future__ import annotations
 
@@ -10,27 +10,28 @@ from greenroom.model.deliveries import PER_DESTINATION
 
 Health = Literal["closed", "open", "half_open"]
 
-#: failures in a row that open it: a deployment's hiccup is over before that
+#: consecutive failures that open a breaker; a receiver's deployment usually causes fewer
 OPENS_AT = 5
-#: wait before the first probe; it doubles with each probe that fails
+#: wait before the first probe, in ms; it doubles with each failed probe
 FIRST_WAIT_MS = 30_000
+#: longest wait before a probe, in ms
 LONGEST_WAIT_MS = 15 * 60_000
-#: failures in a row, or of one delivery, of which its project is told
+#: consecutive failures of a destination, or failed attempts at one delivery, after which the project is notified
 TOLD_AT = 4
-#: attempts at a time with which it is closed again, and only the common limit holds
+#: concurrency limit at which a half-open breaker closes; from there on `PER_DESTINATION` is the limit
 WHOLE_ROOM = 16
-#: kinds of failure that mean that nobody is at home; so does a 5xx
+#: kinds of failure that mean that the endpoint is unreachable or down; a 5xx answer means the same
 DOWN = frozenset({"connect", "timeout", "reset", "tls", "dns", "dns_unknown"})
 
 
 @dataclass(frozen=True)
 class Breaker:
     """
-    The troubles of one destination. Times are the database's, in ms since 1970; `open_until` 0 means not open.
+    The failure state of one destination. Times are in ms since 1970 by the database's clock.
 
-    Open until `open_until`: nothing leaves. Then half-open: `room` attempts at a time, one at first, twice as many with
-    each round that succeeds; with the whole room it is closed. `told`: its project was told that it fails, and nothing
-    since. One that is as new has no troubles.
+    Until `open_until` the breaker is open and no attempt starts; 0 means not open. Then it is half-open: `room` is the
+    concurrency limit, which starts at one and grows by one with each answer, until the breaker closes at `WHOLE_ROOM`.
+    `told` is set once the project was notified of the failure, until an attempt succeeds. `Breaker()` is a healthy one.
     """
 
     failures: int = 0
@@ -41,19 +42,23 @@ class Breaker:
     told: bool = False
 
     def health(self, now: int) -> Health:
-        """What people call its state."""
+        """Returns the state: closed, open or half_open."""
         if self.open_until > now:
             return "open"
         return "half_open" if self.room < WHOLE_ROOM else "closed"
 
     def places(self, now: int) -> int:
-        """How many attempts may be under way now."""
+        """Returns how many attempts may be in flight now."""
         if self.open_until > now:
             return 0
         return self.room if self.room < WHOLE_ROOM else PER_DESTINATION
 
     def failed(self, error: str, now: int) -> Breaker:
-        """After an attempt that found nobody at home. What was under way when it opened does not open it again."""
+        """
+        Returns the breaker after an attempt at an endpoint that was unreachable or down.
+
+        Attempts that were in flight when the breaker opened do not open it again.
+        """
         worse = replace(self, failures=self.failures + 1, last_error=error)
         if self.open_until > now or (worse.failures < OPENS_AT and self.room == WHOLE_ROOM):
             return worse
@@ -61,7 +66,11 @@ class Breaker:
         return replace(worse, trips=min(self.trips + 1, 16), open_until=now + wait, room=1)
 
     def answered(self, now: int, *, well: bool) -> Breaker:
-        """After an attempt that was answered, with a success if `well`. A pause that was asked for goes on."""
+        """
+        Returns the breaker after an attempt that was answered; `well` means with a success.
+
+        A pause that the endpoint asked for goes on.
+        """
         told = self.told and not well
         if self.open_until > now and not self.failures:
             return replace(self, told=told)
@@ -70,11 +79,11 @@ class Breaker:
         return Breaker(told=True, last_error=self.last_error) if told else Breaker()
 
     def paused(self, error: str, wait_ms: int, now: int) -> Breaker:
-        """After it asked to be left alone for so long."""
+        """Returns the breaker after the endpoint asked for a pause of `wait_ms`."""
         until = max(self.open_until, now + wait_ms)
         return replace(self, failures=0, open_until=until, room=1, last_error=error)
 
 
 def is_down(fault: RemoteError | None, status: int | None) -> bool:
-    """Whether a failure means that nobody is at home, as opposed to an answer that refuses."""
+    """Returns whether a failure means that the endpoint is unreachable or down, not that it refused the request."""
     return isinstance(fault, TryLater) and (fault.kind in DOWN or (status is not None and status >= 500))

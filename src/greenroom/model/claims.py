@@ -1,4 +1,4 @@
-"""Who is next: a round over the destinations of a queue, and what each gets of the free places. No I/O."""
+"""Round-robin allocation of a worker's free concurrency slots to the destinations of a queue. No I/O."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ MARK = "_session"
 @dataclass(frozen=True)
 class Waiting:
     """
-    A destination met on a round: how many of its deliveries are due and may leave now. `more`: others are due, and its
-    own limits keep them.
+    A destination with pending deliveries, of which `due` may be attempted now.
+
+    `more` means that further deliveries are due but exceed the destination's own limits.
     """
 
     destination_id: str
@@ -25,10 +26,11 @@ class Waiting:
 @dataclass(frozen=True)
 class Cursor:
     """
-    Where a worker's round over the destinations of one queue stands.
+    A worker's position in its round over the destinations of one queue.
 
-    The next look begins after `after` in the order of ids, "" is the start. Since the round began: `quiet`, nothing was
-    to be had; `short`, there were not places enough; `behind`, the destinations whose own limits keep what is due.
+    The next batch of candidates begins after the destination id `after`; "" is the start. The other fields cover the
+    batches since the round began: `quiet`, no delivery was allocated; `short`, there were too few free slots; `behind`,
+    the destinations whose own limits held back due deliveries.
     """
 
     after: str = ""
@@ -38,11 +40,16 @@ class Cursor:
 
     @property
     def idle(self) -> bool:
-        """A whole round found nothing to do."""
+        """Returns whether a whole round found no delivery to claim."""
         return self.quiet and not self.after
 
     def moved(self, met: Sequence[Waiting], shares: Sequence[int], *, ended: bool) -> Cursor:
-        """The turn after a look that met these and gave each its share; `ended`: no destination comes after them."""
+        """
+        Returns the cursor after a batch of candidates was allocated `shares`.
+
+        `ended` means that no destination comes after this batch. A due destination without a
+        slot is served next.
+        """
         before = self if self.after else Cursor()
         passed_over = next((n for n, one in enumerate(met) if one.due and not shares[n]), None)
         if passed_over is not None:
@@ -58,7 +65,7 @@ class Cursor:
 
 
 def deal(met: Sequence[Waiting], places: int) -> list[int]:
-    """Share out free places: one for each destination in turn, until the places or the due deliveries are used up."""
+    """Allocates free slots round-robin, one per destination, until the slots or the due deliveries are used up."""
     shares = [0] * len(met)
     while places > 0:
         hungry = [n for n, one in enumerate(met) if shares[n] < one.due]

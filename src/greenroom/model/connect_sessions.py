@@ -1,4 +1,4 @@
-"""A customer's way to link their ATS, opened by the vendor for one owner."""
+"""A session in which a customer links their ATS, opened by the vendor for one owner."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Literal
 @dataclass(frozen=True)
 class ConnectSession:
     """
-    One link in the making, or one account open for editing.
+    A session in which a customer links a new account or edits an existing one.
 
     `account_id` and `provider` are None while the customer may still choose the provider. `linked_at` is set once the
     customer has finished.

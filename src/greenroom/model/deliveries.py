@@ -1,4 +1,4 @@
-"""A delivery: an event on its way to one destination, and what becomes of it after each attempt. No I/O."""
+"""Deliveries of events to destinations: states, retry schedules and limits. No I/O."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from greenroom.errors import GiveUp, RemoteError, TryLater
 Lane = Literal["vendor", "ats"]
 State = Literal["pending", "delivered", "dead", "held", "cancelled"]
 Trigger = Literal["auto", "manual", "replay", "test", "nudge"]
-#: where a pending delivery waits: asked for by a person, for its first attempt, for another one, replayed
+#: queues of pending deliveries: manual (`hand`), new (`first`), retry (`again`) and replayed ones
 Queue = Literal["hand", "first", "again", "replay"]
 
-#: attempts that one worker has under way at the most
+#: concurrency slots of one worker: attempts in flight at the most
 SLOTS = 256
-#: how many of them each queue may hold, served in this order. So a million retries leave 64 places to what is new,
-#: however many new events leave 32 to retries, and a person waits for neither
+#: concurrency limit of each queue, in the order in which they are served. A million retries leave 64 slots to other
+#: deliveries, any number of new ones leaves 32 slots, and manual ones may use every slot
 SHARES: dict[Queue, int] = {"hand": SLOTS, "first": 224, "again": 192, "replay": 32}
-#: attempts under way to one destination at the most, over all workers. A destination that hangs to the deadline holds a
-#: quarter of one worker. A quick one needs so many to keep a worker's processor busy while the next ones are claimed
+#: concurrency limit of one destination over all workers. A destination that never answers occupies a quarter of one
+#: worker's slots; a fast one needs this many to keep a worker's processor busy while the next deliveries are claimed
 PER_DESTINATION = 64
 
-#: waits before attempts 1, 2, …; jitter is only ever added
+#: retry schedules: the waits before attempts 1, 2, …; jitter only lengthens them
 SCHEDULES: dict[Lane, tuple[timedelta, ...]] = {
     "vendor": (
         timedelta(0),
@@ -51,26 +51,26 @@ SCHEDULES: dict[Lane, tuple[timedelta, ...]] = {
     ),
 }
 
-#: waits before an ATS is told again that was told well and has not asked for the result; after the last it is not again
+#: waits before the nudges of an ATS that acknowledged the notification but has not requested the result
 NUDGES = (timedelta(minutes=2), timedelta(minutes=15), timedelta(hours=2))
 
-#: what has been due for so long, while its destination's breaker is open, is not tried any more
+#: a delivery is dead-lettered when it was due for this long and its destination's breaker is open
 PATIENCE = timedelta(days=7)
 
-#: attempts that our own code may fail before a delivery is put aside for a person to look at
+#: attempts that may fail on an internal error before a delivery is dead-lettered
 OWN_FAILURES = 3
 
-#: the most that jitter adds, as a share of the wait
+#: largest jitter, as a fraction of the wait
 JITTER = 0.1
 
 
 @dataclass(frozen=True)
 class Claimed:
     """
-    A delivery that this worker holds until its lease ends.
+    A delivery that this worker has claimed until its lease expires.
 
-    `attempt` counts from 1 and includes this one; `step` does so since the schedule last began. `told` is how often an
-    ATS answered well before this one and did not ask for the result.
+    `attempt` is the number of this attempt, from 1; `step` is its number since the retry schedule last began. `told` is
+    how many notifications the ATS has acknowledged before without requesting the result.
     """
 
     id: str
@@ -89,13 +89,13 @@ class Claimed:
     lease: str
     payload: str
     created_at: datetime
-    #: the traceparent of what its event comes of, where tracing was on
+    #: the traceparent of the request that caused its event, if tracing was on
     trace: str | None = None
 
 
 @dataclass(frozen=True)
 class Next:
-    """What becomes of a delivery: its state and, while pending, the wait before the next attempt; `told` as claimed."""
+    """The next state of a delivery; `wait` before the next attempt while pending; `told` as in `Claimed`."""
 
     state: State
     wait: timedelta | None = None
@@ -104,9 +104,9 @@ class Next:
 
 def after_attempt(lane: Lane, step: int, fault: RemoteError | None, *, chance: float) -> Next:
     """
-    Decide what becomes of a delivery once attempt number `step` of its schedule (from 1) has ended.
+    Returns the next state of a delivery after attempt number `step` of its schedule (from 1).
 
-    `chance` in [0, 1) places the jitter. What the other side asked for (`TryLater.wait`) can only lengthen the wait.
+    `chance` in [0, 1) sets the jitter. A wait that the endpoint asked for (`TryLater.wait`) only lengthens the wait.
     """
     if fault is None:
         return Next("delivered")
@@ -120,9 +120,10 @@ def after_attempt(lane: Lane, step: int, fault: RemoteError | None, *, chance: f
 
 def nudge_until_read(following: Next, told: int, *, asked: bool, chance: float) -> Next:
     """
-    What becomes of a delivery to an ATS, given what its attempt did: it is told again, a few times, until it asks.
+    Returns the next state of a delivery to an ATS: nudges the ATS a few times until it requests the result.
 
-    `told` is how often it answered well before this attempt.
+    `following` is the state without nudges, `told` how many notifications the ATS acknowledged before this attempt,
+    `asked` whether it has requested the result.
     """
     if asked and told:
         return Next("delivered", told=told)

@@ -1,4 +1,4 @@
-"""JSON texts of outsiders: how deep they may be nested, and what is left of stored ones that are nested deeper."""
+"""A nesting limit for JSON from callers, and truncation of stored JSON that exceeds it."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import re
 
 from greenroom.errors import BadRequest
 
-#: objects and arrays inside each other; what reads and writes JSON fails somewhere above 200
+#: nesting levels of objects and arrays; Python's JSON readers and writers fail somewhere above 200
 DEEPEST = 64
 CUT = '"(nested too deep)"'
-#: a string, of which the end may be missing, or a bracket; it matches in one pass, whatever the text
+#: a string, possibly without its end, or a bracket; matches any text in linear time
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}]', re.DOTALL)
 
 
 def check(content: bytes) -> None:
     """
-    Raise unless a JSON body can be read without harm.
+    Checks that a JSON body is nested no deeper than 64 levels.
 
     Raises:
-        BadRequest: it is not in UTF-8, or is nested deeper than 64 levels.
+        BadRequest: the body is nested deeper, or has many brackets and is not in UTF-8.
     """
     if content.count(b"[") + content.count(b"{") <= DEEPEST:
         return
@@ -26,7 +26,7 @@ def check(content: bytes) -> None:
         text = content.decode()
     except UnicodeDecodeError:
         text = "\x00"
-    if "\x00" in text:  # UTF-16 has them, too
+    if "\x00" in text:  # also catches UTF-16
         raise BadRequest("The body is not JSON in UTF-8.")
     if shallow(text) != text:
         raise BadRequest(
@@ -35,7 +35,7 @@ def check(content: bytes) -> None:
 
 
 def shallow(text: str) -> str:
-    """A JSON text in which everything deeper than 64 levels is replaced by a short text."""
+    """Returns a JSON text with every value nested deeper than 64 levels replaced by a short text."""
     if text.count("[") + text.count("{") <= DEEPEST:
         return text
     kept: list[str] = []

@@ -1,4 +1,4 @@
-"""Events: their names in every accepted spelling, and what a webhook's body says. No I/O."""
+"""Events: their names in every accepted spelling, and the bodies of webhook requests. No I/O."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ ORDER_CREATED: dict[Category, str] = {
     "background_checks": "ats_background_checks.created",
 }
 
-#: what a result on its way to the ATS is called inside; no webhook can subscribe to it
+#: internal event name of a result that is sent to the ATS; webhooks cannot subscribe to it
 RESULT_RECORDED = "result.recorded"
 
-#: what `POST /v1/webhooks/{id}/test` sends
+#: event name that `POST /v1/webhooks/{id}/test` sends
 TEST = "webhook.test"
 
-#: other spellings in use, and what they mean
+#: other accepted spellings, each with its canonical name
 ALIASES = {
     "assessment.created": "ats_assessments.created",
     "background_check_order.created": "ats_background_checks.created",
@@ -34,7 +34,7 @@ ACCOUNT_UPDATED = "account.updated"
 ACCOUNT_DELETED = "account.deleted"
 ACCOUNT_EVENTS = (ACCOUNT_CREATED, ACCOUNT_UPDATED, ACCOUNT_DELETED)
 
-#: what a project is told of its own webhooks and deliveries; never by the webhook that it is about
+#: events about a project's own webhooks and deliveries; never sent to the webhook that they are about
 WEBHOOK_FAILING = "webhook.failing"
 WEBHOOK_RECOVERED = "webhook.recovered"
 WEBHOOK_DISABLED = "webhook.disabled"
@@ -46,29 +46,29 @@ NAMES = (*ORDER_CREATED.values(), *ALIASES, *ACCOUNT_EVENTS, *OPERATIONAL_EVENTS
 
 
 def subscribed_name(event_type: str, names: tuple[str, ...]) -> str | None:
-    """The spelling in which a webhook subscribed to an event, the canonical one first; None: it did not."""
+    """Returns the spelling under which `names` has an event, the canonical one first, or None."""
     if event_type in names:
         return event_type
     return next((name for name in names if ALIASES.get(name) == event_type), None)
 
 
 def is_about(payload: str, webhook_id: str) -> bool:
-    """Whether an operational event is about this webhook, which is then not told."""
+    """Returns whether an operational event is about this webhook, which then does not receive it."""
     content = json.loads(payload)
     return webhook_id in (content.get("record_id"), content.get("destination_id"))
 
 
 def body(payload: str, event_name: str) -> bytes:
     """
-    The bytes of a webhook request: the same for every attempt of a delivery.
+    Returns the body of a webhook request: the same bytes for every attempt of a delivery.
 
-    `payload` is the stored JSON object without its `event`, which carries the spelling that this webhook subscribed.
+    `payload` is the stored JSON object without `event`; `event_name` is the spelling that the webhook subscribed to.
     """
     return f'{{"event":{json.dumps(event_name)},{payload[1:]}'.encode()
 
 
 def member(email: str | None) -> dict[str, Any] | None:
-    """A person of the customer's in the unified model, known by e-mail alone."""
+    """Returns a member of the customer's hiring team in the unified model, known by e-mail address alone."""
     if email is None:
         return None
     return {
@@ -83,9 +83,9 @@ def member(email: str | None) -> dict[str, Any] | None:
 
 def order_model(order: Order, *, update_url: str) -> dict[str, Any]:
     """
-    An order in the unified model: webhook payload and unified reads alike.
+    Returns an order in the unified model, for webhook payloads and the unified API.
 
-    `remote_id` is the ATS's id; `id` is ours where we keep a record (order, package), else the ATS's too. The flat
+    `remote_id` is the ATS's id. `id` is Greenroom's for orders and packages, and the ATS's for anything else. The flat
     `application_id`, `candidate_id` and `job_id` equal the nested ids.
     Source: StackOne's unified ATS API, AssessmentOrder and BackgroundCheckOrder.
     """
@@ -137,7 +137,7 @@ def order_model(order: Order, *, update_url: str) -> dict[str, Any]:
 
 def order_payload(order: Order, *, update_url: str, at: datetime) -> dict[str, Any]:
     """
-    An order event's body without its `event`: StackOne's envelope for a native unified event.
+    Returns an order event's body without `event`: StackOne's envelope for a native unified event.
 
     Source: StackOne's webhook guide (envelope); content of `event_data` decided in the design.
     """
@@ -158,7 +158,7 @@ def order_payload(order: Order, *, update_url: str, at: datetime) -> dict[str, A
 
 def account_payload(account: Account, *, at: datetime) -> dict[str, Any]:
     """
-    An account event's body without its `event`.
+    Returns an account event's body without `event`.
 
     Source: StackOne's webhook guide, account events.
     """
@@ -179,7 +179,7 @@ def account_payload(account: Account, *, at: datetime) -> dict[str, Any]:
 
 
 def webhook_payload(project_id: str, webhook_id: str, name: str, *, reason: str | None, at: datetime) -> dict[str, Any]:
-    """A body without its `event` for what became of a webhook; `reason` is what its last answer was, or None."""
+    """Returns a webhook event's body without `event`; `reason` describes the webhook's last answer, or is None."""
     when = stamp(at)
     return {
         "project_id": project_id,
@@ -193,7 +193,7 @@ def webhook_payload(project_id: str, webhook_id: str, name: str, *, reason: str 
 
 
 def exhausted_payload(claimed: Claimed, *, reason: str, at: datetime) -> dict[str, Any]:
-    """The body without its `event` for a delivery that is not tried any more; `event_name` is what it was to tell."""
+    """Returns the body without `event` for a dead-lettered delivery; `event_name` is the event that it carried."""
     when = stamp(at)
     return {
         "project_id": claimed.project_id,
@@ -213,5 +213,5 @@ def exhausted_payload(claimed: Claimed, *, reason: str, at: datetime) -> dict[st
 
 
 def stamp(at: datetime) -> str:
-    """ISO 8601 in UTC with milliseconds and `Z`, as every time in our JSON."""
+    """Returns a UTC time in ISO 8601 with milliseconds and `Z`, the format of every time in the API's JSON."""
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -15,10 +15,11 @@ CallbackAuth = Literal["partner", "account_key"]
 @dataclass(frozen=True)
 class Integration:
     """
-    A project's configuration of one provider, secrets opened.
+    A project's configuration of one provider, with its secrets decrypted.
 
-    `packages_url` wins over stored packages, and these over the single `package_id` (label `package_name`, else the
-    id). `callback_hosts` are bare host names, `*.` allowed in front. `signing_secret` signs the package-list call.
+    `packages_url` takes precedence over stored packages, and these over the single `package_id` (labelled
+    `package_name`, or the id). `callback_hosts` are host names, optionally with `*.` in front. `signing_secret` signs
+    the package-list call.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""An order: what was asked, how far it is, and which moves it allows. No I/O."""
+"""Orders: their content, their status and the allowed transitions. No I/O."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ Status = Literal[
 ]
 AtsDelivery = Literal["pending", "sent", "acknowledged", "refused"]
 
-#: progress goes one way along this line
+#: statuses before the end of an order; an order only moves forward in this sequence
 LINE: tuple[Status, ...] = ("received", "accepted", "invited", "in_progress")
 FINAL: frozenset[Status] = frozenset({"completed", "rejected", "cancelled", "expired", "error"})
 
-#: characters of an e-mail address: 64 before the @, 255 after it
+#: longest e-mail address in characters: 64 before the @, 255 after it
 EMAIL_LIMIT = 320
 
-#: an order's id, wherever it stands
+#: pattern of an order's id, to find ids within a text
 ID = re.compile(r"ord_[0-9a-z]{26}")
 
-#: what an order asks for: paths in the unified body, and the fields of `OrderRequest`
+#: compared parts of an order: paths in the unified body, and the fields of `OrderRequest`
 _ASKED = {
     "package.id": "package_id",
     "candidate": "candidate",
@@ -46,7 +46,7 @@ def digest(*parts: Any) -> str:
 
 @dataclass(frozen=True)
 class Candidate:
-    """The person to test, as the ATS wrote them: nothing is trimmed or changed."""
+    """The candidate as the ATS sent them: nothing is trimmed or changed."""
 
     email: str
     first_name: str | None = None
@@ -61,11 +61,11 @@ class Candidate:
 @dataclass(frozen=True)
 class OrderRequest:
     """
-    An order in our words, before it is placed; a connector translates the ATS's request into it.
+    A request for an order, which a connector translates from the ATS's own format.
 
-    `dedupe_key` is the id that the ATS or the vendor gave the order. Without one, the same `fingerprint` (a digest of
-    the request as it came, not stored) within `services.orders.REPEAT_WINDOW` is a repeat. `callback_problem` says why
-    `callback_url` will never be called. `raw` is the ATS's body without credentials.
+    `dedupe_key` is the id that the ATS or the vendor gave the order. Without one, a request with the same `fingerprint`
+    (a digest of the received request, not stored) within `services.orders.REPEAT_WINDOW` is a repeat.
+    `callback_problem` says why `callback_url` will never be called. `raw` is the ATS's body without credentials.
     """
 
     package_id: str
@@ -83,10 +83,10 @@ class OrderRequest:
     @property
     def dedupe_keys(self) -> tuple[str, ...]:
         """
-        Lists the keys for this order; each is for the case that another order has the one before.
+        Lists the possible keys of this order; a key is used if another order has the key before it.
 
-        An ATS's order is its whole callback URL. The id that ends the URL comes first all the same: processes of the
-        version before know no other key, and the id is unique where an ATS names its tests by it.
+        The whole callback URL identifies an ATS's order. The id at the end of the URL comes first all the same:
+        processes of the previous version know no other key, and the id is unique if an ATS names its tests by it.
         """
         if self.dedupe_key is None:
             return (f"same:{self.fingerprint}",)
@@ -96,24 +96,26 @@ class OrderRequest:
         return (self.dedupe_key, f"url:{digest(self.callback_url)}", f"same:{everything}")
 
     def differs_from(self, other: OrderRequest) -> str | None:
-        """The first field in which two requests differ, as its path in the unified body; None when they agree."""
+        """Returns the first field in which two requests differ, as its path in the unified body, or None."""
         for path, name in _ASKED.items():
             if getattr(self, name) != getattr(other, name):
                 return path
         return None
 
     def with_callback_problem(self, problem: str | None) -> OrderRequest:
-        """The request with a word on why its result cannot be pushed."""
+        """Returns the request with the reason why its result cannot be pushed; itself for None."""
         return replace(self, callback_problem=problem) if problem else self
 
 
 @dataclass(frozen=True)
 class Order:
     """
-    One test or check of one candidate. Times are aware UTC; `package_name` is as the list showed it then; `previous_id`
-    is found when it is stored. Since `erased_at` nothing is known of the person: the candidate's e-mail is empty, and
-    `callback_hash` is what is left of the callback URL. `held_at` is since when the
-    order's event is held, because no enabled webhook takes it; None: it is not.
+    One test or check of one candidate. Times are aware UTC.
+
+    `package_name` is the name that the list had when the order was placed. The store sets `previous_id`. After
+    `erased_at` the order has no personal data: the candidate's e-mail is empty, and only `callback_hash` is left of the
+    callback URL. `held_at` is the time since when the order's event is held because no enabled webhook subscribes to
+    it, or None.
     """
 
     id: str
@@ -141,7 +143,7 @@ class Order:
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing more is expected from the vendor."""
+        """Returns whether the order has ended: the vendor sends nothing more."""
         return self.status in FINAL
 
     def differs_from(self, request: OrderRequest) -> str | None:
@@ -161,10 +163,10 @@ class Order:
 
     def progressed(self, status: Status, message: str | None = None) -> Order:
         """
-        The order after the vendor's word on its progress; itself when nothing changes.
+        Returns the order with the status that the vendor reported; itself when nothing changes.
 
         Raises:
-            Conflict: the order has ended, is already further, or its content was erased.
+            Conflict: the order has ended, has a later status, or its content was erased.
         """
         self.refuse_if_erased()
         if status == self.status and message == self.status_message:
@@ -177,7 +179,7 @@ class Order:
 
     def resulted(self, result: Result, *, now: datetime) -> Order:
         """
-        The order with a vendor's result; itself when the same final result came before.
+        Returns the order with a vendor's result; itself when the same final result was recorded before.
 
         Raises:
             Conflict: a different final result was recorded (Greenhouse takes only one), the order was rejected, or its
@@ -201,7 +203,7 @@ class Order:
         )
 
     def erased(self, *, now: datetime) -> Order:
-        """The order without anything about the person; itself when it has nothing of the kind any more."""
+        """Returns the order without personal data; itself when it was erased before."""
         if self.erased_at is not None:
             return self
         request = OrderRequest(self.request.package_id, Candidate(email=""), dedupe_key=self.request.dedupe_key)
@@ -218,21 +220,21 @@ class Order:
 
     def refuse_if_erased(self) -> None:
         """
-        Raise when nothing more can come of this order.
+        Raises an error if the order's content was erased.
 
         Raises:
-            Conflict: its content was erased; says when.
+            Conflict: its content was erased; the message says when.
         """
         if self.erased_at is not None:
             when = self.erased_at.isoformat(timespec="seconds")
             raise Conflict(f"The order's content was erased at {when}: nothing more comes of it.", code="ContentErased")
 
     def _moved(self, status: Status) -> Order:
-        # a late "initiated" after "in_progress" is old news, not a fault
+        # a late "initiated" after "in_progress" is ignored: vendors may send progress out of order
         return self if LINE.index(status) <= LINE.index(self.status) else replace(self, status=status)
 
     def _repeated(self, result: Result) -> Order:
-        assert self.result is not None  # noqa: S101 - for the type checker; the caller looked
+        assert self.result is not None  # noqa: S101 - for the type checker; the caller has checked
         if not result.is_final:
             raise Conflict(f"The order is {self.status}: progress cannot follow its result.", code="OrderEnded")
         field_name = difference(self.result, result)

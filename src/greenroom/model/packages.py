@@ -1,4 +1,4 @@
-"""What a recruiter can send: packages, and how a vendor's list of them is read. No I/O."""
+"""Packages that a recruiter can order, and the reader of a vendor's list of them. No I/O."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any, Literal
 
 from greenroom.model.orders import Category
 
-#: more than this in one list and we stop reading: no recruiter scrolls further
+#: packages of one list that are read at the most; recruiters cannot scroll through more
 MOST = 10_000
-#: of one package that is published or stored here
+#: tests of one published or stored package at the most
 MOST_TESTS = 100
 
 
 @dataclass(frozen=True)
 class Package:
     """
-    One entry of the recruiter's list. `tests` is used by background checks: objects with id, name, description.
+    A package that a recruiter can order. Background checks use `tests`: objects with id, name and description.
 
-    `updated_at` is when a stored package last changed; None for any other, of which that is not known.
+    `updated_at` is when a stored package last changed; None for packages of other sources.
     """
 
     id: str
@@ -33,9 +33,10 @@ class Package:
 @dataclass(frozen=True)
 class PackageList:
     """
-    The effective list of an account and where it comes from.
+    The packages that an account offers, and their source.
 
-    `fetched_at` and `problem` are for the `list_url` source: when the list was last good, and why it is not fresh.
+    `fetched_at` and `problem` belong to the source `list_url`: the time of the last valid answer, and the reason why
+    the list could not be refreshed.
     """
 
     packages: tuple[Package, ...]
@@ -44,15 +45,16 @@ class PackageList:
     problem: str | None = None
 
     def find(self, package_id: str) -> Package | None:
-        """The package with this id."""
+        """Returns the package with this id, or None."""
         return next((package for package in self.packages if package.id == package_id), None)
 
 
 class InvalidPackageList(ValueError):
     """
-    A vendor's answer that is not a list of packages; `path` is a JSON path, `expected` says what belongs there.
+    The error for a vendor's answer that is not a list of packages.
 
-    `message` replaces the sentence that is made of these.
+    `path` is the JSON path of the invalid value, `expected` describes a valid one. `message` replaces the generated
+    sentence.
     """
 
     def __init__(self, path: str, expected: str, found: object = None, *, message: str | None = None) -> None:
@@ -62,7 +64,7 @@ class InvalidPackageList(ValueError):
 
 
 def _shown(value: object) -> str:
-    """A JSON value for people."""
+    """Describes a JSON value in words for a message."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -76,13 +78,13 @@ def _shown(value: object) -> str:
 
 def read_page(body: object, category: Category) -> tuple[list[Package], str | None]:
     """
-    One page of a vendor's list, and its `next`.
+    Reads one page of a vendor's list; returns its packages and its `next` cursor.
 
-    Shape: `{"data": [{"id", "name", "description"?, "tests"?}], "next"?}` as in the unified package lists. An id may
-    be a number; it is read as its text. Unknown keys are ignored.
+    Shape: `{"data": [{"id", "name", "description"?, "tests"?}], "next"?}` as in the unified package lists. An integer
+    id is read as text. Unknown keys are ignored.
 
     Raises:
-        InvalidPackageList: at the first place that is not so.
+        InvalidPackageList: the page has another shape; names the first invalid value.
     """
     if not isinstance(body, dict):
         raise InvalidPackageList("$", 'an object {"data": [...]}', body)
@@ -128,9 +130,9 @@ def _tests(value: object, path: str, category: Category) -> tuple[dict[str, Any]
 
 def unique(packages: list[Package]) -> tuple[Package, ...]:
     """
-    The list as a recruiter's drop-down needs it: one entry for an id, in the vendor's order, names told apart.
+    Returns the packages with unique ids and labels, in the vendor's order, for the recruiter's drop-down.
 
-    Two packages of one name get their ids appended, else the recruiter could not choose.
+    The first package of each id is kept. Packages that share a name get their ids appended to it.
     """
     first: dict[str, Package] = {}
     for package in packages:

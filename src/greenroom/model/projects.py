@@ -1,4 +1,4 @@
-"""A vendor's workspace and the keys that open it."""
+"""A vendor's workspace and its API keys."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from datetime import datetime
 @dataclass(frozen=True)
 class Project:
     """
-    A vendor's workspace: everything else belongs to one. `key_id` is the API key that opened it, where one did.
+    A vendor's workspace, which owns accounts, orders and webhooks. `key_id` is the API key of the current request.
 
-    `retention_days` is how long its events, ended deliveries and attempts are kept, None: as long as everybody's.
+    `retention_days` is how long its events, ended deliveries and attempts are kept; None means the installation's
+    default.
     """
 
     id: str
@@ -22,7 +23,7 @@ class Project:
 
 @dataclass(frozen=True)
 class ApiKey:
-    """An API key as it can be shown: `hint` is its last four characters."""
+    """An API key without its secret; `hint` is its last four characters."""
 
     id: str
     project_name: str

@@ -1,4 +1,4 @@
-"""A replay: events sent to one webhook, again or for the first time, as a job in the background."""
+"""Replays: background jobs that send events to one webhook, again or for the first time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal, cast
 from greenroom.model.deliveries import State
 
 Status = Literal["undelivered", "missing", "delivered", "dead", "cancelled", "held", "any"]
-#: what a job goes through: deliveries in a state, or events of which the webhook has no delivery
+#: one part of a job: deliveries in a state, or events without a delivery to the webhook
 Part = State | Literal["missing"]
 Progress = Literal["running", "done", "cancelled"]
 
@@ -21,7 +21,7 @@ _PARTS: dict[Status, tuple[Part, ...]] = {
 
 @dataclass(frozen=True)
 class Replay:
-    """A job. `total` was counted when it was made; `done` counts what it has put on its way again."""
+    """A replay job. `total` was counted when the job was created; `done` counts the deliveries queued so far."""
 
     id: str
     webhook_id: str
@@ -32,5 +32,9 @@ class Replay:
 
 
 def parts_of(status: Status) -> tuple[Part, ...]:
-    """What a status asks for; events without a delivery come last, when each of them is sure to have none."""
+    """
+    Returns the parts of a job for a requested status.
+
+    Events without a delivery come last: by then the job has queued every existing delivery.
+    """
     return _PARTS.get(status) or (cast("Part", status),)

@@ -1,4 +1,4 @@
-"""The request log: what was asked of the gateway, and what it asked of others meanwhile. No I/O."""
+"""The request log: requests to the gateway, and the outbound calls made while serving them. No I/O."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Literal
 
-#: how much of a body is kept, in bytes
+#: bytes of a body that are kept
 KEPT = 16 * 1024
 
 VERBS = {"POST": "create", "PUT": "replace", "PATCH": "update", "DELETE": "delete"}
 
-#: the two lists: calls about an account's ATS, and everything else that a project can call
+#: the two lists: requests about an account's ATS, and all other requests of a project
 Listed = Literal["unified", "platform"]
 
 
 @dataclass(frozen=True)
 class LoggedMessage:
-    """A request or an answer as it went over the wire: the first bytes of its body, and whether there were more."""
+    """A request or an answer: its headers and the first bytes of its body; `cut` means that the body was longer."""
 
     headers: Mapping[str, str]
     body: bytes = b""
@@ -29,9 +29,9 @@ class LoggedMessage:
 @dataclass(frozen=True)
 class LoggedExchange:
     """
-    A request and its answer. `status` None: there was no answer, `error` says why where we know.
+    A request and its answer. `status` None means no answer; `error` says why if that is known.
 
-    The halves are there when headers and bodies are to be kept.
+    `request` and `response` are set if headers and bodies are kept.
     """
 
     method: str
@@ -46,7 +46,7 @@ class LoggedExchange:
 
 @dataclass(frozen=True)
 class Operation:
-    """What a request was about, in the words of the API's paths."""
+    """The operation of a request, named after the parts of the API's paths."""
 
     service: str | None = None
     resource: str | None = None
@@ -59,8 +59,9 @@ class Operation:
 @dataclass(frozen=True)
 class Source:
     """
-    Who called: `API` with a project's key or `ATS` with an account's token. `id` is the key's, `value` the client's
-    own name for itself (User-Agent), `ip` as far as the proxies in between can be trusted.
+    The caller of a request: `API` with a project's key or `ATS` with an account's token.
+
+    `id` is the key's, `value` the client's User-Agent, `ip` the client's address according to the trusted proxies.
     """
 
     type: Literal["API", "ATS"]
@@ -72,9 +73,9 @@ class Source:
 @dataclass(frozen=True)
 class LogEntry:
     """
-    A request that was served, to be written down; `steps` are the calls that we made meanwhile, in their order.
+    A served request that is not stored yet; `steps` are the outbound calls made meanwhile, in their order.
 
-    `orders` are those whose ids need not be in the URL or the bodies, though the answer shows them.
+    `orders` are ids of orders that the answer shows, even if the URL and the bodies do not contain the ids.
     """
 
     id: str
@@ -92,10 +93,10 @@ class LogEntry:
 @dataclass(frozen=True)
 class Entry:
     """
-    A request on record, or one of its steps; a step's `request_id` is the request's, and its words are too.
+    A stored request, or one of its steps, which has the `request_id` and the operation of its request.
 
-    `duration` is in milliseconds. `detail` has the halves that were kept: `request` and `response`, each None or
-    `headers` and `body`, credentials hidden.
+    `duration` is in milliseconds. `detail` has `request` and `response`, each None or an object with `headers` and
+    `body`, with credentials hidden.
     """
 
     id: str
@@ -137,7 +138,7 @@ class Entry:
 
 
 def get_listing(path: str) -> Listed | None:
-    """The list that a path's requests are on; None: reading the log is not on record."""
+    """Returns the list of a path's requests; None for paths of the request log itself, which is not logged."""
     if path.startswith(("/unified/", "/external-trigger/")):
         return "unified"
     return None if path.startswith("/requests/") else "platform"
@@ -146,7 +147,7 @@ def get_listing(path: str) -> Listed | None:
 @lru_cache(maxsize=1024)
 def get_operation(method: str, template: str) -> Operation:
     """
-    A route's words: the fixed parts of its path in their order, the method as a verb.
+    Returns a route's operation: the fixed parts of its path in their order, and the method as a verb.
 
     `/unified/{service}/{resource}/{child}/{sub}`, `/v1/{resource}/…` and `/{resource}/…`; a GET is `get` when the path
     ends in an id, else `list`.

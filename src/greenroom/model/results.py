@@ -1,4 +1,4 @@
-"""A vendor's result: what it may say, and what it means for the order. No I/O."""
+"""Vendors' results: their fields, and their effect on an order. No I/O."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any, Literal
 Verdict = Literal["initiated", "in_progress", "cancelled", "completed", "expired", "failed", "passed"]
 Outcome = Literal["passed", "failed", "needs_review", "none"]
 
-#: verdicts that report progress; every other one, and none at all, is final
+#: verdicts that report progress; any other verdict, and a result without one, is final
 PROGRESS: dict[str, Literal["invited", "in_progress"]] = {"initiated": "invited", "in_progress": "in_progress"}
 
-#: how a final verdict ends an order; what is not here completes it
+#: order status for a final verdict; a verdict that is missing here completes the order
 ENDS: dict[str, Literal["cancelled", "expired"]] = {"cancelled": "cancelled", "expired": "expired"}
 
 
 @dataclass(frozen=True)
 class Score:
-    """`value`, `min` and `max` are finite decimals in the vendor's own notation; `label` is free text."""
+    """A score: `value`, `min` and `max` are finite decimals in the vendor's notation, `label` is free text."""
 
     value: str | None = None
     label: str | None = None
@@ -30,10 +30,10 @@ class Score:
 @dataclass(frozen=True)
 class Result:
     """
-    What a vendor says of an order, in the words of the unified result body.
+    A vendor's result of an order, with the fields of the unified result body.
 
-    Dates are aware UTC. `verdict` is `result.value`, None when left out or unmapped; `verdict_source` is the vendor's
-    own word. `result_url` is present on every final result.
+    Dates are aware UTC. `verdict` is `result.value`, None when missing or unmapped; `verdict_source` is the vendor's
+    own term. Every final result has a `result_url`.
     """
 
     score: Score = field(default_factory=Score)
@@ -49,18 +49,18 @@ class Result:
 
     @property
     def is_final(self) -> bool:
-        """Whether this ends the order; progress may still be followed by a result."""
+        """Returns whether this result ends the order; a progress report does not."""
         return self.verdict not in PROGRESS
 
     @property
     def outcome(self) -> Outcome:
-        """Whether the candidate passed, as far as the vendor says."""
+        """Returns whether the candidate passed according to the vendor."""
         if self.verdict in ("passed", "failed"):
             return self.verdict
         return "needs_review" if self.verdict_source == "needs_review" else "none"
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON values; the inverse of `from_dict`."""
+        """Returns the result as plain JSON values; the inverse of `from_dict`."""
         plain = asdict(self)
         plain["attachments"] = list(self.attachments)
         for name in ("start_date", "submission_date"):
@@ -69,7 +69,7 @@ class Result:
 
     @classmethod
     def from_dict(cls, plain: dict[str, Any]) -> Result:
-        """A result from what `as_dict` gave."""
+        """Returns the result of which `as_dict` gave these values."""
         values = dict(plain)
         values["score"] = Score(**values["score"])
         values["attachments"] = tuple(values["attachments"])
@@ -79,7 +79,7 @@ class Result:
 
 
 def difference(first: Result, second: Result) -> str | None:
-    """The first field in which two results differ, as its path in the unified body; None when they say the same."""
+    """Returns the first field in which two results differ, as its path in the unified body, or None."""
     before, after = first.as_dict(), second.as_dict()
     for name in before:
         if before[name] != after[name]:
@@ -92,10 +92,10 @@ def difference(first: Result, second: Result) -> str | None:
 
 def decimal_text(value: object) -> str:
     """
-    A score as the text of a finite decimal; takes a number or its text.
+    Returns a score, a number or its text, as the text of a finite decimal.
 
     Raises:
-        ValueError: anything else, "85%", NaN and infinity among them.
+        ValueError: the value is anything else, for instance "85%", NaN or infinity.
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError("expected a number such as 82.5")

@@ -1,4 +1,4 @@
-"""A vendor's endpoint for events."""
+"""A vendor's webhooks: endpoints for events."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from datetime import datetime
 
 from greenroom.model.events import ORDER_CREATED, subscribed_name
 
-#: a webhook and the secrets that sign, newest first
+#: a webhook and its signing secrets, newest first
 Destination = tuple["Webhook", list[str]]
 
 
 @dataclass(frozen=True)
 class Webhook:
     """
-    A vendor's endpoint. `events` in the spelling subscribed; empty `account_ids` means every account; `rate_limit` is
-    how many deliveries a second it takes, None: any number. Of the events that its project holds, it is sent those
-    accepted from `held_since` on, None: all.
+    A vendor's endpoint for events.
+
+    `events` are the subscribed names in the vendor's spelling; empty `account_ids` means every account; `rate_limit` is
+    in deliveries per second, None means unlimited. Of the events that are held for its project, the webhook receives
+    those accepted from `held_since` on; None means all of them.
     """
 
     id: str
@@ -34,11 +36,11 @@ class Webhook:
 
     @property
     def takes_orders(self) -> bool:
-        """Whether it subscribes to an order event, of whatever account."""
+        """Returns whether the webhook subscribes to an order event, of any account."""
         return any(subscribed_name(name, self.events) for name in ORDER_CREATED.values())
 
     def takes(self, event_type: str, account_id: str | None) -> str | None:
-        """The spelling in which this webhook wants the event; None when it does not want it."""
+        """Returns the spelling under which this webhook subscribes to an event, or None."""
         if self.account_ids and account_id not in self.account_ids:
             return None
         return subscribed_name(event_type, self.events)
