@@ -1,1 +1,1 @@
-"""Durable delivery: claim what is due, attempt it, settle it."""
+"""Durable delivery: claims due deliveries, attempts them and records the outcome."""

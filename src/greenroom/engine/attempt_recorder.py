@@ -1,4 +1,4 @@
-"""Finished attempts on their way into the database, which are recorded together."""
+"""Records finished attempts in the database, in batches."""
 
 from __future__ import annotations
 
@@ -17,27 +17,29 @@ from greenroom.model.events import stamp
 
 log = structlog.get_logger("greenroom.engine")
 
-#: a commit costs the same for one attempt as for many, so the ones that end within this are written together; half of
-#: what one destination may have under way is enough, to write them and to claim the next: the other half is attempted
-#: meanwhile
+#: seconds to collect finished attempts before a commit, which costs the same for one as for many. `ENOUGH` attempts end
+#: the wait early: half of one destination's concurrency limit, so that the other half stays in flight meanwhile.
+#: `TOGETHER` is the largest batch
 GATHER_S = 0.01
 ENOUGH = PER_DESTINATION // 2
 TOGETHER = 128
-#: between two tries while the database is away; it doubles, and who stops gives up after the longest
+#: seconds between two tries while the database is unavailable; the pause doubles from the first to the longest, after
+#: which a recorder that is stopping drops the remaining attempts
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 2.0
 
-#: what an attempt has in place of an exchange that the database does not take
+#: the response body recorded when the database cannot store the exchange
 NOT_STORED = "(What was sent and answered could not be stored; the log of the worker says why.)"
 
-#: where each delivery is then, None where its lease has passed to another worker
+#: records attempts and returns each delivery's state; None if its lease has passed to another worker
 Settle = Callable[[Sequence[FinishedAttempt]], Awaitable[list[Recorded | None]]]
 
 
 class AttemptRecorder:
     """
-    Hands what `add` is given to `settle`, in the order in which it came, and patiently: an outage of the database means
-    a delay. `done` is told of each attempt that is on record, or that cannot be and will be repeated.
+    Passes added attempts to `settle` in order, and retries while the database is unavailable.
+
+    Calls `done` for each attempt that is recorded, or that cannot be recorded and will be repeated.
     """
 
     def __init__(self, settle: Settle, done: Callable[[FinishedAttempt], None], *, worker: str) -> None:
@@ -46,34 +48,34 @@ class AttemptRecorder:
         self._worker = worker
         self._waiting: list[FinishedAttempt] = []
         self._alone = 0
-        self._came = asyncio.Event()
+        self._added = asyncio.Event()
         self._enough = asyncio.Event()
         self._stopping = False
-        self.late = False  #: the database did not take the last ones yet
+        self.late = False  #: whether the last write failed because the database was unavailable
 
     @property
     def full(self) -> bool:
-        """More wait than are written together: whoever makes more of them should pause."""
+        """Returns whether a full batch waits; the engine claims nothing until the batch is written."""
         return len(self._waiting) >= TOGETHER
 
     def add(self, ended: FinishedAttempt) -> None:
-        """Put this on record soon."""
+        """Queues a finished attempt for recording."""
         self._waiting.append(ended)
-        self._came.set()
+        self._added.set()
         if len(self._waiting) >= ENOUGH:
             self._enough.set()
 
     def stop(self) -> None:
-        """Nothing more will be added; `run` ends when everything is on record."""
+        """Ends `run` once every queued attempt is recorded; no attempt may be added afterwards."""
         self._stopping = True
-        self._came.set()
+        self._added.set()
         self._enough.set()
 
     async def run(self) -> None:
-        """Write until `stop`; what the database does not take then will be repeated."""
+        """Writes until `stop`; attempts that an unavailable database cannot take by then will be repeated."""
         pause = FIRST_PAUSE_S
         while self._waiting or not self._stopping:
-            await self._gather()
+            await self._collect()
             try:
                 await self.write()
                 self.late, pause = False, FIRST_PAUSE_S
@@ -85,24 +87,24 @@ class AttemptRecorder:
                 log.warning("database_away", error=error.message, next_try_s=pause)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_S)
-            except Exception:  # a defect in what is said of one must not end the records of all that come
+            except Exception:  # a defect that one attempt triggers must not end the recorder
                 log.exception("recording_failed_inside", next_try_s=pause)
                 await asyncio.sleep(pause)
 
     async def write(self) -> None:
         """
-        Write all that has come.
+        Writes all queued attempts.
 
         Raises:
-            Unavailable: the database is away; what is not on record still waits.
+            Unavailable: the database is unavailable; unrecorded attempts stay queued.
         """
         while self._waiting:
             await self._write_some()
 
-    async def _gather(self) -> None:
+    async def _collect(self) -> None:
         if not self._waiting:
-            self._came.clear()
-            await self._came.wait()
+            self._added.clear()
+            await self._added.wait()
         if len(self._waiting) < ENOUGH and not self._stopping:
             self._enough.clear()
             with suppress(TimeoutError):
@@ -112,31 +114,31 @@ class AttemptRecorder:
     async def _write_some(self) -> None:
         batch = self._waiting[: 1 if self._alone else TOGETHER]
         try:
-            settled = await self._settle(batch)
+            recorded = await self._settle(batch)
         except Unavailable:
             raise
         except Exception:
-            if len(batch) > 1:  # one of them cannot be stored: it must not keep the others from it
+            if len(batch) > 1:  # write the batch one by one, so that an attempt that cannot be stored blocks no other
                 self._alone = len(batch)
                 return
             bare = Exchange(status=batch[0].exchange.status, response_body=NOT_STORED)
-            if batch[0].exchange != bare:  # without it on record the delivery would be repeated with every lease
+            if batch[0].exchange != bare:  # unrecorded, the delivery would be repeated each time its lease expires
                 log.exception("exchange_not_recorded", delivery_id=batch[0].claimed.id)
                 self._waiting[0] = replace(batch[0], exchange=bare)
                 return
             log.exception("attempt_not_recorded", delivery_id=batch[0].claimed.id, note="it will be repeated")
-            settled = []
+            recorded = []
         self._alone = max(0, self._alone - len(batch))
         del self._waiting[: len(batch)]
         for ended in batch:
             self._done(ended)
-        for ended, left in zip(batch, settled, strict=False):
-            _tell(ended, left, self._worker)
+        for ended, outcome in zip(batch, recorded, strict=False):
+            _log_attempt(ended, outcome, self._worker)
 
 
-def _tell(ended: FinishedAttempt, settled: Recorded | None, worker: str) -> None:
+def _log_attempt(ended: FinishedAttempt, recorded: Recorded | None, worker: str) -> None:
     metrics.count(ended)
-    claimed, next_due_at = ended.claimed, settled.next_due_at if settled else None
+    claimed, next_due_at = ended.claimed, recorded.next_due_at if recorded else None
     log.info(
         "attempt",
         delivery_id=claimed.id,
@@ -150,7 +152,7 @@ def _tell(ended: FinishedAttempt, settled: Recorded | None, worker: str) -> None
         error=ended.fault.kind if ended.fault else None,
         ms=round(ended.duration.total_seconds() * 1000),
         address=ended.exchange.address,
-        state=settled.state if settled else "lease lost",
+        state=recorded.state if recorded else "lease lost",
         next_attempt_at=stamp(next_due_at) if next_due_at else None,
         worker=worker,
     )

@@ -1,4 +1,4 @@
-"""An attempt as a trace_attempt of its event's trace."""
+"""Trace spans of delivery attempts."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class AttemptSpan:
         self._forward = forward
 
     def add_traceparent(self, request: Request) -> Request:
-        """The request with its `traceparent`, where the operator wants it; it is not part of what is signed."""
+        """Returns the request with a `traceparent` header if the operator forwards it; the header is not signed."""
         if self._span is None or not self._forward:
             return request
         return replace(request, headers={**request.headers, "traceparent": self._span.traceparent})
 
     def ended(self, ended: FinishedAttempt) -> None:
-        """What came of it: a status, and the kind of its fault."""
+        """Records the attempt's status and the kind of its fault on the span."""
         if self._span is None:
             return
         if ended.exchange.status is not None:
@@ -37,7 +37,7 @@ class AttemptSpan:
 
 @contextmanager
 def trace_attempt(tracing: Tracing | None, claimed: Claimed) -> Iterator[AttemptSpan]:
-    """The attempt that is made while the block runs."""
+    """Opens a span around one attempt, within the trace of its event."""
     if tracing is None:
         yield AttemptSpan(None, forward=False)
         return

@@ -1,4 +1,4 @@
-"""This machine's clock beside the database's: receivers refuse what is signed with another time than theirs."""
+"""Clock check against the database, since receivers refuse signatures with a wrong time."""
 
 from __future__ import annotations
 
@@ -13,45 +13,52 @@ from greenroom.services import clock
 
 log = structlog.get_logger("greenroom.engine")
 
-#: how far it may be off; receivers of Standard Webhooks accept five minutes
+#: largest accepted clock skew; receivers of Standard Webhooks accept five minutes
 MOST_OFF = timedelta(seconds=60)
-#: between two looks; while it is off; and a step since the last look that calls for another one at once
+#: seconds between two checks, seconds between two checks while the clock is off, and the step in seconds after which
+#: the next check is due at once
 PERIOD_S = 30.0
 PERIOD_OFF_S = 1.0
 STEP_S = 1.0
 
 
 class Clock:
-    """Compares now and then, and at once when the clock was set. Due times and leases are the database's anyway."""
+    """
+    Periodic comparison of the local clock with the database's, repeated at once after a step.
+
+    Due times and leases use the database's clock and do not depend on this check.
+    """
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._right = True
-        self._look_at = time.monotonic()
+        self._check_at = time.monotonic()
         self._offset = self._now_offset()
 
     @property
     def was_right(self) -> bool:
-        """Whether it was at the last look, and has not been set since."""
-        return self._right and self._stands()
+        """Returns whether the last check passed and the clock has not been set since."""
+        return self._right and self._is_unchanged()
 
     async def is_right(self) -> bool:
         """
-        Whether what is signed now will be accepted.
+        Returns whether receivers will accept the time in a signature made now.
+
+        Checks first when a check is due.
 
         Raises:
-            Unavailable: the database is away.
+            Unavailable: the database is unavailable.
         """
-        if time.monotonic() >= self._look_at or not self._stands():
+        if time.monotonic() >= self._check_at or not self._is_unchanged():
             await self.look()
         return self._right
 
     async def look(self) -> None:
         """
-        Compare now.
+        Compares the clocks now and logs when the result changes.
 
         Raises:
-            Unavailable: the database is away.
+            Unavailable: the database is unavailable.
         """
         offset = self._now_offset()
         off = await clock.skew(self._ctx)
@@ -66,12 +73,12 @@ class Clock:
         elif right and not self._right:
             log.info("clock_right", seconds=round(off.total_seconds()))
         self._right, self._offset = right, offset
-        self._look_at = time.monotonic() + (PERIOD_S if right else PERIOD_OFF_S)
+        self._check_at = time.monotonic() + (PERIOD_S if right else PERIOD_OFF_S)
 
-    def _stands(self) -> bool:
-        """Nobody has set it since the last look."""
+    def _is_unchanged(self) -> bool:
+        """Returns whether the clock has not been set since the last check."""
         return abs(self._now_offset() - self._offset) <= STEP_S
 
     def _now_offset(self) -> float:
-        """Stays the same for as long as nobody sets the clock."""
+        """Returns wall time minus monotonic time, in seconds; constant unless the clock is set."""
         return self._ctx.now().timestamp() - time.monotonic()

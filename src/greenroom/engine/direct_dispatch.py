@@ -1,4 +1,4 @@
-"""A delivery that is taken over by the process that stores it costs no claim: it is stored as claimed."""
+"""Direct dispatch: the process that stores a delivery attempts it without a claim query."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from greenroom.security.vault import VaultError
 
 
 class DirectDispatch:
-    """What one unit of work hands to the engine of its process; a `context.Dispatch`."""
+    """Deliveries of one unit of work that this process's engine attempts directly; a `context.Dispatch`."""
 
-    def __init__(self, places: Slots, begin: Callable[[Claimed, Destination], None]) -> None:
-        self.lease = places.new_lease()
+    def __init__(self, slots: Slots, begin: Callable[[Claimed, Destination], None]) -> None:
+        self.lease = slots.new_lease()
         self.lease_ms = LEASE_MS
-        self._slots = places
+        self._slots = slots
         self._begin = begin
-        self._taken: list[tuple[Claimed, Destination]] = []
+        self._accepted: list[tuple[Claimed, Destination]] = []
         self._left = False
 
     def accepts(self, claimed: Claimed, destination: Callable[[], Destination], *, clear: bool) -> bool:
-        """Hold a place for it, if there is one and nothing is in its way."""
-        with suppress(VaultError):  # whoever claims it says so
+        """Reserves a concurrency slot for the delivery if a slot is spare and the delivery is `clear`."""
+        with suppress(VaultError):  # the worker that claims the delivery reports the unreadable secret
             if clear and self._slots.has_spare_slot(claimed):
-                self._taken.append((claimed, destination()))
+                self._accepted.append((claimed, destination()))
                 self._slots.take(claimed)
                 return True
         self._left = self._left or not self._slots.is_limited_by_destination(claimed.destination_id)
         return False
 
     def begin(self) -> bool:
-        """Attempt what was accepted; whether something was not, and may be claimed."""
-        for claimed, destination in self._taken:
+        """Starts the accepted attempts; returns whether other deliveries are left that a claim may take."""
+        for claimed, destination in self._accepted:
             self._begin(claimed, destination)
         return self._left
 
     def drop(self) -> None:
-        """Give the places back."""
-        for claimed, _ in self._taken:
+        """Releases the reserved concurrency slots."""
+        for claimed, _ in self._accepted:
             self._slots.leave(claimed)
-        self._taken, self._left = [], False
+        self._accepted, self._left = [], False

@@ -1,4 +1,8 @@
-"""Which workers live, by their database sessions: what a dead one had in flight is attempted again at once."""
+"""
+Worker liveness by database sessions.
+
+A dead worker's in-flight deliveries are attempted again at once.
+"""
 
 from __future__ import annotations
 
@@ -19,22 +23,23 @@ from greenroom.store.db import WorkerSession
 
 log = structlog.get_logger("greenroom.engine")
 
-#: between two checks of the other workers' sessions
+#: seconds between two checks of the other workers' sessions
 CHECK_S = 0.8
-#: a worker is dead when its session is missing twice in a row, so far apart: one that lives has another by then
+#: seconds between the two checks that must both miss a session before its worker counts as dead; a live worker obtains
+#: a new session in less
 CONFIRM_S = 0.6
-#: between two tries to obtain a session that was lost
+#: seconds between two tries to obtain a lost session again
 RETRY_S = 0.2
-#: once this worker has obtained a lost session again, it declares no other dead for so long: an outage breaks all
-#: sessions, and other workers may still have results to record
+#: seconds for which this worker declares no other worker dead after it has obtained a lost session again: an outage
+#: breaks all sessions, and other workers may still have results to record
 RETURN_S = LONGEST_PAUSE_S + 1.0
 
 
 class Liveness:
     """
-    Holds this worker's session and finds the workers that have lost theirs.
+    Holds this worker's database session and finds workers that have lost theirs.
 
-    Leases do not depend on it: without a session this worker's leases end by themselves, 45 s after they began.
+    Leases do not depend on the session: without one they expire 45 s after they began.
     """
 
     def __init__(self, ctx: Context) -> None:
@@ -47,21 +52,25 @@ class Liveness:
 
     @property
     def lease_prefix(self) -> str:
-        """Begins the leases that this worker takes now."""
+        """Returns the prefix of new lease tokens; it has `MARK` while the session is held."""
         return self.worker + MARK if self._session is not None and self._session.held else self.worker
 
     @property
     def lost_at(self) -> float:
-        """When the session was last lost, by the monotonic clock: leases from before may be another worker's since."""
+        """
+        Returns when the session was last lost, in monotonic seconds.
+
+        Leases from before that time may have passed to other workers.
+        """
         return self._session.lost_at if self._session is not None else -math.inf
 
     async def begin(self) -> None:
-        """Obtain the session, so that the first leases count on it; without the database there is nothing to lease."""
+        """Obtains the session before the first claim; an unavailable database is only logged."""
         if self._session is not None:
             await self._check(self._session)
 
     async def run(self, wake: Callable[[], None]) -> None:
-        """Keep the session, and `wake` the engine when other workers have died, until cancelled."""
+        """Keeps the session until cancelled, and calls `wake` when other workers have died."""
         if self._session is None:
             return
         next_at = time.monotonic() + self._pause_s()
@@ -77,10 +86,10 @@ class Liveness:
 
     async def interrupt_dead(self, *, lease: timedelta) -> None:
         """
-        Make due what dead workers had in flight.
+        Makes the in-flight deliveries of dead workers due.
 
         Raises:
-            Unavailable: the database is away; the next check finds them again.
+            Unavailable: the database is unavailable; the next check finds the same workers.
         """
         if not self._dead:
             return
@@ -90,7 +99,7 @@ class Liveness:
             log.warning("workers_died", workers=sorted(dead), deliveries=count, note="they are attempted again")
 
     def close(self) -> None:
-        """End the session: other workers need not wait for the leases that are left."""
+        """Ends the session, so that other workers need not wait for this worker's leases to expire."""
         if self._session is not None:
             self._session.close()
 
@@ -105,7 +114,7 @@ class Liveness:
             if not self._warned:
                 log.warning("worker_session_lost", worker=self.worker, error=error.message)
             self._warned = True
-        except Exception:  # a defect here must not end the checks
+        except Exception:  # a defect in one check must not end the loop
             missing = frozenset()
             log.exception("worker_check_failed_inside")
         else:

@@ -1,4 +1,8 @@
-"""What goes on beside the deliveries, a little at a time: replays, what others left half done, and what is too old."""
+"""
+Background maintenance in small batches.
+
+Replays, interrupted webhook changes, overdue deliveries and retention.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +17,21 @@ from greenroom.services import deliveries, replays, retention, webhooks
 
 log = structlog.get_logger("greenroom.upkeep")
 
-#: between two batches; between two looks at a replay that goes on
+#: seconds between two batches, and between two batches of a running replay
 PAUSE_S = 0.5
 SOON_S = 0.02
-#: between two searches for more, once there is nothing
+#: seconds until the next search after one that found nothing
 SWEEP_S = 600.0
 
 
 async def run_maintenance(ctx: Context) -> None:
     """
-    Advance replays, finish enabling and disabling webhooks, give up what has waited for too long, delete what is old,
-    until cancelled.
+    Runs every maintenance job until cancelled.
+
+    The jobs advance replays, complete interrupted webhook changes, dead-letter overdue deliveries and delete data that
+    is past its retention.
     """
-    await asyncio.gather(_replay(ctx), _switch_over(ctx), _give_up(ctx), _sweep(ctx), _delete_reports(ctx))
+    await asyncio.gather(_replay(ctx), _switch_over(ctx), _dead_letter(ctx), _delete_expired(ctx), _delete_reports(ctx))
 
 
 async def _replay(ctx: Context) -> None:
@@ -47,14 +53,14 @@ async def _switch_over(ctx: Context) -> None:
     await _forever("switch_over", switch_over)
 
 
-async def _give_up(ctx: Context) -> None:
-    async def give_up() -> float:
+async def _dead_letter(ctx: Context) -> None:
+    async def dead_letter() -> float:
         return PAUSE_S if await deliveries.dead_letter_overdue(ctx) else SWEEP_S
 
-    await _forever("give_up", give_up)
+    await _forever("give_up", dead_letter)
 
 
-async def _sweep(ctx: Context) -> None:
+async def _delete_expired(ctx: Context) -> None:
     after: str | None = ""
 
     async def sweep() -> float:
@@ -72,14 +78,14 @@ async def _delete_reports(ctx: Context) -> None:
     await _forever("report_retention", delete_reports)
 
 
-async def _forever(what: str, batch: Callable[[], Awaitable[float]]) -> None:
-    """Do one batch after the other; each says how long to wait before the next."""
+async def _forever(job: str, batch: Callable[[], Awaitable[float]]) -> None:
+    """Runs one batch after the other; each batch returns the seconds until the next."""
     while True:
         pause_s = PAUSE_S
         try:
             pause_s = await batch()
         except Unavailable as error:
             log.warning("database_away", error=error.message)
-        except Exception:  # one batch's fault must not end those that come after it
-            log.exception(f"{what}_failed_inside")
+        except Exception:  # a failed batch must not end the job
+            log.exception(f"{job}_failed_inside")
         await asyncio.sleep(pause_s)

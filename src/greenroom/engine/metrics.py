@@ -1,4 +1,8 @@
-"""What this process counts of its attempts, for Prometheus. Labels are words of closed lists, never an id."""
+"""
+Prometheus metrics of this process's attempts.
+
+Label values come from closed lists and are never ids.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +29,13 @@ CLAIM = Histogram(
 )
 CLOCK_SKEW = Gauge("greenroom_clock_skew_seconds", "How far this process's clock is ahead of the database's.")
 
-# to find a child by its labels takes several times what it takes to count
+# looking up a labelled child takes several times as long as incrementing its counter
 _attempts = cache(ATTEMPTS.labels)
 _delivered_after = cache(DELIVERED_AFTER.labels)
 
 
 def count(ended: FinishedAttempt) -> None:
-    """Count an attempt that is on record; its result is `delivered` or the kind of its fault."""
+    """Counts a recorded attempt; its result label is `delivered` or the kind of its fault."""
     claimed, fault = ended.claimed, ended.fault
     _attempts(claimed.lane, fault.kind if fault else "delivered").inc()
     if fault is None and claimed.trigger == "auto":

@@ -1,4 +1,4 @@
-"""Projects for which so much waits that nothing more is taken, as this process knows them."""
+"""Backpressure: the projects that have reached `GREENROOM_QUEUE_LIMIT`, as this process knows them."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ from greenroom.services import overview
 
 log = structlog.get_logger("greenroom.engine")
 
-#: between two looks; and how many times what a look took, since it counts what waits
+#: shortest time in seconds between two refreshes, and its least multiple of the last refresh's duration: a refresh
+#: counts waiting deliveries, which takes longer the more there are
 PERIOD_S = 5.0
 TIMES = 50
 
 
 class QueueLimit:
-    """Looks again and again, until cancelled, where `GREENROOM_QUEUE_LIMIT` is reached."""
+    """Projects that have reached `GREENROOM_QUEUE_LIMIT`, refreshed periodically."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._projects: frozenset[str] = frozenset()
 
     def is_full(self, project_id: str) -> bool:
-        """Whether too much waited for a webhook of this project at the last look."""
+        """Returns whether a webhook of the project had reached the limit at the last refresh."""
         return project_id in self._projects
 
     async def run(self) -> None:
-        """Refreshes again and again; returns at once where there is no limit."""
+        """Refreshes periodically until cancelled; returns at once if no limit is set."""
         limit = self._ctx.settings.queue_limit
         while limit:
             began = time.monotonic()
@@ -44,10 +45,10 @@ class QueueLimit:
 
     async def refresh(self, limit: int) -> None:
         """
-        Refreshes now.
+        Refreshes the projects now and logs every change.
 
         Raises:
-            Unavailable: the database is away; what was known stays.
+            Unavailable: the database is unavailable; the last result stays.
         """
         before, self._projects = self._projects, await overview.queue_full_projects(self._ctx, limit=limit)
         for project_id in sorted(self._projects - before):

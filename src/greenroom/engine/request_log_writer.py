@@ -1,4 +1,4 @@
-"""The request log on its way to the database, behind the requests' back."""
+"""Writes the request log to the database asynchronously, in batches."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from greenroom.services import request_logs
 
 log = structlog.get_logger("greenroom.engine")
 
-#: how late a line is written at the most, while the database keeps up
+#: longest delay of a log entry in seconds, while the database keeps up
 PERIOD_S = 0.5
-#: lines of one transaction
+#: log entries per transaction
 BATCH = 200
-#: lines that may wait; what comes then is lost. With bodies a line has 32 KiB and more
+#: log entries that may wait; further entries are dropped. An entry with bodies takes 32 KiB and more
 MOST_WAITING = 2000
-#: how often we look for lines that are too old
+#: seconds between two deletions of old log entries
 SWEEP_S = 3600.0
 
 lost = Counter("greenroom_request_log_lost", "Lines of the request log that were not written", ["reason"])
@@ -31,10 +31,10 @@ lost = Counter("greenroom_request_log_lost", "Lines of the request log that were
 
 class RequestLogWriter:
     """
-    Takes lines without ever waiting, and writes them in batches until `stop`.
+    Queue of log entries that never blocks its callers; `run` writes the entries in batches until `stop`.
 
-    A line that cannot be written, since the database is away or too many wait, is lost and counted: the log must not
-    endanger what it is about.
+    An entry that cannot be written, because the database is unavailable or the queue is full, is dropped and counted:
+    the request log must not slow down or fail the requests.
     """
 
     def __init__(self, ctx: Context) -> None:
@@ -44,10 +44,10 @@ class RequestLogWriter:
         self._awake = asyncio.Event()
         self._stopping = False
         self._losing = False
-        self._sweep_at = time.monotonic()
+        self._delete_at = time.monotonic()
 
     def note(self, line: LogEntry) -> None:
-        """Take a line."""
+        """Queues a log entry, or drops it if the queue is full."""
         if len(self._waiting) >= MOST_WAITING:
             self._lose(1, "full")
             return
@@ -56,21 +56,21 @@ class RequestLogWriter:
             self._awake.set()
 
     async def flush(self) -> None:
-        """Write what was noted until now, so that whoever reads next finds it."""
+        """Writes all log entries queued so far, so that a following read finds them."""
         async with self._writing:
             for _ in range(-(-len(self._waiting) // BATCH)):
                 await self._write([self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))])
 
     async def run(self) -> None:
-        """Write, and forget what is too old, until `stop`."""
+        """Writes log entries and deletes old ones until `stop`."""
         while not self._stopping:
             await self._rest()
             await self.flush()
-            await self._sweep()
+            await self._delete_old()
         await self.flush()
 
     def stop(self) -> None:
-        """Let `run` write what waits, and end."""
+        """Ends `run` after it has written the queued log entries."""
         self._stopping = True
         self._awake.set()
 
@@ -93,9 +93,9 @@ class RequestLogWriter:
         else:
             self._losing = False
 
-    async def _sweep(self) -> None:
-        """A batch a period, until nothing is too old; then not for an hour."""
-        if time.monotonic() < self._sweep_at:
+    async def _delete_old(self) -> None:
+        """Deletes one batch of old log entries; after the last batch, waits `SWEEP_S` before the next."""
+        if time.monotonic() < self._delete_at:
             return
         kept = timedelta(days=self._ctx.settings.log_retention_days)
         more = False
@@ -106,10 +106,10 @@ class RequestLogWriter:
         except Exception:
             log.exception("request_log_sweep_failed_inside")
         if not more:
-            self._sweep_at = time.monotonic() + SWEEP_S
+            self._delete_at = time.monotonic() + SWEEP_S
 
     def _lose(self, count: int, reason: str) -> None:
         lost.labels(reason).inc(count)
-        if not self._losing:  # one line for all that is lost until writing succeeds again; the metric has the number
+        if not self._losing:  # one warning per outage; the metric counts the entries
             log.warning("request_log_lost", reason=reason, note="greenroom_request_log_lost_total counts the lines")
         self._losing = True

@@ -1,4 +1,4 @@
-"""The places of one worker: what holds them, and whose turn it is when one is free."""
+"""Concurrency slots of one worker, and the claims that fill them."""
 
 from __future__ import annotations
 
@@ -20,22 +20,24 @@ from greenroom.model.deliveries import PER_DESTINATION, SHARES, SLOTS, Claimed, 
 from greenroom.services import claims
 from greenroom.services.claims import ClaimBatch, WorkerState
 
-#: longer than any attempt may take. An attempt whose worker stands still, or is cut off, is repeated when its lease has
-#: ended; one whose worker died, earlier (`Liveness`)
+#: lease of a claimed delivery, longer than any attempt may take. The attempt of a worker that hangs or is cut off is
+#: repeated when its lease has expired; that of a dead worker earlier (`Liveness`)
 LEASE = timedelta(seconds=45)
 LEASE_MS = int(LEASE.total_seconds() * 1000)
-#: the deadline of an attempt, and a little for what is around it
+#: longest duration of an attempt: its deadline and a margin
 LONGEST = timedelta(seconds=DEADLINE_S + 1)
 
-#: attempts under way to one destination with which another one may be taken over without a claim, which would count
-#: those of all workers. So eight workers together keep to what a destination may have
+#: in-flight attempts per destination below which this worker dispatches directly. Only a claim counts the attempts of
+#: all workers; an eighth of the limit keeps eight workers within it together
 TAKEN = PER_DESTINATION // 8
 
 
 class Slots:
     """
-    Claims what there is room for. A claimed delivery holds its place until its attempt has `ended`, or it leaves
-    without one; where its destination is in trouble, an attempt counts until it is `recorded`.
+    Concurrency slots of one worker, and the claims that fill them.
+
+    A claimed delivery holds its slot until its attempt has `ended`, or it leaves without one. If its destination is in
+    trouble, an ended attempt counts against the destination's limit until it is `recorded`.
     """
 
     def __init__(self, ctx: Context, liveness: Liveness | None = None) -> None:
@@ -47,12 +49,12 @@ class Slots:
         self._own = WorkerState(self._liveness.worker, self._in_flight, self._unrecorded)
         self._postponed = Postponed()
         self._turns: dict[Queue, Cursor] = {queue: Cursor() for queue in SHARES}
-        self.troubled: set[str] = set()  #: destinations seen in trouble
+        self.troubled: set[str] = set()  #: destinations whose breaker was not closed or whose last attempt failed
         self._again_s = math.inf
-        self.idle = False  #: the last look ended a round in which nothing was to be had
-        self.more = False  #: the last look did not come to the end of a round
-        self.freed = 0  #: places that were given back since the last look, for which something waits
-        self._looking = False
+        self.idle = False  #: whether the last claim completed a round without finding a claimable delivery
+        self.more = False  #: whether the last claim left candidates of its round unvisited
+        self.freed = 0  #: slots released since the last claim that a waiting delivery may use
+        self._claiming = False
         self._short = False
         self._behind: frozenset[str] = frozenset()
         self._closed = False
@@ -61,113 +63,119 @@ class Slots:
 
     @property
     def free(self) -> int:
-        """How many are not held."""
+        """Returns how many slots are free."""
         return SLOTS - self._held.total()
 
     async def claim(self) -> ClaimBatch:
         """
-        Take due deliveries for the free places; may be none although some are due further on, unless `idle`.
+        Claims due deliveries for the free slots.
+
+        The batch may be empty although other destinations have due deliveries, unless `idle` is set.
 
         Raises:
-            Unavailable: the database is away.
+            Unavailable: the database is unavailable.
         """
         free, self.freed = self._postponed.slots(self.free), 0
         if not free:
             self.idle, self.more = True, False
             return ClaimBatch([], {})
-        room = {queue: min(free, share - self._held[queue]) for queue, share in SHARES.items()}
+        limits = {queue: min(free, share - self._held[queue]) for queue, share in SHARES.items()}
         own = replace(self._own, lease_prefix=self._liveness.lease_prefix, limits=self._postponed.limits())
-        self._looking = True
+        self._claiming = True
         try:
-            look = await claims.claim(self._ctx, self._turns, room, own, lease=LEASE, longest=LONGEST)
+            batch = await claims.claim(self._ctx, self._turns, limits, own, lease=LEASE, longest=LONGEST)
         finally:
-            self._looking = False
-        self._turns |= look.turns
-        self._short = any(turn.short for turn in self._turns.values()) or any(places <= 0 for places in room.values())
+            self._claiming = False
+        self._turns |= batch.turns
+        self._short = any(turn.short for turn in self._turns.values()) or any(limit <= 0 for limit in limits.values())
         self._behind = frozenset[str]().union(*(turn.behind for turn in self._turns.values()))
-        for one in look.claimed:
+        for one in batch.claimed:
             self.take(one)
-        self._again_s = min(self._again_s, look.again_s)
-        self.troubled -= {one.destination_id for one in look.claimed}
-        self.troubled |= look.troubled
-        self.idle = all(turn.idle for turn in look.turns.values())
-        self.more = any(turn.after for turn in look.turns.values())
-        return look
+        self._again_s = min(self._again_s, batch.again_s)
+        self.troubled -= {one.destination_id for one in batch.claimed}
+        self.troubled |= batch.troubled
+        self.idle = all(turn.idle for turn in batch.turns.values())
+        self.more = any(turn.after for turn in batch.turns.values())
+        return batch
 
     def has_spare_slot(self, claimed: Claimed) -> bool:
-        """Whether one that is not claimed may `take` a place: nobody has to wait for his because of it."""
+        """Returns whether a delivery may `take` a slot without a claim, at no cost to waiting deliveries."""
         if self._closed or self._postponed.is_limited(claimed.destination_id):
             return False
         return self.free > SLOTS // 4 and self._in_flight[claimed.destination_id] < TAKEN
 
     def is_limited_by_destination(self, destination_id: str) -> bool:
-        """Whether its own limits keep what is due for it: looking again would give nothing before one has ended."""
-        return not self._looking and destination_id in self._behind
+        """Returns whether the destination's own limits hold its due deliveries back until an attempt ends."""
+        return not self._claiming and destination_id in self._behind
 
     def is_wanted(self, destination_id: str) -> bool:
-        """Whether something may be waiting for the place of an attempt at this destination."""
-        return self._looking or self._short or destination_id in self._behind
+        """Returns whether a delivery may be waiting for the slot of an attempt at this destination."""
+        return self._claiming or self._short or destination_id in self._behind
 
     def close(self) -> None:
-        """There is room for no more."""
+        """Stops direct dispatch: no slot counts as spare any more."""
         self._closed = True
 
     async def all_free(self) -> None:
-        """Wait until no place is held."""
+        """Waits until every slot is free."""
         await self._all_free.wait()
 
     def take(self, claimed: Claimed) -> None:
-        """It holds a place from now on."""
+        """Occupies a slot for the delivery."""
         self._held[claimed.queue] += 1
         self._in_flight[claimed.destination_id] += 1
         self._all_free.clear()
 
     def new_lease(self) -> str:
-        """A token for what this worker holds."""
+        """Returns a new lease token of this worker."""
         return self._ctx.new_id(self._liveness.lease_prefix)
 
     def rest_s(self, longest: float) -> float:
-        """How long nothing can be had, as far as the looks since the last rest have seen."""
+        """
+        Returns the seconds until a claim may find a delivery, at most `longest`.
+
+        Uses the rate limits seen by the claims since the last call.
+        """
         rest, self._again_s = min(longest, self._again_s), math.inf
         return rest
 
     def leave(self, claimed: Claimed) -> None:
-        """It gives its place back."""
+        """Frees the delivery's slot."""
         self._held[claimed.queue] -= 1
-        _take(self._in_flight, claimed.destination_id)
+        _decrement(self._in_flight, claimed.destination_id)
         self.freed += self.is_wanted(claimed.destination_id)
         if self.free == SLOTS:
             self._all_free.set()
 
     def ended(self, claimed: Claimed) -> None:
-        """Its attempt has ended, and will be on record: it gives its place back."""
+        """Frees the slot of a delivery whose attempt has ended and is to be recorded."""
         self.leave(claimed)
         self._unrecorded[claimed.destination_id] += 1
         self._postponed.attempted(claimed.destination_id)
 
     def recorded(self, claimed: Claimed) -> None:
-        """An attempt that had ended is on record, or will never be."""
-        _take(self._unrecorded, claimed.destination_id)
+        """Stops counting an ended attempt, which is recorded or never will be."""
+        _decrement(self._unrecorded, claimed.destination_id)
 
     async def give_back(self, claimed: Sequence[Claimed]) -> None:
-        """They leave without an attempt."""
+        """Frees the slots of deliveries that were not attempted, and releases their leases."""
         for one in claimed:
             self.leave(one)
         await self.release(claimed)
 
     async def release(self, claimed: Sequence[Claimed], *, error: str | None = None) -> None:
-        """Let others have deliveries of which no attempt was made; with the database away, when their lease ends."""
+        """Releases the leases of deliveries that were not attempted; if the database is unavailable, they expire."""
         with suppress(Unavailable):
             await claims.release(self._ctx, claimed, error=error)
 
     async def postpone(self, claimed: Claimed, fault: LocalFault) -> None:
-        """Release a delivery that a local fault prevented from being attempted, and pause before the next attempt."""
+        """Releases a delivery that a local fault kept from being attempted, and starts a pause."""
         self._postponed.add(claimed.destination_id, fault)
         await self.release([claimed], error=fault.reason)
 
 
-def _take(counter: Counter[str], key: str) -> None:
-    """One less; nothing is kept of what has come to nothing."""
+def _decrement(counter: Counter[str], key: str) -> None:
+    """Decrements a counter and removes the key at zero."""
     counter[key] -= 1
     if not counter[key]:
         del counter[key]

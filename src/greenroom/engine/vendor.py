@@ -1,4 +1,4 @@
-"""An event on its way to a vendor: the signed webhook request."""
+"""The signed webhook request that delivers an event to a vendor."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from greenroom.outbound import Answer, Outbound, Request, judge_webhook
 from greenroom.security.signatures import signing
 from greenroom.services import signed_webhooks, webhooks
 
-#: connect, send and the whole answer of one attempt; Greenhouse may call us back before it answers
+#: seconds for one attempt, from connecting to the end of the answer; Greenhouse may call us back before it answers
 DEADLINE_S = 15.0
 
 
@@ -25,9 +25,9 @@ def webhook_request(
     claimed: Claimed, destination: tuple[Webhook, list[str]] | None, *, now: Callable[[], datetime]
 ) -> Request:
     """
-    The request of one attempt; its body's bytes are the same for every attempt of a delivery.
+    Returns the request of one attempt; the body is identical for every attempt of a delivery.
 
-    The time at which it is sent, by `now`, is signed, so that a receiver can refuse a replay.
+    The signature covers the time of sending, by `now`, so that the receiver can refuse a replay.
 
     Raises:
         GiveUp: the webhook was deleted meanwhile.
@@ -42,18 +42,18 @@ def webhook_request(
 
 def judge(answer: Answer) -> None:
     """
-    2xx is success.
+    Accepts a 2xx answer and raises the retry policy of any other.
 
     Raises:
-        TryLater: anything but 2xx and 410: the receiver may be in the middle of a deployment.
-        GiveUp: 410, the receiver asks never to be called again.
+        TryLater: any answer but 2xx and 410; the receiver may be in the middle of a deployment.
+        GiveUp: 410, with which the receiver asks never to be called again.
     """
     judge_webhook(answer)
 
 
 @dataclass(frozen=True)
 class Tried:
-    """A test event's exchange."""
+    """The exchange of a test event."""
 
     request: Request
     request_body: str
@@ -63,7 +63,9 @@ class Tried:
 
 async def try_out(ctx: Context, out: Outbound, project_id: str, webhook_id: str) -> Tried:
     """
-    Send a signed test event to a webhook now, outside the queue; enabled or not, whatever it subscribed to.
+    Sends a signed test event to a webhook now, outside the queue.
+
+    The webhook may be disabled and need not subscribe to the event.
 
     Raises:
         NotFound: the webhook is not the project's.

@@ -1,4 +1,4 @@
-"""The delivery loop: one process's share of everything that is due."""
+"""The delivery loop of one worker process."""
 
 from __future__ import annotations
 
@@ -37,21 +37,22 @@ from greenroom.services import deliveries, orders, replays, signed_webhooks
 
 log = structlog.get_logger("greenroom.engine")
 
-#: how late we notice what another process queued, and what became due
+#: longest seconds until the loop notices deliveries that another process queued, or that became due
 POLL_S = 0.5
-#: where a look found something, more of it may be on its way
+#: seconds until the next claim after one that found deliveries, since more may follow
 SOON_S = 0.02
-#: a claim costs the same for one delivery as for many, so no two are begun within this
+#: least seconds between the beginnings of two claims, since a claim costs the same for one delivery as for many
 GATHER_S = 0.005
-#: attempts that are begun before others have their turn on the event loop: an order that comes in, a database's answer
+#: attempts started before the loop yields to other tasks, such as incoming orders and database answers
 AT_ONCE = 8
-#: an attempt that begins so long after its claim may outlast its lease: another worker may attempt the same delivery
+#: seconds after its claim within which an attempt must begin: a later one may outlast its lease, and another worker may
+#: attempt the same delivery
 SPARE_S = (LEASE - LONGEST).total_seconds()
-#: after an outage of this length, leases have ended of attempts that only wait to be put on record: they would be
-#: repeated. So nothing is claimed before whoever made them has had the time for another try
+#: after an outage of this many seconds, the leases of unrecorded attempts may have expired and a claim would repeat the
+#: attempts. So workers wait `AFTER_OUTAGE_S` before they claim, in which their recorders try again
 LONG_OUTAGE_S = SPARE_S
 AFTER_OUTAGE_S = LONGEST_PAUSE_S + 1.0
-#: how long a stop waits for attempts under way
+#: seconds that a stop waits for in-flight attempts
 GRACE_S = 20.0
 MAX_BODY_CHARACTERS = 2048
 
@@ -60,9 +61,10 @@ Judge = Callable[[Answer], None]
 
 class Engine:
     """
-    Claims what is due, attempts it, settles it; any number of engines share one database.
+    The delivery loop: claims due deliveries, attempts them and records the outcome.
 
-    `run` goes on until `stop`; database outages and faults of single deliveries do not end it.
+    Any number of engines share one database. `run` goes on until `stop`; database outages and faults of single
+    deliveries do not end it.
     """
 
     def __init__(self, ctx: Context, out: Outbound) -> None:
@@ -75,28 +77,30 @@ class Engine:
         self.worker = f"{socket.gethostname()}:{os.getpid()}"
         self._recorder = AttemptRecorder(self._settle, self._recorded, worker=self.worker)
         self._awake = asyncio.Event()
-        self._stopping = self._over = False
+        self._stopping = self._finished = False
         self._away_since: float | None = None
-        self._claims = False  #: the last claim went well
+        self._last_claim_succeeded = False  #: whether the last claim succeeded
         self._in_flight: set[asyncio.Task[FinishedAttempt | None]] = set()
 
     def wake(self) -> None:
-        """Something may be due: look now."""
+        """Makes the loop claim now, since deliveries may be due."""
         self._awake.set()
 
     def open_dispatch(self) -> DirectDispatch | None:
-        """To take over what is about to be stored, unless this engine does not run as it should."""
-        fine = self._claims and not (self._stopping or self._away_since or self._recorder.late or self._recorder.full)
+        """Returns a direct dispatch for one unit of work, or None while the engine is impaired."""
+        fine = self._last_claim_succeeded and not (
+            self._stopping or self._away_since or self._recorder.late or self._recorder.full
+        )
         if not fine or not self._clock.was_right:
             return None
         return DirectDispatch(self._slots, partial(self._start, since=time.monotonic()))
 
     def is_queue_full(self, project_id: str) -> bool:
-        """Returns whether a webhook of the project had reached GREENROOM_QUEUE_LIMIT at the last look."""
+        """Returns whether a webhook of the project had reached GREENROOM_QUEUE_LIMIT at the last check."""
         return self.queue_limit.is_full(project_id)
 
     async def run(self) -> None:
-        """Deliver until `stop`."""
+        """Delivers until `stop`."""
         await self._liveness.begin()
         maintenance = asyncio.create_task(run_maintenance(self._ctx), name="maintenance")
         recording = asyncio.create_task(self._recorder.run(), name="attempt-recorder")
@@ -113,7 +117,7 @@ class Engine:
             self._liveness.close()
 
     async def stop(self) -> None:
-        """Claim and take over nothing more, finish what is under way: then `run` ends."""
+        """Stops claims and direct dispatch; `run` ends once in-flight attempts have finished."""
         self._stopping = True
         self._slots.close()
         self.wake()
@@ -124,16 +128,16 @@ class Engine:
             self._awake.clear()
             began = time.monotonic()
             try:
-                await self._come_back()
+                await self._recover_from_outage()
                 await self._liveness.interrupt_dead(lease=LEASE)
                 rest = await self._start_due()
-                pause, self._claims = POLL_S, True
+                pause, self._last_claim_succeeded = POLL_S, True
             except Unavailable as error:
-                self._claims = False
+                self._last_claim_succeeded = False
                 self._away_since = self._away_since or began
                 rest = pause = min(pause * 2, 10.0)
                 log.warning("database_away", error=error.message, next_try_s=pause)
-            except Exception:  # a defect on the way to one delivery must not end all the others'
+            except Exception:  # a defect that one delivery triggers must not end the loop
                 rest = pause = min(pause * 2, 10.0)
                 log.exception("claim_failed_inside", next_try_s=pause)
             if rest:
@@ -141,11 +145,11 @@ class Engine:
             await asyncio.sleep(max(0.0, began + GATHER_S - time.monotonic()))
 
     async def _finish(self) -> None:
-        """End what holds a place: attempts, and what is taken over and not yet stored."""
+        """Waits for every slot to be free, at most `GRACE_S`, and cancels the attempts that remain."""
         with suppress(TimeoutError):
             async with asyncio.timeout(GRACE_S):
                 await self._slots.all_free()
-        self._over = True
+        self._finished = True
         cut = tuple(self._in_flight)
         for task in cut:
             task.cancel()
@@ -156,12 +160,14 @@ class Engine:
             async with asyncio.timeout(longest):
                 await self._awake.wait()
 
-    async def _come_back(self) -> None:
+    async def _recover_from_outage(self) -> None:
         """
-        After an outage, see that it is over; after a long one, leave others the time to put on record what they did.
+        Checks that an outage is over; after a long one, waits before the next claim.
+
+        Other workers may record their attempts meanwhile.
 
         Raises:
-            Unavailable: the database is still away.
+            Unavailable: the database is still unavailable.
         """
         if self._recorder.late:
             self._away_since = self._away_since or time.monotonic()
@@ -171,34 +177,34 @@ class Engine:
         away_s, self._away_since = time.monotonic() - self._away_since, None
         if away_s > LONG_OUTAGE_S:
             log.info("database_back", away_s=round(away_s), next_claim_s=AFTER_OUTAGE_S)
-            await self._until_stopped(AFTER_OUTAGE_S)
+            await self._wait_unless_stopped(AFTER_OUTAGE_S)
 
-    async def _until_stopped(self, longest: float) -> None:
+    async def _wait_unless_stopped(self, longest: float) -> None:
         until = time.monotonic() + longest
         while not self._stopping and (left := until - time.monotonic()) > 0:
             self._awake.clear()
             await self._rest(left)
 
     async def _start_due(self) -> float:
-        """Claim as many as there are free places and start them; how many seconds nothing more need be looked for."""
+        """Claims deliveries for the free slots and starts them; returns the seconds until the next claim."""
         if self._recorder.late or self._recorder.full or not self._slots.free or not await self._clock.is_right():
             return POLL_S
         since = time.monotonic()
-        look = await self._slots.claim()
+        batch = await self._slots.claim()
         metrics.CLAIM.observe(time.monotonic() - since)
         if self._stopping:
-            await self._slots.give_back(look.claimed)
+            await self._slots.give_back(batch.claimed)
             return POLL_S
-        for number, one in enumerate(look.claimed, start=1):
-            self._start(one, look.destinations.get(one.destination_id), since=since)
+        for number, one in enumerate(batch.claimed, start=1):
+            self._start(one, batch.destinations.get(one.destination_id), since=since)
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
         if self._slots.more:
             return 0.0
-        return SOON_S if look.claimed else POLL_S
+        return SOON_S if batch.claimed else POLL_S
 
     def _start(self, claimed: Claimed, destination: Destination | None, *, since: float) -> None:
-        if self._over:  # nobody would put it on record; its lease ends by itself
+        if self._finished:  # the recorder has stopped; the delivery is repeated when its lease expires
             self._slots.leave(claimed)
             return
         task = asyncio.create_task(self._deliver(claimed, destination, since))
@@ -208,11 +214,11 @@ class Engine:
     def _ended(self, claimed: Claimed, task: asyncio.Task[FinishedAttempt | None]) -> None:
         self._in_flight.discard(task)
         defect = None if task.cancelled() else task.exception()
-        if defect is not None:  # its place is free, and its lease ends by itself
+        if defect is not None:  # the delivery is repeated when its lease expires
             log.error("delivery_failed_inside", delivery_id=claimed.id, exc_info=defect)
-        self._take_back(claimed, None if task.cancelled() or defect else task.result())
+        self._complete(claimed, None if task.cancelled() or defect else task.result())
 
-    def _take_back(self, claimed: Claimed, ended: FinishedAttempt | None) -> None:
+    def _complete(self, claimed: Claimed, ended: FinishedAttempt | None) -> None:
         if ended is None:
             self._slots.leave(claimed)
         else:
@@ -222,24 +228,24 @@ class Engine:
             self.wake()
 
     async def run_once(self) -> int:
-        """Attempt everything that is due now, and wait for it; how many attempts. For tests and tools."""
+        """Attempts everything that is due now and returns the number of attempts. For tests and tools."""
         made = 0
         await replays.advance(self._ctx)
-        while (look := await self._slots.claim()).claimed or not self._slots.idle:
+        while (batch := await self._slots.claim()).claimed or not self._slots.idle:
             since = time.monotonic()
-            attempts = (self._deliver(one, look.destinations.get(one.destination_id), since) for one in look.claimed)
-            for one, ended in zip(look.claimed, await asyncio.gather(*attempts), strict=True):
-                self._take_back(one, ended)
+            attempts = (self._deliver(one, batch.destinations.get(one.destination_id), since) for one in batch.claimed)
+            for one, ended in zip(batch.claimed, await asyncio.gather(*attempts), strict=True):
+                self._complete(one, ended)
             await self._recorder.write()
-            made += len(look.claimed)
+            made += len(batch.claimed)
         return made
 
     async def _deliver(self, claimed: Claimed, destination: Destination | None, since: float) -> FinishedAttempt | None:
         """
-        One attempt, from the request to what came of it; None: nothing was sent, since our database is away or was slow
-        or a local fault prevented it.
+        Makes one attempt, from the request to its result.
 
-        `since` is when the claim began, by the monotonic clock.
+        Returns None when nothing was sent: the database was unavailable or too slow, or a local fault prevented the
+        attempt. `since` is when the claim began, in monotonic seconds.
         """
         try:
             with trace_attempt(self._ctx.tracing, claimed) as traced:
@@ -267,7 +273,7 @@ class Engine:
             judge(answer)
         except (Unavailable, LocalFault):
             raise
-        except VaultError as error:  # a process with other keys may make this attempt, or this one after a restart
+        except VaultError as error:  # another process, or this one after a restart, may have the key
             raise LocalFault(str(error), kind="sealed") from error
         except RemoteError as error:
             fault = error
@@ -280,9 +286,9 @@ class Engine:
         )
 
     async def _prepare(self, claimed: Claimed, destination: Destination | None) -> tuple[Request, Judge]:
-        """The request of this attempt, and who judges its answer."""
+        """Returns the request of this attempt and the function that judges its answer."""
         if claimed.lane == "vendor":
-            if destination is None:  # it is gone, or cannot be read: asked for alone, it says which
+            if destination is None:  # deleted or unreadable: reading it again tells which
                 destination = await signed_webhooks.find(self._ctx, claimed.destination_id)
             return vendor.webhook_request(claimed, destination, now=self._ctx.now), vendor.judge
         try:
@@ -305,20 +311,19 @@ class Engine:
 
 
 def _where(error: Exception) -> str:
-    """A defect's kind and the lines that led to it, innermost first; its message may hold what nobody should read."""
+    """Returns a defect's type and innermost code lines, without its message, which may hold secrets."""
     frames = reversed(traceback.extract_tb(error.__traceback__)[-4:])
     lines = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
     return f"{type(error).__name__} at {lines}"
 
 
 def _exchange(request: Request | None, answer: Answer | None) -> Exchange:
-    """What of a request and its answer is kept."""
+    """Returns the parts of a request and its answer that are recorded, with secrets masked."""
     if request is None:
         return Exchange()
     sent = masks.headers(request.headers)
     if answer is None:
         return Exchange(masks.text(request.url), sent)
-    body = masks.text(
-        answer.body[:MAX_BODY_CHARACTERS].decode(errors="replace")
-    )  # whoever answers may repeat what it was sent
+    # the answer is masked too, since a receiver may echo the request's credentials
+    body = masks.text(answer.body[:MAX_BODY_CHARACTERS].decode(errors="replace"))
     return Exchange(masks.text(request.url), sent, answer.status, masks.headers(answer.headers), body, answer.address)
