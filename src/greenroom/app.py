@@ -1,4 +1,4 @@
-"""Where everything is put together, and nowhere else."""
+"""Assembly of the application from settings, store, engine and routes."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ from greenroom.web import link, pages
 VERSION = "0.1.0"
 log = structlog.get_logger("greenroom")
 
-#: objects that may be made before the youngest are searched for garbage; Python's own choice is 700
+#: allocations between two collections of the youngest generation; Python's default is 700
 YOUNG = 10_000
-#: what is in the data directory besides the encryption key
+#: files in the data directory besides the encryption key
 DATA_FILES = ("greenroom.db", "greenroom.db-wal", "greenroom.db-shm", "serve.lock")
-#: what group and others may do with a file
+#: permission bits of group and others
 OTHERS = 0o077
 
 
 @dataclass(frozen=True)
 class Gateway:
-    """A gateway that is open: what requests and the delivery loop share."""
+    """An open gateway: the parts that requests and the delivery loop share."""
 
     ctx: Context
     out: Outbound
@@ -58,16 +58,16 @@ class Gateway:
 
 def close_data_files(settings: Settings) -> None:
     """
-    Sets the data files to mode 0600, and logs a warning of what other users could read or still can.
+    Sets the data files to mode 0600 and logs a warning for each that other users could read.
 
-    The encryption key is not among them: one that others could read is refused when it is read.
+    The encryption key is not among them: loading a key that others can read fails.
     """
     directory = settings.data_dir
     if directory.is_dir() and stat.S_IMODE(directory.stat().st_mode) & OTHERS:
         log.warning("data_dir_open_to_others", path=str(directory), next_step=f"chmod 700 {directory}")
     for name in DATA_FILES:
         path = directory / name
-        with suppress(FileNotFoundError):  # what SQLite keeps beside its database comes and goes
+        with suppress(FileNotFoundError):  # SQLite creates and deletes the -wal and -shm files itself
             if not stat.S_IMODE(path.stat().st_mode) & OTHERS:
                 continue
             try:
@@ -79,7 +79,7 @@ def close_data_files(settings: Settings) -> None:
 
 @asynccontextmanager
 async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
-    """Everything but the HTTP server; deliveries are not started yet."""
+    """Opens all parts of the gateway but the HTTP server; the delivery loop is not started yet."""
     close_data_files(settings)
     async with AsyncExitStack() as stack:
         ctx = await stack.enter_async_context(open_context(settings))
@@ -94,7 +94,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
             stack.push_async_callback(asyncio.to_thread, tracing.close)
             ctx = replace(ctx, tracing=tracing)
         engine = Engine(ctx, out)
-        # requests can be told to come back; the engine's few units of work always find room
+        # only requests are shed under load: a client can retry, and the engine has few units of work
         store = LoadSheddingStore(ctx.store)
         ctx = replace(ctx, engine=engine, store=store)
         yield Gateway(ctx, out, Catalog(ctx, out), engine)
@@ -103,9 +103,10 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
 @asynccontextmanager
 async def delivering(gateway: Gateway, *, alone: bool = False) -> AsyncIterator[None]:
     """
-    The delivery loop, running; at the end it finishes what is under way.
+    Runs the delivery loop for the block; on exit waits for in-flight attempts.
 
-    `alone`: no other worker can live on this database, so what a killed one left is repeated at once.
+    `alone` says that no other worker can use this database, so deliveries that a killed worker left in flight are due
+    at once.
     """
     if alone:
         await claims.interrupt(gateway.ctx, lease=LEASE)
@@ -119,7 +120,7 @@ async def delivering(gateway: Gateway, *, alone: bool = False) -> AsyncIterator[
 
 @asynccontextmanager
 async def watching_queue_limit(queue_limit: QueueLimit) -> AsyncIterator[None]:
-    """What waits for each project is looked at, for as long as the block runs."""
+    """Refreshes the projects at their queue limit for as long as the block runs."""
     running = asyncio.create_task(queue_limit.run(), name="queue_limit")
     try:
         yield
@@ -130,7 +131,7 @@ async def watching_queue_limit(queue_limit: QueueLimit) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def recording_requests(ctx: Context) -> AsyncIterator[RequestLogWriter]:
-    """The request log, being written; at the end what waits is written too."""
+    """Writes the request log for as long as the block runs; on exit writes the queued entries."""
     request_log = RequestLogWriter(ctx)
     running = asyncio.create_task(request_log.run(), name="request-log")
     try:
@@ -143,10 +144,10 @@ async def recording_requests(ctx: Context) -> AsyncIterator[RequestLogWriter]:
 @asynccontextmanager
 async def running_gateway(settings: Settings) -> AsyncIterator[Gateway]:
     """
-    A gateway that delivers, for as long as the block runs.
+    Opens a gateway and delivers for as long as the block runs.
 
     Raises:
-        SettingsError, VaultError, Unavailable: it cannot start; each says what an operator can do.
+        SettingsError, VaultError, Unavailable: the gateway cannot start; the message says what an operator can do.
     """
     async with (
         sole_owner(settings),
@@ -157,7 +158,11 @@ async def running_gateway(settings: Settings) -> AsyncIterator[Gateway]:
 
 
 def build_app(settings: Settings, gateway: Gateway | None = None) -> FastAPI:
-    """The ASGI application on a running gateway; without one its lifespan runs its own."""
+    """
+    Returns the ASGI application of a running gateway.
+
+    Without a gateway, the application's lifespan runs one of its own.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -172,7 +177,7 @@ def build_app(settings: Settings, gateway: Gateway | None = None) -> FastAPI:
             app.state.engine = opened.engine
             app.state.rate_limit = RateLimit(opened.ctx)
             app.state.first_link = await sessions.first_link(opened.ctx)
-            # an ATS's calls come first: every route in front of them is tried on each of the busiest requests
+            # the ATS routes come first: they serve most requests, and each route before them costs a match
             called = [route for one in discover().values() for route in one.routes(opened.ctx, opened.catalog)]
             app.router.routes[:] = [*called, *app.router.routes, *pages.routes(), *link.routes()]
             yield
@@ -184,11 +189,11 @@ def build_app(settings: Settings, gateway: Gateway | None = None) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        redirect_slashes=False,  # a client that followed would show its key again, perhaps over plain http
+        redirect_slashes=False,  # a client that follows a redirect sends its key again, perhaps over plain http
     )
     faults.install(app)
     for router in api.build_routers():
-        # not include_router, which builds every route anew for each application and adds a step to each request
+        # include_router would build every route anew for each application and slow down each request
         app.router.routes.extend(router.routes)
     app.add_middleware(Quota, free={route.path for route in health.router.routes if isinstance(route, APIRoute)})
     app.add_middleware(BodyLimit, https_only=settings.is_https)
@@ -200,10 +205,10 @@ def build_app(settings: Settings, gateway: Gateway | None = None) -> FastAPI:
 
 def collect_garbage_seldom() -> None:
     """
-    Leave all that is there now (modules, routes, schemas) out of every later garbage collection, and collect seldom.
+    Excludes all present objects from garbage collection, and makes collections rare.
 
-    For a process that has started up and serves until its end: each full collection would walk through it again. Hardly
-    anything here refers to itself, so a collection finds little; reading a large JSON text sets off hundreds of them.
+    For a server process after start-up: a full collection would walk through every module, route and schema again. Few
+    objects here are part of a cycle, so a collection frees little, and reading a large JSON text triggers hundreds.
     """
     gc.collect()
     gc.freeze()

@@ -1,4 +1,4 @@
-"""The context that every service receives: settings, store, vault, clock, ids, and the engine of this process."""
+"""The context that every service receives."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from greenroom.tracing import Tracing
 
 P = ParamSpec("P")
 T = TypeVar("T")
-#: how much a unit of work does; `store.db` defines short and batchable ones
+#: kind of a transaction; `store.db` defines short and batchable ones
 Kind = Literal["long", "short", "batchable"]
 
 
 class Dispatch(Protocol):
     """
-    The deliveries of one unit of work that this process's engine attempts after the commit, without a claim.
+    Direct dispatch of one unit of work: the engine attempts its deliveries after the commit, without a claim.
 
-    A delivery that it `accepts` holds a concurrency slot until `begin` or `drop`.
+    A delivery that the engine `accepts` holds a concurrency slot until `begin` or `drop`.
     """
 
     lease: str
@@ -35,29 +35,29 @@ class Dispatch(Protocol):
         """
         Returns whether the engine attempts this delivery, which is then stored under `lease`.
 
-        `clear` says that no breaker, rate limit or earlier delivery is in its way. `destination` is called only for an
-        accepted delivery; one whose secrets cannot be opened is left to the next claim.
+        `clear` says that no breaker, rate limit or earlier delivery holds this one back. `destination` is called only
+        for an accepted delivery; if its secrets cannot be opened, the delivery is left to the next claim.
         """
         ...
 
     def begin(self) -> bool:
-        """Attempts the accepted deliveries after the commit; returns whether others are left to be claimed."""
+        """Starts the accepted deliveries after the commit; returns whether others are left to be claimed."""
         ...
 
     def drop(self) -> None:
-        """Gives the slots back: the unit of work failed, or begins again."""
+        """Releases the slots after the unit of work failed or before it is repeated."""
         ...
 
 
 class LocalEngine(Protocol):
-    """What services ask of the engine in their own process; without it, other workers deliver."""
+    """The engine of this process, as services use it; without one, other workers deliver."""
 
     def wake(self) -> None:
         """Notifies the engine that deliveries may be due."""
         ...
 
     def open_dispatch(self) -> Dispatch | None:
-        """Returns a dispatch for one unit of work, or None while the engine takes nothing directly."""
+        """Returns a direct dispatch for one unit of work, or None while the engine accepts none."""
         ...
 
     def is_queue_full(self, project_id: str) -> bool:
@@ -86,11 +86,11 @@ NO_ENGINE = NoEngine()
 @dataclass(frozen=True)
 class Context:
     """
-    Handed down, never global.
+    The dependencies of every service, passed as an argument and never global.
 
     `pepper` keys the hashes of tokens. `now` returns aware UTC, `new_id` an id with the given prefix, `chance` a number
     in [0, 1). `dispatch` is set inside a unit of work whose deliveries the engine may attempt directly. `tracing` is
-    None unless it is on; `trace` is then the traceparent of the current operation, stored with the events that it
+    None unless tracing is on; `trace` is then the traceparent of the current operation, stored with the events that it
     causes.
     """
 
@@ -121,10 +121,11 @@ def transaction(service: Service[P, T], /) -> Wrapped[P, T]: ...
 def transaction(*, kind: Kind = "long", queues: bool = False) -> _Decorator: ...
 def transaction(service: Any = None, /, *, kind: Kind = "long", queues: bool = False) -> Any:
     """
-    Runs a service function in a transaction of its own: when it returns, everything that it wrote is on disk.
+    Runs a service function in a transaction of its own, committed when the function returns.
 
-    `queues` says that it may add deliveries: the engine is notified after the commit, or attempts those of a batchable
-    unit directly. If the process dies between commit and attempt, another worker claims them when their lease ends.
+    `queues` says that the function may add deliveries: the engine is notified after the commit, or attempts those of a
+    batchable transaction directly. If the process dies between commit and attempt, another worker claims the deliveries
+    when their lease expires.
     """
 
     def decorate(service: Service[P, T]) -> Wrapped[P, T]:
@@ -142,7 +143,7 @@ def snapshot(service: Service[P, T], /) -> Wrapped[P, T]: ...
 @overload
 def snapshot(*, kind: Kind = "long") -> _Decorator: ...
 def snapshot(service: Any = None, /, *, kind: Kind = "long") -> Any:
-    """Runs a service function that only reads, on one snapshot; a batchable one as `Store.batchable_read` says."""
+    """Runs a read-only service function on one snapshot; a batchable one as in `Store.batchable_read`."""
 
     def decorate(service: Service[P, T]) -> Wrapped[P, T]:
         return _run(service, lambda store: store.batchable_read if kind == "batchable" else store.read)
@@ -176,7 +177,7 @@ def _dispatching(service: Service[P, T]) -> Wrapped[P, T]:
     @wraps(service)
     async def begun(ctx: Context, tx: Tx, /, *args: P.args, **kwargs: P.kwargs) -> T:
         if ctx.dispatch is not None:
-            ctx.dispatch.drop()  # a batchable unit of work may begin again
+            ctx.dispatch.drop()  # a batchable unit of work may be repeated
         return await service(ctx, tx, *args, **kwargs)
 
     committed = _run(begun, lambda store: store.batchable_write)
