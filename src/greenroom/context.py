@@ -152,7 +152,9 @@ def snapshot(service: Any = None, /, *, kind: Kind = "long") -> Any:
 
 
 def _writes(store: Store, kind: Kind) -> Callable[[Work[T]], Awaitable[T]]:
-    return {"long": store.write, "short": store.short_write, "batchable": store.batchable_write}[kind]
+    if kind == "batchable":
+        return store.batchable_write
+    return store.short_write if kind == "short" else store.write
 
 
 def _run(service: Service[P, T], method: Callable[[Store], Callable[[Work[T]], Awaitable[T]]]) -> Wrapped[P, T]:

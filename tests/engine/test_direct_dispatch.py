@@ -39,7 +39,7 @@ async def only_what_is_taken_over(house: House, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(engine._slots, "claim", nothing)
     async with asyncio.timeout(20):
-        while engine._slots._looking:  # a claim that began before
+        while engine._slots._claiming:  # a claim that began before
             await asyncio.sleep(0.01)
     return engine
 
