@@ -177,5 +177,6 @@ def test_what_development_permits_is_named() -> None:
     assert len(local) == 3
     assert all("GREENROOM_ALLOW_HTTP" in text for text in local)
     assert (
-        outbound.Outbound(allowed_networks=[ip_network("10.0.0.0/8")])._vetted("https://10.0.0.1/").host == "10.0.0.1"
+        outbound.Outbound(allowed_networks=[ip_network("10.0.0.0/8")])._get_callee("https://10.0.0.1/").host
+        == "10.0.0.1"
     )

@@ -57,7 +57,7 @@ def asked_order(package_id: str, **more: Any) -> dict[str, Any]:
 
 async def with_checks(linked: Linked) -> None:
     """Makes the project one of background checks, with one package."""
-    configured = {"tenant_id": linked.tenant, "partner_category": "background_checks"}
+    configured = {"tenant_id": linked.tenant, "partner_category": "background_checks", "package_id": "basic"}
     answer = await linked.api("PUT", "/v1/integrations/greenhouse", json=configured)
     assert answer.status_code == 200, answer.text
     await publish(

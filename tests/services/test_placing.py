@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from greenroom.connectors.greenhouse.wire import order_request
-from greenroom.context import Context
+from greenroom.context import Context, NoEngine
 from greenroom.errors import QueueFull
 from greenroom.model.accounts import Account
 from greenroom.model.orders import Order, OrderRequest
@@ -33,6 +33,13 @@ async def linked(ctx: Context) -> Account:
     await ctx.store.write(lambda tx: project_rows.ensure(tx, PROJECT, "p"))
     await ctx.store.write(lambda tx: account_rows.add(tx, account))
     return account
+
+
+class FullQueue(NoEngine):
+    """An engine that knows of a full queue in every project."""
+
+    def is_queue_full(self, project_id: str) -> bool:
+        return True
 
 
 @pytest.fixture
@@ -203,9 +210,9 @@ async def test_without_a_url_only_an_identical_request_is_a_repeat(ctx: Context,
     same = await place(ctx, account, asked(None))
     clock += timedelta(milliseconds=1)
     with pytest.raises(QueueFull):
-        await place(replace(ctx, queue_full_projects=lambda _: True), account, asked(None))
+        await place(replace(ctx, engine=FullQueue()), account, asked(None))
     later = await asyncio.gather(*(place(ctx, account, asked(None)) for _ in range(10)))
-    full = await place(replace(ctx, queue_full_projects=lambda _: True), account, asked(None))
+    full = await place(replace(ctx, engine=FullQueue()), account, asked(None))
 
     assert {order.id for order in first} == {same.id}
     assert {order.id for order in later} == {full.id}
@@ -216,7 +223,7 @@ async def test_without_a_url_only_an_identical_request_is_a_repeat(ctx: Context,
 async def test_a_full_queue_finds_what_is_there(ctx: Context, account: Account) -> None:
     """By the whole URL; what is new is refused."""
     first, second = await place(ctx, account, asked(URL.format(1))), await place(ctx, account, asked(URL.format(2)))
-    full = replace(ctx, queue_full_projects=lambda _: True)
+    full = replace(ctx, engine=FullQueue())
 
     assert (await place(full, account, asked(URL.format(1)))).id == first.id
     assert (await place(full, account, asked(URL.format(2)))).id == second.id

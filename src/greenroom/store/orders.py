@@ -101,9 +101,7 @@ async def erase(tx: Tx, order: Order) -> None:
         **_changing(order),
     }
     await update(tx, "orders", order.id, changes)
-    await tx.run(
-        "UPDATE orders SET dedupe_key = 'expunged:' || id WHERE id = $1 AND dedupe_key LIKE 'same:%'", order.id
-    )
+    await tx.run("UPDATE orders SET dedupe_key = 'erased:' || id WHERE id = $1 AND dedupe_key LIKE 'same:%'", order.id)
     await tx.run(
         f"UPDATE order_log SET detail = '{{}}', message = CASE WHEN kind IN ({marks(OUR_WORDS, 3)}) THEN message "  # noqa: S608
         "ELSE $2 END WHERE order_id = $1",
