@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
-from greenroom import app
+from greenroom import bootstrap
 
 
 def put(file: Path, seconds: float) -> None:
@@ -31,4 +31,4 @@ def follow(file: str) -> None:
 
     time.time = lambda: ours() + off()
     time.time_ns = lambda: ours_ns() + int(off() * 1e9)
-    app.datetime = Clock  # type: ignore[misc]
+    bootstrap.datetime = Clock  # type: ignore[misc]

@@ -47,7 +47,7 @@ RateLimit = Annotated[
 HeldSince = Annotated[
     AwareDatetime | Literal["none"] | None,
     BeforeValidator(
-        lambda value: value if value == "none" else instant(value),
+        lambda value: value if value in ("none", "") else instant(value),  # a blank text is refused as neither
         json_schema_input_type=AwareDatetime | Literal["none"] | None,
     ),
     Field(
