@@ -26,7 +26,7 @@ from tests.support.processes import environment
 pytestmark = pytest.mark.postgres
 PASSWORD = "p@ss:/w?rd#100% +é"
 SESSION = """
-    SELECT usename || ' ' || application_name || ' tls=' || ssl AS session
+    SELECT usename || ' ' || regexp_replace(application_name, '^greenroom [0-9a-f]+$', '') || ' tls=' || ssl AS session
     FROM pg_stat_activity JOIN pg_stat_ssl USING (pid) WHERE pid = pg_backend_pid()
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -37,6 +38,10 @@ CLOSING_S = 5.0
 #: a transaction whose process says nothing for so long is ended, and what it locked is let go: the process may have
 #: been stopped, or its machine paused, and others wait for its locks
 SILENCE_MS = 5_000
+#: the name tells this process's sessions from others', which may have the same number on another server
+END_SESSIONS = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1 AND pid = ANY($2::int[])"
+)
 #: a unit of work is repeated this often when PostgreSQL chose it to break a deadlock
 RETRIES = 3
 
@@ -97,11 +102,15 @@ class PostgresStore:
 
     def __init__(self, url: str, *, pool: int = POOL, silence_ms: int = SILENCE_MS) -> None:
         self._options = connect_options(url)
+        named = {"application_name": f"greenroom {secrets.token_hex(6)}"} | self._options.get("server_settings", {})
+        self._name = named["application_name"]
+        self._options["server_settings"] = named
         self._silence_ms = silence_ms
         self._size = pool
         self._pool: asyncpg.Pool[Any] | None = None
         self._opening = asyncio.Lock()
         self._connected: WeakSet[asyncpg.Connection[Any]] = WeakSet()
+        self._abandoned: set[int] = set()
         self._watchdog = Watchdog(self._is_there, self._drop_all)
         write, read = partial(self.write, within=QUICK_WRITE_S), partial(self.read, within=QUICK_READ_S)
         self._quick_writes = BatchRunner(self._write_batched, write, hopeless=Unavailable)
@@ -178,12 +187,19 @@ class PostgresStore:
         return True
 
     def _drop_all(self) -> None:
-        """Those that nobody uses, too: the database may come back on another machine, and they lead to the old one."""
+        """Drops idle connections, too: the database may come back on another machine, and they lead to the old one."""
         for connection in list(self._connected):
-            connection.terminate()
+            if not connection.is_closed():
+                self._abandoned.add(connection.get_server_pid())
+                connection.terminate()
 
     async def _note(self, connection: asyncpg.Connection[Any]) -> None:
+        """Remembers a new connection, and ends the server's half of those that were dropped."""
         self._connected.add(connection)
+        if self._abandoned:
+            # the server may never hear that they were dropped, and each may hold locks that others wait for
+            pids, self._abandoned = list(self._abandoned), set()
+            await connection.execute(END_SESSIONS, self._name, pids)
 
     @asynccontextmanager
     async def _connection(self, within: float) -> Any:
@@ -206,7 +222,7 @@ class PostgresStore:
         async with self._opening:
             if self._pool is None:
                 own = {"idle_in_transaction_session_timeout": str(self._silence_ms)}
-                settings = {"server_settings": {**self._options.get("server_settings", {}), **own}}
+                settings = {"server_settings": self._options["server_settings"] | own}
                 self._pool = await asyncpg.create_pool(
                     **self._options | settings,
                     min_size=0,
