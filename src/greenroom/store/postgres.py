@@ -112,9 +112,9 @@ class PostgresStore:
         self._connected: WeakSet[asyncpg.Connection[Any]] = WeakSet()
         self._abandoned: set[int] = set()
         self._watchdog = Watchdog(self._is_there, self._drop_all)
-        write, read = partial(self.write, within=QUICK_WRITE_S), partial(self.read, within=QUICK_READ_S)
+        write = partial(self.write, within=QUICK_WRITE_S)
         self._quick_writes = BatchRunner(self._write_batched, write, hopeless=Unavailable)
-        self._quick_reads = BatchRunner(self._read_batched, read, hopeless=Unavailable)
+        self._quick_reads = BatchRunner(self._read_batched, self._read_one, hopeless=Unavailable)
 
     async def write(self, work: Work[T], *, within: float = math.inf) -> T:
         for _ in range(RETRIES):
@@ -128,10 +128,10 @@ class PostgresStore:
     async def short_write(self, work: Work[T]) -> T:
         return await self.write(work)
 
-    async def read(self, work: Work[T], *, within: float = math.inf) -> T:
+    async def read(self, work: Work[T]) -> T:
         # otherwise each statement sees what was committed last: a delivery before its attempt, and the attempt
         snapshot = {"isolation": "repeatable_read", "readonly": True}
-        async with self._connection(within) as connection, connection.transaction(**snapshot):
+        async with self._connection(math.inf) as connection, connection.transaction(**snapshot):
             return await work(PostgresTx(connection))
 
     async def batchable_write(self, work: Work[T]) -> T:
@@ -158,6 +158,11 @@ class PostgresStore:
     async def _read_batched(self, works: Sequence[Work[Any]]) -> list[Any]:
         async with self._connection(QUICK_READ_S) as connection:
             return await run_batched(connection, works)
+
+    async def _read_one(self, work: Work[T]) -> T:
+        # without BEGIN and COMMIT, as a batch: they would be two of the three messages of most batchable reads
+        async with self._connection(QUICK_READ_S) as connection:
+            return await work(PostgresTx(connection))
 
     async def close(self) -> None:
         await self._quick_writes.finish()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +24,8 @@ T = TypeVar("T")
 
 #: the advisory lock of a migration on PostgreSQL (an arbitrary number of ours)
 LOCK = 7_203_114_077
+#: seconds between two attempts to set SQLite's journal mode while another process holds the lock
+BUSY_RETRY_S = 0.02
 
 
 def config(connection: Connection | None = None) -> Config:
@@ -97,8 +100,22 @@ def _run_sqlite(path: Path, work: Callable[[Connection], T]) -> T:
 def _connect_sqlite(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=migrate.LOCK_WAIT_S, isolation_level=None)
     # as the store has it: processes that start together would get in each other's way when each sets it afterwards
-    connection.execute("PRAGMA journal_mode=WAL").close()
+    _use_wal(connection)
     return connection
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Sets the journal mode; unlike other statements, SQLite does not wait for a lock here, so this function does."""
+    deadline = time.monotonic() + migrate.LOCK_WAIT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").close()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(BUSY_RETRY_S)
+        else:
+            return
 
 
 async def _run_postgres(url: str, work: Callable[[Connection], T]) -> T:
