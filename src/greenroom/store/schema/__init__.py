@@ -1,0 +1,51 @@
+"""
+The tables, for both databases.
+
+Only types that mean the same in both are used: TEXT, BIGINT, INTEGER, FLOAT. Columns named `…_at` are times in ms since
+1970 UTC; JSON is TEXT that only Python parses; booleans are INTEGER 0 or 1; `…_sealed` is ciphertext of
+`security.vault`. Migrations create these tables; a test compares migrations and schema.
+"""
+
+from __future__ import annotations
+
+from greenroom.store.schema.account import account_tokens, accounts, connect_sessions, trigger_calls
+from greenroom.store.schema.base import metadata
+from greenroom.store.schema.delivery import attempts, breakers, claim_turn, deliveries, events, replays
+from greenroom.store.schema.gateway import installation, sessions, sign_in_codes
+from greenroom.store.schema.integration import integrations
+from greenroom.store.schema.order import order_log, orders, response_errors
+from greenroom.store.schema.package import package_lists, packages
+from greenroom.store.schema.project import api_keys, idempotency_keys, projects
+from greenroom.store.schema.request_log import request_logs, request_orders, request_steps
+from greenroom.store.schema.webhook import webhook_secrets, webhooks
+
+__all__ = [
+    "account_tokens",
+    "accounts",
+    "api_keys",
+    "attempts",
+    "breakers",
+    "claim_turn",
+    "connect_sessions",
+    "deliveries",
+    "events",
+    "idempotency_keys",
+    "installation",
+    "integrations",
+    "metadata",
+    "order_log",
+    "orders",
+    "package_lists",
+    "packages",
+    "projects",
+    "replays",
+    "request_logs",
+    "request_orders",
+    "request_steps",
+    "response_errors",
+    "sessions",
+    "sign_in_codes",
+    "trigger_calls",
+    "webhook_secrets",
+    "webhooks",
+]

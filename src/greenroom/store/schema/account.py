@@ -1,0 +1,76 @@
+"""Tables of accounts: connect sessions, external trigger tokens and requests of the ATS."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Table, Text
+
+from greenroom.store.schema.base import id_column, integer, metadata, optional_text, reference, required_text, timestamp
+
+accounts = Table(
+    "accounts",
+    metadata,
+    id_column(),
+    reference("project_id", "projects"),
+    required_text("provider"),
+    required_text("origin_owner_id"),
+    required_text("origin_owner_name"),
+    optional_text("origin_username"),
+    optional_text("label"),
+    required_text("type"),
+    required_text("status"),
+    required_text("status_reasons", default="[]"),
+    required_text("setup_information", default="{}"),
+    required_text("metadata", default="{}"),
+    optional_text("credentials_sealed"),
+    timestamp("created_at"),
+    timestamp("updated_at"),
+    timestamp("deleted_at", nullable=True),
+    Index("ix_accounts_project_id_provider_origin_owner_id", "project_id", "provider", "origin_owner_id"),
+)
+
+#: sessions in which a customer links an account, in the hub (token) or on the hosted page (the link's code)
+connect_sessions = Table(
+    "connect_sessions",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    reference("project_id", "projects"),
+    reference("account_id", "accounts", nullable=True),
+    optional_text("provider"),
+    required_text("origin_owner_id"),
+    required_text("origin_owner_name"),
+    optional_text("origin_username"),
+    optional_text("categories"),
+    optional_text("label"),
+    required_text("metadata", default="{}"),
+    required_text("type"),
+    optional_text("integration_id"),
+    Column("token_hash", Text, nullable=False, unique=True),
+    Column("link_hash", Text, nullable=False, unique=True),
+    timestamp("created_at"),
+    timestamp("expires_at"),
+    timestamp("linked_at", nullable=True),
+    Index("ix_connect_sessions_project_id", "project_id"),
+)
+
+#: external trigger tokens; an account may have two during a rotation
+account_tokens = Table(
+    "account_tokens",
+    metadata,
+    id_column(),
+    reference("account_id", "accounts"),
+    Column("token_hash", Text, nullable=False, unique=True),
+    required_text("token_sealed"),
+    timestamp("created_at"),
+    timestamp("expires_at", nullable=True),
+    Index("ix_account_tokens_account_id", "account_id"),
+)
+
+#: the latest request of each kind from an account's ATS, and the status that answered it
+trigger_calls = Table(
+    "trigger_calls",
+    metadata,
+    Column("account_id", Text, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True),
+    Column("call", Text, primary_key=True),
+    timestamp("called_at"),
+    integer("status"),
+)

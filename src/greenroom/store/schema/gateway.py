@@ -1,0 +1,30 @@
+"""Tables of the installation itself: its secrets, and the owner's sign-in."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Table, Text
+
+from greenroom.store.schema.base import id_column, metadata, required_text, timestamp
+
+#: secrets of the whole installation: the pepper of token hashes
+installation = Table("installation", metadata, Column("id", Text, primary_key=True), required_text("value_sealed"))
+
+#: single-use sign-in links of the owner
+sign_in_codes = Table(
+    "sign_in_codes",
+    metadata,
+    id_column(),
+    Column("code_hash", Text, nullable=False, unique=True),
+    timestamp("created_at"),
+    timestamp("expires_at"),
+    timestamp("used_at", nullable=True),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    id_column(),
+    Column("token_hash", Text, nullable=False, unique=True),
+    timestamp("created_at"),
+    timestamp("expires_at"),
+)

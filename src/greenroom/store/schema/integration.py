@@ -1,0 +1,33 @@
+"""Table of a project's integrations, one for each provider."""
+
+from __future__ import annotations
+
+from sqlalchemy import Index, Table
+
+from greenroom.store.schema.base import id_column, integer, metadata, optional_text, reference, required_text, timestamp
+
+integrations = Table(
+    "integrations",
+    metadata,
+    id_column(),
+    reference("project_id", "projects"),
+    required_text("provider"),
+    integer("enabled"),
+    required_text("authentication_type"),
+    required_text("partner_category"),
+    optional_text("tenant_id"),
+    optional_text("packages_url"),
+    optional_text("packages_api_key_sealed"),
+    optional_text("partner_username"),
+    optional_text("partner_password_sealed"),
+    optional_text("package_id"),
+    optional_text("package_name"),
+    required_text("callback_auth"),
+    required_text("callback_hosts"),
+    optional_text("harvest_client_id"),
+    optional_text("harvest_client_secret_sealed"),
+    required_text("signing_secret_sealed"),
+    timestamp("created_at"),
+    timestamp("updated_at"),
+    Index("uq_integrations_project_id_provider", "project_id", "provider", unique=True),
+)

@@ -1,0 +1,77 @@
+"""Tables of orders, their logs, and the errors that an ATS reported."""
+
+from __future__ import annotations
+
+from sqlalchemy import Index, Table
+
+from greenroom.store.schema.base import id_column, integer, metadata, optional_text, reference, required_text, timestamp
+
+orders = Table(
+    "orders",
+    metadata,
+    id_column(),
+    reference("project_id", "projects"),
+    reference("account_id", "accounts"),
+    required_text("provider"),
+    required_text("category"),
+    required_text("source"),
+    #: key by which a repeated request is recognized: one of `OrderRequest.dedupe_keys`
+    required_text("dedupe_key"),
+    required_text("package_id"),
+    optional_text("package_name"),
+    required_text("candidate_email"),
+    required_text("request"),
+    required_text("raw"),
+    optional_text("callback_url"),
+    #: digest of the callback URL; set when the content is erased
+    optional_text("callback_hash"),
+    optional_text("callback_problem"),
+    optional_text("previous_id"),
+    required_text("status"),
+    optional_text("status_message"),
+    required_text("outcome"),
+    required_text("delivery"),
+    optional_text("delivery_detail"),
+    optional_text("result"),
+    timestamp("result_at", nullable=True),
+    timestamp("acknowledged_at", nullable=True),
+    #: when the content, with everything about the candidate, was erased
+    timestamp("expunged_at", nullable=True),
+    timestamp("created_at"),
+    timestamp("updated_at"),
+    # begins with the key: of two indexes that begin with account_id, a planner without statistics may use the wrong one
+    Index("uq_orders_dedupe_key_account_id", "dedupe_key", "account_id", unique=True),
+    Index("ix_orders_project_id_id", "project_id", "id"),
+    Index("ix_orders_latest", "account_id", "candidate_email", "package_id", "id"),
+)
+
+#: log of each order, in the order of time
+order_log = Table(
+    "order_log",
+    metadata,
+    id_column(),
+    reference("order_id", "orders"),
+    required_text("kind"),
+    required_text("message"),
+    required_text("detail", default="{}"),
+    timestamp("at"),
+    Index("ix_order_log_order_id_id", "order_id", "id"),
+)
+
+#: errors that an ATS reported to response_error; a row with `not_kept` above 0 counts reports over the limits
+response_errors = Table(
+    "response_errors",
+    metadata,
+    id_column(),
+    reference("project_id", "projects"),
+    reference("account_id", "accounts"),
+    optional_text("order_id"),
+    required_text("api_call"),
+    required_text("errors"),
+    required_text("raw"),
+    integer("not_kept", default=0),
+    timestamp("at"),
+    Index("ix_response_errors_at", "at"),
+    Index("ix_response_errors_project_id_id", "project_id", "id"),
+    Index("ix_response_errors_account_id_order_id", "account_id", "order_id"),
+)

@@ -1,0 +1,53 @@
+"""Tables of projects: API keys and idempotency keys."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, ForeignKey, Index, Integer, Table, Text, text
+
+from greenroom.store.schema.base import id_column, integer, metadata, optional_text, reference, required_text, timestamp
+
+projects = Table(
+    "projects",
+    metadata,
+    id_column(),
+    Column("name", Text, nullable=False, unique=True),
+    #: days; None means GREENROOM_RETENTION_DAYS
+    Column("retention_days", Integer, nullable=True),
+    timestamp("created_at"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    id_column(),
+    reference("project_id", "projects"),
+    required_text("name"),
+    required_text("hint"),
+    Column("key_hash", Text, nullable=False, unique=True),
+    timestamp("created_at"),
+    timestamp("last_used_at", nullable=True),
+    timestamp("revoked_at", nullable=True),
+    #: start of the current rate limit window, and the requests counted in it
+    timestamp("window_started_at", nullable=True),
+    integer("window_used", default=0),
+    Index("ix_api_keys_project_id", "project_id"),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("project_id", Text, ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    required_text("fingerprint"),
+    Column("status", Integer, nullable=True),
+    optional_text("response_sealed"),
+    #: order in the stored answer
+    optional_text("order_id"),
+    timestamp("created_at"),
+    Index(
+        "ix_idempotency_keys_order_id",
+        "order_id",
+        postgresql_where=text("order_id IS NOT NULL"),
+        sqlite_where=text("order_id IS NOT NULL"),
+    ),
+)
