@@ -350,7 +350,7 @@ async def test_a_quick_unit_that_lasts_gives_way(
     postgres: Postgres, migrated: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Everybody else's wait for it: its connection is dropped, and the next has another."""
-    monkeypatch.setattr("greenroom.store.postgres.QUICK_WRITE_S", 0.1)
+    monkeypatch.setattr("greenroom.store.postgres.BATCH_WRITE_S", 0.1)
     url = postgres.create_database(migrated)
     store = PostgresStore(url)
     async with locking(url, "projects"), asyncio.timeout(20):
@@ -381,7 +381,7 @@ async def test_whether_it_is_there(said: Exception, there: bool, monkeypatch: py
         raise said
 
     monkeypatch.setattr(asyncpg, "connect", connect)
-    assert await PostgresStore("postgresql://nobody@127.0.0.1/x")._is_there() is there
+    assert await PostgresStore("postgresql://nobody@127.0.0.1/x")._answers_probe() is there
 
 
 @pytest.mark.postgres

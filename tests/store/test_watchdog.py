@@ -97,9 +97,9 @@ async def test_work_that_fails_is_not_watched_any_more() -> None:
     beat = beating(False, lines=[])
     with pytest.raises(ZeroDivisionError), beat.watching(line, within=0):
         raise ZeroDivisionError
-    assert beat._beating is not None
-    await ends(beat._beating)
+    assert beat._task is not None
+    await ends(beat._task)
 
     assert not line.dropped.is_set()
-    assert beat._beating is None
+    assert beat._task is None
     beat.stop()

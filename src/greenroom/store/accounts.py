@@ -1,4 +1,4 @@
-"""Accounts, their external trigger tokens, and when the ATS last called for them."""
+"""Queries on accounts, their external trigger tokens and the latest requests of their ATS."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from greenroom.store.db import Row, Tx, from_json, from_ms, insert, marks, to_js
 
 
 async def find(tx: Tx, project_id: str, account_id: str) -> Account | None:
-    """A project's account that is not deleted."""
+    """Returns an account of a project, unless it is deleted."""
     row = await tx.one(
         "SELECT * FROM accounts WHERE id = $1 AND project_id = $2 AND deleted_at IS NULL", account_id, project_id
     )
@@ -18,7 +18,7 @@ async def find(tx: Tx, project_id: str, account_id: str) -> Account | None:
 
 
 async def find_by_owner(tx: Tx, project_id: str, provider: str, owner_id: str) -> Account | None:
-    """The oldest account of a customer."""
+    """Returns the oldest account of a customer."""
     row = await tx.one(
         "SELECT * FROM accounts WHERE project_id = $1 AND provider = $2 AND origin_owner_id = $3 "
         "AND deleted_at IS NULL ORDER BY id LIMIT 1",
@@ -30,7 +30,7 @@ async def find_by_owner(tx: Tx, project_id: str, provider: str, owner_id: str) -
 
 
 async def find_by_token(tx: Tx, provider: str, token_hash: str) -> Row | None:
-    """The account of a live external trigger token, joined with its enabled integration's tenant."""
+    """Returns the account of a live external trigger token, with the `tenant_id` of its enabled integration."""
     return await tx.one(
         "SELECT a.*, i.tenant_id FROM account_tokens t JOIN accounts a ON a.id = t.account_id "
         "JOIN integrations i ON i.project_id = a.project_id AND i.provider = a.provider AND i.enabled = 1 "
@@ -44,7 +44,7 @@ async def find_by_token(tx: Tx, provider: str, token_hash: str) -> Row | None:
 async def list_page(
     tx: Tx, project_id: str, *, provider: str | None, owner_id: str | None, before: str | None, limit: int
 ) -> list[Account]:
-    """A project's accounts, newest first, from the one before id `before` on; None filters nothing."""
+    """Lists accounts of a project, newest first, after id `before`; a filter of None matches all."""
     where: list[str] = ["project_id = $1", "deleted_at IS NULL"]
     values: list[str | int] = [project_id]
     for condition, value in (("provider =", provider), ("origin_owner_id =", owner_id), ("id <", before)):
@@ -63,9 +63,9 @@ async def list_matching(
     tx: Tx, project_id: str, filters: Mapping[str, Sequence[str]], *, skip: int, limit: int
 ) -> list[Account]:
     """
-    A project's accounts, oldest first, after the first `skip`.
+    Lists accounts of a project, oldest first, without the first `skip`.
 
-    `filters` takes id, provider, origin_owner_id and status, each with the values that will do; none filters nothing.
+    `filters` has the accepted values of id, provider, origin_owner_id and status; no values accept all.
     """
     where: list[str] = ["project_id = $1", "deleted_at IS NULL"]
     values: list[str | int] = [project_id]
@@ -84,7 +84,7 @@ async def list_matching(
 
 
 async def count(tx: Tx, project_id: str, *, provider: str | None = None) -> int:
-    """How many accounts a project has, of one provider or of all."""
+    """Counts the accounts of a project, with one provider or all."""
     row = await tx.one(
         "SELECT count(*) AS n FROM accounts WHERE project_id = $1 AND deleted_at IS NULL "
         "AND provider = COALESCE($2, provider)",
@@ -95,7 +95,7 @@ async def count(tx: Tx, project_id: str, *, provider: str | None = None) -> int:
 
 
 async def add(tx: Tx, account: Account) -> None:
-    """Store a new account."""
+    """Adds a new account."""
     await insert(
         tx,
         "accounts",
@@ -109,28 +109,28 @@ async def add(tx: Tx, account: Account) -> None:
 
 
 async def save(tx: Tx, account: Account) -> None:
-    """Write what can change in an account."""
+    """Updates the mutable columns of an account."""
     await update(tx, "accounts", account.id, _changing(account))
 
 
 async def find_credentials(tx: Tx, account_id: str) -> str | None:
-    """An account's sealed credentials."""
+    """Returns the sealed credentials of an account."""
     row = await tx.one("SELECT credentials_sealed FROM accounts WHERE id = $1", account_id)
     return row["credentials_sealed"] if row else None
 
 
 async def save_credentials(tx: Tx, account_id: str, credentials_sealed: str | None) -> None:
-    """Replace an account's credentials."""
+    """Replaces the credentials of an account."""
     await update(tx, "accounts", account_id, {"credentials_sealed": credentials_sealed})
 
 
 async def delete(tx: Tx, account_id: str) -> None:
-    """End an account: nothing finds it any more, its orders stay."""
+    """Marks an account as deleted, so that no query returns it; its orders stay."""
     await tx.run("UPDATE accounts SET deleted_at = now_ms() WHERE id = $1", account_id)
 
 
 async def add_token(tx: Tx, token_id: str, account_id: str, *, token_hash: str, token_sealed: str) -> None:
-    """Store a live token."""
+    """Adds a token that does not expire."""
     await tx.run(
         "INSERT INTO account_tokens (id, account_id, token_hash, token_sealed, created_at) "
         "VALUES ($1, $2, $3, $4, now_ms())",
@@ -142,7 +142,7 @@ async def add_token(tx: Tx, token_id: str, account_id: str, *, token_hash: str, 
 
 
 async def list_live_tokens(tx: Tx, account_id: str) -> Sequence[Row]:
-    """An account's live tokens, newest first."""
+    """Lists the live tokens of an account, newest first."""
     return await tx.all(
         "SELECT * FROM account_tokens WHERE account_id = $1 AND (expires_at IS NULL OR expires_at > now_ms()) "
         "ORDER BY id DESC",
@@ -151,7 +151,7 @@ async def list_live_tokens(tx: Tx, account_id: str) -> Sequence[Row]:
 
 
 async def expire_tokens(tx: Tx, account_id: str, *, overlap_ms: int) -> None:
-    """Let the current token live on for the overlap, and end older ones now, so that two live at the most."""
+    """Lets the current token expire after the overlap, and older tokens now."""
     await tx.run(
         "UPDATE account_tokens SET expires_at = now_ms() WHERE account_id = $1 AND expires_at > now_ms()", account_id
     )
@@ -163,7 +163,7 @@ async def expire_tokens(tx: Tx, account_id: str, *, overlap_ms: int) -> None:
 
 
 async def note_call(tx: Tx, account_id: str, call: str, status: int) -> None:
-    """Remember when the ATS last made this call, and our answer."""
+    """Records the time of the latest request of this kind from the ATS, and the status that answered it."""
     await tx.run(
         "INSERT INTO trigger_calls (account_id, call, called_at, status) VALUES ($1, $2, now_ms(), $3) "
         "ON CONFLICT (account_id, call) DO UPDATE SET called_at = excluded.called_at, status = excluded.status",
@@ -174,7 +174,7 @@ async def note_call(tx: Tx, account_id: str, call: str, status: int) -> None:
 
 
 async def last_calls(tx: Tx, project_id: str, provider: str) -> dict[str, int]:
-    """For each call, when the ATS last made it for any of a project's accounts."""
+    """Returns the time of the latest request of each kind for any account of a project, in ms since 1970."""
     rows = await tx.all(
         "SELECT call, max(called_at) AS called_at FROM trigger_calls JOIN accounts ON accounts.id = account_id "
         "WHERE project_id = $1 AND provider = $2 AND deleted_at IS NULL GROUP BY call",
@@ -185,7 +185,7 @@ async def last_calls(tx: Tx, project_id: str, provider: str) -> dict[str, int]:
 
 
 def get_account(row: Row) -> Account:
-    """An account from a row that has its columns, whatever else it has."""
+    """Returns the account of a row that has at least the columns of `accounts`."""
     return Account(
         id=row["id"],
         project_id=row["project_id"],

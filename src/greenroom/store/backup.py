@@ -1,8 +1,8 @@
 """
-Copies of a SQLite database, and a copy in place of the database.
+Copies a SQLite database, and replaces it with a copy.
 
-A database in use is more than its file: the latest commits are in the `-wal` file beside it. So only SQLite itself can
-copy it, and its file can only be replaced once that `-wal` file is gone.
+The latest commits of a database in use are in a `-wal` file beside it. Therefore only SQLite itself can copy the
+database, and its file can only be replaced after that `-wal` file is merged.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from pathlib import Path
 
 from greenroom.errors import Unavailable
 
-#: how long a database that others have locked is waited for
+#: wait for a database that another process has locked, in seconds
 BUSY_S = 5.0
-#: what SQLite keeps beside a database
+#: suffixes of the files that SQLite keeps beside a database
 BESIDE = ("-wal", "-shm", "-journal")
 
 
 @contextmanager
 def copied(source: Path, target: Path) -> Iterator[Path]:
     """
-    Makes a complete and checked copy of a database, also while a gateway writes to it.
+    Makes a complete and verified copy of a database, even while a gateway writes to it.
 
-    The copy is one file of mode 0600 beside the target, ready to be renamed to it; else it is deleted at the end.
+    The copy is one file of mode 0600 beside the target. It is deleted at the end of the block unless it was renamed.
 
     Raises:
-        Unavailable: the source is no database, is damaged or stays locked, or the copy cannot be written; says which.
+        Unavailable: the source is no database, is damaged or stays locked, or the copy cannot be written.
     """
     try:
         created, name = tempfile.mkstemp(prefix=_prefix(target), dir=target.parent)
@@ -48,7 +48,7 @@ def copied(source: Path, target: Path) -> Iterator[Path]:
 
 
 def delete_leftovers(target: Path) -> None:
-    """Deletes copies that a killed process left behind. Only where no other process makes one."""
+    """Deletes copies that a killed process left; not safe while another process makes a copy."""
     for path in target.parent.glob(f"{_prefix(target)}*"):
         path.unlink()
 
@@ -60,10 +60,10 @@ def beside(path: Path) -> list[Path]:
 
 def make_single_file(path: Path) -> None:
     """
-    Brings all of a database into its one file, and waits until that is on disk.
+    Merges the files of a database into a single file, and syncs it to disk.
 
     Raises:
-        Unavailable: it cannot be read, or another process uses it.
+        Unavailable: the database cannot be read, or another process uses it.
     """
     try:
         with closing(_open(path)) as database:
@@ -75,12 +75,12 @@ def make_single_file(path: Path) -> None:
 
 def replace(path: Path, copy: Path) -> None:
     """
-    Puts a copy that is a single file in the place of a database; both are in one directory.
+    Replaces a database with a copy, a single file in the same directory.
 
-    Whatever happens meanwhile, the old database is there or the new one, whole.
+    The replacement is atomic: after a crash either the old or the new database is there.
 
     Raises:
-        Unavailable: the old one cannot be read, or another process uses it; nothing was changed.
+        Unavailable: the old database cannot be read, or another process uses it; nothing was changed.
     """
     if not path.exists():
         if left := [one.name for one in beside(path) if one.exists()]:
@@ -101,7 +101,7 @@ def replace(path: Path, copy: Path) -> None:
 
 
 def publish(copy: Path, path: Path) -> None:
-    """Gives a copy its name in the same directory, in place of whatever had it."""
+    """Renames a copy within its directory, replacing an existing file of that name."""
     copy.replace(path)
     _sync(path.parent)
 
@@ -119,7 +119,7 @@ def _copy(source: Path, target: Path) -> None:
 
     try:
         with closing(_open(source)) as database, closing(_open(target)) as copy:
-            # in one step it is one moment's database; a writer goes on meanwhile
+            # copying all pages in one step gives a consistent snapshot, and does not block writers
             database.backup(copy, pages=-1, progress=wait)
             _make_one_file(copy)
             problem = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
@@ -131,12 +131,12 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    """Opens a database that is there; none is made."""
+    """Opens an existing database; does not create one."""
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=BUSY_S)
 
 
 def _make_one_file(database: sqlite3.Connection) -> None:
-    """Raises sqlite3.OperationalError while another process uses the database."""
+    """Leaves WAL mode, which merges the files; raises sqlite3.OperationalError while another process uses them."""
     mode = database.execute("PRAGMA journal_mode=DELETE").fetchone()[0]
     if mode != "delete":
         raise sqlite3.OperationalError("another process uses it")

@@ -1,4 +1,4 @@
-"""Breakers: destinations in trouble. One without a row has none."""
+"""Queries on circuit breakers; a destination without a row is healthy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from greenroom.store.db import Row, Tx, marks
 
 
 async def lock(tx: Tx, destination_id: str) -> tuple[Breaker, int]:
-    """A destination's breaker, kept from others until the transaction ends, and the database's time in ms."""
+    """Locks a destination's breaker; returns it and the database's time in ms since 1970."""
     row = await tx.one(
         "INSERT INTO breakers (destination_id, failures, trips, open_until, room, last_error, told) "
         "VALUES ($1, 0, 0, 0, $2, '', 0) ON CONFLICT (destination_id) DO UPDATE SET room = breakers.room "
@@ -22,7 +22,7 @@ async def lock(tx: Tx, destination_id: str) -> tuple[Breaker, int]:
 
 
 async def save(tx: Tx, destination_id: str, breaker: Breaker | None) -> None:
-    """Write a locked breaker back; None: all is well."""
+    """Saves a locked breaker; None deletes it."""
     if breaker is None:
         await tx.run("DELETE FROM breakers WHERE destination_id = $1", destination_id)
         return
@@ -41,7 +41,7 @@ async def save(tx: Tx, destination_id: str, breaker: Breaker | None) -> None:
 
 
 async def find(tx: Tx, destination_ids: Sequence[str]) -> dict[str, tuple[Breaker, int]]:
-    """The breakers of these destinations that are in trouble, each with the database's time in ms."""
+    """Returns the breakers of those of these destinations that have one, each with the database's time in ms."""
     if not destination_ids:
         return {}
     rows = await tx.all(
@@ -52,7 +52,7 @@ async def find(tx: Tx, destination_ids: Sequence[str]) -> dict[str, tuple[Breake
 
 
 def read(row: Row) -> Breaker:
-    """A breaker from a row that has its columns."""
+    """Returns the breaker of a row that has at least the columns of `breakers`."""
     return Breaker(
         failures=row["failures"],
         trips=row["trips"],

@@ -1,10 +1,10 @@
 """
-Claims: which worker holds which delivery, and until when.
+Claims and leases of deliveries.
 
-A pending delivery is due at `due_at`. A claim puts that to the end of its lease and leaves a token: once the lease has
-expired, or its worker has died, `interrupt` makes the row due again, and the token of a worker that wakes too late no
-longer fits. Every statement here costs the same however long the queues are: destinations are found by hopping over the
-index from one to the next.
+A pending delivery is due at `due_at`. A claim sets `due_at` to the expiry of the lease and stores a lease token. When
+the lease has expired or its worker is dead, `interrupt` makes the delivery due again. The token is a fencing token: a
+late worker's token no longer matches, so its writes change nothing. The cost of each statement does not depend on the
+length of the queues: the index is stepped through from one destination to the next.
 """
 
 from __future__ import annotations
@@ -26,16 +26,18 @@ _CLAIMED = (
 
 
 async def wait_turn(tx: Tx) -> None:
-    """One claim at a time over all workers, so that what is under way to a destination can be counted."""
+    """Takes the claim lock, so that no other worker changes the counts of deliveries in flight."""
     await tx.run("UPDATE claim_turn SET id = id")
 
 
 @dataclass(frozen=True)
 class Candidate:
     """
-    A destination met on a round: how many of its deliveries are due (counted up to a limit) and how many attempts at it
-    are under way, over all workers but one; how many leases on its deliveries have expired; its breaker where it is in
-    trouble, its bucket where it has a rate limit; the database's time in ms.
+    A destination with pending deliveries in a queue.
+
+    `due` is the number of due deliveries, counted up to a limit; `held` the attempts in flight of all other workers;
+    `expired` the expired leases. `breaker` is None for a healthy destination, `bucket` for one without a rate limit.
+    `now` is the database's time in ms since 1970.
     """
 
     destination_id: str
@@ -51,10 +53,10 @@ async def look(
     tx: Tx, begins: Mapping[Queue, str], *, steps: int, most: int, over_ms: int, but: str
 ) -> dict[Queue, list[Candidate]]:
     """
-    The next `steps` destinations with pending deliveries of each queue, in the order of their ids, after the given one.
+    Returns the next batch of candidates of each queue, by id, after the given id.
 
-    What is due is counted up to `most`; under way is what has a lease for longer than `over_ms` that does not begin
-    with `but`.
+    A batch has up to `steps` destinations. Due deliveries are counted up to `most`. In flight are those whose lease
+    expires in more than `over_ms` and does not begin with `but`.
     """
     starts = ", ".join(f"(CAST(${2 * n + 6} AS TEXT), CAST(${2 * n + 7} AS TEXT))" for n in range(len(begins)))
     rows = await tx.all(
@@ -65,7 +67,7 @@ async def look(
         "SELECT queue, (SELECT destination_id FROM deliveries WHERE state = 'pending' AND queue = walk.queue "
         "AND destination_id > walk.id ORDER BY destination_id LIMIT 1), step + 1 "
         "FROM walk WHERE id IS NOT NULL AND step < $1), "
-        # written so that no index fits but that of the few leases; only what is pending has one
+        # the expressions leave only the small index on leases usable; only pending deliveries have a lease
         "leased(id, held, expired) AS (SELECT destination_id || '', "
         "count(*) FILTER (WHERE due_at > now_ms()), count(*) FILTER (WHERE due_at <= now_ms()) FROM deliveries "
         "WHERE lease > '' AND (due_at <= now_ms() OR due_at - now_ms() > $3 AND substr(lease, 1, $4) <> $5) "
@@ -85,21 +87,21 @@ async def look(
         but,
         *(value for begin in begins.items() for value in begin),
     )
-    met: dict[Queue, list[Candidate]] = {queue: [] for queue in begins}
+    found: dict[Queue, list[Candidate]] = {queue: [] for queue in begins}
     for row in rows:
         breaker = breaker_rows.read(row) if row["destination_id"] is not None else None
         bucket = Bucket(row["rate_limit"], row["rate_spent_to"]) if row["rate_limit"] is not None else None
-        met[row["queue"]].append(
+        found[row["queue"]].append(
             Candidate(row["id"], row["due"], row["held"], row["expired"], breaker, bucket, row["now"])
         )
-    return met
+    return found
 
 
 async def take(tx: Tx, shares: Sequence[tuple[Queue, str, int]], *, lease: str, lease_ms: int) -> list[Claimed]:
     """
-    Claim so many due deliveries of each (queue, destination), the longest due first.
+    Claims due deliveries, up to a number for each queue and destination, the longest due first.
 
-    One whose lease has expired is left to `interrupt`, which puts the attempt that was cut on record.
+    Deliveries with an expired lease are not claimed: `interrupt` makes them due again.
     """
     if not shares:
         return []
@@ -118,8 +120,10 @@ async def take(tx: Tx, shares: Sequence[tuple[Queue, str, int]], *, lease: str, 
 
 async def overdue(tx: Tx, *, over_ms: int, most: int) -> list[Claimed]:
     """
-    Deliveries that nobody holds, due for longer than so many ms, to destinations that have failed until their breaker
-    opened and is open now. They are not claimed: their lease is empty.
+    Returns unclaimed deliveries that were due for more than `over_ms`, to destinations whose breaker is open.
+
+    Only breakers that failures have opened count, not pauses that a destination asked for. The deliveries are not
+    claimed; their `lease` is empty.
     """
     queues = ", ".join(f"'{queue}'" for queue in SHARES)
     rows = await tx.all(
@@ -134,9 +138,9 @@ async def overdue(tx: Tx, *, over_ms: int, most: int) -> list[Claimed]:
 
 async def release(tx: Tx, lease: str, delivery_ids: Sequence[str], *, error: str | None = None) -> None:
     """
-    Give back claimed deliveries of which no attempt was made, as if they had not been claimed.
+    Releases claimed deliveries without an attempt, as if they had not been claimed.
 
-    An `error` says why, for people who look at the delivery.
+    An `error` is stored as their last error.
     """
     await tx.many(
         "UPDATE deliveries SET lease = NULL, due_at = now_ms(), attempts = attempts - 1, "
@@ -146,7 +150,7 @@ async def release(tx: Tx, lease: str, delivery_ids: Sequence[str], *, error: str
 
 
 async def hold(tx: Tx, lease: str, delivery_ids: Sequence[str]) -> None:
-    """`release` deliveries of a disabled webhook: they wait until it is enabled."""
+    """Releases claimed deliveries of a disabled webhook, and holds them until it is enabled."""
     await tx.many(
         "UPDATE deliveries SET state = 'held', lease = NULL, due_at = now_ms(), attempts = attempts - 1, "
         "updated_at = now_ms() WHERE id = $1 AND lease = $2",
@@ -156,7 +160,7 @@ async def hold(tx: Tx, lease: str, delivery_ids: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class Leased:
-    """A delivery under a lease; `until` is when that ends, in ms since 1970."""
+    """A delivery with a lease; `until` is the expiry, in ms since 1970."""
 
     id: str
     project_id: str
@@ -167,15 +171,15 @@ class Leased:
 
     @property
     def worker(self) -> str:
-        """The id of the worker that holds the lease."""
+        """Returns the id of the worker that holds the lease."""
         return "_".join(self.lease.split("_", 2)[:2])
 
 
 async def leased(tx: Tx, begins: str = "", *, expired: bool = False) -> list[Leased]:
     """
-    Locks the deliveries under a lease that `begins` so, or only those whose lease has `expired`.
+    Locks and returns the deliveries whose lease begins with `begins`, or only the `expired` ones of them.
 
-    Leaves out what another transaction has locked: its attempt is being completed.
+    Skips rows that another transaction has locked, because their attempts are being completed.
     """
     rows = await tx.all(
         "SELECT id, project_id, lease, attempts, trigger, due_at FROM deliveries "  # noqa: S608
@@ -190,9 +194,9 @@ async def leased(tx: Tx, begins: str = "", *, expired: bool = False) -> list[Lea
 
 async def interrupt(tx: Tx, interrupted: Sequence[Leased]) -> None:
     """
-    End leases whose attempts were cut: the deliveries are due at once, before the others of their destination.
+    Ends leases of interrupted attempts; the deliveries are due now, before the others of their destination.
 
-    The attempt stays counted, and takes no step of the retry schedule.
+    The attempts stay counted, but do not advance the retry schedule.
     """
     await tx.together(
         "UPDATE deliveries SET lease = NULL, attempts_before = attempts_before + 1, "

@@ -1,4 +1,4 @@
-"""Connect sessions; their tokens and links are kept as hashes."""
+"""Queries on connect sessions, whose tokens and links are stored as hashes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from greenroom.store.db import Row, Tx, from_json, from_ms, insert, maybe_from_m
 
 
 async def add(tx: Tx, session: ConnectSession, *, token_hash: str, link_hash: str) -> None:
-    """Store a new session."""
+    """Adds a new session."""
     await insert(
         tx,
         "connect_sessions",
@@ -35,7 +35,7 @@ async def add(tx: Tx, session: ConnectSession, *, token_hash: str, link_hash: st
 
 
 async def find_by_token(tx: Tx, project_id: str, token_hash: str) -> tuple[ConnectSession, bool] | None:
-    """A project's session, and whether it is still open."""
+    """Returns the session of a token in a project, and whether it has not expired."""
     row = await tx.one(
         "SELECT *, expires_at > now_ms() AS open FROM connect_sessions WHERE token_hash = $1 AND project_id = $2",
         token_hash,
@@ -45,13 +45,13 @@ async def find_by_token(tx: Tx, project_id: str, token_hash: str) -> tuple[Conne
 
 
 async def find_by_link(tx: Tx, link_hash: str) -> tuple[ConnectSession, bool] | None:
-    """The session of a hosted link, whatever its project: the link is the credential; and whether it is still open."""
+    """Returns the session of a hosted link, in any project, and whether it has not expired."""
     row = await tx.one("SELECT *, expires_at > now_ms() AS open FROM connect_sessions WHERE link_hash = $1", link_hash)
     return (_session(row), bool(row["open"])) if row else None
 
 
 async def count_open(tx: Tx, project_id: str) -> int:
-    """How many sessions of a project have not expired."""
+    """Counts the sessions of a project that have not expired."""
     row = await tx.one(
         "SELECT count(*) AS n FROM connect_sessions WHERE project_id = $1 AND expires_at > now_ms()", project_id
     )
@@ -59,12 +59,12 @@ async def count_open(tx: Tx, project_id: str) -> int:
 
 
 async def mark_linked(tx: Tx, session_id: int) -> None:
-    """Note that the customer has finished; the first time counts."""
+    """Records the time of the first link of a session."""
     await tx.run("UPDATE connect_sessions SET linked_at = now_ms() WHERE id = $1 AND linked_at IS NULL", session_id)
 
 
 async def forget_old(tx: Tx, project_id: str, *, older_ms: int) -> int:
-    """Let go of a project's sessions that ended long ago; how many."""
+    """Deletes sessions of a project that expired more than `older_ms` ago; returns their number."""
     return await tx.run(
         "DELETE FROM connect_sessions WHERE project_id = $1 AND expires_at < now_ms() - $2", project_id, older_ms
     )

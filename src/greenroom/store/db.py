@@ -1,18 +1,18 @@
 """
-One store over two databases.
+The interface of a store, and its SQL dialect for both databases.
 
-A unit of work is an `async` function that takes a `Tx` and awaits nothing but it. On PostgreSQL it runs in a
-transaction of its own; on SQLite it runs, together with others that wait, inside one commit (group commit). Both speak
-the same SQL: parameters are `$1, $2, …`, the database's clock is `now_ms()`, and the dialect words are `{skip_locked}`,
-`{for_share}` (nobody changes these rows before this transaction ends), `{for_update}` (nor refers to them from a new
-row), and `{given}` in the text of `Tx.together`.
+A unit of work is an `async` function that takes a `Tx` and awaits nothing else. On PostgreSQL it runs in a transaction
+of its own; on SQLite all waiting units share one commit (group commit). The SQL is the same for both: parameters are
+`$1, $2, …`, the database's clock is `now_ms()`, and there are placeholders: `{skip_locked}`, `{for_share}` (other
+transactions cannot change the rows until this one ends), `{for_update}` (nor insert rows that refer to them), and
+`{given}` in `Tx.together`.
 
-A *short* unit of work touches a few hundred rows at the most, each found by an index. On SQLite it runs on the event
-loop, where it costs no thread; on PostgreSQL it is like any other.
+A *short* transaction touches a few hundred rows at the most, each found by an index. On SQLite it runs on the event
+loop, without the cost of a thread; on PostgreSQL it is like any other.
 
-A *quick* unit of work is short, touches a handful of rows, and takes no lock to keep others away: what must not happen
-twice is left to the database's constraints. It may be begun again, and be run statement by statement in turn with other
-quick ones, in one transaction with them: on PostgreSQL the same statement of all of them is one message.
+A *batchable* transaction is short, touches a handful of rows and takes no explicit lock: constraints of the database
+prevent duplicates. On PostgreSQL batchable transactions that run at the same time share one database transaction, in
+which equal statements are sent as one message (statement batching). A batchable transaction may be run again.
 """
 
 from __future__ import annotations
@@ -35,63 +35,68 @@ ColumnType = Literal["TEXT", "BIGINT"]
 
 
 class Tx(Protocol):
-    """An open transaction. Values are str, int, float, bytes or None."""
+    """An open transaction; values are str, int, float, bytes or None."""
 
     async def all(self, sql: str, *values: Any) -> Sequence[Row]:
-        """Every row."""
+        """Returns all rows."""
         ...
 
     async def one(self, sql: str, *values: Any) -> Row | None:
-        """The first row, or None."""
+        """Returns the first row, or None."""
         ...
 
     async def run(self, sql: str, *values: Any) -> int:
-        """Execute; how many rows it touched."""
+        """Executes a statement; returns the number of affected rows."""
         ...
 
     async def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        """Execute once for each row of values."""
+        """Executes a statement once for each row of values."""
         ...
 
     async def together(
         self, sql: str, columns: Mapping[str, ColumnType], rows: Sequence[Sequence[Any]]
     ) -> Sequence[Row]:
         """
-        Execute once for all rows of values, which the text reads as `{given}`: a table called `given` with these
-        columns. Every row that it returns.
+        Executes a statement once for all rows of values; returns all rows of its result.
+
+        `{given}` in the statement stands for a table called `given` with these columns and rows.
         """
         ...
 
     async def add(self, sql: str, columns: Mapping[str, ColumnType], values: Sequence[Any]) -> None:
         """
-        `together` for one row, with an INSERT that returns nothing. In a quick unit of work it is carried out before
-        the unit's next statement of another kind, or its end: consecutive ones may be one message.
+        Executes an INSERT for one row of values, in the syntax of `together`, without a result.
+
+        In a batchable transaction consecutive calls may be sent as one message, before the next other statement or the
+        end of the transaction.
         """
         ...
 
 
 class WorkerSession(Protocol):
     """
-    A database session that shows other workers that this one lives. The session ends with the process, on any machine.
+    A database session that proves to other workers that this worker is alive.
+
+    The session ends with the process, whatever machine it runs on.
     """
 
-    #: whether other workers can see it
+    #: whether the session is held, so that other workers see it
     held: bool
-    #: when it was obtained and lost last, by the monotonic clock; -inf: never
+    #: monotonic times in seconds when the session was last obtained and lost; -inf means never
     held_at: float
     lost_at: float
 
     async def dead_workers(self) -> frozenset[str]:
         """
-        Obtain the session where it is not held, then return the workers that have leases and no session.
+        Obtains the session unless it is held; returns the workers that have leases but no session.
 
         Raises:
-            Unavailable: there is no session; the next call tries again.
+            Unavailable: the session cannot be obtained; the next call tries again.
         """
         ...
 
     def close(self) -> None:
-        """End it."""
+        """Ends the session."""
         ...
 
 
@@ -99,42 +104,41 @@ class Store(Protocol):
     """
     A database.
 
-    Raises `errors.Unavailable` from every method when the database is away, locked for too long or full. A unit of
-    work that raises leaves nothing behind; but when the database went away during its commit, what it wrote may be
-    there all the same.
+    Every method raises `errors.Unavailable` when the database is unreachable, locked for too long or full. A unit of
+    work that raises is rolled back. If the connection is lost during the commit, the changes may still have been saved.
     """
 
     async def write(self, work: Work[T]) -> T:
-        """Run a unit of work; when this returns, what it wrote is on disk."""
+        """Runs a unit of work, and returns after its commit is on disk."""
         ...
 
     async def read(self, work: Work[T]) -> T:
-        """Run a unit of work that only reads, all of it on one snapshot."""
+        """Runs a read-only unit of work on one snapshot."""
         ...
 
     async def short_write(self, work: Work[T]) -> T:
-        """`write` for a short unit of work."""
+        """Runs a short transaction, otherwise like `write`."""
         ...
 
     async def batchable_write(self, work: Work[T]) -> T:
-        """`write` for a quick unit of work."""
+        """Runs a batchable transaction, otherwise like `write`."""
         ...
 
     async def batchable_read(self, work: Work[T]) -> T:
-        """`read` for a quick unit of work; on PostgreSQL each statement sees what is committed when it begins."""
+        """Runs a batchable read-only transaction; on PostgreSQL each statement has a snapshot of its own."""
         ...
 
     def worker_session(self, worker: str) -> WorkerSession | None:
-        """A session for the worker of this id, not obtained yet; None where no other worker can be (SQLite)."""
+        """Returns a session, not obtained yet, for a worker id; None if there can be no other worker (SQLite)."""
         ...
 
     async def close(self) -> None:
-        """Finish what was accepted, then let go of every connection."""
+        """Finishes the accepted units of work, then closes all connections."""
         ...
 
 
 def marks(values: Sequence[Any], first: int = 1) -> str:
-    """The placeholders of an IN list: `$3, $4` for two values when `first` is 3."""
+    """Returns the placeholders of an IN list: `$3, $4` for two values when `first` is 3."""
     return ", ".join(f"${number}" for number in range(first, first + len(values)))
 
 
@@ -147,9 +151,10 @@ async def insert(
     or_ignore: tuple[str, ...] | None = None,
 ) -> bool:
     """
-    Insert a row; its keys are column names of ours, never a caller's. False: the `or_ignore` key was taken.
+    Inserts a row; returns False if a row with the same `or_ignore` columns exists.
 
-    `found` has the columns that the database finds, each an expression in which `{name}` stands for a value of the row.
+    `found` has further columns, each with an SQL expression in which `{name}` stands for a value of the row. Column
+    names and expressions go into the SQL as they are: they must never come from a request.
     """
     placeholders = {name: f"${number}" for number, name in enumerate(row, start=1)}
     columns = placeholders | {name: sql.format_map(placeholders) for name, sql in (found or {}).items()}
@@ -159,32 +164,34 @@ async def insert(
 
 
 async def update(tx: Tx, table: str, row_id: str, changes: Mapping[str, Any]) -> bool:
-    """Update one row by id; keys are column names of ours. False: there is no such row."""
+    """Updates a row; returns False if it does not exist. Column names must never come from a request."""
     columns = ", ".join(f"{name} = ${number}" for number, name in enumerate(changes, start=2))
     return await tx.run(f"UPDATE {table} SET {columns} WHERE id = $1", row_id, *changes.values()) == 1  # noqa: S608
 
 
 async def now_ms(tx: Tx) -> int:
-    """The database's clock, in ms since 1970."""
+    """Returns the database's time, in ms since 1970."""
     row = await tx.one("SELECT now_ms() AS now")
     return int(row["now"]) if row else 0
 
 
 def to_json(value: Any) -> str:
     """
-    Compact JSON text, characters as they are. What JSON cannot say is replaced: half a surrogate pair, which no
-    encoding has, becomes `?`, a number that is not finite becomes null.
+    Returns compact JSON text without escapes for non-ASCII characters.
+
+    Values that JSON or UTF-8 do not have are replaced: a lone surrogate by `?`, a number that is not finite by null.
     """
     try:
-        return pydantic_core.to_json(value, inf_nan_mode="null").decode()  # takes a seventh of what `json` takes
+        return pydantic_core.to_json(value, inf_nan_mode="null").decode()  # seven times as fast as `json`
     except pydantic_core.PydanticSerializationError:
         return well_formed(json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":")))
 
 
 def from_json(text: str) -> Any:
     """
-    The value of a stored JSON text in which there is something of an outsider's. What is nested too deep to be read or
-    shown is replaced: before there was a limit, such values were stored.
+    Returns the value of stored JSON text that came from outside.
+
+    Values nested too deeply to parse or show are replaced; versions without a limit have stored such values.
     """
     return json.loads(shallow(text))
 
@@ -198,25 +205,25 @@ def _finite(value: Any) -> Any:
 
 
 def well_formed(text: str) -> str:
-    """Text that can be stored: no half surrogate pairs."""
+    """Returns the text with lone surrogates, which cannot be stored, replaced by `?`."""
     return text.encode(errors="replace").decode()
 
 
 def is_plain(text: str) -> bool:
-    """Whether this could be an id of ours; PostgreSQL would refuse to look for a NUL."""
+    """Returns whether a text may be an id; PostgreSQL refuses to search for a NUL character."""
     return text.isascii() and text.isprintable()
 
 
 def to_ms(at: datetime) -> int:
-    """An aware time as whole milliseconds since 1970 UTC; cut off, as `model.events.stamp` does."""
+    """Returns an aware time in ms since 1970 UTC, rounded down as in `model.events.stamp`."""
     return (at - EPOCH) // timedelta(milliseconds=1)
 
 
 def from_ms(ms: int) -> datetime:
-    """The inverse of `to_ms`, in UTC."""
+    """Returns the UTC time of ms since 1970."""
     return EPOCH + timedelta(milliseconds=ms)
 
 
 def maybe_from_ms(ms: int | None) -> datetime | None:
-    """`from_ms`, keeping None."""
+    """Returns the UTC time of ms since 1970, or None for None."""
     return None if ms is None else from_ms(ms)

@@ -1,4 +1,4 @@
-"""Deliveries and their attempts; who holds which is in `store.claims`."""
+"""Queries on deliveries and their attempts; claims and leases are in `store.claims`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from greenroom.model.attempts import INTERRUPTED
 from greenroom.model.deliveries import SHARES, Lane, Queue, State, Trigger
 from greenroom.store.db import ColumnType, Row, Tx, marks
 
-#: what is given of a new delivery
+#: columns of a new delivery whose values the caller gives
 _NEW: Mapping[str, ColumnType] = {
     "id": "TEXT",
     "project_id": "TEXT",
@@ -31,7 +31,7 @@ _ADD = (
 )
 
 
-#: as many as there are
+#: a limit that is never reached
 ALL = 2**62
 
 
@@ -50,7 +50,7 @@ async def add(
     account_id: str | None = None,
     lease: tuple[str, int] | None = None,
 ) -> None:
-    """Store a delivery that is due now (or held); or, with a `lease` and its length in ms, one that is claimed."""
+    """Adds a delivery that is due now; a `lease`, a token and a duration in ms, claims it."""
     token, lease_ms = lease or (None, 0)
     await tx.add(
         _ADD,
@@ -75,11 +75,11 @@ async def add(
 
 async def settle(tx: Tx, ended: Sequence[tuple[str, str, State, int, str | None, int]]) -> set[str]:
     """
-    Write what becomes of claimed deliveries: of each its id, lease, state, wait in ms, error, and how often the ATS was
-    told.
+    Completes the attempts of claimed deliveries; returns the ids of the updated deliveries.
 
-    The ids of those that were still held; of the others the lease has passed to another worker, and nothing changed.
-    A schedule begins anew each time that the ATS was told once more.
+    Each entry has id, lease, new state, wait in ms, error, and the number of notifications that the ATS acknowledged.
+    Deliveries whose lease has passed to another worker are not updated. The retry schedule restarts whenever the ATS
+    has acknowledged one more notification.
     """
     rows = await tx.together(
         "UPDATE deliveries SET state = given.state, due_at = now_ms() + given.wait_ms, last_error = given.error, "
@@ -93,7 +93,7 @@ async def settle(tx: Tx, ended: Sequence[tuple[str, str, State, int, str | None,
     return {row["id"] for row in rows}
 
 
-#: an attempt on record
+#: columns of an attempt
 ATTEMPT: Mapping[str, ColumnType] = {
     "id": "TEXT",
     "project_id": "TEXT",
@@ -114,7 +114,7 @@ ATTEMPT: Mapping[str, ColumnType] = {
 
 
 async def add_attempts(tx: Tx, attempts: Sequence[Sequence[Any]]) -> None:
-    """Put attempts on record, each as the values of `ATTEMPT`. One that is on record stays as it is."""
+    """Records attempts, each with the values of `ATTEMPT`; attempts that are already recorded stay unchanged."""
     columns = ", ".join(ATTEMPT)
     await tx.together(
         f"INSERT INTO attempts ({columns}) SELECT {columns} FROM {{given}} WHERE true ON CONFLICT (id) DO NOTHING",  # noqa: S608
@@ -124,7 +124,7 @@ async def add_attempts(tx: Tx, attempts: Sequence[Sequence[Any]]) -> None:
 
 
 async def drop_interrupted(tx: Tx, attempts: Sequence[tuple[str, int]]) -> None:
-    """Delete records of interrupted attempts, each by delivery and number: their workers live and record them now."""
+    """Deletes records of interrupted attempts, by delivery and number, before their workers record the outcome."""
     await tx.many(
         f"DELETE FROM attempts WHERE delivery_id = $1 AND number = $2 AND error_kind = '{INTERRUPTED}'",  # noqa: S608
         attempts,
@@ -132,7 +132,7 @@ async def drop_interrupted(tx: Tx, attempts: Sequence[tuple[str, int]]) -> None:
 
 
 async def next_due_ms(tx: Tx) -> dict[Queue, int]:
-    """Milliseconds until the next pending delivery of each queue is due, negative when overdue; empty ones left out."""
+    """Returns the ms until the next delivery of each queue is due, negative when overdue; omits empty queues."""
     names = " UNION ALL ".join(f"SELECT '{queue}' AS name" for queue in SHARES)
     rows = await tx.all(
         "SELECT name, (SELECT min(due_at) FROM deliveries WHERE state = 'pending' AND due_at > 0 AND queue = name) "  # noqa: S608
@@ -142,14 +142,14 @@ async def next_due_ms(tx: Tx) -> dict[Queue, int]:
 
 
 async def find(tx: Tx, project_id: str, delivery_id: str) -> Row | None:
-    """A project's delivery."""
+    """Returns a delivery of a project."""
     return await tx.one("SELECT * FROM deliveries WHERE id = $1 AND project_id = $2", delivery_id, project_id)
 
 
 async def list_deliveries(
     tx: Tx, project_id: str, filters: Mapping[str, str | None], *, before: str | None, limit: int
 ) -> Sequence[Row]:
-    """A project's deliveries, newest first; filters: order_id, state, lane, destination_id, event_id."""
+    """Lists deliveries of a project, newest first; filters: order_id, state, lane, destination_id, event_id."""
     where, values = ["project_id = $1"], [project_id]
     for name in ("order_id", "state", "lane", "destination_id", "event_id"):
         if (value := filters.get(name)) is not None:
@@ -166,7 +166,7 @@ async def list_deliveries(
 
 
 async def list_attempts(tx: Tx, project_id: str, delivery_ids: Sequence[str]) -> Sequence[Row]:
-    """The attempts of these deliveries, oldest first."""
+    """Lists the attempts of these deliveries, oldest first."""
     if not delivery_ids:
         return []
     return await tx.all(
@@ -179,10 +179,10 @@ async def list_attempts(tx: Tx, project_id: str, delivery_ids: Sequence[str]) ->
 
 async def make_due(tx: Tx, delivery_id: str) -> bool:
     """
-    Put a delivery that is not under way at the head of the queue, whatever became of it.
+    Makes a delivery due now, in the manual queue, in any state.
 
-    Its attempts go on counting, its schedule starts anew. False: an attempt is under way now, it was expunged, or it is
-    held for its project and has no webhook to go to.
+    The count of attempts goes on; the retry schedule restarts. Returns False if an attempt is in flight, the content
+    was erased, or the delivery is held for the project because no webhook takes its event.
     """
     return (
         await tx.run(
@@ -196,7 +196,7 @@ async def make_due(tx: Tx, delivery_id: str) -> bool:
 
 
 async def give_up(tx: Tx, delivery_ids: Sequence[str], *, over_ms: int, error: str) -> set[str]:
-    """Bury those of these deliveries that nobody holds and that have been due for longer than so many ms; their ids."""
+    """Dead-letters those of these deliveries that are unclaimed and `over_ms` overdue; returns their ids."""
     rows = await tx.all(
         "UPDATE deliveries SET state = 'dead', last_error = $1, updated_at = now_ms() WHERE state = 'pending' "  # noqa: S608
         f"AND lease IS NULL AND due_at < now_ms() - $2 AND id IN ({marks(delivery_ids, 3)}) RETURNING id",
@@ -208,7 +208,7 @@ async def give_up(tx: Tx, delivery_ids: Sequence[str], *, over_ms: int, error: s
 
 
 async def end_asked(tx: Tx, order_id: str) -> None:
-    """The ATS has asked for an order's result: it is not told again. What is under way ends by itself."""
+    """Ends the nudges of an order whose result the ATS has requested; an attempt in flight is not cancelled."""
     await tx.run(
         "UPDATE deliveries SET state = 'delivered', updated_at = now_ms() "
         "WHERE order_id = $1 AND lane = 'ats' AND state = 'pending' AND told > 0 AND lease IS NULL",
@@ -218,8 +218,9 @@ async def end_asked(tx: Tx, order_id: str) -> None:
 
 async def in_flight(tx: Tx, order_id: str) -> bool:
     """
-    Whether an attempt is under way at one of an order's deliveries. None is begun or put on record until this
-    transaction ends.
+    Returns whether an attempt at one of an order's deliveries is in flight.
+
+    Locks the deliveries: no attempt begins or is recorded until this transaction ends.
     """
     rows = await tx.all(
         "SELECT state, lease, due_at - now_ms() AS left_ms FROM deliveries WHERE order_id = $1 ORDER BY id {for_share}",
@@ -229,7 +230,7 @@ async def in_flight(tx: Tx, order_id: str) -> bool:
 
 
 async def erase(tx: Tx, order_id: str, *, at: int) -> None:
-    """Cancel what is on its way of an order, and erase what was sent and answered; the rest of each attempt stays."""
+    """Cancels an order's open deliveries, and erases requests and answers of its attempts; `at` in ms since 1970."""
     await tx.run(
         "UPDATE deliveries SET state = CASE WHEN state IN ('pending', 'held') THEN 'cancelled' ELSE state END, "
         "lease = NULL, last_error = NULL, expunged_at = $2, updated_at = now_ms() WHERE order_id = $1",
@@ -244,7 +245,7 @@ async def erase(tx: Tx, order_id: str, *, at: int) -> None:
 
 
 async def erased(tx: Tx, delivery_ids: Sequence[str]) -> set[str]:
-    """Which of these deliveries were expunged; none of the others is until this transaction ends."""
+    """Returns the erased ones of these deliveries; locks the others against erasure until the transaction ends."""
     rows = await tx.all(
         f"SELECT id, expunged_at FROM deliveries WHERE id IN ({marks(delivery_ids)}) ORDER BY id {{for_share}}",  # noqa: S608
         *delivery_ids,
@@ -253,7 +254,7 @@ async def erased(tx: Tx, delivery_ids: Sequence[str]) -> set[str]:
 
 
 async def cancel_for(tx: Tx, destination_id: str, *, most: int = ALL) -> int:
-    """End what is still on its way to a destination, up to so many; how many."""
+    """Cancels up to `most` pending or held deliveries to a destination; returns their number."""
     return await tx.run(
         "UPDATE deliveries SET state = 'cancelled', lease = NULL, updated_at = now_ms() WHERE id IN "
         "(SELECT id FROM deliveries WHERE destination_id = $1 AND state IN ('pending', 'held') LIMIT $2)",
@@ -263,7 +264,7 @@ async def cancel_for(tx: Tx, destination_id: str, *, most: int = ALL) -> int:
 
 
 async def cancel_held(tx: Tx, destination_id: str, *, before_ms: int, most: int) -> int:
-    """End what is held for a destination and was made before a time, up to so many; how many."""
+    """Cancels up to `most` held deliveries to a destination, created before a time; returns their number."""
     return await tx.run(
         "UPDATE deliveries SET state = 'cancelled', updated_at = now_ms() WHERE id IN "
         "(SELECT id FROM deliveries WHERE destination_id = $1 AND state = 'held' AND created_at < $2 LIMIT $3)",
@@ -275,8 +276,9 @@ async def cancel_held(tx: Tx, destination_id: str, *, before_ms: int, most: int)
 
 async def change_state(tx: Tx, destination_id: str, *, old: State, new: State, most: int) -> int:
     """
-    Hold what is pending for a destination, but for what a person asked for, or let go what is held; the oldest first,
-    up to so many; how many.
+    Holds pending deliveries to a destination, or makes held ones pending; returns their number.
+
+    Changes up to `most` deliveries, oldest first. Claimed deliveries, and pending ones in the manual queue, stay.
     """
     return await tx.run(
         "UPDATE deliveries SET state = $3, due_at = now_ms(), updated_at = now_ms() WHERE id IN "
@@ -290,7 +292,7 @@ async def change_state(tx: Tx, destination_id: str, *, old: State, new: State, m
 
 
 async def list_held_for_project(tx: Tx, project_id: str, *, after: str, limit: int) -> Sequence[Row]:
-    """The next deliveries, by id, that are held for a project because no webhook took their event."""
+    """Lists the next deliveries, by id, that are held for a project because no webhook takes their event."""
     return await tx.all(
         "SELECT id, event_name, account_id, created_at FROM deliveries "
         "WHERE destination_id = $1 AND state = 'held' AND id > $2 ORDER BY id LIMIT $3",
@@ -304,8 +306,10 @@ async def release(
     tx: Tx, project_id: str, webhook_id: str, taken: Sequence[tuple[str, str, Literal["pending", "cancelled"]]]
 ) -> Sequence[Row]:
     """
-    Give a webhook deliveries that are held for its project: of each its id, the event's name in the webhook's spelling,
-    and the new state. Order_id and state of those that were still held.
+    Assigns deliveries that are held for a project to a webhook.
+
+    Each entry of `taken` has the id, the event's name as the webhook spells it, and the new state. Returns `order_id`
+    and `state` of the deliveries that were still held.
     """
     return await tx.together(
         "UPDATE deliveries SET destination_id = given.webhook_id, event_name = given.event_name, state = given.state, "
@@ -318,7 +322,7 @@ async def release(
 
 
 async def held(tx: Tx, destination_ids: Sequence[str]) -> dict[str, tuple[int, int | None]]:
-    """How many deliveries are held for each of these destinations, and when the oldest was made, in ms."""
+    """Returns, for each of these webhooks, the number of held deliveries and the oldest one's time in ms."""
     if not destination_ids:
         return {}
     rows = await tx.all(

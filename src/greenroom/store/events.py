@@ -1,4 +1,4 @@
-"""Events, as they were accepted."""
+"""Queries on events."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from greenroom.store.db import ColumnType, Row, Tx
 
-#: what is given of a new event
+#: columns of a new event whose values the caller gives
 _NEW: Mapping[str, ColumnType] = {
     "id": "TEXT",
     "project_id": "TEXT",
@@ -31,14 +31,16 @@ async def add(
     trace: str | None = None,
 ) -> None:
     """
-    Store an event. Its payload, the text of a JSON object, is never written again but to be expunged; `trace` is the
-    traceparent of what it comes of.
+    Adds an event.
+
+    `payload` is the text of a JSON object, which never changes until it is erased. `trace` is the traceparent of the
+    request that caused the event.
     """
     await tx.add(_ADD, _NEW, (event_id, project_id, account_id, order_id, event_type, payload, trace))
 
 
 async def find_trace(tx: Tx, order_id: str) -> str | None:
-    """The traceparent of an order's first event that has one."""
+    """Returns the traceparent of an order's first event that has one."""
     row = await tx.one(
         "SELECT trace FROM events WHERE order_id = $1 AND trace IS NOT NULL ORDER BY id LIMIT 1", order_id
     )
@@ -46,10 +48,10 @@ async def find_trace(tx: Tx, order_id: str) -> str | None:
 
 
 async def find(tx: Tx, project_id: str, event_id: str) -> Row | None:
-    """A project's event."""
+    """Returns an event of a project."""
     return await tx.one("SELECT * FROM events WHERE id = $1 AND project_id = $2", event_id, project_id)
 
 
 async def erase(tx: Tx, order_id: str) -> None:
-    """Erase the payloads of an order's events."""
+    """Erases the payloads of an order's events."""
     await tx.run("UPDATE events SET payload = '{}' WHERE order_id = $1", order_id)

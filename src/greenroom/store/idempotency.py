@@ -1,4 +1,4 @@
-"""Answers that were given once, by the caller's own key."""
+"""Queries on idempotency keys and their stored answers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from greenroom.store.db import Row, Tx
 
 
 async def begin(tx: Tx, project_id: str, key: str, fingerprint: str) -> bool:
-    """Take a key. False: it is taken already."""
+    """Reserves a key; returns False if it exists."""
     return (
         await tx.run(
             "INSERT INTO idempotency_keys (project_id, key, fingerprint, created_at) VALUES ($1, $2, $3, now_ms()) "
@@ -20,14 +20,14 @@ async def begin(tx: Tx, project_id: str, key: str, fingerprint: str) -> bool:
 
 
 async def find(tx: Tx, project_id: str, key: str) -> Row | None:
-    """What stands under a key."""
+    """Returns the row of a key."""
     return await tx.one("SELECT * FROM idempotency_keys WHERE project_id = $1 AND key = $2", project_id, key)
 
 
 async def finish(
     tx: Tx, project_id: str, key: str, *, status: int, response_sealed: str, order_id: str | None = None
 ) -> None:
-    """Keep the answer, and which order it shows."""
+    """Stores the answer for a key, and the order in the answer."""
     await tx.run(
         "UPDATE idempotency_keys SET status = $3, response_sealed = $4, order_id = $5 "
         "WHERE project_id = $1 AND key = $2",
@@ -40,24 +40,24 @@ async def finish(
 
 
 async def erase(tx: Tx, project_id: str, order_id: str) -> None:
-    """Give back the keys whose answers show an order."""
+    """Deletes the keys whose answers contain an order."""
     await tx.run("DELETE FROM idempotency_keys WHERE project_id = $1 AND order_id = $2", project_id, order_id)
 
 
 async def forget(tx: Tx, project_id: str, key: str) -> None:
-    """Give a key back: nothing was done under it."""
+    """Deletes a key whose request changed nothing."""
     await tx.run("DELETE FROM idempotency_keys WHERE project_id = $1 AND key = $2", project_id, key)
 
 
 async def forget_old(tx: Tx, project_id: str, *, older_ms: int) -> int:
-    """Let go of a project's answers that nobody will ask for again; how many."""
+    """Deletes keys of a project older than `older_ms`; returns their number."""
     return await tx.run(
         "DELETE FROM idempotency_keys WHERE project_id = $1 AND created_at < now_ms() - $2", project_id, older_ms
     )
 
 
 async def forget_abandoned(tx: Tx, project_id: str, key: str, *, older_ms: int) -> bool:
-    """Give back a key whose request never came to an end, for instance because the process was killed."""
+    """Deletes a key older than `older_ms` without an answer, as a killed process leaves it."""
     return (
         await tx.run(
             "DELETE FROM idempotency_keys WHERE project_id = $1 AND key = $2 AND status IS NULL "

@@ -1,4 +1,4 @@
-"""What belongs to the installation itself, and every sealed value in it."""
+"""Queries on the installation's own secrets, and on all sealed columns."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class SealedColumn(NamedTuple):
     """
     A column of sealed values, and the primary key of its table.
 
-    The last column of that key is the row that `security.vault` has in a value's associated data.
+    `security.vault` binds a sealed value to the last column of that key (associated data).
     """
 
     table: str
@@ -20,7 +20,7 @@ class SealedColumn(NamedTuple):
     key: tuple[str, ...] = ("id",)
 
 
-#: every sealed column, for a new encryption key. Written out: the schema would bring SQLAlchemy into every process
+#: all sealed columns, for key rotation. A literal list, because importing the schema would import SQLAlchemy
 SEALED = (
     SealedColumn("installation", "value_sealed"),
     SealedColumn("accounts", "credentials_sealed"),
@@ -37,25 +37,25 @@ SEALED = (
 
 
 async def find(tx: Tx, name: str) -> str | None:
-    """A sealed value of the installation."""
+    """Returns a sealed value of the installation."""
     row = await tx.one("SELECT value_sealed FROM installation WHERE id = $1", name)
     return row["value_sealed"] if row else None
 
 
 async def add(tx: Tx, name: str, value_sealed: str) -> None:
-    """Store a value, unless another process was first."""
+    """Adds a value unless it exists."""
     await tx.run(
         "INSERT INTO installation (id, value_sealed) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING", name, value_sealed
     )
 
 
 async def lock(tx: Tx) -> None:
-    """Makes other callers of this wait until the transaction ends: for what must be unique over all projects."""
+    """Locks the installation until the transaction ends, for values that must be unique over all projects."""
     await tx.run("UPDATE installation SET id = id")
 
 
 async def save(tx: Tx, name: str, value_sealed: str) -> None:
-    """Stores a value, replacing an earlier one."""
+    """Saves a value, replacing an earlier one."""
     await tx.run(
         "INSERT INTO installation (id, value_sealed) VALUES ($1, $2) "
         "ON CONFLICT (id) DO UPDATE SET value_sealed = excluded.value_sealed",
@@ -66,8 +66,9 @@ async def save(tx: Tx, name: str, value_sealed: str) -> None:
 
 async def list_sealed(tx: Tx, where: SealedColumn, after: Sequence[str] | None, *, limit: int) -> Sequence[Row]:
     """
-    Returns `limit` rows of a table in the order of their keys, from the one after a key on: the columns of the key, and
-    `sealed`, which may be None.
+    Lists up to `limit` rows of a table in the order of their keys, after a key.
+
+    The rows have the columns of the key, and `sealed`, which may be None.
     """
     key, values = ", ".join(where.key), after or ()
     beyond = f"WHERE ({key}) > ({marks(values)})" if after else ""
@@ -81,7 +82,7 @@ async def list_sealed(tx: Tx, where: SealedColumn, after: Sequence[str] | None, 
 
 async def reseal(tx: Tx, where: SealedColumn, rows: Sequence[Sequence[str]]) -> int:
     """
-    Replaces sealed values, but none that has changed meanwhile; returns how many it replaced.
+    Replaces sealed values that still have their old value; returns the number of replaced values.
 
     A row has the values of the key's columns, the old sealed value and the new one.
     """

@@ -1,4 +1,4 @@
-"""Integrations, as rows: secrets stay sealed here, the service opens them."""
+"""Queries on integrations, as rows with sealed secrets."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from greenroom.store.db import Row, Tx, insert, update
 
 
 async def find(tx: Tx, project_id: str, provider: str) -> Row | None:
-    """The project's integration of one provider."""
+    """Returns the integration of a project with one provider."""
     return await tx.one("SELECT * FROM integrations WHERE project_id = $1 AND provider = $2", project_id, provider)
 
 
 async def find_with_scope(tx: Tx, project_id: str, provider: str, account_id: str) -> Row | None:
     """
-    `find` for an account, with `scope`: whose published packages stand for it: its own id when it has any, '' for
-    everybody's, None when there are none.
+    Returns an integration as `find` does, with the `scope` of the packages published for an account.
+
+    `scope` is the account's id if it has packages of its own, '' if packages for all accounts apply, else None.
     """
     published = "SELECT 1 FROM packages WHERE project_id = $1 AND category = integrations.partner_category"
     return await tx.one(
@@ -30,12 +31,12 @@ async def find_with_scope(tx: Tx, project_id: str, provider: str, account_id: st
 
 
 async def list_integrations(tx: Tx, project_id: str) -> list[Row]:
-    """All of a project's, by provider."""
+    """Lists the integrations of a project, by provider."""
     return list(await tx.all("SELECT * FROM integrations WHERE project_id = $1 ORDER BY provider", project_id))
 
 
 async def has_tenant(tx: Tx, provider: str, tenant_id: str, *, but: str) -> bool:
-    """Whether a project, `but` one, has this tenant id at a provider."""
+    """Returns whether any project except `but` has this tenant id at a provider."""
     row = await tx.one(
         "SELECT 1 AS found FROM integrations WHERE provider = $1 AND tenant_id = $2 AND project_id <> $3 LIMIT 1",
         provider,
@@ -46,7 +47,7 @@ async def has_tenant(tx: Tx, provider: str, tenant_id: str, *, but: str) -> bool
 
 
 async def save(tx: Tx, row: Mapping[str, Any], *, is_new: bool) -> None:
-    """Write every column of an integration."""
+    """Saves all columns of an integration."""
     if is_new:
         await insert(tx, "integrations", row)
     else:

@@ -1,4 +1,4 @@
-"""A store that refuses what it could not do soon, so that a rush never grows a queue without end."""
+"""Load shedding: a store that refuses work when too much is waiting, so that its queue stays bounded."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from greenroom.store.db import Store, Work, WorkerSession
 
 T = TypeVar("T")
 
-#: units of work that may be under way or wait, reads and writes apart: less than a second of work on a machine that
-#: does what docs/performance.md says, a few seconds on a slow disk
+#: limit of units of work in flight or waiting, for reads and writes each. So many take less than a second on the
+#: machine of docs/performance.md, a few seconds on a slow disk
 MOST = 1000
 
 REFUSED = Counter("greenroom_database_refused", "Units of work refused, since too many waited for the database.")
 
 
 class LoadSheddingStore:
-    """A `Store` in front of another one: beyond `most` units of work it raises `Unavailable` at once."""
+    """A `Store` in front of another one; raises `Unavailable` for more than `most` reads or `most` writes."""
 
     def __init__(self, store: Store, *, most: int = MOST) -> None:
         self.most = most
@@ -67,7 +67,7 @@ class LoadSheddingStore:
 
     @property
     def waiting(self) -> int:
-        """Units of work that are under way or wait."""
+        """Returns the number of units of work in flight or waiting."""
         return self._reads + self._writes
 
     def _refuse_beyond(self, count: int) -> None:

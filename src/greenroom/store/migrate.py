@@ -1,8 +1,8 @@
 """
-Brings a database to this version's tables, or says which revisions it lacks.
+Migrates a database to this version's tables, or lists the missing revisions.
 
-Alembic and SQLAlchemy take longer to import than most commands to run, so they are imported only when a revision is
-missing. The revisions are known from the file names of `migrations/versions`, the database's own from a plain query.
+Alembic and SQLAlchemy take longer to import than most commands take to run, so they are imported only when a revision
+is missing. Known revisions are read from the file names in `migrations/versions`, the current one by a plain query.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from greenroom.errors import Unavailable
 
 VERSIONS = Path(__file__).parent / "migrations" / "versions"
 SQLITE = "sqlite:///"
-#: how long a process waits while another one migrates the same SQLite file
+#: wait for another process that migrates the same SQLite file, in seconds
 LOCK_WAIT_S = 300.0
 
 
@@ -39,7 +39,7 @@ async def upgrade(url: str) -> list[str]:
     Of several processes that start together, one migrates and the others wait for it.
 
     Raises:
-        Unavailable: the database cannot be reached or changed, or a newer version has changed it; says why.
+        Unavailable: the database cannot be reached or changed, or a newer version has migrated it.
     """
     if not await missing(url):
         return []
@@ -74,7 +74,7 @@ def pending(current: str | None) -> list[str]:
 
 
 def unavailable(error: BaseException) -> Unavailable:
-    """Returns what an operator is told when the database refuses: one line, without SQL and without the URL."""
+    """Returns the error for a failed migration, with a message of one line without SQL and URL."""
     reason = str(error).partition("\n")[0] or "no answer in time"
     if isinstance(error, ssl.SSLCertVerificationError):
         reason = (

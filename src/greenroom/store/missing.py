@@ -1,4 +1,4 @@
-"""Events of which a webhook has no delivery, though it takes them: accepted before it subscribed, for instance."""
+"""Queries on events that a webhook takes but has no delivery of, such as those before its subscription."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from greenroom.security.tokens import first_id
 from greenroom.store import orders
 from greenroom.store.db import ColumnType, Row, Tx, from_ms, marks, to_ms
 
-#: events that are looked at in one transaction: some milliseconds
+#: events examined in one transaction, which takes some milliseconds
 LOOKED_AT = 1000
-#: an event's id has the time of the process that made it, which may be this many ms from the database's
+#: largest difference, in ms, between the database's clock and the clock that an event's id was made with
 SKEW_MS = 3_600_000
-#: times beyond which there is no id
+#: range of the times that an id can have, in ms since 1970
 FIRST_MS, LAST_MS = 0, to_ms(datetime(9999, 1, 1, tzinfo=UTC))
 
 _NEW: Mapping[str, ColumnType] = {
@@ -39,7 +39,7 @@ _ADD = (
 
 @dataclass(frozen=True)
 class Batch:
-    """Events that were found, of `looked_at`; the next batch begins after the id `last`, None: there is none."""
+    """Events `found` among `looked_at` examined ones; the next batch begins after id `last`, None for the end."""
 
     found: list[Row]
     looked_at: int
@@ -48,9 +48,10 @@ class Batch:
 
 async def find(tx: Tx, webhook: Webhook, *, after: str, since: int, until: int, limit: int) -> Batch:
     """
-    The next events, by id, that a webhook takes and has no delivery of, accepted from `since` on and before `until`.
+    Finds the next events, by id, that a webhook takes but has no delivery of.
 
-    What is held for the project is not among them: it is released, or is being released, to a webhook that takes it.
+    `since` (inclusive) and `until` (exclusive) are times of acceptance in ms since 1970. Events held for the project
+    are left out, because they are released to a webhook that takes them.
     """
     rows = await tx.all(
         "SELECT id, type, account_id, order_id, created_at, "  # noqa: S608
@@ -78,7 +79,7 @@ async def find(tx: Tx, webhook: Webhook, *, after: str, since: int, until: int, 
 
 
 async def count(tx: Tx, webhook: Webhook, *, since: int, until: int) -> int:
-    """How many events `find` would find in all."""
+    """Counts all events that `find` would find."""
     counted, after = 0, ""
     while True:
         batch = await find(tx, webhook, after=after, since=since, until=until, limit=LOOKED_AT)
@@ -91,7 +92,7 @@ async def count(tx: Tx, webhook: Webhook, *, since: int, until: int) -> int:
 async def add_deliveries(
     tx: Tx, webhook: Webhook, events: Sequence[Row], *, replay_id: str, new_id: Callable[[str], str]
 ) -> int:
-    """Give a webhook a delivery of each of these events, unless its order's content was erased meanwhile; how many."""
+    """Adds deliveries of these events, except those of erased orders; returns their number."""
     order_ids = {event["order_id"] for event in events if event["order_id"] is not None}
     erased = {row["id"] for row in await orders.share(tx, order_ids) if row["expunged_at"] is not None}
     rows = [

@@ -1,4 +1,4 @@
-"""Orders, and the flight recorder of each."""
+"""Queries on orders and their logs."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from greenroom.store.db import (
     update,
 )
 
-#: lines of the flight recorder in which there is no word but ours, and what the others say once they are expunged
-OUR_WORDS = ("received", "released", "result", "acknowledged", "content_erased")
+#: kinds of log entries whose message never has personal data; erasure replaces the messages of all others
+IMPERSONAL_KINDS = ("received", "released", "result", "acknowledged", "content_erased")
 ERASED = "(erased)"
-#: orders that are looked at in one statement
-SHARED = 500
-#: an order, and since when its event is held
+#: orders locked in one statement
+LOCK_CHUNK = 500
+#: an order, and the time since which its event is held
 _SELECT = (
     "SELECT orders.*, (SELECT min(created_at) FROM deliveries "
     "WHERE order_id = orders.id AND lane = 'vendor' AND state = 'held') AS held_at FROM orders"
@@ -47,9 +47,9 @@ _PREVIOUS = (
 
 async def add(tx: Tx, order: Order, *, dedupe_key: str) -> bool:
     """
-    Store a new order, with the id of the one before it for the same candidate and package.
+    Adds a new order, with the id of the previous one for the same candidate and package.
 
-    False: the account has an order with this key, and nothing was written.
+    Returns False, and adds nothing, if the account has an order with this key.
     """
     request = order.request
     return await insert(
@@ -65,7 +65,7 @@ async def add(tx: Tx, order: Order, *, dedupe_key: str) -> bool:
             "dedupe_key": dedupe_key,
             "package_id": request.package_id,
             "package_name": order.package_name,
-            "candidate_email": _searched(request.candidate.email),
+            "candidate_email": _searchable(request.candidate.email),
             "request": to_json(_request_columns(request)),
             "raw": to_json(request.raw),
             "callback_url": request.callback_url,
@@ -79,15 +79,16 @@ async def add(tx: Tx, order: Order, *, dedupe_key: str) -> bool:
 
 
 async def save(tx: Tx, order: Order) -> None:
-    """Write what can change in an order."""
+    """Updates the mutable columns of an order."""
     await update(tx, "orders", order.id, _changing(order))
 
 
 async def erase(tx: Tx, order: Order) -> None:
     """
-    Write an order that was just expunged over what was stored, and empty its flight recorder.
+    Overwrites a stored order with its erased form, and erases the details of its log.
 
-    A key that is a digest with the e-mail in it goes, too; any other stays, so that the ATS's repeats mean this order.
+    A deduplication key that is a digest of the request, e-mail included, is replaced. Others stay, so that repeated
+    requests of the ATS still find this order.
     """
     assert order.erased_at is not None  # noqa: S101 - for the type checker
     changes = {
@@ -103,16 +104,16 @@ async def erase(tx: Tx, order: Order) -> None:
     await update(tx, "orders", order.id, changes)
     await tx.run("UPDATE orders SET dedupe_key = 'erased:' || id WHERE id = $1 AND dedupe_key LIKE 'same:%'", order.id)
     await tx.run(
-        f"UPDATE order_log SET detail = '{{}}', message = CASE WHEN kind IN ({marks(OUR_WORDS, 3)}) THEN message "  # noqa: S608
+        f"UPDATE order_log SET detail = '{{}}', message = CASE WHEN kind IN ({marks(IMPERSONAL_KINDS, 3)}) THEN message "  # noqa: S608
         "ELSE $2 END WHERE order_id = $1",
         order.id,
         ERASED,
-        *OUR_WORDS,
+        *IMPERSONAL_KINDS,
     )
 
 
 async def erase_response_errors(tx: Tx, account_id: str, order_id: str, email: str) -> None:
-    """Erase what the ATS complained of over an order; and over none, where it named this e-mail."""
+    """Erases the ATS's reports on an order, and its reports without an order that have this e-mail."""
     named = to_json(email.casefold())[1:-1]
     rows = await tx.all("SELECT id, raw FROM response_errors WHERE account_id = $1 AND order_id IS NULL", account_id)
     ids = [(row["id"],) for row in rows if named in row["raw"].casefold()]
@@ -123,42 +124,43 @@ async def erase_response_errors(tx: Tx, account_id: str, order_id: str, email: s
 
 async def share(tx: Tx, order_ids: Iterable[str]) -> list[Row]:
     """
-    Id, project_id and expunged_at of those of these orders that exist; none of them is expunged until this transaction
-    ends.
+    Locks orders against erasure until this transaction ends.
+
+    Returns `id`, `project_id` and `expunged_at` of those orders that exist.
     """
     ids = sorted(order_ids)
     found: list[Row] = []
-    for first in range(0, len(ids), SHARED):
+    for first in range(0, len(ids), LOCK_CHUNK):
         found += await tx.together(
             "SELECT orders.id, orders.project_id, orders.expunged_at FROM {given} JOIN orders ON orders.id = given.id "
             "ORDER BY orders.id {for_share}",
             {"id": "TEXT"},
-            [(order_id,) for order_id in ids[first : first + SHARED]],
+            [(order_id,) for order_id in ids[first : first + LOCK_CHUNK]],
         )
     return found
 
 
 async def find(tx: Tx, project_id: str, order_id: str) -> Order | None:
-    """A project's order."""
+    """Returns an order of a project."""
     row = await tx.one(f"{_SELECT} WHERE id = $1 AND project_id = $2", order_id, project_id)
     return _order(row) if row else None
 
 
 async def find_of_account(tx: Tx, account_id: str, order_id: str, *, lock: bool = False) -> Order | None:
-    """An account's order; `lock` keeps others from changing it until this transaction ends."""
+    """Returns an order of an account; `lock` locks its row until this transaction ends."""
     await _lock(tx, order_id, wanted=lock)
     row = await tx.one(f"{_SELECT} WHERE id = $1 AND account_id = $2", order_id, account_id)
     return _order(row) if row else None
 
 
 async def _lock(tx: Tx, order_id: str, *, wanted: bool) -> None:
-    # a no-op update takes the row lock on PostgreSQL and the write lock that SQLite's writer holds anyway
+    # a no-op update takes the row lock on PostgreSQL; on SQLite the writer holds the write lock anyway
     if wanted:
         await tx.run("UPDATE orders SET updated_at = updated_at WHERE id = $1", order_id)
 
 
 async def find_by_dedupe_key(tx: Tx, account_id: str, dedupe_key: str) -> Order | None:
-    """The order that a repeated request means."""
+    """Returns the order with this deduplication key."""
     row = await tx.one(f"{_SELECT} WHERE account_id = $1 AND dedupe_key = $2", account_id, dedupe_key)
     return _order(row) if row else None
 
@@ -175,9 +177,9 @@ async def release_key(tx: Tx, account_id: str, dedupe_key: str, *, before: datet
 
 
 async def ids_of(tx: Tx, account_id: str, email: str) -> list[str]:
-    """An account's orders for a candidate."""
+    """Returns the ids of an account's orders for a candidate."""
     rows = await tx.all(
-        "SELECT id FROM orders WHERE account_id = $1 AND candidate_email = $2", account_id, _searched(email)
+        "SELECT id FROM orders WHERE account_id = $1 AND candidate_email = $2", account_id, _searchable(email)
     )
     return [row["id"] for row in rows]
 
@@ -186,10 +188,10 @@ async def list_orders(
     tx: Tx, project_id: str, filters: Mapping[str, Any], *, before: str | None, limit: int
 ) -> list[Order]:
     """
-    A project's orders, newest first, from the one before id `before` on.
+    Lists orders of a project, newest first, after id `before`.
 
-    `filters` takes account_id, package_id, status, delivery (its state on the way to the ATS, or `held`), category,
-    candidate_email, created_after and updated_after (datetimes).
+    `filters` may have account_id, package_id, status, delivery (state of the notification of the ATS, or `held`),
+    category, candidate_email, created_after and updated_after (datetimes).
     """
     where: list[str] = ["project_id = $1"]
     values: list[str | int] = [project_id]
@@ -197,7 +199,7 @@ async def list_orders(
         if name == "delivery" and filters.get(name) == "held":
             where.append(_HELD)
         elif filters.get(name) is not None:
-            values.append(_searched(filters[name]) if name == "candidate_email" else filters[name])
+            values.append(_searchable(filters[name]) if name == "candidate_email" else filters[name])
             where.append(f"{name} = ${len(values)}")
     for name, column in (("created_after", "created_at"), ("updated_after", "updated_at")):
         if filters.get(name) is not None:
@@ -214,7 +216,7 @@ async def list_orders(
     return [_order(row) for row in rows]
 
 
-#: what is given of a line in the flight recorder
+#: columns of a log entry whose values the caller gives
 _LOGGED: Mapping[str, ColumnType] = {
     "id": "TEXT",
     "order_id": "TEXT",
@@ -228,22 +230,22 @@ _LOG = f"INSERT INTO order_log ({', '.join(_LOGGED)}, at) SELECT {', '.join(_LOG
 async def log(
     tx: Tx, entry_id: str, order_id: str, kind: str, message: str, detail: Mapping[str, Any] | None = None
 ) -> None:
-    """Add a line to an order's flight recorder."""
+    """Adds an entry to an order's log."""
     await tx.add(_LOG, _LOGGED, (entry_id, order_id, kind, message, to_json(dict(detail or {}))))
 
 
 async def log_all(tx: Tx, entries: Sequence[tuple[str, str, str, str]]) -> None:
-    """Add lines to the flight recorders of several orders: of each its id, order, kind and message."""
+    """Adds entries to the logs of several orders, each with id, order id, kind and message."""
     await tx.together(_LOG, _LOGGED, [(*entry, "{}") for entry in entries])
 
 
-def _searched(email: str) -> str:
-    """An address as orders are found by it. An ATS may send a longer one, which no index has room for."""
+def _searchable(email: str) -> str:
+    """Returns the searchable form of an address, cut to a length that the index allows."""
     return email.casefold()[:EMAIL_LIMIT]
 
 
 def _request_columns(request: OrderRequest) -> dict[str, Any]:
-    # what has a column of its own, or is not stored, is left out before anything is copied: `raw` is most of a request
+    # fields with a column of their own are left out before copying, because `raw` is most of a request
     own = {"raw", "package_id", "callback_url", "callback_problem", "fingerprint"}
     kept = {field.name: getattr(request, field.name) for field in fields(request) if field.name not in own}
     return {**kept, "candidate": asdict(request.candidate)}

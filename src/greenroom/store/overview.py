@@ -1,4 +1,4 @@
-"""How the queues stand, over all workers: counts that an index answers."""
+"""Counts of deliveries and breakers for the metrics, over all workers, from indexes alone."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from greenroom.store.db import Tx
 
 
 async def stuck(tx: Tx) -> dict[str, int]:
-    """How many deliveries are held, and how many dead."""
+    """Counts held and dead-lettered deliveries."""
     rows = await tx.all("SELECT state, count(*) AS n FROM deliveries WHERE state IN ('held', 'dead') GROUP BY state")
     return {"held": 0, "dead": 0} | {row["state"]: row["n"] for row in rows}
 
 
 async def held_for_projects(tx: Tx) -> tuple[int, float]:
-    """How many events are held because no webhook takes them, and for how many seconds the oldest is; 0 for none."""
+    """Returns the number of events held for projects and the age of the oldest, in seconds; 0 for none."""
     row = await tx.one(
         "SELECT sum(n) AS n, now_ms() - min(oldest) AS age FROM (SELECT "
         "(SELECT count(*) FROM deliveries WHERE destination_id = projects.id AND state = 'held') AS n, "
@@ -23,7 +23,7 @@ async def held_for_projects(tx: Tx) -> tuple[int, float]:
 
 
 async def leased(tx: Tx) -> int:
-    """How many deliveries are under way."""
+    """Counts deliveries in flight."""
     row = await tx.one(
         "SELECT count(*) AS n FROM deliveries WHERE lease IS NOT NULL AND state = 'pending' AND due_at > now_ms()"
     )
@@ -31,7 +31,7 @@ async def leased(tx: Tx) -> int:
 
 
 async def queue_full_projects(tx: Tx, *, limit: int) -> frozenset[str]:
-    """The projects with a webhook for which so many deliveries wait, or without one; held ones included."""
+    """Returns the projects that have `limit` pending or held deliveries for one webhook, or for the project."""
     rows = await tx.all(
         "SELECT DISTINCT project_id FROM (SELECT project_id, id FROM webhooks UNION ALL SELECT id, id FROM projects) "
         "AS destinations WHERE (SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE destination_id = destinations.id "
@@ -42,7 +42,7 @@ async def queue_full_projects(tx: Tx, *, limit: int) -> frozenset[str]:
 
 
 async def breakers(tx: Tx, *, whole_room: int) -> dict[str, int]:
-    """How many breakers are open, and how many half-open."""
+    """Counts open and half-open breakers."""
     rows = await tx.all(
         "SELECT CASE WHEN open_until > now_ms() THEN 'open' ELSE 'half_open' END AS state, count(*) AS n "
         "FROM breakers WHERE open_until > now_ms() OR room < $1 GROUP BY 1",

@@ -1,4 +1,4 @@
-"""Published and stored packages, and the last good answer of each vendor's list endpoint."""
+"""Queries on published packages and on the last valid answer of each vendor's list endpoint."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from greenroom.store.db import Row, Tx, from_ms, to_json, to_ms
 
 
 async def replace_all(tx: Tx, project_id: str, category: str, account_id: str, packages: Sequence[Package]) -> None:
-    """Publish exactly these; `account_id` '' publishes for every account. One that stays the same has not changed."""
+    """Replaces the published packages of an account ('' for all); equal packages keep their `updated_at`."""
     before = {one.id: one for one in await list_published(tx, project_id, category, account_id)}
 
     def unchanged_since(package: Package) -> int | None:
@@ -44,7 +44,7 @@ async def replace_all(tx: Tx, project_id: str, category: str, account_id: str, p
 
 
 async def list_published(tx: Tx, project_id: str, category: str, account_id: str) -> list[Package]:
-    """What was published for exactly this account ('' for all), in the vendor's order."""
+    """Lists the packages published for exactly this account ('' for all), in the vendor's order."""
     rows = await tx.all(
         "SELECT * FROM packages WHERE project_id = $1 AND category = $2 AND account_id = $3 ORDER BY position, id",
         project_id,
@@ -55,7 +55,7 @@ async def list_published(tx: Tx, project_id: str, category: str, account_id: str
 
 
 async def find(tx: Tx, project_id: str, category: str, account_id: str, package_id: str) -> Package | None:
-    """One of these."""
+    """Returns a package published for exactly this account ('' for all)."""
     row = await tx.one(
         "SELECT * FROM packages WHERE project_id = $1 AND category = $2 AND account_id = $3 AND id = $4",
         project_id,
@@ -67,7 +67,7 @@ async def find(tx: Tx, project_id: str, category: str, account_id: str, package_
 
 
 async def count(tx: Tx, project_id: str, category: str, account_id: str) -> int:
-    """How many there are."""
+    """Counts the packages published for exactly this account ('' for all)."""
     row = await tx.one(
         "SELECT COUNT(*) AS number FROM packages WHERE project_id = $1 AND category = $2 AND account_id = $3",
         project_id,
@@ -78,7 +78,7 @@ async def count(tx: Tx, project_id: str, category: str, account_id: str) -> int:
 
 
 async def has_any(tx: Tx, project_id: str, category: str) -> bool:
-    """Whether a project has published any, for one account or for all."""
+    """Returns whether a project has published packages of a category, for one account or all."""
     row = await tx.one(
         "SELECT 1 AS found FROM packages WHERE project_id = $1 AND category = $2 LIMIT 1", project_id, category
     )
@@ -86,7 +86,7 @@ async def has_any(tx: Tx, project_id: str, category: str) -> bool:
 
 
 async def add(tx: Tx, project_id: str, category: str, account_id: str, package: Package) -> None:
-    """Put one behind the others; the project is locked."""
+    """Adds a package after the others; the caller has locked the project."""
     await tx.run(
         "INSERT INTO packages (project_id, category, account_id, id, position, name, description, tests, updated_at) "
         "SELECT $1, $2, $3, $4, COALESCE(MAX(position) + 1, 0), $5, $6, $7, now_ms() FROM packages "
@@ -102,7 +102,7 @@ async def add(tx: Tx, project_id: str, category: str, account_id: str, package: 
 
 
 async def save(tx: Tx, project_id: str, category: str, account_id: str, package: Package) -> None:
-    """Write a package that has changed."""
+    """Saves a changed package."""
     await tx.run(
         "UPDATE packages SET name = $5, description = $6, tests = $7, updated_at = now_ms() "
         "WHERE project_id = $1 AND category = $2 AND account_id = $3 AND id = $4",
@@ -117,7 +117,7 @@ async def save(tx: Tx, project_id: str, category: str, account_id: str, package:
 
 
 async def delete(tx: Tx, project_id: str, category: str, account_id: str, package_id: str) -> bool:
-    """Delete one. False: it is not there."""
+    """Deletes a package; returns False if it does not exist."""
     return (
         await tx.run(
             "DELETE FROM packages WHERE project_id = $1 AND category = $2 AND account_id = $3 AND id = $4",
@@ -136,12 +136,12 @@ def _package(row: Row) -> Package:
 
 
 async def find_list(tx: Tx, account_id: str) -> Row | None:
-    """The last good answer for an account."""
+    """Returns the last valid answer of the list endpoint for an account."""
     return await tx.one("SELECT * FROM package_lists WHERE account_id = $1", account_id)
 
 
 async def save_list(tx: Tx, account_id: str, packages_url: str, packages: Sequence[Package]) -> None:
-    """Keep a good answer; it replaces the one before."""
+    """Saves a valid answer of the list endpoint, replacing the previous one."""
     await tx.run(
         "INSERT INTO package_lists (account_id, packages_url, packages, fetched_at) VALUES ($1, $2, $3, now_ms()) "
         "ON CONFLICT (account_id) DO UPDATE SET packages_url = excluded.packages_url, packages = excluded.packages, "
@@ -153,12 +153,12 @@ async def save_list(tx: Tx, account_id: str, packages_url: str, packages: Sequen
 
 
 async def note_problem(tx: Tx, account_id: str, problem: str) -> None:
-    """Remember why the list could not be refreshed."""
+    """Records why an account's list could not be refreshed."""
     await tx.run(
         "UPDATE package_lists SET problem = $2, problem_at = now_ms() WHERE account_id = $1", account_id, problem
     )
 
 
 def packages_of(row: Row) -> tuple[Package, ...]:
-    """The packages of a kept answer."""
+    """Returns the packages of a saved answer."""
     return tuple(Package(i, name, text, tuple(tests)) for i, name, text, tests in json.loads(row["packages"]))

@@ -1,4 +1,4 @@
-"""PostgreSQL through asyncpg: a pool, one transaction per unit of work, or per group of quick ones."""
+"""A store on PostgreSQL through asyncpg: a pool, with one transaction per unit of work or per batch."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from greenroom.store.worker_sessions import PostgresWorkerSession
 T = TypeVar("T")
 
 POOL = 12
-#: how long a caller waits for a connection, and a statement for its answer
-PATIENCE_S = 1.5
+#: timeouts in seconds for a connection from the pool, and for a statement
+CONNECT_S = 1.5
 STATEMENT_S = 30.0
-#: a database of which nothing is heard is asked whether it is there, and has so long to answer. With the two beats
-#: before it is asked (`pulse`), whoever waits for a silent one is told after 1.2 s
-THERE_S = 0.8
-#: quick units of work take milliseconds, and everybody else's wait for them. A connection on which they take so long
-#: leads nowhere, though others may; a write may have met a disk that stands still for a moment
-QUICK_READ_S = 1.5
-QUICK_WRITE_S = 5.0
-#: what closing may take
+#: timeout of the watchdog's probe of a silent database, in seconds. The probe starts after at most two heartbeats
+#: (`watchdog.BEAT_S`), so that callers get an error after 1.2 s
+PROBE_S = 0.8
+#: timeouts of a batch, in seconds. Batches take milliseconds and the next batch waits for them, so a connection that
+#: takes this long is dropped as broken. Writes have longer, since a disk may stall for a moment
+BATCH_READ_S = 1.5
+BATCH_WRITE_S = 5.0
+#: timeout for closing the pool, in seconds
 CLOSING_S = 5.0
-#: a transaction whose process says nothing for so long is ended, and what it locked is let go: the process may have
-#: been stopped, or its machine paused, and others wait for its locks
+#: PostgreSQL ends a transaction that was idle for this long, in ms. Its process may be suspended, or its machine
+#: paused, while other workers wait for its locks
 SILENCE_MS = 5_000
-#: the name tells this process's sessions from others', which may have the same number on another server
+#: the application name makes sure that a reused process id, such as on a new server, is not another client's session
 END_SESSIONS = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1 AND pid = ANY($2::int[])"
 )
-#: a unit of work is repeated this often when PostgreSQL chose it to break a deadlock
+#: attempts at a unit of work that fails with a deadlock or a serialization error
 RETRIES = 3
 
 
@@ -63,7 +63,7 @@ class PostgresTx:
         return int(tag.rpartition(" ")[2])
 
     async def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
-        if listed := list(rows):  # nothing would be a question, too
+        if listed := list(rows):  # an empty list would still cost a round trip
             await self._connection.executemany(dialect(sql), listed)
 
     async def together(
@@ -75,29 +75,29 @@ class PostgresTx:
         await self.together(sql, columns, [values])
 
 
-_AWAY = (
+_UNREACHABLE = (
     OSError,
     asyncio.TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # the server ended the connection, and we had not heard of it yet
+    asyncpg.InternalClientError,  # the server had ended the connection
     asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.ReadOnlySQLTransactionError,
 )
-_AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+_RETRYABLE = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 
-async def _keep(_: Any) -> None:
-    """Nothing of ours outlives its transaction in a session, so there is nothing to ask the server to reset."""
+async def _skip_reset(_: Any) -> None:
+    """Skips the reset of a released connection: transactions leave no session state behind."""
 
 
 class PostgresStore:
     """
-    A `Store` on PostgreSQL; any number of processes may share it.
+    A `Store` on PostgreSQL, which any number of processes may share.
 
-    Connections are made when they are first needed, so a database that is away at start is only away.
+    Connections are opened when they are first needed, so the gateway can start while the database is unreachable.
     """
 
     def __init__(self, url: str, *, pool: int = POOL, silence_ms: int = SILENCE_MS) -> None:
@@ -111,17 +111,17 @@ class PostgresStore:
         self._opening = asyncio.Lock()
         self._connected: WeakSet[asyncpg.Connection[Any]] = WeakSet()
         self._abandoned: set[int] = set()
-        self._watchdog = Watchdog(self._is_there, self._drop_all)
-        write = partial(self.write, within=QUICK_WRITE_S)
-        self._quick_writes = BatchRunner(self._write_batched, write, hopeless=Unavailable)
-        self._quick_reads = BatchRunner(self._read_batched, self._read_one, hopeless=Unavailable)
+        self._watchdog = Watchdog(self._answers_probe, self._drop_all)
+        write = partial(self.write, within=BATCH_WRITE_S)
+        self._write_batches = BatchRunner(self._write_batched, write, hopeless=Unavailable)
+        self._read_batches = BatchRunner(self._read_batched, self._read_one, hopeless=Unavailable)
 
     async def write(self, work: Work[T], *, within: float = math.inf) -> T:
         for _ in range(RETRIES):
             try:
                 async with self._connection(within) as connection, connection.transaction():
                     return await work(PostgresTx(connection))
-            except _AGAIN:
+            except _RETRYABLE:
                 continue
         raise Unavailable("The database is too busy with conflicting writes. Try again shortly.")
 
@@ -129,98 +129,98 @@ class PostgresStore:
         return await self.write(work)
 
     async def read(self, work: Work[T]) -> T:
-        # otherwise each statement sees what was committed last: a delivery before its attempt, and the attempt
+        # with the default isolation each statement would see newer commits, such as an attempt without its delivery
         snapshot = {"isolation": "repeatable_read", "readonly": True}
         async with self._connection(math.inf) as connection, connection.transaction(**snapshot):
             return await work(PostgresTx(connection))
 
     async def batchable_write(self, work: Work[T]) -> T:
-        return await self._quick_writes.do(work)
+        return await self._write_batches.do(work)
 
     async def batchable_read(self, work: Work[T]) -> T:
-        return await self._quick_reads.do(work)
+        return await self._read_batches.do(work)
 
     def worker_session(self, worker: str) -> PostgresWorkerSession:
         return PostgresWorkerSession(worker, self._connect, self._watchdog.watching)
 
     async def _connect(self) -> asyncpg.Connection[Any]:
-        """Opens a connection outside the pool; a silent database ends it as it ends the others."""
+        """Opens a connection outside the pool, which the watchdog drops like the others."""
         connection: asyncpg.Connection[Any] = await asyncpg.connect(
-            **self._options | {"timeout": PATIENCE_S, "command_timeout": STATEMENT_S}
+            **self._options | {"timeout": CONNECT_S, "command_timeout": STATEMENT_S}
         )
-        await self._note(connection)
+        await self._register(connection)
         return connection
 
     async def _write_batched(self, works: Sequence[Work[Any]]) -> list[Any]:
-        async with self._connection(QUICK_WRITE_S) as connection, connection.transaction():
+        async with self._connection(BATCH_WRITE_S) as connection, connection.transaction():
             return await run_batched(connection, works)
 
     async def _read_batched(self, works: Sequence[Work[Any]]) -> list[Any]:
-        async with self._connection(QUICK_READ_S) as connection:
+        async with self._connection(BATCH_READ_S) as connection:
             return await run_batched(connection, works)
 
     async def _read_one(self, work: Work[T]) -> T:
         # without BEGIN and COMMIT, as a batch: they would be two of the three messages of most batchable reads
-        async with self._connection(QUICK_READ_S) as connection:
+        async with self._connection(BATCH_READ_S) as connection:
             return await work(PostgresTx(connection))
 
     async def close(self) -> None:
-        await self._quick_writes.finish()
-        await self._quick_reads.finish()
+        await self._write_batches.finish()
+        await self._read_batches.finish()
         if self._pool is not None:
-            with suppress(TimeoutError):  # a database that is silent does not say good-bye either
+            with suppress(TimeoutError):  # a silent database does not answer the goodbye
                 async with asyncio.timeout(CLOSING_S):
                     await self._pool.close()
             self._pool = None
         self._watchdog.stop()
 
-    async def _is_there(self) -> bool:
-        """Whether the database answers somebody new, whatever it says."""
+    async def _answers_probe(self) -> bool:
+        """Returns whether the database answers a new connection, even with a refusal."""
         try:
-            async with asyncio.timeout(THERE_S):
+            async with asyncio.timeout(PROBE_S):
                 connection = await asyncpg.connect(**self._options)
                 try:
-                    await connection.execute("SELECT 1")  # something in front of it may have taken the connection
+                    await connection.execute("SELECT 1")  # a proxy may have accepted the connection
                 finally:
                     connection.terminate()
-        except asyncpg.InsufficientResourcesError:  # it has no connection for us
+        except asyncpg.InsufficientResourcesError:  # its connection limit is reached
             return True
-        except _AWAY:
+        except _UNREACHABLE:
             return False
-        except asyncpg.PostgresError:  # a password that was changed: what is connected stays so
+        except asyncpg.PostgresError:  # such as a changed password; open connections still work
             return True
         return True
 
     def _drop_all(self) -> None:
-        """Drops idle connections, too: the database may come back on another machine, and they lead to the old one."""
+        """Drops all connections, also idle ones, because the database may come back on another machine."""
         for connection in list(self._connected):
             if not connection.is_closed():
                 self._abandoned.add(connection.get_server_pid())
                 connection.terminate()
 
-    async def _note(self, connection: asyncpg.Connection[Any]) -> None:
-        """Remembers a new connection, and ends the server's half of those that were dropped."""
+    async def _register(self, connection: asyncpg.Connection[Any]) -> None:
+        """Registers a new connection, and ends the server sessions of dropped ones."""
         self._connected.add(connection)
         if self._abandoned:
-            # the server may never hear that they were dropped, and each may hold locks that others wait for
+            # the server may not have noticed the drop, and the sessions may hold locks
             pids, self._abandoned = list(self._abandoned), set()
             await connection.execute(END_SESSIONS, self._name, pids)
 
     @asynccontextmanager
     async def _connection(self, within: float) -> Any:
         """
-        A connection, dropped when the database is silent, or after `within` seconds.
+        Yields a connection, which is dropped when the database is silent, or after `within` seconds.
 
-        Dropping is all that helps then: a statement that is cancelled, or a ROLLBACK, waits for the same silence.
+        A cancelled statement or a ROLLBACK would not help: both wait for an answer of the silent database.
         """
         try:
             pool = self._pool or await self._open()
-            async with pool.acquire(timeout=PATIENCE_S) as connection:
+            async with pool.acquire(timeout=CONNECT_S) as connection:
                 with self._watchdog.watching(connection, within=within):
                     yield connection
-        except _AWAY as error:
+        except _UNREACHABLE as error:
             raise Unavailable from error
-        except asyncpg.DataError as error:  # NUL, half a surrogate pair, a number beyond the column's
+        except asyncpg.DataError as error:  # NUL, a lone surrogate, or a number out of range
             raise Invalid("The request has a text or a number that cannot be stored.") from error
 
     async def _open(self) -> asyncpg.Pool[Any]:
@@ -233,8 +233,8 @@ class PostgresStore:
                     min_size=0,
                     max_size=self._size,
                     command_timeout=STATEMENT_S,
-                    timeout=PATIENCE_S,
-                    init=self._note,
-                    reset=_keep,
+                    timeout=CONNECT_S,
+                    init=self._register,
+                    reset=_skip_reset,
                 )
             return self._pool

@@ -1,4 +1,4 @@
-"""Projects and their API keys."""
+"""Queries on projects and their API keys."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from greenroom.store.db import Row, Tx, from_ms, insert, maybe_from_ms
 
 
 async def find(tx: Tx, project_id: str) -> Project | None:
-    """The project of this id."""
+    """Returns the project with this id."""
     row = await tx.one("SELECT * FROM projects WHERE id = $1", project_id)
     return _project(row) if row else None
 
 
 async def find_by_name(tx: Tx, name: str) -> Project | None:
-    """The project of this name."""
+    """Returns the project with this name."""
     row = await tx.one("SELECT * FROM projects WHERE name = $1", name)
     return _project(row) if row else None
 
 
 async def find_by_key(tx: Tx, key_hash: str) -> Project | None:
-    """The project that a live API key opens."""
+    """Returns the project of an API key that is not revoked."""
     row = await tx.one(
         "SELECT p.*, k.id AS key_id FROM api_keys k JOIN projects p ON p.id = k.project_id "
         "WHERE k.key_hash = $1 AND k.revoked_at IS NULL",
@@ -29,7 +29,7 @@ async def find_by_key(tx: Tx, key_hash: str) -> Project | None:
 
 
 async def ensure(tx: Tx, new_id: str, name: str) -> Project:
-    """The project of this name, made when it is new."""
+    """Returns the project with this name, after creating it if necessary."""
     await tx.run(
         "INSERT INTO projects (id, name, created_at) VALUES ($1, $2, now_ms()) ON CONFLICT (name) DO NOTHING",
         new_id,
@@ -41,39 +41,39 @@ async def ensure(tx: Tx, new_id: str, name: str) -> Project:
 
 
 async def lock(tx: Tx, project_id: str) -> None:
-    """Keep others from configuring this project until the transaction ends, so that finding and adding are one."""
-    # a no-op update takes the row lock on PostgreSQL and the write lock that SQLite's writer holds anyway
+    """Locks a project's configuration until the transaction ends, so that a check and an insert are atomic."""
+    # a no-op update takes the row lock on PostgreSQL; on SQLite the writer holds the write lock anyway
     await tx.run("UPDATE projects SET created_at = created_at WHERE id = $1", project_id)
 
 
 async def lock_orders(tx: Tx, project_id: str) -> None:
     """
-    `lock`, and keep orders from being placed: waits for those whose transactions are open, lets others wait.
+    Locks a project like `lock`, and also against new orders.
 
-    A new order refers to its project, and so holds the project's row on PostgreSQL, before it looks for webhooks: it
-    either sees what this transaction changes in them, or has committed before this function returns.
+    On PostgreSQL the insert of an order locks its project's row (foreign key) before the order's transaction reads the
+    webhooks. So that transaction either sees this transaction's changes, or has committed before this function returns.
     """
     await tx.one("SELECT id FROM projects WHERE id = $1 {for_update}", project_id)
 
 
 async def list_projects(tx: Tx) -> list[Project]:
-    """Every project, by name."""
+    """Lists all projects, by name."""
     return [_project(row) for row in await tx.all("SELECT * FROM projects ORDER BY name")]
 
 
 async def kept_for(tx: Tx) -> dict[str, int]:
-    """For how many days what a project has is kept, where it says so itself."""
+    """Returns the retention, in days, of each project that has one of its own."""
     rows = await tx.all("SELECT id, retention_days FROM projects WHERE retention_days IS NOT NULL")
     return {row["id"]: row["retention_days"] for row in rows}
 
 
 async def keep_for(tx: Tx, project_id: str, days: int | None) -> None:
-    """Say how long what a project has is kept."""
+    """Sets a project's retention in days; None for the installation's default."""
     await tx.run("UPDATE projects SET retention_days = $2 WHERE id = $1", project_id, days)
 
 
 async def add_key(tx: Tx, key_id: str, project_id: str, name: str, *, hint: str, key_hash: str, at: int) -> None:
-    """Store a new API key's hash; the key itself is nowhere."""
+    """Adds an API key by its hash; the key itself is not stored. `at` is in ms since 1970."""
     await insert(
         tx,
         "api_keys",
@@ -83,11 +83,12 @@ async def add_key(tx: Tx, key_id: str, project_id: str, name: str, *, hint: str,
 
 async def draw_permits(tx: Tx, key_hash: str, wanted: int, *, window_ms: int) -> tuple[int, int] | None:
     """
-    Count `wanted` requests in a key's window, a new one when the last has ended, and note that the key is in use.
+    Counts `wanted` requests in a key's rate limit window, and records the key's use.
 
-    How many were counted in it by now, these included, and the milliseconds until it ends; None: there is no such key.
+    Starts a new window if the last one has ended. Returns the requests counted in the window, these included, and the
+    ms until it ends; None if the key does not exist.
     """
-    # a start that lies ahead by more than a window is of a clock that was set back; by less, another process was faster
+    # a window may start ahead of now, if another process was faster; by more than its length, the clock was set back
     row = await tx.one(
         "UPDATE api_keys SET last_used_at = now_ms(), "
         "window_used = CASE WHEN window_started_at BETWEEN now_ms() - $3 + 1 AND now_ms() + $3 "
@@ -103,7 +104,7 @@ async def draw_permits(tx: Tx, key_hash: str, wanted: int, *, window_ms: int) ->
 
 
 async def list_keys(tx: Tx) -> list[ApiKey]:
-    """Every key, revoked ones too, oldest first."""
+    """Lists all keys, also revoked ones, oldest first."""
     rows = await tx.all(
         "SELECT k.*, p.name AS project_name FROM api_keys k JOIN projects p ON p.id = k.project_id ORDER BY k.id"
     )
@@ -111,7 +112,7 @@ async def list_keys(tx: Tx) -> list[ApiKey]:
 
 
 async def revoke_key(tx: Tx, key_id: str) -> bool:
-    """End a key now. False: no live key has this id."""
+    """Revokes a key; returns False if no live key has this id."""
     return await tx.run("UPDATE api_keys SET revoked_at = now_ms() WHERE id = $1 AND revoked_at IS NULL", key_id) == 1
 
 

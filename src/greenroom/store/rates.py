@@ -1,4 +1,4 @@
-"""Rate limits: the bucket of a webhook is in its row. Whoever claims has the turn, so that nobody else takes tokens."""
+"""Queries on the token buckets of rate limits, in the webhooks' rows; the claim lock serializes token use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from greenroom.store.db import Tx
 
 
 async def save(tx: Tx, buckets: Mapping[str, Bucket]) -> None:
-    """Write what was taken. A limit that was changed meanwhile stays changed."""
+    """Saves the used tokens, without changing the limits."""
     await tx.many(
         "UPDATE webhooks SET rate_spent_to = $2 WHERE id = $1",
         [(webhook_id, bucket.spent_to) for webhook_id, bucket in buckets.items()],
@@ -17,5 +17,5 @@ async def save(tx: Tx, buckets: Mapping[str, Bucket]) -> None:
 
 
 async def empty(tx: Tx, webhook_id: str) -> None:
-    """Begin anew, with nothing saved up: for a limit that was set or changed."""
+    """Empties a webhook's bucket, after its limit was set or changed."""
     await tx.run("UPDATE webhooks SET rate_spent_to = now_ms() * 1000 WHERE id = $1", webhook_id)

@@ -1,4 +1,4 @@
-"""Replays: jobs that send events to a webhook again, or for the first time."""
+"""Queries on replays: jobs that send events to a webhook again, or for the first time."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from greenroom.store.db import Row, Tx, from_ms, marks, to_json
 
 async def count(tx: Tx, webhook: Webhook, parts: Sequence[Part], *, since: int, until: int) -> int:
     """
-    How many deliveries of a webhook are in these states, made from `since` on and before `until`, not expunged; with
-    `missing`, and how many such events have no delivery to it.
+    Counts the deliveries that a replay of these parts would send.
+
+    Counts deliveries of the webhook in these states, created from `since` on and before `until`, except erased ones;
+    for the part `missing`, events without a delivery to the webhook.
     """
     states = [part for part in parts if part != "missing"]
     counted = await _count(tx, webhook.id, states, since=since, until=until) if states else 0
@@ -46,7 +48,7 @@ async def add(
     until: int,
     total: int,
 ) -> None:
-    """Store a new job."""
+    """Adds a new job."""
     await tx.run(
         "INSERT INTO replays (id, project_id, webhook_id, states, since_at, until_at, state, total, done, after, "
         "created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, 'running', $7, 0, '', now_ms(), now_ms())",
@@ -61,7 +63,7 @@ async def add(
 
 
 async def find(tx: Tx, project_id: str, webhook_id: str, replay_id: str) -> Replay | None:
-    """A job of a project's webhook."""
+    """Returns a job of a project's webhook."""
     row = await tx.one(
         "SELECT * FROM replays WHERE id = $1 AND webhook_id = $2 AND project_id = $3", replay_id, webhook_id, project_id
     )
@@ -69,14 +71,14 @@ async def find(tx: Tx, project_id: str, webhook_id: str, replay_id: str) -> Repl
 
 
 async def cancel(tx: Tx, replay_id: str) -> None:
-    """End a running job."""
+    """Cancels a running job."""
     await tx.run(
         "UPDATE replays SET state = 'cancelled', updated_at = now_ms() WHERE id = $1 AND state = 'running'", replay_id
     )
 
 
 async def list_running(tx: Tx) -> list[str]:
-    """Jobs that can go on now: their webhook is enabled."""
+    """Lists the running jobs whose webhook is enabled."""
     rows = await tx.all(
         "SELECT replays.id FROM replays JOIN webhooks ON webhooks.id = replays.webhook_id "
         "WHERE replays.state = 'running' AND webhooks.enabled = 1 ORDER BY replays.id"
@@ -86,24 +88,24 @@ async def list_running(tx: Tx) -> list[str]:
 
 async def advance(tx: Tx, replay_id: str, *, most: int, new_id: Callable[[str], str]) -> int:
     """
-    Put the next deliveries of a job on their way, up to `most` of its webhook at a time; how many. Where it looks for
-    events without one: how many events it looked at.
+    Queues the next deliveries of a job, until `most` replayed deliveries of its webhook are pending.
 
-    The job's row is held meanwhile and remembers how far it came, so that no delivery is taken twice by one job.
+    Returns the number of queued deliveries; for the part `missing`, the number of examined events. The job's row is
+    locked and stores the job's progress, so that a job queues no delivery twice.
     """
     job = await tx.one(
         "UPDATE replays SET updated_at = now_ms() WHERE id = $1 AND state = 'running' RETURNING *", replay_id
     )
     if job is None:
         return 0
-    room = most - await _on_their_way(tx, job["webhook_id"], most)
+    room = most - await _count_pending(tx, job["webhook_id"], most)
     if not room:
         return 0
     states = json.loads(job["states"])
     if states[0] == "missing":
         return await _add_missing(tx, job, room, new_id)
     ids = await _next(tx, job, states[0], room)
-    # who holds one of them is waited for: it may be let go as it was
+    # waits for rows that another transaction has locked: it may leave them in the same state
     queued = await tx.together(
         "UPDATE deliveries SET state = 'pending', queue = 'replay', trigger = 'replay', attempts_before = attempts, "
         "replay_id = given.replay_id, due_at = now_ms(), updated_at = now_ms() "
@@ -125,7 +127,7 @@ async def advance(tx: Tx, replay_id: str, *, most: int, new_id: Callable[[str], 
 
 
 async def _add_missing(tx: Tx, job: Row, room: int, new_id: Callable[[str], str]) -> int:
-    # locked, or another job of the same webhook could give the same event a delivery, too
+    # the lock keeps another job of the same webhook from adding a delivery of the same event
     webhook = await webhooks.find(tx, job["project_id"], job["webhook_id"], lock="{for_update}")
     if webhook is None:
         return 0
@@ -143,8 +145,8 @@ async def _add_missing(tx: Tx, job: Row, room: int, new_id: Callable[[str], str]
     return batch.looked_at
 
 
-async def _on_their_way(tx: Tx, webhook_id: str, most: int) -> int:
-    # every due time is later than 0: said so that the index that counts no retries fits best
+async def _count_pending(tx: Tx, webhook_id: str, most: int) -> int:
+    # `due_at >= 0` always holds; it makes the index that begins with the queue the best one
     row = await tx.one(
         "SELECT count(*) AS n FROM (SELECT 1 FROM deliveries WHERE state = 'pending' AND queue = 'replay' "
         "AND destination_id = $1 AND due_at >= 0 LIMIT $2) AS counted",
@@ -155,7 +157,7 @@ async def _on_their_way(tx: Tx, webhook_id: str, most: int) -> int:
 
 
 async def _next(tx: Tx, job: Row, state: str, limit: int) -> list[str]:
-    # what this job sent already may have come back to one of its states
+    # excludes deliveries that this job has sent and that are in one of its states again
     rows = await tx.all(
         "SELECT id FROM deliveries WHERE destination_id = $1 AND state = $2 AND id > $3 AND created_at >= $4 "
         "AND created_at < $5 AND (replay_id IS NULL OR replay_id <> $6) AND expunged_at IS NULL ORDER BY id LIMIT $7",

@@ -1,4 +1,4 @@
-"""Reports of an ATS about answers that it could not use."""
+"""Queries on reports of an ATS about answers that it could not use."""
 
 from __future__ import annotations
 

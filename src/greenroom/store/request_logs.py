@@ -1,4 +1,4 @@
-"""The request log: each request of a project, and the calls that were made while it was served."""
+"""Queries on the request log: a project's requests, and the outbound calls (steps) made during each."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _CALLED = (
     "id", "project_id", "account_id", "provider", "service", "resource", "child_resource", "sub_resource", "action",
     "method", "path", "url", "status", "duration_ms", "started_at", "detail_sealed",
 )  # fmt: skip
-#: the columns of a row to be added, in their order
+#: columns of a new row, in their order
 REQUEST = (*_CALLED, "listed", "category", "source_type", "source_value", "source_id", "source_ip")
 STEP = (*_CALLED, "request_id", "error")
 
-#: the column of each filter that takes several values
+#: filters that accept several values, with their columns
 FILTERS = {
     "account_ids": "account_id",
     "actions": "action",
@@ -33,7 +33,7 @@ FILTERS = {
     "status_codes": "status",
     "sub_resources": "sub_resource",
 }
-#: what entries can be ordered by; ids are in the order of time
+#: sort orders of entries; ids are in the order of time
 ORDERS = {
     "eventDatetime": "id",
     "provider": "coalesce(provider, '')",
@@ -49,7 +49,7 @@ async def add(
     steps: Sequence[Sequence[Any]],
     about: Collection[tuple[str, str]] = (),
 ) -> None:
-    """Store requests and steps, rows of the columns `REQUEST` and `STEP`; `about` has (request, order) pairs."""
+    """Adds requests and steps, rows of the columns `REQUEST` and `STEP`; `about` has (request, order) pairs."""
     await tx.many(f"INSERT INTO request_logs ({', '.join(REQUEST)}) VALUES ({marks(REQUEST)})", requests)  # noqa: S608
     if steps:
         await tx.many(f"INSERT INTO request_steps ({', '.join(STEP)}) VALUES ({marks(STEP)})", steps)  # noqa: S608
@@ -57,7 +57,7 @@ async def add(
 
 
 async def erase(tx: Tx, project_id: str, order_id: str) -> None:
-    """Erase the headers and bodies that were kept of a project's requests about an order, and of their steps."""
+    """Erases stored headers and bodies of requests about an order, and of their steps."""
     about = "(SELECT request_id FROM request_orders WHERE order_id = $2)"
     for table, column in (("request_logs", "id"), ("request_steps", "request_id")):
         await tx.run(
@@ -69,7 +69,7 @@ async def erase(tx: Tx, project_id: str, order_id: str) -> None:
 
 
 async def find(tx: Tx, project_id: str, request_id: str) -> Row | None:
-    """A project's request, on whichever list."""
+    """Returns a request of a project, on either list."""
     return await tx.one("SELECT * FROM request_logs WHERE id = $1 AND project_id = $2", request_id, project_id)
 
 
@@ -85,10 +85,10 @@ async def list_entries(
     limit: int,
 ) -> Sequence[Row]:
     """
-    A project's requests or steps, from the one after id `after` on; `order` is a key of `ORDERS`.
+    Lists requests or steps of a project, after id `after`; `order` is a key of `ORDERS`.
 
-    `filters` takes sequences for the keys of `FILTERS` and for request_ids, `listed`, `success` (bool), and
-    `start_date` and `end_date` (datetimes, both included).
+    `filters` may have sequences for the keys of `FILTERS` and for `request_ids`, a text `listed`, a bool `success`, and
+    datetimes `start_date` and `end_date`, both inclusive.
     """
     where: list[str] = ["project_id = $1"]
     values: list[Any] = [project_id]
@@ -110,7 +110,7 @@ async def list_entries(
 
 
 def _conditions(table: Table, filters: Mapping[str, Any]) -> list[tuple[str, list[Any]]]:
-    """Each condition with `{}` where its values go."""
+    """Returns SQL conditions, each with `{}` for its placeholders, and their values."""
     found: list[tuple[str, list[Any]]] = []
     ids = {"request_ids": "id" if table == "request_logs" else "request_id"}
     for name, column in {**FILTERS, **ids}.items():
@@ -127,7 +127,7 @@ def _conditions(table: Table, filters: Mapping[str, Any]) -> list[tuple[str, lis
 
 
 async def list_steps_of(tx: Tx, project_id: str, request_ids: Sequence[str]) -> Sequence[Row]:
-    """The steps of these requests, each request's in their order."""
+    """Lists the steps of these requests, in the order of calls."""
     if not request_ids:
         return []
     return await tx.all(
@@ -139,7 +139,7 @@ async def list_steps_of(tx: Tx, project_id: str, request_ids: Sequence[str]) -> 
 
 
 async def forget_old(tx: Tx, *, older_ms: int, limit: int) -> int:
-    """Delete up to `limit` requests that began this long ago, oldest first, with their steps; how many."""
+    """Deletes up to `limit` requests older than `older_ms`, oldest first, with their steps; returns their number."""
     return await tx.run(
         "DELETE FROM request_logs WHERE id IN "
         "(SELECT id FROM request_logs WHERE started_at < now_ms() - $1 ORDER BY started_at LIMIT $2)",

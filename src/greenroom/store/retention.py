@@ -1,4 +1,4 @@
-"""What is deleted for its age: events with the deliveries that have ended, and attempts."""
+"""Queries for retention: delete old events with their ended deliveries, and old attempts."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from greenroom.store.db import Row, Tx, marks
 
 async def next_events(tx: Tx, *, after: str, before: str, limit: int) -> Sequence[Row]:
     """
-    The next events between two ids, in the order of ids, kept from others until this transaction ends; `alive` is how
-    many of an event's deliveries are on their way or held.
+    Locks and returns the next events between two ids, in the order of ids.
+
+    Skips events that another transaction has locked. `alive` is the number of pending or held deliveries of an event.
     """
     return await tx.all(
         "SELECT id, project_id, (SELECT count(*) FROM deliveries WHERE event_id = events.id "
@@ -23,14 +24,14 @@ async def next_events(tx: Tx, *, after: str, before: str, limit: int) -> Sequenc
 
 
 async def delete_events(tx: Tx, event_ids: Sequence[str]) -> int:
-    """Delete events with their deliveries and attempts; how many."""
+    """Deletes events with their deliveries and attempts; returns the number of events."""
     if not event_ids:
         return 0
     return await tx.run(f"DELETE FROM events WHERE id IN ({marks(event_ids)})", *event_ids)  # noqa: S608
 
 
 async def delete_attempts(tx: Tx, events: Sequence[tuple[str, int]]) -> None:
-    """Delete attempts that began longer ago than so many milliseconds, of each of these (event, milliseconds)."""
+    """Deletes old attempts, given (event id, largest age in ms) pairs."""
     await tx.many(
         "DELETE FROM attempts WHERE delivery_id IN (SELECT id FROM deliveries WHERE event_id = $1) "
         "AND started_at < now_ms() - $2",

@@ -1,4 +1,4 @@
-"""Sign-in links that work once, and the sessions that they open."""
+"""Queries on single-use sign-in links and sessions of the owner."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from greenroom.store.db import Tx
 
 
 async def add_code(tx: Tx, code_id: str, code_hash: str, *, lives_ms: int) -> bool:
-    """Store a sign-in code's hash. False: there is one with this id."""
+    """Adds a sign-in code by its hash; returns False if the id exists."""
     added = await tx.run(
         "INSERT INTO sign_in_codes (id, code_hash, created_at, expires_at) VALUES ($1, $2, now_ms(), now_ms() + $3) "
         "ON CONFLICT (id) DO NOTHING",
@@ -18,12 +18,12 @@ async def add_code(tx: Tx, code_id: str, code_hash: str, *, lives_ms: int) -> bo
 
 
 async def has_codes(tx: Tx) -> bool:
-    """Whether a sign-in link was ever made."""
+    """Returns whether a sign-in link was ever made."""
     return await tx.one("SELECT id FROM sign_in_codes LIMIT 1") is not None
 
 
 async def use_code(tx: Tx, code_hash: str) -> bool:
-    """Use up a code. False: it does not exist, was used, or has expired."""
+    """Uses a code; returns False if it does not exist, was used, or has expired."""
     return (
         await tx.run(
             "UPDATE sign_in_codes SET used_at = now_ms() "
@@ -35,7 +35,7 @@ async def use_code(tx: Tx, code_hash: str) -> bool:
 
 
 async def add(tx: Tx, session_id: str, token_hash: str, *, lives_ms: int) -> None:
-    """Store a session's hash; sessions that have ended are forgotten."""
+    """Adds a session by its token hash, and deletes expired sessions."""
     await tx.run("DELETE FROM sessions WHERE expires_at <= now_ms()")
     await tx.run(
         "INSERT INTO sessions (id, token_hash, created_at, expires_at) VALUES ($1, $2, now_ms(), now_ms() + $3)",
@@ -46,11 +46,11 @@ async def add(tx: Tx, session_id: str, token_hash: str, *, lives_ms: int) -> Non
 
 
 async def is_live(tx: Tx, token_hash: str) -> bool:
-    """Whether a session goes on."""
+    """Returns whether a session has not ended or expired."""
     row = await tx.one("SELECT id FROM sessions WHERE token_hash = $1 AND expires_at > now_ms()", token_hash)
     return row is not None
 
 
 async def end(tx: Tx, token_hash: str) -> None:
-    """End a session."""
+    """Ends a session."""
     await tx.run("DELETE FROM sessions WHERE token_hash = $1", token_hash)

@@ -1,9 +1,9 @@
 """
-SQLite: one file, one connection that commits in groups, a few that read.
+A store on a SQLite file: one connection with group commits, and some connections for reads.
 
-Short and quick units of work run on the event loop: handing one to a thread and back costs several times what SQLite
-needs for it, and threads that take turns at the interpreter's lock stop each other. What waits for the disk (COMMIT) or
-may take its time runs in a thread.
+Short and batchable transactions run on the event loop: SQLite needs a fraction of the time that passing one to a thread
+and back takes, and threads compete for the interpreter's lock. COMMIT, which waits for the disk, and other transactions
+run in a thread.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from greenroom.store.db import ColumnType, Row, Work, marks
 
 T = TypeVar("T")
 
-#: writes that share one commit at the most; more only lengthens the wait of the first
+#: limit of writes in one commit; more would only delay the first of them
 GROUP = 64
 READERS = 3
-#: how long we wait while another process (a command) writes, and how often we look meanwhile
+#: timeout for the write lock while another process (a command) writes, and the pause between tries, in seconds
 BUSY_S = 30.0
 BUSY_PAUSE_S = 0.01
 
@@ -39,29 +39,29 @@ PRAGMAS = (
     "foreign_keys=ON",
     "cache_size=-65536",
     "temp_store=MEMORY",
-    "secure_delete=ON",  # what is erased is overwritten in the file
+    "secure_delete=ON",  # overwrites deleted content in the file
 )
 
 
 @lru_cache(maxsize=1024)
 def _dialect(sql: str, count: int) -> tuple[str, bool]:
-    """The statement with so many values as SQLite has it, and whether the time is one more value after these."""
+    """Returns a statement for SQLite, and whether it needs the time as one more value after `count` values."""
     # SQLite takes $1 for a parameter *named* "1", and ?1 for the first of a sequence
     text = re.sub(r"\$(\d+)", r"?\1", re.sub(r"\{(skip_locked|for_share|for_update)\}", "", sql))
-    # a parameter and not a function of ours, which would be called for each row
+    # a parameter, because an SQL function in Python would be called for each row
     return text.replace("now_ms()", f"?{count + 1}"), "now_ms()" in text
 
 
 @lru_cache(maxsize=1024)
-def _given(sql: str, names: tuple[str, ...], count: int) -> str:
-    """The statement with so many rows of `{given}` written out."""
+def _write_out(sql: str, names: tuple[str, ...], count: int) -> str:
+    """Returns a statement with `{given}` written out for `count` rows."""
     columns = ", ".join(f"column{number} AS {name}" for number, name in enumerate(names, start=1))
     rows = ", ".join(f"({marks(names, 1 + len(names) * row)})" for row in range(count))
     return sql.replace("{given}", f"(SELECT {columns} FROM (VALUES {rows})) AS given")  # noqa: S608
 
 
 class SqliteTx:
-    """A `Tx` whose coroutines never suspend, so that they can be run anywhere."""
+    """A `Tx` whose coroutines never suspend, so that any thread can run them without an event loop."""
 
     def __init__(self, connection: sqlite3.Connection, clock: Callable[[], int]) -> None:
         self._connection = connection
@@ -90,10 +90,10 @@ class SqliteTx:
     async def together(
         self, sql: str, columns: Mapping[str, ColumnType], rows: Sequence[Sequence[Any]]
     ) -> Sequence[Row]:
-        return await self.all(_given(sql, tuple(columns), len(rows)), *chain.from_iterable(rows)) if rows else []
+        return await self.all(_write_out(sql, tuple(columns), len(rows)), *chain.from_iterable(rows)) if rows else []
 
     async def add(self, sql: str, columns: Mapping[str, ColumnType], values: Sequence[Any]) -> None:
-        self._execute(_given(sql, tuple(columns), 1), values).close()
+        self._execute(_write_out(sql, tuple(columns), 1), values).close()
 
     def _execute(self, sql: str, values: Sequence[Any]) -> sqlite3.Cursor:
         text, timed = _dialect(sql, len(values))
@@ -101,7 +101,7 @@ class SqliteTx:
 
 
 def _drive(work: Awaitable[T]) -> T:
-    """Run a coroutine that never suspends. Raises RuntimeError for one that awaits anything but its `Tx`."""
+    """Runs a coroutine that never suspends; raises RuntimeError for one that awaits anything but its `Tx`."""
     coroutine = cast("Coroutine[Any, Any, T]", work)
     try:
         coroutine.send(None)
@@ -120,7 +120,7 @@ def _connect(path: Path, *, busy_s: float = BUSY_S) -> sqlite3.Connection:
 
 
 class _Job:
-    """One unit of work on its way to a commit."""
+    """A unit of work that waits for its commit."""
 
     __slots__ = ("error", "future", "result", "short", "work")
 
@@ -132,7 +132,7 @@ class _Job:
         self.error: BaseException | None = None
 
     def answer(self) -> None:
-        if self.future.done():  # the caller was cancelled; what was committed stays committed
+        if self.future.done():  # the caller was cancelled; the commit stands
             return
         if self.error is None:
             self.future.set_result(self.result)
@@ -142,9 +142,9 @@ class _Job:
 
 class SqliteStore:
     """
-    A `Store` on one SQLite file; one gateway process per file.
+    A `Store` on a SQLite file, for a single gateway process.
 
-    `clock` gives milliseconds since 1970 and is what `now_ms()` means.
+    `clock` returns ms since 1970, for `now_ms()`.
     """
 
     def __init__(self, path: Path, *, clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
@@ -154,7 +154,7 @@ class SqliteStore:
         self._jobs: deque[_Job] = deque()
         self._writing: asyncio.Task[None] | None = None
         self._writer: sqlite3.Connection | None = None
-        self._glancer: sqlite3.Connection | None = None
+        self._loop_reader: sqlite3.Connection | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-reader")
         self._local = threading.local()
@@ -171,7 +171,7 @@ class SqliteStore:
         return await self.short_write(work)
 
     def worker_session(self, worker: str) -> None:
-        """There is no other worker."""
+        """Returns None, because there is no other worker."""
 
     async def read(self, work: Work[T]) -> T:
         self._refuse_when_closed()
@@ -180,10 +180,10 @@ class SqliteStore:
     async def batchable_read(self, work: Work[T]) -> T:
         self._refuse_when_closed()
         try:
-            if self._glancer is None:
-                self._glancer = _connect(self._path, busy_s=0)
-            return _snapshot(self._glancer, self._clock, work)
-        except sqlite3.OperationalError:  # busy: to be waited for where waiting stops nobody
+            if self._loop_reader is None:
+                self._loop_reader = _connect(self._path, busy_s=0)
+            return _snapshot(self._loop_reader, self._clock, work)
+        except sqlite3.OperationalError:  # busy: waits in a thread, not on the event loop
             return await self.read(work)
         except UnicodeEncodeError as error:
             raise _as_refusal(error) from error
@@ -196,7 +196,7 @@ class SqliteStore:
             await self._writing
         for pool in (self._thread, self._readers):
             await asyncio.to_thread(pool.shutdown)
-        for connection in (self._writer, self._glancer, *self._reading):
+        for connection in (self._writer, self._loop_reader, *self._reading):
             if connection is not None:
                 connection.close()
 
@@ -225,12 +225,12 @@ class SqliteStore:
         return await job.future
 
     async def _write_all(self) -> None:
-        """Commit what waits, group by group, until nothing does."""
+        """Commits the waiting units of work, group by group, until none waits."""
         while self._jobs:
             jobs = [self._jobs.popleft() for _ in range(min(GROUP, len(self._jobs)))]
             try:
                 await self._commit_together(jobs)
-            except BaseException as error:  # noqa: BLE001 - every waiting caller must get an answer, whatever it is
+            except BaseException as error:  # noqa: BLE001 - every waiting caller must get an answer
                 for job in jobs:
                     job.error = job.error or _as_refusal(error)
                 self._writer = await self._in_thread(_reset, self._writer)
@@ -250,7 +250,7 @@ class SqliteStore:
         await self._in_thread(self._writer.execute, "COMMIT")
 
     async def _begin(self, connection: sqlite3.Connection) -> None:
-        """Take the write lock; another process's is waited for without stopping the event loop."""
+        """Takes the write lock; waits for another process without blocking the event loop."""
         until = time.monotonic() + BUSY_S
         while True:
             try:
@@ -288,7 +288,7 @@ def _run(connection: sqlite3.Connection, clock: Callable[[], int], jobs: Sequenc
 
 
 def _reset(connection: sqlite3.Connection | None) -> sqlite3.Connection | None:
-    """Leave no transaction open; a connection that cannot even roll back is dropped."""
+    """Rolls back an open transaction; returns None for a connection that cannot."""
     try:
         if connection is not None and connection.in_transaction:
             connection.execute("ROLLBACK")

@@ -1,9 +1,9 @@
 """
-Quick units of work on PostgreSQL, statement by statement in step.
+Statement batching: runs batchable transactions together on PostgreSQL.
 
-Orders that come in together ask the same questions and write the same rows. Alone, each waits for one answer after the
-other and for a commit of its own. In step, the first statement of all of them is one message, then the second, and one
-COMMIT is everybody's. What they only add is one message, too, into however many tables.
+Orders that arrive at the same time run the same statements. Alone, each order would wait for a round trip per statement
+and for its own commit. In a batch, the first statements of all units of work are one message, then the second ones, and
+there is one COMMIT for all. INSERTs without a result (`Tx.add`) are one message for all tables.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from greenroom.store.db import ColumnType, Row, Work
 
 T = TypeVar("T")
 
-#: the text of an INSERT, and the columns of its `{given}`
+#: text of an INSERT, and the columns of its `{given}`
 _Insert = tuple[str, tuple[tuple[str, ColumnType], ...]]
-#: for each of them, the rows
+#: rows of each INSERT
 _Inserts = dict[_Insert, list[Sequence[Any]]]
 
-#: units in one group at the most: more only lengthens the wait of the first
+#: limit of units of work in one batch; more would only delay the first of them
 GROUP = 64
-#: the column that says whose a row is
-WHOSE = "in_step"
+#: column with the number of the statement that a row answers
+NUMBER = "in_step"
 _LOCKS = {"{skip_locked}": "FOR UPDATE SKIP LOCKED", "{for_share}": "FOR SHARE", "{for_update}": "FOR UPDATE"}
 
 
 @dataclass
-class _Asked:
-    """A statement that a unit of work waits for; `touched` when it wants to know how many rows, not which."""
+class _Statement:
+    """A statement that a unit of work waits for; `touched` if only the number of affected rows matters."""
 
     sql: str
     values: tuple[Any, ...]
@@ -43,33 +43,33 @@ class _Asked:
     def reads(self) -> bool:
         return self.sql.startswith("SELECT")
 
-    def __await__(self) -> Generator[_Asked, Sequence[Row], Sequence[Row]]:
+    def __await__(self) -> Generator[_Statement, Sequence[Row], Sequence[Row]]:
         return (yield self)
 
 
 @dataclass
-class _Added:
-    """A row that a unit of work inserts, for which it waits no longer than for its next statement."""
+class _InsertedRow:
+    """A row that a unit of work inserts; it is sent before the unit's next statement."""
 
     insert: _Insert
     values: Sequence[Any]
 
-    def __await__(self) -> Generator[_Added, Sequence[Row], None]:
+    def __await__(self) -> Generator[_InsertedRow, Sequence[Row], None]:
         yield self
 
 
 class _Tx:
-    """A `Tx` that hands its statements to whoever drives the unit of work."""
+    """A `Tx` that yields its statements to the code that runs the unit of work."""
 
     async def all(self, sql: str, *values: Any) -> Sequence[Row]:
-        return await _Asked(sql, values)
+        return await _Statement(sql, values)
 
     async def one(self, sql: str, *values: Any) -> Row | None:
-        rows = await _Asked(sql, values)
+        rows = await _Statement(sql, values)
         return rows[0] if rows else None
 
     async def run(self, sql: str, *values: Any) -> int:
-        return len(await _Asked(sql, values, touched=True))
+        return len(await _Statement(sql, values, touched=True))
 
     async def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         for values in rows:
@@ -81,30 +81,30 @@ class _Tx:
         return await self.all(unnested(sql, tuple(columns.items())), *zip(*rows, strict=True)) if rows else []
 
     async def add(self, sql: str, columns: Mapping[str, ColumnType], values: Sequence[Any]) -> None:
-        await _Added((sql, tuple(columns.items())), values)
+        await _InsertedRow((sql, tuple(columns.items())), values)
 
 
 @dataclass
 class _Unit:
     coroutine: Coroutine[Any, Any, Any]
-    asked: _Asked | None = None
+    asked: _Statement | None = None
     answer: Sequence[Row] | None = None
     result: Any = None
     wrote: bool = False
 
     def step(self, added: _Inserts) -> None:
         """
-        Go on to the next statement, or to the end; what it inserts on the way is `added`.
+        Runs the unit until its next statement or its end, and collects its inserted rows in `added`.
 
-        Raises what the unit raises if it has written something. Else that is its result.
+        An exception of the unit becomes its result, or is raised if the unit has written anything.
         """
         try:
             reached = self.coroutine.send(self.answer)
-            while isinstance(reached, _Added):
+            while isinstance(reached, _InsertedRow):
                 self.wrote = True
                 added.setdefault(reached.insert, []).append(reached.values)
                 reached = self.coroutine.send(None)
-            self.asked = cast("_Asked", reached)
+            self.asked = cast("_Statement", reached)
         except StopIteration as done:
             self.asked, self.result = None, done.value
         except Exception as error:
@@ -112,18 +112,18 @@ class _Unit:
                 raise
             self.asked, self.result = None, error
 
-    def hear(self, asked: _Asked, answer: Sequence[Row]) -> None:
-        """What came of the statement that it waits for."""
+    def store_answer(self, asked: _Statement, answer: Sequence[Row]) -> None:
+        """Stores the answer of the statement that the unit waits for."""
         self.answer = answer
         self.wrote = self.wrote or not (asked.reads or (asked.touched and not answer))
 
 
 async def run_batched(connection: Any, works: Sequence[Work[Any]]) -> list[Any]:
     """
-    Run units of work on one asyncpg connection, all in the transaction that it is in; their results. That of a unit
-    that raised before it wrote anything is its exception: the others need not know.
+    Runs units of work in the open transaction of one asyncpg connection; returns their results.
 
-    Raises whatever PostgreSQL raises, or one of them that had written; then none of them has come to its end.
+    The result of a unit that raised before it wrote anything is its exception; the other units go on. Raises errors of
+    PostgreSQL, and the exception of a unit that had written; the transaction must then be rolled back.
     """
     tx = _Tx()
     units = [_Unit(cast("Coroutine[Any, Any, Any]", work(tx))) for work in works]
@@ -135,7 +135,7 @@ async def run_batched(connection: Any, works: Sequence[Work[Any]]) -> list[Any]:
                 unit.step(added)
             await _insert(connection, added)
             waiting = [(unit, unit.asked) for unit in units if unit.asked]
-            # who writes waits for those who still ask: they may write the same, and then it is one message
+            # writes wait until all units have done their reads: equal writes are then one message
             next_ones = [(unit, asked) for unit, asked in waiting if asked.reads] or waiting
             await _answer(connection, next_ones)
             answered = [unit for unit, _ in next_ones]
@@ -145,12 +145,14 @@ async def run_batched(connection: Any, works: Sequence[Work[Any]]) -> list[Any]:
     return [unit.result for unit in units]
 
 
-async def _answer(connection: Any, waiting: Iterable[tuple[_Unit, _Asked]]) -> None:
+async def _answer(connection: Any, waiting: Iterable[tuple[_Unit, _Statement]]) -> None:
     """
-    Ask what the units wait for: each statement once, with the values of all that have it; and each question once,
-    however many have it. Orders of one account have many in common.
+    Executes the statements that units wait for, and stores the answers.
+
+    Equal statements are one message with the values of all units. A query with equal values is executed once, as
+    orders of one account have many queries in common.
     """
-    same: dict[tuple[str, bool, int], list[tuple[_Unit, _Asked]]] = {}
+    same: dict[tuple[str, bool, int], list[tuple[_Unit, _Statement]]] = {}
     for unit, asked in waiting:
         same.setdefault((asked.sql, asked.touched, len(asked.values)), []).append((unit, asked))
     for (sql, touched, count), asking in same.items():
@@ -163,21 +165,21 @@ async def _answer(connection: Any, waiting: Iterable[tuple[_Unit, _Asked]]) -> N
         answers: list[list[Row]] = [[] for _ in values]
         numbered = [(*one, number) for number, one in enumerate(values)]
         for row in await connection.fetchmany(_marked(sql, touched=touched, mark=count + 1), numbered):
-            answers[row[WHOSE]].append(row)
+            answers[row[NUMBER]].append(row)
         for (unit, asked), number in zip(asking, numbers, strict=True):
-            unit.hear(asked, answers[number])
+            unit.store_answer(asked, answers[number])
 
 
 async def _insert(connection: Any, added: _Inserts) -> None:
-    """Insert the rows of all units in one message."""
+    """Inserts the rows of all units in one message."""
     if added:
         arrays = [array for rows in added.values() for array in zip(*rows, strict=True)]
-        await connection.execute(_at_once(tuple(added)), *arrays)
+        await connection.execute(_combined(tuple(added)), *arrays)
 
 
 @lru_cache(maxsize=128)
-def _at_once(inserts: tuple[_Insert, ...]) -> str:
-    """One statement that inserts into several tables; what refers to another's rows is checked at its end."""
+def _combined(inserts: tuple[_Insert, ...]) -> str:
+    """Returns one statement for several INSERTs; PostgreSQL checks their foreign keys at its end."""
     texts: list[str] = []
     first = 1
     for sql, columns in inserts:
@@ -190,7 +192,7 @@ def _at_once(inserts: tuple[_Insert, ...]) -> str:
 
 @lru_cache(maxsize=1024)
 def dialect(sql: str) -> str:
-    """The statement as PostgreSQL has it."""
+    """Returns a statement for PostgreSQL."""
     for word, locks in _LOCKS.items():
         sql = sql.replace(word, locks)
     return sql
@@ -198,64 +200,64 @@ def dialect(sql: str) -> str:
 
 @lru_cache(maxsize=128)
 def unnested(sql: str, columns: tuple[tuple[str, ColumnType], ...], first: int = 1) -> str:
-    """The statement with an array of values, from parameter `first` on, for each column of `{given}`."""
+    """Returns a statement whose `{given}` has an array parameter for each column, from parameter `first` on."""
     arrays = ", ".join(f"${number}::{kind}[]" for number, (_, kind) in enumerate(columns, start=first))
     return sql.replace("{given}", f"unnest({arrays}) AS given({', '.join(name for name, _ in columns)})")
 
 
 @lru_cache(maxsize=1024)
 def _marked(sql: str, *, touched: bool, mark: int) -> str:
-    """The statement whose rows say, in `WHOSE`, the number given as parameter `mark`; or how many rows it touched."""
+    """Returns a statement whose rows, or affected rows (`touched`), carry parameter `mark` in `NUMBER`."""
     sql = dialect(sql)
     if touched:
-        return f"{sql} RETURNING ${mark}::int4 AS {WHOSE}"
-    return f"SELECT ${mark}::int4 AS {WHOSE}, found.* FROM ({sql}) AS found"  # noqa: S608
+        return f"{sql} RETURNING ${mark}::int4 AS {NUMBER}"
+    return f"SELECT ${mark}::int4 AS {NUMBER}, found.* FROM ({sql}) AS found"  # noqa: S608
 
 
 @dataclass
 class BatchRunner:
     """
-    Hands out units of work in groups, one group at a time: those that come while one is under way are the next.
+    Runs units of work in batches, one batch at a time; units that arrive meanwhile form the next batch.
 
-    `run` gives the results of several units of work, an exception for one that raised, or raises, and then nothing has
-    happened. `alone` runs one.
+    `run` returns the results of several units of work, an exception for one that raised; or raises, with all of them
+    rolled back. `alone` runs a single unit.
     """
 
     run: Callable[[Sequence[Work[Any]]], Awaitable[Sequence[Any]]]
     alone: Callable[[Work[Any]], Awaitable[Any]]
-    #: what says that there is no use in trying one by one what failed together, nor what waits for it
+    #: error after which neither the units of the batch nor the waiting ones are tried one by one
     hopeless: type[Exception]
     _waiting: deque[tuple[Work[Any], asyncio.Future[Any]]] = field(default_factory=deque)
     _running: asyncio.Task[None] | None = None
 
     async def do(self, work: Work[T]) -> T:
-        """Run a quick unit of work with its neighbours; raises what it raises."""
+        """Runs a unit of work in a batch; returns its result or raises its exception."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._waiting.append((work, future))
         if self._running is None:
-            self._running = asyncio.create_task(self._run_all(), name="lockstep")
+            self._running = asyncio.create_task(self._run_all(), name="statement-batching")
         return await future
 
     async def finish(self) -> None:
-        """Wait until nothing is under way."""
+        """Waits until no unit of work is in flight."""
         if self._running is not None:
             await self._running
 
     async def _run_all(self) -> None:
         while self._waiting:
             taken = [self._waiting.popleft() for _ in range(min(GROUP, len(self._waiting)))]
-            group = [(work, future) for work, future in taken if not future.done()]  # some have given up waiting
-            results = await self._results([work for work, _ in group])
-            for (_, future), result in zip(group, results, strict=True):
-                _settle(future, result)
+            batch = [(work, future) for work, future in taken if not future.done()]  # drops units of cancelled callers
+            results = await self._results([work for work, _ in batch])
+            for (_, future), result in zip(batch, results, strict=True):
+                _complete(future, result)
                 if isinstance(result, self.hopeless):
-                    self._give_up(result)
+                    self._fail_waiting(result)
         self._running = None
 
-    def _give_up(self, error: Exception) -> None:
-        """Tell those who wait what the ones before them were told: they would wait for the same."""
+    def _fail_waiting(self, error: Exception) -> None:
+        """Fails the waiting units with the error of the batch before them, which they would also meet."""
         while self._waiting:
-            _settle(self._waiting.popleft()[1], error)
+            _complete(self._waiting.popleft()[1], error)
 
     async def _results(self, works: Sequence[Work[Any]]) -> Sequence[Any]:
         if len(works) > 1:
@@ -263,13 +265,13 @@ class BatchRunner:
                 return await self.run(works)
             except self.hopeless as error:
                 return [error] * len(works)
-            except Exception:  # noqa: BLE001, S110 - one of them failed, and with it all: each for itself, below
+            except Exception:  # noqa: BLE001, S110 - one unit failed the batch, so each runs alone below
                 pass
         return await asyncio.gather(*(self.alone(work) for work in works), return_exceptions=True)
 
 
-def _settle(future: asyncio.Future[Any], result: Any) -> None:
-    if future.done():  # the caller was cancelled; what was committed stays committed
+def _complete(future: asyncio.Future[Any], result: Any) -> None:
+    if future.done():  # the caller was cancelled; the commit stands
         return
     if isinstance(result, BaseException):
         future.set_exception(result)

@@ -1,4 +1,4 @@
-"""Whether a database is still there, while somebody waits for it."""
+"""A watchdog for silent databases."""
 
 from __future__ import annotations
 
@@ -13,66 +13,66 @@ import structlog
 
 log = structlog.get_logger("greenroom.store")
 
-#: how often we look, and how long nothing may be heard of a database before it is asked whether it is there
+#: interval of heartbeats, and time without an answer after which the database is probed, in seconds
 BEAT_S = 0.2
 
 
 class Connection(Protocol):
-    """A connection that can be dropped: then whoever waits for it hears so at once."""
+    """A connection that can be dropped, which fails pending operations at once."""
 
     def terminate(self) -> None:
-        """Drop it, without a word to the other side."""
+        """Drops the connection without notifying the server."""
         ...
 
 
 class Watchdog:
     """
-    Ends the wait for a database that is silent: frozen, or behind a network that swallows everything.
+    Ends the wait for a silent database: one that is frozen, or behind a network that drops all packets.
 
-    Work may last while the database does it. So only when nothing has been heard for a while, by nobody, is the
-    database asked: `answers` says whether it answers somebody new. If it does not, `drop_all` drops what is connected.
+    Long statements are allowed. When no connection had an answer for a heartbeat, the database is probed: `answers`
+    returns whether it answers a new connection. If it does not, `drop_all` drops all connections.
     """
 
     def __init__(self, answers: Callable[[], Awaitable[bool]], drop_all: Callable[[], None]) -> None:
         self._answers = answers
         self._drop_all = drop_all
-        self._at_work: dict[Connection, tuple[float, float]] = {}
+        self._in_use: dict[Connection, tuple[float, float]] = {}
         self._heard_at = -math.inf
-        self._beating: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None
 
     @contextmanager
     def watching(self, connection: Connection, *, within: float = math.inf) -> Iterator[None]:
-        """A connection at work, which is dropped when that lasts longer than `within` seconds."""
+        """Watches a connection in use, which is dropped after `within` seconds."""
         began = time.monotonic()
-        self._at_work[connection] = (began, began + within)
-        if self._beating is None:
-            self._beating = asyncio.create_task(self._beat(), name="pulse")
+        self._in_use[connection] = (began, began + within)
+        if self._task is None:
+            self._task = asyncio.create_task(self._beat(), name="database-watchdog")
         try:
             yield
             self._heard_at = time.monotonic()
         finally:
-            del self._at_work[connection]
+            del self._in_use[connection]
 
     def stop(self) -> None:
-        """Nobody is at work any more."""
-        if self._beating is not None:
-            self._beating.cancel()
+        """Stops the watchdog."""
+        if self._task is not None:
+            self._task.cancel()
 
     async def _beat(self) -> None:
         try:
-            while self._at_work:
+            while self._in_use:
                 await asyncio.sleep(BEAT_S)
                 now = time.monotonic()
                 if self._is_quiet(now) and not await self._answers() and self._heard_at < now:
                     log.warning("database_silent")
                     self._drop_all()
-                for connection in [one for one, (_, end) in self._at_work.items() if end <= now]:
+                for connection in [one for one, (_, end) in self._in_use.items() if end <= now]:
                     log.warning("database_connection_stuck")
                     connection.terminate()
         finally:
-            self._beating = None
+            self._task = None
 
     def _is_quiet(self, now: float) -> bool:
-        """Whether somebody waits, and nobody has heard anything for a beat."""
-        first = min((began for began, _ in self._at_work.values()), default=now)
+        """Returns whether connections are in use, and none had an answer for a heartbeat."""
+        first = min((began for began, _ in self._in_use.values()), default=now)
         return max(first, self._heard_at) <= now - BEAT_S

@@ -1,4 +1,4 @@
-"""Webhooks and their secrets."""
+"""Queries on webhooks and their signing secrets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal
 from greenroom.model.webhooks import Webhook
 from greenroom.store.db import Row, Tx, from_ms, insert, marks, maybe_from_ms, to_json, to_ms, update
 
-#: columns and tables of webhooks with their live secrets
+#: columns and join of webhooks with their live secrets
 _WITH_SECRETS = (
     "webhooks.*, secrets.id AS secret_id, secrets.secret_sealed",
     "webhooks LEFT JOIN webhook_secrets AS secrets ON secrets.webhook_id = webhooks.id "
@@ -21,27 +21,29 @@ _WITH_SECRETS = (
 async def find(
     tx: Tx, project_id: str, webhook_id: str, *, lock: Literal["", "{for_share}", "{for_update}"] = ""
 ) -> Webhook | None:
-    """A project's webhook; `lock` keeps others from changing it until this transaction ends."""
+    """Returns a webhook of a project; `lock` locks its row until this transaction ends."""
     row = await tx.one(f"SELECT * FROM webhooks WHERE id = $1 AND project_id = $2 {lock}", webhook_id, project_id)  # noqa: S608
     return _webhook(row) if row else None
 
 
 async def count(tx: Tx, project_id: str) -> int:
-    """How many webhooks a project has."""
+    """Counts the webhooks of a project."""
     row = await tx.one("SELECT count(*) AS n FROM webhooks WHERE project_id = $1", project_id)
     return int(row["n"]) if row else 0
 
 
 async def list_webhooks(tx: Tx, project_id: str) -> list[Webhook]:
-    """Every webhook of a project, oldest first."""
+    """Lists the webhooks of a project, oldest first."""
     rows = await tx.all("SELECT * FROM webhooks WHERE project_id = $1 ORDER BY id", project_id)
     return [_webhook(row) for row in rows]
 
 
 async def list_for_event(tx: Tx, project_id: str) -> list[tuple[Webhook, list[Row], bool]]:
     """
-    Every webhook of a project, oldest first, with its secrets as `list_with_secrets` has them, and whether the way to
-    it is clear: it is enabled, has no breaker and no rate limit, and no new delivery waits for it.
+    Lists the webhooks of a project for a new event, oldest first.
+
+    Each comes with its live secrets, as in `list_with_secrets`, and whether it allows direct dispatch: it is enabled,
+    has no breaker and no rate limit, and no new delivery is due.
     """
     rows = await tx.all(
         f"SELECT {_WITH_SECRETS[0]}, enabled = 1 AND rate_limit IS NULL "  # noqa: S608
@@ -56,8 +58,9 @@ async def list_for_event(tx: Tx, project_id: str) -> list[tuple[Webhook, list[Ro
 
 async def list_with_secrets(tx: Tx, webhook_ids: Sequence[str]) -> list[tuple[Webhook, list[Row]]]:
     """
-    These webhooks, whatever their project, each with its live secrets (`secret_id`, `secret_sealed`), newest first: for
-    the engine, which acts for all.
+    Lists webhooks of any project for the engine.
+
+    Each comes with its live secrets (`secret_id`, `secret_sealed`), newest first.
     """
     if not webhook_ids:
         return []
@@ -70,25 +73,26 @@ async def list_with_secrets(tx: Tx, webhook_ids: Sequence[str]) -> list[tuple[We
 
 
 def _grouped(rows: Sequence[Row]) -> list[tuple[Webhook, list[Row], Row]]:
-    """Of each webhook itself, its rows that have a secret, and its first row."""
+    """Returns each webhook, its rows that have a secret, and its first row."""
     groups = [list(group) for _, group in groupby(rows, key=lambda row: row["id"])]
     return [(_webhook(group[0]), [row for row in group if row["secret_id"] is not None], group[0]) for group in groups]
 
 
 async def add(tx: Tx, webhook: Webhook) -> None:
-    """Store a new webhook."""
+    """Adds a new webhook."""
     await insert(tx, "webhooks", {"id": webhook.id, "project_id": webhook.project_id, **_columns(webhook)})
 
 
 async def save(tx: Tx, webhook: Webhook) -> None:
-    """Write a changed webhook."""
+    """Saves a changed webhook."""
     await update(tx, "webhooks", webhook.id, _columns(webhook))
 
 
 async def list_half_switched(tx: Tx) -> list[Webhook]:
     """
-    Webhooks, whatever their project, for which something is held though they are enabled, or waits though they are
-    disabled and no person asked for it.
+    Lists webhooks of any project whose deliveries do not match their switch yet.
+
+    An enabled one has held deliveries; a disabled one has unclaimed pending deliveries outside of the manual queue.
     """
     rows = await tx.all(
         "SELECT * FROM webhooks WHERE CASE enabled "
@@ -100,7 +104,7 @@ async def list_half_switched(tx: Tx) -> list[Webhook]:
 
 
 async def list_enabled_with_held(tx: Tx) -> list[Webhook]:
-    """The enabled webhooks of those projects for which events are held."""
+    """Lists the enabled webhooks of projects with held events."""
     rows = await tx.all(
         "SELECT * FROM webhooks WHERE enabled = 1 AND EXISTS (SELECT 1 FROM deliveries "
         "WHERE destination_id = webhooks.project_id AND state = 'held') ORDER BY id"
@@ -111,7 +115,7 @@ async def list_enabled_with_held(tx: Tx) -> list[Webhook]:
 async def may_tell(
     tx: Tx, webhook_id: str, told_at: Literal["failing_told_at", "exhausted_told_at"], *, every_ms: int
 ) -> Webhook | None:
-    """The webhook, if its project was not told that of it within so many ms; from now on it was."""
+    """Claims a notification about a webhook; returns the webhook, or None after an earlier one within `every_ms`."""
     row = await tx.one(
         f"UPDATE webhooks SET {told_at} = now_ms() WHERE id = $1 AND {told_at} < now_ms() - $2 RETURNING *",  # noqa: S608
         webhook_id,
@@ -121,12 +125,12 @@ async def may_tell(
 
 
 async def delete(tx: Tx, project_id: str, webhook_id: str) -> None:
-    """Delete a webhook and its secrets."""
+    """Deletes a webhook and its secrets."""
     await tx.run("DELETE FROM webhooks WHERE id = $1 AND project_id = $2", webhook_id, project_id)
 
 
 async def add_secret(tx: Tx, secret_id: str, webhook_id: str, secret_sealed: str) -> None:
-    """Store a live secret."""
+    """Adds a secret that does not expire."""
     await tx.run(
         "INSERT INTO webhook_secrets (id, webhook_id, secret_sealed, created_at) VALUES ($1, $2, $3, now_ms())",
         secret_id,
@@ -136,7 +140,7 @@ async def add_secret(tx: Tx, secret_id: str, webhook_id: str, secret_sealed: str
 
 
 async def expire_secrets(tx: Tx, webhook_id: str, *, overlap_ms: int) -> None:
-    """Let the current secret sign on for the overlap, and end older ones now."""
+    """Lets the current secret expire after the overlap, and older secrets now."""
     await tx.run(
         "UPDATE webhook_secrets SET expires_at = now_ms() WHERE webhook_id = $1 AND expires_at > now_ms()", webhook_id
     )

@@ -1,8 +1,8 @@
 """
-Which workers live: each holds an advisory lock in a PostgreSQL session of its own.
+Detects dead workers: each live worker holds an advisory lock in a PostgreSQL session of its own.
 
-A session ends with its connection, and its lock with it: at once when the process is killed, on whatever machine. Any
-role may take such a lock and read who holds one (`pg_locks`).
+The session and its lock end with the connection, at once when the process is killed, whatever machine it ran on. Any
+role may take such a lock and read the holders (`pg_locks`).
 """
 
 from __future__ import annotations
@@ -38,10 +38,11 @@ SELECT pg_backend_pid() AS pid, ARRAY(
 
 class PostgresWorkerSession:
     """
-    A `WorkerSession` on a connection of its own. `connect` opens one; `watching` ends a wait for a silent database.
+    A `WorkerSession` on a connection of its own.
 
-    The lock is looked for on the backend that took it: a pooler that hands connections out for single transactions
-    would move it to other clients, so there the session counts as lost.
+    `connect` opens the connection; `watching` ends the wait for a silent database. The backend must stay the one that
+    took the lock: a pooler that assigns connections per transaction would pass it to other clients, so behind such a
+    pooler the session counts as lost.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class PostgresWorkerSession:
         return self._connection
 
     async def _lock(self, connection: asyncpg.Connection[Any]) -> bool:
-        """Takes the lock; False while an earlier connection of this worker still has it."""
+        """Takes the lock; returns False while an earlier connection of this worker holds it."""
         row = await connection.fetchrow(_LOCK, self._worker)
         if row is not None and row["held"] and self._connection is connection:
             self.held, self.held_at, self._pid = True, time.monotonic(), row["pid"]

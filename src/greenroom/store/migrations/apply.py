@@ -22,14 +22,14 @@ from greenroom.store import migrate
 
 T = TypeVar("T")
 
-#: the advisory lock of a migration on PostgreSQL (an arbitrary number of ours)
+#: key of the advisory lock for migrations on PostgreSQL, an arbitrary number
 LOCK = 7_203_114_077
 #: seconds between two attempts to set SQLite's journal mode while another process holds the lock
 BUSY_RETRY_S = 0.02
 
 
 def config(connection: Connection | None = None) -> Config:
-    """Returns Alembic's configuration for a connection that has a transaction open."""
+    """Returns Alembic's configuration for a connection with an open transaction."""
     made = Config()
     made.set_main_option("script_location", str(Path(__file__).parent))
     made.attributes["connection"] = connection
@@ -37,7 +37,7 @@ def config(connection: Connection | None = None) -> Config:
 
 
 async def upgrade(url: str) -> list[str]:
-    """Does what `migrate.upgrade` promises, for a database that lacked a revision a moment ago."""
+    """Implements `migrate.upgrade` for a database that lacks a revision."""
     return await run(url, _upgrade)
 
 
@@ -46,7 +46,7 @@ async def run(url: str, work: Callable[[Connection], T]) -> T:
     Runs a function in a transaction that holds the migration lock.
 
     Raises:
-        Unavailable: the database cannot be reached, or refuses a statement; says why.
+        Unavailable: the database cannot be reached, or refuses a statement.
     """
     try:
         if url.startswith(migrate.SQLITE):
@@ -71,7 +71,7 @@ def _upgrade(connection: Connection) -> list[str]:
 
 
 def _mismatch(current: str | None, error: sqlite3.Error) -> Unavailable:
-    """Returns the message for tables that differ from the recorded revision, which only a cut migration leaves."""
+    """Returns the error for tables that differ from the recorded revision, as an interrupted migration leaves."""
     cause = (
         "An earlier version of Greenroom was probably killed while it migrated this database, and left a part behind."
     )
@@ -86,7 +86,7 @@ def _run_sqlite(path: Path, work: Callable[[Connection], T]) -> T:
     try:
         engine = create_engine("sqlite://", creator=lambda: _connect_sqlite(path), poolclass=NullPool)
 
-        # the lock and the transaction; the driver by itself would begin one at the first INSERT, after the first tables
+        # takes the lock before the first CREATE TABLE; the driver itself begins a transaction only at the first INSERT
         @event.listens_for(engine, "begin")
         def begin(connection: Connection) -> None:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -99,7 +99,7 @@ def _run_sqlite(path: Path, work: Callable[[Connection], T]) -> T:
 
 def _connect_sqlite(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=migrate.LOCK_WAIT_S, isolation_level=None)
-    # as the store has it: processes that start together would get in each other's way when each sets it afterwards
+    # set here as in the store, because processes that start together would fail if each changed it later
     _use_wal(connection)
     return connection
 

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs in the transaction that `greenroom.store.migrations.apply` has begun, and commits nothing."""
+"""Alembic's entry point; runs in the transaction that `greenroom.store.migrations.apply` began, without commits."""
 
 from alembic import context
 

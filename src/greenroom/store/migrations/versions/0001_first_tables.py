@@ -1,4 +1,4 @@
-"""The tables of the first version"""
+"""Add the tables of the first version"""
 
 from __future__ import annotations
 
@@ -364,7 +364,7 @@ def upgrade() -> None:
 
 
 def _clock() -> None:
-    # on SQLite each connection brings now_ms() itself, so that tests can hand it a clock
+    # the SQLite store replaces now_ms() by a parameter, so that tests can set the clock
     if op.get_bind().dialect.name == "postgresql":
         op.execute(
             "CREATE OR REPLACE FUNCTION now_ms() RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE AS "

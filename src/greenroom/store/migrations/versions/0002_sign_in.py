@@ -1,4 +1,4 @@
-"""Sign-in links and sessions"""
+"""Add sign-in links and sessions"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connect sessions; what an account's customer and vendor noted of it"""
+"""Add connect sessions, and setup information and metadata of accounts"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The requests of each API key are counted by the minute"""
+"""Count the requests of each API key by the minute"""
 
 from __future__ import annotations
 

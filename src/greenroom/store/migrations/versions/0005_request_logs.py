@@ -1,4 +1,4 @@
-"""The request log"""
+"""Add the request log"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ depends_on = None
 
 
 def _called() -> list[sa.Column[Any]]:
-    """What a request and its steps have in common."""
+    """Returns the columns of a request or step."""
     return [
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("project_id", sa.Text(), nullable=False),

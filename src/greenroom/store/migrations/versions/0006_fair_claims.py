@@ -1,4 +1,4 @@
-"""Claims in turn over the destinations of a queue, breakers, replays, retention"""
+"""Add round-robin claims over destinations, breakers, replays and retention"""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def upgrade() -> None:
     op.create_index("ix_replays_state", "replays", ["state"])
     op.create_index("ix_attempts_started_at", "attempts", ["started_at"])
     if op.get_bind().dialect.name == "postgresql":
-        # these rows change all the time: the planner's numbers and the indexes are kept fresh
+        # these rows change all the time, so they are vacuumed and analyzed more often
         op.execute(
             "ALTER TABLE deliveries SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02)"
         )

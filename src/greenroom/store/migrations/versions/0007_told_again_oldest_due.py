@@ -1,4 +1,4 @@
-"""An ATS that was told and does not ask is told again; the oldest due delivery of each queue"""
+"""Add nudges of an ATS, and an index for the oldest due delivery of each queue"""
 
 from __future__ import annotations
 

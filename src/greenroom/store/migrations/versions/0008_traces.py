@@ -1,4 +1,4 @@
-"""An event carries the trace of what it comes of"""
+"""Add the trace context of events"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A webhook may say how many deliveries a second it takes"""
+"""Add rate limits of webhooks"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The newest order of a candidate for a package is found by one index, in its order"""
+"""Add an index for the newest order of a candidate for a package"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No other index than the one that is meant begins with an order's account"""
+"""Put the deduplication key before the account in the unique index of orders"""
 
 from __future__ import annotations
 

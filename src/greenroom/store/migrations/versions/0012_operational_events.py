@@ -1,4 +1,4 @@
-"""A project is told when a webhook of its own fails, works again or is given up"""
+"""Add notifications about webhooks that fail, recover or dead-letter deliveries"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The content of an order can be erased"""
+"""Add the erasure of orders' content"""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("request_id", "order_id", name=op.f("pk_request_orders")),
     )
     op.create_index("ix_request_orders_order_id", "request_orders", ["order_id"])
-    # of what was kept before, nobody can say whom it is about: it could not be erased
+    # older rows do not name their orders, so an erasure could not find them
     for table in ("request_logs", "request_steps"):
         op.execute(f"UPDATE {table} SET detail_sealed = NULL WHERE detail_sealed IS NOT NULL")  # noqa: S608
     op.execute("UPDATE request_logs SET url = path WHERE url LIKE '%candidate_email=%'")

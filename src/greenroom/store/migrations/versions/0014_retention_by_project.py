@@ -1,4 +1,4 @@
-"""A project may say how long its events, deliveries and attempts are kept; attempts go with their events"""
+"""Add the retention of projects; delete attempts together with their events"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A webhook may leave out events that are held for its project since before a time"""
+"""Let a webhook leave out events that were held before a time"""
 
 from __future__ import annotations
 

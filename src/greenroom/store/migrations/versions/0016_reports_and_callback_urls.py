@@ -1,4 +1,4 @@
-"""Reports of an ATS are counted and deleted for their age; an erased order is known by its callback URL"""
+"""Add limits and retention of ATS reports, and callback URL digests of erased orders"""
 
 from __future__ import annotations
 
