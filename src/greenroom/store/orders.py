@@ -24,7 +24,7 @@ from greenroom.store.db import (
 )
 
 #: kinds of log entries whose message never has personal data; erasure replaces the messages of all others
-IMPERSONAL_KINDS = ("received", "released", "result", "acknowledged", "content_erased")
+SAFE_KINDS = ("received", "released", "result", "acknowledged", "content_erased")
 ERASED = "(erased)"
 #: orders locked in one statement
 LOCK_CHUNK = 500
@@ -104,11 +104,11 @@ async def erase(tx: Tx, order: Order) -> None:
     await update(tx, "orders", order.id, changes)
     await tx.run("UPDATE orders SET dedupe_key = 'erased:' || id WHERE id = $1 AND dedupe_key LIKE 'same:%'", order.id)
     await tx.run(
-        f"UPDATE order_log SET detail = '{{}}', message = CASE WHEN kind IN ({marks(IMPERSONAL_KINDS, 3)}) THEN message "  # noqa: S608
+        f"UPDATE order_log SET detail = '{{}}', message = CASE WHEN kind IN ({marks(SAFE_KINDS, 3)}) THEN message "  # noqa: S608
         "ELSE $2 END WHERE order_id = $1",
         order.id,
         ERASED,
-        *IMPERSONAL_KINDS,
+        *SAFE_KINDS,
     )
 
 

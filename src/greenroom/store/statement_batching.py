@@ -87,7 +87,7 @@ class _Tx:
 @dataclass
 class _Unit:
     coroutine: Coroutine[Any, Any, Any]
-    asked: _Statement | None = None
+    statement: _Statement | None = None
     answer: Sequence[Row] | None = None
     result: Any = None
     wrote: bool = False
@@ -104,18 +104,18 @@ class _Unit:
                 self.wrote = True
                 added.setdefault(reached.insert, []).append(reached.values)
                 reached = self.coroutine.send(None)
-            self.asked = cast("_Statement", reached)
+            self.statement = cast("_Statement", reached)
         except StopIteration as done:
-            self.asked, self.result = None, done.value
+            self.statement, self.result = None, done.value
         except Exception as error:
             if self.wrote:
                 raise
-            self.asked, self.result = None, error
+            self.statement, self.result = None, error
 
-    def store_answer(self, asked: _Statement, answer: Sequence[Row]) -> None:
+    def store_answer(self, statement: _Statement, answer: Sequence[Row]) -> None:
         """Stores the answer of the statement that the unit waits for."""
         self.answer = answer
-        self.wrote = self.wrote or not (asked.reads or (asked.touched and not answer))
+        self.wrote = self.wrote or not (statement.reads or (statement.touched and not answer))
 
 
 async def run_batched(connection: Any, works: Sequence[Work[Any]]) -> list[Any]:
@@ -134,11 +134,11 @@ async def run_batched(connection: Any, works: Sequence[Work[Any]]) -> list[Any]:
             for unit in answered:
                 unit.step(added)
             await _insert(connection, added)
-            waiting = [(unit, unit.asked) for unit in units if unit.asked]
+            waiting = [(unit, unit.statement) for unit in units if unit.statement]
             # writes wait until all units have done their reads: equal writes are then one message
-            next_ones = [(unit, asked) for unit, asked in waiting if asked.reads] or waiting
-            await _answer(connection, next_ones)
-            answered = [unit for unit, _ in next_ones]
+            next_units = [(unit, statement) for unit, statement in waiting if statement.reads] or waiting
+            await _answer(connection, next_units)
+            answered = [unit for unit, _ in next_units]
     finally:
         for unit in units:
             unit.coroutine.close()
@@ -153,12 +153,12 @@ async def _answer(connection: Any, waiting: Iterable[tuple[_Unit, _Statement]]) 
     orders of one account have many queries in common.
     """
     same: dict[tuple[str, bool, int], list[tuple[_Unit, _Statement]]] = {}
-    for unit, asked in waiting:
-        same.setdefault((asked.sql, asked.touched, len(asked.values)), []).append((unit, asked))
-    for (sql, touched, count), asking in same.items():
-        values = [asked.values for _, asked in asking]
-        numbers: Sequence[int] = range(len(asking))
-        if asking[0][1].reads:
+    for unit, statement in waiting:
+        same.setdefault((statement.sql, statement.touched, len(statement.values)), []).append((unit, statement))
+    for (sql, touched, count), waiting_units in same.items():
+        values = [statement.values for _, statement in waiting_units]
+        numbers: Sequence[int] = range(len(waiting_units))
+        if waiting_units[0][1].reads:
             known: dict[tuple[Any, ...], int] = {}
             numbers = [known.setdefault(one, len(known)) for one in values]
             values = list(known)
@@ -166,8 +166,8 @@ async def _answer(connection: Any, waiting: Iterable[tuple[_Unit, _Statement]]) 
         numbered = [(*one, number) for number, one in enumerate(values)]
         for row in await connection.fetchmany(_marked(sql, touched=touched, mark=count + 1), numbered):
             answers[row[NUMBER]].append(row)
-        for (unit, asked), number in zip(asking, numbers, strict=True):
-            unit.store_answer(asked, answers[number])
+        for (unit, statement), number in zip(waiting_units, numbers, strict=True):
+            unit.store_answer(statement, answers[number])
 
 
 async def _insert(connection: Any, added: _Inserts) -> None:
