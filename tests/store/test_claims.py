@@ -1,4 +1,4 @@
-"""Claims, leases and fencing, on both databases."""
+"""Tests of claims, leases and fencing tokens, on both databases."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LEASE_MS = 60_000
 
 
 async def queue(store: Store, count: int) -> None:
-    """So many deliveries that are due."""
+    """Adds due deliveries to one webhook."""
 
     async def work(tx: Tx) -> None:
         await project_rows.ensure(tx, "prj_1", "p")
@@ -40,18 +40,18 @@ async def queue(store: Store, count: int) -> None:
 
 
 async def claim(store: Store, lease: str, limit: int = 100) -> list[Claimed]:
-    """Up to so many of the one destination's, whatever queue they wait in."""
+    """Claims up to `limit` deliveries of each queue."""
     shares: list[tuple[Queue, str, int]] = [(queue, "whk_1", limit) for queue in SHARES]
     return await store.write(lambda tx: claim_rows.take(tx, shares, lease=lease, lease_ms=LEASE_MS))
 
 
-async def settle(store: Store, claimed: Claimed, state: State = "delivered", wait_ms: int = 0) -> bool:
+async def complete(store: Store, claimed: Claimed, state: State = "delivered", wait_ms: int = 0) -> bool:
     ended = [(claimed.id, claimed.lease, state, wait_ms, None, 0)]
     return await store.write(lambda tx: delivery_rows.settle(tx, ended)) == {claimed.id}
 
 
 async def expire(store: Store) -> None:
-    """Let every lease run out."""
+    """Makes every lease expire."""
     await store.write(lambda tx: tx.run("UPDATE deliveries SET due_at = due_at - $1", LEASE_MS))
 
 
@@ -59,8 +59,8 @@ async def end_expired(tx: Tx) -> None:
     await claim_rows.interrupt(tx, await claim_rows.leased(tx, expired=True))
 
 
-async def test_eight_workers_share_three_hundred_and_none_twice(store: Store) -> None:
-    """Claiming at the same time, in small bites."""
+async def test_eight_workers_claim_each_delivery_once(store: Store) -> None:
+    """Concurrent claims of small batches return each of 300 deliveries once."""
     await queue(store, 300)
 
     async def worker(name: str) -> list[str]:
@@ -74,46 +74,46 @@ async def test_eight_workers_share_three_hundred_and_none_twice(store: Store) ->
     assert len(claimed) == len(set(claimed)) == 300
 
 
-async def test_a_lease_that_has_ended_is_another_workers(store: Store) -> None:
-    """The first worker slept past its lease: it can no longer change anything."""
+async def test_an_expired_lease_passes_to_another_worker(store: Store) -> None:
+    """A worker that is later than its lease can no longer complete the delivery."""
     await queue(store, 1)
     (first,) = await claim(store, "lse_1")
     assert await claim(store, "lse_2") == []
     await expire(store)
-    assert await claim(store, "lse_2") == []  # the attempt that was cut is put on record first
+    assert await claim(store, "lse_2") == []  # the interrupted attempt is recorded first
     await store.write(end_expired)
     (second,) = await claim(store, "lse_2")
 
     assert (first.attempt, second.attempt, second.step) == (1, 2, 1)
-    assert not await settle(store, first, "dead")
-    assert await settle(store, second)
-    assert not await settle(store, second, "dead")  # once is once
+    assert not await complete(store, first, "dead")
+    assert await complete(store, second)
+    assert not await complete(store, second, "dead")  # a delivery is completed once
 
 
-async def test_a_wait_is_kept(store: Store) -> None:
-    """Not due before, due after."""
+async def test_a_delivery_is_claimed_when_its_wait_is_over(store: Store) -> None:
+    """A pending delivery is not claimed before it is due."""
     await queue(store, 1)
     (one,) = await claim(store, "lse_1")
-    await settle(store, one, "pending", wait_ms=LEASE_MS // 2)
+    await complete(store, one, "pending", wait_ms=LEASE_MS // 2)
     assert await claim(store, "lse_2") == []
     await expire(store)
     assert [two.attempt for two in await claim(store, "lse_2")] == [2]
 
 
-async def test_a_manual_retry_begins_the_schedule_anew(store: Store) -> None:
-    """Its attempts go on counting; one under way cannot be retried."""
+async def test_a_manual_retry_restarts_the_schedule(store: Store) -> None:
+    """The count of attempts goes on, and a delivery in flight cannot be retried."""
     await queue(store, 1)
     (one,) = await claim(store, "lse_1")
     assert not await store.write(lambda tx: delivery_rows.make_due(tx, one.id))
-    await settle(store, one, "dead")
+    await complete(store, one, "dead")
     assert await store.write(lambda tx: delivery_rows.make_due(tx, one.id))
     (again,) = await claim(store, "lse_2")
 
     assert (again.attempt, again.step, again.trigger) == (2, 1, "manual")
 
 
-async def test_release_is_as_if_nothing_had_been_claimed(store: Store) -> None:
-    """A worker that stops gives back what it has not begun."""
+async def test_released_deliveries_do_not_count_an_attempt(store: Store) -> None:
+    """A worker that stops releases deliveries without an attempt."""
     await queue(store, 2)
     claimed = await claim(store, "lse_1")
     await store.write(lambda tx: claim_rows.release(tx, "lse_1", [one.id for one in claimed]))
@@ -122,25 +122,23 @@ async def test_release_is_as_if_nothing_had_been_claimed(store: Store) -> None:
 
 
 @pytest.mark.postgres
-async def test_a_worker_that_stops_in_the_middle_of_a_claim_does_not_stop_the_others(
-    postgres: Postgres, migrated: str
-) -> None:
-    """What it holds is let go once it has been silent for a while; should it wake, it is told so, and goes on."""
+async def test_a_suspended_worker_does_not_block_the_claims_of_others(postgres: Postgres, migrated: str) -> None:
+    """PostgreSQL ends an idle claim transaction; the suspended worker gets Unavailable and can claim again."""
     url = postgres.create_database(migrated)
     stopped, other = PostgresStore(url, silence_ms=300), PostgresStore(url)
-    took, wakes = asyncio.Event(), asyncio.Event()
+    locked, resumed = asyncio.Event(), asyncio.Event()
 
-    async def never_ending(tx: Tx) -> None:
+    async def claim_and_pause(tx: Tx) -> None:
         await claim_rows.wait_turn(tx)
-        took.set()
-        await wakes.wait()
+        locked.set()
+        await resumed.wait()
         await claim_rows.wait_turn(tx)
 
-    holding = asyncio.create_task(stopped.write(never_ending))
-    await took.wait()
+    holding = asyncio.create_task(stopped.write(claim_and_pause))
+    await locked.wait()
     async with asyncio.timeout(20):
         await other.write(claim_rows.wait_turn)
-    wakes.set()
+    resumed.set()
     with pytest.raises(Unavailable):
         await holding
     await stopped.write(claim_rows.wait_turn)

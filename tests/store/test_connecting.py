@@ -1,4 +1,4 @@
-"""The store and the migrations reach the same database in the same way: TLS, sockets, several hosts, passwords."""
+"""Tests that store and migrations connect alike: TLS, Unix sockets, several hosts, passwords."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ SESSION = """
 
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
-    """Who signs the server's certificate."""
+    """Returns the certificate authority of the server's certificate."""
     return trustme.CA()
 
 
 @pytest.fixture(scope="module")
 def ca(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file with the authority's certificate."""
+    """Returns the file with the authority's certificate."""
     path = tmp_path_factory.mktemp("ca") / "root.crt"
     authority.cert_pem.write_to_path(path)
     return path
@@ -47,7 +47,7 @@ def ca(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(authority: trustme.CA) -> Iterator[Postgres]:
-    """A server with a certificate for `localhost`, and not for 127.0.0.1; the user `scram` has a password."""
+    """Runs a server with a certificate for `localhost`, not for 127.0.0.1, and a user `scram` with a password."""
     issued = authority.issue_cert("localhost")
     with running_postgres(durable=False) as one:
         try:
@@ -61,7 +61,7 @@ def server(authority: trustme.CA) -> Iterator[Postgres]:
 
 
 async def sessions(url: str) -> list[str]:
-    """Returns what the server says of a session of the migrations, and of one of the store."""
+    """Returns the server's description of a migration's session, and of the store's."""
 
     def migration(connection: Connection) -> str:
         return str(connection.execute(text(SESSION)).scalar_one())
@@ -93,7 +93,7 @@ async def sessions(url: str) -> list[str]:
     ],
 )
 async def test_store_and_migrations_connect_in_the_same_way(url: str, session: str, server: Postgres, ca: Path) -> None:
-    """The server itself says by whom and how."""
+    """User, application name and TLS are the same in the server's list of sessions."""
     values = {"port": server.port, "closed": free_port(), "ca": ca, "sockets": server.sockets}
     filled = f"postgresql://{url.format(**values, password=quote(PASSWORD, safe=''))}"
 
@@ -101,7 +101,7 @@ async def test_store_and_migrations_connect_in_the_same_way(url: str, session: s
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
         ("greenroom@localhost:{port}/postgres?sslmode=verify-full&sslrootcert={other}", "TLS certificate is not accepted"),
         ("greenroom@localhost:{port}/postgres?sslmode=verify-ca&sslrootcert={other}", "TLS certificate is not accepted"),
@@ -110,16 +110,16 @@ async def test_store_and_migrations_connect_in_the_same_way(url: str, session: s
         ("scram:wrong@localhost:{port}/postgres", "password authentication failed"),
     ],
 )  # fmt: skip
-async def test_a_server_that_is_not_the_right_one_is_refused(
-    url: str, said: str, server: Postgres, ca: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_an_untrusted_server_is_refused(
+    url: str, message: str, server: Postgres, ca: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another authority, another host name, no authority at all; by the migrations with a reason, and by the store."""
+    """Migrations and store refuse a wrong authority, host name or password; no password is in the message."""
     monkeypatch.setenv("HOME", str(tmp_path))
     other = tmp_path / "other.crt"
     trustme.CA().cert_pem.write_to_path(other)
     filled = f"postgresql://{url.format(port=server.port, ca=ca, other=other)}"
 
-    with pytest.raises(Unavailable, match=said) as caught:
+    with pytest.raises(Unavailable, match=message) as caught:
         await migrate.upgrade(filled)
     assert "wrong" not in str(caught.value)
     store = PostgresStore(filled)
@@ -129,8 +129,8 @@ async def test_a_server_that_is_not_the_right_one_is_refused(
     await store.close()
 
 
-async def test_tls_is_not_given_up_when_the_server_has_none(postgres: Postgres) -> None:
-    """`require` is refused by a server without TLS, `prefer` takes what there is."""
+async def test_required_tls_fails_on_a_server_without_tls(postgres: Postgres) -> None:
+    """`require` fails on a server without TLS, and `prefer` connects."""
     with pytest.raises(Unavailable, match="rejected SSL upgrade"):
         await migrate.upgrade(f"{postgres.url()}?sslmode=require")
 
@@ -138,7 +138,7 @@ async def test_tls_is_not_given_up_when_the_server_has_none(postgres: Postgres) 
 
 
 def test_a_command_over_verified_tls(server: Postgres, ca: Path, tmp_path: Path) -> None:
-    """From an empty database to an API key, with a password of special characters, which nobody repeats."""
+    """A command migrates an empty database and creates a key; no message has the password."""
     database = server.create_database().rpartition("/")[2]
     place = f"scram:{quote(PASSWORD, safe='')}@localhost:{server.port}/{database}"
     url = f"postgresql://{place}?sslmode=verify-full&sslrootcert={ca}"

@@ -1,4 +1,4 @@
-"""A migration is applied as a whole or not at all, wherever it is cut, and by one process at a time."""
+"""Tests that a migration is applied completely or not at all, by one process at a time."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.support.processes import environment
 
 REVISIONS = migrate.list_revisions()
 BEFORE_EACH = [None, *REVISIONS[:-1]]
-#: what kills a process at a given statement of a command: `python -c KILLED_AT 40 migrate`
+#: script that kills itself at a statement of a command: `python -c KILLED_AT 40 migrate`
 KILLED_AT = """
 import os, signal, sqlite3, sys
 from sqlite3 import dbapi2
@@ -56,7 +56,7 @@ main()
 
 
 def to_revision(revision: str) -> Callable[[Connection], None]:
-    """Returns what brings a database to a revision and adds a project, as an installation of that time has one."""
+    """Returns a function that migrates to a revision and adds a project."""
 
     def work(connection: Connection) -> None:
         command.upgrade(apply.config(connection), revision)
@@ -66,7 +66,7 @@ def to_revision(revision: str) -> Callable[[Connection], None]:
 
 
 async def make_database(directory: Path, revision: str | None) -> Path:
-    """Returns the path of a SQLite file at a revision, with a project in it; for None there is no file yet."""
+    """Creates a SQLite file at a revision, with a project, and returns its path; None creates no file."""
     path = directory / "greenroom.db"
     if revision is not None:
         await apply.run(migrate.sqlite_url(path), to_revision(revision))
@@ -75,7 +75,7 @@ async def make_database(directory: Path, revision: str | None) -> Path:
 
 @contextlib.contextmanager
 def watching_statements(seen: Callable[[], None]) -> Iterator[None]:
-    """Calls `seen` before each statement of every SQLite connection that is made in the block."""
+    """Calls `seen` before each statement of every SQLite connection opened in the block."""
     connect = sqlite3.connect
 
     def traced(*arguments: Any, **options: Any) -> sqlite3.Connection:
@@ -90,7 +90,7 @@ def watching_statements(seen: Callable[[], None]) -> Iterator[None]:
 
 
 class Crashes:
-    """Copies of a SQLite file as a kill would have left it; those that are alike are kept once."""
+    """Distinct copies of a SQLite file as a kill would leave it."""
 
     def __init__(self, path: Path, into: Path) -> None:
         self._path = path
@@ -128,7 +128,7 @@ def projects(path: Path) -> list[tuple[Any, ...]]:
 
 @pytest.mark.parametrize("revision", BEFORE_EACH)
 async def test_a_kill_at_any_statement_is_recovered(revision: str | None, tmp_path: Path) -> None:
-    """From an empty database and from each revision: the next start migrates, and the data is there."""
+    """From each revision, the next start after a kill completes the migration and keeps the data."""
     path = await make_database(tmp_path, revision)
     crashes = Crashes(path, tmp_path / "crashes")
     with watching_statements(crashes.take):
@@ -146,12 +146,12 @@ async def test_a_kill_at_any_statement_is_recovered(revision: str | None, tmp_pa
 
 @pytest.mark.parametrize("statement", [3, 40, 90])
 def test_a_killed_command_is_run_again(statement: int, tmp_path: Path) -> None:
-    """A real process, a real SIGKILL in the middle of `greenroom migrate`."""
-    told = environment("", tmp_path)
+    """After SIGKILL in the middle of `greenroom migrate` the next run applies all revisions."""
+    env = environment("", tmp_path)
     killed = subprocess.run(
-        [sys.executable, "-c", KILLED_AT, str(statement), "migrate"], env=told, capture_output=True, text=True
+        [sys.executable, "-c", KILLED_AT, str(statement), "migrate"], env=env, capture_output=True, text=True
     )
-    again = subprocess.run([sys.executable, "-m", "greenroom", "migrate"], env=told, capture_output=True, text=True)
+    again = subprocess.run([sys.executable, "-m", "greenroom", "migrate"], env=env, capture_output=True, text=True)
 
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert again.returncode == 0, again.stderr
@@ -160,8 +160,8 @@ def test_a_killed_command_is_run_again(statement: int, tmp_path: Path) -> None:
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("statement", [3, 40, 90])
-async def test_a_lost_connection_leaves_no_part_on_postgresql(postgres: Postgres, statement: int) -> None:
-    """The server ends the session in the middle: the error says so, and the next start migrates."""
+async def test_a_lost_connection_leaves_no_tables_on_postgresql(postgres: Postgres, statement: int) -> None:
+    """When the server ends the session, nothing is applied, and the next start migrates."""
     url, count = postgres.create_database(), 0
     database = url.rpartition("/")[2]
 
@@ -196,10 +196,10 @@ async def test_a_lost_connection_leaves_no_part_on_postgresql(postgres: Postgres
         ("0009", "DROP INDEX ix_orders_account_id_candidate_email", "Restore the copy"),
     ],
 )
-async def test_what_an_older_version_left_in_the_middle_is_explained(
+async def test_an_interrupted_migration_of_an_older_version_is_explained(
     revision: str | None, left: str, said: str, tmp_path: Path
 ) -> None:
-    """The message names what is there twice or not at all, and the next step; nothing more is changed."""
+    """The message names the differing tables and the next step, and nothing is changed."""
     path = await make_database(tmp_path, revision)
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(left)
@@ -213,12 +213,12 @@ async def test_what_an_older_version_left_in_the_middle_is_explained(
 
 
 async def test_processes_that_start_together_on_an_empty_directory_all_work(tmp_path: Path) -> None:
-    """`greenroom keys create` four times at once: one makes key and tables, and each prints a key."""
-    told = environment("", tmp_path)
+    """Four concurrent `greenroom keys create` on an empty directory each print a key."""
+    env = environment("", tmp_path)
     started = [
         await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "greenroom", "keys", "create", "--name", f"key {number}"),
-            env=told,
+            env=env,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
@@ -236,7 +236,7 @@ async def test_processes_that_start_together_on_an_empty_directory_all_work(tmp_
 async def test_upgrades_that_start_together_migrate_once(
     request: pytest.FixtureRequest, tmp_path: Path, kind: str
 ) -> None:
-    """Under SQLite's write lock, or an advisory lock of PostgreSQL."""
+    """Of four concurrent upgrades one migrates, and the others find nothing to do."""
     url = migrate.sqlite_url(tmp_path / "greenroom.db")
     if kind == "postgres":
         url = request.getfixturevalue("postgres").create_database()
@@ -246,7 +246,7 @@ async def test_upgrades_that_start_together_migrate_once(
 
 
 def test_the_file_names_are_alembics_chain() -> None:
-    """What is asked without Alembic is what Alembic would answer: one chain, in the order of the names."""
+    """`list_revisions` returns Alembic's single chain of revisions, in order."""
     config = Config()
     config.set_main_option("script_location", str(migrate.VERSIONS.parent))
     script = ScriptDirectory.from_config(config)

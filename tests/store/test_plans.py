@@ -1,4 +1,4 @@
-"""The hot queries use their indexes, however many deliveries there are: EXPLAIN on both databases."""
+"""Tests with EXPLAIN that hot queries use their indexes, on both databases."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ HOT: dict[str, Callable[[Tx], Awaitable[object]]] = {
 
 
 class Explaining:
-    """A `Tx` that notes the plan of each statement before it runs it, or `only` notes it."""
+    """A `Tx` that records the plan of each statement before it runs; with `only`, statements do not run."""
 
     def __init__(self, tx: Tx, *, postgres: bool, only: bool = False) -> None:
         self._tx = tx
@@ -76,13 +76,13 @@ class Explaining:
 
 
 def scans(plan: str) -> list[str]:
-    """The lines of a plan that read the deliveries, or an index of them, from end to end."""
+    """Returns the lines of a plan that scan all deliveries, or an index of them."""
     lines = [line.strip(" ->") for line in plan.splitlines()]
     return [line for line in lines if line.startswith(("Seq Scan on deliveries", "SCAN deliveries"))]
 
 
 async def test_hot_queries_read_no_deliveries_from_end_to_end(store: Store) -> None:
-    """With many rows, most of them not due. Nobody ever collects statistics on SQLite, so the test does not either."""
+    """No hot query scans all deliveries; on SQLite without statistics, as in production."""
     await queue(store, {f"whk_{number:03}": ROWS // DESTINATIONS for number in range(DESTINATIONS)}, waits_in="again")
     await queue(store, {f"whk_{number:03}": 2 for number in range(DESTINATIONS)})
     if isinstance(store, PostgresStore):
@@ -102,8 +102,8 @@ async def test_hot_queries_read_no_deliveries_from_end_to_end(store: Store) -> N
         assert [scans(plan) for plan in plans[name]] == [[]] * len(plans[name]), (name, plans[name])
 
 
-async def test_a_look_at_a_long_queue_reads_none_of_it_that_it_does_not_count(store: Store) -> None:
-    """Also in a database's first minute, of which PostgreSQL has no statistics yet."""
+async def test_candidates_of_a_long_queue_need_no_scan(store: Store) -> None:
+    """A claim does not scan a long queue even before PostgreSQL has statistics."""
     await queue(store, {"whk_1": ROWS})
     plans: list[str] = []
 
@@ -119,8 +119,8 @@ async def test_a_look_at_a_long_queue_reads_none_of_it_that_it_does_not_count(st
     assert scans(plans[0]) == []
 
 
-async def test_what_is_erased_is_found_by_an_index(store: Store) -> None:
-    """In every table, however long: while it is erased, on SQLite nobody else can write."""
+async def test_erasure_uses_indexes(store: Store) -> None:
+    """An erasure scans no table, since it blocks other writers on SQLite."""
     now = datetime.now(UTC)
     request = OrderRequest("pkg_1", Candidate("ada@example.test"), raw={})
     order = Order("ord_1", PROJECT, "acc_1", "greenhouse", "assessments", "ats", request, None, now, now)
@@ -145,8 +145,8 @@ async def test_what_is_erased_is_found_by_an_index(store: Store) -> None:
     assert [plan for plan in plans if "Seq Scan" in plan or "SCAN " in plan] == []
 
 
-async def test_a_replay_looks_only_at_what_it_sends(store: Store) -> None:
-    """However many retries wait for the same webhook, and however many of its deliveries are in other states."""
+async def test_a_replay_reads_only_the_deliveries_that_it_sends(store: Store) -> None:
+    """A replay uses indexes that leave out retries and deliveries in other states."""
     ctx = context(store)
     webhook_id = await webhook_with(ctx, dead=3)
     await queue(store, {webhook_id: 3}, waits_in="again")
@@ -165,10 +165,11 @@ async def test_a_replay_looks_only_at_what_it_sends(store: Store) -> None:
     assert "ix_deliveries_destination_id_state_id " in following
 
 
-async def test_the_newest_order_is_found_in_the_order_of_an_index(store: Store) -> None:
+async def test_the_newest_order_is_found_without_a_sort(store: Store) -> None:
     """
-    Also before there are statistics: a plan that is made on an empty table, or while its indexes are still of different
-    heights, is kept while the first orders rush in.
+    The previous order is found by its index even before there are statistics.
+
+    PostgreSQL keeps a plan that was made on an empty table, or while its indexes differ in height.
     """
     plans: list[str] = []
     now = datetime.now(UTC)
@@ -194,8 +195,8 @@ async def test_the_newest_order_is_found_in_the_order_of_an_index(store: Store) 
     assert "temp b-tree" not in plans[0].lower()
 
 
-async def test_what_an_ats_can_make_long_is_found_by_an_index(store: Store) -> None:
-    """Keys of orders, reports, and a timeline with the attempts in it."""
+async def test_queries_on_data_of_an_ats_use_indexes(store: Store) -> None:
+    """Deduplication keys, reports and timelines are read without scans."""
     plans: list[str] = []
 
     async def work(tx: Tx) -> None:

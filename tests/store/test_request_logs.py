@@ -1,4 +1,4 @@
-"""The rows of the request log: filters, orders, pages, forgetting. On both databases."""
+"""Tests of the request log's filters, sort orders, pages and deletion, on both databases."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ DEFAULTS: dict[str, Any] = {
 
 
 def rows(columns: tuple[str, ...], *changes: dict[str, Any]) -> list[list[Any]]:
-    """Rows that differ from `DEFAULTS` in these."""
+    """Returns rows with `DEFAULTS` and these changes."""
     return [[{**DEFAULTS, **change}.get(name) for name in columns] for change in changes]
 
 
 async def add(store: Store, requests: list[dict[str, Any]], steps: list[dict[str, Any]] | None = None) -> None:
-    """Store requests and steps of two projects."""
+    """Adds requests and steps, and two projects."""
 
     async def work(tx: Tx) -> None:
         for project in ("prj_1", "prj_2"):
@@ -44,7 +44,7 @@ async def add(store: Store, requests: list[dict[str, Any]], steps: list[dict[str
 
 
 async def found(store: Store, project: str = "prj_1", **wanted: Any) -> list[str]:
-    """The ids on a list, in its order."""
+    """Returns the ids on a list, in its order."""
     asked = {
         "table": "request_logs", "filters": {}, "order": "eventDatetime", "descending": True, "after": None,
         "limit": 100, **wanted,
@@ -54,8 +54,8 @@ async def found(store: Store, project: str = "prj_1", **wanted: Any) -> list[str
     return [row["id"] for row in found]
 
 
-async def test_a_project_sees_its_own(store: Store) -> None:
-    """Also when it knows the other's ids, and where it goes on from one of them."""
+async def test_a_project_lists_only_its_own_requests(store: Store) -> None:
+    """Ids of another project, as filter or page start, give access to nothing."""
     await add(store, [{"id": "req_1"}, {"id": "req_2", "project_id": "prj_2"}, {"id": "req_3"}])
 
     assert await found(store) == ["req_3", "req_1"]
@@ -84,13 +84,13 @@ FILTERED = [
 
 
 def test_every_filter_is_tested() -> None:
-    """`FILTERED` has what the store knows."""
+    """`FILTERED` has all filters of the store."""
     assert {(name, column) for name, column, *_ in FILTERED} == set(log_rows.FILTERS.items())
 
 
 @pytest.mark.parametrize(("name", "column", "one", "two"), FILTERED)
 async def test_each_filter_takes_several_values(store: Store, name: str, column: str, one: Any, two: Any) -> None:
-    """None of them, one of them, and beside another filter."""
+    """A filter accepts no, one or two values, also together with another filter."""
     await add(store, [{"id": "req_1", column: one}, {"id": "req_2", column: two}, {"id": "req_3"}])
 
     assert await found(store, filters={name: [one]}) == ["req_1"]
@@ -100,7 +100,7 @@ async def test_each_filter_takes_several_values(store: Store, name: str, column:
 
 
 async def test_success_dates_and_lists(store: Store) -> None:
-    """Without an answer is no success; both ends of a time are included."""
+    """A request without a status is a failure, and time ranges are inclusive."""
     await add(
         store,
         [
@@ -120,8 +120,8 @@ async def test_success_dates_and_lists(store: Store) -> None:
 
 @pytest.mark.parametrize("order", list(ORDERS))
 @pytest.mark.parametrize("descending", [True, False])
-async def test_pages_in_every_order_meet_each_once(store: Store, order: str, descending: bool) -> None:
-    """With many that are equal and some that are null, in the order that is asked for, whatever the page's size."""
+async def test_pages_in_every_order_show_each_entry_once(store: Store, order: str, descending: bool) -> None:
+    """Pages are complete and sorted although many values are equal or NULL."""
     values = list(product((None, 200, 404), (None, "ats"), (None, "greenhouse"), (1, 9)))
     column = {"duration": "duration_ms"}.get(order, order)
     await add(
@@ -144,7 +144,7 @@ async def test_pages_in_every_order_meet_each_once(store: Store, order: str, des
 
 
 async def test_steps_are_listed_and_joined(store: Store) -> None:
-    """By themselves with the filters of requests, and of the requests that are asked for, in the order of their calls."""
+    """Steps are listed with the filters of requests, or by request in the order of calls."""
     step = {"account_id": "acc_a", "status": 200}
     await add(
         store,
@@ -167,8 +167,8 @@ async def test_steps_are_listed_and_joined(store: Store) -> None:
     assert await store.read(lambda tx: log_rows.list_steps_of(tx, "prj_2", ["req_1"])) == []
 
 
-async def test_forgetting_takes_the_oldest_with_their_steps(store: Store) -> None:
-    """A few at a time; what is young stays."""
+async def test_deletion_takes_the_oldest_requests_with_their_steps(store: Store) -> None:
+    """Old requests are deleted in batches, and newer ones stay."""
     now = (await store.read(lambda tx: tx.all("SELECT now_ms() AS now")))[0]["now"]
     await add(
         store,
@@ -188,8 +188,8 @@ async def test_forgetting_takes_the_oldest_with_their_steps(store: Store) -> Non
     assert await found(store) == ["req_1", "req_0"]
 
 
-async def test_an_index_serves_the_lists_and_the_forgetting(store: Store) -> None:
-    """No list, and no look for what is old, reads every project's lines."""
+async def test_lists_and_deletion_use_indexes(store: Store) -> None:
+    """Neither lists nor deletion scan the requests of all projects."""
     await add(store, [{"id": f"req_{number:04}", "account_id": f"acc_{number}"} for number in range(400)])
     queries = {
         "ix_request_logs_project_id_listed_id": "SELECT * FROM request_logs WHERE project_id = 'p' "

@@ -1,4 +1,4 @@
-"""What a gateway does all day costs the same after years: EXPLAIN of whole services, on both databases."""
+"""Tests with EXPLAIN that everyday services scan no large table, on both databases."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ Doing = Callable[[Context, Tx], Awaitable[Any]]
 
 
 def inside(service: Any, *args: Any, **kwargs: Any) -> Doing:
-    """A service in a transaction that is open already."""
+    """Returns a function that runs a service in an open transaction."""
     return lambda ctx, tx: unwrap(service)(ctx, tx, *args, **kwargs)
 
 
 async def claiming(ctx: Context, tx: Tx) -> None:
-    """A look at every queue."""
+    """Claims from every queue."""
     turns = {queue: Cursor() for queue in SHARES}
     free = dict.fromkeys(SHARES, 64)
     span = timedelta(seconds=30)
@@ -62,7 +62,7 @@ async def acknowledging(ctx: Context, tx: Tx) -> None:
     await inside(orders.acknowledge, account, name("ord", 500))(ctx, tx)
 
 
-ALL_DAY: dict[str, Doing] = {
+EVERYDAY: dict[str, Doing] = {
     "claim": claiming,
     "place an order": placing,
     "take a result": inside(
@@ -91,8 +91,8 @@ ALL_DAY: dict[str, Doing] = {
 }
 
 
-def whole(plan: str) -> list[str]:
-    """The lines of a plan that read one of the great tables from end to end."""
+def full_scans(plan: str) -> list[str]:
+    """Returns the lines of a plan that scan a large table."""
     lines = [line.strip(" ->") for line in plan.splitlines()]
     return [
         line
@@ -104,18 +104,18 @@ def whole(plan: str) -> list[str]:
 
 
 @pytest.mark.parametrize("rows", ROWS)
-async def test_no_service_of_every_day_reads_a_table_from_end_to_end(store: Store, rows: int) -> None:
-    """Orders, their log, events, deliveries and attempts: so many of each, and the database knows it."""
+async def test_no_everyday_service_scans_a_large_table(store: Store, rows: int) -> None:
+    """No service scans orders, logs, events, deliveries or attempts, with statistics up to date."""
     await fill(store, rows)
     ctx = context(store)
     found: dict[str, list[str]] = {}
 
     async def work(tx: Tx) -> None:
-        for what, doing in ALL_DAY.items():
+        for what, doing in EVERYDAY.items():
             explaining = Explaining(tx, postgres=isinstance(store, PostgresStore))
             await doing(ctx, explaining)
             assert explaining.plans
-            found[what] = [line for plan in explaining.plans for line in whole(plan)]
+            found[what] = [line for plan in explaining.plans for line in full_scans(plan)]
 
     await store.write(work)
 

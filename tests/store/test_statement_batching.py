@@ -1,4 +1,4 @@
-"""Batches of units of work: who waits behind a database that is away. What they do there is in test_stores."""
+"""Tests of the order and failure of batches; tests on real databases are in test_stores."""
 
 from __future__ import annotations
 
@@ -12,45 +12,45 @@ from greenroom.store.statement_batching import GROUP, BatchRunner, run_batched
 
 
 async def nothing(_: Tx) -> None:
-    """A unit of work."""
+    """Does nothing, as a unit of work."""
 
 
-async def test_whoever_waits_hears_what_the_group_before_heard() -> None:
-    """One after the other they would wait as long each; the next that comes finds out anew."""
-    groups_asked, away = list[int](), True
+async def test_waiting_units_fail_with_the_batch_before_them() -> None:
+    """Units behind an unavailable database fail at once, and a later unit tries again."""
+    batch_sizes, away = list[int](), True
 
     async def run(works: Sequence[Work[Any]]) -> Sequence[Any]:
-        groups_asked.append(len(works))
+        batch_sizes.append(len(works))
         if away:
             raise Unavailable
         return [None] * len(works)
 
-    groups = BatchRunner(run, lambda work: run([work]), hopeless=Unavailable)
-    told = await asyncio.gather(*(groups.do(nothing) for _ in range(3 * GROUP)), return_exceptions=True)
-    assert {type(one) for one in told} == {Unavailable}
-    assert groups_asked == [GROUP]
+    runner = BatchRunner(run, lambda work: run([work]), hopeless=Unavailable)
+    results = await asyncio.gather(*(runner.do(nothing) for _ in range(3 * GROUP)), return_exceptions=True)
+    assert {type(one) for one in results} == {Unavailable}
+    assert batch_sizes == [GROUP]
 
     away = False
-    assert await asyncio.gather(*(groups.do(nothing) for _ in range(2))) == [None, None]
-    assert groups_asked == [GROUP, 2]
+    assert await asyncio.gather(*(runner.do(nothing) for _ in range(2))) == [None, None]
+    assert batch_sizes == [GROUP, 2]
 
 
 class Messages:
-    """A connection that finds nothing and notes what it is asked."""
+    """A connection that records statements and returns no rows."""
 
     def __init__(self) -> None:
         self.sent: list[str] = []
 
     async def fetchmany(self, sql: str, values: Sequence[Sequence[Any]]) -> Sequence[Any]:
-        """As asyncpg's."""
+        """Records a statement, in place of asyncpg's method."""
         self.sent.append(f"{len(values)} {next(word for word in ('UPDATE', 'FROM a', 'FROM b') if word in sql)}")
         return []
 
 
-async def test_who_writes_waits_for_those_who_still_ask() -> None:
-    """Units that ask differently and write the same, write in one message."""
+async def test_writes_wait_for_reads() -> None:
+    """Equal writes of units with different reads are one message."""
 
-    async def asks(tx: Tx) -> None:
+    async def reads_and_writes(tx: Tx) -> None:
         await tx.one("SELECT id FROM a WHERE id = $1", "1")
         await writes(tx)
 
@@ -59,6 +59,6 @@ async def test_who_writes_waits_for_those_who_still_ask() -> None:
         await tx.one("SELECT id FROM b WHERE id = $1", "1")
 
     connection = Messages()
-    await run_batched(connection, [asks, writes, asks])
+    await run_batched(connection, [reads_and_writes, writes, reads_and_writes])
 
     assert connection.sent == ["1 FROM a", "3 UPDATE", "1 FROM b"]

@@ -1,4 +1,4 @@
-"""Units of work: all or nothing, together, and nothing but their transaction. On both databases."""
+"""Tests of units of work: atomic, isolated in batches, limited to their transaction. On both databases."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ from greenroom.store.statement_batching import GROUP
 from tests.support.postgres import Postgres
 
 
-async def add(store: Store, name: str, *, fail: bool = False, quick: bool = False) -> None:
-    """Make a project, and fail after it was written when asked to."""
+async def add(store: Store, name: str, *, fail: bool = False, batchable: bool = False) -> None:
+    """Adds a project, and raises Invalid afterwards if `fail`."""
 
     async def work(tx: Tx) -> None:
         await project_rows.ensure(tx, f"prj_{name}", name)
         if fail:
             raise Invalid(name)
 
-    await (store.batchable_write if quick else store.write)(work)
+    await (store.batchable_write if batchable else store.write)(work)
 
 
 async def names(store: Store) -> list[str]:
-    """Every project's name."""
+    """Returns the names of all projects."""
     return [project.name for project in await store.read(project_rows.list_projects)]
 
 
 @asynccontextmanager
 async def locking(url: str, table: str) -> AsyncIterator[None]:
-    """Somebody else has a table for themselves: whoever asks for it waits in the database, which is fine."""
+    """Locks a table from another connection, so that statements on it wait in a healthy database."""
     other = await asyncpg.connect(url)
     async with other.transaction():
         await other.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
@@ -54,38 +54,38 @@ async def locking(url: str, table: str) -> AsyncIterator[None]:
     await other.close()
 
 
-either = pytest.mark.parametrize("quick", [False, True], ids=["ordinary", "quick"])
+both_kinds = pytest.mark.parametrize("batchable", [False, True], ids=["ordinary", "batchable"])
 
 
-@either
-async def test_what_fails_leaves_nothing_behind(store: Store, quick: bool) -> None:
-    """The error reaches its caller; the next unit of work is fine."""
+@both_kinds
+async def test_a_failed_unit_is_rolled_back(store: Store, batchable: bool) -> None:
+    """The caller gets the exception, and the next unit of work succeeds."""
     with pytest.raises(Invalid):
-        await add(store, "lost", fail=True, quick=quick)
-    await add(store, "kept", quick=quick)
+        await add(store, "lost", fail=True, batchable=batchable)
+    await add(store, "kept", batchable=batchable)
 
     assert await names(store) == ["kept"]
 
 
-@either
-async def test_a_failing_neighbour_hurts_nobody(store: Store, quick: bool) -> None:
-    """A hundred at once, every third fails: the others are there."""
-    works = [add(store, f"{number:03}", fail=number % 3 == 0, quick=quick) for number in range(100)]
+@both_kinds
+async def test_a_failed_unit_does_not_affect_concurrent_ones(store: Store, batchable: bool) -> None:
+    """Of a hundred concurrent units every third fails, and the others are committed."""
+    works = [add(store, f"{number:03}", fail=number % 3 == 0, batchable=batchable) for number in range(100)]
     answers = await asyncio.gather(*works, return_exceptions=True)
 
     assert [isinstance(answer, Invalid) for answer in answers] == [number % 3 == 0 for number in range(100)]
     assert await names(store) == [f"{number:03}" for number in range(100) if number % 3]
 
 
-@either
-async def test_a_neighbour_that_the_database_refuses_hurts_nobody(store: Store, quick: bool) -> None:
-    """The same id twice: one is there, the other is an error, and everybody else is fine."""
-    works = [add(store, f"{number:03}", quick=quick) for number in range(10)]
+@both_kinds
+async def test_a_unit_that_the_database_refuses_does_not_affect_concurrent_ones(store: Store, batchable: bool) -> None:
+    """Of two rows with the same id one is added, the other fails, and all other units are committed."""
+    works = [add(store, f"{number:03}", batchable=batchable) for number in range(10)]
 
     async def again(tx: Tx) -> None:
         await tx.run("INSERT INTO projects (id, name, created_at) VALUES ('prj_005', 'another', now_ms())")
 
-    refused = (store.batchable_write if quick else store.write)(again)
+    refused = (store.batchable_write if batchable else store.write)(again)
     answers = await asyncio.gather(*works, refused, return_exceptions=True)
 
     assert len([answer for answer in answers if isinstance(answer, Exception)]) == 1
@@ -93,8 +93,8 @@ async def test_a_neighbour_that_the_database_refuses_hurts_nobody(store: Store, 
 
 
 @pytest.mark.parametrize("kind", ["batchable_read", "batchable_write"])
-async def test_who_is_refused_before_it_wrote_costs_the_others_nothing(store: Store, kind: str) -> None:
-    """A wrong key, an id that is taken: nothing is to be undone, so nobody begins again."""
+async def test_a_unit_that_fails_before_it_writes_does_not_restart_the_batch(store: Store, kind: str) -> None:
+    """Each unit of the batch runs once, since there is nothing to roll back."""
     begun = list[int]()
     await add(store, "here")
 
@@ -118,12 +118,12 @@ async def test_who_is_refused_before_it_wrote_costs_the_others_nothing(store: St
     assert sorted(begun) == list(range(20))
 
 
-async def test_quick_units_keep_their_answers_apart(store: Store) -> None:
-    """Each has its own rows, its own count, and sees what it wrote itself; whatever statement it is at."""
+async def test_batched_units_get_their_own_answers(store: Store) -> None:
+    """Each unit gets its own rows and counts, and sees its own writes."""
 
     async def work(tx: Tx, number: int) -> tuple[int, int, list[str], str | None]:
         mine = f"prj_{number}"
-        if number % 2:  # neighbours need not ask the same, nor be equally long
+        if number % 2:  # units of a batch may differ in their statements
             await tx.one("SELECT id FROM projects WHERE id = $1", mine)
         added = await tx.run("INSERT INTO projects (id, name, created_at) VALUES ($1, $2, now_ms())", mine, mine)
         none = await tx.run("UPDATE projects SET name = name WHERE id = $1", f"{mine} of nobody")
@@ -145,9 +145,9 @@ KEY = (
 )
 
 
-@either
-async def test_what_is_added_is_there_for_the_next_statement(store: Store, quick: bool) -> None:
-    """Rows of several tables that refer to each other, from units that add different ones, and not equally many."""
+@both_kinds
+async def test_added_rows_are_visible_to_the_next_statement(store: Store, batchable: bool) -> None:
+    """Units may add different numbers of rows to several tables with foreign keys."""
 
     async def work(tx: Tx, number: int) -> tuple[int, int]:
         mine = f"prj_{number}"
@@ -162,7 +162,7 @@ async def test_what_is_added_is_there_for_the_next_statement(store: Store, quick
         row = await tx.one("SELECT COUNT(*) AS keys FROM api_keys WHERE project_id = $1", mine)
         return before, int(row["keys"]) if row else -1
 
-    write = store.batchable_write if quick else store.write
+    write = store.batchable_write if batchable else store.write
     answers = await asyncio.gather(
         *(write(lambda tx, number=number: work(tx, number)) for number in range(70))  # type: ignore[misc]
     )
@@ -171,15 +171,15 @@ async def test_what_is_added_is_there_for_the_next_statement(store: Store, quick
     assert len(await names(store)) == 70 + 35
 
 
-@either
-async def test_an_added_row_that_is_refused_hurts_nobody_else(store: Store, quick: bool) -> None:
-    """Though the unit of work had come to its end before the database said no."""
+@both_kinds
+async def test_a_refused_row_does_not_affect_concurrent_units(store: Store, batchable: bool) -> None:
+    """Other units are committed even if the row is refused after its unit has ended."""
 
     async def work(tx: Tx, name: str) -> str:
         await tx.add(PROJECT, {"id": "TEXT", "name": "TEXT"}, (f"prj_{name}", name))
         return name
 
-    write = store.batchable_write if quick else store.write
+    write = store.batchable_write if batchable else store.write
     answers = await asyncio.gather(
         *(write(lambda tx, name=name: work(tx, name)) for name in ("a", "b", "a", "c")),  # type: ignore[misc]
         return_exceptions=True,
@@ -189,8 +189,8 @@ async def test_an_added_row_that_is_refused_hurts_nobody_else(store: Store, quic
     assert await names(store) == ["a", "b", "c"]
 
 
-async def test_quick_reads_answer_each_its_own(store: Store) -> None:
-    """Found, and not found."""
+async def test_batched_reads_get_their_own_answers(store: Store) -> None:
+    """Each read gets its row, or None."""
     await add(store, "here")
 
     async def find(tx: Tx, name: str) -> str | None:
@@ -207,7 +207,7 @@ async def test_quick_reads_answer_each_its_own(store: Store) -> None:
 
 @pytest.mark.postgres
 async def test_a_read_is_one_snapshot(postgres: Postgres, migrated: str) -> None:
-    """What is committed meanwhile is not seen, or a page would show half of a change."""
+    """A read does not see commits made since it began."""
     store = PostgresStore(postgres.create_database(migrated))
 
     async def work(tx: Tx) -> list[str]:
@@ -221,8 +221,8 @@ async def test_a_read_is_one_snapshot(postgres: Postgres, migrated: str) -> None
 
 
 @pytest.mark.postgres
-async def test_quick_units_that_come_together_share_a_transaction(postgres: Postgres, migrated: str) -> None:
-    """One commit for all of them."""
+async def test_concurrent_batchable_units_share_a_transaction(postgres: Postgres, migrated: str) -> None:
+    """Twenty concurrent units have the same transaction id."""
     store = PostgresStore(postgres.create_database(migrated))
 
     async def transaction(tx: Tx) -> int:
@@ -235,8 +235,8 @@ async def test_quick_units_that_come_together_share_a_transaction(postgres: Post
     assert len(set(ids)) == 1
 
 
-async def test_one_project_of_a_name_however_many_make_it(store: Store) -> None:
-    """Idempotency is the database's."""
+async def test_concurrent_units_create_one_project_of_a_name(store: Store) -> None:
+    """The unique constraint makes creation idempotent."""
 
     async def make(number: int) -> str:
         return (await store.write(lambda tx: project_rows.ensure(tx, f"prj_{number}", "same"))).id
@@ -246,17 +246,17 @@ async def test_one_project_of_a_name_however_many_make_it(store: Store) -> None:
     assert len(set(ids)) == 1
 
 
-async def test_text_that_no_database_has_is_the_callers_fault(store: Store) -> None:
-    """Half a surrogate pair: refused by name, and the store goes on."""
-    for quick in (False, True):
+async def test_text_that_cannot_be_stored_is_invalid(store: Store) -> None:
+    """A lone surrogate raises Invalid, and the store stays usable."""
+    for batchable in (False, True):
         with pytest.raises(Invalid, match="cannot be stored"):
-            await add(store, "\ud800", quick=quick)
+            await add(store, "\ud800", batchable=batchable)
     await add(store, "fine")
     assert await names(store) == ["fine"]
 
 
-async def test_closed_is_unavailable(store: Store) -> None:
-    """What was accepted before is finished."""
+async def test_a_closed_store_is_unavailable(store: Store) -> None:
+    """A closed SQLite store raises Unavailable."""
     await add(store, "before")
     await store.close()
     if isinstance(store, SqliteStore):
@@ -265,7 +265,7 @@ async def test_closed_is_unavailable(store: Store) -> None:
 
 
 async def test_a_unit_of_work_awaits_only_its_transaction(tmp_path: Path) -> None:
-    """A transaction cannot span a remote call."""
+    """A unit of work that awaits anything else raises RuntimeError."""
     store = SqliteStore(tmp_path / "x.db")
 
     async def wait(_: Tx) -> None:
@@ -277,16 +277,18 @@ async def test_a_unit_of_work_awaits_only_its_transaction(tmp_path: Path) -> Non
 
 
 @pytest.mark.postgres
-async def test_a_database_that_is_away_is_unavailable_until_it_is_back(postgres: Postgres, migrated: str) -> None:
-    """Killed with -9 and started again: no restart of ours, nothing lost."""
+async def test_the_store_recovers_when_the_database_is_back(postgres: Postgres, migrated: str) -> None:
+    """A killed database raises Unavailable; after its restart the store works, and no data is lost."""
     store = PostgresStore(postgres.create_database(migrated))
     await add(store, "before")
     await asyncio.to_thread(postgres.kill)
     try:
         with pytest.raises(Unavailable) as caught:
             await add(store, "during")
-        quick = await asyncio.gather(*(add(store, f"q{n}", quick=True) for n in range(5)), return_exceptions=True)
-        assert all(isinstance(answer, Unavailable) for answer in quick)
+        batchable = await asyncio.gather(
+            *(add(store, f"q{n}", batchable=True) for n in range(5)), return_exceptions=True
+        )
+        assert all(isinstance(answer, Unavailable) for answer in batchable)
     finally:
         await asyncio.to_thread(postgres.start)
     assert caught.value.retry_after
@@ -297,21 +299,21 @@ async def test_a_database_that_is_away_is_unavailable_until_it_is_back(postgres:
 
 
 @pytest.mark.postgres
-async def test_a_frozen_database_is_away_for_everybody_who_waits(postgres: Postgres, migrated: str) -> None:
-    """Its connections are open and nothing answers: under way, in a group, behind it, without a connection yet."""
+async def test_a_frozen_database_is_unavailable_to_all_callers(postgres: Postgres, migrated: str) -> None:
+    """Callers in a transaction, in a batch, behind it or without a connection get Unavailable."""
     store = PostgresStore(postgres.create_database(migrated))
     await asyncio.gather(*(add(store, f"before{number}") for number in range(POOL)))
     await asyncio.to_thread(postgres.freeze)
     try:
         async with asyncio.timeout(10):
             kinds = [*[names(store) for _ in range(POOL)], *[add(store, f"n{number}") for number in range(POOL)]]
-            quick = [add(store, f"q{number}", quick=True) for number in range(3 * GROUP)]
-            told = await asyncio.gather(*kinds, *quick, return_exceptions=True)
+            batchable = [add(store, f"q{number}", batchable=True) for number in range(3 * GROUP)]
+            results = await asyncio.gather(*kinds, *batchable, return_exceptions=True)
     finally:
         await asyncio.to_thread(postgres.thaw)
-    assert {type(one) for one in told} == {Unavailable}
+    assert {type(one) for one in results} == {Unavailable}
 
-    async with asyncio.timeout(20):  # nothing is left of what had waited: not a connection, and not its place
+    async with asyncio.timeout(20):  # neither connections nor queued units are left over
         await asyncio.gather(*(add(store, f"after{number}") for number in range(2 * POOL)))
     assert {name for name in await names(store) if not name.startswith(("n", "q"))} == {
         *(f"before{number}" for number in range(POOL)), *(f"after{number}" for number in range(2 * POOL))
@@ -320,10 +322,10 @@ async def test_a_frozen_database_is_away_for_everybody_who_waits(postgres: Postg
 
 
 @pytest.mark.postgres
-async def test_what_the_database_is_doing_may_last(
+async def test_a_long_statement_is_not_cut_off(
     postgres: Postgres, migrated: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It answers others meanwhile: a large list, a deletion of many rows, a lock, a disk that stands still."""
+    """Statements that wait for a lock go on while the database answers probes."""
     url = postgres.create_database(migrated)
     store, asked = PostgresStore(url), asyncio.Semaphore(0)
     is_there = store._watchdog._answers
@@ -346,39 +348,41 @@ async def test_what_the_database_is_doing_may_last(
 
 
 @pytest.mark.postgres
-async def test_a_quick_unit_that_lasts_gives_way(
+async def test_a_batch_over_its_time_is_dropped(
     postgres: Postgres, migrated: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Everybody else's wait for it: its connection is dropped, and the next has another."""
+    """The units of a slow batch get Unavailable, and the next batch has a new connection."""
     monkeypatch.setattr("greenroom.store.postgres.BATCH_WRITE_S", 0.1)
     url = postgres.create_database(migrated)
     store = PostgresStore(url)
     async with locking(url, "projects"), asyncio.timeout(20):
-        told = await asyncio.gather(*(add(store, f"{n}", quick=True) for n in range(3)), return_exceptions=True)
-    assert {type(one) for one in told} == {Unavailable}
+        results = await asyncio.gather(*(add(store, f"{n}", batchable=True) for n in range(3)), return_exceptions=True)
+    assert {type(one) for one in results} == {Unavailable}
     monkeypatch.undo()
-    await add(store, "next", quick=True)
+    await add(store, "next", batchable=True)
 
     assert await names(store) == ["next"]
     await store.close()
 
 
 @pytest.mark.parametrize(
-    ("said", "there"),
+    ("error", "there"),
     [
         (asyncpg.TooManyConnectionsError("sorry"), True),
         (asyncpg.InvalidPasswordError("it was changed"), True),
         (asyncpg.CannotConnectNowError("starting up"), False),
-        (asyncpg.ConnectionDoesNotExistError("what is in front of it hung up"), False),
+        (asyncpg.ConnectionDoesNotExistError("the proxy closed the connection"), False),
         (ConnectionRefusedError(), False),
         (TimeoutError(), False),
     ],
 )
-async def test_whether_it_is_there(said: Exception, there: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A refusal is an answer, too."""
+async def test_the_probe_accepts_a_refusal_as_an_answer(
+    error: Exception, there: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full or protected database answers; a starting or unreachable one does not."""
 
     async def connect(**_: object) -> None:
-        raise said
+        raise error
 
     monkeypatch.setattr(asyncpg, "connect", connect)
     assert await PostgresStore("postgresql://nobody@127.0.0.1/x")._answers_probe() is there
@@ -388,7 +392,7 @@ async def test_whether_it_is_there(said: Exception, there: bool, monkeypatch: py
 async def test_closing_does_not_wait_for_a_frozen_database(
     postgres: Postgres, migrated: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A stop goes on."""
+    """Closing the store stops after its timeout."""
     monkeypatch.setattr("greenroom.store.postgres.CLOSING_S", 0.1)
     store = PostgresStore(postgres.create_database(migrated))
     await add(store, "kept")
@@ -401,7 +405,7 @@ async def test_closing_does_not_wait_for_a_frozen_database(
 
 
 async def test_the_migrations_make_the_tables_of_the_schema(database_url: str) -> None:
-    """On both databases, to the last index; a second upgrade does nothing."""
+    """Migrations and schema have no difference, and a second upgrade does nothing."""
 
     def differences(connection: Connection) -> list[object]:
         return list(compare_metadata(MigrationContext.configure(connection), metadata))
@@ -412,7 +416,7 @@ async def test_the_migrations_make_the_tables_of_the_schema(database_url: str) -
 
 
 def test_every_sealed_column_is_resealed() -> None:
-    """The written list is the schema's, keys included."""
+    """`SEALED` has all sealed columns of the schema, with their keys."""
     assert sorted(SEALED) == sorted(
         (table.name, column.name, tuple(table.primary_key.columns.keys()))
         for table in metadata.sorted_tables
@@ -421,8 +425,8 @@ def test_every_sealed_column_is_resealed() -> None:
     )
 
 
-async def test_each_migration_leaves_the_version_before_at_work(tmp_path: Path) -> None:
-    """Its processes run on while the new ones start: what they read is there, and what they insert is enough."""
+async def test_each_migration_is_compatible_with_the_previous_version(tmp_path: Path) -> None:
+    """No migration removes or changes a column, or adds a mandatory one without a default."""
     url = migrate.sqlite_url(tmp_path / "greenroom.db")
 
     def step(revision: str) -> Callable[[Connection], dict[str, dict[str, Any]]]:
@@ -451,8 +455,8 @@ async def test_each_migration_leaves_the_version_before_at_work(tmp_path: Path) 
         before = after
 
 
-async def test_missing_is_honest(tmp_path: Path) -> None:
-    """An empty database lacks everything, and asking changes nothing."""
+async def test_missing_lists_all_revisions_of_an_empty_database(tmp_path: Path) -> None:
+    """The list does not change until the upgrade applies it."""
     url = migrate.sqlite_url(tmp_path / "new.db")
     before = await migrate.missing(url)
 
@@ -462,8 +466,10 @@ async def test_missing_is_honest(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-async def test_what_could_not_be_erased_is_not_kept(request: pytest.FixtureRequest, tmp_path: Path, kind: str) -> None:
-    """Bodies in the request log from before it said whose they are, and whom somebody looked for; the lines stay."""
+async def test_request_logs_that_could_not_be_erased_are_removed(
+    request: pytest.FixtureRequest, tmp_path: Path, kind: str
+) -> None:
+    """The migration to erasure removes old bodies and searches by e-mail from the request log."""
     url = migrate.sqlite_url(tmp_path / "old.db")
     if kind == "postgres":
         url = request.getfixturevalue("postgres").create_database()

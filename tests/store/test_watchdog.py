@@ -1,4 +1,4 @@
-"""When the wait for a database ends, and when it does not."""
+"""Tests of the watchdog for silent databases."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from greenroom.store import watchdog
 from greenroom.store.watchdog import Watchdog
 
 
-class Line:
-    """A connection, and what waits on it."""
+class FakeConnection:
+    """A connection that can be dropped."""
 
     def __init__(self) -> None:
         self.dropped = asyncio.Event()
@@ -22,13 +22,15 @@ class Line:
 
 
 @pytest.fixture(autouse=True)
-def quick_beats(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The shortest: each look is a beat after the last."""
+def short_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shortens the heartbeat to a millisecond."""
     monkeypatch.setattr(watchdog, "BEAT_S", 0.001)
 
 
-def beating(*answers: bool, lines: list[Line], meanwhile: Callable[[Watchdog], None] = lambda _: None) -> Watchdog:
-    """A watchdog of a database that answers so, the last for ever, with these connections."""
+def make_watchdog(
+    *answers: bool, connections: list[FakeConnection], meanwhile: Callable[[Watchdog], None] = lambda _: None
+) -> Watchdog:
+    """Returns a watchdog whose probes have these answers, the last one repeatedly."""
     left = list(answers)
 
     async def answer() -> bool:
@@ -36,8 +38,8 @@ def beating(*answers: bool, lines: list[Line], meanwhile: Callable[[Watchdog], N
         return left.pop(0) if len(left) > 1 else left[0]
 
     def drop_all() -> None:
-        for line in lines:
-            line.terminate()
+        for connection in connections:
+            connection.terminate()
 
     one = Watchdog(answer, drop_all)
     return one
@@ -48,58 +50,58 @@ async def ends(what: Awaitable[object]) -> None:
         await what
 
 
-async def test_a_silent_database_has_no_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also those that nobody waits on."""
-    used, kept = Line(), Line()
-    with beating(False, lines=[used, kept]).watching(used):
+async def test_all_connections_to_a_silent_database_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Idle connections are dropped, too."""
+    used, kept = FakeConnection(), FakeConnection()
+    with make_watchdog(False, connections=[used, kept]).watching(used):
         await ends(used.dropped.wait())
 
     assert kept.dropped.is_set()
 
 
-async def test_one_that_answers_may_take_its_time() -> None:
-    """It is asked again and again, and is dropped only when it does not answer any more."""
-    line, asked = Line(), list[int]()
-    beat = beating(True, True, True, False, lines=[line], meanwhile=lambda _: asked.append(len(asked)))
-    with beat.watching(line):
-        await ends(line.dropped.wait())
+async def test_a_database_that_answers_may_be_slow() -> None:
+    """Probes go on, and the connection is dropped after the first that fails."""
+    connection, asked = FakeConnection(), list[int]()
+    dog = make_watchdog(True, True, True, False, connections=[connection], meanwhile=lambda _: asked.append(len(asked)))
+    with dog.watching(connection):
+        await ends(connection.dropped.wait())
 
     assert asked == [0, 1, 2, 3]
 
 
-async def test_one_that_answers_others_meanwhile_is_not_silent() -> None:
-    """However long a new connection takes: this process, or the machine, has more to do than it can."""
-    line, other, rounds, looked = Line(), Line(), list[int](), asyncio.Event()
+async def test_an_answer_on_another_connection_counts() -> None:
+    """Nothing is dropped if only the probe fails, as on an overloaded machine."""
+    connection, other, rounds, looked = FakeConnection(), FakeConnection(), list[int](), asyncio.Event()
 
-    def heard(beat: Watchdog) -> None:
-        with beat.watching(other):
+    def heard(dog: Watchdog) -> None:
+        with dog.watching(other):
             rounds.append(len(rounds))
         if len(rounds) == 3:
             looked.set()
 
-    with beating(False, lines=[line], meanwhile=heard).watching(line):
+    with make_watchdog(False, connections=[connection], meanwhile=heard).watching(connection):
         await ends(looked.wait())
-        assert not line.dropped.is_set()
+        assert not connection.dropped.is_set()
 
 
-async def test_what_may_not_take_long_is_dropped_alone() -> None:
-    """Its connection leads nowhere, though others may."""
-    short, other = Line(), Line()
-    beat = beating(True, lines=[short, other])
-    with beat.watching(other), beat.watching(short, within=0.001):
+async def test_a_connection_over_its_time_is_dropped_alone() -> None:
+    """Other connections stay open."""
+    short, other = FakeConnection(), FakeConnection()
+    dog = make_watchdog(True, connections=[short, other])
+    with dog.watching(other), dog.watching(short, within=0.001):
         await ends(short.dropped.wait())
         assert not other.dropped.is_set()
 
 
-async def test_work_that_fails_is_not_watched_any_more() -> None:
-    """And nobody looks while nobody works."""
-    line = Line()
-    beat = beating(False, lines=[])
-    with pytest.raises(ZeroDivisionError), beat.watching(line, within=0):
+async def test_failed_work_is_not_watched() -> None:
+    """The watchdog ends when no connection is in use."""
+    connection = FakeConnection()
+    dog = make_watchdog(False, connections=[])
+    with pytest.raises(ZeroDivisionError), dog.watching(connection, within=0):
         raise ZeroDivisionError
-    assert beat._task is not None
-    await ends(beat._task)
+    assert dog._task is not None
+    await ends(dog._task)
 
-    assert not line.dropped.is_set()
-    assert beat._task is None
-    beat.stop()
+    assert not connection.dropped.is_set()
+    assert dog._task is None
+    dog.stop()

@@ -1,4 +1,4 @@
-"""Which workers live, by their sessions on a real PostgreSQL."""
+"""Tests of the detection of dead workers by their sessions, on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.postgres
 
 @pytest.fixture
 def url(postgres: Postgres, migrated: str) -> str:
-    """A database of the test's own."""
+    """Creates a database for the test."""
     return postgres.create_database(migrated)
 
 
@@ -32,14 +32,14 @@ async def store(url: str) -> AsyncIterator[PostgresStore]:
 
 
 async def session(store: PostgresStore, worker: str) -> PostgresWorkerSession:
-    """A session that was looked at once."""
+    """Returns an obtained session."""
     one = store.worker_session(worker)
     await one.dead_workers()
     return one
 
 
 async def lease(store: PostgresStore, *leases: str) -> None:
-    """A delivery under each of these leases."""
+    """Adds a delivery with each of these leases."""
     for name in leases:
         [delivery] = await queue(store, {"whk_1": 1})
         await store.write(
@@ -50,7 +50,7 @@ async def lease(store: PostgresStore, *leases: str) -> None:
 
 
 async def pids(url: str) -> list[int]:
-    """The server's processes that hold a worker's lock."""
+    """Returns the process ids of sessions that hold a worker's lock."""
     connection = await asyncpg.connect(url)
     rows = await connection.fetch(
         "SELECT pid FROM pg_locks JOIN pg_database ON pg_database.oid = database "
@@ -60,8 +60,8 @@ async def pids(url: str) -> list[int]:
     return [row["pid"] for row in rows]
 
 
-async def test_who_has_leases_and_no_session_is_dead(store: PostgresStore) -> None:
-    """But not who has a session, or took a lease without one."""
+async def test_a_worker_with_leases_and_no_session_is_dead(store: PostgresStore) -> None:
+    """Workers with a session, and leases taken without one, are left out."""
     watching, living = await session(store, "wrk_a"), await session(store, "wrk_b")
     await lease(store, f"wrk_a{MARK}_1", f"wrk_b{MARK}_1", f"wrk_c{MARK}_1", f"wrk_c{MARK}_2", "wrk_d_1")
 
@@ -73,8 +73,8 @@ async def test_who_has_leases_and_no_session_is_dead(store: PostgresStore) -> No
     watching.close()
 
 
-async def test_a_check_reads_the_leases_alone(store: PostgresStore) -> None:
-    """However many deliveries wait."""
+async def test_the_check_reads_only_leases(store: PostgresStore) -> None:
+    """The check uses the index of leases even with a long queue."""
     await queue(store, {"whk_1": 20_000})
     await store.write(lambda tx: tx.all("ANALYZE"))
     plan = await store.write(lambda tx: tx.all(f"EXPLAIN {worker_sessions._DEAD}"))
@@ -87,7 +87,7 @@ async def test_a_check_reads_the_leases_alone(store: PostgresStore) -> None:
 async def test_a_session_that_the_server_ends_is_lost_at_once_and_obtained_again(
     store: PostgresStore, url: str
 ) -> None:
-    """Nobody needs to ask for it to be noticed."""
+    """The loss is noticed without a query, and the next check obtains a new session."""
     one = await session(store, "wrk_a")
     [pid] = await pids(url)
     await store.write(lambda tx: tx.all("SELECT pg_terminate_backend($1)", pid))
@@ -104,7 +104,7 @@ async def test_a_session_that_the_server_ends_is_lost_at_once_and_obtained_again
 
 
 async def test_a_session_is_not_held_while_an_older_connection_of_its_worker_lives(store: PostgresStore) -> None:
-    """As behind a network that lost the connection's end: the others see the old one."""
+    """A new session is not held until the server has ended the old connection, which holds the lock."""
     old = await session(store, "wrk_a")
     new = await session(store, "wrk_a")
     assert not new.held
@@ -115,8 +115,8 @@ async def test_a_session_is_not_held_while_an_older_connection_of_its_worker_liv
     new.close()
 
 
-async def test_a_pooler_that_shares_connections_is_noticed(store: PostgresStore) -> None:
-    """The lock is on a connection that is another client's now."""
+async def test_a_transaction_pooler_is_detected(store: PostgresStore) -> None:
+    """A changed backend raises Unavailable."""
     one = await session(store, "wrk_a")
     one._pid += 1
     with pytest.raises(Unavailable, match="another client"):
@@ -126,8 +126,8 @@ async def test_a_pooler_that_shares_connections_is_noticed(store: PostgresStore)
     one.close()
 
 
-async def test_a_role_without_rights_is_enough(store: PostgresStore, postgres: Postgres, url: str) -> None:
-    """It only reads the deliveries, and sees the sessions of other roles."""
+async def test_a_role_with_read_access_is_enough(store: PostgresStore, postgres: Postgres, url: str) -> None:
+    """A role that may only read deliveries sees the sessions of other roles."""
     await store.write(lambda tx: tx.all("DROP ROLE IF EXISTS plain"))
     await store.write(lambda tx: tx.all("CREATE ROLE plain LOGIN"))
     await store.write(lambda tx: tx.all("GRANT SELECT ON deliveries TO plain"))
