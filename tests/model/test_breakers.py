@@ -1,4 +1,4 @@
-"""What a destination's troubles mean."""
+"""Tests of circuit breakers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def failing(times: int, breaker: Breaker | None = None, *, now: int = 1000) -> B
 
 
 def test_it_opens_at_the_fifth_failure() -> None:
-    """Not before; what was under way then does not lengthen it."""
+    """The breaker opens at the fifth failure; failures of attempts in flight do not extend the wait."""
     assert failing(OPENS_AT - 1).health(1000) == "closed"
     opened = failing(OPENS_AT)
     assert (opened.health(1000), opened.places(1000)) == ("open", 0)
@@ -27,7 +27,7 @@ def test_it_opens_at_the_fifth_failure() -> None:
 
 
 def test_one_probe_after_a_wait_that_grows() -> None:
-    """Each probe that fails doubles it, up to a quarter of an hour."""
+    """Each failed probe doubles the wait, up to 15 minutes."""
     breaker = failing(OPENS_AT)
     waits = []
     for _ in range(8):
@@ -40,8 +40,8 @@ def test_one_probe_after_a_wait_that_grows() -> None:
     assert waits[-1] == LONGEST_WAIT_MS
 
 
-def test_it_drains_at_a_ramp_and_closes() -> None:
-    """A full round of answers doubles what may be under way, until all is well."""
+def test_the_limit_doubles_until_the_breaker_closes() -> None:
+    """A round of answers doubles the concurrency limit of a half-open breaker."""
     breaker = failing(OPENS_AT)
     now, rounds = breaker.open_until, [1]
     while breaker != Breaker():
@@ -53,28 +53,28 @@ def test_it_drains_at_a_ramp_and_closes() -> None:
     assert Breaker().places(now) == PER_DESTINATION
 
 
-def test_a_failure_on_the_ramp_opens_it_again() -> None:
-    """At once, not after five."""
+def test_a_failure_while_half_open_opens_it_again() -> None:
+    """A half-open breaker opens at the first failure."""
     breaker = failing(OPENS_AT)
     now = breaker.open_until
     assert breaker.answered(now, well=True).failed("away", now).health(now) == "open"
 
 
-def test_a_good_answer_forgets_failures() -> None:
-    """They must be in a row."""
+def test_an_answer_resets_the_failures() -> None:
+    """Only consecutive failures open a breaker."""
     assert failing(OPENS_AT - 1).answered(1000, well=False) == Breaker()
 
 
-def test_what_was_told_is_remembered_until_a_success() -> None:
-    """A refusal means that somebody is at home, not that it works."""
-    told = replace(failing(OPENS_AT - 1), told=True)
-    assert told.answered(1000, well=False) == Breaker(told=True, last_error="away")
-    assert told.answered(1000, well=True) == Breaker()
+def test_the_notification_is_remembered_until_a_success() -> None:
+    """A refusal resets the failures, but not that the project was notified."""
+    notified = replace(failing(OPENS_AT - 1), told=True)
+    assert notified.answered(1000, well=False) == Breaker(told=True, last_error="away")
+    assert notified.answered(1000, well=True) == Breaker()
     assert replace(failing(OPENS_AT), told=True).answered(10**9, well=True).told is False
 
 
-def test_a_pause_that_was_asked_for_is_kept() -> None:
-    """Though another attempt under way is answered well."""
+def test_a_requested_pause_is_kept() -> None:
+    """A success of another attempt in flight does not end the pause."""
     paused = Breaker(failures=2).paused("429", 60_000, 1000)
     assert (paused.places(1000), paused.health(61_000)) == (0, "half_open")
     assert paused.answered(1000, well=True) == paused
@@ -93,5 +93,5 @@ def test_a_pause_that_was_asked_for_is_kept() -> None:
     ],
 )
 def test_is_down(fault: RemoteError | None, status: int | None, down: bool) -> None:
-    """Nobody at home, as opposed to a refusal or a fault of ours."""
+    """Unreachable and failing endpoints are down; refusals and internal errors do not count."""
     assert is_down(fault, status) is down

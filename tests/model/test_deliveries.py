@@ -1,4 +1,4 @@
-"""What becomes of a delivery after an attempt."""
+"""Tests of a delivery's next state after an attempt."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ ASKED = TryLater("429", kind="http_status", wait=timedelta(seconds=90))
         ("vendor", 1, LATER, Next("pending", timedelta(seconds=5))),
         ("vendor", 2, LATER, Next("pending", timedelta(minutes=5))),
         ("ats", 2, LATER, Next("pending", timedelta(seconds=30))),
-        ("vendor", 1, ASKED, Next("pending", timedelta(seconds=90))),  # they asked for longer
-        ("vendor", 2, ASKED, Next("pending", timedelta(minutes=5))),  # what they ask never shortens it
+        ("vendor", 1, ASKED, Next("pending", timedelta(seconds=90))),  # the endpoint asked for a longer wait
+        ("vendor", 2, ASKED, Next("pending", timedelta(minutes=5))),  # a requested wait never shortens the schedule
         ("vendor", 9, LATER, Next("pending", timedelta(hours=24))),
         ("vendor", 10, LATER, Next("dead")),  # the schedule is used up
         ("vendor", 2, OURS, Next("pending", timedelta(minutes=5))),
-        ("vendor", 3, OURS, Next("dead")),  # a person has to look
+        ("vendor", 3, OURS, Next("dead")),  # internal errors are dead-lettered early
         ("ats", 1, GiveUp("401", kind="http_status"), Next("dead")),
     ],
 )
 def test_after_attempt(lane: Lane, step: int, fault: RemoteError | None, expected: Next) -> None:
-    """Success ends a delivery, a refusal buries it, anything else waits its turn."""
+    """A success ends a delivery, a refusal dead-letters it, and other failures follow the schedule."""
     assert after_attempt(lane, step, fault, chance=0.0) == expected
 
 
 @given(st.sampled_from(["vendor", "ats"]), st.integers(1, 9), st.floats(0, 1, exclude_max=True))
 def test_jitter_is_only_ever_added(lane: Lane, step: int, chance: float) -> None:
-    """Never earlier than the schedule says, and never much later."""
+    """An attempt is never early, and late by 10 % at most."""
     wait = after_attempt(lane, step, LATER, chance=chance).wait
 
     assert wait is not None
@@ -54,14 +54,14 @@ def test_jitter_is_only_ever_added(lane: Lane, step: int, chance: float) -> None
     [
         (Next("delivered"), 0, False, Next("pending", NUDGES[0], told=1)),
         (Next("delivered"), 2, False, Next("pending", NUDGES[2], told=3)),
-        (Next("delivered"), 3, False, Next("delivered", told=4)),  # told often enough
-        (Next("delivered"), 0, True, Next("delivered")),  # it asked during the attempt
+        (Next("delivered"), 3, False, Next("delivered", told=4)),  # no nudges are left
+        (Next("delivered"), 0, True, Next("delivered")),  # the ATS requested the result during the attempt
         (Next("pending", timedelta(seconds=5)), 1, False, Next("pending", timedelta(seconds=5), told=1)),
-        (Next("pending", timedelta(seconds=5)), 1, True, Next("delivered", told=1)),  # no news any more
+        (Next("pending", timedelta(seconds=5)), 1, True, Next("delivered", told=1)),  # the ATS has requested the result
         (Next("dead"), 1, True, Next("delivered", told=1)),
         (Next("dead"), 0, True, Next("dead")),
     ],
 )
-def test_until_asked(following: Next, told: int, asked: bool, expected: Next) -> None:
-    """An ATS is told again until it asks, a few times."""
+def test_nudge_until_read(following: Next, told: int, asked: bool, expected: Next) -> None:
+    """An ATS is nudged a few times until it requests the result."""
     assert nudge_until_read(following, told, asked=asked, chance=0.0) == expected

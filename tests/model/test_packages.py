@@ -1,4 +1,4 @@
-"""How a vendor's list is read."""
+"""Tests of the parsing of a vendor's list of packages."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ ANYTHING = st.recursive(
     ],
 )
 def test_a_page(body: object, packages: list[Package], following: str | None) -> None:
-    """Ids may be numbers, unknown keys are ignored, a blank `next` is none."""
+    """Numeric ids are accepted, unknown keys are ignored, and a blank `next` is None."""
     assert read_page(body, "assessments") == (packages, following)
 
 
 @given(ANYTHING)
 def test_any_json_is_read_or_diagnosed(body: object) -> None:
-    """Whatever a vendor answers, it is a list or a diagnosis that begins with the JSON path."""
+    """Any JSON yields packages, or an error that begins with a JSON path."""
     try:
         packages, _ = read_page(body, "background_checks")
     except InvalidPackageList as error:
@@ -50,8 +50,8 @@ class Counted(str):
         return str.__eq__(self, other)
 
 
-def test_ten_thousand_packages_of_one_name_are_little_work() -> None:
-    """A few comparisons for each, not one with every other."""
+def test_ten_thousand_packages_of_one_name_need_linear_time() -> None:
+    """A name is compared a few times, not with each other name."""
     Counted.comparisons = 0
     told = unique([Package(str(number), Counted("Test")) for number in range(10_000)])
 
@@ -59,8 +59,8 @@ def test_ten_thousand_packages_of_one_name_are_little_work() -> None:
     assert Counted.comparisons < 100_000
 
 
-def test_one_id_appears_once_and_names_are_told_apart() -> None:
-    """A drop-down with two equal labels cannot be used."""
+def test_ids_and_names_are_unique() -> None:
+    """A repeated id is dropped, and equal names get their ids appended."""
     packages = [Package("a", "Test"), Package("b", "Test"), Package("a", "Again"), Package("c", "Other")]
 
     assert [(package.id, package.name) for package in unique(packages)] == [
@@ -74,7 +74,7 @@ def test_one_id_appears_once_and_names_are_told_apart() -> None:
     ("data", "found"),
     [(500, "the number 500"), ("500", "the text '500'"), (None, "nothing"), (True, "true"), ({}, "an object")],
 )
-def test_what_is_found_is_named_as_a_person_would(data: object, found: str) -> None:
-    """Never by the name that our language has for it."""
+def test_errors_name_json_types_in_plain_words(data: object, found: str) -> None:
+    """Error messages have no names of Python types."""
     with pytest.raises(InvalidPackageList, match=rf"expected an array of packages, found {found}\.$"):
         read_page({"data": data}, "assessments")

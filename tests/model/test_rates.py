@@ -1,4 +1,4 @@
-"""A rate limit: no window of ten seconds sees more than a tenth over it, and nothing is wasted."""
+"""Tests of rate limits: at most 10 % over the limit in ten seconds, and no token is lost."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from greenroom.model.rates import BURST_S, Bucket
 NOW = 1_800_000_000_000_000
 
 
-def leave(bucket: Bucket, looks: list[int], most: int = 1000) -> list[int]:
-    """When what leaves leaves, with an endless backlog, a look at each of these times."""
+def send_all(bucket: Bucket, claim_times: list[int], most: int = 1000) -> list[int]:
+    """Returns the times of deliveries from an endless backlog, with a claim at each of these times."""
     times: list[int] = []
-    for now in looks:
+    for now in claim_times:
         count = min(bucket.tokens(now), most)
         bucket = bucket.taken(count, now) if count else bucket
         times += [now] * count
@@ -22,7 +22,7 @@ def leave(bucket: Bucket, looks: list[int], most: int = 1000) -> list[int]:
 
 
 def most_in(times: list[int], span: int) -> int:
-    """The most that any window of this length, its end not included, has seen."""
+    """Returns the most deliveries in any window of this length, its end excluded."""
     return max((sum(start <= one < start + span for one in times) for start in times), default=0)
 
 
@@ -31,21 +31,21 @@ def most_in(times: list[int], span: int) -> int:
     st.lists(st.integers(1_000, 3_000_000), min_size=1, max_size=60),
     st.sampled_from([1, 16, 1000]),
 )
-def test_ten_seconds_see_a_tenth_over_the_rate_at_the_most(rate: float, pauses: list[int], most: int) -> None:
-    """However irregular the looks; a limit so low that the tenth is less than one delivery may see one more."""
-    looks, now = [], NOW
+def test_ten_seconds_exceed_the_rate_by_a_tenth_at_most(rate: float, pauses: list[int], most: int) -> None:
+    """The bound holds for irregular claims; a very low limit may be exceeded by one delivery."""
+    claim_times, now = [], NOW
     for pause in pauses:
         now += pause
-        looks.append(now)
+        claim_times.append(now)
 
-    times = leave(Bucket(rate, NOW - 10**9), looks, most)
+    times = send_all(Bucket(rate, NOW - 10**9), claim_times, most)
 
     assert most_in(times, 10_000_000) <= max(1.1 * rate * 10, rate * 10 + 1) + 1e-6
 
 
 @pytest.mark.parametrize("rate", [0.5, 1, 3, 7.5, 40, 333])
-def test_the_rate_is_reached_by_who_looks_when_told(rate: float) -> None:
-    """In a minute, with the looks at the times that the bucket names."""
+def test_claims_at_the_named_times_reach_the_rate(rate: float) -> None:
+    """Claims after each `wait_s` reach the rate within a minute."""
     bucket, now, left = Bucket(rate, NOW), NOW, 0
     while now < NOW + 60_000_000:
         count = bucket.tokens(now)
@@ -55,15 +55,15 @@ def test_the_rate_is_reached_by_who_looks_when_told(rate: float) -> None:
     assert 0.97 * rate * 60 - 1 <= left <= rate * 60 + max(1, BURST_S * rate)
 
 
-def test_looks_between_take_nothing() -> None:
-    """A bucket without tokens is not made poorer by asking."""
+def test_claims_of_an_empty_bucket_are_free() -> None:
+    """A claim without tokens does not delay the next token."""
     bucket = Bucket(2, NOW)
 
     assert bucket.tokens(NOW) == 0
     assert bucket.taken(0, NOW).tokens(NOW + 500_000) == 1
 
 
-def test_nothing_is_saved_up_for_long() -> None:
-    """After an hour of quiet half a second's worth leaves at once, one delivery of a slow one."""
+def test_a_bucket_has_a_small_capacity() -> None:
+    """An idle bucket holds tokens of half a second, or one delivery."""
     assert Bucket(100, NOW - 3_600_000_000).tokens(NOW) == 50
     assert Bucket(0.05, NOW - 3_600_000_000).tokens(NOW) == 1

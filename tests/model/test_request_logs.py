@@ -1,4 +1,4 @@
-"""A request's words, and the list that it is on."""
+"""Tests of a request's operation, and of the list that shows it."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from greenroom.model.request_logs import Operation, get_listing, get_operation
         ("POST", "/unified/proxy", ("proxy", None, None, None, "create", None)),
     ],
 )
-def test_words(method: str, template: str, words: tuple[str | None, ...]) -> None:
-    """The fixed parts of the path in their order, the method as a verb."""
+def test_operation(method: str, template: str, words: tuple[str | None, ...]) -> None:
+    """An operation has the fixed parts of the path, and a verb for the method."""
     assert get_operation(method, template) == Operation(*words)
 
 
 @pytest.mark.parametrize("template", ["", "/", "/{x}", "/v1", "/unified"])
-def test_words_of_next_to_nothing(template: str) -> None:
-    """No template is too short."""
+def test_operation_of_a_short_template(template: str) -> None:
+    """Templates without fixed parts are accepted."""
     assert get_operation("GET", template).sub_resource is None
 
 
@@ -48,6 +48,6 @@ def test_words_of_next_to_nothing(template: str) -> None:
         ("/requests/logs/steps", None),
     ],
 )
-def test_lists(path: str, listed: str | None) -> None:
-    """Reading the log is on no list."""
+def test_listing(path: str, listed: str | None) -> None:
+    """Requests for the log itself are on no list."""
     assert get_listing(path) == listed

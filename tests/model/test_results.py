@@ -1,4 +1,4 @@
-"""A vendor's result."""
+"""Tests of vendors' results."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ FULL = Result(
 
 @pytest.mark.parametrize("value", [0, 1, -3, 82.5, "82.50", " 7 ", "1e3", "-0.5"])
 def test_a_finite_decimal_is_a_score(value: object) -> None:
-    """Numbers and their texts; the vendor's notation stays."""
+    """Numbers and texts of numbers are scores, in the vendor's notation."""
     assert decimal_text(value) == str(value).strip()
 
 
 @pytest.mark.parametrize("value", ["85%", "NaN", "inf", "-Infinity", "", "1,5", True, None, [1], "1e999", "9" * 80])
-def test_anything_else_is_not(value: object) -> None:
-    """What Greenhouse could not show as a number."""
+def test_other_values_are_no_scores(value: object) -> None:
+    """Values that Greenhouse could not show as a number are refused."""
     with pytest.raises(ValueError, match=r"number"):
         decimal_text(value)
 
 
 @given(st.floats(allow_nan=True, allow_infinity=True) | st.integers() | st.text())
 def test_decimal_text_is_total(value: object) -> None:
-    """Any input is a decimal or a ValueError."""
+    """Any input yields a decimal or a ValueError."""
     try:
         text = decimal_text(value)
     except ValueError:
@@ -46,8 +46,8 @@ def test_decimal_text_is_total(value: object) -> None:
     assert float(text) == float(text)
 
 
-def test_a_result_survives_its_storage() -> None:
-    """As JSON and back, nothing changes."""
+def test_a_result_round_trips_through_json() -> None:
+    """`from_dict` restores the result of `as_dict`."""
     assert Result.from_dict(FULL.as_dict()) == FULL
     assert Result.from_dict(Result().as_dict()) == Result()
 
@@ -63,5 +63,5 @@ def test_a_result_survives_its_storage() -> None:
     ],
 )
 def test_difference_names_the_first_field(changed: dict[str, object], field: str | None) -> None:
-    """In the words of the unified body."""
+    """The name is the field's path in the unified body."""
     assert difference(FULL, Result(**{**vars(FULL), **changed})) == field  # type: ignore[arg-type]
