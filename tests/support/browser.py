@@ -1,4 +1,4 @@
-"""A real Chromium, the errors that it reports, and axe-core's accessibility checks."""
+"""Chromium for tests, the errors that it reports, and axe-core's accessibility checks."""
 
 from __future__ import annotations
 

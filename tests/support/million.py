@@ -1,7 +1,7 @@
 """
-A store as after years of use.
+Fills a store with rows, as after years of use.
 
-It has as many orders as wanted, each with its event, delivery, attempt and log.
+Each order has an event, a delivery, an attempt and a log entry.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from greenroom.store import projects as project_rows
 from greenroom.store.db import Store, Tx
 
 PROJECTS, ACCOUNTS, WEBHOOKS = 5, 50, 200
-#: rows of one statement, which takes much less than the store's timeout
+#: rows of one statement, few enough for the store's timeout
 CHUNK = 50_000
 DAY_MS = 86_400_000
 

@@ -1,4 +1,4 @@
-"""Ports for servers that stop and start again on the same port."""
+"""Ports for servers that restart on the same port."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import random
 
 from greenroom.demo.processes import first_free
 
-#: ports outside of those that the system gives to outgoing connections (Linux from 32768 on, others from 49152). The
-#: system could give the port of a stopped server to an outgoing connection, and the server could not start again
+#: ports outside of the system's ephemeral range (Linux from 32768 on, others from 49152), so that no outgoing connection
+#: takes the port of a stopped server
 RANGE = range(20_000, 30_000)
-#: as many as test workers
+#: number of parts of the range, one for each parallel test worker
 PARTS = 8
 
 
 def free_port() -> int:
     """
-    Returns a port of 127.0.0.1 on which nobody listens.
+    Returns a free port of 127.0.0.1.
 
-    Each parallel worker of a test run has a part of the range: none takes the port of another's server that is away.
+    Each parallel test worker has a part of the range, so that none takes the port of another worker's stopped server.
     """
     worker = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
     own = RANGE[int(worker) % PARTS :: PARTS] if worker else RANGE

@@ -1,4 +1,4 @@
-"""A TCP relay to a server that can silently drop everything."""
+"""A TCP relay that can silently drop all traffic to a server."""
 
 from __future__ import annotations
 
