@@ -106,7 +106,7 @@ def by_number(attempt: Any) -> int:
         pytest.param("postgres", "another worker", marks=pytest.mark.postgres),
     ],
 )
-async def test_what_a_killed_worker_had_in_flight_is_repeated_before_its_leases_end(
+async def test_attempts_of_a_killed_worker_are_repeated_before_their_leases_end(
     database: str, by: str, install: Install, neighbours: Neighbours, report: Report
 ) -> None:
     """The attempt that was cut is on record as such, in both lanes."""
@@ -129,7 +129,7 @@ async def test_what_a_killed_worker_had_in_flight_is_repeated_before_its_leases_
 
 
 @pytest.mark.postgres
-async def test_a_worker_that_stood_still_while_its_session_ended_changes_nothing(
+async def test_a_suspended_worker_whose_session_ended_changes_nothing(
     install: Install, neighbours: Neighbours, report: Report
 ) -> None:
     """Another has delivered meanwhile; the late answers, all of them refusals, are on record in place of the cut."""

@@ -39,7 +39,7 @@ async def settled(installation: Installation, attempts: int) -> list[Any]:
 
 
 @sized
-async def test_a_process_stands_still_past_its_lease(
+async def test_a_process_is_suspended_past_its_lease(
     size: Size, install: Install, neighbours: Neighbours, report: Report
 ) -> None:
     """Another delivers what it held; its own late answers, all of them refusals, are on record and change nothing."""

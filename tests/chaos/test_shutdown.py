@@ -18,7 +18,7 @@ from tests.chaos.sizes import LONG, Size, sized
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-async def test_a_stop_finishes_what_is_under_way(install: Install, neighbours: Neighbours) -> None:
+async def test_a_stop_finishes_attempts_in_flight(install: Install, neighbours: Neighbours) -> None:
     """By either signal, in the middle of a delivery: it ends well, is on record, and the process exits with 0."""
     let_go = asyncio.Event()
 

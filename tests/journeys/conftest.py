@@ -1,4 +1,4 @@
-"""A house for each test, on SQLite and on PostgreSQL."""
+"""A gateway with its neighbours for each test, on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.house import House, Linked, open_house
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[House]:
-    """A gateway with its neighbours, on a database of its own."""
+    """Runs a gateway with its neighbours, on a database of its own."""
     url: Any = None
     if request.param == "postgres":
         url = request.getfixturevalue("postgres").create_database(request.getfixturevalue("migrated"))
@@ -23,7 +23,7 @@ async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 @pytest.fixture
 async def northwind(house: House) -> Linked:
-    """Proctor's project with Northwind linked; one static package so that tests can be sent."""
+    """Returns Proctor's project with Northwind linked, and two published packages."""
     linked = await house.link("proctor")
     packages = [{"id": "pkg_core_sql", "name": "SQL essentials (45 min)"}, {"id": "4711", "name": "Listening"}]
     answer = await linked.api("PUT", "/v1/packages", json={"category": "assessments", "packages": packages})
@@ -33,7 +33,7 @@ async def northwind(house: House) -> Linked:
 
 @pytest.fixture
 async def mallory(house: House) -> Linked:
-    """A stranger with a project and an account of her own."""
+    """Returns another vendor's project with an account of its own."""
     linked = await house.link("mallory", tenant="mallory")
     packages = [{"id": "pkg_mallory", "name": "Mallory's"}]
     await linked.api("PUT", "/v1/packages", json={"category": "assessments", "packages": packages})

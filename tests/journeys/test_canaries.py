@@ -1,4 +1,4 @@
-"""Secrets are planted everywhere they can enter, and must show up nowhere they should not."""
+"""Secrets enter at every place that takes one, and appear in no log, file or answer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CANARIES = {
 
 
 async def test_no_secret_in_logs_files_or_answers(tmp_path: Path) -> None:
-    """A whole story with failures on both sides; then the data directory, the log and every answer are searched."""
+    """After a whole order with failures on both sides, the data directory, the log and every answer contain no secret."""
     data = tmp_path / "data"
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("GREENROOM_")},
@@ -113,7 +113,7 @@ async def test_no_secret_in_logs_files_or_answers(tmp_path: Path) -> None:
     basics = [basic(one)[6:] for one in secrets] + [basic("u", CANARIES["partner_password"])[6:]]
     said = (tmp_path / "log").read_text() + "".join(answers)
     kept = b"".join(path.read_bytes() for path in data.rglob("*") if path.is_file() and path.name != "secret.key")
-    assert '"tenant_id":"t"' in said  # what the log keeps of a body is among what is searched
+    assert '"tenant_id":"t"' in said  # the searched text includes the bodies in the request log
     for canary in [*secrets, *basics]:
         assert canary not in said
         assert canary.encode() not in kept

@@ -1,4 +1,4 @@
-"""Without its database the gateway says so at once, on every surface, and is itself again when the database is."""
+"""Without its database the gateway answers 503 at once on every surface, and recovers with the database."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.house import House, Linked, basic, open_house
 from tests.support.postgres import Postgres, running_postgres
 from tests.support.road import Road, road
 
-#: what asks nothing of the database
+#: paths that need no database
 ALONE = {"/healthz", "/metrics"}
 ATS = "/external-trigger/greenhouse"
 ATS_CALLS = [
@@ -33,21 +33,21 @@ PAGES = [("GET", "/"), ("GET", "/orders"), ("GET", "/sign-in/a-code"), ("GET", "
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Postgres]:
-    """A PostgreSQL of this module's own, to be taken away."""
+    """Runs a PostgreSQL server that the tests of this module stop."""
     with running_postgres(durable=True) as one:
         yield one
 
 
 @pytest.fixture
 async def way(server: Postgres) -> AsyncIterator[Road]:
-    """The network between the gateway and its database."""
+    """Runs the network between the gateway and its database."""
     async with road(server.port) as one:
         yield one
 
 
 @pytest.fixture
 async def northwind(server: Postgres, way: Road, tmp_path: Path) -> AsyncIterator[Linked]:
-    """A gateway on it, with everything linked."""
+    """Returns an account of a gateway on this database."""
     url = server.create_database()
     await migrate.upgrade(url)
     async with open_house(tmp_path, url.replace(f":{server.port}/", f":{way.port}/")) as house:
@@ -55,7 +55,7 @@ async def northwind(server: Postgres, way: Road, tmp_path: Path) -> AsyncIterato
 
 
 def calls(house: House) -> list[tuple[str, str]]:
-    """Every call of the OpenAPI document, with ids that anybody could have made up, the ATS's calls, and the pages."""
+    """Returns every call of the OpenAPI document, with made-up ids, the ATS's calls, and the pages."""
     documented = [
         (method.upper(), re.sub(r"\{[^}]+\}", "greenhouse", path))
         for path, methods in house.app.openapi()["paths"].items()
@@ -66,7 +66,7 @@ def calls(house: House) -> list[tuple[str, str]]:
 
 
 async def call(linked: Linked, method: str, path: str) -> httpx2.Response:
-    """One of them, by somebody who may make it."""
+    """Makes one of the calls, with valid credentials."""
     headers = {
         "authorization": basic(linked.token if path.startswith(ATS) else linked.key),
         "x-account-id": linked.account_id,
@@ -78,34 +78,34 @@ async def call(linked: Linked, method: str, path: str) -> httpx2.Response:
 
 @dataclass(frozen=True)
 class Fault:
-    """What takes a database away, and what brings it back."""
+    """A way to take the database away, and the way back."""
 
     begin: Callable[[Postgres, Road], None]
     end: Callable[[Postgres, Road], None]
 
 
 stopped = Fault(lambda server, _: server.stop(), lambda server, _: server.start())
-#: its connections are open, and nothing answers: a machine that stands still
+#: connections stay open without an answer, as of a suspended machine
 frozen = Fault(lambda server, _: server.freeze(), lambda server, _: server.thaw())
-#: nor is there one that could answer; afterwards what was connected leads nowhere, as after a failover
+#: no connection gets through; afterwards the old connections stay dead, as after a failover
 unreachable = Fault(lambda _, way: way.swallow(), lambda _, way: way.open())
 
 
 async def is_back(house: House) -> None:
-    """By itself."""
+    """Waits until the gateway has reconnected by itself."""
     async with asyncio.timeout(30):
         while (await house.client.get("/readyz")).status_code != 200:
             await asyncio.sleep(0.05)
 
 
 def refused(answer: httpx2.Response) -> bool:
-    """It is said so, and when to come back."""
+    """Returns whether the answer is a 503 with Retry-After."""
     return answer.status_code == 503 and int(answer.headers.get("retry-after", 0)) > 0
 
 
 @pytest.mark.parametrize("fault", [stopped, frozen, unreachable], ids=["stopped", "frozen", "unreachable"])
 @pytest.mark.postgres
-async def test_every_surface_says_503_and_when_to_come_back(
+async def test_every_surface_answers_503_with_retry_after(
     northwind: Linked, server: Postgres, way: Road, fault: Fault
 ) -> None:
     house = northwind.house
@@ -133,7 +133,7 @@ SENT = range(10, 15)
 
 
 def in_flight(linked: Linked, order: str) -> list[Coroutine[Any, Any, httpx2.Response]]:
-    """Each kind of unit of work: quick ones and others, reads and writes."""
+    """Returns requests of each kind of unit of work: batchable ones and others, reads and writes."""
     hook = {"name": "second", "url": f"{linked.house.vendor.url}/second", "events": ["ats_assessments.created"]}
     return [
         *(linked.call("send_test", json=linked.test_body(number)) for number in SENT),
@@ -148,13 +148,13 @@ def in_flight(linked: Linked, order: str) -> list[Coroutine[Any, Any, httpx2.Res
 
 @pytest.mark.parametrize("fault", [frozen, unreachable], ids=["frozen", "unreachable"])
 @pytest.mark.postgres
-async def test_what_is_under_way_is_answered_and_is_done_once_when_it_comes_again(
+async def test_requests_in_flight_are_answered_and_take_effect_once(
     northwind: Linked, server: Postgres, way: Road, fault: Fault
 ) -> None:
-    """The database went when a request was already at it. Nothing is half-written, nothing is done twice."""
+    """Requests that the outage interrupts write all or nothing, and repeating them has no second effect."""
     order = await northwind.send_test(1)
     before = await northwind.status(order)
-    async with asking_in_vain(
+    async with blocked_by_a_lock(
         server, northwind, "LOCK TABLE orders, events, webhooks IN ACCESS EXCLUSIVE MODE"
     ) as waits:
         asked = [asyncio.create_task(one) for one in in_flight(northwind, order)]
@@ -174,7 +174,7 @@ async def test_what_is_under_way_is_answered_and_is_done_once_when_it_comes_agai
     assert len((await northwind.api("GET", "/v1/orders")).json()["data"]) == 1 + len(SENT)
 
 
-#: what is done at the very end of a transaction: an answer to COMMIT waits for it
+#: a trigger that waits at the end of a transaction, so that the answer to COMMIT is late
 LATE = """
 CREATE FUNCTION wait_for_it() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NULL; END $$;
@@ -188,8 +188,8 @@ FOR EACH ROW EXECUTE FUNCTION wait_for_it();
 async def test_an_order_whose_commit_was_not_answered_is_refused_and_found_again(
     northwind: Linked, server: Postgres, way: Road, fault: Fault
 ) -> None:
-    """Nobody knew whether it was there; it was. Sent again, it is the same one."""
-    async with asking_in_vain(server, northwind, "SELECT pg_advisory_xact_lock(1)", first=LATE) as waits:
+    """The order was committed although the caller got 503; sent again, it is the same order."""
+    async with blocked_by_a_lock(server, northwind, "SELECT pg_advisory_xact_lock(1)", first=LATE) as waits:
         sent = asyncio.create_task(northwind.call("send_test", json=northwind.test_body(7)))
         await waits(1)
         fault.begin(server, way)
@@ -199,7 +199,7 @@ async def test_an_order_whose_commit_was_not_answered_is_refused_and_found_again
     assert refused(answer)
 
     await is_back(northwind.house)
-    async with asyncio.timeout(20):  # until the database has done what it was told before
+    async with asyncio.timeout(20):  # until the database has completed the earlier transaction
         while not (found := (await northwind.api("GET", "/v1/orders")).json()["data"]):
             await asyncio.sleep(0.05)
     assert await northwind.send_test(7) == found[0]["id"]
@@ -207,10 +207,10 @@ async def test_an_order_whose_commit_was_not_answered_is_refused_and_found_again
 
 
 @asynccontextmanager
-async def asking_in_vain(
-    server: Postgres, linked: Linked, open_dispatch: str, *, first: str = "SELECT 1"
+async def blocked_by_a_lock(
+    server: Postgres, linked: Linked, locking_sql: str, *, first: str = "SELECT 1"
 ) -> AsyncIterator[Callable[[int], Awaitable[None]]]:
-    """Somebody has taken what is asked for; what the block is given waits until so many wait for it in the database."""
+    """Holds a lock for the block; the yielded function waits until so many statements wait for it in the database."""
     database = str(linked.house.settings.database_url).rpartition("/")[2]
     other, looking = [await asyncpg.connect(server.url(database)) for _ in range(2)]
     await other.execute(first)
@@ -223,7 +223,7 @@ async def asking_in_vain(
 
     try:
         async with other.transaction():
-            await other.execute(open_dispatch)
+            await other.execute(locking_sql)
             yield waits
     finally:
         other.terminate()

@@ -1,7 +1,7 @@
 """
-A person's data is planted everywhere it can enter, and is nowhere once the order's content was erased.
+A person's data enters at every place that takes it, and is nowhere after the order's content was erased.
 
-Every text column of every table is searched, sealed ones are opened; on SQLite the file's bytes, too.
+Every text column of every table is searched, encrypted ones decrypted; on SQLite the file's bytes, too.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ RESULT = {
     "candidate": {"id": "canary-at-the-vendor", "profile_url": None},
     "passthrough": {"more": "canary-passthrough"},
 }
-#: what must be gone; the ids in the profile URL are the person's, too
+#: texts that must be gone; the ids in the profile URL are personal, too
 PLANTED = [
     *CANARIES.values(), RAW, SENDER, SAID, TYPED, "87654321", "98765432", "31.4159", "canary-label", "canary-notes",
     "canary-report", "canary-at-the-vendor", "canary-passthrough", "canary-refused",
@@ -49,14 +49,14 @@ PLANTED = [
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def url(request: pytest.FixtureRequest) -> Any:
-    """A database of each kind: None is SQLite in the data directory."""
+    """Returns the URL of a database of each kind; None is SQLite in the data directory."""
     if request.param == "sqlite":
         return None
     return request.getfixturevalue("postgres").create_database(request.getfixturevalue("migrated"))
 
 
 async def played(house: House) -> tuple[Linked, str]:
-    """An order's whole story, everything of it on record; the order."""
+    """Plays a whole order and records all of it; returns account and order id."""
     linked = await house.link("proctor", package_id="pkg_core_sql")
     house.vendor.will_answer((200, {"x-said": SAID}, f"{SAID}: {CANARIES['email']}".encode()))
     house.greenhouse.will_answer((500, {}, SAID.encode()))
@@ -91,7 +91,7 @@ async def played(house: House) -> tuple[Linked, str]:
 
 
 async def settled(linked: Linked, order: str) -> None:
-    """Wait until no attempt is under way."""
+    """Waits until no attempt is in flight."""
     async with asyncio.timeout(20):
         while any(
             one["in_flight"] or not one["attempts"]
@@ -101,7 +101,7 @@ async def settled(linked: Linked, order: str) -> None:
 
 
 async def kept(ctx: Context) -> dict[str, str]:
-    """All that the database has, by table and column; what is sealed is opened."""
+    """Returns all texts of the database by table and column, decrypted."""
     found: dict[str, list[str]] = {}
     for table in metadata.sorted_tables:
         rows = await ctx.store.read(lambda tx, name=table.name: tx.all(f"SELECT * FROM {name}"))  # type: ignore[misc]
@@ -118,12 +118,12 @@ async def kept(ctx: Context) -> dict[str, str]:
 
 
 def on_disk(directory: Path) -> bytes:
-    """Everything in a data directory."""
+    """Returns the bytes of every file in a data directory."""
     return b"".join(path.read_bytes() for path in directory.iterdir() if path.is_file())
 
 
-async def test_nothing_of_the_person_is_left(tmp_path: Path, url: Any) -> None:
-    """And before, each of it was there: in plain text, in sealed bodies, in what others answered."""
+async def test_no_data_of_the_candidate_is_left(tmp_path: Path, url: Any) -> None:
+    """Each text was there before: in plain text, in encrypted bodies, in answers of the other side."""
     async with open_house(tmp_path, url, log_bodies="all") as house:
         linked, order = await played(house)
         ctx: Context = house.app.state.ctx
@@ -152,8 +152,8 @@ async def test_nothing_of_the_person_is_left(tmp_path: Path, url: Any) -> None:
         assert [canary for canary in PLANTED if canary.encode() in on_disk(tmp_path)] == []
 
 
-async def test_it_is_one_persons_order_alone(tmp_path: Path, url: Any) -> None:
-    """Another candidate's order stays whole, and so do the bodies of the requests that were only about that."""
+async def test_other_orders_are_kept(tmp_path: Path, url: Any) -> None:
+    """Another candidate's order is kept, and so are the bodies of requests about that order alone."""
     async with open_house(tmp_path, url, log_bodies="all") as house:
         linked, order = await played(house)
         ada = await linked.send_test(2)

@@ -1,4 +1,4 @@
-"""The documented order of a key rotation, played with two gateways on one PostgreSQL while they are used."""
+"""The documented key rotation with two gateways on one PostgreSQL under traffic."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ INTEGRATION = {
 
 @dataclass
 class Traffic:
-    """Uses two gateways as vendor and ATS do; what one has sealed is read from the other."""
+    """Traffic of vendor and ATS over two gateways; each reads secrets that the other encrypted."""
 
     gateways: list[Gateway]
     client: httpx2.AsyncClient
@@ -56,7 +56,7 @@ class Traffic:
         return answer
 
     async def round(self) -> None:
-        """Each gateway seals something of every kind, and the other reads it; then everything kept is asked for."""
+        """Each gateway encrypts secrets of every kind and the other reads them; then every stored answer is requested."""
         for here, there in (self.gateways, self.gateways[::-1]):
             password = {"partner_password": f"p{next(self.numbers)}"}
             await self.call(here, "PUT", "/v1/integrations/greenhouse", json=INTEGRATION | password)
@@ -66,7 +66,7 @@ class Traffic:
         await self.ask_again()
 
     async def keep(self, at: Gateway) -> None:
-        """Link a customer, whose token is shown in the kept answer."""
+        """Links a customer, whose token is in the stored answer."""
         number = next(self.numbers)
         customer = {"provider": "greenhouse", "origin_owner_id": f"n{number}", "origin_owner_name": "N"}
         headers = {"idempotency-key": f"key {number}"}
@@ -79,7 +79,7 @@ class Traffic:
             assert (again.text, again.headers["idempotent-replayed"]) == (text, "true")
 
     async def order(self, here: Gateway, there: Gateway) -> None:
-        """An order with its result, half of it at each gateway."""
+        """Places an order at one gateway and sends its result to the other."""
         test = {"partner_test_id": "pkg_core_sql", "candidate": ADA}
         test["url"] = f"{self.vendor.url}/take_home_tests/{next(self.numbers)}"
         path = "/external-trigger/greenhouse/send_test?tenant-id=proctor"
@@ -91,7 +91,7 @@ class Traffic:
         await self.call(there, "GET", path, user=self.token)
 
     async def restart(self, one: Gateway, keys: str) -> None:
-        """Restart a gateway with other keys, while the other one takes orders all the time."""
+        """Restarts a gateway with other keys, while the other one accepts orders."""
         (other,) = [at for at in self.gateways if at is not one]
         over = asyncio.Event()
 
@@ -114,7 +114,7 @@ class Traffic:
         assert 'attempts_postponed_total{kind="sealed"}' not in (await self.call(at, "GET", "/metrics")).text
 
     async def delivered(self) -> list[dict[str, Any]]:
-        """Every delivery, once none is pending."""
+        """Returns every delivery, once none is pending."""
         async with asyncio.timeout(30):
             while True:
                 found: list[dict[str, Any]] = []
@@ -130,7 +130,7 @@ class Traffic:
 
 @pytest.mark.postgres
 async def test_a_key_rotation_refuses_nothing(postgres: Postgres, migrated: str, tmp_path: Path) -> None:
-    """Old and new configuration side by side at every step: nothing is refused, no attempt is used up, no answer lost."""
+    """With old and new configuration side by side, no request is refused, no attempt used up, no stored answer lost."""
     url = postgres.create_database(migrated)
     async with AsyncExitStack() as stack:
         vendor = await stack.enter_async_context(neighbour())
@@ -170,7 +170,7 @@ async def test_a_key_rotation_refuses_nothing(postgres: Postgres, migrated: str,
 async def test_a_worker_with_too_few_keys_leaves_deliveries_to_the_others(
     postgres: Postgres, migrated: str, tmp_path: Path
 ) -> None:
-    """A step of the order was left out: the gateway without the new key answers 503, and everything is delivered."""
+    """After a skipped step the gateway without the new key answers 503, and every delivery arrives."""
     url = postgres.create_database(migrated)
     async with AsyncExitStack() as stack:
         vendor = await stack.enter_async_context(neighbour())

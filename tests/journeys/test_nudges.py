@@ -1,4 +1,4 @@
-"""An ATS that was told and does not ask is told again, a few times; then the order says why nothing is shown."""
+"""An ATS that does not request a result is nudged three times; then the order has an alert."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from greenroom.model.deliveries import JITTER, NUDGES, SCHEDULES
 from tests.house import House, Linked, neighbour, open_house
 from tests.sandbox.conftest import simulator
 
-#: longer than any wait may be
+#: longer than any wait of the schedule
 EVER = timedelta(hours=3)
 
 
 async def let_pass(house: House, time: timedelta = EVER) -> None:
-    """As if so much time had passed for everything that waits."""
+    """Makes every waiting delivery due as if so much time had passed."""
     ms = int(time.total_seconds() * 1000)
     await house.app.state.ctx.store.write(
         lambda tx: tx.run("UPDATE deliveries SET due_at = due_at - $1 WHERE lease IS NULL", ms)
@@ -27,13 +27,13 @@ async def let_pass(house: House, time: timedelta = EVER) -> None:
 
 
 async def push_of(linked: Linked, order: str) -> dict[str, Any]:
-    """The order's delivery to the ATS."""
+    """Returns the order's delivery to the ATS."""
     (delivery,) = (await linked.api("GET", f"/v1/deliveries?order_id={order}&lane=ats")).json()["data"]
     return dict(delivery)
 
 
 async def recorded(linked: Linked, order: str, attempts: int, **expected: Any) -> dict[str, Any]:
-    """Wait until so many attempts are on record and nothing is under way."""
+    """Waits until so many attempts are recorded and none is in flight; returns the delivery."""
     async with asyncio.timeout(20):
         while True:
             push = await push_of(linked, order)
@@ -44,14 +44,14 @@ async def recorded(linked: Linked, order: str, attempts: int, **expected: Any) -
 
 
 async def resulted(linked: Linked, **body: Any) -> str:
-    """An order with a result, of which the ATS was told once."""
+    """Places an order and sends its result; returns the order once the ATS was notified."""
     order = await linked.send_test(**body)
     assert (await linked.give_result(order)).status_code == 200
     await recorded(linked, order, 1, state="pending")
     return order
 
 
-async def test_an_ats_that_never_asks_is_told_four_times_and_then_a_person_is(northwind: Linked) -> None:
+async def test_an_ats_that_never_reads_the_result_gets_three_nudges_and_an_alert(northwind: Linked) -> None:
     order = await resulted(northwind)
     waits = []
     for told in range(1, len(NUDGES) + 1):
@@ -74,11 +74,11 @@ async def test_an_ats_that_never_asks_is_told_four_times_and_then_a_person_is(no
     assert len(set(waits)) == len(NUDGES)
     await let_pass(northwind.house)
     assert await northwind.house.engine_once() == 0
-    assert (await northwind.status(order))["partner_status"] == "complete"  # it asks at last
+    assert (await northwind.status(order))["partner_status"] == "complete"  # it requests the result at last
     assert (await northwind.order(order))["delivery"] == "acknowledged"
 
 
-async def test_it_is_told_again_no_earlier_than_the_schedule_says(northwind: Linked) -> None:
+async def test_a_nudge_is_not_earlier_than_its_schedule(northwind: Linked) -> None:
     order = await resulted(northwind)
     await let_pass(northwind.house, NUDGES[0] - timedelta(seconds=30))
 
@@ -87,7 +87,7 @@ async def test_it_is_told_again_no_earlier_than_the_schedule_says(northwind: Lin
     await recorded(northwind, order, 2, state="pending")
 
 
-async def test_asking_ends_it(northwind: Linked) -> None:
+async def test_reading_the_result_ends_the_nudges(northwind: Linked) -> None:
     order = await resulted(northwind)
 
     await northwind.status(order)
@@ -99,8 +99,8 @@ async def test_asking_ends_it(northwind: Linked) -> None:
     assert len(northwind.house.greenhouse.heard) == 1
 
 
-async def test_asking_while_it_is_told_the_first_time_ends_it(northwind: Linked) -> None:
-    """As Greenhouse does: it asks before it answers."""
+async def test_reading_during_the_first_push_ends_the_nudges(northwind: Linked) -> None:
+    """The ATS requests the result before it answers the PATCH, as Greenhouse does."""
     order = await northwind.send_test()
 
     async def look() -> None:
@@ -112,7 +112,7 @@ async def test_asking_while_it_is_told_the_first_time_ends_it(northwind: Linked)
     await recorded(northwind, order, 1, state="delivered", due_at=None)
 
 
-async def test_who_asked_before_it_could_be_told_is_told_once(northwind: Linked) -> None:
+async def test_an_ats_that_read_before_the_push_is_notified_once(northwind: Linked) -> None:
     order = await northwind.send_test()
     northwind.house.greenhouse.will_answer(503, 200)
     await northwind.give_result(order)
@@ -123,7 +123,7 @@ async def test_who_asked_before_it_could_be_told_is_told_once(northwind: Linked)
     await recorded(northwind, order, 2, state="delivered", due_at=None)
 
 
-async def test_asking_while_it_is_told_again_ends_it_whatever_the_answer(northwind: Linked) -> None:
+async def test_reading_during_a_nudge_ends_the_nudges_whatever_the_answer(northwind: Linked) -> None:
     order = await resulted(northwind)
 
     async def look() -> None:
@@ -137,7 +137,7 @@ async def test_asking_while_it_is_told_again_ends_it_whatever_the_answer(northwi
     assert (await northwind.order(order))["delivery"] == "acknowledged"
 
 
-async def test_a_fault_meanwhile_is_tried_again_on_a_fresh_schedule(northwind: Linked) -> None:
+async def test_a_failed_nudge_is_retried_on_a_fresh_schedule(northwind: Linked) -> None:
     order = await resulted(northwind)
     northwind.house.greenhouse.will_answer(503, 200)
     await let_pass(northwind.house)
@@ -152,7 +152,7 @@ async def test_a_fault_meanwhile_is_tried_again_on_a_fresh_schedule(northwind: L
     assert [one["trigger"] for one in push["attempts"]] == ["auto", "nudge", "nudge"]
 
 
-async def test_a_refusal_meanwhile_ends_it_with_its_reason(northwind: Linked) -> None:
+async def test_a_refused_nudge_ends_the_delivery_with_its_reason(northwind: Linked) -> None:
     order = await resulted(northwind)
     northwind.house.greenhouse.will_answer(404)
     await let_pass(northwind.house)
@@ -162,7 +162,7 @@ async def test_a_refusal_meanwhile_ends_it_with_its_reason(northwind: Linked) ->
     assert "404" in seen["delivery_detail"]
 
 
-async def test_a_retry_by_hand_begins_anew(northwind: Linked) -> None:
+async def test_a_manual_retry_resets_the_nudges(northwind: Linked) -> None:
     order = await resulted(northwind)
     for told in range(2, len(NUDGES) + 2):
         await let_pass(northwind.house)
@@ -175,7 +175,7 @@ async def test_a_retry_by_hand_begins_anew(northwind: Linked) -> None:
     assert push["event_id"] == ended["event_id"]
 
 
-async def test_it_survives_a_restart(tmp_path: Path) -> None:
+async def test_nudges_survive_a_restart(tmp_path: Path) -> None:
     async with neighbour() as greenhouse:
         async with open_house(tmp_path) as house:
             linked = await house.link("proctor", package_id="pkg_core_sql")
@@ -188,7 +188,7 @@ async def test_it_survives_a_restart(tmp_path: Path) -> None:
 
 
 async def test_a_greenhouse_that_ignores_the_first_call_shows_the_result_after_the_next(house: House) -> None:
-    """The simulator, over real HTTP: it answers 200 and does nothing; later it is itself again."""
+    """The simulator answers the first PATCH with 200 and ignores it, and shows the result after the nudge."""
     linked = await house.link("proctor", package_id="pkg_core_sql")
     gateway = str(house.client.base_url).rstrip("/")
     async with simulator() as address, httpx2.AsyncClient(base_url=f"{address}/api", timeout=40) as greenhouse:

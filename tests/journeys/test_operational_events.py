@@ -1,4 +1,4 @@
-"""A vendor hears of trouble with one of its webhooks through another."""
+"""A vendor's other webhooks report trouble with one of them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from greenroom.model.events import OPERATIONAL_EVENTS
 from tests.house import Linked, neighbour, webhook
 
 
-async def test_a_webhook_that_is_gone_is_told_to_the_one_that_watches(northwind: Linked) -> None:
-    """Signed like every other event, though the endpoint in question answers nothing any more."""
+async def test_a_disabled_webhook_is_reported_to_another_webhook(northwind: Linked) -> None:
+    """The event is signed and delivered like every other one, although the failing endpoint answers 410."""
     gone = await webhook(northwind, name="Orders, the old address")
     northwind.house.vendor.will_answer(410)
     async with neighbour() as operators:
@@ -32,8 +32,8 @@ async def test_a_webhook_that_is_gone_is_told_to_the_one_that_watches(northwind:
     assert exhausted["record_id"] == delivery["id"]
 
 
-async def test_a_result_that_the_ats_refuses_is_told(northwind: Linked) -> None:
-    """Nobody in Greenhouse sees it, and nobody at the vendor's would know."""
+async def test_a_result_that_the_ats_refuses_is_reported(northwind: Linked) -> None:
+    """The vendor's webhook gets `delivery.exhausted` for a result that no recruiter sees."""
     northwind.house.greenhouse.will_answer(404)
     await webhook(northwind, ["delivery.exhausted"])
     order = await northwind.send_test()

@@ -1,4 +1,4 @@
-"""A project for which too much waits is refused, instead of growing until the disk is full."""
+"""A project with a full queue gets no new orders, so that the queue cannot fill the disk."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ LIMIT = 3
 
 @pytest.fixture
 async def house(tmp_path: Path, database_url: str) -> AsyncIterator[House]:
-    """A gateway on each database, at which hardly anything may wait."""
+    """Runs a gateway on each database, with a small queue limit."""
     postgres = database_url if database_url.startswith("postgresql") else None
     async with open_house(tmp_path, postgres, queue_limit=LIMIT) as one:
         yield one
 
 
-async def test_a_full_queue_refuses_what_is_new_and_takes_it_once_there_is_room(house: House) -> None:
-    """On either side of the gateway; what it has already, and everybody else, goes on as ever."""
+async def test_a_full_queue_refuses_new_orders_until_it_has_room(house: House) -> None:
+    """ATS and API get 503; repeated orders and other projects are not affected."""
     linked = await house.link("proctor", package_id="pkg_core_sql")
     mallory = await house.link("mallory", tenant="mallory", package_id="pkg_core_sql")
     queue_limit = house.app.state.engine.queue_limit

@@ -1,4 +1,4 @@
-"""More requests than the database can do soon: those beyond the bound are sent away at once, the rest are served."""
+"""Load shedding: requests beyond the limit are refused at once, the others are served."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ RUSH = 30
 
 @asynccontextmanager
 async def held_up(house: House) -> AsyncIterator[None]:
-    """Nobody can place an order while the block runs: another client of the database keeps its table."""
+    """Blocks every order for the block: another client of the database locks the table."""
     url = house.settings.database_url
     if url is None:
         path = house.settings.data_dir / "greenroom.db"
         other = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-        # In a thread: who has the lock may need this very loop to give it back.
+        # in a thread: the holder of the lock may need this event loop to release it
         await asyncio.to_thread(other.execute, "BEGIN IMMEDIATE")
         try:
             yield
@@ -40,9 +40,9 @@ async def held_up(house: House) -> AsyncIterator[None]:
         await connection.close()
 
 
-async def test_a_rush_is_refused_at_once_and_what_was_taken_is_done(northwind: Linked) -> None:
+async def test_excess_requests_are_refused_at_once_and_accepted_ones_completed(northwind: Linked) -> None:
     house = northwind.house
-    await northwind.send_test(1)  # notes that Greenhouse has called, which would be a write of its own
+    await northwind.send_test(1)  # notes Greenhouse's first call, which would be another write
     store: LoadSheddingStore = house.app.state.ctx.store
     store.most = ROOM
     async with held_up(house):
@@ -55,16 +55,16 @@ async def test_a_rush_is_refused_at_once_and_what_was_taken_is_done(northwind: L
     assert {one.headers["retry-after"] for one in refused} == {"5"}
     assert "Too many requests" in refused[0].json()["message"]
     taken = [one for one in answers if one.status_code == 200]
-    assert 0 < len(taken) <= ROOM  # the request log may have had a place, too
+    assert 0 < len(taken) <= ROOM  # the request log may have used one, too
     async with asyncio.timeout(20):
-        while store.waiting:  # every place is given back
+        while store.waiting:  # every waiting unit of work has ended
             await asyncio.sleep(0.01)
     again = [await northwind.send_test(number) for number in range(RUSH)]
     assert {one.json()["partner_interview_id"] for one in taken} <= set(again)
     assert len(set(again)) == RUSH
 
 
-async def test_reads_have_a_bound_of_their_own(northwind: Linked) -> None:
+async def test_reads_have_a_limit_of_their_own(northwind: Linked) -> None:
     store: LoadSheddingStore = northwind.house.app.state.ctx.store
     store.most = 0
 

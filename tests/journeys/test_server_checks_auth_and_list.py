@@ -34,7 +34,7 @@ async def test_s02_issued_keys_are_short_and_without_a_colon(northwind: Linked) 
     assert (await get(northwind, basic("k" * 171))).status_code == 401
 
 
-async def test_s03_no_header_is_told_the_scheme(northwind: Linked) -> None:
+async def test_s03_a_missing_header_is_answered_with_the_scheme(northwind: Linked) -> None:
     answer = await get(northwind, None)
 
     assert answer.status_code == 401
@@ -144,12 +144,12 @@ async def test_s14_the_last_good_list_stands_in_for_a_vendor_that_is_down(house:
     assert (await linked.unified("GET", "/assessments/packages")).status_code == 200
     await house.app.state.catalog.effective(await _account(linked), fresh=True)  # a minute later
     house.vendor.will_answer(0)
-    await house.app.state.catalog.effective(await _account(linked), fresh=True)  # the vendor has gone
+    await house.app.state.catalog.effective(await _account(linked), fresh=True)  # the vendor is down
 
     answer = await linked.call("list_tests")
 
     assert [one["partner_test_id"] for one in answer.json()] == ["pkg_core_sql", "4711"]
-    house.vendor.will_answer((200, {}, json.dumps({"data": PACKAGES[:1]}).encode()))  # and is back
+    house.vendor.will_answer((200, {}, json.dumps({"data": PACKAGES[:1]}).encode()))  # and is up again
     again = await house.app.state.catalog.effective(await _account(linked), fresh=True)
     assert [package.id for package in again.packages] == ["pkg_core_sql"]
 
@@ -230,7 +230,7 @@ async def test_one_call_for_many_recruiters_who_look_at_once(house: House) -> No
     assert len(house.vendor.heard) == 1
 
 
-async def test_s15_the_wrong_method_is_told_so(northwind: Linked) -> None:
+async def test_s15_the_wrong_method_is_405(northwind: Linked) -> None:
     url = f"{LIST}?tenant-id={northwind.tenant}"
 
     answer = await northwind.house.client.post(url, headers={"authorization": basic(northwind.token)})

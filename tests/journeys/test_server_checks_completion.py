@@ -49,7 +49,7 @@ async def test_s44_test_status_from_inside_the_patch_is_complete(northwind: Link
     await northwind.give_result(order)
     await northwind.becomes(order, delivery="acknowledged")
     async with asyncio.timeout(20):
-        while not seen:  # it was answered, and is being read
+        while not seen:  # the PATCH is answered before the look has ended
             await asyncio.sleep(0.01)
 
     assert [one["partner_status"] for one in seen] == ["complete"]
@@ -100,7 +100,7 @@ async def test_s45_a_refusal_ends_it_with_an_alert(northwind: Linked, status: in
     moments = (await northwind.api("GET", f"/v1/orders/{order}/timeline")).json()["data"]
     assert "alert" in {moment["kind"] for moment in moments}
     assert northwind.house.vendor.heard == []
-    northwind.house.greenhouse.will_answer(200)  # somebody mended it
+    northwind.house.greenhouse.will_answer(200)  # the cause is fixed
     (delivery,) = (await northwind.api("GET", f"/v1/deliveries?order_id={order}&lane=ats")).json()["data"]
     await northwind.api("POST", f"/v1/deliveries/{delivery['id']}/retry")
     await northwind.becomes(order, delivery="sent")
@@ -142,7 +142,7 @@ async def test_s47_without_a_url_the_poll_delivers(northwind: Linked) -> None:
     assert (await northwind.order(order))["delivery"] == "acknowledged"
 
 
-async def test_progress_is_told_and_never_complete(northwind: Linked) -> None:
+async def test_progress_is_reported_and_never_complete(northwind: Linked) -> None:
     order = await northwind.send_test()
     for value, status in (("initiated", "invited"), ("in_progress", "in_progress")):
         answer = await northwind.give_result(order, {"result": {"value": value}})
@@ -221,7 +221,7 @@ async def test_retries_keep_the_event_id_and_the_bytes(northwind: Linked) -> Non
     assert first.body == second.body
 
 
-async def test_410_disables_the_webhook_and_holds_what_follows(northwind: Linked) -> None:
+async def test_410_disables_the_webhook_and_holds_later_deliveries(northwind: Linked) -> None:
     made = await webhook(northwind)
     northwind.house.vendor.will_answer(410)
     first = await northwind.send_test(1)
@@ -243,8 +243,8 @@ async def test_410_disables_the_webhook_and_holds_what_follows(northwind: Linked
     assert heard[1].json["record_id"] == second
 
 
-async def test_what_fails_while_its_webhook_is_disabled_is_held(northwind: Linked) -> None:
-    """An attempt was under way when the webhook was disabled: it is not tried again there, and goes once it may."""
+async def test_a_failed_delivery_of_a_disabled_webhook_is_held(northwind: Linked) -> None:
+    """The failed delivery of an attempt in flight is held when its webhook is disabled, and sent once it is enabled."""
     made = await webhook(northwind)
     vendor, going = northwind.house.vendor, asyncio.Event()
     vendor.will_answer(500)
@@ -267,7 +267,7 @@ async def test_what_fails_while_its_webhook_is_disabled_is_held(northwind: Linke
 
 
 async def _becomes(linked: Linked, order: str, state: str, *, attempts: int) -> dict[str, Any]:
-    """Wait for the order's one webhook delivery to be in a state, with nothing under way."""
+    """Waits until the order's webhook delivery has the state and no attempt is in flight; returns it."""
     async with asyncio.timeout(20):
         while True:
             (delivery,) = (await linked.api("GET", f"/v1/deliveries?order_id={order}&lane=vendor")).json()["data"]
@@ -276,8 +276,8 @@ async def _becomes(linked: Linked, order: str, state: str, *, attempts: int) -> 
             await asyncio.sleep(0.02)
 
 
-async def test_a_deleted_account_is_told_nothing_more(northwind: Linked) -> None:
-    """A result that its ATS did not take yet is cancelled, and stays visible."""
+async def test_a_deleted_account_gets_no_more_pushes(northwind: Linked) -> None:
+    """The pending delivery of its result is cancelled, and stays visible."""
     northwind.house.greenhouse.will_answer(500)
     order = await northwind.send_test()
     await northwind.give_result(order)

@@ -147,7 +147,7 @@ async def test_s26_a_bad_e_mail_places_no_order(northwind: Linked, email: object
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '"x"', "null", "[" * 100_000, b"\xff\xfe{}"])
-async def test_s27_what_is_not_an_object_is_400(northwind: Linked, content: str | bytes) -> None:
+async def test_s27_a_body_that_is_not_an_object_is_400(northwind: Linked, content: str | bytes) -> None:
     answer = await post(northwind, content)
 
     assert answer.status_code == 400
@@ -179,7 +179,7 @@ async def test_s27_over_a_mebibyte_is_413(northwind: Linked) -> None:
         {"partner_test_id": "pkg_core_sql", "candidate": {**ADA, "last_name": "\ud800"}},
     ],
 )
-async def test_s27_hostile_bodies_are_told_which_field(northwind: Linked, body: object) -> None:
+async def test_s27_hostile_bodies_get_the_field_named(northwind: Linked, body: object) -> None:
     answer = await post(northwind, json.dumps(body))
 
     assert answer.status_code in (400, 422), answer.text
@@ -320,7 +320,7 @@ async def test_s38_complete_stays_complete(northwind: Linked) -> None:
         ("attachments", {"attachments": "x"}),
     ],
 )
-async def test_s39_what_greenhouse_would_not_show_is_refused(
+async def test_s39_a_result_that_greenhouse_would_not_show_is_refused(
     northwind: Linked, field: str, changes: dict[str, Any]
 ) -> None:
     order = await northwind.send_test()
@@ -376,7 +376,7 @@ async def test_s41_a_complaint_of_any_shape_is_200(northwind: Linked, content: b
     assert (answer.status_code, answer.json()) == (200, {"status": 200})
 
 
-async def test_s42_a_stranger_cannot_complain(northwind: Linked) -> None:
+async def test_s42_an_unauthenticated_caller_cannot_report(northwind: Linked) -> None:
     order = await northwind.send_test()
 
     answer = await northwind.call("response_error", json={"partner_interview_id": order, "errors": ["x"]}, token="x")

@@ -1,4 +1,4 @@
-"""What Greenroom signs has the time at which it was written, however long the way to the receiver took."""
+"""Signatures have the time at which the request is written, however long look-up and connection took."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Sending = Callable[[Context, Outbound, Linked, str], Awaitable[dict[str, str] | 
 
 
 async def delivery(ctx: Context, out: Outbound, linked: Linked, webhook_id: str) -> dict[str, str]:
-    """An order on its way."""
+    """Places an order and attempts its delivery; returns the headers that were sent."""
     await linked.send_test()
     assert await Engine(ctx, out).run_once() == 1
     found = (await linked.api("GET", f"/v1/deliveries?destination_id={webhook_id}")).json()["data"][0]
@@ -31,22 +31,22 @@ async def delivery(ctx: Context, out: Outbound, linked: Linked, webhook_id: str)
 
 
 async def trial(ctx: Context, out: Outbound, linked: Linked, webhook_id: str) -> dict[str, str]:
-    """A test event, as its button sends it."""
+    """Sends a test event."""
     project = await projects.authenticate(ctx, linked.key)
     return dict((await vendor.try_out(ctx, out, project.id, webhook_id)).request.headers)
 
 
 async def packages(ctx: Context, out: Outbound, linked: Linked, _: str) -> None:
-    """The vendor's list of tests is asked for."""
+    """Requests the vendor's package list."""
     project = await projects.authenticate(ctx, linked.key)
     await Catalog(ctx, out).probe(await integrations.get(ctx, project.id, "greenhouse"), linked.account_id)
 
 
 @pytest.mark.parametrize("send", [delivery, trial, packages])
-async def test_the_time_of_the_write_is_what_is_signed(
+async def test_the_signature_has_the_time_of_the_write(
     house: House, monkeypatch: pytest.MonkeyPatch, send: Sending
 ) -> None:
-    """Its name took twelve seconds to look up. The signature holds, and the record has what was sent."""
+    """After a look-up of twelve seconds the signature is valid, and the record has the headers that were sent."""
     place = house.vendor.url.replace("127.0.0.1", "proctor.example.com")
     linked = await house.link("proctor", packages_url=f"{place}/packages")
     made = await webhook(linked, url=f"{place}/hooks")

@@ -1,4 +1,4 @@
-"""A vendor whose names nobody answers for: the other vendors' deliveries go on, and use up no attempt because of it."""
+"""A host name without a DNS answer delays no other vendor's delivery and uses up none of its attempts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAMES = 12
 
 @pytest.fixture
 async def dns(house: House) -> AsyncIterator[NameServer]:
-    """The gateway's name server; its engine is replaced by one that asks it."""
+    """Runs a name server, and replaces the gateway's engine with one that uses it."""
     await house.app.state.engine.stop()
     async with name_server() as server:
         networks = house.settings.allow_private_networks
@@ -39,15 +39,15 @@ async def deliveries(linked: Linked) -> list[dict[str, Any]]:
 
 
 async def delivered(linked: Linked, count: int) -> list[dict[str, Any]]:
-    """The project's deliveries, once so many have arrived."""
+    """Returns the project's deliveries, once so many are delivered."""
     async with asyncio.timeout(30):
         while len(done := [one for one in await deliveries(linked) if one["state"] == "delivered"]) < count:
             await asyncio.sleep(0.02)
     return done
 
 
-async def test_names_that_hang_hold_up_no_other_vendor(house: House, dns: NameServer) -> None:
-    """Also one that is called by a name that this machine's hosts file knows."""
+async def test_a_silent_dns_server_delays_no_other_vendor(house: House, dns: NameServer) -> None:
+    """A vendor with a name in the hosts file is not delayed either."""
     port = house.vendor.url.rpartition(":")[2]
     slow = await house.link("slow", tenant="slow", package_id="pkg_core_sql")
     sound = await house.link("sound", tenant="sound", package_id="pkg_core_sql")

@@ -1,4 +1,4 @@
-"""One trace for each event, over processes and both ways: read from what a real collector receives."""
+"""Each event has one trace, over processes and in both directions, as a real collector receives it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Collector:
         return web.Response(body=b"", content_type="application/x-protobuf")
 
     async def collect(self, names: list[str]) -> list[Span]:
-        """Wait for spans of these names, each as often as it is named; all spans, in the order in which they began."""
+        """Waits for spans of these names, each as often as it is named; returns all spans by start time."""
         async with asyncio.timeout(20):
             while sorted(span.name for span in self.spans) != sorted(names):
                 await asyncio.sleep(0.02)
@@ -47,7 +47,7 @@ class Collector:
 
 @asynccontextmanager
 async def collector() -> AsyncIterator[Collector]:
-    """A collector on a free loopback port."""
+    """Runs a collector on a free loopback port."""
     one = Collector()
     app = web.Application()
     app.router.add_post("/v1/traces", one.receive)
@@ -62,7 +62,7 @@ async def collector() -> AsyncIterator[Collector]:
 
 
 def said(span: Span) -> dict[str, Any]:
-    """A span's attributes."""
+    """Returns a span's attributes."""
     return {
         each.key: each.value.string_value if each.value.HasField("string_value") else each.value.int_value
         for each in span.attributes
@@ -79,7 +79,7 @@ def trace_to(one: Gateway, collecting: str, tracing: str) -> None:
 
 
 class Parties:
-    """Greenhouse's calls and the vendor's, each with its credential."""
+    """Clients for Greenhouse's and the vendor's calls, with their credentials."""
 
     def __init__(self, one: Gateway, client: httpx2.AsyncClient, key: str, account: str, token: str) -> None:
         self.gateway, self.client, self.account = one, client, account
@@ -98,7 +98,7 @@ class Parties:
         return answer.json()
 
     async def attempted(self, order: str) -> dict[str, Any]:
-        """The order's delivery to the vendor, once an attempt is on record."""
+        """Returns the order's delivery to the vendor, once an attempt is recorded."""
         async with asyncio.timeout(20):
             while True:
                 (delivery,) = (await self.api("GET", f"/v1/deliveries?order_id={order}&lane=vendor"))["data"]
@@ -109,7 +109,7 @@ class Parties:
 
 @pytest.mark.parametrize("tracing", ["on", "forward"])
 async def test_one_trace_from_the_recruiter_to_the_kit(tmp_path: Path, tracing: str) -> None:
-    """The first attempt fails, another process makes the second, the result goes back: one trace, and nothing private."""
+    """A failed attempt, a retry by another process and the result are in one trace, without personal data."""
     async with (
         collector() as collecting,
         neighbour() as greenhouse,
@@ -161,7 +161,7 @@ async def test_one_trace_from_the_recruiter_to_the_kit(tmp_path: Path, tracing: 
 
 
 async def test_without_a_collector_everything_else_goes_on(tmp_path: Path) -> None:
-    """Spans are lost; orders are delivered, and a stop is a stop."""
+    """Without a collector spans are lost, orders are delivered, and the process stops normally."""
     async with (
         neighbour() as vendor,
         gateway(tmp_path / "data", None) as one,
@@ -176,8 +176,8 @@ async def test_without_a_collector_everything_else_goes_on(tmp_path: Path) -> No
         assert await one.kill(signal.SIGTERM) == 0
 
 
-async def test_off_it_costs_nothing_and_leaves_nothing(northwind: Linked) -> None:
-    """No header, no column, not even an import."""
+async def test_without_tracing_there_is_no_header_column_or_import(northwind: Linked) -> None:
+    """Without tracing there is no header, no column value and no import of OpenTelemetry."""
     await webhook(northwind)
     await northwind.send_test()
     (heard,) = await northwind.house.vendor.hear(1)
