@@ -1,4 +1,4 @@
-"""The books after a fault: what was accepted, what arrived, what is on record. They must balance."""
+"""The comparison after a fault of accepted orders, received requests and recorded attempts."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from tests.chaos.installation import Installation
 from tests.chaos.load import Load
 from tests.chaos.neighbours import Neighbours
 
-#: longer than a dead worker's lease and a breaker's first wait together, and not so long that an ATS which has asked is
-#: told again meanwhile: a delivery that waits for that is one that should have ended
+#: seconds until no delivery is pending: longer than a dead worker's lease and a breaker's first wait together, and shorter
+#: than the wait before a nudge, since a delivery that waits for a nudge should have ended
 PATIENCE_S = 0.75 * NUDGES[0].total_seconds()
 
 
 @dataclass(frozen=True)
 class Books:
     """
-    What a scenario came to. `duplicates` are requests beyond the first about one thing, `unrecorded` attempts whose end
-    nobody wrote down: each belongs to a kill or to a database that was away.
+    The counts of a scenario.
+
+    `duplicates` are requests beyond the first about one subject. `unrecorded` are attempts without a recorded end: a kill or a
+    database outage explains each.
     """
 
     accepted: int
@@ -35,10 +37,10 @@ class Books:
 
 async def balance(installation: Installation, load: Load, neighbours: Neighbours) -> Books:
     """
-    Wait until nothing is on its way any more, then compare.
+    Waits until no delivery is pending, then compares; returns the counts.
 
     Raises:
-        AssertionError: something was lost, changed its id or its bytes, or was sent without being on record.
+        AssertionError: an order or result was lost, changed its id or its bytes, or was sent without a record.
     """
     await all_delivered(installation)
     deliveries = await installation.all("/v1/deliveries")
@@ -57,12 +59,12 @@ async def balance(installation: Installation, load: Load, neighbours: Neighbours
 
 
 def with_result(delivery: Any) -> list[Any]:
-    """The attempts at a delivery whose result is on record."""
+    """Returns the attempts of a delivery whose result is recorded."""
     return [attempt for attempt in delivery["attempts"] if attempt["error_kind"] != INTERRUPTED]
 
 
 async def all_delivered(installation: Installation) -> None:
-    """Wait until nothing is on its way any more."""
+    """Waits until no delivery is pending."""
     waiting: Any = None
     try:
         async with asyncio.timeout(PATIENCE_S):
@@ -95,7 +97,7 @@ def _ids_are_stable(deliveries: list[Any], neighbours: Neighbours) -> None:
 
 
 def _all_on_record(deliveries: list[Any], neighbours: Neighbours) -> None:
-    """No request without an attempt; an attempt without an end is counted, one that is not even begun does not exist."""
+    """Checks that each request is a recorded attempt; an attempt without a recorded end counts."""
     requests = Counter(one.subject for one in neighbours.heard)
     for one in deliveries:
         subject = one["order_id"]

@@ -11,14 +11,14 @@ from greenroom import bootstrap
 
 
 def put(file: Path, seconds: float) -> None:
-    """Set the clock of whoever follows the file."""
+    """Sets the clock of each process that follows the file."""
     new = file.with_suffix(".new")
     new.write_text(str(seconds))
     new.replace(file)
 
 
 def follow(file: str) -> None:
-    """From now on this process's clock is off by as many seconds as the file says; monotonic time goes on as it does."""
+    """Shifts this process's clock by the seconds in the file from now on; monotonic time is not changed."""
     ours, ours_ns = time.time, time.time_ns
 
     def off() -> float:

@@ -39,13 +39,13 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 @pytest.fixture(scope="session")
 def report(request: pytest.FixtureRequest) -> Report:
-    """Where scenarios put their line."""
+    """Returns the report to which scenarios add their results."""
     return request.config.stash[_report]
 
 
 @pytest.fixture(scope="session")
 def stem() -> Iterator[Stem]:
-    """Where `greenroom` processes come from."""
+    """Runs the process that `greenroom` processes are forked from."""
     with open_stem() as one:
         yield one
 
@@ -65,7 +65,7 @@ def migrated(postgres: Postgres) -> str:
 
 @pytest.fixture
 async def neighbours() -> AsyncIterator[Neighbours]:
-    """The vendor and Greenhouse."""
+    """Runs the vendor and Greenhouse."""
     async with open_neighbours() as both:
         yield both
 

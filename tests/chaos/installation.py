@@ -1,4 +1,4 @@
-"""An installation of Greenroom that things are done to: its database, its processes, one customer."""
+"""An installation of Greenroom to break: its database, its processes, one customer."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from tests.support.stem import Stem
 TENANT = "proctor"
 EVENT = "ats_assessments.created"
 LEASED = "FROM deliveries WHERE state = 'pending' AND lease IS NOT NULL"
-#: the attempts that are under way, or were when their worker ended or the database did
-UNDER_WAY = f"SELECT lease || id {LEASED}"
+#: query for the attempts in flight, or that were when their worker or the database ended
+IN_FLIGHT = f"SELECT lease || id {LEASED}"
 
 
 @dataclass
 class Installation:
-    """Processes are made with `serve` and `work`; all that are left are killed at the end."""
+    """One customer's gateways and workers; `serve` and `work` start processes, and `close` kills the remaining ones."""
 
     stem: Stem
     directory: Path
@@ -52,7 +52,7 @@ class Installation:
         }
 
     async def link(self, neighbours: Neighbours) -> None:
-        """A vendor with a webhook and a package, and a customer."""
+        """Creates a vendor with a webhook and a package, and links a customer."""
         async with open_context(Settings.from_environment(self.environment)) as ctx:
             self.key = await projects.create_key(ctx, name="chaos", project=TENANT)
             project = await projects.ensure(ctx, TENANT)
@@ -70,19 +70,19 @@ class Installation:
             self.account_id = account.id
 
     async def serve(self, name: str = "serve", *, port: int | None = None, clock: Path | None = None) -> Process:
-        """A gateway; `port` is one that it had before, and its clock is off by what the file `clock` says."""
+        """Starts a gateway; `port` is one that it had before, and the file `clock` has the offset of its clock."""
         return await self._start(name, "serve", "--port", str(port or free_port()), ready="Greenroom:", clock=clock)
 
     async def work(self, name: str = "work") -> Process:
-        """A worker."""
+        """Starts a worker."""
         return await self._start(name, "work", ready="Delivering as")
 
     async def start(self, names: Sequence[str]) -> None:
-        """Several at once: `serve-…` and `work-…`."""
+        """Starts several at once: `serve-…` and `work-…`."""
         await asyncio.gather(*(self.serve(name) if name.startswith("serve") else self.work(name) for name in names))
 
     async def again(self, ended: Process) -> Process:
-        """A process like one that has ended, in its place."""
+        """Starts a process like one that has ended, in its place."""
         self.processes.remove(ended)
         if not ended.url:
             return await self.work(ended.name)
@@ -101,21 +101,21 @@ class Installation:
         return process
 
     async def close(self) -> None:
-        """Kill what still runs."""
+        """Kills the processes that still run."""
         for process in self.processes:
             await process.kill()
 
     @property
     def urls(self) -> list[str]:
-        """Where it is served now."""
+        """Returns the URLs of the running gateways."""
         return [process.url for process in self.processes if process.url and process.code is None]
 
     async def get(self, path: str, **parameters: Any) -> Any:
-        """What the API answers the vendor."""
+        """Returns the API's answer to a GET of the vendor."""
         return await self._ask("GET", path, params=parameters)
 
     async def post(self, path: str, asked: Any) -> Any:
-        """What it answers to something that the vendor asks for."""
+        """Returns the API's answer to a POST of the vendor."""
         return await self._ask("POST", path, json=asked)
 
     async def _ask(self, method: str, path: str, **what: Any) -> Any:
@@ -127,7 +127,7 @@ class Installation:
         return answer.json()
 
     async def all(self, path: str) -> list[Any]:
-        """Every entry of a list."""
+        """Returns every entry of a list."""
         found: list[Any] = []
         page = await self.get(path, page_size=100)
         while True:
@@ -137,7 +137,7 @@ class Installation:
             page = await self.get(path, page_size=100, next=page["next"])
 
     async def sql(self, text: str) -> list[Any]:
-        """A statement on the database itself, as an operator at its console; the first column of what it gives."""
+        """Runs a statement on the database itself; returns the first column."""
         if self.database_url is None:
             return await asyncio.to_thread(self._sqlite, text)
         return await ask(self.database_url, text)
@@ -147,17 +147,17 @@ class Installation:
             return [row[0] for row in connection.execute(text)]
 
     async def leases(self) -> set[str]:
-        """See `UNDER_WAY`."""
-        return set(await self.sql(UNDER_WAY))
+        """Returns the attempts of `IN_FLIGHT`."""
+        return set(await self.sql(IN_FLIGHT))
 
     async def end_leases(self) -> None:
-        """Let the time of a lease pass in the database."""
+        """Moves the leases in the database back by their length, so that they have expired."""
         ms = int(LEASE.total_seconds() * 1000)
         await self.sql(f"UPDATE deliveries SET due_at = due_at - {ms} WHERE id IN (SELECT id {LEASED})")
 
 
 async def ask(url: str, text: str) -> list[Any]:
-    """The first column of what a PostgreSQL database answers."""
+    """Returns the first column of a query on a PostgreSQL database."""
     connection = await asyncpg.connect(url)
     try:
         return [row[0] for row in await connection.fetch(text)]
@@ -169,7 +169,7 @@ async def ask(url: str, text: str) -> list[Any]:
 async def installed(
     stem: Stem, directory: Path, database_url: str | None, neighbours: Neighbours
 ) -> AsyncIterator[Installation]:
-    """An installation with its customer, for as long as the block runs."""
+    """Runs an installation with its customer for the block."""
     made = Installation(stem, directory, database_url)
     await made.link(neighbours)
     try:

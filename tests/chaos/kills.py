@@ -1,4 +1,4 @@
-"""Processes that are killed, and what was under way then."""
+"""Kills of processes, and the attempts in flight at each."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from tests.chaos.installation import Installation
 
 @dataclass
 class Killed:
-    """How often something was killed, and which attempts were under way then."""
+    """The number of kills, and the attempts in flight at them."""
 
     times: int = 0
     in_flight: set[str] = field(default_factory=set)
 
     async def one_of(self, installation: Installation, names: list[str]) -> None:
-        """Kill the one whose turn it is, and start it again."""
+        """Kills the next process in turn, and starts it again."""
         name = names[self.times % len(names)]
         victim = next(process for process in installation.processes if process.name == name)
         await victim.kill()

@@ -1,4 +1,4 @@
-"""Recruiters who send tests at a steady rate, and a vendor who gives each a result: what was answered is remembered."""
+"""Load: recruiters send tests at a steady rate, a vendor sends each a result, and every answer is counted."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from tests.chaos.installation import TENANT, Installation
 from tests.chaos.neighbours import Neighbours
 from tests.house import ADA, RESULT, basic
 
-#: far beyond what a call may take, database away or not
+#: seconds for one call, far more than any call may take
 PATIENCE_S = 15.0
-#: how long a connection is kept for the next call: less than the gateway's 5 s, as behind any load balancer
+#: seconds that a connection is kept for the next call: less than the gateway's 5 s, as behind any load balancer
 KEPT_S = 4.0
 
 
 @dataclass
 class Load:
     """
-    An open loop: orders come at `rate` a second, whatever the answers do. Order number n calls back to `…/n`.
+    An open loop: `rate` orders a second, however slow the answers are. Order number n calls back to `…/n`.
 
-    Whoever finds nobody at home goes to the next of `Installation.urls`, as behind a load balancer.
+    A call without an answer is sent to the next of `Installation.urls`, as by a load balancer.
     """
 
     installation: Installation
     neighbours: Neighbours
     rate: float
-    #: order ids by number, those whose result was taken, and those whose result the ATS has then read
+    #: order ids by number, orders whose result was accepted, and orders whose result the ATS has then read
     accepted: dict[int, str] = field(default_factory=dict)
     resulted: set[str] = field(default_factory=set)
     asked: set[str] = field(default_factory=set)
-    #: answers that were not 200; "cut" is none at all
+    #: answers other than 200; "cut" is a call without an answer
     refused: Counter[int | str] = field(default_factory=Counter)
     slowest_refusal: float = 0.0
     without_retry_after: int = 0
     _numbers: int = 0
 
     async def run(self, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
-        """Orders for so long."""
+        """Sends orders for `seconds`, or until `until` is true."""
         async with self._client() as client, asyncio.TaskGroup() as playing:
             began = time.monotonic()
             for offset in arrivals(self.rate, seconds):
@@ -56,7 +56,7 @@ class Load:
                 playing.create_task(self._play(client, self._numbers))
 
     async def finish(self) -> None:
-        """Whatever was not accepted is sent once more, by whoever pressed the button; now it has to be."""
+        """Sends every order and result that was not accepted once more; now it must be accepted."""
         before = self.refused.copy()
         async with self._client() as client:
             for first in range(1, self._numbers + 1, 20):
@@ -67,7 +67,7 @@ class Load:
 
     @property
     def sent(self) -> int:
-        """How many orders there are."""
+        """Returns the number of orders."""
         return self._numbers
 
     def _is_done(self, number: int) -> bool:
@@ -102,7 +102,7 @@ class Load:
     async def _call(
         self, client: aiohttp.ClientSession, method: str, path: str, body: Any, headers: dict[str, str]
     ) -> Any:
-        """The JSON of a 200, else None."""
+        """Returns the JSON of a 200, else None."""
         headers = {**headers, "content-type": "application/json"}
         began = time.monotonic()
         tried: set[str] = set()

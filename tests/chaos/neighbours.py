@@ -1,4 +1,4 @@
-"""Both neighbours on one port: the vendor's webhook, and Greenhouse's side of the call-back. Every request is on record."""
+"""Both neighbours on one port: the vendor's webhook, and Greenhouse's side of the call-back. Records every request."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _NUMBER = re.compile(r"/take_home_tests/(\d+)$")
 @dataclass
 class Heard:
     """
-    A request. `subject` is what it is about: the order's id for a webhook, the call-back's path for a result.
+    A request. `subject` is the order's id for a webhook, the call-back's path for a result.
 
-    `count` counts the requests about the same, `signed_s` is how far its signature's time is from ours.
+    `count` is the number of requests about the subject so far, `signed_s` the difference between signature time and clock.
     """
 
     subject: str
@@ -35,23 +35,23 @@ class Heard:
 
     @property
     def is_result(self) -> bool:
-        """Whether it is for Greenhouse."""
+        """Returns whether the request is for Greenhouse."""
         return self.subject.startswith("/")
 
 
-#: what to do about a request instead of answering 200 at once; "reset" breaks the connection, a number is the status
+#: handles a request instead of the 200; returns the status, or "reset" to break the connection
 Mishap = Callable[[Heard], Awaitable[str | int]]
 
 
 async def quick(_: Heard) -> int:
-    """An ordinary receiver."""
+    """Answers 200 at once."""
     await asyncio.sleep(0.02)
     return 200
 
 
 @dataclass
 class Neighbours:
-    """Answers 200 after 20 ms, unless `mishap` says otherwise. Can be away for a while, and come back to its port."""
+    """A receiver that answers 200 after 20 ms, unless `mishap` decides otherwise; it can stop and restart on its port."""
 
     port: int = field(default_factory=free_port)
     heard: list[Heard] = field(default_factory=list)
@@ -68,14 +68,14 @@ class Neighbours:
         return f"http://127.0.0.1:{self.port}"
 
     async def start(self) -> None:
-        """Listen, on the same port each time."""
+        """Listens, on the same port each time."""
         self._runner = web.ServerRunner(web.Server(self._answer, access_log=None), shutdown_timeout=0.01)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, backlog=1024, reuse_address=True)
         await site.start()
 
     async def stop(self) -> None:
-        """Break every connection, and be away."""
+        """Breaks every connection and stops listening."""
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -107,11 +107,11 @@ class Neighbours:
         return one
 
     def has_heard(self, subject: str) -> bool:
-        """Whether a request about it has come."""
+        """Returns whether a request about the subject has arrived."""
         return subject in self._by_subject
 
     async def quiet(self, seconds: float) -> None:
-        """Wait until nothing has come for so long."""
+        """Waits until no request has arrived for so long."""
         while self.in_hand or time.monotonic() - self.last_at < seconds:
             await asyncio.sleep(0.05)
 
@@ -122,7 +122,7 @@ def _json(body: bytes) -> Any:
 
 @asynccontextmanager
 async def open_neighbours() -> AsyncIterator[Neighbours]:
-    """Neighbours that listen."""
+    """Runs neighbours for the block."""
     one = Neighbours()
     await one.start()
     try:

@@ -1,4 +1,4 @@
-"""Greenroom's processes, started and ended in every way there is."""
+"""Greenroom's processes, with ways to start, suspend and end them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ START_S = 60
 
 @dataclass
 class Process:
-    """One `greenroom` process. `log` has what it printed; `url` is where it serves, "" for a worker."""
+    """One `greenroom` process. `log` is the file of its output; `url` its address, "" for a worker."""
 
     stem: Stem
     name: str
@@ -26,7 +26,7 @@ class Process:
     code: int | None = None
 
     async def ready(self, word: str, after: int) -> None:
-        """Wait until it has said so; `after` is where its log began."""
+        """Waits for the word in the log after the byte `after`."""
         async with asyncio.timeout(START_S):
             while True:
                 lines = self.lines(after)
@@ -38,42 +38,42 @@ class Process:
                 await asyncio.sleep(0.02)
 
     def state(self) -> str:
-        """The letter that the system has for it: Z ended, T stopped."""
+        """Returns the system's letter for its state: Z ended, T stopped."""
         return processes.state(self.pid)
 
     def processor_s(self) -> float:
-        """Seconds of processor time that it has used."""
+        """Returns the seconds of processor time that it has used."""
         used = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
         return sum(map(int, used)) / os.sysconf("SC_CLK_TCK")
 
     def lines(self, after: int = 0) -> list[str]:
-        """What it printed after so many bytes of its log."""
+        """Returns the lines of its log after so many bytes."""
         return self.log.read_bytes()[after:].decode(errors="replace").splitlines() if self.log.exists() else []
 
     def size(self) -> int:
-        """How many bytes it has printed."""
+        """Returns the size of its log in bytes."""
         return self.log.stat().st_size if self.log.exists() else 0
 
     def send(self, number: signal.Signals) -> None:
-        """Send it a signal."""
+        """Sends a signal to the process."""
         if self.code is None:
             os.kill(self.pid, number)
 
     async def kill(self) -> None:
-        """`kill -9`."""
+        """Kills the process with SIGKILL."""
         await self.stop(signal.SIGKILL)
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """End it with a signal; its exit code once it has ended."""
+        """Ends the process with a signal; returns its exit code."""
         if self.code is None:
             self.send(number)
             self.code = await self.stem.ask(wait=self.pid)
         return self.code
 
     async def paused(self) -> None:
-        """Stop it where it stands; returns once it does."""
+        """Suspends the process; returns once it is suspended."""
         await processes.pause(self.pid)
 
     def resume(self) -> None:
-        """Let it go on."""
+        """Resumes the process."""
         self.send(signal.SIGCONT)

@@ -1,4 +1,4 @@
-"""Whether a process keeps calm while it can do nothing."""
+"""A check that a process without a database logs little and uses little processor time."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import time
 
 from tests.chaos.processes import Process
 
-#: what a process may say about it in a second, beside a few words at its beginning and its end
+#: log lines a second at most, besides a few at the beginning and the end of the outage
 LINES_A_SECOND = 5
 
 
 class Quiet:
-    """Watches that a process says little, and does little, while it can do nothing."""
+    """A measurement of a process's log lines and processor time during an outage."""
 
     def __init__(self, process: Process) -> None:
         self._process = process
@@ -22,5 +22,5 @@ class Quiet:
         seconds = time.monotonic() - self._began
         assert len(lines) < LINES_A_SECOND * seconds + 10, "\n".join(lines[:50])
         assert not [line for line in lines if "Traceback" in line], "\n".join(lines[-60:])
-        if not self._process.url:  # a worker has nothing to do at all
+        if not self._process.url:  # a worker gets no requests
             assert self._process.processor_s() - self._used < seconds / 2, "a busy loop"

@@ -1,4 +1,4 @@
-"""What the suite has to show: a line for each scenario, and all of it as JSON."""
+"""The report of the suite: a line for each scenario, and all of them as JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COLUMNS = ("accepted", "refused", "delivered", "requests", "duplicates", "allowe
 
 @dataclass
 class Line:
-    """One scenario. `faults` is how many were made, `allowed` how many duplicates they explain."""
+    """One scenario. `faults` is their number, `allowed` the number of duplicates that they explain."""
 
     scenario: str
     accepted: int
@@ -30,12 +30,12 @@ class Line:
 
 @dataclass
 class Report:
-    """Lines in the order in which scenarios end."""
+    """The lines, in the order in which scenarios end."""
 
     lines: list[Line] = field(default_factory=list)
 
     def add(self, scenario: str, books: Books, *, allowed: int, faults: int, since: float) -> None:
-        """Check the one thing that all scenarios share, and take a line."""
+        """Checks that the duplicates are explained, and adds a line."""
         seconds = round(time.monotonic() - since, 1)
         line = Line(scenario, **asdict(books), allowed=allowed, faults=faults, seconds=seconds)
         self.lines.append(line)
@@ -43,12 +43,12 @@ class Report:
         assert books.duplicates <= allowed, f"{books.duplicates} duplicates, {allowed} were in flight at the faults"
 
     def table(self) -> list[str]:
-        """Header and lines."""
+        """Returns header and lines."""
         head = "scenario".ljust(52) + "".join(name.rjust(12) for name in COLUMNS)
         return [head, *(self._row(line) for line in self.lines)]
 
     def write(self, path: Path) -> None:
-        """As JSON."""
+        """Writes the lines as JSON."""
         path.write_text(json.dumps([asdict(line) for line in self.lines], indent=2) + "\n")
 
     @staticmethod

@@ -10,11 +10,11 @@ import pytest
 @dataclass(frozen=True)
 class Size:
     """
-    `seconds` of `rate` orders a second; a fault after every `period`; the database is away for `outage` seconds.
+    The size of a scenario: `seconds` of `rate` orders a second; a fault after every `period`; `outage` seconds without database.
 
-    `dead` deliveries are replayed, and `kills` come meanwhile.
+    `dead` deliveries are replayed, with `kills` meanwhile.
 
-    `real_leases`: the ends of leases are waited for. Otherwise the database is told that their time has passed.
+    With `real_leases` the test waits for leases to expire. Otherwise it moves their ends in the database to the past.
     """
 
     name: str

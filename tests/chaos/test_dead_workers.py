@@ -1,4 +1,4 @@
-"""A worker dies, or only its database session does: others repeat what it had in flight, though its leases last on."""
+"""A worker or its database session dies: other workers repeat its attempts before its leases expire."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HOLDERS = (
 
 
 class Held:
-    """Keeps the first request about each subject open until `let_go`, then answers `first`; answers 200 to the others."""
+    """A receiver that keeps the first request about each subject open until `let_go`, then answers `first`; others get 200."""
 
     def __init__(self, neighbours: Neighbours, first: int = 200) -> None:
         self.let_go = asyncio.Event()
@@ -44,7 +44,7 @@ class Held:
         return self._first
 
     async def all_in_flight(self, installation: Installation) -> Load:
-        """Orders and results, each request kept open; the leases do not end while the test runs."""
+        """Places orders and results, keeps each request open, and extends the leases beyond the test."""
         load = Load(installation, self._neighbours, rate=1000)
         await load.run(60, until=lambda: load.sent == FEW)
         await load.finish()
@@ -54,13 +54,13 @@ class Held:
         return load
 
     async def all_repeated(self) -> None:
-        """Wait until each has been requested again."""
+        """Waits until each has been requested again."""
         await until(lambda: sum(heard.count == 2 for heard in self._neighbours.heard) == 2 * FEW)
 
 
 @pytest.fixture(autouse=True)
-async def nothing_is_left_open(neighbours: Neighbours) -> AsyncIterator[None]:
-    """A test that fails leaves requests open, and the neighbours wait for them."""
+async def open_requests_are_closed(neighbours: Neighbours) -> AsyncIterator[None]:
+    """Closes the open requests of a failed test, since the neighbours wait for them."""
     yield
     mishap: Any = neighbours.mishap
     mishap.__self__.let_go.set()
@@ -72,16 +72,16 @@ async def until(is_so: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def holders(installation: Installation, count: int, but: frozenset[int] = frozenset()) -> list[int]:
-    """Wait until so many workers have sessions, all of them others than `but`; their server processes."""
+async def wait_for_sessions(installation: Installation, count: int, but: frozenset[int] = frozenset()) -> list[int]:
+    """Waits until so many workers have sessions other than `but`; returns their server processes."""
     async with asyncio.timeout(20):
         while len(found := await installation.sql(HOLDERS)) != count or but & set(found):
             await asyncio.sleep(0.02)
     return found
 
 
-async def on_record(installation: Installation, expected: list[Any]) -> None:
-    """Wait until the attempts at every delivery are these (number and what `expected` compares)."""
+async def wait_for_attempts(installation: Installation, expected: list[Any]) -> None:
+    """Waits until the recorded attempts of every delivery are as expected."""
     async with asyncio.timeout(20):
         while True:
             found = await installation.all("/v1/deliveries")
@@ -109,7 +109,7 @@ def by_number(attempt: Any) -> int:
 async def test_attempts_of_a_killed_worker_are_repeated_before_their_leases_end(
     database: str, by: str, install: Install, neighbours: Neighbours, report: Report
 ) -> None:
-    """The attempt that was cut is on record as such, in both lanes."""
+    """The killed attempt is recorded as interrupted, in both lanes."""
     began = time.monotonic()
     held = Held(neighbours)
     async with install(database) as installation:
@@ -122,7 +122,7 @@ async def test_attempts_of_a_killed_worker_are_repeated_before_their_leases_end(
             await installation.again(serving)
         await held.all_repeated()
 
-        await on_record(installation, [(1, INTERRUPTED, None), (2, None, 200)])
+        await wait_for_attempts(installation, [(1, INTERRUPTED, None), (2, None, 200)])
         books = await balance(installation, load, neighbours)
     assert (books.duplicates, books.unrecorded) == (2 * FEW, 2 * FEW)
     report.add(f"killed with requests in flight, {database}", books, allowed=2 * FEW, faults=1, since=began)
@@ -132,13 +132,13 @@ async def test_attempts_of_a_killed_worker_are_repeated_before_their_leases_end(
 async def test_a_suspended_worker_whose_session_ended_changes_nothing(
     install: Install, neighbours: Neighbours, report: Report
 ) -> None:
-    """Another has delivered meanwhile; the late answers, all of them refusals, are on record in place of the cut."""
+    """Another worker has delivered meanwhile; the late refusals replace the interrupted attempts in the record."""
     began = time.monotonic()
     held = Held(neighbours, first=404)
     async with install("postgres") as installation:
         serving = await installation.serve()
         load = await held.all_in_flight(installation)
-        (session,) = await holders(installation, 1)
+        (session,) = await wait_for_sessions(installation, 1)
         await serving.paused()
         await installation.sql(f"SELECT pg_terminate_backend({session})")
         other = await installation.serve("other")
@@ -146,8 +146,8 @@ async def test_a_suspended_worker_whose_session_ended_changes_nothing(
         held.let_go.set()
         serving.resume()
 
-        await on_record(installation, [(1, "http_status", 404), (2, None, 200)])
-        await holders(installation, 2, frozenset([session]))
+        await wait_for_attempts(installation, [(1, "http_status", 404), (2, None, 200)])
+        await wait_for_sessions(installation, 2, frozenset([session]))
         assert not [line for line in serving.lines() + other.lines() if "Traceback" in line]
         books = await balance(installation, load, neighbours)
     assert (books.duplicates, books.unrecorded) == (2 * FEW, 0)
@@ -159,22 +159,22 @@ async def test_a_suspended_worker_whose_session_ended_changes_nothing(
 async def test_workers_that_live_obtain_their_sessions_again(
     broken: str, install: Install, neighbours: Neighbours, report: Report, postgres: Postgres
 ) -> None:
-    """What is in flight is completed by whoever has it, and what is leased next counts on the new session."""
+    """Attempts in flight are completed by their worker, and later leases belong to the new session."""
     began = time.monotonic()
     held = Held(neighbours)
     async with install("postgres") as installation:
         serving = await installation.serve()
         load = await held.all_in_flight(installation)
-        first = await holders(installation, 1)
+        first = await wait_for_sessions(installation, 1)
         await installation.work()
-        both = await holders(installation, 2)
+        both = await wait_for_sessions(installation, 2)
         if broken == "the server":
             await asyncio.to_thread(postgres.stop)
             await asyncio.to_thread(postgres.start)
-            await holders(installation, 2, frozenset(both))
+            await wait_for_sessions(installation, 2, frozenset(both))
         else:
             await installation.sql(f"SELECT pg_terminate_backend({first[0]})")
-            await holders(installation, 2, frozenset(first))
+            await wait_for_sessions(installation, 2, frozenset(first))
         held.let_go.set()
         books = await balance(installation, load, neighbours)
         assert books.duplicates <= 2 * FEW

@@ -1,4 +1,4 @@
-"""The disk is full: nothing is half-written, callers are told to come back, and all goes on once there is room."""
+"""The disk is full: nothing is half-written, callers get 503, and work continues once there is room."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from tests.chaos.quiet import Quiet
 from tests.chaos.report import Report
 from tests.chaos.sizes import LONG, SHORT, Size
 
-#: what an order may come to in the database once all of it is done, twice as much as it does, and what SQLite needs
-#: beside that: a disk on which the load itself finds no room would be full before and after the fault
+#: bytes on disk for one order with all its rows, twice the real size, and for SQLite's log: the load itself must not fill
+#: the disk before or after the fault
 ORDER, LOG = 20 * 2**10, 16 * 2**20
 
 
 @contextmanager
 def small_disk(place: Path, size: Size) -> Iterator[None]:
-    """A file system with room for the orders of a scenario."""
+    """Mounts a file system with room for the orders of a scenario."""
     place.mkdir()
     room = LOG + int(ORDER * size.rate * (size.outage + 3 * size.period))
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={room}", "tmpfs", place], capture_output=True)
@@ -44,7 +44,7 @@ def small_disk(place: Path, size: Size) -> Iterator[None]:
 
 
 def fill(data: Path) -> Path:
-    """Leave no room; the file that took it."""
+    """Fills the disk; returns the file that does."""
     ballast = data / "ballast"
     with suppress(OSError), ballast.open("wb", buffering=0) as file:
         for size in (65536, 512):
@@ -56,7 +56,7 @@ def fill(data: Path) -> Path:
 
 @contextmanager
 def no_room(kind: str, installation: Installation) -> Iterator[None]:
-    """The disk itself is full, or the process may not make its files longer."""
+    """Fills the disk, or limits the size of the process's files, for the block."""
     if kind == "disk":
         ballast = fill(installation.directory / "data")
         try:
@@ -74,7 +74,7 @@ def no_room(kind: str, installation: Installation) -> Iterator[None]:
 
 
 def is_sound(data: Path) -> bool:
-    """What SQLite itself finds."""
+    """Returns the result of SQLite's integrity check."""
     with closing(sqlite3.connect(data / "greenroom.db")) as connection:
         return bool(connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok")
 
@@ -90,7 +90,7 @@ def is_sound(data: Path) -> bool:
 async def test_the_disk_is_full(
     kind: str, size: Size, install: Install, neighbours: Neighbours, report: Report, tmp_path: Path
 ) -> None:
-    """Under load, and then there is room again."""
+    """Under load every call gets 503 while there is no room, and work continues afterwards."""
     if kind == "disk" and os.geteuid() != 0:
         pytest.skip("only who may mount a file system can fill a disk")
     began = time.monotonic()
@@ -129,7 +129,7 @@ async def test_the_disk_is_full(
 
 
 def leases_of(data: Path) -> set[str]:
-    """Read without a lock file's help: there is no room for one."""
+    """Returns the leases, read without a lock file: there is no room for one."""
     with closing(sqlite3.connect(f"file:{data / 'greenroom.db'}?mode=ro", uri=True)) as connection:
         rows = connection.execute("SELECT lease || id FROM deliveries WHERE state = 'pending' AND lease IS NOT NULL")
         return {row[0] for row in rows}

@@ -1,4 +1,4 @@
-"""`kill -9` of gateways and workers, over and over, under load: what was answered is kept, and nothing else happens."""
+"""`kill -9` of gateways and workers, repeatedly, under load: every accepted order is kept and has one effect."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.chaos.sizes import LONG, SHORT, Size, sized
 
 
 async def kill_in_turn(installation: Installation, names: list[str], size: Size, loading: asyncio.Task[None]) -> Killed:
-    """Kill one after the other at moments that nobody chose, and start each again."""
+    """Kills one process after the other at random moments, and starts each again."""
     chance, killed = random.Random(len(names)), Killed()
     while not loading.done():
         await asyncio.sleep(size.period * chance.uniform(0.5, 1.0))
@@ -38,7 +38,7 @@ async def kill_in_turn(installation: Installation, names: list[str], size: Size,
 async def test_the_gateway_is_killed(
     database: str, size: Size, install: Install, neighbours: Neighbours, report: Report
 ) -> None:
-    """What was in flight is repeated at the next start."""
+    """Attempts in flight are repeated at the next start."""
     began = time.monotonic()
     async with install(database) as installation:
         await installation.serve()
@@ -53,7 +53,7 @@ async def test_the_gateway_is_killed(
 @sized
 @pytest.mark.postgres
 async def test_workers_are_killed(size: Size, install: Install, neighbours: Neighbours, report: Report) -> None:
-    """Two workers beside two gateways, one after the other; whoever lives does the others' work."""
+    """With two workers and two gateways killed in turn, the remaining ones deliver."""
     began = time.monotonic()
     async with install("postgres") as installation:
         names = ["work-1", "serve-1", "work-2", "serve-2"]

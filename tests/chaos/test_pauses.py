@@ -1,4 +1,4 @@
-"""A process that stands still, and a machine whose clock is off: neither undoes what others did, nor sends too early."""
+"""A suspended process, and a machine whose clock is off: neither changes recorded deliveries nor sends too early."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from tests.chaos.report import Report
 from tests.chaos.sizes import LONG, SHORT, Size, sized
 
 pytestmark = pytest.mark.postgres
-#: fewer than may be under way to one webhook
+#: orders, fewer than the concurrency limit of one webhook
 FEW = 10
-#: what a signature's time may be off by; receivers accept 300 s
+#: seconds by which a signature's time may be off; receivers accept 300
 MOST_OFF_S = 60
 
 
 async def settled(installation: Installation, attempts: int) -> list[Any]:
-    """Wait until every webhook's delivery has so many attempts on record."""
+    """Waits until every webhook's delivery has so many recorded attempts; returns the deliveries."""
     async with asyncio.timeout(30):
         while True:
             found = [one for one in await installation.all("/v1/deliveries") if one["lane"] == "vendor"]
@@ -42,7 +42,7 @@ async def settled(installation: Installation, attempts: int) -> list[Any]:
 async def test_a_process_is_suspended_past_its_lease(
     size: Size, install: Install, neighbours: Neighbours, report: Report
 ) -> None:
-    """Another delivers what it held; its own late answers, all of them refusals, are on record and change nothing."""
+    """Another worker delivers; the suspended worker's late refusals are recorded and change nothing."""
     began = time.monotonic()
     let_go = asyncio.Event()
 
@@ -84,7 +84,7 @@ async def test_a_process_is_suspended_past_its_lease(
 
 
 async def skew(url: str) -> float:
-    """What the process says about its clock."""
+    """Returns the process's clock skew by its metrics."""
     async with httpx2.AsyncClient(timeout=20, verify=False) as client:
         text = (await client.get(f"{url}/metrics")).text
     found = re.search(r"^greenroom_clock_skew_seconds (\S+)$", text, re.MULTILINE)
@@ -93,7 +93,7 @@ async def skew(url: str) -> float:
 
 
 async def noticed(url: str, seconds: float) -> None:
-    """Wait until the process knows how its clock is off."""
+    """Waits until the process reports this clock skew."""
     async with asyncio.timeout(60):
         while abs(await skew(url) - seconds) > 5:
             await asyncio.sleep(0.05)
@@ -110,7 +110,7 @@ async def noticed(url: str, seconds: float) -> None:
 async def test_a_clock_is_off(
     off: int, size: Size, install: Install, neighbours: Neighbours, report: Report, tmp_path: Path
 ) -> None:
-    """It steps by ten minutes, and back: what is accepted meanwhile waits, and leaves neither early nor badly signed."""
+    """After a step of ten minutes and back, orders accepted meanwhile wait, and are sent neither early nor with a wrong time."""
     began = time.monotonic()
     wrong = tmp_path / "clock"
     clock.put(wrong, 0)
@@ -126,7 +126,7 @@ async def test_a_clock_is_off(
         assert any("clock_off" in line for line in serving.lines())
         assert len(neighbours.heard) == before, "it has sent something with a wrong clock"
 
-        clock.put(wrong, 50)  # not right, but right enough
+        clock.put(wrong, 50)  # off, but within the limit
         await load.run(size.seconds / 4)
         clock.put(wrong, 0)
         await load.finish()

@@ -1,4 +1,4 @@
-"""A receiver that does what it was asked, and fails to say so: everything comes again, under the same id."""
+"""A receiver whose answers are lost: every delivery is repeated, under the same id."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tests.chaos.neighbours import Heard, Neighbours, quick
 from tests.chaos.report import Report
 from tests.chaos.sizes import LONG, SHORT, Size
 
-#: one in so many answers is lost
+#: one in this many answers is lost
 LOST = 20
-#: the first retry is due by then, and a receiver that was found away is tried again
+#: seconds until the first retry is due, and until an open breaker lets a probe through
 RETRY_S, BREAKER_S = 6, 31
 
 
 async def time_passes(installation: Installation, size: Size, seconds: float) -> None:
-    """For good, or on the database's record of what waits."""
+    """Waits so long, or moves due times and breakers in the database back by as much."""
     if size.real_leases:
         await asyncio.sleep(seconds)
         return
@@ -43,13 +43,12 @@ async def time_passes(installation: Installation, size: Size, seconds: float) ->
 async def test_answers_are_lost(
     database: str, size: Size, install: Install, neighbours: Neighbours, report: Report
 ) -> None:
-    """It breaks connections once it has read the body, answers some after the deadline, and then restarts."""
+    """Nothing is lost although the receiver resets connections, answers after the deadline, and restarts."""
     began = time.monotonic()
     lost: list[str] = []
 
     async def lose(heard: Heard) -> int | str:
-        # told by its place in the order of arrival: requests that wait side by side must not all share one fate, or the
-        # receiver looks like one that is down, and is rightly left alone
+        # by order of arrival: if all concurrent requests failed together, the breaker would open
         is_lost = heard.count == 1 and len(neighbours.heard) % LOST == 0
         await asyncio.sleep(0.02)
         if not is_lost:

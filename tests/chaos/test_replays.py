@@ -1,4 +1,4 @@
-"""`kill -9` in the middle of a replay: it goes on where it was, and each delivery is sent again as it was."""
+"""`kill -9` in the middle of a replay: the replay continues, and each delivery is sent with the same bytes."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from tests.chaos.neighbours import Heard, Neighbours
 from tests.chaos.report import Report
 from tests.chaos.sizes import LONG, SHORT, Size
 
-#: of what is dead so much was really sent before; the rest is made like it in the database
+#: dead deliveries that were really sent before; the others are copies of them in the database
 SENT_BEFORE = 20
-#: who is killed, in turn
+#: the processes that are killed, in turn
 PROCESSES = {"sqlite": ["serve"], "postgres": ["work-1", "serve-1", "work-2"]}
-#: what a request says: its order, its event's id, and the SHA-256 of its bytes
-Said = tuple[str, str, str]
+#: order id, event id and SHA-256 of a request's body
+Identity = tuple[str, str, str]
 
 
 class Replay:
-    """A replay of all that is dead, as the vendor sees it."""
+    """A replay of all dead deliveries, as the vendor sees it."""
 
     def __init__(self, installation: Installation, path: str, total: int) -> None:
         self.total = total
@@ -42,20 +42,20 @@ class Replay:
 
     @classmethod
     async def start(cls, installation: Installation) -> Replay:
-        """Ask for one of the only webhook."""
+        """Starts a replay of the only webhook."""
         [webhook] = (await installation.get("/v1/webhooks"))["data"]
         path = f"/v1/webhooks/{webhook['id']}/replay"
         job = await installation.post(path, {"since": "2020-01-01T00:00:00Z", "status": "dead"})
         return cls(installation, f"{path}s/{job['id']}", job["total"])
 
     async def reaches(self, done: int) -> None:
-        """Wait until so many have been put on their way."""
+        """Waits until so many deliveries have been started."""
         job = await self._job()
         while job["done"] < done:
             job = await self._after(job)
 
     async def ends(self) -> None:
-        """Wait until it is over: what it did is what was counted before."""
+        """Waits until the replay is completed; `done` equals `total` then."""
         job = await self._job()
         while job["state"] == "running":
             job = await self._after(job)
@@ -84,8 +84,9 @@ async def test_a_replay_is_killed(
     database: str, size: Size, install: Install, neighbours: Neighbours, report: Report
 ) -> None:
     """
-    All that is dead is delivered, under the ids and with the bytes of before, and twice only what was under way at a
-    kill. An order that comes in meanwhile is told before the replay is over. Nothing is left for another replay.
+    Every dead delivery is delivered with its id and bytes, and only those in flight at a kill arrive twice.
+
+    An order placed meanwhile is delivered before the replay ends. Nothing is left for another replay.
     """
     async with install(database) as installation:
         await installation.start(PROCESSES[database])
@@ -93,9 +94,9 @@ async def test_a_replay_is_killed(
         await load.run(60, until=lambda: load.sent == SENT_BEFORE)
         await load.finish()
         await all_delivered(installation)
-        await bury(installation, next(iter(load.accepted.values())), size.dead)
-        promised = await promises(installation)
-        assert promised >= {said(one) for one in neighbours.heard if not one.is_result}
+        await add_dead_deliveries(installation, next(iter(load.accepted.values())), size.dead)
+        promised = await expected_requests(installation)
+        assert promised >= {get_identity(one) for one in neighbours.heard if not one.is_result}
         heard_before, unrecorded_before = len(neighbours.heard), await unrecorded(installation)
 
         began = time.monotonic()
@@ -105,7 +106,7 @@ async def test_a_replay_is_killed(
         new: list[str] = []
         for kill in range(1, size.kills + 1):
             await replay.reaches(size.dead * kill // (size.kills + 1))
-            new.append(await comes_in(load, neighbours))
+            new.append(await order_during_replay(load, neighbours))
             await killed.one_of(installation, PROCESSES[database])
         await replay.ends()
         await load.finish()
@@ -123,7 +124,7 @@ async def test_a_replay_is_killed(
             duplicates=len(told) - len(set(told)),
             unrecorded=await unrecorded(installation) - unrecorded_before,
         )
-    assert {said(one) for one in heard if one.subject not in new} == promised
+    assert {get_identity(one) for one in heard if one.subject not in new} == promised
     assert all(set(told[told.index(order_id) :]) - set(new) for order_id in new), "an order waited for the replay"
     assert books.duplicates <= books.unrecorded <= len(killed.in_flight)
     report.add(
@@ -135,8 +136,8 @@ async def test_a_replay_is_killed(
     )
 
 
-async def bury(installation: Installation, order_id: str, count: int) -> None:
-    """No webhook was delivered, and there are `count` of them: one order, its event and its delivery are copied."""
+async def add_dead_deliveries(installation: Installation, order_id: str, count: int) -> None:
+    """Makes every webhook delivery dead, and copies one order, its event and its delivery until there are `count`."""
     own = {name: f"{name} || '-' || n" for name in ("id", "order_id", "event_id", "dedupe_key")}
     own["payload"] = f"replace(payload, order_id, {own['order_id']})"
     for table, which in (
@@ -149,7 +150,7 @@ async def bury(installation: Installation, order_id: str, count: int) -> None:
 
 
 def _copied(table: Table, which: str, count: int, changed: Mapping[str, str]) -> str:
-    """The statement that copies a row so often, with other values in some columns; n is the copy's number."""
+    """Returns the statement that copies a row `count` times, with other values in some columns; n is the copy's number."""
     columns = [column.name for column in table.columns]
     return (
         f"INSERT INTO {table.name} ({', '.join(columns)}) WITH RECURSIVE numbers(n) AS "
@@ -158,8 +159,8 @@ def _copied(table: Table, which: str, count: int, changed: Mapping[str, str]) ->
     )
 
 
-async def promises(installation: Installation) -> set[Said]:
-    """What the requests about all that is dead have to say."""
+async def expected_requests(installation: Installation) -> set[Identity]:
+    """Returns the identities that the requests for all dead deliveries must have."""
     dead = "FROM events WHERE id IN (SELECT event_id FROM deliveries WHERE state = 'dead') ORDER BY id"
     ids, payloads = [await installation.sql(f"SELECT {column} {dead}") for column in ("id", "payload")]
     return {
@@ -168,20 +169,20 @@ async def promises(installation: Installation) -> set[Said]:
     }
 
 
-def said(heard: Heard) -> Said:
-    """What a request said."""
+def get_identity(heard: Heard) -> Identity:
+    """Returns the identity of a request."""
     return heard.subject, heard.event_id, heard.digest
 
 
 async def unrecorded(installation: Installation) -> int:
-    """Attempts whose end nobody wrote down, of everything that there is."""
+    """Returns the number of attempts without a recorded end."""
     recorded = f"SELECT count(*) FROM attempts WHERE coalesce(error_kind, '') <> '{INTERRUPTED}'"
     [count] = await installation.sql(f"SELECT sum(attempts) - ({recorded}) FROM deliveries")
     return int(count)
 
 
-async def comes_in(load: Load, neighbours: Neighbours) -> str:
-    """An order that is sent now; its id, once the webhook was told."""
+async def order_during_replay(load: Load, neighbours: Neighbours) -> str:
+    """Places an order now; returns its id once the webhook got it."""
     number = load.sent + 1
     await load.run(60, until=lambda: load.sent == number)
     async with asyncio.timeout(PATIENCE_S):

@@ -1,4 +1,4 @@
-"""Stopped in order, over and over, under load: every order is sent exactly once, and nobody notices."""
+"""Regular stops, repeatedly, under load: every order is sent exactly once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 async def test_a_stop_finishes_attempts_in_flight(install: Install, neighbours: Neighbours) -> None:
-    """By either signal, in the middle of a delivery: it ends well, is on record, and the process exits with 0."""
+    """On either signal a delivery in flight is completed and recorded, and the process exits with 0."""
     let_go = asyncio.Event()
 
     async def hold(_: Heard) -> int:
@@ -49,7 +49,7 @@ async def test_a_stop_finishes_attempts_in_flight(install: Install, neighbours: 
 @sized
 @pytest.mark.postgres
 async def test_a_rolling_restart(size: Size, install: Install, neighbours: Neighbours, report: Report) -> None:
-    """Two gateways behind a load balancer and two workers, one after the other, by either signal."""
+    """Two gateways behind a load balancer and two workers restart in turn, by either signal, without a duplicate."""
     began = time.monotonic()
     async with install("postgres") as installation:
         names = ["serve-1", "work-1", "serve-2", "work-2"]
@@ -76,7 +76,7 @@ async def test_a_rolling_restart(size: Size, install: Install, neighbours: Neigh
 @pytest.mark.chaos
 @pytest.mark.parametrize("size", [LONG], ids=["long"])
 async def test_a_gateway_restarts(size: Size, install: Install, neighbours: Neighbours, report: Report) -> None:
-    """Alone on SQLite: callers find it away for a moment, nothing else."""
+    """A single gateway on SQLite refuses connections for a moment, and sends each order exactly once."""
     began = time.monotonic()
     async with install("sqlite") as installation:
         serving = await installation.serve()
