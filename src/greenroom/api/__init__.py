@@ -1,4 +1,4 @@
-"""What vendors and operators call: `/v1`, the unified API, health."""
+"""The HTTP API for vendors and operators: `/v1`, the unified API, health."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from greenroom.api.v1 import accounts, deliveries, integrations, orders, package
 
 
 def build_routers() -> list[APIRouter]:
-    """Every router of the API; a route's summary is the first sentence of its description."""
+    """Returns every router of the API; a route's summary is the first sentence of its description."""
     routers = [
         integrations.router,
         packages.router,

@@ -1,4 +1,4 @@
-"""Who calls: the project of the API key, the account of `x-account-id`, and what the gateway hands to a handler."""
+"""FastAPI dependencies: the caller's project, the linked account, and the gateway's shared objects."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from greenroom.services import accounts, integrations, projects
 
 
 class _Basic(SecurityBase):
-    """Only documents the scheme: the header is read by us, since two encodings of it are in use."""
+    """The Basic scheme in the OpenAPI document; `basic_user` reads the header, which has two encodings."""
 
     def __init__(self) -> None:
         self.model = HTTPBaseModel(scheme="basic", description="The API key as user name, no password.")
@@ -35,39 +35,41 @@ class _Basic(SecurityBase):
         return basic_user(request.headers.get("authorization"))
 
 
-# none of these awaits anything: FastAPI takes a function that is not `async` to a thread and back
+# these functions await nothing, but FastAPI would run a function that is not `async` on a thread, which is slower
 async def get_context(request: Request) -> Context:
-    """The gateway's context."""
+    """Returns the gateway's context."""
     ctx: Context = request.app.state.ctx
     return ctx
 
 
 async def get_catalog(request: Request) -> Catalog:
-    """The gateway's package lists."""
+    """Returns the gateway's catalog of package lists."""
     catalog: Catalog = request.app.state.catalog
     return catalog
 
 
 async def get_outbound(request: Request) -> Outbound:
-    """The gateway's door out."""
+    """Returns the gateway's outbound client."""
     out: Outbound = request.app.state.out
     return out
 
 
 async def get_request_log(request: Request) -> RequestLogWriter:
-    """The gateway's request log, on its way to the database."""
+    """Returns the writer of the gateway's request log."""
     request_log: RequestLogWriter = request.app.state.request_log
     return request_log
 
 
 async def get_project(request: Request, _: Annotated[str | None, Security(_Basic())] = None) -> Project:
     """
-    The project whose API key is the Basic user name; a request is looked up and counted once, however often it asks,
-    and is the project's from here on, for the request log.
+    Returns the project whose API key is the Basic user name.
+
+    The first call for a request looks up the key, takes a permit of its rate limit and stores the project in
+    `request.state.project`, where the request log finds it; later calls return the stored project.
 
     Raises:
-        Unauthorized: no key, an unknown or a revoked one.
-        TooManyRequests: the key has made its requests of this minute.
+        Unauthorized: the key is missing, unknown or revoked.
+        TooManyRequests: the key has reached its rate limit for this minute.
     """
     known: Project | None = getattr(request.state, "project", None)
     if known is not None:
@@ -82,9 +84,10 @@ async def get_project(request: Request, _: Annotated[str | None, Security(_Basic
 
 class KeyedRoute(APIRoute):
     """
-    A route that asks for the API key before it reads a body: FastAPI would parse the body first, without a key as well.
+    A route that authenticates the caller before it reads the body.
 
-    A JSON body that is nested too deep is refused before it is parsed.
+    FastAPI alone would parse the body first, for unauthenticated callers as well. A JSON body that is nested too deep
+    is refused before it is parsed.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -113,10 +116,10 @@ async def get_linked_account(
     x_account_id: Annotated[str, Header(min_length=1, description="The linked account this is about.")],
 ) -> tuple[Account, Integration]:
     """
-    The project's account that the header names, and its integration, which is enabled.
+    Returns the project's account named by the header `x-account-id`, and its enabled integration.
 
     Raises:
-        NotFound: the account is not the project's.
+        NotFound: the project has no such account.
         PreconditionFailed: the integration is disabled.
     """
     account = await accounts.get(ctx, project.id, x_account_id)
@@ -131,12 +134,12 @@ async def get_linked_account(
 
 
 async def get_account(linked: Annotated[tuple[Account, Integration], Depends(get_linked_account)]) -> Account:
-    """The account of `get_linked_account`."""
+    """Returns the account of `get_linked_account`."""
     return linked[0]
 
 
 async def get_integration(linked: Annotated[tuple[Account, Integration], Depends(get_linked_account)]) -> Integration:
-    """The integration of `get_linked_account`."""
+    """Returns the integration of `get_linked_account`."""
     return linked[1]
 
 

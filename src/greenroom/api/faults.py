@@ -1,4 +1,4 @@
-"""Every refusal in one shape: StackOne's `statusCode`, `message`, `timestamp`, and more where there is more to say."""
+"""Error responses in one shape: StackOne's `statusCode`, `message`, `timestamp`, with optional details."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from greenroom.security.vault import VaultError
 
 log = structlog.get_logger("greenroom.api")
 
-#: names a request in its answer, in our log and in the project's request log
+#: response header with the request's id, which the gateway's log and the request log use as well
 REQUEST_ID = "x-request-id"
-#: lines of one answer about unfit fields
+#: limit of lines in `errors` of one response
 MOST_LINES = 20
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 RETRY_AFTER: dict[str, Any] = {"description": "Whole seconds until you may come back.", "schema": {"type": "integer"}}
 
 
 class ProviderFault(BaseModel):
-    """What a remote party answered; `raw` only when that was a JSON object. Never a credential."""
+    """A remote party's response; `raw` is its body if that is a JSON object. Credentials are never in it."""
 
     status: int | None = Field(None, examples=[500])
     url: str | None = Field(None, examples=["https://vendor.example.com/packages"])
@@ -54,16 +54,16 @@ class Fault(BaseModel):
     provider_errors: list[ProviderFault] | None = Field(None, description="Whose answer it was that could not be used.")
 
 
-#: a `Fault` in the document of the API. The model itself stands once per route, under `default`: the framework makes a
-#: validator for each model that is named, and these would be 350 at each start
+#: a reference to `Fault` in the OpenAPI document. Only each route's `default` names the model itself: FastAPI builds a
+#: validator for every model that is named, which would be 350 more at each start
 FAULT: dict[str, Any] = {"application/json": {"schema": {"$ref": "#/components/schemas/Fault"}}}
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """
-    The `responses` of a route that can refuse with these statuses; `default` is what any route can answer.
+    Returns a route's `responses` for these error statuses, and `default` for those that any route can answer.
 
-    A route that wants an API key (401) counts its requests (429).
+    A route that requires an API key (401) is rate limited, so 429 is added.
     """
     counted = (429,) if 401 in statuses else ()
     own: dict[int | str, dict[str, Any]] = {
@@ -75,7 +75,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def render(error: Refused) -> Response:
-    """Returns a refusal as a response."""
+    """Returns an error as a response."""
     headers = {}
     if error.status == 401:
         headers["www-authenticate"] = 'Basic realm="Greenroom", charset="UTF-8"'
@@ -103,13 +103,13 @@ def _response(
         "errorCode": code,
         **(more or {}),
     }
-    # a message may quote the caller, and the caller may have sent half a surrogate pair
+    # a message may quote half a surrogate pair from the request, which UTF-8 cannot encode
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
     return Response(text, status_code=status, headers=headers, media_type="application/json")
 
 
 def install(app: FastAPI) -> None:
-    """Render every error of every route, the ATS's calls too, in this shape."""
+    """Adds the exception handlers that render the errors of all routes, the ATS's calls included, in this shape."""
 
     @app.exception_handler(Refused)
     async def refused(_: Request, error: Refused) -> Response:
@@ -133,11 +133,13 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(ClientDisconnect)
     async def gone(_: Request, __: ClientDisconnect) -> Response:
-        return render(BadRequest("The body ended before it was complete."))  # for the request log alone
+        return render(
+            BadRequest("The body ended before it was complete.")
+        )  # the client is gone: only the request log shows this
 
     @app.exception_handler(HTTPException)
     async def framework(request: Request, error: HTTPException) -> Response:
-        if isinstance(error.__cause__, Refused):  # it was raised while the framework read the body
+        if isinstance(error.__cause__, Refused):  # raised while FastAPI read the body
             return render(error.__cause__)
         if error.status_code in (404, 405) and (limited := await _count(request)):
             return render(limited)
@@ -152,7 +154,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
-        # this is answered outside of everything that adds headers to an answer
+        # Starlette answers this outside of the middleware that adds the id and the security headers
         request_id = str(getattr(request.state, "request_id", ""))
         log.error(
             "request_failed_inside",
@@ -169,18 +171,18 @@ def install(app: FastAPI) -> None:
 
 
 async def _count(request: Request) -> TooManyRequests | None:
-    """Counts a request that no route takes against the rate limit of its API key; the refusal if there is one."""
+    """Counts a request without a matching route against its API key's rate limit; returns the 429 error, if any."""
     try:
         await get_project(request)
     except TooManyRequests as limited:
         return limited
-    except Refused:  # no valid key: there is nothing to count for
+    except Refused:  # without a valid key there is no rate limit to count against
         pass
     return None
 
 
 def _allowed(request: Request) -> str:
-    """The methods that the path has on any route; the framework names only those of the first one."""
+    """Returns the methods of all routes that match the path; Starlette names only those of the first one."""
 
     def has(method: str) -> bool:
         scope = {**request.scope, "method": method}
@@ -194,7 +196,7 @@ def _code(status: int) -> str:
 
 
 def _from_validation(faults: Sequence[Any]) -> Refused:
-    """Pydantic's findings in our words: unreadable JSON and parameters are 400, a field's value is 422."""
+    """Returns 400 for unreadable JSON and invalid parameters, 422 for invalid field values."""
     if any(fault["type"] == "json_invalid" for fault in faults):
         return BadRequest("The body is not JSON.")
     lines = field_lines([{**fault, "loc": fault["loc"][1:]} for fault in faults[:MOST_LINES]])
@@ -205,20 +207,20 @@ def _from_validation(faults: Sequence[Any]) -> Refused:
 
 
 def field_lines(faults: Sequence[Any]) -> list[str]:
-    """Returns pydantic's first 20 findings, a line each: the field's path and what was expected."""
-    return list(dict.fromkeys(f"{_path(fault['loc'])}: {_said(fault)}" for fault in faults[:MOST_LINES]))
+    """Returns a line for each of pydantic's first 20 errors: the field's path and the expected value."""
+    return list(dict.fromkeys(f"{_path(fault['loc'])}: {_describe_fault(fault)}" for fault in faults[:MOST_LINES]))
 
 
 def in_one(lines: Sequence[str], found: int) -> str:
-    """Returns the first lines as one message, which says how many findings are in no line."""
-    said = "; ".join(line.removesuffix(".") for line in lines[:5])
-    return f"{said}; and {found - MOST_LINES} more problems" if found > MOST_LINES else said
+    """Returns the first five lines as one message, with the number of errors over the limit of 20."""
+    text = "; ".join(line.removesuffix(".") for line in lines[:5])
+    return f"{text}; and {found - MOST_LINES} more problems" if found > MOST_LINES else text
 
 
 def _path(location: Sequence[Any]) -> str:
     return ".".join(str(part) for part in location) or "body"
 
 
-def _said(fault: Any) -> str:
+def _describe_fault(fault: Any) -> str:
     message = str(fault["msg"]).removeprefix("Value error, ")
     return {"missing": "required"}.get(fault["type"], message[:1].lower() + message[1:])

@@ -1,4 +1,4 @@
-"""Liveness, readiness and metrics, for whoever runs the gateway."""
+"""Liveness, readiness and metrics, for the operator's monitoring."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from greenroom.services.overview import Overview, overview
 router = APIRouter(tags=["Health"])
 log = structlog.get_logger("greenroom.health")
 
-#: how long the figures of all workers are shown without asking the database again
+#: seconds for which the figures from the database are reused
 FRESH_S = 5.0
 OLDEST_DUE = Gauge("greenroom_oldest_due_seconds", "How long the oldest due delivery has waited.", ["queue"])
 IN_FLIGHT = Gauge("greenroom_deliveries_in_flight", "Attempts under way, over all workers.")
@@ -30,13 +30,13 @@ BREAKERS = Gauge("greenroom_breakers", "Destinations in trouble, by the state of
 
 
 class Alive(BaseModel):
-    """The process answers."""
+    """The answer of a process that is alive."""
 
     status: Literal["ok"] = "ok"
 
 
 class Ready(BaseModel):
-    """The database answers. `backlog_age_s` is how long the oldest due delivery has waited."""
+    """The answer while the database is reachable; `backlog_age_s` is the age of the oldest due delivery in seconds."""
 
     status: Literal["ok"] = "ok"
     backlog_age_s: float
@@ -62,7 +62,7 @@ async def metrics(ctx: Ctx, request: Request) -> Response:
         try:
             _show(await overview(ctx))
             request.app.state.overview_at = time.monotonic()
-        except Unavailable:  # the counters are worth more without the gauges than not at all
+        except Unavailable:  # the counters of this process are still useful without the gauges from the database
             log.warning("metrics_without_database")
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 

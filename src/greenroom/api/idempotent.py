@@ -1,4 +1,4 @@
-"""Routes whose POST heeds `Idempotency-Key`."""
+"""Routes whose POST supports `Idempotency-Key`."""
 
 from __future__ import annotations
 
@@ -27,8 +27,10 @@ PARAMETER = {
 
 class IdempotentRoute(KeyedRoute):
     """
-    A keyed route on which the same POST with the same `Idempotency-Key` is done once; its first successful answer is
-    repeated, marked `Idempotent-Replayed: true`. A refused request gives the key back.
+    A keyed route that executes a POST once per `Idempotency-Key`.
+
+    Repeats of the same request get the first successful response, with the header `Idempotent-Replayed: true`. A
+    failed request releases the key.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **kwargs: Any) -> None:
@@ -53,8 +55,8 @@ class IdempotentRoute(KeyedRoute):
 
 async def _once(request: Request, key: str, handler: Callable[[Request], Coroutine[Any, Any, Response]]) -> Response:
     ctx, project = await get_context(request), await get_project(request)
-    asked = f"{request.method} {request.url.path}?{request.url.query}\n".encode() + await request.body()
-    kept = await idempotency.begin(ctx, project.id, key, hashlib.sha256(asked).hexdigest())
+    fingerprint_source = f"{request.method} {request.url.path}?{request.url.query}\n".encode() + await request.body()
+    kept = await idempotency.begin(ctx, project.id, key, hashlib.sha256(fingerprint_source).hexdigest())
     if kept is not None:
         headers = {"idempotent-replayed": "true"}
         return Response(kept.body, kept.status, headers, media_type="application/json")
@@ -64,11 +66,11 @@ async def _once(request: Request, key: str, handler: Callable[[Request], Corouti
         await idempotency.forget(ctx, project.id, key)
         raise
     answer = Kept(response.status_code, bytes(response.body).decode())
-    await idempotency.finish(ctx, project.id, key, answer, order_id=_order_shown(request, answer))
+    await idempotency.finish(ctx, project.id, key, answer, order_id=_get_order_id(request, answer))
     return response
 
 
-def _order_shown(request: Request, answer: Kept) -> str | None:
-    """The order that an answer shows: that of the path, or the one whose delivery it is."""
+def _get_order_id(request: Request, answer: Kept) -> str | None:
+    """Returns the id of the order that a response contains: the order in the path, or that of the delivery."""
     shown = json.loads(answer.body) if answer.body else None
     return request.path_params.get("order_id") or (shown.get("order_id") if isinstance(shown, dict) else None)

@@ -1,4 +1,4 @@
-"""What every request must keep, whoever sends it: a size, https where the gateway is public, its key's quota."""
+"""Middleware with limits for every request: body size, https, and the rate limit of the API key."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from greenroom.api.rate_limit import RateLimit
 from greenroom.errors import Forbidden, PayloadTooLarge, Refused
 from greenroom.security.tokens import basic_user
 
-#: the largest body of a path, in bytes, and of the paths that have more
+#: limit of a request body, in bytes; `LARGER` has the paths with a higher limit
 MOST_BYTES = 256 * 1024
 LARGER = {"/v1/packages": 1024 * 1024}
 
 
 class BodyLimit:
     """
-    Refuses a body over the limit of its path with 413 before anything reads it whole, declared or chunked, and a
-    request that reached the proxy of an https gateway over plain http with 403 (never a redirect: the key is in it
-    already).
+    Middleware that refuses large bodies with 413 and plain http with 403.
+
+    A body is counted while it is read, so a chunked one is refused at its path's limit too. A request that reached the
+    proxy of an https gateway over plain http is not redirected: its API key has been sent in the clear already.
     """
 
     def __init__(self, app: ASGIApp, *, https_only: bool) -> None:
@@ -64,9 +65,10 @@ def _too_large(most: int) -> PayloadTooLarge:
 
 class Quota:
     """
-    Refuses a request with 429 whose API key is known to have made its requests of this minute, before its body is read
-    and anything is looked up: a flood of them should cost its sender more than us, and no disk. `free` paths ask for no
-    key.
+    Middleware that refuses requests of an API key with 429 once this process knows that its rate limit is reached.
+
+    It neither reads the body nor queries the database, so that a flood of requests stays cheap. `free` are the paths
+    that need no API key.
     """
 
     def __init__(self, app: ASGIApp, *, free: Container[str]) -> None:

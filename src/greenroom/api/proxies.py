@@ -1,4 +1,4 @@
-"""Which proxies are believed: `X-Forwarded-For` and `X-Forwarded-Proto` of any other client are dropped."""
+"""Forwarding headers: those of trusted proxies are used, those of any other client are removed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ Address = IPv4Address | IPv6Address
 
 class TrustedProxies:
     """
-    Gives a request that comes from one of `networks` the client address that the proxy names: the last one in
-    `X-Forwarded-For` that is not a trusted proxy itself. Any other request loses its forwarding headers.
+    Middleware that sets the client address of requests from a proxy in `networks`.
+
+    The client is the last address in `X-Forwarded-For` that is not a trusted proxy itself. Forwarding headers of any
+    other request are removed.
     """
 
     def __init__(self, app: ASGIApp, *, networks: Sequence[IPv4Network | IPv6Network]) -> None:
@@ -22,17 +24,17 @@ class TrustedProxies:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            if self._networks and self._is_trusted(_address((scope.get("client") or ("",))[0])):
-                self._believe(scope)
+            if self._networks and self._is_trusted(_parse_address((scope.get("client") or ("",))[0])):
+                self._set_client(scope)
             else:
                 scope["headers"] = [one for one in scope["headers"] if not _is_forwarding(one[0])]
         await self._app(scope, receive, send)
 
-    def _believe(self, scope: Scope) -> None:
+    def _set_client(self, scope: Scope) -> None:
         chain = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for").decode("latin-1")
         for text in reversed(chain.split(",")):
-            client = _address(text)
-            if client is None:  # nothing before it can be believed
+            client = _parse_address(text)
+            if client is None:  # the client may have made up everything before this entry
                 return
             scope["client"] = (str(client), 0)
             if not self._is_trusted(client):
@@ -46,8 +48,8 @@ def _is_forwarding(name: bytes) -> bool:
     return name.startswith(b"x-forwarded-") or name == b"forwarded"
 
 
-def _address(text: str) -> Address | None:
-    """An address, with or without a port; one of IPv4 also where it is written as one of IPv6."""
+def _parse_address(text: str) -> Address | None:
+    """Returns the IP address in a text, with or without a port; an IPv4-mapped IPv6 address as IPv4."""
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]

@@ -1,4 +1,4 @@
-"""Notes every request: its id in the answer, and a line in the log of the project whose request it was."""
+"""Middleware that gives every request an id and records it in the request log of its project."""
 
 from __future__ import annotations
 
@@ -34,12 +34,14 @@ log = structlog.get_logger("greenroom.api")
 
 class RequestLogMiddleware:
     """
-    Goes around everything else. A line is noted before the answer's last byte is sent, so that whoever has the answer
-    finds it; `request.state.project` and `request.state.account` say whose it is (see `api.callers`),
-    `request.state.orders` which orders it shows, where the answer may leave their ids out.
+    The outermost middleware: records each request in the request log.
 
-    A request that belongs to no project has no line, nor has one with `request.state.unlisted`. Bodies pass through as
-    they come; the first bytes are kept only where GREENROOM_LOG_BODIES asks for it.
+    The entry is added before the last byte of the response is sent, so that a client which has the response finds the
+    entry. `request.state.project` and `request.state.account` name the owner (see `api.callers`),
+    `request.state.orders` the orders in the response, where `fields` may leave their ids out.
+
+    Requests without a project and those with `request.state.unlisted` are not recorded. Bodies are streamed; their
+    first bytes are kept only if GREENROOM_LOG_BODIES says so.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -50,18 +52,18 @@ class RequestLogMiddleware:
             await self._app(scope, receive, send)
             return
         with recording_calls() as steps:
-            seen = _Seen(scope, steps)
+            record = _RequestRecord(scope, steps)
             try:
-                await self._app(scope, seen.hearing(receive), seen.answering(send))
+                await self._app(scope, record.wrap_receive(receive), record.wrap_send(send))
             except Exception:
-                seen.status = seen.status or 500  # what will be answered, outside of us
+                record.status = record.status or 500  # Starlette answers 500 outside of this middleware
                 raise
             finally:
-                await seen.note()
+                await record.note()
 
 
 class _Body:
-    """The first bytes of a body that passes by."""
+    """The first bytes of a streamed body."""
 
     def __init__(self) -> None:
         self._first = bytearray()
@@ -71,13 +73,13 @@ class _Body:
         self._size += len(chunk)
         self._first += chunk[: KEPT - len(self._first)]
 
-    def half(self, headers: Sequence[tuple[bytes, bytes]]) -> LoggedMessage:
+    def to_message(self, headers: Sequence[tuple[bytes, bytes]]) -> LoggedMessage:
         named = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
         return LoggedMessage(named, bytes(self._first), self._size > KEPT)
 
 
-class _Seen:
-    """One request, as far as it has gone."""
+class _RequestRecord:
+    """The record of one request while it is being served."""
 
     def __init__(self, scope: Scope, steps: list[OutgoingCall]) -> None:
         self._scope = scope
@@ -88,39 +90,39 @@ class _Seen:
         self._state: dict[str, Any] = scope.setdefault("state", {})
         self._id = self._state["request_id"] = self._ctx.new_id("req")
         self._started_at, self._started = self._ctx.now(), time.monotonic()
-        self._asked, self._answered = _Body(), _Body()
+        self._request_body, self._response_body = _Body(), _Body()
         self._headers: Sequence[tuple[bytes, bytes]] = ()
         self._noted = False
         self.status: int | None = None
 
-    def hearing(self, receive: Receive) -> Receive:
+    def wrap_receive(self, receive: Receive) -> Receive:
         if self._bodies == "off":
             return receive
 
-        async def heard() -> Message:
+        async def received() -> Message:
             message = await receive()
-            self._asked.add(message.get("body", b""))
+            self._request_body.add(message.get("body", b""))
             return message
 
-        return heard
+        return received
 
-    def answering(self, send: Send) -> Send:
-        async def answered(message: Message) -> None:
+    def wrap_send(self, send: Send) -> Send:
+        async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self.status = message["status"]
                 self._headers = [*message.get("headers", ()), (REQUEST_ID.encode(), self._id.encode())]
                 message = {**message, "headers": self._headers}
             elif message["type"] == "http.response.body":
-                if self._keeps(self.status):
-                    self._answered.add(message.get("body", b""))
+                if self._keeps_bodies(self.status):
+                    self._response_body.add(message.get("body", b""))
                 if not message.get("more_body", False):
                     await self.note()
             await send(message)
 
-        return answered
+        return sending
 
     async def note(self) -> None:
-        """Note what became of it, once. A defect in here must not cost the caller its answer."""
+        """Adds the request to the log, once. A defect in here must not cost the caller the response."""
         if self._noted:
             return
         self._noted = True
@@ -144,7 +146,7 @@ class _Seen:
                 account_id=account.id if account else self._scope.get("path_params", {}).get("account_id"),
                 provider=account.provider if account else None,
                 listed=listed,
-                words=self._words(),
+                words=self._get_operation(),
                 source=self._source(project),
                 exchange=self._exchange(),
                 steps=tuple(self._step(step) for step in self._steps),
@@ -152,7 +154,7 @@ class _Seen:
             )
         )
 
-    def _keeps(self, status: int | None) -> bool:
+    def _keeps_bodies(self, status: int | None) -> bool:
         return self._bodies == "all" or (self._bodies == "errors" and (status is None or status >= 400))
 
     def _account(self) -> Account | None:
@@ -160,8 +162,10 @@ class _Seen:
 
     async def _project(self) -> Project | None:
         """
-        The caller's project. A request that was refused before anybody asked (a body that is not JSON, a path that
-        is not there) is looked up: its caller wants to see it most of all.
+        Returns the caller's project.
+
+        A request that was refused before its route looked up the key (a large body, an unknown path) is looked up here:
+        these are the entries that a developer searches for.
         """
         project: Project | None = self._state.get("project")
         refused = self.status is not None and 400 <= self.status < 500 and self.status != 401
@@ -173,7 +177,7 @@ class _Seen:
         except Refused:
             return None
 
-    def _words(self) -> Operation:
+    def _get_operation(self) -> Operation:
         if call := self._state.get("call"):
             return Operation(service="external-trigger", action=call)
         route = self._scope.get("route")
@@ -191,19 +195,19 @@ class _Seen:
     def _exchange(self) -> LoggedExchange:
         path = self._scope["raw_path"].decode("latin-1")
         query = self._scope["query_string"].decode("latin-1")
-        kept = self._keeps(self.status)
+        kept = self._keeps_bodies(self.status)
         return LoggedExchange(
             method=self._scope["method"],
             url=f"{self._ctx.settings.public_url}{path}{'?' + query if query else ''}",
             started_at=self._started_at,
             duration_ms=round((time.monotonic() - self._started) * 1000),
             status=self.status,
-            request=self._asked.half(self._scope["headers"]) if kept else None,
-            response=self._answered.half(self._headers) if kept and self.status is not None else None,
+            request=self._request_body.to_message(self._scope["headers"]) if kept else None,
+            response=self._response_body.to_message(self._headers) if kept and self.status is not None else None,
         )
 
     def _step(self, step: OutgoingCall) -> LoggedExchange:
-        kept = self._keeps(self.status) or self._keeps(step.status)
+        kept = self._keeps_bodies(self.status) or self._keeps_bodies(step.status)
         request = LoggedMessage(
             step.request_headers, (step.request_body or b"")[:KEPT], len(step.request_body or b"") > KEPT
         )
@@ -215,10 +219,10 @@ class _Seen:
             status=step.status,
             error=step.error,
             request=request if kept else None,
-            response=_answer(step) if kept and step.status is not None else None,
+            response=_response_message(step) if kept and step.status is not None else None,
         )
 
 
-def _answer(step: OutgoingCall) -> LoggedMessage:
+def _response_message(step: OutgoingCall) -> LoggedMessage:
     body = step.response_body
     return LoggedMessage(step.response_headers or {}, body[:KEPT], step.truncated or len(body) > KEPT)

@@ -1,4 +1,4 @@
-"""The unified result body, read into our result: assessments and background checks alike."""
+"""The unified result body of assessments and background checks, and its conversion to `Result`."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ Stamp = Annotated[Instant, PlainSerializer(lambda at: at and stamp(at), return_t
 _Limited = Annotated[str, Field(max_length=100_000)]
 Text = Annotated[_Limited | None, BeforeValidator(_text, json_schema_input_type=_Limited | float | None)]
 NotBlank = Annotated[Text, BeforeValidator(_not_blank, json_schema_input_type=_Limited | float | None)]
-#: a field of StackOne's read model, which clients send back; nothing is done with it
+#: a field of StackOne's read model that clients send back; its value is ignored
 Ignored = Annotated[Any, Field(deprecated=True, description="Accepted and ignored.")]
 _Line = Annotated[str, Field(max_length=2000)]
 ShortText = Annotated[_Line | None, BeforeValidator(_text, json_schema_input_type=_Line | float | None)]
@@ -58,7 +58,7 @@ MOST_FILES = 50
 
 
 class ScoreIn(KnownFields):
-    """A score; numbers or their texts. A blank text is refused: it is a score that got lost."""
+    """A score of numbers, or texts with numbers. A blank text is refused, since it hides a missing score."""
 
     label: NotBlank = None
     value: Decimal = Field(None, examples=["82.5"])
@@ -67,7 +67,7 @@ class ScoreIn(KnownFields):
 
 
 class VerdictIn(KnownFields):
-    """A unified enum: our word and the vendor's own."""
+    """A unified enum: the unified value and the vendor's own."""
 
     value: Annotated[Verdict | None, BeforeValidator(_verdict, json_schema_input_type=_Short | None)] = Field(
         None, description="initiated and in_progress report progress; every other one, and none, is final."
@@ -76,7 +76,7 @@ class VerdictIn(KnownFields):
 
 
 class ContentTypeIn(KnownFields):
-    """A unified enum: text, pdf, video or other, and the vendor's own word."""
+    """A unified enum: text, pdf, video or other, and the vendor's own value."""
 
     value: ShortText = Field(None, examples=["pdf"])
     source_value: Any = None
@@ -99,10 +99,10 @@ class PersonIn(KnownFields):
 
 class ResultIn(KnownFields):
     """
-    A result. A final one needs `result_url`: Greenhouse requires a profile URL on completion, and takes one result.
+    A result. A final one needs `result_url`, since Greenhouse requires a profile URL on completion.
 
-    An unknown field is refused at any level but in `passthrough`: an ATS takes one result, so one that went out without
-    the misspelled field could not be corrected.
+    Unknown fields are refused at every level except in `passthrough`: an ATS accepts one result per order, so a result
+    sent without a misspelled field could not be corrected.
     """
 
     model_config = example(
@@ -128,30 +128,30 @@ class ResultIn(KnownFields):
 
 
 class Unreadable:
-    """A result body that cannot be read: a line for each of the first fields, its path in front, and all in one."""
+    """An invalid result body: `lines` has an error per field, starting with its path; `problem` is their summary."""
 
     def __init__(self, error: ValidationError) -> None:
         self.lines = field_lines(error.errors(include_url=False, include_context=False))
         self.problem = in_one(self.lines, error.error_count())
 
 
-def _tried(value: object) -> ResultIn | Unreadable:
+def _parse(value: object) -> ResultIn | Unreadable:
     try:
         return ResultIn.model_validate(value)
     except ValidationError as error:
         return Unreadable(error)
 
 
-#: a result body, or why it is none, for a look ahead at what would become of it
-ResultToTry = Annotated[ResultIn | Unreadable, PlainValidator(_tried, json_schema_input_type=ResultIn)]
+#: a result body, or the errors of an invalid one, for the result preview
+ResultToTry = Annotated[ResultIn | Unreadable, PlainValidator(_parse, json_schema_input_type=ResultIn)]
 
 
 def read_result(body: ResultIn, *, allow_http: bool) -> Result:
     """
-    The body in our words.
+    Returns the result that a body describes.
 
     Raises:
-        Invalid: a final result without a `result_url` that a recruiter's browser could open.
+        Invalid: a final result has no `result_url` that a recruiter's browser could open.
     """
     score, verdict = body.score or ScoreIn(), body.result or VerdictIn()
     source = verdict.source_value
@@ -181,7 +181,7 @@ def _url_problem(result: Result, *, allow_http: bool) -> str | None:
 
 
 async def push_problem(ctx: Context, order: Order) -> str | None:
-    """Returns why the ATS cannot be notified of an order's result, or None; an order of the API has no ATS."""
+    """Returns why the ATS cannot be notified of an order's result, or None; an order placed by API has no ATS."""
     if order.result is None or order.source == "api" or order.delivery in ("sent", "acknowledged"):
         return None
     if order.delivery == "refused" or not order.request.callback_url:

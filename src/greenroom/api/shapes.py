@@ -1,4 +1,4 @@
-"""What several nouns share: strict bodies, pages, cursors."""
+"""Types that several resources share: strict bodies, pages, cursors, texts, times."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ Next = Annotated[str | None, Query(description="Cursor: the `next` of the page b
 
 
 def example(**fields: Any) -> ConfigDict:
-    """A body that would be taken, shown in the document."""
+    """Returns a model configuration with an example of a valid body for the OpenAPI document."""
     return ConfigDict(json_schema_extra={"examples": [fields]})
 
 
-#: unknown fields of one object that are named one by one: each is compared with every known name
+#: limit of unknown fields that are listed per object, since each is compared with every known name
 MOST_UNKNOWN = 19
 
 
 class KnownFields(BaseModel):
-    """A body in which every unknown field is refused by its path, with the nearest known name."""
+    """A body that refuses unknown fields; the error names each field's path and the nearest known name."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -75,29 +75,29 @@ def _hint(name: str, known: Sequence[str]) -> str:
 
 
 class StrictBody(KnownFields):
-    """A known-fields body that also takes no value for another type's."""
+    """A known-fields body that also refuses values of another type, such as 0 for false."""
 
     model_config = ConfigDict(strict=True)
 
 
 class Page(BaseModel, Generic[T]):
-    """A page of a list; `next` is null at the end."""
+    """A page of a list; `next` is null on the last page."""
 
     data: list[T]
     next: str | None = Field(None, description="Give it back as `next` for the following page.")
 
 
 def cursor(last_id: str) -> str:
-    """An opaque cursor to what follows this id."""
+    """Returns an opaque cursor to the entries that follow this id."""
     return base64.urlsafe_b64encode(last_id.encode()).decode().rstrip("=")
 
 
 def after(text: str | None, prefix: str) -> str | None:
     """
-    The id that a cursor stands for; an id of this list begins with `prefix` and an underscore.
+    Returns the id in a cursor, or None without one; ids of this list begin with `prefix` and an underscore.
 
     Raises:
-        BadRequest: it is not a cursor of this list.
+        BadRequest: the text is not a cursor of this list.
     """
     if not text:
         return None
@@ -105,25 +105,25 @@ def after(text: str | None, prefix: str) -> str | None:
         found = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii")
     except (binascii.Error, ValueError):
         found = ""
-    # decoding skips over foreign characters, so only a cursor that would be written the same is ours
+    # decoding ignores characters outside of base64, so the id is encoded again and compared
     if not found.isprintable() or not found.startswith(f"{prefix}_") or cursor(found) != text.rstrip("="):
         raise BadRequest("next: not a cursor of ours; use the `next` of the page before.", errors=["next: unknown"])
     return found
 
 
 def page(entries: list[T], limit: int, ids: list[str]) -> Page[T]:
-    """A page of at most `limit` out of `limit + 1` entries, whose last tells whether more follow."""
+    """Returns a page of at most `limit` entries; an entry more than that means that another page follows."""
     more = len(entries) > limit
     return Page(data=entries[:limit], next=cursor(ids[limit - 1]) if more else None)
 
 
 LONGEST_INSTANT = 64
-#: NUL, which not every database can even look for, line ends of every kind, and the rest of theirs
+#: control characters and all line ends; PostgreSQL cannot even search for NUL
 CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
 
 
 def _plain(text: str) -> str:
-    # half a surrogate pair cannot be stored either; a pattern in the document could not even name one
+    # half a surrogate pair cannot be stored either, and a pattern in the OpenAPI document cannot express one
     if re.search(rf"[{CONTROL}\ud800-\udfff]", text):
         raise ValueError("has control characters")
     return text
@@ -135,16 +135,16 @@ def _prose(text: str) -> str:
 
 
 _PATTERN = Field(json_schema_extra={"pattern": f"^[^{CONTROL}]*$"})
-#: any text without control characters
+#: text without control characters, on one line
 Plain = Annotated[str, Field(max_length=2000), AfterValidator(_plain), _PATTERN]
 Label = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_plain), _PATTERN]
 Line = Annotated[str, Field(max_length=2000), AfterValidator(_plain), _PATTERN]
-#: lines of text
+#: text that may have several lines
 Prose = Annotated[str, Field(max_length=2000), AfterValidator(_prose)]
 
 
 def instant(value: object) -> datetime | None:
-    """A time in UTC from the text that a caller gave; blank is none."""
+    """Returns the time in UTC of an ISO 8601 text with a zone; None if the text is blank."""
     if value is None or value == "":
         return None
     if isinstance(value, str) and len(value) > LONGEST_INSTANT:
@@ -161,9 +161,9 @@ def instant(value: object) -> datetime | None:
         raise ValueError("is outside the years 1 to 9999 in UTC") from None
 
 
-#: a time in UTC, whatever zone it was given in
+#: a time in any zone, converted to UTC
 At = Annotated[AwareDatetime, BeforeValidator(instant, json_schema_input_type=AwareDatetime)]
-#: a time in UTC, whatever zone it was given in; blank is none
+#: a time in any zone, converted to UTC; a blank text is None
 Instant = Annotated[
     AwareDatetime | None, BeforeValidator(instant, json_schema_input_type=AwareDatetime | Literal[""] | None)
 ]

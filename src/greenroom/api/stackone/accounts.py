@@ -1,5 +1,5 @@
 """
-`/accounts`: linked accounts as StackOne's clients know them; `/v1/accounts` shows the external trigger token as well.
+`/accounts`: linked accounts in StackOne's shape; `/v1/accounts` shows the external trigger token as well.
 
 Source: StackOne's published OpenAPI document for its platform API.
 """
@@ -22,7 +22,7 @@ from greenroom.model.events import stamp
 from greenroom.services import accounts, integrations
 
 router = APIRouter(prefix="/accounts", tags=["Linked accounts"], route_class=KeyedRoute)
-#: of one kind in one request
+#: limit of values per filter in one request
 MOST_VALUES = 100
 
 AccountId = Annotated[Plain, Path(alias="id", description="The account's id.")]
@@ -30,7 +30,7 @@ Values = Annotated[list[Label], Query(max_length=MOST_VALUES)]
 
 
 class StatusReason(BaseModel):
-    """Why an account is not active."""
+    """A reason why an account is not active."""
 
     code: str | None = None
     description: str | None = None
@@ -58,7 +58,7 @@ class LinkedAccount(BaseModel):
 
 
 class LinkedAccountMeta(BaseModel):
-    """What the account's connector can do, in the shape of `/connectors/meta`."""
+    """The capabilities of the account's connector, in the shape of `/connectors/meta`."""
 
     provider: str
     category: str
@@ -67,10 +67,10 @@ class LinkedAccountMeta(BaseModel):
 
 class AccountPatch(BaseModel):
     """
-    Only the fields given are changed; null clears a label, user name, metadata or setup information.
+    Changes to the given fields; null clears a label, user name, metadata or setup information.
 
-    An empty object changes nothing: official clients send one in place of what they were given. Unknown fields, and
-    those that have no meaning here, are ignored.
+    An empty object changes nothing, since official clients send one in place of the given value. Unknown fields and
+    those without a meaning in Greenroom are ignored.
     """
 
     model_config = example(origin_owner_name="Northwind Ltd", label="Pilot")
@@ -156,7 +156,7 @@ def _any_of(one: str | None, more: list[str]) -> list[str]:
 
 
 def _changes(body: AccountPatch) -> dict[str, Any]:
-    """What to change: null clears what can be empty, and is ignored for what cannot."""
+    """Returns the fields to change: null clears an optional field and is ignored for a required one."""
     cleared: dict[str, Any] = {"label": None, "origin_username": None, "metadata": {}, "setup_information": {}}
     kept = ("origin_owner_id", "origin_owner_name", "type")
     given = body.model_dump(include={*cleared, *kept}, exclude_unset=True)

@@ -1,5 +1,5 @@
 """
-`/connect_sessions`: a vendor's backend opens a way for one customer to link their ATS.
+`/connect_sessions`: sessions with which a customer links their ATS, created by the vendor's backend.
 
 Source: StackOne's published OpenAPI document for its platform API, and its TypeScript clients for `organization_id`.
 """
@@ -30,9 +30,9 @@ Category = Literal[
     "screening", "messaging", "accounting", "scheduling",
 ]  # fmt: skip
 LONGEST = timedelta(days=31)
-#: an installation is one organization
+#: id of the organization: an installation has exactly one
 ORGANIZATION = 1
-#: from this build on, the TypeScript client reads `organization_id` as text; before, only as a number
+#: first version of the TypeScript client that reads `organization_id` as text; older ones only accept a number
 TEXT_SINCE = (4, 33, 2)
 
 
@@ -41,7 +41,7 @@ def _production_by_default(value: object) -> object:
 
 
 class ConnectSessionIn(BaseModel):
-    """For whom the session is. Unknown fields, and the retired `provider_version`, are ignored."""
+    """A new session. Unknown fields and the retired `provider_version` are ignored."""
 
     model_config = example(origin_owner_id="customer-42", origin_owner_name="Northwind", provider="greenhouse")
 
@@ -88,7 +88,7 @@ class ConnectSessionOut(BaseModel):
 
 
 class NewConnectSessionOut(ConnectSessionOut):
-    """A new session with its token and link, which are shown this once."""
+    """A new session with its token and link, which no later response contains."""
 
     token: str = Field(description="For the hub in your front end.")
     auth_link_url: str = Field(description="A page of ours on which the customer links without your front end.")
@@ -97,7 +97,7 @@ class NewConnectSessionOut(ConnectSessionOut):
 class TokenIn(BaseModel):
     """A session's token."""
 
-    model_config = example(token="as the new session shows it")  # noqa: S106 - nobody's
+    model_config = example(token="as the new session shows it")  # noqa: S106 - not a secret
 
     token: Annotated[str, Field(min_length=1, max_length=500)]
 
@@ -164,7 +164,7 @@ def _shown(session: ConnectSession, trigger_token: str | None, request: Request)
 
 
 def organization_id(user_agent: str) -> str | int:
-    """The installation's id, as the caller's build of the official client reads it: text, or a number for old ones."""
+    """Returns the installation's id: a number for old builds of the TypeScript client, else text."""
     build = re.match(
         r"speakeasy-sdk/typescript (\d{1,6})\.(\d{1,6})\.(\d{1,6}) .*@stackone/stackone-client-ts", user_agent
     )

@@ -1,8 +1,8 @@
 """
-`/connectors/meta`: what each connector can do, as StackOne's clients read it.
+`/connectors/meta`: the capabilities of each connector, in StackOne's shape.
 
-Shapes are in snake case, as that API really answers; packages and orders are described from the unified models, results
-from the connector's own table of fields, so that neither can say what is not so.
+Names are in snake case, as in StackOne's real answers. Packages and orders are described from the unified models,
+results from the connector's own table of fields, so that the description always matches the code.
 Source: StackOne's published OpenAPI document, and a captured answer for the inside of `models`.
 """
 
@@ -28,7 +28,7 @@ from greenroom.model.orders import Category
 from greenroom.services import integrations
 
 router = APIRouter(prefix="/connectors/meta", tags=["Connectors"], route_class=KeyedRoute)
-#: every connector of ours is of this kind
+#: StackOne's category of all Greenroom connectors
 CATEGORY = "ats"
 PACKAGES: dict[Category, type[BaseModel]] = {
     "assessments": AssessmentPackage,
@@ -47,7 +47,7 @@ Included = Annotated[
 
 
 class Meta(TypedDict):
-    """A connector's answer before it is validated."""
+    """A connector's description before it is validated."""
 
     provider: str
     provider_name: str
@@ -111,9 +111,10 @@ def _shown(connector: Connector, active: frozenset[str], include: str | None) ->
 
 def describe_connector(connector: Connector, active: frozenset[str], *, with_paths: bool = False) -> Meta:
     """
-    What a connector can do. Models whose name has a slash stand beside their parent, which is empty.
+    Returns a connector's capabilities, by model and operation.
 
-    `with_paths` adds `field_path` to every field: its dotted place in the body.
+    Models whose name has a slash are siblings of their parent, which is empty. `with_paths` adds `field_path` to every
+    field: its dotted path in the body.
     """
     models: dict[str, Any] = {}
     for category in connector.manifest.categories:
@@ -174,9 +175,9 @@ def _side(fields: Fields) -> dict[str, Any]:
 
 def get_fields(model: type[BaseModel]) -> Fields:
     """
-    The fields of a unified model: name, type and whether a write must have it.
+    Returns the fields of a unified model: name, type, and whether a write requires it.
 
-    A nested model, or a list of them, has its fields in place of a type's name.
+    The type of a nested model, or of a list of them, is the list of its fields.
     """
     return [
         {"name": name, **_type_of(field.annotation), **({"required": True} if _is_needed(field) else {})}
@@ -189,7 +190,7 @@ def _is_needed(field: FieldInfo) -> bool:
 
 
 def _type_of(annotation: Any) -> dict[str, Any]:
-    """The innermost model's fields, else the text that every other field is; free objects have no type."""
+    """Returns the fields of a nested model as type, else `string`; free objects have no type."""
     inner = [part for part in _parts(annotation) if isinstance(part, type)]
     model = next((part for part in inner if issubclass(part, BaseModel)), None)
     if model is not None:
@@ -198,7 +199,7 @@ def _type_of(annotation: Any) -> dict[str, Any]:
 
 
 def _parts(annotation: Any) -> Iterable[Any]:
-    """An annotation and all that it is made of; what a free object holds is nobody's business."""
+    """Yields an annotation and its type arguments, recursively, but not those of a `dict`."""
     yield annotation
     if get_origin(annotation) is not dict:
         for part in get_args(annotation):
@@ -206,7 +207,7 @@ def _parts(annotation: Any) -> Iterable[Any]:
 
 
 def _result_fields(table: tuple[ResultField, ...]) -> Fields:
-    """The connector's table as nested fields: `score.value` becomes `value` inside `score`."""
+    """Returns the connector's table as nested fields: `score.value` becomes `value` inside `score`."""
     fields: Fields = []
     for row in table:
         parent, _, name = row.path.rpartition(".")

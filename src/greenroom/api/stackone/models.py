@@ -1,5 +1,5 @@
 """
-What the unified API answers with: every field may be null, and one that was not asked for is left out.
+Response models of the unified API: every field may be null; fields that the caller did not request are left out.
 
 Source: StackOne's published OpenAPI document for its unified ATS API.
 """
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class RawResponse(BaseModel):
-    """A call that we made to answer this one; JSON as it was, anything else as text, credentials hidden."""
+    """A call that the gateway made to serve a request; bodies are JSON or text, credentials are masked."""
 
     method: str
     url: str
@@ -26,7 +26,7 @@ class RawResponse(BaseModel):
 
 
 class UnifiedPage(BaseModel, Generic[T]):
-    """A page of records; `next` is null at the end."""
+    """A page of records; `next` is null on the last page."""
 
     data: list[T]
     next: str | None = Field(None, description="Give it back as `next` for the following page.")
@@ -42,13 +42,13 @@ class UnifiedRecord(BaseModel, Generic[T]):
 
 
 class UnifiedWarning(BaseModel):
-    """Something to know of a write that was done."""
+    """A warning about a successful write."""
 
     message: str
 
 
 class UpdateResult(BaseModel):
-    """A write that was done."""
+    """The answer to a successful write."""
 
     statusCode: int = Field(examples=[200])  # noqa: N815 - the unified API's own spelling
     message: str = Field(examples=["Record updated successfully."])
@@ -57,20 +57,20 @@ class UpdateResult(BaseModel):
 
 
 class CreatedIds(BaseModel):
-    """The ids of what was made."""
+    """The ids of a created record."""
 
     id: str | None
     remote_id: str | None
 
 
 class CreateResult(UpdateResult):
-    """A record that was made."""
+    """The answer to a successful creation."""
 
     data: CreatedIds
 
 
 class DeleteResult(BaseModel):
-    """A record that was deleted; answered with 200, since 204 has no body."""
+    """The answer to a successful deletion, sent with status 200, since 204 has no body."""
 
     statusCode: int = Field(examples=[204])  # noqa: N815 - the unified API's own spelling
     message: str = Field(examples=["Record deleted successfully."])
@@ -78,7 +78,7 @@ class DeleteResult(BaseModel):
 
 
 class OrderPlaced(BaseModel):
-    """An order that was placed; flat, without `data`."""
+    """The answer to a placed order; flat, without `data`."""
 
     id: str | None
     remote_id: str | None
@@ -110,14 +110,14 @@ class BackgroundCheckPackage(AssessmentPackage):
 
 
 class UnifiedEnum(BaseModel):
-    """A word of ours and the source's own."""
+    """A unified value and the source's own."""
 
     value: str | None = None
     source_value: Any = None
 
 
 class Member(BaseModel):
-    """A person of the customer's: the requester, or one of the hiring team."""
+    """A person at the customer: the requester, or a member of the hiring team."""
 
     user_id: str | None = None
     remote_user_id: str | None = None
@@ -152,7 +152,7 @@ class UnifiedEmail(BaseModel):
 
 
 class UnifiedCandidate(BaseModel):
-    """The person to test, as the ATS wrote them."""
+    """The person to test, as the ATS sent them."""
 
     id: str | None = None
     remote_id: str | None = None
@@ -191,7 +191,7 @@ class UnifiedScore(BaseModel):
 
 
 class UnifiedVerdict(BaseModel):
-    """A unified enum: our word and the vendor's own."""
+    """A unified enum: the unified value and the vendor's own."""
 
     value: Verdict | None = None
     source_value: str | None = None
@@ -212,7 +212,7 @@ class UnifiedPerson(BaseModel):
 
 
 class UnifiedResult(BaseModel):
-    """What the vendor said of an order. Times are in UTC, whatever zone they were given in."""
+    """The vendor's result of an order. Times are converted to UTC."""
 
     score: UnifiedScore | None = None
     start_date: str | None = Field(None, examples=["2026-11-03T09:05:00.000Z"])
@@ -232,7 +232,7 @@ class OrderResult(UnifiedResult):
 
 
 def unified_result(result: Result) -> UnifiedResult:
-    """A result in the unified read model."""
+    """Returns a result in the unified read model."""
     plain = result.as_dict()
     return UnifiedResult(
         score=plain["score"],

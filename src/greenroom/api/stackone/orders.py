@@ -1,4 +1,4 @@
-"""The unified order body: an order that a vendor places itself, to try things out without an ATS."""
+"""The unified order body: an order that a vendor places itself, for tests without an ATS."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class IdBody(BaseModel):
 
 
 class MemberBody(BaseModel):
-    """A person of the customer's: who orders, or one of the hiring team."""
+    """A person at the customer: the requester, or a member of the hiring team."""
 
     user_id: Text = None
     remote_user_id: Text = None
@@ -111,10 +111,10 @@ class OrderBody(BaseModel):
 
 def request_of(body: OrderBody, sent: object) -> OrderRequest:
     """
-    The body in our words; `sent` is the JSON that it was read from, with the fields that are ignored.
+    Returns the order request that a body describes; `sent` is its JSON, including ignored fields.
 
     Raises:
-        Invalid: no package, or no candidate with an e-mail address.
+        Invalid: the package or the candidate's e-mail address is missing.
     """
     package, person = body.package or OrderedPackageBody(), body.candidate or CandidateBody()
     email = next((one.value for one in person.emails or () if one.value and "@" in one.value), None)

@@ -1,5 +1,5 @@
 """
-The unified packages: what a recruiter can send, and background-check packages that a vendor stores.
+The unified packages: those that a recruiter can choose, and background-check packages that a vendor stores.
 
 Source: StackOne's published OpenAPI document for its unified ATS API.
 """
@@ -56,7 +56,7 @@ from greenroom.services.packages import PackageChange
 LIST_FAULTS = documented(400, 401, 404, 408, 412, 502)
 WRITE_FAULTS = documented(400, 401, 404, 409, 412, 422)
 STORED: Category = "background_checks"
-#: why a package that a recruiter sees cannot be changed here, by where it comes from
+#: reason why a visible package cannot be changed here, by its source
 ELSEWHERE = {
     "list_url": "comes from the packages_url of the integration: change it there",
     "stored": "was published for all accounts: change it with PUT /v1/packages",
@@ -75,7 +75,7 @@ TestId = Annotated[Label | None, BeforeValidator(blank_is_none, json_schema_inpu
 
 
 class TestBody(BaseModel):
-    """One check of a package; an `id` that is given is kept, else it gets one."""
+    """One check of a package; it gets an id if none is given."""
 
     __test__ = False
 
@@ -110,7 +110,7 @@ class PackageBody(BaseModel):
 
 
 class PackageChangeBody(BaseModel):
-    """What is to change: a field left out or null stays as it is. `""` clears the description, `[]` the tests."""
+    """Changes to a package: fields left out or null are kept. `""` clears the description, `[]` the tests."""
 
     model_config = example(description="Takes two working days")
 
@@ -124,11 +124,13 @@ async def of_category(
     integration: Integration, account: Account, category: Category, catalog: Catalog, *, fresh: bool = False
 ) -> PackageList:
     """
-    The effective list when the integration is of this category; the other category's list is empty. `fresh` asks the
-    vendor even when its last answer is young.
+    Returns the effective list if the integration is of this category, else an empty list.
+
+    `fresh` calls the list endpoint even if the cached list is recent.
 
     Raises:
-        BadGateway: the list endpoint has no usable answer; RequestTimeout: it has none in time.
+        BadGateway: the list endpoint gave no usable answer.
+        RequestTimeout: the list endpoint did not answer in time.
     """
     if integration.partner_category != category:
         return PackageList((), "stored")
@@ -136,7 +138,7 @@ async def of_category(
 
 
 def add_reads(router: APIRouter, category: Category, noun: str) -> None:
-    """List and show, of either category."""
+    """Adds the routes that list and show packages of a category."""
     model: Any = {"assessments": AssessmentPackage, "background_checks": BackgroundCheckPackage}[category]
 
     @router.get(
@@ -161,8 +163,8 @@ def add_reads(router: APIRouter, category: Category, noun: str) -> None:
         """
         The packages that a recruiter of this account sees.
 
-        `updated_after` leaves out stored packages that have not changed since. When any other package last changed is
-        not known, so it is never left out.
+        `updated_after` leaves out stored packages that have not changed since. Other packages are never left out, since
+        the time of their last change is not known.
         """
         since = filtered or updated_after
         with recording_calls() as steps:
@@ -174,7 +176,7 @@ def add_reads(router: APIRouter, category: Category, noun: str) -> None:
         return {"data": shown, "next": following, "next_page": None, **_raw(steps, raw)}
 
     @router.get(
-        "/packages/{id:path}",  # a vendor's id may have slashes in it
+        "/packages/{id:path}",  # a vendor's id may contain slashes
         operation_id=f"ats_get_{noun}_package",
         responses=LIST_FAULTS,
         openapi_extra=ACCEPTED,
@@ -204,7 +206,7 @@ def add_reads(router: APIRouter, category: Category, noun: str) -> None:
 
 
 def _raw(steps: list[OutgoingCall], wanted: bool | None) -> dict[str, Any]:
-    """The calls that were made, where they are asked for."""
+    """Returns `raw` with the calls made, if the caller wants it."""
     if not wanted:
         return {}
     return {
@@ -221,7 +223,7 @@ def _raw(steps: list[OutgoingCall], wanted: bool | None) -> dict[str, Any]:
 
 
 def add_writes(router: APIRouter) -> None:
-    """Background-check packages, stored for one account; the contract has none of this for assessments."""
+    """Adds the routes that write stored background-check packages; the contract has none for assessments."""
 
     @router.post(
         "/packages",
@@ -283,11 +285,11 @@ async def _refuse(
     ctx: Context, account: Account, integration: Integration, catalog: Catalog, package_id: str, error: NotFound
 ) -> NoReturn:
     """
-    Say why a package that is not stored for this account cannot be changed.
+    Raises the error for a change of a package that is not stored for this account.
 
     Raises:
-        Conflict: it is there, but comes from elsewhere.
-        NotFound: it is not there.
+        Conflict: the package exists, but comes from another source.
+        NotFound: the package does not exist.
     """
     published = await packages.find_stored(ctx, account, STORED, package_id)
     source = "stored" if published else None

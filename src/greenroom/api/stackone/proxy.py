@@ -17,7 +17,7 @@ router = APIRouter(prefix="/unified/proxy", tags=["Proxy"], route_class=KeyedRou
 
 
 class ProxyIn(BaseModel):
-    """The request that is to be made."""
+    """The request to pass through."""
 
     model_config = example(method="get", path="/v1/candidates")
 
@@ -41,6 +41,6 @@ async def proxy(account: Linked, body: ProxyIn) -> ProxyOut:
     """
     Pass a request through to the ATS.
 
-    501 with the reason where the ATS gives a vendor nothing to call.
+    Answers 501 with the reason if the ATS has no API that a vendor may call.
     """
     raise NotSupported(get_connector(account.provider).manifest.no_proxy)

@@ -1,4 +1,4 @@
-"""What the unified reads take: fields, pages, filters, and what clients of the contract send besides."""
+"""Parameters of the unified reads: fields, pages, filters, and those that are accepted and ignored."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LAST = 1000
 
 
 def blank_is_none(value: object) -> object:
-    """What clients write for nothing, as None."""
+    """Returns None for the texts that clients send for no value, else the value."""
     return None if value in ("", "null") else value
 
 
@@ -32,7 +32,7 @@ Size = Annotated[str | None, Query(description="Entries a page, a whole number; 
 Since = Annotated[Instant, BeforeValidator(blank_is_none)]
 Filtered = Annotated[Since, Query(alias="filter[updated_after]", description="An ISO 8601 date-time with a zone.")]
 Updated = Annotated[Since, Query(deprecated=True, description="The older spelling of filter[updated_after].")]
-#: what clients of the contract may also send; read by nobody here
+#: parameters that clients of the contract may send and Greenroom does not read
 ACCEPTED: dict[str, Any] = {
     "parameters": [
         {
@@ -52,7 +52,7 @@ ACCEPTED: dict[str, Any] = {
     ]
 }
 PREFERRED: dict[str, Any] = {"parameters": ACCEPTED["parameters"][1:]}
-#: the same on lists
+#: the same parameters for lists
 ACCEPTED_ON_LISTS: dict[str, Any] = {
     "parameters": [
         *ACCEPTED["parameters"],
@@ -68,24 +68,24 @@ ACCEPTED_ON_LISTS: dict[str, Any] = {
 
 
 async def prefer(request: Request, response: Response) -> None:
-    """Confirm `Prefer: heartbeat`, as RFC 7240 has it: several preferences, in one header or more, each with values."""
+    """Confirms `Prefer: heartbeat` (RFC 7240: several preferences in one or more headers, each with parameters)."""
     asked = ",".join(request.headers.getlist("prefer")).split(",")
     if any(re.split("[;=]", one)[0].strip().lower() == "heartbeat" for one in asked):
         response.headers["preference-applied"] = "heartbeat"
 
 
 def only(record: dict[str, Any], fields: str | None) -> dict[str, Any]:
-    """The fields that were asked for. An unknown name is ignored; all fields when no known one was asked for."""
+    """Returns the requested fields of a record; all fields if no known one is requested."""
     wanted = {name.strip() for name in (fields or "").split(",")}
     return {name: value for name, value in record.items() if name in wanted} or record
 
 
 def size_of(text: str | None) -> int:
     """
-    Entries a page, 1000 at the most.
+    Returns the number of entries per page: 25 by default, at most 1000.
 
     Raises:
-        BadRequest: not a whole number from 1 on.
+        BadRequest: the text is not a whole number of at least 1.
     """
     if not text:
         return 25
@@ -96,10 +96,10 @@ def size_of(text: str | None) -> int:
 
 def offset_of(text: str | None) -> int:
     """
-    Where the page begins that a cursor of a package list stands for.
+    Returns the offset in a cursor of a package list; 0 without a cursor.
 
     Raises:
-        BadRequest: it is not such a cursor.
+        BadRequest: the text is not such a cursor.
     """
     found = (after(text, "pkg") or "pkg_0").removeprefix("pkg_")
     if not found.isdigit():

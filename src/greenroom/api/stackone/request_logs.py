@@ -1,7 +1,7 @@
 """
-`/requests`: what was asked of the gateway, as StackOne's clients read it.
+`/requests`: the request log, in StackOne's shape.
 
-Source: StackOne's published OpenAPI document (request logs), and what its official TypeScript client sends and reads.
+Source: StackOne's published OpenAPI document (request logs), and the requests of its official TypeScript client.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from greenroom.services.request_logs import Asked
 router = APIRouter(prefix="/requests", tags=["Request logs"], route_class=KeyedRoute)
 
 A = TypeVar("A", bound="StepsAsked")
-#: values that one filter takes
+#: limit of values per filter
 MOST_VALUES = 100
 
 
@@ -50,7 +50,7 @@ def _statuses(text: str | None) -> str | None:
 
 
 def split(text: str | None) -> list[str]:
-    """The values of a comma-separated filter."""
+    """Returns the values of a comma-separated filter."""
     return [part.strip() for part in (text or "").split(",") if part.strip()]
 
 
@@ -64,7 +64,7 @@ Stamp = Annotated[str, BeforeValidator(stamp)]
 
 
 class StepsAsked(BaseModel):
-    """Which steps: every filter also as `filter[name]`."""
+    """Filters of steps; each one is also accepted as `filter[name]`."""
 
     account_ids: Several = None
     actions: Several = None
@@ -88,7 +88,7 @@ class StepsAsked(BaseModel):
 
 
 class PlatformLogsAsked(StepsAsked):
-    """Which platform requests."""
+    """Filters of platform requests."""
 
     categories: Several = None
     source_ids: Several = None
@@ -97,7 +97,7 @@ class PlatformLogsAsked(StepsAsked):
 
 
 class LogsAsked(PlatformLogsAsked):
-    """Which unified requests, and whether with their steps."""
+    """Filters of unified requests, and whether to include their steps."""
 
     include: Annotated[
         Literal["step_logs"] | None,
@@ -105,17 +105,20 @@ class LogsAsked(PlatformLogsAsked):
     ] = None
 
 
-#: what is not a filter, though it is asked in the query too
+#: query parameters that are not filters
 APART = {"page_size", "next", "include"}
 
 
 def read_query(request: Request, plain: A) -> A:
     """
-    What a list is asked for, in both forms that are in use: `filter[account_ids]=a,b`, which is documented and wins,
-    and `account_ids=a,b`, which the official TypeScript client sends.
+    Returns the filters of a request.
+
+    Two forms are in use: `filter[account_ids]=a,b`, which is documented and takes precedence, and `account_ids=a,b`,
+    which the official TypeScript client sends.
 
     Raises:
-        BadRequest, RequestValidationError: a filter that is not known, or whose value cannot be read.
+        BadRequest: a filter is unknown.
+        RequestValidationError: the value of a filter is invalid.
     """
     if _blank(request.query_params.get("filter", "")) is not None:
         raise BadRequest("filter: expected filter[name]=value", errors=["filter: expected filter[name]=value"])
@@ -138,7 +141,7 @@ def read_query(request: Request, plain: A) -> A:
 
 
 def _filter_parameter(model: type[StepsAsked]) -> dict[str, Any]:
-    """The documented form of a list's filters, for the OpenAPI document."""
+    """Returns the documented form of a list's filters, for the OpenAPI document."""
     fields = model.model_json_schema()["properties"]
     return {
         "parameters": [
@@ -168,7 +171,7 @@ class UrlOut(BaseModel):
 
 
 class RequestOut(BaseModel):
-    """What was sent; `headers` and `body` are null where they were not kept. Credentials are hidden."""
+    """A request; `headers` and `body` are null if they were not kept. Credentials are masked."""
 
     id: str
     method: str
@@ -178,7 +181,7 @@ class RequestOut(BaseModel):
 
 
 class ResponseOut(BaseModel):
-    """What was answered; `headers` and `body` are null where they were not kept. Credentials are hidden."""
+    """A response; `headers` and `body` are null if they were not kept. Credentials are masked."""
 
     status_code: int | None
     headers: dict[str, str] | None
@@ -216,7 +219,7 @@ class _Request(_Called):
 
 
 class StepLog(_Called):
-    """A call that was made while a request was served; what it was about is the request's."""
+    """An outgoing call made while serving a request; its resource and action are those of the request."""
 
     id: str
     provider: str | None
@@ -237,7 +240,7 @@ class RequestLogEntry(_Request):
 
 
 class RequestLogDetail(RequestLogEntry):
-    """A request with what is included."""
+    """A request with the included details."""
 
     request: RequestOut | None = Field(None, description="Null unless advanced_logs are included.")
     response: ResponseOut | None = Field(None, description="Null unless advanced_logs are included.")
@@ -267,7 +270,7 @@ async def list_logs(
     """Calls to the unified API and calls by an ATS, newest first."""
     asked = read_query(request, plain)
     await log.flush()
-    wanted = _wanted(asked)
+    wanted = _to_query(asked)
     found = await request_logs.list_requests(ctx, project.id, "unified", wanted, steps=asked.include is not None)
     return page([RequestLogEntry.model_validate(one) for one in found], asked.page_size, [one.id for one in found])
 
@@ -284,7 +287,7 @@ async def list_steps(
     """Calls that we made while serving the project's requests, newest first."""
     asked = read_query(request, plain)
     await log.flush()
-    found = await request_logs.list_steps(ctx, project.id, _wanted(asked))
+    found = await request_logs.list_steps(ctx, project.id, _to_query(asked))
     return page([StepLog.model_validate(one) for one in found], asked.page_size, [one.id for one in found])
 
 
@@ -307,9 +310,9 @@ async def get_log(
     if include is None:
         shown.step_requests = None
     if include == "advanced_logs":
-        shown.request, shown.response = _halves(found)
+        shown.request, shown.response = _get_messages(found)
         for step, entry in zip(shown.step_requests or (), found.step_requests or (), strict=True):
-            step.request, step.response = _halves(entry)
+            step.request, step.response = _get_messages(entry)
     return LogResult(data=shown)
 
 
@@ -325,11 +328,11 @@ async def list_platform_logs(
     """The project's other calls, newest first; reading the log is not among them."""
     asked = read_query(request, plain)
     await log.flush()
-    found = await request_logs.list_requests(ctx, project.id, "platform", _wanted(asked))
+    found = await request_logs.list_requests(ctx, project.id, "platform", _to_query(asked))
     return page([PlatformLogEntry.model_validate(one) for one in found], asked.page_size, [one.id for one in found])
 
 
-def _wanted(asked: StepsAsked) -> Asked:
+def _to_query(asked: StepsAsked) -> Asked:
     filters: dict[str, Sequence[Any] | bool | datetime | None] = {}
     for name, value in asked.model_dump(exclude={"order_by", "order_direction", *APART}).items():
         filters[name] = split(value) if isinstance(value, str) else value
@@ -344,8 +347,8 @@ def _wanted(asked: StepsAsked) -> Asked:
     )
 
 
-def _halves(entry: Entry) -> tuple[RequestOut, ResponseOut]:
-    """Both halves of an exchange, with what was kept of them."""
+def _get_messages(entry: Entry) -> tuple[RequestOut, ResponseOut]:
+    """Returns request and response of an entry, with the headers and bodies that were kept."""
     kept = entry.detail or {}
     request, response = kept.get("request") or {}, kept.get("response") or {}
     asked = RequestOut(
@@ -362,6 +365,6 @@ def _halves(entry: Entry) -> tuple[RequestOut, ResponseOut]:
 def _url(url: str, path: str) -> UrlOut:
     try:
         parts = urlsplit(url)
-    except ValueError:  # a step's URL was refused for it
+    except ValueError:  # the step failed because of its invalid URL
         return UrlOut(url=url, hostname=None, path=path, query_params={})
     return UrlOut(url=url, hostname=parts.hostname, path=path, query_params=dict(parse_qsl(parts.query)))

@@ -1,7 +1,7 @@
 """
-The unified ATS API for assessments and background checks, as StackOne's clients speak it.
+The unified ATS API for assessments and background checks, compatible with StackOne's clients.
 
-Success statuses, envelopes and nullability are the contract's: official SDKs refuse anything else.
+Success statuses, envelopes and nullability follow the contract, since official SDKs refuse anything else.
 Source: StackOne's published OpenAPI document for its unified ATS API.
 """
 
@@ -55,7 +55,7 @@ WRITE_FAULTS = documented(400, 401, 404, 409, 412, 422)
 MOST_ORDERS = 100
 
 
-@cache  # routers hold no state: every application of a process shares them
+@cache  # routers hold no state, so every application of a process can share them
 def build_router(category: Category) -> APIRouter:
     """Returns the endpoints of one category; both categories have the same shapes."""
     noun = {"assessments": "assessments", "background_checks": "background_check"}[category]
@@ -66,12 +66,12 @@ def build_router(category: Category) -> APIRouter:
     add_reads(router, category, noun)
     if category == "background_checks":
         add_writes(router)
-    _orders(router, category, noun)
-    _removed_reads(router, category, noun)
+    _add_orders(router, category, noun)
+    _add_removed_reads(router, category, noun)
     return router
 
 
-def _orders(router: APIRouter, category: Category, noun: str) -> None:
+def _add_orders(router: APIRouter, category: Category, noun: str) -> None:
     @router.post("/orders", operation_id=f"ats_order_{noun}_request", responses=WRITE_FAULTS, openapi_extra=PREFERRED)
     async def place(
         request: Request, ctx: Ctx, account: Linked, integration: LinkedIntegration, catalog: Packages, body: OrderBody
@@ -79,9 +79,9 @@ def _orders(router: APIRouter, category: Category, noun: str) -> None:
         """
         Place an order as if the ATS had sent it, to try things out without one.
 
-        Only of the integration's own category: the ATS sends no other.
+        The order must be of the integration's category, since the ATS sends no other.
         """
-        _must_be(integration, category)
+        _check_category(integration, category)
         asked = request_of(body, await request.json())
         try:
             _, package = await catalog.find(account, asked.package_id)
@@ -111,7 +111,7 @@ def _orders(router: APIRouter, category: Category, noun: str) -> None:
         )
 
 
-def _removed_reads(router: APIRouter, category: Category, noun: str) -> None:
+def _add_removed_reads(router: APIRouter, category: Category, noun: str) -> None:
     @router.get(
         "/orders/{id}",
         operation_id=f"ats_get_{noun}_order",
@@ -148,7 +148,7 @@ def _removed_reads(router: APIRouter, category: Category, noun: str) -> None:
 
     @router.get(
         "/orders",
-        operation_id=f"ats_list_{noun}_orders",
+        operation_id=f"ats_list_{noun}_add_orders",
         responses=FAULTS,
         openapi_extra=ACCEPTED_ON_LISTS,
         response_model=UnifiedPage[UnifiedOrder],
@@ -169,17 +169,17 @@ def _removed_reads(router: APIRouter, category: Category, noun: str) -> None:
         size = min(size_of(page_size), MOST_ORDERS)
         filters = {"account_id": account.id, "category": category, "updated_after": filtered or updated_after}
         found = await orders.list_orders(ctx, account.project_id, filters, before=after(next, "ord"), limit=size + 1)
-        request.state.orders = [order.id for order in found]  # `fields` may name no id
+        request.state.orders = [order.id for order in found]  # `fields` may leave the ids out of the response
         data = [only(_model(ctx, order), fields) for order in found[:size]]
         return {"data": data, "next": cursor(found[size - 1].id) if len(found) > size else None, "next_page": None}
 
 
-def _must_be(integration: Integration, category: Category) -> None:
+def _check_category(integration: Integration, category: Category) -> None:
     """
-    Raise unless orders of this category can come from the integration's ATS.
+    Checks that the integration is for orders of this category.
 
     Raises:
-        Invalid: they cannot; says where to place the order, or what to configure.
+        Invalid: it is for the other one; the message says where to place the order or which setting to change.
     """
     own, provider = integration.partner_category, integration.provider
     if own != category:

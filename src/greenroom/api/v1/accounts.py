@@ -1,4 +1,4 @@
-"""`/v1/accounts`: linking a customer's ATS from server to server."""
+"""`/v1/accounts`: linked accounts of customers, managed from the vendor's server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AccountId = Annotated[Plain, Path(alias="account_id", description="The account's
 
 
 class AccountIn(StrictBody):
-    """A customer whose ATS is to be linked; the same provider and owner give the account that is there already."""
+    """A customer whose ATS is to be linked; the same provider and owner return the existing account."""
 
     model_config = example(
         provider="greenhouse", origin_owner_id="customer-42", origin_owner_name="Northwind", label="Pilot", type="test"
@@ -39,7 +39,7 @@ class AccountIn(StrictBody):
 
 
 class AccountOut(BaseModel):
-    """A linked account with the key that its ATS calls with; reads show it as `********` unless `reveal=true`."""
+    """A linked account with the token of its ATS; reads mask the token as `********` unless `reveal=true`."""
 
     id: str
     provider: str
@@ -58,7 +58,7 @@ class AccountOut(BaseModel):
 
 
 class TokenRotationIn(StrictBody):
-    """How long the replaced one stays valid."""
+    """The time for which the replaced token stays valid."""
 
     model_config = example(overlap_seconds=86400)
 

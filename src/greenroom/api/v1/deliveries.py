@@ -1,4 +1,4 @@
-"""`/v1/deliveries`: events on their way, with every attempt."""
+"""`/v1/deliveries`: deliveries of events, with every attempt."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DeliveryId = Annotated[Plain, Path(alias="delivery_id", description="The deliver
 
 
 class AttemptOut(BaseModel):
-    """One request on the wire; credentials are hidden, the response's body is cut."""
+    """One HTTP request of a delivery; credentials are masked, the response's body is cut."""
 
     number: int
     trigger: Trigger
@@ -39,10 +39,10 @@ class AttemptOut(BaseModel):
 
 class DeliveryOut(BaseModel):
     """
-    An event on its way to one destination: lane `vendor` (a webhook) or `ats` (the result push).
+    The delivery of an event to one destination: lane `vendor` (a webhook) or `ats` (the result push).
 
-    `attempts_made` over the number of recorded attempts means that one is in flight. An attempt with the `error_kind`
-    `interrupted` was cut with its worker: it has no result, and takes no step of the retry schedule.
+    If `attempts_made` is larger than the number of recorded attempts, an attempt is in flight. An attempt with the
+    `error_kind` `interrupted` lost its worker: it has no result and does not count in the retry schedule.
     """
 
     id: str

@@ -30,7 +30,7 @@ Provider = Annotated[Plain, Path(description="Key of a connector, such as `green
 
 
 class IntegrationIn(StrictBody):
-    """Replaces the configuration: a plain field left out or null is cleared, a secret left out is kept."""
+    """A new configuration: plain fields that are left out or null are cleared, secrets that are left out are kept."""
 
     model_config = example(
         tenant_id="acme-corp",
@@ -93,7 +93,7 @@ class IntegrationIn(StrictBody):
 
 
 class IntegrationPut(IntegrationIn):
-    """A configuration, and whether it may break what is linked."""
+    """A new configuration; `confirm` allows a change that breaks linked accounts."""
 
     confirm: bool | None = Field(
         False, description="Change or clear tenant_id though accounts are linked, whose ATS calls URLs with it."
@@ -101,7 +101,7 @@ class IntegrationPut(IntegrationIn):
 
 
 class IntegrationOut(BaseModel):
-    """The configuration; secrets show as `********` when they are set and null when they are not."""
+    """The configuration; secrets are `********` if they are set, else null."""
 
     provider: str
     enabled: bool
@@ -134,7 +134,7 @@ class ProbePackage(BaseModel):
 
 
 class ProbeOut(BaseModel):
-    """What the list endpoint answered just now; `ok` means that a recruiter would see `packages`."""
+    """The answer of the list endpoint just now; `ok` means that a recruiter would see `packages`."""
 
     ok: bool
     status: int | None
@@ -147,10 +147,10 @@ class ProbeOut(BaseModel):
 
 def get_connector(provider: str) -> Connector:
     """
-    The connector of a provider.
+    Returns the connector of a provider.
 
     Raises:
-        NotFound: there is none; names those there are.
+        NotFound: there is no such connector; the message lists the known providers.
     """
     connector = discover().get(provider)
     if connector is None:
@@ -197,7 +197,7 @@ async def probe(ctx: Ctx, project: Caller, catalog: Packages, provider: Provider
 
 def values_of(ctx: Context, connector: Connector, body: IntegrationPut) -> dict[str, Any]:
     """
-    A body as `services.integrations.put` takes it: defaults filled in, secrets only when they were given.
+    Returns a body's values for `services.integrations.put`: with defaults, and only the secrets that were given.
 
     Raises:
         Invalid: `packages_url` cannot be called.
@@ -212,7 +212,7 @@ def values_of(ctx: Context, connector: Connector, body: IntegrationPut) -> dict[
 
 
 async def shown(ctx: Context, integration: Integration, *, reveal: bool = False) -> IntegrationOut:
-    """An integration as the API shows it."""
+    """Returns an integration as the API shows it."""
     connector = get_connector(integration.provider)
     called = await integrations.last_called(ctx, integration.project_id, integration.provider)
     masked = {name: getattr(integration, name) and MASK for name in integrations.SECRETS}

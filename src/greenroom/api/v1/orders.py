@@ -1,4 +1,4 @@
-"""`/v1/orders`: every order, its flight recorder, and a look ahead at what a result would show."""
+"""`/v1/orders`: orders, their timelines, and previews of results."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class PackageRef(BaseModel):
 
 
 class CandidateOut(BaseModel):
-    """The candidate as the ATS wrote them; all null once the content was erased."""
+    """The candidate as the ATS sent them; all fields are null once the content is erased."""
 
     email: str | None
     first_name: str | None
@@ -45,11 +45,13 @@ class CandidateOut(BaseModel):
 
 class OrderOut(BaseModel):
     """
-    An order. `status` is how far it is, `outcome` whether the candidate passed, `delivery` how far the result got on
-    its way to the ATS, `delivery_detail` why. Since `held_at` the vendor has not been told of the order, because no
-    enabled webhook takes its event.
+    An order.
 
-    Since `erased_at` nothing about the candidate is left: neither who they are, nor the request, nor the result.
+    `status` is its progress, `outcome` whether the candidate passed, `delivery` the state of the result's push to the
+    ATS, `delivery_detail` the reason for that state. `held_at` is set while the vendor is not notified of the order,
+    because no enabled webhook subscribes to its event.
+
+    At `erased_at` all content was deleted: the candidate, the request and the result.
     """
 
     id: str
@@ -95,7 +97,7 @@ class TimelineEntryOut(BaseModel):
 
 
 class StatusIn(StrictBody):
-    """The vendor's word on an order's progress."""
+    """An order's progress, as the vendor reports it."""
 
     model_config = example(status="rejected", message="Your licence has no tests left this month.")
 
@@ -104,7 +106,7 @@ class StatusIn(StrictBody):
 
 
 class FieldOut(BaseModel):
-    """What becomes of one field at the ATS; `value` is what the recruiter would see."""
+    """The outcome of one field at the ATS; `value` is the value that the recruiter would see."""
 
     field: str
     verdict: Literal["shown", "changed", "dropped", "refused"]
@@ -113,7 +115,7 @@ class FieldOut(BaseModel):
 
 
 class PreviewOut(BaseModel):
-    """What sending this result would do; nothing was changed. `accepted` false: it would be refused."""
+    """A preview of a result, which changes nothing; `accepted` is false if the result would be refused."""
 
     accepted: bool
     problem: str | None
@@ -171,8 +173,8 @@ async def erase(ctx: Ctx, project: Caller, order_id: OrderId) -> OrderOut:
     """
     Erase everything about the candidate of an order, for good; what is on its way is cancelled.
 
-    Ids, status, outcome and times stay, and of each attempt all but what was sent and answered. Refused while an
-    attempt is under way. The same again changes nothing.
+    Ids, status, outcome and times stay, and of each attempt everything but its request and response. Refused while an
+    attempt is in flight. Repeating the call changes nothing.
     """
     return shown(await erasure.erase(ctx, project.id, order_id))
 
@@ -208,7 +210,7 @@ def _refused(lines: list[str], problem: str) -> PreviewOut:
 
 
 def shown(order: Order) -> OrderOut:
-    """An order as the API shows it."""
+    """Returns an order as the API shows it."""
     request = order.request
     return OrderOut(
         id=order.id,

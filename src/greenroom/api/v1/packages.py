@@ -29,7 +29,7 @@ class TestIn(StrictBody):
 
 
 class PackageIn(StrictBody):
-    """A package: what a recruiter can choose."""
+    """A package that a recruiter can choose."""
 
     id: Label
     name: Label
@@ -38,7 +38,7 @@ class PackageIn(StrictBody):
 
 
 class PackagesIn(StrictBody):
-    """Replaces everything published before for this category and account."""
+    """A list of packages that replaces the published list of this category and account."""
 
     model_config = example(
         category="assessments",
@@ -71,7 +71,7 @@ class PackageOut(BaseModel):
 
 
 class PackagesOut(BaseModel):
-    """What is published for a category and account, in the vendor's order."""
+    """The published packages of a category and account, in the vendor's order."""
 
     category: CategoryName
     account_id: str | None

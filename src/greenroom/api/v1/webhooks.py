@@ -1,4 +1,4 @@
-"""`/v1/webhooks`: where a vendor wants its events."""
+"""`/v1/webhooks`: endpoints that receive a vendor's events."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from greenroom.services.webhooks import Held
 
 router = APIRouter(prefix="/v1/webhooks", tags=["Webhooks"], route_class=IdempotentRoute)
 ReplayId = Annotated[Plain, Path(alias="replay_id", description="The replay's id.")]
-#: that one webhook can name
+#: limit of accounts in one webhook's `account_ids`
 MOST_ACCOUNTS = 1000
 WebhookId = Annotated[Plain, Path(alias="webhook_id", description="The webhook's id.")]
 
 
-def _known(value: list[str] | None) -> list[str] | None:
+def _check_names(value: list[str] | None) -> list[str] | None:
     for name in value or []:
         if name not in NAMES:
             raise ValueError(f"{name[:60]!r} is not an event. Known: {', '.join(NAMES)}")
@@ -58,7 +58,7 @@ HeldSince = Annotated[
 
 
 def held_from(value: datetime | Literal["none"] | None) -> datetime | None:
-    """`held_since` as `services.webhooks` takes it."""
+    """Returns `held_since` as `services.webhooks` expects it."""
     return webhooks.NOTHING_HELD if value == "none" else value
 
 
@@ -79,11 +79,11 @@ class WebhookIn(StrictBody):
     rate_limit: RateLimit = None
     held_since: HeldSince = None
 
-    _events = field_validator("events")(_known)
+    _events = field_validator("events")(_check_names)
 
 
 class WebhookChange(StrictBody):
-    """Only the fields given are changed; null means the same as left out, but for `rate_limit`, which it removes."""
+    """Changes to the given fields. Null means the same as left out, except that it removes `rate_limit`."""
 
     model_config = example(enabled=False)
 
@@ -95,13 +95,16 @@ class WebhookChange(StrictBody):
     account_ids: list[Label] | None = Field(None, max_length=MOST_ACCOUNTS)
     rate_limit: RateLimit = None
 
-    _events = field_validator("events")(_known)
+    _events = field_validator("events")(_check_names)
 
 
 class HealthOut(BaseModel):
     """
-    How the endpoint does. `open` after five failures in a row: nothing is sent until `open_until`, then one delivery
-    tries it; `half_open` while it is being tried, a few at a time. What waits meanwhile loses none of its attempts.
+    The state of the endpoint's circuit breaker.
+
+    It is `open` after five failures in a row: nothing is sent until `open_until`, then one delivery probes the
+    endpoint. While it is `half_open`, a few deliveries at a time are sent. Waiting deliveries lose none of their
+    attempts.
     """
 
     state: Health
@@ -111,7 +114,7 @@ class HealthOut(BaseModel):
 
 
 class HeldOut(BaseModel):
-    """What waits until the webhook is enabled: how many deliveries, and when the oldest was made."""
+    """The deliveries held until the webhook is enabled: their count, and the creation time of the oldest."""
 
     count: int
     oldest_at: str | None
@@ -135,25 +138,25 @@ class WebhookOut(BaseModel):
 
 
 class ChangedWebhookOut(WebhookOut):
-    """A webhook, and how many held deliveries were put on their way to it."""
+    """A webhook, and the number of held deliveries that were released to it."""
 
     released: int
 
 
 class NewWebhookOut(ChangedWebhookOut):
-    """A webhook with its secret, which is shown this once."""
+    """A webhook with its secret, which no later response contains."""
 
     secret: str = Field(description="Verify with it: Standard Webhooks, or x-stackone-signature.")
 
 
 class SecretOut(BaseModel):
-    """A new secret, shown this once; the one before signs too until the overlap ends."""
+    """A new secret, which no later response contains; the old one signs as well until the overlap ends."""
 
     secret: str
 
 
 class SecretRotationIn(StrictBody):
-    """How long the replaced secret signs on."""
+    """The time for which the replaced secret still signs."""
 
     model_config = example(overlap_seconds=86400)
 
@@ -161,7 +164,7 @@ class SecretRotationIn(StrictBody):
 
 
 class ReplayIn(StrictBody):
-    """Which events to send."""
+    """The selection of events to send."""
 
     model_config = example(since="2026-11-03T09:00:00Z", status="dead")
 
@@ -175,7 +178,7 @@ class ReplayIn(StrictBody):
 
 
 class ReplayOut(BaseModel):
-    """A job. `total` was counted at its start, `done` is how many it has put on their way."""
+    """A replay job; `total` is the number of events at its start, `done` the number queued so far."""
 
     id: str
     state: Progress
@@ -185,7 +188,7 @@ class ReplayOut(BaseModel):
 
 
 class TestedOut(BaseModel):
-    """The exchange of a test event; `ok` means that the endpoint answered 2xx."""
+    """The request and response of a test event; `ok` means that the endpoint answered 2xx."""
 
     ok: bool
     request: dict[str, Any]
@@ -276,31 +279,31 @@ async def replay(ctx: Ctx, project: Caller, webhook_id: WebhookId, body: ReplayI
     if body.until is not None and body.until <= body.since:
         raise Invalid("until: must be later than since", errors=["until: must be later than since"])
     started = await replays.start(ctx, project.id, webhook_id, since=body.since, until=body.until, status=body.status)
-    return _replayed(started)
+    return _show_replay(started)
 
 
 @router.get("/{webhook_id}/replays/{replay_id}", operation_id="get_replay", responses=documented(400, 401, 404))
 async def get_replay(ctx: Ctx, project: Caller, webhook_id: WebhookId, replay_id: ReplayId) -> ReplayOut:
     """Show how far a replay is."""
-    return _replayed(await replays.get(ctx, project.id, webhook_id, replay_id))
+    return _show_replay(await replays.get(ctx, project.id, webhook_id, replay_id))
 
 
 @router.delete("/{webhook_id}/replays/{replay_id}", operation_id="cancel_replay", responses=documented(400, 401, 404))
 async def cancel_replay(ctx: Ctx, project: Caller, webhook_id: WebhookId, replay_id: ReplayId) -> ReplayOut:
     """Cancel a replay; the up to 100 deliveries that it has on their way are still sent."""
-    return _replayed(await replays.cancel(ctx, project.id, webhook_id, replay_id))
+    return _show_replay(await replays.cancel(ctx, project.id, webhook_id, replay_id))
 
 
-def _replayed(one: Replay) -> ReplayOut:
+def _show_replay(one: Replay) -> ReplayOut:
     return ReplayOut(id=one.id, state=one.state, total=one.total, done=one.done, created_at=stamp(one.created_at))
 
 
 def check_url(ctx: Context, url: str) -> None:
     """
-    Raise unless a webhook's URL can be called.
+    Checks that a webhook's URL can be called.
 
     Raises:
-        Invalid: says what is wrong with it.
+        Invalid: the URL cannot be called; the message says why.
     """
     problem = callable_problem(url, allow_http=ctx.settings.allow_http)
     if problem:
