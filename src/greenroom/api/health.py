@@ -36,7 +36,7 @@ class Alive(BaseModel):
 
 
 class Ready(BaseModel):
-    """The answer while the database is reachable; `backlog_age_s` is the age of the oldest due delivery in seconds."""
+    """The answer while the database is reachable; `backlog_age_s` is the oldest due delivery's wait in seconds."""
 
     status: Literal["ok"] = "ok"
     backlog_age_s: float

@@ -164,8 +164,8 @@ class _RequestRecord:
         """
         Returns the caller's project.
 
-        A request that was refused before its route looked up the key (a large body, an unknown path) is looked up here:
-        these are the entries that a developer searches for.
+        A request that middleware refused before the key was looked up (a declared body over the limit, plain http) is
+        looked up here: these are the entries that a developer searches for.
         """
         project: Project | None = self._state.get("project")
         refused = self.status is not None and 400 <= self.status < 500 and self.status != 401
