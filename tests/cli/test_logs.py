@@ -52,7 +52,7 @@ def test_the_processes_that_share_a_port_log_as_they_are_told(tmp_path: Path) ->
     says = (
         "import structlog, threading; from greenroom.cli import serve; from greenroom.settings import Settings; "
         "serve._run = lambda main: main.close(); "
-        "serve._one_of_many(Settings.from_environment(), None, threading.Event()); "
+        "serve._serve_as_worker(Settings.from_environment(), None, threading.Event()); "
         "structlog.get_logger().warning('ours')"
     )
     environment = {"GREENROOM_DATA_DIR": str(tmp_path), "GREENROOM_LOG_FORMAT": "json"}

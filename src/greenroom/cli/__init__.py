@@ -15,7 +15,7 @@ from greenroom.errors import Refused
 from greenroom.security.vault import VaultError
 from greenroom.settings import SettingsError
 
-#: each command: the module in this package and the function or Typer application in it, and its line in the help
+#: commands by name: the module and the function or Typer application in it, and the line in the help
 COMMANDS = {
     "serve": ("serve.serve", "Run the gateway: API, dashboard and delivery in one process."),
     "work": (
@@ -27,7 +27,7 @@ COMMANDS = {
     "backup": ("backup.backup", "Copy the SQLite database to one file, checked, also while a gateway writes to it."),
     "restore": ("backup.restore", "Put a backup in the place of the database, while no gateway runs."),
     "keys": ("keys.app", "API keys of projects; the encryption key's rotation."),
-    "apply": ("configuration.apply", "Bring projects, integrations and webhooks to what a file says."),
+    "apply": ("configuration.apply", "Change projects, integrations and webhooks to match a file."),
     "export": ("configuration.export", "Print projects, integrations and webhooks as TOML."),
     "listen": (
         "listen.listen",
@@ -45,7 +45,7 @@ class _LazyCommand(TyperCommand):
     """
     A command whose module is imported when the command is run, not when it is listed.
 
-    Each command imports only what it needs: a server's imports take longer than most commands to run.
+    Each command imports only its own dependencies: a server's imports take longer than most commands to run.
     """
 
     def __init__(self, name: str, path: str, help_line: str) -> None:
@@ -100,18 +100,18 @@ def greenroom(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
     ] = False,
 ) -> None:
-    """What holds for every command."""
+    """Parse the options that every command has."""
 
 
 def main() -> None:
-    """Run a command; what an operator can mend is said in a line, without a traceback."""
-    os.umask(0o077)  # the database has personal data in it, and what SQLite keeps beside it has so, too
+    """Run a command; print an error that an operator can fix as one line, without a traceback."""
+    os.umask(0o077)  # the database and the files that SQLite adds beside it contain personal data
     try:
         app()
     except (SettingsError, VaultError, Refused) as error:
-        _say(str(error))
+        _exit_with_error(str(error))
 
 
-def _say(text: str) -> NoReturn:
+def _exit_with_error(text: str) -> NoReturn:
     print(f"greenroom: {text}", file=sys.stderr)
     sys.exit(1)

@@ -1,4 +1,4 @@
-"""`greenroom backup` and `greenroom restore`: the SQLite database as one file, and back."""
+"""`greenroom backup` and `greenroom restore`: copy the SQLite database to one file, and replace it with such a file."""
 
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ POSTGRESQL = (
     '  pg_dump --format=custom --file=greenroom.dump "$GREENROOM_DATABASE_URL"\n'
     '  pg_restore --no-owner --exit-on-error --single-transaction --dbname="$NEW_DATABASE_URL" greenroom.dump'
 )
-#: tables whose values are kept for a while only: an older key may be gone, and the rest is worth restoring
+#: tables with short-lived rows: a restore succeeds even if the key of their values is gone
 PASSING = frozenset({"idempotency_keys", "request_logs", "request_steps"})
 
 
 def backup(
-    file: Annotated[Path, typer.Argument(help="Where the backup goes; made with mode 0600.")],
+    file: Annotated[Path, typer.Argument(help="The file to write; its mode is 0600.")],
     with_key: Annotated[bool, typer.Option("--with-key", help="Copy the encryption key to FILE.key, too.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite FILE and FILE.key.")] = False,
     data: Data = None,
 ) -> None:
     """
-    Copy the SQLite database to one file, checked, also while a gateway writes to it. All that the gateway had answered
-    before is in it. Without the encryption key the secrets in it cannot be opened.
+    Copy the SQLite database to one file, checked, also while a gateway writes to it. The backup contains everything
+    that the gateway had answered before the command started. Secrets in it can only be decrypted with the encryption
+    key.
     """
     settings, database = _sqlite(data)
     if not database.exists():
@@ -62,21 +63,19 @@ def backup(
 
 
 def restore(
-    file: Annotated[Path, typer.Argument(help="What `greenroom backup` made.")],
-    with_key: Annotated[bool, typer.Option("--with-key", help="Take the encryption key from FILE.key.")] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace the database that is there without a question.")
-    ] = False,
+    file: Annotated[Path, typer.Argument(help="A file that `greenroom backup` wrote.")],
+    with_key: Annotated[bool, typer.Option("--with-key", help="Use the encryption key in FILE.key.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing database without asking.")] = False,
     data: Data = None,
 ) -> None:
     """
-    Put a backup in the place of the database, while no gateway runs. It is checked first, and has to open with the
-    encryption key; should anything fail, the database is what it was.
+    Put a backup in the place of the database, while no gateway runs. The backup is checked first, and must match the
+    encryption key; if anything fails, the database stays as it was.
     """
     settings, database = _sqlite(data)
     if not file.is_file():
         raise SettingsError(f"There is no backup {file}.")
-    question = f"Replace {database}? All that it has and the backup has not is lost."
+    question = f"Replace {database}? Data that is not in the backup is lost."
     if database.exists() and not force and not typer.confirm(question):
         raise typer.Exit(1)
     asyncio.run(_restore(settings, database, file, with_key=with_key))
@@ -108,10 +107,10 @@ def _key_beside(file: Path) -> Path:
 
 def _key_for(settings: Settings, file: Path, *, with_key: bool) -> str:
     """
-    The text of the key with which the restored database will be opened; empty where a setting has it.
+    Returns the key for the restored database, as text; empty if GREENROOM_SECRET_KEY has it.
 
     Raises:
-        SettingsError, VaultError: there is none, or there are two.
+        SettingsError, VaultError: there is no key, or two different ones.
     """
     kept, beside = key_file(settings), _key_beside(file)
     if settings.secret_key:
@@ -133,10 +132,10 @@ def _key_for(settings: Settings, file: Path, *, with_key: bool) -> str:
 
 async def _check(copy: Path, file: Path, vault: Vault) -> None:
     """
-    Migrates a copy to this version, and checks that a gateway could serve it.
+    Migrates a copy to this version and checks that a gateway could serve it.
 
     Raises:
-        SettingsError, VaultError, Unavailable: it could not; says why.
+        SettingsError, VaultError, Unavailable: a gateway could not serve it; the message says why.
     """
     await migrate.upgrade(migrate.sqlite_url(copy))
     store = SqliteStore(copy)

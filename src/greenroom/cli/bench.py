@@ -24,33 +24,37 @@ def bench(
         str | None,
         typer.Option(
             help="A PostgreSQL server whose user may create databases: each section makes one of its own and drops it. "
-            "Without it: SQLite in a temporary directory (TMPDIR says where; its disk is what is measured)."
+            "Without it: SQLite in a temporary directory. TMPDIR chooses it, and so the measured disk."
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")] = False,
     only: Annotated[str, typer.Option(help="Sections to run, separated by commas.")] = ALL,
-    seconds: Annotated[float, typer.Option(min=0.2, max=10, help="How long each thing is measured at a time.")] = 2.0,
-    rounds: Annotated[int, typer.Option(min=1, help="How often, in turn with what it is compared to.")] = 3,
+    seconds: Annotated[float, typer.Option(min=0.2, max=10, help="Length of each measurement.")] = 2.0,
+    rounds: Annotated[int, typer.Option(min=1, help="Measurements per figure, each beside its comparison.")] = 3,
     scale: Annotated[
         float,
-        typer.Option(min=0.02, max=1, help="Shortens queues, and the time between kills, for a quick look."),
+        typer.Option(min=0.02, max=1, help="Factor for queue lengths and the time between kills; smaller is quicker."),
     ] = 1.0,
     full: Annotated[
-        bool, typer.Option("--full", help="Also a queue of 1,000,000, and as many to delete; takes long.")
+        bool, typer.Option("--full", help="Also measure a queue of 1,000,000 and deleting as many; takes long.")
     ] = False,
-    picture: Annotated[Path | None, typer.Option("--chart", help="Also draw what has a bar, as SVG.")] = None,
+    picture: Annotated[
+        Path | None, typer.Option("--chart", help="Also draw the figures that have a bar, as SVG.")
+    ] = None,
 ) -> None:
     """
-    Measure this gateway on this machine, each figure beside what the machine itself can do in the same run.
+    Measure this gateway on this machine, each figure beside a baseline that the machine reaches in the same run.
 
-    Starts a gateway, a receiver and a load generator on loopback, and leaves nothing behind. Exit status 0 unless the
-    run itself failed: a bar that is missed is a finding.
+    Starts a gateway, a receiver and a load generator on loopback, and removes everything at the end. Exits 1 only if
+    the run itself failed; a missed bar is a finding.
     """
     chosen = _chosen(only)
     server = Settings.from_environment({}, database_url=database_url).database_url
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        report = run(server=server, only=chosen, seconds=seconds, rounds=rounds, scale=scale, full=full, say=_say)
+        report = run(
+            server=server, only=chosen, seconds=seconds, rounds=rounds, scale=scale, full=full, say=_print_progress
+        )
     except ProcessFailed as error:
         print(f"greenroom: the run failed: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
@@ -78,7 +82,7 @@ def _text(report: Report) -> str:
     return f"{head}\n\n{figures.table(report.figures)}\n\nTook {report.took_s:.0f} s."
 
 
-def _say(text: str) -> None:
+def _print_progress(text: str) -> None:
     print(f"… {text}", file=sys.stderr, flush=True)
 
 

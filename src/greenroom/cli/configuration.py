@@ -32,15 +32,17 @@ Data = Annotated[Path | None, typer.Option(help="Data directory (GREENROOM_DATA_
 
 class WebhookEntry(WebhookIn):
     """
-    A webhook of a file; known by its name within the project. A `secret` left out is made; `held_since` counts when the
-    webhook is made or changed, and is no difference by itself.
+    A webhook in a file, identified by its name within the project.
+
+    A missing `secret` is generated. `held_since` applies when the webhook is created or changed; a different
+    `held_since` alone is no change.
     """
 
     secret: str | None = None
 
 
 class ProjectEntry(StrictBody):
-    """A project of a file. Without `retention_days` it is kept for as long as GREENROOM_RETENTION_DAYS says."""
+    """A project in a file; without `retention_days`, GREENROOM_RETENTION_DAYS applies."""
 
     name: Label
     retention_days: int | None = Field(None, ge=1, le=LONGEST_DAYS)
@@ -49,14 +51,14 @@ class ProjectEntry(StrictBody):
 
 
 class Configuration(StrictBody):
-    """A whole file."""
+    """The content of a file."""
 
     projects: list[ProjectEntry] = Field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Step:
-    """One change: what it would do, and how."""
+    """One change of a plan: its line for the operator, and the function that makes it."""
 
     says: str
     does: Callable[[], Awaitable[object]]
@@ -68,16 +70,16 @@ def apply(
     data: Data = None,
 ) -> None:
     """
-    Bring projects, integrations and webhooks to what a file says; prints the plan first.
+    Change projects, integrations and webhooks to match a file; prints the plan first.
 
-    What the file does not name is left as it is. Secrets are references: env:NAME or file:PATH. Applying twice changes
-    nothing.
+    Anything that the file does not name is left unchanged. Secrets are references: env:NAME or file:PATH. Applying a
+    file twice changes nothing.
     """
     asyncio.run(_apply(_read(file), yes=yes, settings=Settings.from_environment(data_dir=data)))
 
 
 def export(data: Data = None) -> None:
-    """Print projects, integrations and webhooks as TOML; secrets as references to fill in, never themselves."""
+    """Print projects, integrations and webhooks as TOML; secrets are printed as references to fill in."""
     asyncio.run(_export(Settings.from_environment(data_dir=data)))
 
 
@@ -97,12 +99,12 @@ async def _apply(wanted: Configuration, *, yes: bool, settings: Settings) -> Non
 
 
 async def _plan(ctx: Context, entry: ProjectEntry) -> list[Step]:
-    """What it takes to bring one project to its entry, in order."""
+    """Returns the changes that bring one project to its entry, in order."""
     project = await projects.find_by_name(ctx, entry.name)
     steps = _project_steps(ctx, project, entry)
     known = {one.provider: one for one in await integrations.list_integrations(ctx, project.id)} if project else {}
     for provider, body in entry.integrations.items():
-        values = values_of(ctx, get_connector(provider), _resolved(body))
+        values = values_of(ctx, get_connector(provider), _resolve_secrets(body))
         wanted = _integration_steps(ctx, entry.name, provider, known.get(provider), values, confirm=bool(body.confirm))
         if wanted:
             await integrations.check(ctx, project.id if project else "", provider, values, confirm=bool(body.confirm))
@@ -151,7 +153,7 @@ def _webhook_steps(ctx: Context, project: str, old: Webhook | None, hook: Webhoo
     }
     if old is None:
         held_since = held_from(hook.held_since)
-        secret = _reference(hook.secret, "webhooks.secret") if hook.secret else None
+        secret = _read_reference(hook.secret, "webhooks.secret") if hook.secret else None
         problem = check_secret(secret) if secret else None
         if problem:
             raise SettingsError(f"webhook {hook.name}: secret: {problem}")
@@ -225,22 +227,23 @@ def _read(file: Path) -> Configuration:
         raise SettingsError(f"{file} cannot be applied:\n  " + "\n  ".join(lines)) from None
 
 
-def _resolved(body: IntegrationPut) -> IntegrationPut:
-    """The entry with its secrets read from where they are kept."""
+def _resolve_secrets(body: IntegrationPut) -> IntegrationPut:
+    """Returns the entry with its secret references replaced by the secrets."""
     secrets = {
-        name: _reference(getattr(body, name), name)
+        name: _read_reference(getattr(body, name), name)
         for name in integrations.SECRETS
         if name in body.model_fields_set and getattr(body, name) is not None
     }
     return body.model_copy(update=secrets)
 
 
-def _reference(text: str, name: str) -> str:
+def _read_reference(text: str, name: str) -> str:
     """
-    The secret that a reference stands for.
+    Returns the secret that a reference points to.
 
     Raises:
-        SettingsError: it is not a reference, or leads nowhere. The text is not repeated: it may be the secret.
+        SettingsError: the text is not a reference, or its target cannot be read. A text that is not a reference is left
+        out of the message, since it may be the secret.
     """
     kind, _, where = text.partition(":")
     if f"{kind}:" not in REFERENCES:

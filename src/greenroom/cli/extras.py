@@ -1,4 +1,4 @@
-"""What a command needs beyond a gateway's own libraries."""
+"""Checks for the optional dependencies of `greenroom demo` and `greenroom bench`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from greenroom.settings import SettingsError
 
-#: extra of the package → the modules that it brings
+#: modules by the extra of the package that installs them
 EXTRAS = {"demo": ("aiohttp", "greenroom_sandbox", "standardwebhooks"), "bench": ("aiohttp",)}
 
 

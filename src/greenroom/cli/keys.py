@@ -23,11 +23,13 @@ Data = Annotated[Path | None, typer.Option(help="Data directory (GREENROOM_DATA_
 
 @app.command("create")
 def create(
-    name: Annotated[str, typer.Option(help="What the key is for.")],
-    project: Annotated[str, typer.Option(help="The project it opens; made when it is new.")] = projects.DEFAULT,
+    name: Annotated[str, typer.Option(help="The purpose of the key.")],
+    project: Annotated[
+        str, typer.Option(help="The project of the key; created if it does not exist.")
+    ] = projects.DEFAULT,
     data: Data = None,
 ) -> None:
-    """Make an API key. It is printed this once, alone on stdout; stderr names the database that knows it."""
+    """Make an API key. It is printed this once, alone on stdout; stderr names the database that stores it."""
     print(_with_context(data, lambda ctx: projects.create_key(ctx, name=name, project=project)))
     print(f"Stored in {describe_database(Settings.from_environment(data_dir=data))}", file=sys.stderr)
 
@@ -43,7 +45,7 @@ def list_keys(data: Data = None) -> None:
 
 @app.command("revoke")
 def revoke(key_id: Annotated[str, typer.Argument(help="Its id, as `keys list` shows it.")], data: Data = None) -> None:
-    """End a key now."""
+    """Revoke a key now."""
     _with_context(data, lambda ctx: projects.revoke_key(ctx, key_id))
     print(f"Revoked {key_id}.")
 
@@ -51,8 +53,8 @@ def revoke(key_id: Annotated[str, typer.Argument(help="Its id, as `keys list` sh
 @app.command("reseal")
 def reseal(data: Data = None) -> None:
     """
-    Put every sealed value under the newest key of GREENROOM_SECRET_KEY, while gateways run; the third step of a key
-    rotation. Can be repeated. Exits 1 when a value could not be opened, or changed meanwhile.
+    Encrypt every stored secret again with the newest key of GREENROOM_SECRET_KEY, while gateways run; the third step of
+    a key rotation. Can be repeated. Exits 1 if a value could not be decrypted, or changed in the meantime.
     """
     columns = _with_context(data, lambda ctx: installation.reseal(ctx.store, ctx.vault))
     for one in columns:

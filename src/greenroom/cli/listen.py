@@ -1,4 +1,4 @@
-"""`greenroom listen`: a webhook receiver for the first hour and for debugging."""
+"""`greenroom listen`: a webhook receiver for trying Greenroom out and for debugging."""
 
 from __future__ import annotations
 
@@ -37,12 +37,13 @@ from greenroom.settings import Settings, SettingsError
 NAME = "greenroom listen"
 EVENTS = (*ORDER_CREATED.values(), *ACCOUNT_EVENTS, *OPERATIONAL_EVENTS)
 LOOPBACK = ip_network("127.0.0.0/8")
-#: a webhook that Greenroom sends is smaller; anything larger is refused before it is read whole
+#: limit of a webhook body in bytes; Greenroom sends smaller ones, and a larger one is refused while it is read
 MAX_BODY = 1024 * 1024
+#: seconds in which the local application must answer
 FORWARD_DEADLINE_S = 10.0
-#: event ids remembered, to mark a webhook that comes a second time
+#: number of recent event ids that are kept, to mark a repeated webhook
 REMEMBERED = 10_000
-#: what is handed on to the local application
+#: request headers that are forwarded to the local application
 FORWARDED = ("content-type", "webhook-id", "webhook-timestamp", "webhook-signature", "x-stackone-signature")
 
 
@@ -52,7 +53,7 @@ def listen(
         str | None, typer.Option(help="Also POST each webhook, with its signature, to this URL of yours.")
     ] = None,
     project: Annotated[
-        str, typer.Option(help="The project whose events you want; made when it is new.")
+        str, typer.Option(help="The project whose events you want; created if it does not exist.")
     ] = projects.DEFAULT,
     secret: Annotated[
         str | None,
@@ -101,7 +102,7 @@ async def _receive(settings: Settings, project: str, listener: socket.socket, ur
 
 
 def _check_reachable(settings: Settings) -> None:
-    """Raises SettingsError when a gateway with these settings would not deliver to this machine."""
+    """Raises SettingsError if a gateway with these settings would not deliver to this machine."""
     allowed = any(LOOPBACK.version == one.version and LOOPBACK.overlaps(one) for one in settings.allow_private_networks)
     if not (allowed and settings.allow_http):
         raise SettingsError(
@@ -113,9 +114,9 @@ def _check_reachable(settings: Settings) -> None:
 @asynccontextmanager
 async def _subscribed(ctx: Context, project: str, url: str) -> AsyncIterator[tuple[str, list[str]]]:
     """
-    Adds the receiver's webhook and removes it at the end; gives its id and its live secrets.
+    Adds the receiver's webhook and removes it at the end; yields its id and its valid secrets.
 
-    A webhook that an earlier run could not remove is used again.
+    A webhook that an earlier run could not remove is reused.
     """
     owner = await projects.ensure(ctx, project)
     known = [one for one in await webhooks.list_webhooks(ctx, owner.id) if (one.name, one.url) == (NAME, url)]
@@ -164,7 +165,7 @@ class Receiver:
     _out: Outbound | None = None
 
     async def take(self, request: Request) -> Response:
-        """Answers 204 for a genuine webhook, or what the local application answered; 401 for any other request."""
+        """Answers a genuine webhook with 204 or the local application's status; any other request with 401."""
         body = b""
         async for chunk in request.stream():
             body += chunk

@@ -1,4 +1,4 @@
-"""How the processes of the gateway write their log: lines on stderr, for a terminal or for a collector."""
+"""The format of the gateway's log: lines on stderr, for a terminal or for a log collector."""
 
 from __future__ import annotations
 
@@ -11,26 +11,30 @@ import structlog
 
 from greenroom.settings import Settings
 
-#: characters of one value of a log entry, a traceback among them
+#: limit of one value of a log entry in characters; a traceback is a value, too
 LONGEST = 8000
 
 
 def configure(settings: Settings) -> None:
-    """One line an event; libraries' warnings in the same form. What cannot be written is lost, and nothing else."""
+    """
+    Configures structlog and logging: one line per event, libraries' warnings in the same format.
+
+    A line that cannot be written is dropped without an error.
+    """
     stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         stamp,
     ]
-    renderer: structlog.typing.Processor = _line
+    renderer: structlog.typing.Processor = _render_line
     if settings.log_format == "json":
         renderer = structlog.processors.JSONRenderer()
     elif sys.stderr.isatty():
         renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    final: list[structlog.typing.Processor] = [structlog.processors.format_exc_info, _bounded, renderer]
+    final: list[structlog.typing.Processor] = [structlog.processors.format_exc_info, _cut_long_values, renderer]
     structlog.configure(
         processors=[*shared, *final],
-        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Patient(sys.stderr))),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _LossyStream(sys.stderr))),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         cache_logger_on_first_use=True,
     )
@@ -46,8 +50,8 @@ def configure(settings: Settings) -> None:
     root.setLevel(logging.WARNING)
 
 
-def _bounded(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Cuts long values: a caller chooses some, and an endless recursion has a traceback of megabytes."""
+def _cut_long_values(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Cuts long values: a caller may have chosen one, and the traceback of an endless recursion has megabytes."""
     for name, value in event.items():
         if isinstance(value, str) and len(value) > LONGEST:
             event[name] = (
@@ -56,11 +60,11 @@ def _bounded(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.ty
     return event
 
 
-class _Patient:
+class _LossyStream:
     """
-    A stream that takes every line: on a full disk, or when the collector has gone, nobody who says something fails.
+    A stream that drops lines which cannot be written, such as on a full disk or to a closed pipe.
 
-    Otherwise a log that cannot be written would end the deliveries that it tells of.
+    An exception from logging would otherwise abort the delivery that is being logged.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -75,8 +79,12 @@ class _Patient:
             self._stream.flush()
 
 
-def _line(_: Any, __: str, event: structlog.typing.EventDict) -> str:
-    """What the console's renderer writes without colours; that one costs more than signing a webhook."""
+def _render_line(_: Any, __: str, event: structlog.typing.EventDict) -> str:
+    """
+    Returns the line that structlog's console renderer would write without colours.
+
+    That renderer takes more time than signing a webhook.
+    """
     stamp, level, what = event.pop("timestamp"), event.pop("level"), event.pop("event")
     exception = event.pop("exception", None)
     values = " ".join([f"{name}={value}" for name, value in event.items()])

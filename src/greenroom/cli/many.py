@@ -1,4 +1,4 @@
-"""Several processes that serve on one port, kept at that number until they are stopped."""
+"""The worker processes of `serve --workers`: they share one port and are replaced when they end."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ from greenroom.settings import Settings
 
 log = structlog.get_logger("greenroom")
 
-#: each starts afresh: what one process has opened is not for two
+#: a new interpreter per process, since forked processes would share open connections and files
 _SPAWN = multiprocessing.get_context("spawn")
-#: how late the first that serves is noticed
+#: seconds between two checks whether a process is ready
 POLL_S = 0.2
-#: between the end of a process and the start of another in its place
+#: seconds between the end of a process and the start of its replacement
 AGAIN_S = 1.0
 
 
 class Team:
     """
-    So many processes, each running `serve(settings, listener, ready)`, which sets `ready` once it serves.
+    A fixed number of processes that each run `serve(settings, listener, ready)`.
 
-    One that ends is replaced, but if none was ever ready. They stop with this process, however it ends. `listener` is
-    theirs alone from the moment of the stop.
+    `serve` sets `ready` once it accepts requests. A process that ends is replaced, unless no process was ever ready.
+    All of them stop when this process ends, in whatever way. When stopping, this process closes its copy of `listener`,
+    and the workers drain theirs.
     """
 
     def __init__(
@@ -47,14 +48,18 @@ class Team:
         self._stopping, self._stop = _SPAWN.Pipe(duplex=False)
 
     def run(self, on_ready: Callable[[], None]) -> int:
-        """Serve until SIGTERM or SIGINT; the exit status. `on_ready` is called when the first of them serves."""
+        """
+        Runs the processes until SIGTERM or SIGINT and returns the exit status.
+
+        `on_ready` is called once, when the first process accepts requests.
+        """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.send_bytes(b"stop"))
-        told = False
+        was_ready = False
         team = [self._start() for _ in range(self._count)]
         while not self._stopping.poll():
-            if not told and self._ready.is_set():
-                told = True
+            if not was_ready and self._ready.is_set():
+                was_ready = True
                 on_ready()
             wait([self._stopping, *(one.sentinel for one in team)], timeout=POLL_S)
             ended = [one for one in team if not one.is_alive()]
@@ -64,14 +69,14 @@ class Team:
                 log.error("process_ended", pid=one.pid, exit_status=one.exitcode, next_start_s=AGAIN_S)
                 if not self._stopping.poll(AGAIN_S):
                     team[team.index(one)] = self._start()
-        # they let in who has connected, and close it: kept open here, it would take in more for nobody
+        # the workers accept the pending connections and close the port; an open copy here would queue new ones forever
         self._listener.close()
         for one in team:
             if one.is_alive():
                 one.terminate()
         for one in team:
             one.join()
-        # one that was still starting had nobody to heed the signal
+        # a process that was still starting has no handler yet and ends by SIGTERM itself
         return int(not self._ready.is_set() or any(one.exitcode not in (0, -signal.SIGTERM) for one in team))
 
     def _start(self) -> Any:

@@ -36,7 +36,7 @@ from greenroom.settings import Settings, SettingsError
 
 log = structlog.get_logger("greenroom")
 
-#: listening addresses that mean "every address", and what a browser on this machine opens instead
+#: addresses that a browser on this machine can open, by the wildcard address that the gateway listens on
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: S104 - compared, not bound
 
 
@@ -58,36 +58,36 @@ def serve(
         log.warning("no_trusted_proxy", note="GREENROOM_TRUSTED_PROXIES names the proxy that speaks https for us")
     listener = _listen(host, port)
     everywhere = host in WILDCARDS and "public_url" not in settings.model_fields_set
-    settings = _reachable(settings, host, listener.getsockname()[1])
+    settings = _with_public_url(settings, host, listener.getsockname()[1])
 
-    def say() -> None:
+    def print_address() -> None:
         print(f"Greenroom: {settings.public_url}", flush=True)
         if everywhere:
             print("Listening on every address. Set GREENROOM_PUBLIC_URL to the one that others use.", file=sys.stderr)
 
     if workers > 1:
         asyncio.run(_check(settings))
-        raise typer.Exit(Team(workers, _one_of_many, settings, listener).run(say))
-    _run(_serve(settings, listener, say))
+        raise typer.Exit(Team(workers, _serve_as_worker, settings, listener).run(print_address))
+    _run(_serve(settings, listener, print_address))
 
 
 def _run(main: Coroutine[Any, Any, None]) -> None:
-    """What serves and delivers runs on the faster loop; a command that is over in a moment need not."""
+    """Runs a long-lived coroutine on uvloop, which is faster than the default event loop."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main)
 
 
 async def _serve(settings: Settings, listener: socket.socket, on_ready: Callable[[], None]) -> None:
-    # the gateway is opened first: what is wrong with it is said in a line, not in a server's traceback
+    # the gateway is opened before the server starts, so that its errors are one line and not a server's traceback
     async with running_gateway(settings) as gateway:
         app = build_app(settings, gateway)
         await installation.save_public_url(gateway.ctx.store, gateway.ctx.vault, settings.public_url)
         server = _Server(app, gateway.engine.stop, on_ready)
-        # uvicorn hands on what it has heeded after its shutdown: that is the end, not a failure. Until here a signal
-        # ends the process by itself, since there is nothing to finish
+        # uvicorn raises the signal again after its shutdown; with this handler the process still exits with status 0.
+        # An earlier signal ends the process at once, since there is no request or attempt to finish
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, server.handle_exit)
-        with _ending_with_parent(server):
+        with _stopping_with_parent(server):
             await server.serve(sockets=[listener])
     if not server.started:
         raise typer.Exit(1)
@@ -114,7 +114,7 @@ async def _work(settings: Settings) -> None:
 
 
 class _Server(Server):
-    """Says that it can be reached once it can, and stops delivering before it stops serving."""
+    """A server that reports when it is ready, and stops claiming deliveries before it stops serving."""
 
     def __init__(
         self, app: FastAPI, stop_delivering: Callable[[], Awaitable[None]], on_ready: Callable[[], None]
@@ -133,14 +133,14 @@ class _Server(Server):
                 print(f"Sign in: {self._app.state.first_link}", flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Claim no more deliveries, then drain the connections."""
+        """Stops claiming deliveries, then drains the connections."""
         await self._stop_delivering()
         await super().shutdown(sockets)
 
 
 @contextmanager
-def _ending_with_parent(server: Server) -> Iterator[None]:
-    """Stop the server when the process that started this one, if `--workers` did, has ended without a word."""
+def _stopping_with_parent(server: Server) -> Iterator[None]:
+    """Stops the server if the process that started it with `--workers` ends without stopping it."""
     parent = multiprocessing.parent_process()
     if parent is None:
         yield
@@ -170,7 +170,7 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _reachable(settings: Settings, host: str, port: int) -> Settings:
+def _with_public_url(settings: Settings, host: str, port: int) -> Settings:
     """
     Returns settings whose public URL a browser can open.
 
@@ -183,14 +183,14 @@ def _reachable(settings: Settings, host: str, port: int) -> Settings:
 
 
 async def _check(settings: Settings) -> None:
-    """Raise what the workers would, before there are any."""
+    """Opens the gateway's context once, so that its errors are raised before worker processes are started."""
     async with open_context(settings):
         pass
 
 
-def _one_of_many(settings: Settings, listener: socket.socket, ready: Event) -> None:
-    """What each of the processes does that share a port; it stops, too, when the one that started it is no more."""
-    # a terminal's ^C is the parent's to heed, which then ends those that do not serve yet
+def _serve_as_worker(settings: Settings, listener: socket.socket, ready: Event) -> None:
+    """Runs one of the processes that share a port; it also stops if the process that started it ends."""
+    # Ctrl-C in a terminal reaches every process; the parent handles it and terminates the workers
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logs.configure(settings)
     try:

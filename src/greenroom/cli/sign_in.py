@@ -20,7 +20,8 @@ def sign_in_link(
     """
     Print a link that signs in the owner, once, within 15 minutes.
 
-    It leads to GREENROOM_PUBLIC_URL where that is set, else to the gateway that started last on this database.
+    It starts with GREENROOM_PUBLIC_URL if that is set, else with the address of the gateway that started last on this
+    database.
     """
     link = asyncio.run(_make_link(Settings.from_environment(data_dir=data)))
     print(f"Sign in: {link}")
