@@ -168,9 +168,10 @@ class HeadTooLarge(Refused):
     status = 431
     code = "HeadTooLarge"
 
-    def __init__(self) -> None:
+    def __init__(self, *, max_bytes: int, max_headers: int) -> None:
         super().__init__(
-            "The request line and headers are over 64 KiB, or over 200 headers. Send fewer or shorter ones."
+            f"The request line and headers are over {max_bytes // 1024} KiB, or over {max_headers} headers. "
+            "Send fewer or shorter ones."
         )
 
 

@@ -129,7 +129,7 @@ class Protocol(HttpToolsProtocol):
         else:
             self._unparsed = 0 if self._progressed else self._unparsed + len(data)
             if self._unparsed > HEAD_BYTES:
-                self._refuse(HeadTooLarge())
+                self._refuse(HeadTooLarge(max_bytes=HEAD_BYTES, max_headers=HEAD_LINES))
 
     # callbacks of the parser
 
@@ -224,7 +224,7 @@ class Protocol(HttpToolsProtocol):
     def _count(self, size: int) -> None:
         self._head_size += size
         if self._head_size > HEAD_BYTES or self._head_lines > HEAD_LINES:
-            self._problem = HeadTooLarge()
+            self._problem = HeadTooLarge(max_bytes=HEAD_BYTES, max_headers=HEAD_LINES)
             raise self._problem  # the parser stops here
 
     def _wait(self) -> None:
