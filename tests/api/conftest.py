@@ -1,4 +1,4 @@
-"""A project on each database, where the database decides."""
+"""A project on each database, for tests whose behaviour depends on the database."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.house import Linked, open_house
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 async def on_each_database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Linked]:
-    """`proctor` on a database of its own, of each kind."""
+    """The project `proctor` on a gateway with its own database, once per kind of database."""
     url: Any = None
     if request.param == "postgres":
         url = request.getfixturevalue("postgres").create_database(request.getfixturevalue("migrated"))

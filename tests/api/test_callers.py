@@ -1,4 +1,4 @@
-"""What every handler asks for: who calls, and what the gateway has."""
+"""The dependencies of route handlers: the caller, and the shared objects of the gateway."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROUTES = [route for router in build_routers() for route in router.routes if isin
 
 
 def called(dependant: Dependant) -> Iterator[Callable[..., Any]]:
-    """A handler, and all that it depends on."""
+    """Yields the function of a dependant and of all its dependencies."""
     if dependant.call is not None:
         yield dependant.call
     for one in dependant.dependencies:
@@ -27,7 +27,7 @@ def called(dependant: Dependant) -> Iterator[Callable[..., Any]]:
 
 
 def test_no_request_goes_to_a_thread() -> None:
-    """There and back takes longer than what is done there, and whatever else is being answered waits for it."""
+    """Every handler and dependency is a coroutine function; a thread switch costs more than their work."""
     functions = {one for route in ROUTES for one in called(route.dependant)}
 
     assert len(functions) > len(ROUTES)
@@ -35,7 +35,7 @@ def test_no_request_goes_to_a_thread() -> None:
 
 
 def test_whoever_needs_a_key_is_asked_for_it_first() -> None:
-    """Before a body is parsed, on every route that wants one."""
+    """Every route that requires an API key checks it before it parses a body."""
     keyed = [route for route in ROUTES if get_project in called(route.dependant)]
 
     assert keyed
@@ -44,7 +44,7 @@ def test_whoever_needs_a_key_is_asked_for_it_first() -> None:
 
 @pytest.mark.parametrize("path", ["/unified/ats/assessments/orders", "/v1/webhooks", "/connect_sessions"])
 async def test_a_stranger_is_refused_before_his_body_is_read(house: House, path: str) -> None:
-    """It never comes here; a megabyte that is slow to parse would be everybody's wait."""
+    """An unauthenticated caller is refused while its body is still missing, so that no large body is parsed."""
     reader, writer = await asyncio.open_connection("127.0.0.1", house.client.base_url.port)
     writer.write(
         f"POST {path} HTTP/1.1\r\nhost: greenroom\r\nauthorization: {basic('gk_wrong')}\r\n"

@@ -1,8 +1,9 @@
 """
-What the OpenAPI document promises, put to a real gateway: made-up requests, fit and unfit, one by one and in chains.
+The OpenAPI document's promises, tested on a real gateway with generated requests, valid and invalid, single and
+chained.
 
-Every answer must have a documented status, type and shape, and never be a 5xx. The ids in a request are real ones three
-times out of four: what only an existing order can answer wrongly would stay hidden behind 404.
+Every answer must have a documented status, type and shape, and never be a 5xx. Three of four ids in a request are real
+ones, since random ids alone would always get 404 and hide wrong answers about existing orders.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ from tests.support.served import Served, served_house
 
 pytestmark = [
     pytest.mark.postgres,
-    # of a failing request, which may be long; as an error it would hide the failure
+    # a warning about a long failing request; as an error it would hide the failure
     pytest.mark.filterwarnings("ignore:Generating overly large repr"),
-    # the gateway does, on its own thread
+    # the gateway uses `random` on its own thread
     pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies"),
 ]
 
@@ -40,19 +41,19 @@ CONFIG = {
     "generation": {
         "deterministic": True,
         "with-security-parameters": False,
-        # clients of the unified contract send some that nobody reads
+        # clients of the unified contract send parameters that the gateway ignores
         "allow-extra-parameters": False,
     },
     "checks": {
-        # here everybody is the owner; strangers are test_api's
+        # every request here has the owner's key; v1/test_api.py tests other callers
         "ignored_auth": {"enabled": False},
-        # a request may be well-formed and still name a package that is not there
+        # a well-formed request may name a package that does not exist
         "positive_data_acceptance": {"enabled": False},
-        # a list that is too long may make the whole body too long, and a text the request line
+        # a list over its limit may exceed the body limit as well, and a text the limit of the request line
         "negative_data_rejection": {"expected-statuses": ["4xx", "5xx"]},
     },
     "operations": [
-        # any body is a question that it can answer
+        # the preview accepts any body
         {"include-operation-id": "preview_result", "checks": {"negative_data_rejection": {"enabled": False}}},
         # official clients send {} in place of any value
         {"include-operation-id": "stackone_update_account", "checks": {"negative_data_rejection": {"enabled": False}}},
@@ -63,30 +64,30 @@ CONFIG = {
     ],
 }
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT, config=schemathesis.Config.from_dict(CONFIG))
-#: what any route may answer, documented as `default`
+#: statuses that any route can answer, documented as `default`
 ANYWHERE = {405, 413, 429, 431, 503}
 BOUNDED = settings(max_examples=4, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @dataclass(repr=False)
 class Target:
-    """A project with one of everything, for requests to hit."""
+    """A project with one of every resource, as the target of requests."""
 
     served: Served
     linked: Linked
-    #: by parameter; where that is just `id`, by the segment of the path before it
+    #: real ids by parameter name; those of `id` by the path segment in front
     ids: dict[str, str]
 
     @property
     def call(self) -> dict[str, Any]:
-        """How its owner calls."""
+        """Returns the arguments of a call with the project's API key."""
         base, headers = str(self.served.house.client.base_url), {"authorization": basic(self.linked.key)}
         return {"base_url": base, "headers": headers}
 
-    def aim(self, case: Case) -> None:
-        """Put real ids into most requests."""
-        if case.method == "DELETE":  # the one before has taken the last
-            self.served.run(restock(self, case.operation.path))
+    def insert_ids(self, case: Case) -> None:
+        """Replaces most ids of a request by real ones."""
+        if case.method == "DELETE":  # the previous request has deleted the last one
+            self.served.run(recreate(self, case.operation.path))
         self.ids["Idempotency-Key"] = new_id("key")
         for values in (case.path_parameters, case.headers):
             for name, value in dict(values or {}).items():
@@ -96,7 +97,7 @@ class Target:
 
 
 async def make_target(served: Served, project: str, category: str) -> Target:
-    """A new project with an order that its webhook has heard of."""
+    """Creates a project with an order of which its webhook was notified."""
     linked = await served.house.link(project, tenant=project, partner_category=category)
     packages = [{"id": "pkg_core_sql", "name": "SQL"}]
     published = await linked.api("PUT", "/v1/packages", json={"category": category, "packages": packages})
@@ -111,8 +112,8 @@ async def make_target(served: Served, project: str, category: str) -> Target:
     return Target(served, linked, ids)
 
 
-async def restock(target: Target, path: str) -> None:
-    """A new one of what this operation deletes."""
+async def recreate(target: Target, path: str) -> None:
+    """Creates a new resource of the kind that this operation deletes."""
     if path.endswith("/webhooks/{webhook_id}"):
         target.ids["webhook_id"] = (await webhook(target.linked))["id"]
     elif path.endswith("/orders/{order_id}/content"):
@@ -127,23 +128,27 @@ async def restock(target: Target, path: str) -> None:
 
 @pytest.fixture(scope="module")
 def served(postgres: Postgres, migrated: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """One gateway for all; on PostgreSQL, which refuses more texts than SQLite does."""
+    """One gateway for all tests, on PostgreSQL, which refuses more texts than SQLite."""
     with served_house(tmp_path_factory.mktemp("house"), postgres.create_database(migrated)) as one:
         yield one
 
 
 @pytest.fixture
 def target(request: pytest.FixtureRequest, served: Served) -> Target:
-    """A project of this operation's own, in its category."""
+    """A new project for one operation, with the category of its path."""
     category = "background_checks" if "background_checks" in request.node.name else "assessments"
     made = served.run(make_target(served, f"p{zlib.crc32(request.node.name.encode())}", category))
     if "PATCH" in request.node.name:
-        served.run(restock(made, request.node.name.rstrip("]")))
+        served.run(recreate(made, request.node.name.rstrip("]")))
     return made
 
 
-def documented(response: Any, case: Case) -> None:
-    """Schemathesis takes `default` for any status; we write down each, but for what any route may answer."""
+def check_status(response: Any, case: Case) -> None:
+    """
+    Checks that the status is documented by itself, or is one that any route can answer.
+
+    Schemathesis would accept any status because of `default`.
+    """
     known = DOCUMENT["paths"][case.operation.path][case.operation.method]["responses"]
     assert str(response.status_code) in known or response.status_code in ANYWHERE, response.text
 
@@ -151,13 +156,13 @@ def documented(response: Any, case: Case) -> None:
 @SCHEMA.parametrize()
 @BOUNDED
 def test_an_operation_keeps_its_promises(case: Case, target: Target) -> None:
-    """Each with its examples, its edges, and requests that were made up."""
-    target.aim(case)
-    documented(case.call_and_validate(**target.call), case)
+    """An operation answers its examples, boundary values and generated requests as documented."""
+    target.insert_ids(case)
+    check_status(case.call_and_validate(**target.call), case)
 
 
 def test_chains_of_operations_keep_them_too(target: Target) -> None:
-    """What one call answers goes into the next: made, read, changed, deleted, read again."""
+    """Operations that use the answers of earlier ones (create, read, change, delete) answer as documented."""
     broken: list[BaseException] = []
 
     class Chain(SCHEMA.exclude(operation_id="put_integration").as_state_machine()):  # type: ignore[misc]
@@ -171,7 +176,7 @@ def test_chains_of_operations_keep_them_too(target: Target) -> None:
         def step(self, input: Any) -> Any:
             try:
                 output = super().step(input)
-                documented(output.response, output.case)
+                check_status(output.response, output.case)
             except (AssertionError, FailureGroup) as error:
                 broken.append(error)
                 raise

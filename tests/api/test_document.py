@@ -1,4 +1,4 @@
-"""The OpenAPI document: valid, complete, and its examples are ones that the gateway takes."""
+"""The OpenAPI document: it is valid and complete, and the gateway accepts its examples."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ DOCUMENT = build_app(Settings()).openapi()
 OPERATIONS = [(method, path) for path, methods in DOCUMENT["paths"].items() for method in methods]
 WITH_BODY = [(method, path) for method, path in OPERATIONS if "requestBody" in DOCUMENT["paths"][path][method]]
 HEALTH = ("/healthz", "/readyz", "/metrics")
-#: what no example can know beforehand, or no provider has
+#: statuses of operations whose example needs a token of a real session, or an API that no provider has
 NOT_DONE = {"stackone_authenticate_connect_session": 404, "stackone_proxy_request": 501}
 
 
 def operation_at(method: str, path: str) -> dict[str, Any]:
-    """An operation."""
+    """Returns an operation."""
     return dict(DOCUMENT["paths"][path][method])
 
 
 def validator(schema: dict[str, Any]) -> jsonschema_rs.Draft202012Validator:
-    """Of a schema of the document, with everything that it refers to."""
+    """Returns a validator of a schema that can resolve the references of the document."""
     return jsonschema_rs.Draft202012Validator({"components": DOCUMENT["components"], **schema}, validate_formats=True)
 
 
 def resolved(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema itself, behind a reference or a "this or null"."""
+    """Returns the schema behind a reference, or the other option of one that allows null."""
     for option in schema.get("anyOf", []):
         if option != {"type": "null"}:
             return resolved(option)
@@ -44,12 +44,12 @@ def resolved(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def body_schema(method: str, path: str) -> dict[str, Any]:
-    """The schema of an operation's JSON body."""
+    """Returns the schema of an operation's JSON body."""
     return dict(operation_at(method, path)["requestBody"]["content"]["application/json"]["schema"])
 
 
 def schemas_with_examples(node: Any, where: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every schema in the document that has examples, with the path to it."""
+    """Yields every schema of the document that has examples, with its path."""
     if isinstance(node, dict):
         if isinstance(node.get("examples"), list):
             yield where, node
@@ -62,12 +62,12 @@ def schemas_with_examples(node: Any, where: str = "") -> Iterator[tuple[str, dic
 
 
 async def test_it_is_served(house: House) -> None:
-    """To anyone: it holds no secret."""
+    """The document is served without an API key, since it contains no secret."""
     assert (await house.client.get("/openapi.json")).json() == DOCUMENT
 
 
 def test_it_is_valid_openapi() -> None:
-    """3.1, by the specification's own schema; each schema in it is valid JSON Schema, and refers to what is there."""
+    """The document is OpenAPI 3.1, each schema is valid JSON Schema, and every reference exists."""
     assert DOCUMENT["openapi"].startswith("3.1")
     schemathesis.openapi.from_dict(DOCUMENT).validate()
     for name, schema in DOCUMENT["components"]["schemas"].items():
@@ -76,7 +76,7 @@ def test_it_is_valid_openapi() -> None:
 
 
 def test_names_are_good_for_generated_clients() -> None:
-    """Methods are named after operations, classes after schemas, of which each is in use."""
+    """Generated methods are named after operations, classes after schemas, and every schema is used."""
     ids = [operation_at(method, path)["operationId"] for method, path in OPERATIONS]
     assert len(set(ids)) == len(ids)
     assert all(re.fullmatch(r"[a-z]+(_[a-z]+)+", one) for one in ids)
@@ -87,8 +87,8 @@ def test_names_are_good_for_generated_clients() -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
-def test_an_operation_says_what_it_does_and_how_it_refuses(method: str, path: str) -> None:
-    """In a sentence that is not just its name; each refusal in the one shape."""
+def test_an_operation_documents_its_purpose_and_errors(method: str, path: str) -> None:
+    """An operation's description says more than its name, and every error response has the one shape."""
     operation = operation_at(method, path)
     parameters = {one["name"] for one in operation.get("parameters", []) if one["in"] == "path"}
     refusals = {status: answer for status, answer in operation["responses"].items() if not status.startswith("2")}
@@ -108,20 +108,20 @@ def test_an_operation_says_what_it_does_and_how_it_refuses(method: str, path: st
 
 @pytest.mark.parametrize(("method", "path"), WITH_BODY)
 def test_a_body_has_an_example(method: str, path: str) -> None:
-    """For those who read, and those who try it out."""
+    """Every operation with a body has an example."""
     assert resolved(body_schema(method, path)).get("examples")
 
 
 @pytest.mark.parametrize(("where", "schema"), list(schemas_with_examples(DOCUMENT)))
 def test_an_example_fits_its_schema(where: str, schema: dict[str, Any]) -> None:
-    """Wherever it stands."""
+    """Every example in the document is valid for its schema."""
     for example in schema["examples"]:
         validator(schema).validate(example)
 
 
 @pytest.mark.parametrize(("method", "path"), WITH_BODY)
-async def test_the_gateway_takes_the_example(house: House, method: str, path: str) -> None:
-    """Sent by a project with one of everything."""
+async def test_the_gateway_accepts_the_example(house: House, method: str, path: str) -> None:
+    """The gateway accepts the example of every body from a project with one of every resource."""
     category = "background_checks" if "background_checks" in path else "assessments"
     linked: Linked = await house.link("proctor", partner_category=category, package_id="pkg_core_sql")
     order, hook = await linked.send_test(), await webhook(linked)
@@ -135,7 +135,10 @@ async def test_the_gateway_takes_the_example(house: House, method: str, path: st
     (example,) = resolved(body_schema(method, path))["examples"]
 
     if path == "/v1/integrations/{provider}":
-        example = {**example, "confirm": True}  # an account is linked, and the example has another tenant_id
+        example = {
+            **example,
+            "confirm": True,
+        }  # the example changes the tenant_id of an integration with a linked account
     answer = await linked.api(method.upper(), url, json=example, headers=headers)
     expected = NOT_DONE.get(operation_at(method, path)["operationId"])
     assert answer.status_code in ({expected} if expected else {200, 201, 202}), answer.text

@@ -1,4 +1,4 @@
-"""`DELETE /v1/orders/{id}/content`: what an order without its content still answers, and what it refuses."""
+"""`DELETE /v1/orders/{id}/content`: the reads and refusals of an order whose content is erased."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.house import ADA, RESULT, Linked, webhook
 
 
 async def erase(linked: Linked, order: str) -> dict[str, Any]:
-    """Erase an order's content, as soon as no attempt is under way; the answer."""
+    """Erases an order's content once no attempt is in flight, and returns the answer."""
     async with asyncio.timeout(20):
         while (answer := await linked.api("DELETE", f"/v1/orders/{order}/content")).status_code == 409:
             assert answer.json()["errorCode"] == "DeliveryUnderWay"
@@ -23,14 +23,14 @@ async def erase(linked: Linked, order: str) -> dict[str, Any]:
 
 @pytest.fixture
 async def linked(on_each_database: Linked) -> Linked:
-    """A project whose webhook hears of orders."""
+    """A project whose webhook subscribes to orders."""
     await webhook(on_each_database)
     return on_each_database
 
 
 @pytest.fixture
 async def order(linked: Linked) -> str:
-    """An order that was told of and has its result, which the ATS has read; then its content was erased."""
+    """An erased order: its webhook was notified, and the ATS had read its result."""
     placed = await linked.send_test()
     await linked.house.vendor.hear(1)
     await linked.give_result(placed)
@@ -41,7 +41,7 @@ async def order(linked: Linked) -> str:
 
 
 async def test_what_is_left_of_an_order(linked: Linked, order: str) -> None:
-    """Ids, how it ended and when; the second time the answer is the same, and nothing happens."""
+    """Ids, outcome and times stay; erasing again gives the same answer and changes nothing."""
     found = await linked.order(order)
     again = await linked.api("DELETE", f"/v1/orders/{order}/content")
 
@@ -57,10 +57,10 @@ async def test_what_is_left_of_an_order(linked: Linked, order: str) -> None:
 
 
 async def test_every_read_still_answers(linked: Linked, order: str) -> None:
-    """Of the management API and of the unified one."""
+    """The reads of the management API and of the unified API still answer, without any content."""
     listed = (await linked.api("GET", "/v1/orders")).json()["data"]
     searched = (await linked.api("GET", f"/v1/orders?candidate_email={ADA['email']}")).json()["data"]
-    moments = (await linked.api("GET", f"/v1/orders/{order}/timeline")).json()["data"]
+    entries = (await linked.api("GET", f"/v1/orders/{order}/timeline")).json()["data"]
     deliveries = (await linked.api("GET", f"/v1/deliveries?order_id={order}")).json()["data"]
     unified = (await linked.unified("GET", f"/assessments/orders/{order}")).json()["data"]
     unified_list = (await linked.unified("GET", "/assessments/orders")).json()["data"]
@@ -78,12 +78,12 @@ async def test_every_read_still_answers(linked: Linked, order: str) -> None:
         for attempt in delivery["attempts"]:
             assert (attempt["request"], attempt["response"], attempt["error"]) == ({}, {}, None)
             assert None not in (attempt["started_at"], attempt["status"], attempt["worker"])
-    assert {one["kind"] for one in moments} >= {"received", "attempt", "result", "acknowledged"}
-    assert "Ada" not in str([listed, moments, deliveries, unified])
+    assert {one["kind"] for one in entries} >= {"received", "attempt", "result", "acknowledged"}
+    assert "Ada" not in str([listed, entries, deliveries, unified])
 
 
-async def test_nothing_more_comes_of_it(linked: Linked, order: str) -> None:
-    """A result, also the same again, progress, a retry: each is refused with the reason, and says since when."""
+async def test_writes_are_refused(linked: Linked, order: str) -> None:
+    """A result, a progress report and a retry are refused with the time of the erasure."""
     (delivery,) = (await linked.api("GET", f"/v1/deliveries?order_id={order}&lane=vendor")).json()["data"]
     heard = len(linked.house.vendor.heard)
     preview = (await linked.api("POST", f"/v1/orders/{order}/result:preview", json=RESULT)).json()
@@ -102,22 +102,25 @@ async def test_nothing_more_comes_of_it(linked: Linked, order: str) -> None:
 
 
 async def test_greenhouse_is_told_that_it_is_gone(linked: Linked, order: str) -> None:
-    """Never `complete` without a report; the same send_test is the same order; its complaint is taken."""
+    """
+    Greenhouse never reads `complete` without a report; the same send_test gives the same order; its errors are
+    accepted.
+    """
     complaint = {"api_call": "test_status", "errors": ["Ada is missing"], "partner_interview_id": order}
 
     assert await linked.status(order) == {"partner_status": "erased"}
     assert await linked.send_test() == order
     assert (await linked.call("response_error", json=complaint)).status_code == 200
     assert len((await linked.api("GET", "/v1/orders")).json()["data"]) == 1
-    moments = (await linked.api("GET", f"/v1/orders/{order}/timeline")).json()["data"]
-    assert moments[-1]["kind"] == "response_error"
-    assert "Ada" not in str(moments)
+    entries = (await linked.api("GET", f"/v1/orders/{order}/timeline")).json()["data"]
+    assert entries[-1]["kind"] == "response_error"
+    assert "Ada" not in str(entries)
     rows = await linked.house.app.state.ctx.store.read(lambda tx: tx.all("SELECT * FROM response_errors"))
     assert "Ada" not in str([dict(row) for row in rows])
 
 
-async def test_what_the_ats_was_not_told_of_is_not_told(linked: Linked) -> None:
-    """The push is cancelled with the rest."""
+async def test_a_pending_push_is_cancelled(linked: Linked) -> None:
+    """A pending result push is cancelled."""
     linked.house.greenhouse.will_answer(503)
     order = await linked.send_test()
     await linked.give_result(order)
@@ -128,8 +131,8 @@ async def test_what_the_ats_was_not_told_of_is_not_told(linked: Linked) -> None:
     assert [one["state"] for one in found] == ["cancelled"]
 
 
-async def test_an_order_of_the_vendors_own_cannot_be_told_from_another(linked: Linked) -> None:
-    """The same id again is refused: whether it means the same, nobody knows."""
+async def test_a_vendors_order_with_the_same_id_is_refused(linked: Linked) -> None:
+    """The same vendor id is refused, since the erased content cannot be compared."""
     asked = {"package": {"id": "pkg_core_sql"}, "candidate": {"emails": [{"value": "a@b.example"}]}, "id": "mine"}
     placed = (await linked.unified("POST", "/assessments/orders", json=asked)).json()["id"]
     await erase(linked, placed)
@@ -138,8 +141,8 @@ async def test_an_order_of_the_vendors_own_cannot_be_told_from_another(linked: L
     assert (again.status_code, again.json()["errorCode"]) == (409, "ContentErased")
 
 
-async def test_a_key_that_was_made_of_the_email_goes_too(linked: Linked) -> None:
-    """Without an id of the ATS's the same person within two minutes is the same order; nobody knows the person now."""
+async def test_a_key_with_the_email_is_replaced(linked: Linked) -> None:
+    """A deduplication key that contains the e-mail address is replaced."""
     order = await linked.send_test(url=None)
     assert await linked.send_test(url=None) == order
     await erase(linked, order)
@@ -148,8 +151,8 @@ async def test_a_key_that_was_made_of_the_email_goes_too(linked: Linked) -> None
     assert [row["dedupe_key"] for row in rows] == [f"erased:{order}"]
 
 
-async def test_a_kept_answer_goes_too(linked: Linked) -> None:
-    """It showed the candidate; the same request again is refused like any other."""
+async def test_a_stored_response_is_deleted(linked: Linked) -> None:
+    """A response stored for an Idempotency-Key is deleted, so that the request is refused like any other."""
     order = await linked.send_test()
     said, headers = {"status": "accepted"}, {"idempotency-key": "k"}
     first = await linked.api("POST", f"/v1/orders/{order}/status", json=said, headers=headers)
@@ -160,8 +163,8 @@ async def test_a_kept_answer_goes_too(linked: Linked) -> None:
     assert (again.status_code, again.json()["errorCode"]) == (409, "ContentErased")
 
 
-async def test_whom_one_looks_for_is_not_in_the_request_log(linked: Linked) -> None:
-    """However the name of the parameter is spelled."""
+async def test_a_searched_address_is_not_in_the_request_log(linked: Linked) -> None:
+    """The request log hides the searched address, in every spelling of the parameter."""
     for name in ("candidate_email", "candidate%5Femail"):
         asked = await linked.api("GET", f"/v1/orders?status=received&{name}=ada@example.test&page_size=1")
         seen = (await linked.api("GET", f"/requests/logs/{asked.headers['x-request-id']}")).json()["data"]

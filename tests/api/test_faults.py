@@ -1,4 +1,4 @@
-"""Refusals: one shape for whatever goes wrong, and wherever."""
+"""Error responses: one shape for every error of every route."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FIELDS = {"statusCode", "message", "timestamp", "errorCode"}
     ],
 )
 async def test_every_refusal_has_the_shape(proctor: Linked, method: str, path: str, status: int) -> None:
-    """Of ours, of the framework's, and on the calls that an ATS makes."""
+    """Errors of the gateway, of the framework and of an ATS's calls have the same shape."""
     answer = await proctor.api(method, path, json={} if method == "PUT" else None)
     said = answer.json()
 
@@ -38,7 +38,7 @@ async def test_every_refusal_has_the_shape(proctor: Linked, method: str, path: s
 
 
 async def test_401_says_how_to_sign_in(proctor: Linked) -> None:
-    """The same for a missing and for a wrong key."""
+    """A missing and a wrong key get the same 401 with the scheme."""
     missing = await proctor.house.client.get("/v1/orders")
     wrong = await proctor.house.client.get("/v1/orders", headers={"authorization": "Basic !!"})
 
@@ -48,7 +48,7 @@ async def test_401_says_how_to_sign_in(proctor: Linked) -> None:
 
 
 async def test_a_body_over_the_limit_is_413_declared_or_not(proctor: Linked) -> None:
-    """Also when it comes in chunks, whose sum nobody announced."""
+    """A large body is refused with or without a declared length."""
 
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(40):
@@ -64,7 +64,7 @@ async def test_a_body_over_the_limit_is_413_declared_or_not(proctor: Linked) -> 
 
 @pytest.mark.parametrize("body", [b"[" * 200_000, b"\xff\xfe", b'{"a":', b"9" * 5000])
 async def test_a_body_that_cannot_be_read(proctor: Linked, body: bytes) -> None:
-    """Nested without end, not UTF-8, cut off, a number without end: a sentence, never a traceback."""
+    """Deep nesting, invalid UTF-8, a cut-off body and an endless number each get a sentence, not a traceback."""
     answer = await proctor.api("POST", "/v1/webhooks", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == 400
     assert answer.json()["message"].startswith("The body is not JSON")
@@ -84,7 +84,7 @@ async def test_a_body_that_cannot_be_read(proctor: Linked, body: bytes) -> None:
     ],
 )
 async def test_control_characters_in_a_path_or_query(on_each_database: Linked, path: str) -> None:
-    """400 on each database: not every one can even look for a NUL."""
+    """Control characters get 400 on each database; not every one can search for a NUL."""
     headers = {"x-account-id": on_each_database.account_id}
     answer = await on_each_database.api("GET", path, headers=headers)
     assert answer.status_code == 400
@@ -92,7 +92,7 @@ async def test_control_characters_in_a_path_or_query(on_each_database: Linked, p
 
 
 def test_no_route_documents_a_shape_that_it_does_not_have() -> None:
-    """Refusals are documented as `Fault`, never as the framework's own; POST under /v1 documents its key."""
+    """Errors are documented as `Fault`, never as the framework's own; POST under /v1 documents its key."""
     from greenroom.app import build_app
     from greenroom.settings import Settings
 
@@ -106,7 +106,7 @@ def test_no_route_documents_a_shape_that_it_does_not_have() -> None:
 
 
 async def test_a_slash_too_many_is_no_redirect(proctor: Linked) -> None:
-    """The key is in the request already, and who followed would show it again."""
+    """A trailing slash gets no redirect, since a client that follows it would send its key again."""
     answer = await proctor.api("GET", "/v1/orders/")
     assert (answer.status_code, "location" in answer.headers) == (404, False)
 
@@ -121,13 +121,13 @@ async def test_a_slash_too_many_is_no_redirect(proctor: Linked) -> None:
     ],
 )
 async def test_405_names_every_method_of_the_path(proctor: Linked, path: str, allowed: str) -> None:
-    """Also those that another route has."""
+    """The `Allow` header lists the methods of all routes of the path."""
     answer = await proctor.api("OPTIONS", path)
     assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
 
 
 async def test_messages_are_sentences_with_one_full_stop(proctor: Linked) -> None:
-    """Whatever the parts of a message end with; a value is named as a person would."""
+    """A message ends with one full stop, and shows a value as a person would write it."""
     unknown = await proctor.api("PUT", "/v1/packages", json={"category": "x", "packages": [{"nam": "x"}], "account": 1})
     assert unknown.status_code == 422
     order = await proctor.send_test()

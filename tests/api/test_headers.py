@@ -1,4 +1,4 @@
-"""Security headers on whatever is answered, and who is believed about where a request comes from."""
+"""Security headers on every response, and the trusted source of the client address."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAMES = {
     "cache-control", "content-security-policy", "cross-origin-opener-policy", "permissions-policy", "referrer-policy",
     "x-content-type-options", "x-frame-options",
 }  # fmt: skip
-#: what need not be fetched again
+#: paths of files that a browser may cache
 CACHED = {"/static/greenroom.css"}
 
 
@@ -34,7 +34,7 @@ async def public(tmp_path: Path) -> AsyncIterator[House]:
 
 
 def assert_secured(answer: httpx2.Response, path: str) -> None:
-    """Each header once, and none that lets a page do more than it must."""
+    """Checks that each header is there once and allows a page nothing more than it needs."""
     assert answer.headers.keys() >= NAMES, path
     assert len(answer.headers.get_list("content-security-policy")) == 1, path
     policy = answer.headers["content-security-policy"]
@@ -46,7 +46,7 @@ def assert_secured(answer: httpx2.Response, path: str) -> None:
 
 
 async def test_every_route_answers_with_them(public: House) -> None:
-    """Signed in or not, refused, redirected or done; with https only where the public URL says so."""
+    """Every response has the headers; HSTS only if the public URL is https."""
     routes = [route for route in public.app.router.routes if hasattr(route, "path")]
     templates = {*(route.path for route in routes), *public.app.openapi()["paths"], "/nowhere"}
     paths = {re.sub(r"\{[^}]+\}", "x", template) for template in templates}
@@ -60,14 +60,14 @@ async def test_every_route_answers_with_them(public: House) -> None:
 
 
 async def test_without_https_there_is_no_hsts(house: House) -> None:
-    """A gateway at home, by plain http."""
+    """A gateway with an http public URL sends no HSTS."""
     answer = await house.client.get("/healthz")
     assert_secured(answer, "/healthz")
     assert "strict-transport-security" not in answer.headers
 
 
-async def test_a_failure_of_ours_has_them_too(public: House) -> None:
-    """It is answered outside of everything else."""
+async def test_a_500_has_them_too(public: House) -> None:
+    """A 500, which is answered outside of all other middleware, has the headers."""
 
     async def fails(_: Request) -> Response:
         raise ZeroDivisionError
@@ -98,7 +98,7 @@ async def test_a_failure_of_ours_has_them_too(public: House) -> None:
 async def test_only_a_trusted_proxy_says_who_the_client_is(
     trusted: list[str], peer: str, forwarded: list[str], client: str
 ) -> None:
-    """The last address that is not a proxy's; whatever stands before it, the client may have written."""
+    """The client is the last address that is no trusted proxy; the client may have made up the entries before it."""
     seen = {}
 
     async def app(scope: dict, _: object, __: object) -> None:  # type: ignore[type-arg]
@@ -112,7 +112,9 @@ async def test_only_a_trusted_proxy_says_who_the_client_is(
 
 
 async def test_the_request_log_names_the_client_that_the_proxy_names(public: House, tmp_path: Path) -> None:
-    """And plain http is refused only where the proxy says so; without one configured, neither is believed."""
+    """
+    Plain http is refused if the trusted proxy reports it; without a trusted proxy, forwarding headers are ignored.
+    """
     said = {"x-forwarded-for": "198.51.100.1, 203.0.113.9"}
     proctor = await public.link("proctor")
     await proctor.api("GET", "/v1/orders", headers=said)
@@ -129,8 +131,8 @@ async def test_the_request_log_names_the_client_that_the_proxy_names(public: Hou
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/v1/nowhere", 404), ("DELETE", "/v1/orders", 405)])
-async def test_what_no_route_takes_counts_against_the_key(tmp_path: Path, method: str, path: str, status: int) -> None:
-    """A client with a wrong path is as loud as any other; without a valid key nothing is counted."""
+async def test_an_unknown_path_counts_against_the_key(tmp_path: Path, method: str, path: str, status: int) -> None:
+    """A request without a matching route counts against its API key; without a valid key nothing is counted."""
     async with open_house(tmp_path, rate_limit=10) as house:
         proctor: Linked = await house.link("proctor")  # two of the ten
         found = [(await proctor.api(method, path)).status_code for _ in range(9)]

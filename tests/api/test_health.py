@@ -1,4 +1,4 @@
-"""What an operator's monitoring reads."""
+"""The endpoints for an operator's monitoring."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from tests.support.queues import queue
 
 
 def samples(text: str) -> dict[str, float]:
-    """Every sample by its name with labels."""
+    """Returns every sample by its name with labels."""
     lines = [line.rpartition(" ") for line in text.splitlines() if line.startswith("greenroom_")]
     return {name: float(value) for name, _, value in lines}
 
 
 async def test_metrics(on_each_database: Linked) -> None:
-    """Counters of this process and the figures of all workers; no id among the labels."""
+    """Metrics have the counters of this process and the gauges of all workers; no label contains an id."""
     linked = on_each_database
     before = samples((await linked.house.client.get("/metrics")).text)
     assert before["greenroom_deliveries_in_flight"] == 0
@@ -32,7 +32,7 @@ async def test_metrics(on_each_database: Linked) -> None:
 
     refused = 'greenroom_attempts_total{lane="vendor",result="http_status"}'
     assert after[refused] == before.get(refused, 0) + 1
-    # two orders, that the webhook was disabled, and that a delivery is not tried any more
+    # two orders, the disabled webhook and the dead-lettered delivery
     assert after["greenroom_events_accepted_total"] == before["greenroom_events_accepted_total"] + 4
     assert after['greenroom_deliveries_stuck{state="dead"}'] == 1
     assert after['greenroom_deliveries_stuck{state="held"}'] == 1
@@ -43,7 +43,7 @@ async def test_metrics(on_each_database: Linked) -> None:
 
 
 async def test_the_age_of_the_backlog_by_queue(on_each_database: Linked) -> None:
-    """A retry that nobody makes for a minute, and what is new beside it."""
+    """Each queue has its own age, and the readiness answer has the largest one."""
     linked = on_each_database
     assert (await linked.house.client.get("/readyz")).json()["backlog_age_s"] == 0
     await linked.house.app.state.engine.stop()

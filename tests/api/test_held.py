@@ -1,4 +1,4 @@
-"""Orders that no webhook subscribes to, as whoever runs the gateway sees them; and how many of each noun there may be."""
+"""Held orders in the API, on the pages and in the metrics; limits of the number of resources; long addresses."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from tests.house import Linked, open_house, webhook
 
 
 async def test_an_order_waits_for_a_webhook_in_everybodys_sight(on_each_database: Linked) -> None:
-    """In the list, the timeline, the page and the metrics; then the webhook is made, and the vendor is told."""
+    """
+    A held order is visible in the list, the timeline, the page and the metrics, and is sent once a webhook is added.
+    """
     linked = on_each_database
     order_id = await linked.send_test(1)
 
     (listed,) = (await linked.api("GET", "/v1/orders?delivery=held")).json()["data"]
     assert (listed["id"], listed["delivery"]) == (order_id, "pending")
     assert listed["held_at"] is not None
-    (moment,) = (await linked.api("GET", f"/v1/orders/{order_id}/timeline")).json()["data"]
-    assert "no webhook subscribes to ats_assessments.created, so its event is held" in moment["message"]
+    (entry,) = (await linked.api("GET", f"/v1/orders/{order_id}/timeline")).json()["data"]
+    assert "no webhook subscribes to ats_assessments.created, so its event is held" in entry["message"]
     (delivery,) = (await linked.api("GET", "/v1/deliveries?state=held")).json()["data"]
     refused = await linked.api("POST", f"/v1/deliveries/{delivery['id']}/retry")
     assert (refused.status_code, refused.json()["errorCode"]) == (409, "NoWebhook")
@@ -44,8 +46,8 @@ async def test_an_order_waits_for_a_webhook_in_everybodys_sight(on_each_database
     assert kinds[:2] == ["received", "released"]
 
 
-async def test_what_is_held_is_sent_from_a_time_on_or_not_at_all(on_each_database: Linked) -> None:
-    """By the one who makes, enables or changes the webhook."""
+async def test_held_events_are_released_from_a_time_or_cancelled(on_each_database: Linked) -> None:
+    """The request that adds or changes a webhook chooses which held events are sent."""
     linked = on_each_database
     await linked.send_test(1)
     made = await webhook(linked, held_since="none")
@@ -67,8 +69,8 @@ async def test_what_is_held_is_sent_from_a_time_on_or_not_at_all(on_each_databas
 
 
 @pytest.mark.parametrize("value", ["never", "2026-11-03T09:00:00", 7, True])
-async def test_what_is_wrong_with_held_since(proctor: Linked, value: Any) -> None:
-    """Said by the field's name, and nothing is sent."""
+async def test_a_wrong_held_since_is_refused(proctor: Linked, value: Any) -> None:
+    """A wrong `held_since` is named, and nothing is sent."""
     await proctor.send_test()
     body = {"name": "n", "url": f"{proctor.house.vendor.url}/x", "events": ["ats_assessments.created"]}
     for given in ({"held_since": value}, {"held_since": "none", "enabled": False}):
@@ -83,8 +85,8 @@ async def test_what_is_wrong_with_held_since(proctor: Linked, value: Any) -> Non
     assert len((await proctor.api("GET", "/v1/orders?delivery=held")).json()["data"]) == 1
 
 
-async def test_there_are_only_so_many_of_each(tmp_path: Path) -> None:
-    """The refusal names the limit and its setting; what is there already goes on, and deleting makes room."""
+async def test_resources_are_limited_in_number(tmp_path: Path) -> None:
+    """The refusal names the limit and its setting; existing resources still work, and deleting one allows another."""
     limits = {"max_webhooks": 1, "max_accounts": 2, "max_connect_sessions": 1}
     async with open_house(tmp_path, **limits) as house:
         linked = await house.link("proctor", package_id="pkg_core_sql")
@@ -109,8 +111,8 @@ async def test_there_are_only_so_many_of_each(tmp_path: Path) -> None:
 LONG = f"{'a' * 320}@example.test"
 
 
-async def test_an_address_that_is_too_long_is_refused_where_a_vendor_gives_it(on_each_database: Linked) -> None:
-    """By its field's name."""
+async def test_a_long_address_from_a_vendor_is_refused(on_each_database: Linked) -> None:
+    """A too long address from a vendor is refused with 422."""
     linked = on_each_database
     person = {"candidate": {"emails": [{"value": LONG}]}}
     good = {"candidate": {"emails": [{"value": "ada@example.test"}]}}
@@ -125,8 +127,8 @@ async def test_an_address_that_is_too_long_is_refused_where_a_vendor_gives_it(on
     assert changed.status_code == 422
 
 
-async def test_no_order_of_an_ats_is_lost_for_its_candidates_long_address(on_each_database: Linked) -> None:
-    """It is kept whole, is the same order again, and is found by it."""
+async def test_a_long_address_from_an_ats_is_kept(on_each_database: Linked) -> None:
+    """A long address from an ATS is stored whole, deduplicated and found."""
     linked = on_each_database
     address = f"{'a' * 900}@example.test"
     order_id = await linked.send_test(1, candidate={"email": address})

@@ -1,4 +1,4 @@
-"""Bodies that are meant to cost: lists without end, values nested without end, far too many faults."""
+"""Bodies that are meant to be expensive: huge lists, deep nesting, many invalid fields."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ JSON = {"content-type": "application/json"}
 
 
 def nested(levels: int) -> str:
-    """A JSON text of so many levels."""
+    """Returns a JSON text with this many levels."""
     return '{"a":' * levels + "1" + "}" * levels
 
 
 def unbounded(schema: dict[str, Any], where: str, seen: tuple[str, ...] = ()) -> list[str]:
-    """Every place in a body's schema that has no limit."""
+    """Yields every place in a body's schema that has no limit."""
     if "$ref" in schema:
         if schema["$ref"] in seen:
             return []
@@ -45,12 +45,12 @@ def unbounded(schema: dict[str, Any], where: str, seen: tuple[str, ...] = ()) ->
 
 @pytest.mark.parametrize(("method", "path"), WITH_BODY)
 def test_every_list_and_text_of_a_body_has_a_limit(method: str, path: str) -> None:
-    """In the document, which is what the gateway checks."""
+    """Every list and text in the OpenAPI document has a limit, which the gateway checks."""
     assert unbounded(body_schema(method, path), "") == []
 
 
-def test_the_walk_finds_what_has_none() -> None:
-    """Behind references and in lists of lists."""
+def test_the_walk_finds_unlimited_places() -> None:
+    """`unbounded` finds places behind references and in nested lists."""
     free = {"anyOf": [{"type": "array", "items": {"type": "array", "maxItems": 2, "items": {"type": "string"}}}]}
     assert unbounded({"properties": {"x": free}}, "") == [".x: array", ".x[][]: string"]
 
@@ -66,7 +66,7 @@ def test_the_walk_finds_what_has_none() -> None:
     ],
 )
 async def test_a_list_without_end_is_a_short_refusal(proctor: Linked, method: str, path: str, field: str) -> None:
-    """As many faults as fit into a body: the answer has twenty lines at the most."""
+    """A body with as many errors as fit into it gets at most twenty lines."""
     flood: Any = [0] * 120_000
     if field == "candidate":
         flood = {"emails": flood}
@@ -77,7 +77,7 @@ async def test_a_list_without_end_is_a_short_refusal(proctor: Linked, method: st
 
 
 async def test_many_faults_are_twenty_lines_and_a_number(proctor: Linked) -> None:
-    """Of a list that is within its limit."""
+    """A list within its limit with many errors gets twenty lines and the number of the others."""
     packages = [{"id": "", "name": "x"}] * 1000
     answer = await proctor.api("PUT", "/v1/packages", json={"category": "assessments", "packages": packages})
     told = answer.json()
@@ -95,7 +95,7 @@ async def test_many_faults_are_twenty_lines_and_a_number(proctor: Linked) -> Non
     ],
 )
 async def test_each_path_has_its_limit(proctor: Linked, method: str, path: str, most: int) -> None:
-    """Said with the refusal; a kibibyte less is read."""
+    """The refusal states the path's limit; a body a kibibyte smaller is read."""
     headers = {**JSON, "x-account-id": proctor.account_id}
     large = await proctor.api(method, path, content=b" " * (most * 1024 + 1), headers=headers)
     fits = await proctor.api(method, path, content=b" " * (most * 1024), headers=headers)
@@ -108,7 +108,7 @@ async def test_each_path_has_its_limit(proctor: Linked, method: str, path: str, 
 async def test_a_body_that_is_nested_too_deep_is_refused_before_it_is_parsed(
     proctor: Linked, method: str, path: str, levels: int
 ) -> None:
-    """By every route, in the same words; nothing is stored."""
+    """Every route refuses deep nesting with the same message and stores nothing."""
     content = f'{{"metadata":{nested(levels)},"passthrough":{nested(levels)}}}'.encode()
     url = path.replace("{provider}", "greenhouse").replace("{", "").replace("}", "")
     answer = await proctor.api(
@@ -119,8 +119,8 @@ async def test_a_body_that_is_nested_too_deep_is_refused_before_it_is_parsed(
 
 
 @pytest.mark.parametrize("levels", [DEEPEST, 900, 5000])
-async def test_the_ats_is_told_the_same(proctor: Linked, levels: int) -> None:
-    """send_test is refused, an error that it reports is kept as text; lists go on."""
+async def test_an_ats_gets_the_same_refusal(proctor: Linked, levels: int) -> None:
+    """Deep nesting in send_test is refused, in a reported error stored as text; lists still work."""
     headers = {"authorization": basic(proctor.token)}
     url = f"/external-trigger/greenhouse/{{}}?tenant-id={proctor.tenant}"
     content = json.dumps(proctor.test_body())[:-1] + f',"more":{nested(levels)}}}'
@@ -133,8 +133,8 @@ async def test_the_ats_is_told_the_same(proctor: Linked, levels: int) -> None:
     assert (await proctor.api("GET", "/v1/orders")).json()["data"] == []
 
 
-async def test_what_was_stored_before_there_was_a_limit_is_readable(on_each_database: Linked) -> None:
-    """Lists and reads show it, cut; so does what is written from it."""
+async def test_deep_values_from_before_the_limit_are_readable(on_each_database: Linked) -> None:
+    """Deeply nested values from before the limit are shown cut, in lists, reads and events."""
     linked = on_each_database
     order = await linked.send_test()
 
@@ -165,14 +165,14 @@ async def test_what_was_stored_before_there_was_a_limit_is_readable(on_each_data
 
 @pytest.mark.parametrize("text", ['"["', r'"\"[{"', "[1,2]", '{"a":"}"}', '"' + r"\"[" * 500 + '"', "[]" * 200])
 def test_brackets_in_texts_and_side_by_side_are_not_deep(text: str) -> None:
-    """Only those inside each other count."""
+    """Only brackets inside each other count as depth."""
     check(text.encode())
     assert shallow(text) == text
 
 
 @pytest.mark.parametrize("levels", [DEEPEST + 1, 100, 100_000])
-def test_what_is_too_deep_is_cut_to_what_fits(levels: int) -> None:
-    """And is JSON still, with what follows it."""
+def test_a_deep_value_is_cut(levels: int) -> None:
+    """A value that is too deep is cut and stays valid JSON with its following fields."""
     text = f'[{nested(levels)},{"[" * levels + "]" * levels},"[",7]'
     with pytest.raises(BadRequest):
         check(text.encode())
@@ -182,7 +182,7 @@ def test_what_is_too_deep_is_cut_to_what_fits(levels: int) -> None:
 
 
 def test_other_encodings_are_refused_where_depth_matters() -> None:
-    """A text in UTF-16 has characters whose bytes look like quotes."""
+    """UTF-16 is refused, since some of its characters contain bytes that look like quotes."""
     for encoding in ("utf-16", "utf-32", "latin-1"):
         with pytest.raises(BadRequest, match="UTF-8"):
             check(("[" * 70 + '"é"' + "]" * 70).encode(encoding))

@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: whose it is, what is kept of the answer, and for how long."""
+"""`Idempotency-Key`: its scope, the stored response, and its lifetime."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BODY = {"name": "x", "url": "https://x.example.com/", "events": ["account.create
 
 
 async def test_a_key_is_the_projects_own(house: House, proctor: Linked) -> None:
-    """Another project's request under the same key is another request."""
+    """Two projects may use the same key for different requests."""
     mallory = await house.link("mallory", tenant="mallory")
     headers = {"idempotency-key": "k"}
     first = await proctor.api("POST", "/v1/webhooks", json=BODY, headers=headers)
@@ -27,7 +27,7 @@ async def test_a_key_is_the_projects_own(house: House, proctor: Linked) -> None:
 
 
 async def test_a_key_under_one_path_is_not_one_under_another(proctor: Linked) -> None:
-    """The path is part of the request."""
+    """The same key on another path is another request."""
     order = await proctor.send_test()
     headers = {"idempotency-key": "k"}
     first = await proctor.api("POST", f"/v1/orders/{order}/status", json={"status": "accepted"}, headers=headers)
@@ -37,8 +37,8 @@ async def test_a_key_under_one_path_is_not_one_under_another(proctor: Linked) ->
     assert (other.status_code, other.json()["errorCode"]) == (409, "IdempotencyKeyReused")
 
 
-async def test_the_kept_answer_is_sealed(proctor: Linked) -> None:
-    """It may hold a secret that is shown only once."""
+async def test_the_stored_response_is_encrypted(proctor: Linked) -> None:
+    """The stored response is encrypted, since it may contain a secret."""
     made = await proctor.api("POST", "/v1/webhooks", json=BODY, headers={"idempotency-key": "k"})
     store = proctor.house.app.state.ctx.store
     rows = await store.read(lambda tx: tx.all("SELECT * FROM idempotency_keys"))
@@ -49,8 +49,8 @@ async def test_the_kept_answer_is_sealed(proctor: Linked) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "a\tb"])
-async def test_a_key_that_will_not_do(proctor: Linked, key: str) -> None:
-    """400 naming the header, and nothing is done."""
+async def test_an_invalid_key_is_refused(proctor: Linked, key: str) -> None:
+    """An invalid key gets 400 with the name of the header, and nothing is done."""
     answer = await proctor.api("POST", "/v1/webhooks", json=BODY, headers={"idempotency-key": key})
     assert answer.status_code == 400
     assert answer.json()["message"].startswith("Idempotency-Key: ")
@@ -58,7 +58,7 @@ async def test_a_key_that_will_not_do(proctor: Linked, key: str) -> None:
 
 
 async def test_answers_are_kept_for_a_week_and_cleared_after_it(on_each_database: Linked) -> None:
-    """At seven days an answer still stands; a day later a later request clears it away."""
+    """A response is replayed for seven days; a later request deletes it a day after."""
     ctx = on_each_database.house.app.state.ctx
     project = (await ctx.store.read(lambda tx: tx.one("SELECT id FROM projects")))["id"]
     clearing = replace(ctx, chance=lambda: 0.0)
@@ -74,8 +74,8 @@ async def test_answers_are_kept_for_a_week_and_cleared_after_it(on_each_database
     assert await idempotency.begin(ctx, project, "old", "another print") is None
 
 
-async def test_a_request_under_way_holds_its_key(on_each_database: Linked) -> None:
-    """Until it ends, or was plainly cut off."""
+async def test_a_request_in_flight_holds_its_key(on_each_database: Linked) -> None:
+    """A request in flight keeps its key until it ends or has been cut off."""
     ctx = on_each_database.house.app.state.ctx
     project = (await ctx.store.read(lambda tx: tx.one("SELECT id FROM projects")))["id"]
     assert await idempotency.begin(ctx, project, "k", "print") is None

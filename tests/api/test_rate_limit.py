@@ -1,4 +1,4 @@
-"""The rate limit: how permits are drawn and spent, alone and by several processes, and what a caller hears of it."""
+"""The rate limit: drawing and spending permits in one and several processes, and the 429 responses."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ OWNER = Project("prj_1", "p")
 
 @dataclass
 class Counting:
-    """A store that counts its writes, and can be away for them."""
+    """A store that counts its writes and can fail them."""
 
     store: Store
     writes: int = 0
@@ -72,7 +72,7 @@ async def second(database_url: str) -> AsyncIterator[Store]:
 
 
 def context(store: Store, limit: int) -> Context:
-    """What a process has."""
+    """Returns the context of a process."""
     return Context(
         settings=Settings(rate_limit=limit),
         store=store,
@@ -84,13 +84,13 @@ def context(store: Store, limit: int) -> Context:
     )
 
 
-async def key_on(store: Store) -> str:
-    """An API key."""
+async def create_key(store: Store) -> str:
+    """Creates an API key."""
     return await projects.create_key(context(store, 1), name="k")
 
 
 async def spend(limit: RateLimit, key: str) -> bool:
-    """Whether one more request may be made."""
+    """Returns whether one more request is allowed."""
     try:
         await limit.spend(key, OWNER)
     except TooManyRequests:
@@ -98,22 +98,22 @@ async def spend(limit: RateLimit, key: str) -> bool:
     return True
 
 
-async def passed(limit: RateLimit, key: str, requests: int) -> int:
-    """How many of so many requests at once may be made."""
+async def count_allowed(limit: RateLimit, key: str, requests: int) -> int:
+    """Returns how many of this many concurrent requests are allowed."""
     return sum(await asyncio.gather(*(spend(limit, key) for _ in range(requests))))
 
 
-async def shift(store: Store, ms: int) -> None:
-    """Move every window this far into the past."""
+async def move_windows(store: Store, ms: int) -> None:
+    """Moves every window this far into the past."""
     await store.write(lambda tx: tx.run("UPDATE api_keys SET window_started_at = window_started_at - $1", ms))
 
 
 @pytest.mark.parametrize("limit", [1, 7, 8, 100, 1000])
 async def test_one_process_gets_every_permit_and_no_more(store: Store, limit: int) -> None:
-    """However many ask at once; the refusal says when to come back."""
-    one, key = RateLimit(context(store, limit)), await key_on(store)
+    """Concurrent requests get exactly the limit; the refusal says when to retry."""
+    one, key = RateLimit(context(store, limit)), await create_key(store)
 
-    assert await passed(one, key, limit + 30) == limit
+    assert await count_allowed(one, key, limit + 30) == limit
     with pytest.raises(TooManyRequests, match=f"its {limit} requests") as refused:
         await one.spend(key, OWNER)
     assert refused.value.retry_after is not None
@@ -121,111 +121,111 @@ async def test_one_process_gets_every_permit_and_no_more(store: Store, limit: in
 
 
 async def test_a_request_costs_no_write_on_average(store: Store) -> None:
-    """Blocks while much is left, single permits only at the end; a refused request writes nothing at all."""
+    """Permits are drawn in blocks, and singly only near the limit; a refused request writes nothing."""
     counting = Counting(store)
-    one, key = RateLimit(context(counting, 1000)), await key_on(store)
+    one, key = RateLimit(context(counting, 1000)), await create_key(store)
 
-    assert await passed(one, key, 800) == 800
+    assert await count_allowed(one, key, 800) == 800
     assert counting.writes == 40
-    assert await passed(one, key, 200) == 200
+    assert await count_allowed(one, key, 200) == 200
     assert counting.writes < 100
     before = counting.writes
-    assert await passed(one, key, 500) == 0
+    assert await count_allowed(one, key, 500) == 0
     assert counting.writes == before
 
 
 async def test_many_at_once_draw_one_block(store: Store) -> None:
-    """Those who wait for a draw spend what it brings."""
+    """Requests that wait for a draw spend the permits that it brings."""
     counting = Counting(store)
-    one, key = RateLimit(context(counting, 1000)), await key_on(store)
+    one, key = RateLimit(context(counting, 1000)), await create_key(store)
 
-    assert await passed(one, key, 20) == 20
+    assert await count_allowed(one, key, 20) == 20
     assert counting.writes == 1
 
 
 @pytest.mark.parametrize("turns", [1, 3, 50])
 async def test_two_processes_share_the_limit(store: Store, second: Store, turns: int) -> None:
-    """Together exactly as many as one alone, in turns or at the same time."""
-    key = await key_on(store)
+    """Two processes together get exactly the limit, alternating or concurrent."""
+    key = await create_key(store)
     pair = RateLimit(context(store, 300)), RateLimit(context(second, 300))
     made = 0
     for _ in range(600 // turns):
-        made += sum(await asyncio.gather(*(passed(one, key, turns) for one in pair)))
+        made += sum(await asyncio.gather(*(count_allowed(one, key, turns) for one in pair)))
 
     assert made == 300
 
 
 @pytest.mark.parametrize(("limit", "block"), [(1000, 20), (160, 20), (40, 5), (4, 1)])
-async def test_a_process_that_falls_silent_keeps_little(store: Store, second: Store, limit: int, block: int) -> None:
-    """At most one block, an eighth of what was left."""
-    key = await key_on(store)
+async def test_an_idle_process_keeps_one_block_at_most(store: Store, second: Store, limit: int, block: int) -> None:
+    """An idle process keeps at most one block, an eighth of the remaining permits."""
+    key = await create_key(store)
     silent, busy = RateLimit(context(store, limit)), RateLimit(context(second, limit))
-    assert await passed(silent, key, 1) == 1
+    assert await count_allowed(silent, key, 1) == 1
 
-    assert await passed(busy, key, limit) == limit - block
+    assert await count_allowed(busy, key, limit) == limit - block
 
 
 async def test_the_next_window_begins_with_its_first_request(store: Store, second: Store) -> None:
-    """By the database's clock; a new process sees it at once, the old one when its own minute has passed."""
-    key, late = await key_on(store), 0.0
+    """The database's clock decides; a new process notices at once, the old one when its own minute has passed."""
+    key, late = await create_key(store), 0.0
     one = RateLimit(context(store, 10), clock=lambda: time.monotonic() + late)
-    assert await passed(one, key, 20) == 10
-    await shift(store, WINDOW_MS - 30_000)
+    assert await count_allowed(one, key, 20) == 10
+    await move_windows(store, WINDOW_MS - 30_000)
     assert not await spend(RateLimit(context(second, 10)), key)
-    await shift(store, 30_000)
+    await move_windows(store, 30_000)
 
     assert not await spend(one, key)
     late = 61.0
-    assert await passed(one, key, 20) == 10
+    assert await count_allowed(one, key, 20) == 10
 
 
 async def test_permits_end_with_their_window(store: Store, second: Store) -> None:
-    """What was drawn and not spent is not carried over."""
-    key, late = await key_on(store), 0.0
+    """Unspent permits are not carried over into the next window."""
+    key, late = await create_key(store), 0.0
     one = RateLimit(context(store, 160), clock=lambda: time.monotonic() + late)
     assert await spend(one, key)
-    await shift(store, WINDOW_MS)
+    await move_windows(store, WINDOW_MS)
     late = 61.0
 
     other = RateLimit(context(second, 160))
-    assert await passed(other, key, 140) == 140
-    assert await passed(one, key, 100) + await passed(other, key, 100) == 20
+    assert await count_allowed(other, key, 140) == 140
+    assert await count_allowed(one, key, 100) + await count_allowed(other, key, 100) == 20
 
 
-async def test_a_clock_that_was_set_back_locks_nobody_out(store: Store) -> None:
-    """A window that lies more than a minute ahead is none."""
-    key = await key_on(store)
-    assert await passed(RateLimit(context(store, 5)), key, 6) == 5
-    await shift(store, -2 * WINDOW_MS)
+async def test_a_window_in_the_future_is_ignored(store: Store) -> None:
+    """A window that lies more than a minute ahead is ignored."""
+    key = await create_key(store)
+    assert await count_allowed(RateLimit(context(store, 5)), key, 6) == 5
+    await move_windows(store, -2 * WINDOW_MS)
 
-    assert await passed(RateLimit(context(store, 5)), key, 6) == 5
+    assert await count_allowed(RateLimit(context(store, 5)), key, 6) == 5
 
 
-async def test_a_database_that_cannot_be_written_stops_nobody(store: Store) -> None:
-    """What needs a write will hear of it; reads go on, uncounted, and the database is asked again after a while."""
+async def test_requests_pass_while_the_database_cannot_be_written(store: Store) -> None:
+    """Without a writable database, requests pass uncounted, and the database is tried again after a while."""
     counting, late = Counting(store), 0.0
     one = RateLimit(context(counting, 5), clock=lambda: time.monotonic() + late)
-    key, counting.away = await key_on(store), True
-    assert await passed(one, key, 50) == 50
+    key, counting.away = await create_key(store), True
+    assert await count_allowed(one, key, 50) == 50
     assert counting.writes == 1
     counting.away, late = False, UNCOUNTED_S
 
-    assert await passed(one, key, 50) == 5
+    assert await count_allowed(one, key, 50) == 5
 
 
 async def test_without_a_limit_a_keys_use_is_still_noted(store: Store) -> None:
-    """Once a minute."""
+    """The last use of a key is written at most once a minute."""
     counting = Counting(store)
-    one, key = RateLimit(context(counting, 0)), await key_on(store)
+    one, key = RateLimit(context(counting, 0)), await create_key(store)
 
-    assert await passed(one, key, 3000) == 3000
+    assert await count_allowed(one, key, 3000) == 3000
     assert counting.writes == 1
     (noted,) = await projects.list_keys(context(store, 0))
     assert noted.last_used_at is not None
 
 
-async def test_a_key_that_is_gone(store: Store) -> None:
-    """Nothing to count, and nobody to let in."""
+async def test_an_unknown_key(store: Store) -> None:
+    """An unknown key raises Unauthorized."""
     with pytest.raises(Unauthorized):
         await RateLimit(context(store, 5)).spend("gk_gone", OWNER)
 
@@ -235,7 +235,7 @@ async def test_a_key_that_is_gone(store: Store) -> None:
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 async def limited(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Linked]:
-    """A project on a gateway whose keys may make 20 requests a minute; its project's set-up is not counted."""
+    """A project on a gateway with 20 requests per key and minute; the requests of its set-up are not counted."""
     url: Any = None
     if request.param == "postgres":
         url = request.getfixturevalue("postgres").create_database(request.getfixturevalue("migrated"))
@@ -246,18 +246,18 @@ async def limited(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
 
 
 async def next_minute(house: House) -> None:
-    """Every window has passed, in the database and by the process's clock."""
-    await house.app.state.ctx.store.write(windows_end)
+    """Ends every window, in the database and by the process's clock."""
+    await house.app.state.ctx.store.write(end_windows)
     limit = house.app.state.rate_limit
     limit._clock = lambda before=limit._clock: before() + 61.0
 
 
-async def windows_end(tx: Tx) -> int:
+async def end_windows(tx: Tx) -> int:
     return await tx.run("UPDATE api_keys SET window_started_at = window_started_at - $1", WINDOW_MS)
 
 
 async def test_a_key_makes_its_requests_and_then_waits_for_the_next_minute(limited: Linked) -> None:
-    """The other key of the project goes on, Greenhouse goes on, and so does this key in the next minute."""
+    """A key over its limit gets 429 until the next minute; the project's other key and Greenhouse are not affected."""
     first = [await limited.api("GET", "/v1/orders") for _ in range(19)]
     unified = await limited.unified("GET", "/assessments/packages")
     over = await limited.api("GET", "/v1/orders")
@@ -283,7 +283,9 @@ async def test_a_key_makes_its_requests_and_then_waits_for_the_next_minute(limit
 async def test_a_key_that_has_made_its_requests_is_refused_before_anything_is_done(
     limited: Linked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its body is not read and nothing is looked up; the request log has it, and what wants no key goes on."""
+    """
+    The body is not read and the key is not looked up; the request is logged, and routes without a key still answer.
+    """
     for _ in range(20):
         await limited.api("GET", "/v1/orders")
     looked_up: list[str | None] = []
@@ -308,7 +310,7 @@ async def test_a_key_that_has_made_its_requests_is_refused_before_anything_is_do
 async def test_a_flood_leaves_its_first_refusals_in_the_request_log(
     limited: Linked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The next minute's are there again."""
+    """The request log has the first refusals of each minute."""
     monkeypatch.setattr("greenroom.api.rate_limit.LISTED", 3)
     for _ in range(2):
         for _ in range(40):
@@ -320,7 +322,7 @@ async def test_a_flood_leaves_its_first_refusals_in_the_request_log(
 
 
 async def test_every_request_counts_once(limited: Linked) -> None:
-    """A refused one, one that is replayed by its Idempotency-Key, one that asks for its project twice."""
+    """A refused, a replayed and a twice authenticated request each count once."""
     body = {"name": "x", "url": "https://x.example.com/", "events": ["account.created"]}
     headers = {"idempotency-key": "k"}
     answers = [await limited.api("POST", "/v1/webhooks", json=body, headers=headers) for _ in range(10)]
@@ -332,8 +334,8 @@ async def test_every_request_counts_once(limited: Linked) -> None:
     assert over.status_code == 429
 
 
-async def test_a_wrong_key_is_401_and_counts_for_nobody(limited: Linked) -> None:
-    """Nothing is kept of it either."""
+async def test_a_wrong_key_is_401_and_not_counted(limited: Linked) -> None:
+    """A wrong key is not counted and leaves nothing in memory."""
     for number in range(40):
         answer = await limited.house.client.get("/v1/orders", headers={"authorization": basic(f"gk_{number}")})
         assert answer.status_code == 401

@@ -1,4 +1,4 @@
-"""The middleware: every answer has an id, every request of a project a line, and nothing else changes."""
+"""The request-log middleware: every response has an id, and every request of a project has an entry."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ID = re.compile(r"req_[0-9a-z]{26}")
 
 @pytest.fixture
 def noted(house: House, monkeypatch: pytest.MonkeyPatch) -> list[LogEntry]:
-    """Every line from now on, as it is noted."""
+    """The log entries from now on, in the order in which they are added."""
     lines: list[LogEntry] = []
     monkeypatch.setattr(RequestLogWriter, "note", lambda _, line: lines.append(line))
     return lines
@@ -42,10 +42,10 @@ def noted(house: House, monkeypatch: pytest.MonkeyPatch) -> list[LogEntry]:
         ("POST", "/external-trigger/greenhouse/send_test", 401),
     ],
 )
-async def test_every_answer_has_an_id_and_strangers_have_no_line(
+async def test_every_response_has_an_id_and_unauthenticated_ones_no_entry(
     house: House, noted: list[LogEntry], method: str, path: str, status: int
 ) -> None:
-    """Of whatever route, and of none."""
+    """Responses of every route and of none have an id; unauthenticated requests have no entry."""
     first, second = [await house.client.request(method, path, follow_redirects=False) for _ in range(2)]
 
     assert first.status_code == status
@@ -55,7 +55,7 @@ async def test_every_answer_has_an_id_and_strangers_have_no_line(
 
 
 async def test_refusals_of_the_outer_guards_have_an_id_too(proctor: Linked, noted: list[LogEntry]) -> None:
-    """A body that is too large is refused before anybody asks who sent it; its sender sees it all the same."""
+    """A too large body is refused before authentication, and its project still sees the entry."""
     headers = {"content-type": "application/json"}
     answer = await proctor.api("POST", "/v1/webhooks", content=b" " * 2_000_000, headers=headers)
 
@@ -65,12 +65,12 @@ async def test_refusals_of_the_outer_guards_have_an_id_too(proctor: Linked, note
 
 
 async def fails(_: Request) -> Response:
-    """A defect."""
+    """Raises an unexpected error."""
     raise ZeroDivisionError
 
 
 async def test_a_request_that_fails_inside_has_an_id(house: House, noted: list[LogEntry]) -> None:
-    """500, with what a person needs to find it in our log."""
+    """A 500 has the id by which an operator finds it in the log."""
     house.app.router.routes.append(Route("/fails", fails))
     answer = await house.client.get("/fails")
 
@@ -82,7 +82,7 @@ async def test_a_request_that_fails_inside_has_an_id(house: House, noted: list[L
 async def test_a_request_of_a_project_that_fails_inside_is_on_record(
     proctor: Linked, noted: list[LogEntry], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As the 500 that it became."""
+    """A failed request of a project is logged with status 500."""
     from greenroom.services import orders
 
     def broken(*_: object, **__: object) -> Any:
@@ -106,10 +106,10 @@ async def test_a_request_of_a_project_that_fails_inside_is_on_record(
         ("GET", "/unified/ats/assessments/packages", None, 400),
     ],
 )
-async def test_what_is_refused_before_anybody_asks_is_the_callers_all_the_same(
+async def test_a_request_refused_before_authentication_is_logged_for_its_key(
     proctor: Linked, noted: list[LogEntry], method: str, path: str, content: bytes | None, status: int
 ) -> None:
-    """Their sender looks for these most of all; without a valid key nobody sees them."""
+    """A request that is refused before authentication is logged for the project of its key, if the key is valid."""
     headers = {"content-type": "application/json"} if content else {}
     answer = await proctor.api(method, path, content=content, headers=headers)
     assert answer.status_code == status
@@ -121,8 +121,8 @@ async def test_what_is_refused_before_anybody_asks_is_the_callers_all_the_same(
     assert len(noted) == 1
 
 
-async def test_a_line_says_whose_call_it_was_and_from_where(proctor: Linked, noted: list[LogEntry]) -> None:
-    """The project, the account, the key, the client; in the words of the path."""
+async def test_an_entry_has_its_caller_and_source(proctor: Linked, noted: list[LogEntry]) -> None:
+    """An entry has the project, the account, the key, the client and the operation."""
     await proctor.unified("GET", "/assessments/packages/pkg_core_sql?fields=id")
     await proctor.call("list_tests")
     await proctor.api("GET", f"/v1/accounts/{proctor.account_id}")
@@ -143,8 +143,8 @@ async def test_a_line_says_whose_call_it_was_and_from_where(proctor: Linked, not
     assert unified.exchange.request is None
 
 
-async def test_a_line_is_noted_before_the_answer_is_whole(proctor: Linked, noted: list[LogEntry]) -> None:
-    """Whoever has the answer can find it."""
+async def test_an_entry_is_added_before_the_response_ends(proctor: Linked, noted: list[LogEntry]) -> None:
+    """The entry is added before the last byte of the response, so that its client finds it."""
     sent: list[tuple[str, int]] = []
 
     async def receive() -> Message:
@@ -165,13 +165,13 @@ async def test_a_line_is_noted_before_the_answer_is_whole(proctor: Linked, noted
 
 
 async def test_an_alias_of_an_ats_call_is_that_call(proctor: Linked, noted: list[LogEntry]) -> None:
-    """Greenhouse's own spellings mean the same."""
+    """Greenhouse's spellings of a call have the same operation."""
     await proctor.call("request_errors", json={"error": "x"})
     assert [line.words.action for line in noted] == ["response_error"]
 
 
 async def test_calls_made_meanwhile_are_its_steps(proctor: Linked, noted: list[LogEntry]) -> None:
-    """The packages call of a list, each request with its own."""
+    """Outgoing calls are steps of the request that made them."""
     body = {"tenant_id": "proctor", "packages_url": f"{proctor.house.vendor.url}/list"}
     await proctor.api("PUT", "/v1/integrations/greenhouse", json=body)
     proctor.house.vendor.will_answer((200, {}, json.dumps({"data": [{"id": "a", "name": "A"}]}).encode()))
@@ -185,7 +185,7 @@ async def test_calls_made_meanwhile_are_its_steps(proctor: Linked, noted: list[L
 
 
 async def streams(request: Request) -> Response:
-    """A project's answer in pieces; each waits until the one before was heard."""
+    """Responds in chunks; each waits until the one before was received."""
     from greenroom.api.callers import get_project
 
     await get_project(request)
@@ -202,7 +202,7 @@ async def streams(request: Request) -> Response:
 
 @pytest.mark.parametrize("bodies", ["off", "all"])
 async def test_a_stream_is_not_held_back(tmp_path: Path, bodies: str) -> None:
-    """Each piece arrives before the next one is made; the line is noted at the end."""
+    """Each chunk arrives before the next one is made; the entry is added at the end."""
     async with open_house(tmp_path, log_bodies=bodies) as house:
         proctor = await house.link("proctor")
         house.app.router.routes.append(Route("/streams", streams))
@@ -223,7 +223,7 @@ async def test_a_stream_is_not_held_back(tmp_path: Path, bodies: str) -> None:
 
 @pytest.mark.parametrize(("bodies", "kept"), [("off", []), ("errors", [422]), ("all", [200, 422])])
 async def test_bodies_are_kept_where_the_operator_asks_for_it(tmp_path: Path, bodies: str, kept: list[int]) -> None:
-    """None, those of refused requests, all; of a step also when it was the step that failed."""
+    """GREENROOM_LOG_BODIES keeps no bodies, those of failed requests or steps, or all."""
     async with open_house(tmp_path, log_bodies=bodies) as house:
         proctor = await house.link("proctor", package_id="pkg_core_sql")
         order = await proctor.send_test()
@@ -248,7 +248,7 @@ async def test_bodies_are_kept_where_the_operator_asks_for_it(tmp_path: Path, bo
 
 @pytest.mark.parametrize(("bodies", "shown"), [("off", False), ("errors", True), ("all", True)])
 async def test_a_failed_step_of_a_fine_request_is_an_error(tmp_path: Path, bodies: str, shown: bool) -> None:
-    """The kept list stood in; why it had to is in the step."""
+    """A successful request with a failed step (the cached list was used) shows the error in the step."""
     async with open_house(tmp_path, log_bodies=bodies) as house:
         proctor = await house.link("proctor", packages_url=f"{house.vendor.url}/list")
         house.vendor.will_answer((200, {}, b'{"data": [{"id": "a", "name": "A"}]}'), (500, {}, b"<p>down</p>"))
@@ -265,7 +265,7 @@ async def test_a_failed_step_of_a_fine_request_is_an_error(tmp_path: Path, bodie
 
 
 async def test_long_bodies_are_cut(tmp_path: Path) -> None:
-    """Of the request and of the answer; what passes through is whole."""
+    """The log cuts bodies of request and response; the bodies themselves are forwarded whole."""
     async with open_house(tmp_path, log_bodies="all") as house:
         proctor = await house.link("proctor")
         packages = [{"id": f"p{number}", "name": "x" * 100} for number in range(400)]
@@ -282,7 +282,7 @@ async def test_long_bodies_are_cut(tmp_path: Path) -> None:
 
 
 async def test_a_caller_that_goes_away_costs_nothing(proctor: Linked) -> None:
-    """The connection is broken in the middle of the request: the gateway goes on, and the request is on record."""
+    """A request whose connection breaks is logged, and the gateway goes on."""
     proctor.house.vendor.will_answer((200, {}, b'{"data": []}'))
     body = {"tenant_id": "proctor", "packages_url": f"{proctor.house.vendor.url}/list"}
     await proctor.api("PUT", "/v1/integrations/greenhouse", json=body)
@@ -301,7 +301,7 @@ async def test_a_caller_that_goes_away_costs_nothing(proctor: Linked) -> None:
 
 
 async def test_a_defect_of_the_log_costs_no_answer(proctor: Linked, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever it is."""
+    """Any error in the request log leaves the response unchanged."""
 
     def broken(*_: object) -> None:
         raise ZeroDivisionError
@@ -314,7 +314,7 @@ async def test_a_defect_of_the_log_costs_no_answer(proctor: Linked, monkeypatch:
 async def test_an_outage_of_the_database_costs_log_lines_and_nothing_else(
     proctor: Linked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the log cannot be written, every call is answered as ever."""
+    """Requests are answered while the log cannot be written."""
     from greenroom.errors import Unavailable
     from greenroom.services import request_logs
 

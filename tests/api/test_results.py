@@ -1,4 +1,4 @@
-"""The unified result body: what is read, what is refused, what two spellings of the same mean."""
+"""The unified result body: accepted and refused values, and equivalent spellings."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from tests.house import RESULT, House, Linked
         ("result_url", "results.example", "result_url: expected an absolute"),
     ],
 )
-async def test_a_field_that_will_not_do(proctor: Linked, field: str, value: Any, said: str) -> None:
-    """422 naming it; the preview says the same of the same field, as `refused`."""
+async def test_an_invalid_field_is_refused(proctor: Linked, field: str, value: Any, said: str) -> None:
+    """An invalid field gets 422 with its name; the preview shows the same field as `refused`."""
     order = await proctor.send_test()
     body = {**RESULT, field: value}
     answer = await proctor.give_result(order, body)
@@ -43,8 +43,8 @@ async def test_a_field_that_will_not_do(proctor: Linked, field: str, value: Any,
     assert (await proctor.order(order))["status"] == "received"
 
 
-async def test_what_is_welcome(proctor: Linked) -> None:
-    """Numbers for texts, what StackOne's clients send back of its read model, blanks and nulls, an unmapped word."""
+async def test_accepted_spellings(proctor: Linked) -> None:
+    """Numbers for texts, fields of StackOne's read model, blanks, nulls and an unmapped value are accepted."""
     order = await proctor.send_test()
     body = {
         "id": "old-client",
@@ -70,7 +70,7 @@ async def test_what_is_welcome(proctor: Linked) -> None:
     assert (await proctor.order(order))["outcome"] == "needs_review"
 
 
-#: a misspelled field at each level, each with what is said of it
+#: a misspelled field at each level, each with its error line
 MISSPELLED = {
     "scores": {"value": "82.5"},
     "resultUrl": "https://results.proctor-tests.com/r/1",
@@ -98,7 +98,9 @@ SAID = [
 
 @pytest.mark.parametrize("category", ["assessments", "background_checks"])
 async def test_every_misspelled_field_is_named_and_nothing_final_leaves(house: House, category: str) -> None:
-    """The preview names the same ones; the corrected result is then taken, and the ATS is notified."""
+    """
+    The error and the preview name every misspelled field; the corrected result is accepted, and the ATS is notified.
+    """
     proctor = await house.link("proctor", package_id="pkg_core_sql", partner_category=category)
     order = await proctor.send_test()
     refused = await proctor.give_result(order, {**RESULT, **MISSPELLED}, category)
@@ -117,7 +119,7 @@ async def test_every_misspelled_field_is_named_and_nothing_final_leaves(house: H
 
 
 async def test_a_misspelled_field_of_progress_is_refused_too(proctor: Linked) -> None:
-    """A body without a final word of its own may be a final result with a misspelled one."""
+    """Progress with a misspelled field is refused, since it may be a misspelled final result."""
     order = await proctor.send_test()
     answer = await proctor.give_result(order, {"result": {"value": "in_progress"}, "sumary": "half way"})
 
@@ -126,7 +128,7 @@ async def test_a_misspelled_field_of_progress_is_refused_too(proctor: Linked) ->
 
 
 async def test_a_flood_of_unknown_fields_gets_a_short_answer(proctor: Linked) -> None:
-    """Nineteen of an object are named, the others are counted."""
+    """Nineteen unknown fields of an object are named, the others are counted."""
     order = await proctor.send_test()
     answer = await proctor.give_result(order, {**RESULT, **{f"x{number}": 1 for number in range(20_000)}})
 
@@ -136,7 +138,7 @@ async def test_a_flood_of_unknown_fields_gets_a_short_answer(proctor: Linked) ->
 
 
 async def test_the_same_instant_in_another_zone_is_the_same_result(proctor: Linked) -> None:
-    """Recorded and shown in UTC; another instant is another result, and the field that differs is named."""
+    """Times are stored in UTC; another instant is another result, and the differing field is named."""
     order = await proctor.send_test()
     assert (await proctor.give_result(order, {**RESULT, "start_date": "2026-11-03T10:05:00+01:00"})).status_code == 200
     assert (await proctor.give_result(order, RESULT)).status_code == 200
@@ -149,7 +151,7 @@ async def test_the_same_instant_in_another_zone_is_the_same_result(proctor: Link
 
 
 async def test_a_result_of_the_other_category_is_not_found(proctor: Linked) -> None:
-    """Nor can it be read there."""
+    """The other category's path can neither record nor read the result."""
     order = await proctor.send_test()
 
     assert (await proctor.give_result(order, category="background_checks")).status_code == 404
@@ -159,7 +161,7 @@ async def test_a_result_of_the_other_category_is_not_found(proctor: Linked) -> N
 
 
 async def test_there_is_no_result_yet(proctor: Linked) -> None:
-    """Until the vendor gave one; progress is none."""
+    """The result is 404 until the vendor has sent one; progress is no result."""
     order = await proctor.send_test()
     assert (await proctor.give_result(order, {"result": {"value": "in_progress"}})).status_code == 200
 
@@ -179,7 +181,7 @@ async def test_there_is_no_result_yet(proctor: Linked) -> None:
 async def test_a_result_that_cannot_be_pushed_says_so_at_once(
     house: House, integration: dict[str, Any], test: dict[str, Any], said: str
 ) -> None:
-    """In the answer, also of the same result again; it is recorded, and the ATS reads it when it asks."""
+    """The response warns of it, for a repeated result too; the result is stored, and the ATS can still read it."""
     proctor = await house.link("proctor", package_id="pkg_core_sql", **integration)
     order = await proctor.send_test(**test)
     progress = await proctor.give_result(order, {"result": {"value": "in_progress"}})
@@ -199,7 +201,7 @@ async def test_a_result_that_cannot_be_pushed_says_so_at_once(
 
 
 async def test_a_result_that_the_ats_refused_says_so_when_it_comes_again(house: House, proctor: Linked) -> None:
-    """The first answer has no warning: nobody could know."""
+    """The first response has no warning, since the push had not been attempted; the repeat has one."""
     house.greenhouse.will_answer(404)
     order = await proctor.send_test()
     first = await proctor.give_result(order)

@@ -1,4 +1,4 @@
-"""`GET /v1/orders/{id}/timeline` and the order's page: a page at a time, whatever an ATS reports."""
+"""`GET /v1/orders/{id}/timeline` and the order's page: pagination, and floods of reports by an ATS."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.house import Linked
 
 
 async def report(linked: Linked, order: str, count: int) -> None:
-    """Greenhouse reports so many times, at once, that it could not use an answer."""
+    """Reports this many errors as Greenhouse, concurrently."""
     body = {"api_call": "test_status", "errors": ["x" * 200_000], "partner_interview_id": order}
     for _ in range(count // 10):
         answers = await asyncio.gather(*(linked.call("response_error", json=body) for _ in range(10)))
@@ -20,7 +20,7 @@ async def report(linked: Linked, order: str, count: int) -> None:
 
 
 async def log(linked: Linked, order: str, count: int) -> None:
-    """So many entries in the order's log."""
+    """Adds this many entries to the order's log."""
     rows = [(f"log_x{number:04}", order, f"entry {number}") for number in range(count)]
     sql = "INSERT INTO order_log (id, order_id, kind, message, at) VALUES ($1, $2, 'status', $3, now_ms())"
     await linked.house.app.state.ctx.store.write(lambda tx: tx.many(sql, rows))
@@ -33,7 +33,7 @@ async def timeline(linked: Linked, order: str, query: str = "") -> dict[str, Any
 
 
 async def test_a_flood_of_reports_is_a_short_timeline(on_each_database: Linked) -> None:
-    """Greenhouse is answered 200 all the same; the disk has the first ones' beginnings, and how many came after."""
+    """Greenhouse gets 200; the database stores the beginnings of the first reports and the number of the others."""
     linked = on_each_database
     order = await linked.send_test()
     await report(linked, order, 60)
@@ -50,7 +50,7 @@ async def test_a_flood_of_reports_is_a_short_timeline(on_each_database: Linked) 
 
 
 async def test_pages_of_a_timeline(proctor: Linked) -> None:
-    """A hundred entries by default, as many as there ordinarily are; `next` leads to the rest."""
+    """A page has a hundred entries by default, and `next` leads to the rest."""
     order = await proctor.send_test()
     await log(proctor, order, 120)
     whole = await timeline(proctor, order)
@@ -69,7 +69,7 @@ async def test_pages_of_a_timeline(proctor: Linked) -> None:
 
 
 async def test_pages_of_the_orders_page(proctor: Linked) -> None:
-    """Linked to each other; what is no such page is 400."""
+    """The pages link to each other; an invalid page gets 400."""
     order = await proctor.send_test()
     await log(proctor, order, PAGE + 10)
     client = proctor.house.client

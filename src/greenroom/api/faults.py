@@ -44,18 +44,20 @@ class ProviderFault(BaseModel):
 
 
 class Fault(BaseModel):
-    """A refusal. `message` says what is wrong and what to do; `errors` has one line per field, its path in front."""
+    """An error. `message` states the problem and the remedy; `errors` has a line per field, starting with its path."""
 
     statusCode: int = Field(examples=[422])  # noqa: N815 - the unified API's own spelling
     message: str = Field(examples=["score.value: expected a finite decimal number such as 82.5, not '85%'"])
     timestamp: str = Field(examples=["2026-11-24T10:15:00.000Z"])
     errorCode: str | None = Field(None, examples=["ValidationError"])  # noqa: N815
     errors: list[str] | None = Field(None, examples=[["score.value: expected a finite decimal number"]])
-    provider_errors: list[ProviderFault] | None = Field(None, description="Whose answer it was that could not be used.")
+    provider_errors: list[ProviderFault] | None = Field(
+        None, description="The responses of remote parties that could not be used."
+    )
 
 
-#: a reference to `Fault` in the OpenAPI document. Only each route's `default` names the model itself: FastAPI builds a
-#: validator for every model that is named, which would be 350 more at each start
+#: a reference to `Fault` in the OpenAPI document. Only each route's `default` names the model itself, since FastAPI
+#: would build 350 more validators at each start if every error response named it
 FAULT: dict[str, Any] = {"application/json": {"schema": {"$ref": "#/components/schemas/Fault"}}}
 
 
@@ -171,7 +173,7 @@ def install(app: FastAPI) -> None:
 
 
 async def _count(request: Request) -> TooManyRequests | None:
-    """Counts a request without a matching route against its API key's rate limit; returns the 429 error, if any."""
+    """Counts a request without a matching route against its API key's rate limit; returns the 429 error, or None."""
     try:
         await get_project(request)
     except TooManyRequests as limited:

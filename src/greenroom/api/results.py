@@ -53,7 +53,7 @@ NotBlank = Annotated[Text, BeforeValidator(_not_blank, json_schema_input_type=_L
 Ignored = Annotated[Any, Field(deprecated=True, description="Accepted and ignored.")]
 _Line = Annotated[str, Field(max_length=2000)]
 ShortText = Annotated[_Line | None, BeforeValidator(_text, json_schema_input_type=_Line | float | None)]
-#: of one result
+#: limit of attachments of one result
 MOST_FILES = 50
 
 
@@ -72,7 +72,9 @@ class VerdictIn(KnownFields):
     value: Annotated[Verdict | None, BeforeValidator(_verdict, json_schema_input_type=_Short | None)] = Field(
         None, description="initiated and in_progress report progress; every other one, and none, is final."
     )
-    source_value: Any = Field(None, description="`needs_review` marks the outcome so.")
+    source_value: Any = Field(
+        None, description="`needs_review` without a unified value sets the outcome to needs_review."
+    )
 
 
 class ContentTypeIn(KnownFields):

@@ -22,7 +22,7 @@ def _without_nul(value: object) -> object:
     return value
 
 
-#: of one candidate
+#: limit of e-mail addresses of one candidate
 MOST_EMAILS = 20
 _Limited = Annotated[str, Field(max_length=10_000)]
 _Address = Annotated[str, Field(max_length=EMAIL_LIMIT)]

@@ -26,7 +26,7 @@ Fields = Annotated[
 Raw = Annotated[
     bool | None,
     BeforeValidator(blank_is_none),
-    Query(description="Add `raw`: the calls made for this answer, on packages the call to packages_url."),
+    Query(description="Add `raw`: the calls made for this response; for packages, the call to packages_url."),
 ]
 Size = Annotated[str | None, Query(description="Entries a page, a whole number; 25 by default.", examples=["25"])]
 Since = Annotated[Instant, BeforeValidator(blank_is_none)]

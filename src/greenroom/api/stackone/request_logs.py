@@ -300,7 +300,7 @@ async def get_log(
     include: Annotated[
         Literal["step_logs", "advanced_logs"] | None,
         BeforeValidator(_blank),
-        Query(description="advanced_logs: the steps too, and what was kept of headers and bodies."),
+        Query(description="advanced_logs: also the steps, and the headers and bodies that were kept."),
     ] = None,
 ) -> LogResult:
     """One request, whichever list it is on."""

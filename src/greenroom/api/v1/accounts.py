@@ -63,7 +63,10 @@ class TokenRotationIn(StrictBody):
     model_config = example(overlap_seconds=86400)
 
     overlap_seconds: int = Field(
-        int(accounts.OVERLAP.total_seconds()), ge=0, le=365 * 86400, description="Replacing it takes a support ticket."
+        int(accounts.OVERLAP.total_seconds()),
+        ge=0,
+        le=365 * 86400,
+        description="The customer replaces the token with a support ticket.",
     )
 
 

@@ -46,7 +46,9 @@ class IntegrationIn(StrictBody):
     partner_category: Literal["assessments", "background_checks"] | None = Field(
         "assessments", description="Decides the order event and the unified path of results."
     )
-    tenant_id: Label | None = Field(None, description="Your own word in the endpoint URLs.", examples=["acme-corp"])
+    tenant_id: Label | None = Field(
+        None, description="A word that you choose; it is part of the endpoint URLs.", examples=["acme-corp"]
+    )
     packages_url: Line | None = Field(None, description="Package's List Endpoint URL: we POST {account_id, provider}.")
     packages_api_key: Line | None = Field(None, description="Write-only. Basic user name of the list call.")
     partner_username: Line | None = Field(None, description="Issued by Greenhouse; for the result push.")
@@ -96,7 +98,8 @@ class IntegrationPut(IntegrationIn):
     """A new configuration; `confirm` allows a change that breaks linked accounts."""
 
     confirm: bool | None = Field(
-        False, description="Change or clear tenant_id though accounts are linked, whose ATS calls URLs with it."
+        False,
+        description="Allow a new or no tenant_id although the ATSs of linked accounts call URLs with the old one.",
     )
 
 
@@ -119,7 +122,7 @@ class IntegrationOut(BaseModel):
     harvest_client_id: str | None
     harvest_client_secret: str | None
     signing_secret: str = Field(description="Signs the package-list call; masked unless `reveal=true`.")
-    endpoints: dict[str, str] = Field(description="What to put into Greenhouse's application form, by call.")
+    endpoints: dict[str, str] = Field(description="URLs for Greenhouse's application form, by call.")
     last_called_at: dict[str, str | None] = Field(description="When the ATS last made each call, to the minute.")
     created_at: str
     updated_at: str
@@ -141,7 +144,7 @@ class ProbeOut(BaseModel):
     ms: int
     packages: list[ProbePackage]
     problem: str | None
-    path: str | None = Field(description="JSON path of the first thing that is not as expected.")
+    path: str | None = Field(description="JSON path of the first unexpected value.")
     expected: str | None
 
 

@@ -131,7 +131,9 @@ async def list_orders(
     status: Annotated[Status | None, Query()] = None,
     delivery: Annotated[
         AtsDelivery | Literal["held"] | None,
-        Query(description="How far the result got on its way to the ATS; `held`: the vendor has not been told of it."),
+        Query(
+            description="State of the result's push to the ATS; `held`: the vendor has not been notified of the order."
+        ),
     ] = None,
     created_after: Annotated[Instant, Query(description="An ISO 8601 date-time with a zone.")] = None,
     candidate_email: Annotated[Plain | None, Query()] = None,

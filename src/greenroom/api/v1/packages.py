@@ -93,7 +93,7 @@ async def get(
     ctx: Ctx,
     project: Caller,
     category: Annotated[CategoryName, Query()],
-    account_id: Annotated[Plain | None, Query(description="Left out: what is published for all accounts.")] = None,
+    account_id: Annotated[Plain | None, Query(description="Left out: the packages published for all accounts.")] = None,
 ) -> PackagesOut:
     """Read back what is published."""
     found = await packages.list_published(ctx, project.id, category, account_id=account_id)

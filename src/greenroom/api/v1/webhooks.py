@@ -47,12 +47,12 @@ RateLimit = Annotated[
 HeldSince = Annotated[
     AwareDatetime | Literal["none"] | None,
     BeforeValidator(
-        lambda value: value if value in ("none", "") else instant(value),  # a blank text is refused as neither
+        lambda value: value if value in ("none", "") else instant(value),  # a blank text is neither and refused
         json_schema_input_type=AwareDatetime | Literal["none"] | None,
     ),
     Field(
-        description="Of the held events that the webhook takes, those accepted from this time on are sent, older ones "
-        "are cancelled; `none`: nothing that is held is sent. Left out: everything that is held is sent."
+        description="Held events that match the webhook are sent if they were accepted at this time or later, else "
+        "cancelled. `none` cancels all of them; left out, all are sent."
     ),
 ]
 
@@ -90,7 +90,7 @@ class WebhookChange(StrictBody):
     name: Label | None = None
     url: Line | None = None
     events: list[Label] | None = Field(None, min_length=1, max_length=MOST)
-    enabled: bool | None = Field(None, description="False holds what is on its way, true lets it go.")
+    enabled: bool | None = Field(None, description="False holds the pending deliveries, true resumes them.")
     held_since: HeldSince = None
     account_ids: list[Label] | None = Field(None, max_length=MOST_ACCOUNTS)
     rate_limit: RateLimit = None
@@ -172,8 +172,8 @@ class ReplayIn(StrictBody):
     until: Instant = Field(None, description="Accepted before this time; left out: before now.")
     status: Status = Field(
         "undelivered",
-        description="What became of them: `missing` are those of which the webhook has no delivery, such as those from "
-        "before it existed; `undelivered` is `dead` and `missing`; `any` is every one that is not on its way.",
+        description="State of the event's delivery to this webhook: `missing` means that there is none, such as for "
+        "events from before the webhook existed; `undelivered` is `dead` or `missing`; `any` is all not in delivery.",
     )
 
 
