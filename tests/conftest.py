@@ -1,4 +1,4 @@
-"""What every test may ask for: a PostgreSQL server, a store on each database, a gateway with a project on it."""
+"""Shared fixtures: a PostgreSQL server, a store on each database, a gateway with a project."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture(scope="session")
 def migrated(postgres: Postgres) -> str:
-    """The name of a database at the newest revision, to be copied."""
+    """The name of a database at the newest revision, used as template."""
     return create_template(postgres)
 
 
 @pytest.fixture(params=DATABASES)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A migrated database of the test's own, as `store.migrate` names it."""
+    """The URL of the test's own migrated database."""
     if request.param == "postgres":
         server: Postgres = request.getfixturevalue("postgres")
         return server.create_database(request.getfixturevalue("migrated"))
@@ -88,7 +88,7 @@ async def proctor(house: House) -> Linked:
 
 @pytest.fixture
 def ctx(store: Store) -> Context:
-    """What services are handed, on each database."""
+    """A context for services, on each database."""
     return Context(
         settings=Settings(),
         store=store,

@@ -2,7 +2,7 @@
 A whole gateway on a real socket, with both its neighbours: Greenhouse, and the vendor Proctor.
 
 The cast: employer *Northwind* uses Greenhouse, vendor *Proctor* sells tests, *Ada* is the candidate, and *Mallory* has
-a project and an account of her own and must see nothing.
+a project and an account of her own and must not see those of Proctor.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ RESULT = {
 
 
 def basic(user: str, password: str = "") -> str:
-    """An Authorization header."""
+    """Returns an Authorization header."""
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
@@ -70,13 +70,13 @@ class Heard:
 
 @dataclass
 class Neighbour:
-    """An HTTP server under a test's control: answers from `answers` in turn, the last one for ever."""
+    """An HTTP server under the control of a test: it sends `answers` in turn and repeats the last one."""
 
     url: str = ""
     heard: list[Heard] = field(default_factory=list)
     answers: list[tuple[int, dict[str, str], bytes]] = field(default_factory=lambda: [(200, {}, b"{}")])
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
-    #: awaited before answering, to look at the gateway from inside the call
+    #: coroutine function that is awaited before the answer, to inspect the gateway during the call
     inside: Any = None
 
     def will_answer(self, *answers: int | tuple[int, dict[str, str], bytes]) -> None:
@@ -97,7 +97,7 @@ class Neighbour:
         return web.Response(status=status or 200, headers=headers, body=content)
 
     async def hear(self, count: int) -> list[Heard]:
-        """Wait until this many requests have arrived."""
+        """Waits until this many requests have arrived."""
         async with asyncio.timeout(20):
             while len(self.heard) < count:
                 self.arrived.clear()
@@ -107,7 +107,7 @@ class Neighbour:
 
 @asynccontextmanager
 async def neighbour() -> AsyncIterator[Neighbour]:
-    """A neighbour on a free loopback port."""
+    """Runs a neighbour on a free loopback port."""
     one = Neighbour()
     app = web.Application(client_max_size=2**24)
     app.router.add_route("*", "/{path:.*}", one.answer)
@@ -141,7 +141,7 @@ class Linked:
         return await self.api(method, f"/unified/ats{path}", headers={"x-account-id": self.account_id}, **kwargs)
 
     async def call(self, name: str, query: str = "", *, json: Any = None, token: str | None = None) -> httpx2.Response:
-        """One of Greenhouse's calls, as it makes them."""
+        """Makes one of the calls of Greenhouse."""
         joined = f"?tenant-id={self.tenant}{'&' + query if query else ''}"
         headers = {"authorization": basic(self.token if token is None else token)}
         path = f"/external-trigger/greenhouse/{name}{joined}"
@@ -150,7 +150,7 @@ class Linked:
         return await self.house.client.post(path, headers=headers, json=json)
 
     def test_body(self, number: int = 900417, **changes: Any) -> dict[str, Any]:
-        """A send_test body; keyword arguments replace top-level fields."""
+        """Returns a send_test body; keyword arguments replace top-level fields."""
         body = {
             "partner_test_id": "pkg_core_sql",
             "candidate": ADA,
@@ -160,7 +160,7 @@ class Linked:
         return {**body, **changes}
 
     async def send_test(self, number: int = 900417, **changes: Any) -> str:
-        """A recruiter sends a test; the partner_interview_id."""
+        """Sends a test as a recruiter does and returns the partner_interview_id."""
         answer = await self.call("send_test", json=self.test_body(number, **changes))
         assert answer.status_code == 200, answer.text
         return str(answer.json()["partner_interview_id"])
@@ -179,7 +179,7 @@ class Linked:
         return dict(answer.json())
 
     async def becomes(self, order_id: str, **expected: Any) -> dict[str, Any]:
-        """Wait until the order has these values."""
+        """Waits until the order has these values."""
         async with asyncio.timeout(20):
             while True:
                 order = await self.order(order_id)
@@ -199,7 +199,7 @@ class House:
     settings: Settings
 
     async def link(self, project: str, *, tenant: str = "proctor", **integration: Any) -> Linked:
-        """A project with a configured integration, a webhook and an account."""
+        """Creates a project with a configured integration and an account."""
         key = await projects.create_key(self.app.state.ctx, name="tests", project=project)
         linked = Linked(self, key, tenant)
         body = {
@@ -225,12 +225,12 @@ class House:
         return linked
 
     async def engine_once(self) -> int:
-        """Attempt everything due, now."""
+        """Attempts all due deliveries now."""
         return int(await self.app.state.engine.run_once())
 
 
 async def webhook(linked: Linked, events: list[str] | None = None, **changes: Any) -> dict[str, Any]:
-    """A webhook to Proctor."""
+    """Adds a webhook to Proctor."""
     body = {
         "name": "orders",
         "url": f"{linked.house.vendor.url}/hooks",
@@ -243,14 +243,14 @@ async def webhook(linked: Linked, events: list[str] | None = None, **changes: An
 
 
 class _Server(Server):
-    """A server that opens and closes at once; uvicorn's own looks every 0.1 s whether to stop, and waits for as long."""
+    """A server that starts and stops without delay; uvicorn polls every 0.1 s."""
 
     async def open(self, listener: socket.socket) -> None:
         self.config.load()
         self.lifespan = self.config.lifespan_class(self.config)
         async with asyncio.timeout(20):
             await self.startup([listener])
-        await self.on_tick(0)  # makes the headers of every answer
+        await self.on_tick(0)  # builds the default headers
 
     async def close(self, listener: socket.socket) -> None:
         asyncio.get_running_loop().remove_reader(listener)
@@ -269,7 +269,7 @@ async def open_house(data: Path, database_url: str | None = None, **settings: An
     if database_url is None:
         sqlite.create_database(data / "greenroom.db")
     values = {"data_dir": data, "database_url": database_url, "allow_private_networks": LOOPBACK, "allow_http": True}
-    values["rate_limit"] = 0  # a test that waits for something asks often
+    values["rate_limit"] = 0  # tests poll the gateway often
     configured = Settings.model_validate({**values, **settings})
     app = build_app(configured)
     server, listener = _Server(app), socket.create_server(("127.0.0.1", 0))
@@ -277,7 +277,7 @@ async def open_house(data: Path, database_url: str | None = None, **settings: An
     async with neighbour() as greenhouse, neighbour() as vendor:
         await server.open(listener)
         try:
-            # without certificates, which take longer to read than a request to this plain HTTP server
+            # loading certificates takes longer than a request, and this server speaks plain HTTP
             async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20, verify=False) as client:
                 yield House(app, client, greenhouse, vendor, configured)
         finally:

@@ -1,4 +1,4 @@
-"""How a PostgreSQL URL is read: as libpq reads it."""
+"""PostgreSQL URLs are read in the same way as by libpq."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ SECRET = "hunter2"
     ],
 )
 def test_a_url_is_read_as_libpq_reads_it(url: str, options: dict[str, Any]) -> None:
-    """Each part, with its percent-encoding; a + is a +, and what stands behind the ? wins."""
+    """Each part is percent-decoded, a + stays a +, and query parameters take precedence."""
     assert connect_options(url) == options
 
 
@@ -73,7 +73,7 @@ def test_a_url_is_read_as_libpq_reads_it(url: str, options: dict[str, Any]) -> N
     ],
 )
 def test_a_bad_url_is_named_without_its_password(url: str, said: str) -> None:
-    """In the words of the setting that it stands in."""
+    """The error names the setting and hides the password."""
     with pytest.raises(ValueError, match=said) as caught:
         connect_options(url)
     with pytest.raises(SettingsError, match="GREENROOM_DATABASE_URL: ") as refused:
@@ -83,7 +83,7 @@ def test_a_bad_url_is_named_without_its_password(url: str, said: str) -> None:
 
 
 def test_tls_files_are_given_to_the_driver(tmp_path: Path) -> None:
-    """Whatever their names."""
+    """TLS files with any name are passed to the driver."""
     file = tmp_path / "the ca & co.pem"
     file.touch()
     encoded = str(file).replace(" ", "%20").replace("&", "%26")

@@ -1,4 +1,4 @@
-"""The documentation is held to the code."""
+"""The documentation matches the code."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.mark.parametrize("name", list(Settings.model_fields))
 def test_every_setting_is_documented(name: str) -> None:
-    """In docs/settings.md, under the name an operator types."""
+    """docs/settings.md has every setting by its environment variable."""
     assert f"`{PREFIX}{name.upper()}`" in (ROOT / "docs" / "settings.md").read_text()
 
 
 def test_no_unknown_setting_is_documented() -> None:
-    """A name in the docs that the gateway would refuse."""
+    """The docs name no environment variable that the gateway would refuse."""
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
     for page in (ROOT / "docs").rglob("*.md"):
         for name in re.findall(rf"{PREFIX}[A-Z_]+", page.read_text()):
@@ -29,7 +29,7 @@ def test_no_unknown_setting_is_documented() -> None:
 
 
 def test_every_operation_of_the_api_is_in_the_reference() -> None:
-    """docs/api.md lists each one of the OpenAPI document with its summary."""
+    """docs/api.md lists each operation of the OpenAPI document with its summary."""
     page = (ROOT / "docs" / "api.md").read_text()
     for path, operations in build_app(Settings()).openapi()["paths"].items():
         for method, operation in operations.items():
@@ -37,7 +37,7 @@ def test_every_operation_of_the_api_is_in_the_reference() -> None:
 
 
 def test_every_error_code_is_in_the_reference() -> None:
-    """docs/api.md has a row for each code that the source gives, and no other but the framework's two."""
+    """docs/api.md has a row for each error code in the source and for the framework's two."""
     source = "".join(path.read_text() for path in (ROOT / "src" / "greenroom").rglob("*.py"))
     given = set(re.findall(r'\bcode ?= ?"(\w+)"', source))
     table = (ROOT / "docs" / "api.md").read_text().partition("## Error codes")[2].partition("\n## ")[0]
@@ -48,13 +48,13 @@ def test_every_error_code_is_in_the_reference() -> None:
 
 @pytest.mark.parametrize("name", [*NAMES, TEST])
 def test_every_event_is_in_the_reference(name: str) -> None:
-    """docs/api.md says when each one is sent."""
+    """docs/api.md names every event."""
     events = (ROOT / "docs" / "api.md").read_text().partition("## Events")[2]
     assert f"`{name}`" in events
 
 
 def test_the_files_that_the_tour_names_exist() -> None:
-    """docs/tour.md walks through real files."""
+    """The files in docs/tour.md exist."""
     page = (ROOT / "docs" / "tour.md").read_text()
     named = re.findall(r"`(src/[\w/.]+\.py)`", page)
 
@@ -64,7 +64,7 @@ def test_the_files_that_the_tour_names_exist() -> None:
 
 
 def test_what_holds_a_guarantee_exists() -> None:
-    """docs/guarantees.md names a test for each promise, or a file of tests."""
+    """docs/guarantees.md names existing tests for each promise."""
     page = (ROOT / "docs" / "guarantees.md").read_text()
     promises = re.findall(r"^\| (?!promise|---).* \| (.+) \|$", page, re.MULTILINE)
 

@@ -1,4 +1,4 @@
-"""What people are told of a call that failed: one sentence or more that can be read as they stand."""
+"""Messages about failed calls: complete sentences that a person can read by themselves."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ ORDER = Order("ord_1", "prj_1", "acc_1", "greenhouse", "assessments", "ats", REQ
 REDIRECT = "https://u:canary@moved.example.com/hook?token=canary#canary"
 
 
-def said(act: Callable[[], object]) -> str:
-    """What a failing act says."""
+def get_message(act: Callable[[], object]) -> str:
+    """Returns the message of a failing function."""
     with pytest.raises((RemoteError, InvalidPackageList, ValueError)) as caught:
         act()
     return str(caught.value)
@@ -46,8 +46,8 @@ def answer(status: int, body: bytes = b"", **headers: str) -> Answer:
     return Answer(status, headers, body, False, None, 1.0)
 
 
-def of_connections() -> Iterator[str]:
-    """From `outbound`: the URL, the look-up, the connection, TLS, the answer."""
+def connection_messages() -> Iterator[str]:
+    """Yields the messages of `outbound` about URL, look-up, connection, TLS and answer."""
     for url in (
         "http://10.0.0.1/",
         "ftp://x.example.com",
@@ -56,8 +56,8 @@ def of_connections() -> Iterator[str]:
         "https://a b",
         "/x",
     ):
-        yield said(lambda url=url: outbound._vetted(url, (), False))
-    yield said(lambda: outbound._vetted("https://10.0.0.1/", (), False))
+        yield get_message(lambda url=url: outbound._vetted(url, (), False))
+    yield get_message(lambda: outbound._vetted("https://10.0.0.1/", (), False))
     mismatch = ssl.SSLCertVerificationError(1, "canary")
     mismatch.verify_message = "Hostname mismatch, certificate is not valid for 'vendor.example.com'."
     handshake = ssl.SSLError(1, "canary")
@@ -73,17 +73,17 @@ def of_connections() -> Iterator[str]:
             yield str(outbound._fault(error, ORIGIN, connected=connected))
 
 
-def of_statuses() -> Iterator[str]:
-    """From every status that a webhook, an ATS, Greenhouse or a list of packages may answer with."""
+def status_messages() -> Iterator[str]:
+    """Yields the messages about every status of a webhook, an ATS, Greenhouse or a list endpoint."""
     for status in range(300, 600):
         for judge in (judge_webhook, judge_push, push.judge):
-            yield said(lambda judge=judge, status=status: judge(answer(status, location=REDIRECT)))
-        yield said(lambda status=status: catalog._read(answer(status, location=REDIRECT), INTEGRATION))
-    yield said(lambda: judge_webhook(answer(302)))
+            yield get_message(lambda judge=judge, status=status: judge(answer(status, location=REDIRECT)))
+        yield get_message(lambda status=status: catalog._read(answer(status, location=REDIRECT), INTEGRATION))
+    yield get_message(lambda: judge_webhook(answer(302)))
 
 
-def of_lists() -> Iterator[str]:
-    """From a list of packages that is none."""
+def list_messages() -> Iterator[str]:
+    """Yields the messages about invalid lists of packages."""
     key = "packages-key-of-ours"
     bodies: list[object] = [
         500, None, True, 1.5, "text", [], {}, {"data": 500}, {"data": [], "next": 5}, {"data": [5]}, {"data": [{}]},
@@ -92,39 +92,39 @@ def of_lists() -> Iterator[str]:
     ]  # fmt: skip
     integration = replace(INTEGRATION, partner_category="background_checks", packages_api_key=key)
     for body in bodies:
-        yield said(lambda body=body: read_page(body, "background_checks"))
-        yield said(lambda body=body: catalog._read(answer(200, json.dumps(body).encode()), integration))
+        yield get_message(lambda body=body: read_page(body, "background_checks"))
+        yield get_message(lambda body=body: catalog._read(answer(200, json.dumps(body).encode()), integration))
     for text in (b"<html>", key.encode(), b"[" * 100_000):
-        yield said(lambda text=text: catalog._read(answer(200, text), integration))
+        yield get_message(lambda text=text: catalog._read(answer(200, text), integration))
     long = Answer(200, {}, b"x" * catalog.PAGE_BYTES, True, None, 1.0)
-    yield said(lambda: catalog._read(long, integration))
-    yield said(lambda: catalog._read(replace(long, body=b"x"), integration))
+    yield get_message(lambda: catalog._read(long, integration))
+    yield get_message(lambda: catalog._read(replace(long, body=b"x"), integration))
     for error in (InvalidPackageList("$", "JSON", "x"), LocalFault("Greenroom has no socket.", kind="no_resources")):
         listed = replace(INTEGRATION, packages_url="https://vendor.example.com/packages")
         yield str(catalog._failure(listed, error, [answer(200)]))
 
 
-def of_pushes() -> Iterator[str]:
-    """From a result that is not pushed."""
+def push_messages() -> Iterator[str]:
+    """Yields the messages about results that are not pushed."""
     for url in ("http://app.greenhouse.io/x", "x", "https://u:canary@app.greenhouse.io/x", "https://evil.example.com/x",
                 "https://[x", "https://app.greenhouse.io/x"):  # fmt: skip
         asked = replace(ORDER, request=replace(REQUEST, callback_url=url))
-        yield said(lambda asked=asked: push.push_request(Push(asked, INTEGRATION, None), allow_http=False))
+        yield get_message(lambda asked=asked: push.push_request(Push(asked, INTEGRATION, None), allow_http=False))
     keyed = replace(INTEGRATION, callback_auth="account_key")
-    yield said(lambda: push.push_request(Push(asked, keyed, None), allow_http=False))
+    yield get_message(lambda: push.push_request(Push(asked, keyed, None), allow_http=False))
 
 
-SENTENCES = [*of_connections(), *of_statuses(), *of_lists(), *of_pushes()]
-#: parts of sentences, which are shown behind a field's name
+SENTENCES = [*connection_messages(), *status_messages(), *list_messages(), *push_messages()]
+#: parts of sentences, which are shown after a field's name
 PARTS = [
     *(str(callable_problem(url, allow_http=False)) for url in ("http://x.example.com/", "x", "https://", "https://-x-/", "https://x:0/")),
     *(str(public_problem(url)) for url in ("http://x.example.com/", "https://10.0.0.1/", "https://intranet/", "https://x.local/")),
-    *(said(lambda value=value: decimal_text(value)) for value in (None, True, "85%", [], "nan")),
+    *(get_message(lambda value=value: decimal_text(value)) for value in (None, True, "85%", [], "nan")),
 ]  # fmt: skip
 
 
 def test_every_message_can_be_read() -> None:
-    """One full stop at its end, no name of a Python type, nothing that is secret."""
+    """A message ends with one full stop and contains no Python type and no secret."""
     for text in SENTENCES:
         assert text.endswith("."), text
         assert text[0].isupper() or text.startswith(("$", "vendor.example.com", "10.0.0.1")), text
@@ -138,7 +138,7 @@ def test_every_message_can_be_read() -> None:
 
 
 def test_a_status_has_its_name() -> None:
-    """And it is said what was expected."""
+    """A message names the status and the expected one."""
     assert "The endpoint answered 500 Internal Server Error; a 2xx status was expected." in SENTENCES
     assert "The ATS answered 503 Service Unavailable; a 2xx status was expected." in SENTENCES
     assert "The endpoint answered 599; a 2xx status was expected." in SENTENCES
@@ -160,13 +160,13 @@ def test_a_status_has_its_name() -> None:
     ],
 )
 def test_a_redirect_shows_its_target(location: str, shown: str) -> None:
-    """So that its owner can enter the right URL; without user name, password and query, and not without end."""
+    """The message has the target without user name, password and query, cut to a maximum length."""
     expected = f"The endpoint answered 308 Permanent Redirect, a redirect{shown}. Redirects are not followed."
-    assert said(lambda: judge_webhook(answer(308, location=location))) == expected
+    assert get_message(lambda: judge_webhook(answer(308, location=location))) == expected
 
 
-def test_what_development_permits_is_named() -> None:
-    """Wherever plain http or a private address is refused."""
+def test_a_refusal_names_the_setting_for_development() -> None:
+    """A refusal of plain http or of a private address names the setting that allows it."""
     http = [text for text in (*SENTENCES, *PARTS) if re.search(r"(not|is) http\b", text)]
     private = [text for text in SENTENCES if "private or reserved" in text]
     assert len(http) >= 4

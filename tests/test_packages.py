@@ -1,4 +1,4 @@
-"""The two packages, built and installed where nothing else is."""
+"""The two packages, built and installed in an environment without anything else."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def install(target: Path, *packages: str) -> Path:
-    """A new environment with these packages and the versions of the lock file; the directory of its programs."""
+    """
+    Installs packages in a new environment with the versions of the lock file and returns its directory of programs.
+    """
     made = run(UV, "venv", "-q", "--python", sys.executable, target)
     assert made.returncode == 0, made.stderr
     python = target / "bin" / "python"
@@ -43,7 +45,7 @@ def install(target: Path, *packages: str) -> Path:
 
 
 def test_the_demo_runs_from_the_wheels(wheels: dict[str, Path], tmp_path: Path) -> None:
-    """With the extra, in an empty environment, outside of the checkout."""
+    """With the extra, the demo runs in an empty environment outside of the checkout."""
     programs = install(tmp_path / "env", f"{wheels['greenroom']}[demo]", str(wheels["greenroom_sandbox"]))
 
     ports = ("--port", "0", "--sandbox-port", "0", "--vendor-port", "0")
@@ -54,7 +56,7 @@ def test_the_demo_runs_from_the_wheels(wheels: dict[str, Path], tmp_path: Path) 
 
 
 def test_a_gateway_needs_no_extra(wheels: dict[str, Path], tmp_path: Path) -> None:
-    """It works without the libraries of demo and benchmark, and these say what to install."""
+    """The gateway works without the libraries of demo and benchmark, and those commands name the missing extra."""
     programs = install(tmp_path / "env", str(wheels["greenroom"]))
 
     assert run(programs / "python", "-c", "import aiohttp").returncode == 1
@@ -68,7 +70,7 @@ def test_a_gateway_needs_no_extra(wheels: dict[str, Path], tmp_path: Path) -> No
 
 
 def test_both_carry_their_licence_and_types(wheels: dict[str, Path]) -> None:
-    """The licence's text, `py.typed`, and nothing of the other package."""
+    """Each package contains its licence and `py.typed`, and no file of the other one."""
     for name, path in wheels.items():
         names = zipfile.ZipFile(path).namelist()
         assert any(one.endswith("licenses/LICENSE") for one in names), name

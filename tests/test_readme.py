@@ -1,4 +1,4 @@
-"""The README's path to the first own order, run as it is printed."""
+"""The README's way to the first own order, run with its printed commands."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ BIN = str(Path(sys.executable).parent)
 
 
 def blocks() -> list[str]:
-    """The shell blocks of the section, in order."""
+    """Returns the shell blocks of the section, in order."""
     section = README.partition("## Your first own order")[2].partition("\n## ")[0]
     return re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
 
 
 def test_the_first_own_order_arrives_twice(tmp_path: Path) -> None:
-    """Printed commands, other ports: the webhook is printed, the kit has the score, and a second run works, too."""
+    """
+    With the printed commands on other ports the webhook is printed and the kit has the score, also in a second run.
+    """
     programs, *steps = blocks()
     ports = {8000: first_free((0,)), 8100: first_free((0,)), 9000: first_free((0,))}
     settings = dict(re.findall(r"(GREENROOM_\w+)=(\S+)", programs))
@@ -65,7 +67,7 @@ def test_the_first_own_order_arrives_twice(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_listen_removes_its_webhook(number: signal.Signals, tmp_path: Path) -> None:
-    """Whichever way it is ended; a second run starts from nothing."""
+    """`greenroom listen` removes its webhook however it is ended, so that a second run starts without one."""
     own = {
         "GREENROOM_DATA_DIR": str(tmp_path),
         "GREENROOM_ALLOW_HTTP": "true",

@@ -1,4 +1,4 @@
-"""Addresses that commands print lead somewhere, and ports that are taken are named."""
+"""Printed addresses can be opened, and a port that is in use is named."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.cli.test_commands import greenroom
 
 
 def test_a_sign_in_link_leads_to_the_gateway_that_runs(tmp_path: Path) -> None:
-    """On a wildcard address and another port: both printed links open in a browser on this machine."""
+    """With a wildcard address and another port, both printed links open on this machine."""
     own = {"GREENROOM_DATA_DIR": str(tmp_path)}
     with Processes() as running:
         environment = running.environment
@@ -32,7 +32,7 @@ def test_a_sign_in_link_leads_to_the_gateway_that_runs(tmp_path: Path) -> None:
 
 
 def test_a_demo_port_that_was_asked_for_must_be_free(tmp_path: Path) -> None:
-    """Another one would not be where the caller looks."""
+    """A requested port in use is refused, since the caller would not look for another one."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -28,7 +28,7 @@ from tests.support.gateways import gateway, set_up
 from tests.support.postgres import Postgres, find_binaries
 
 PAGE = Path("docs/backup.md").read_text().partition("## PostgreSQL")[2].partition("\n## ")[0]
-#: what a crash can come before
+#: audit events before which a test can crash the process
 EVENTS = ("os.rename", "os.remove", "os.link", "sqlite3.connect")
 
 
@@ -44,12 +44,12 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*arguments: str | Path) -> Result:
-    """Run a command in this process; its questions get no answer."""
+    """Runs a command in this process, without an answer to its questions."""
     return CliRunner().invoke(cli.app, [str(one) for one in arguments])
 
 
 def said(result: Result) -> str:
-    """What an operator reads of a command that failed."""
+    """Returns the output of a command that failed."""
     assert result.exit_code == 1, result.output
     return f"{result.output} {result.exception}"
 
@@ -69,7 +69,7 @@ def mode(path: Path) -> int:
 
 
 async def test_backups_of_a_busy_gateway_have_all_that_was_answered(tmp_path: Path) -> None:
-    """Each of several; and a gateway on another machine serves it all from the last one."""
+    """Each of several backups is complete, and a gateway on another machine can serve the last one."""
     answered: list[str] = []
     async with neighbour() as vendor, gateway(tmp_path / "data", None) as one:
         key, _, token = await set_up(one, vendor)
@@ -115,7 +115,7 @@ async def test_backups_of_a_busy_gateway_have_all_that_was_answered(tmp_path: Pa
 
 
 def test_a_backup_says_where_the_key_is(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On stderr, when it does not copy it; nothing is overwritten unless that is asked for."""
+    """A backup without the key names its location on stderr; files are overwritten only with `--force`."""
     file = tmp_path / "b.db"
     without = run("backup", file)
     assert str(data / "secret.key") in without.stderr
@@ -145,10 +145,10 @@ def test_a_backup_says_where_the_key_is(data: Path, tmp_path: Path, monkeypatch:
         (("restore", "first.db", "--force", "--with-key"), "first.db.key"),
     ],
 )
-def test_what_cannot_be_is_refused(
+def test_an_impossible_command_is_refused(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], reason: str
 ) -> None:
-    """With what is wrong, in a line; nothing is left behind."""
+    """An impossible command is refused with one line, and leaves no file behind."""
     monkeypatch.chdir(tmp_path)
     assert run("backup", "first.db").exit_code == 0
     before = sorted(path.name for path in tmp_path.rglob("*"))
@@ -158,8 +158,8 @@ def test_what_cannot_be_is_refused(
     assert projects(data / "greenroom.db") == ["first"]
 
 
-def test_a_database_is_replaced_only_when_that_is_wanted(data: Path, tmp_path: Path) -> None:
-    """A question without an answer is a no; then it is what the backup was, and closed to others."""
+def test_a_database_is_replaced_only_after_a_confirmation(data: Path, tmp_path: Path) -> None:
+    """Without an answer to the question nothing is replaced; a restored database has mode 0600."""
     file = tmp_path / "b.db"
     run("backup", file)
     create("second")
@@ -196,8 +196,8 @@ def change(sql: str, file: Path) -> None:
         (lambda file: change("UPDATE installation SET value_sealed = 'gv1.0123.x'", file), "installation"),
     ],
 )
-def test_what_no_gateway_could_serve_is_not_restored(data: Path, tmp_path: Path, spoil: Any, reason: str) -> None:
-    """Damaged, of a newer version, or sealed with another key: the database stays what it was."""
+def test_an_unusable_backup_is_not_restored(data: Path, tmp_path: Path, spoil: Any, reason: str) -> None:
+    """A backup that is damaged, newer or sealed with another key leaves the database unchanged."""
     file = tmp_path / "b.db"
     run("backup", file)
     create("second")
@@ -209,7 +209,7 @@ def test_what_no_gateway_could_serve_is_not_restored(data: Path, tmp_path: Path,
 
 
 def test_the_key_has_to_be_the_backups(data: Path, tmp_path: Path) -> None:
-    """None at all, another one in the way; with FILE.key it is restored on an empty machine."""
+    """A missing or different key is refused; with FILE.key an empty machine is restored."""
     file = tmp_path / "b.db"
     run("backup", file, "--with-key")
     elsewhere = tmp_path / "elsewhere"
@@ -229,7 +229,7 @@ def test_the_key_has_to_be_the_backups(data: Path, tmp_path: Path) -> None:
 def test_an_old_database_that_could_spoil_the_new_one_is_not_replaced(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that a command still uses, one that is damaged, and what is left of one: each could spoil the new one."""
+    """A database in use, a damaged one and a leftover -wal file are not replaced."""
     monkeypatch.setattr(copies, "BUSY_S", 0.1)
     file, database = tmp_path / "b.db", data / "greenroom.db"
     run("backup", file)
@@ -248,7 +248,7 @@ def test_an_old_database_that_could_spoil_the_new_one_is_not_replaced(
 
 @pytest.fixture
 def killed_gateway(data: Path, tmp_path: Path) -> Iterator[Path]:
-    """A data directory as `kill -9` leaves it: the project `second` is in the -wal file alone."""
+    """A data directory after `kill -9`: the project `second` is in the -wal file alone."""
     copy = tmp_path / "killed"
     with contextlib.closing(sqlite3.connect(data / "greenroom.db")) as writer:
         writer.execute("PRAGMA journal_mode=WAL")
@@ -259,7 +259,7 @@ def killed_gateway(data: Path, tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_crash_in_between_leaves_the_old_or_the_new(killed_gateway: Path, data: Path, tmp_path: Path) -> None:
-    """At each rename, removal or opening of a database on the way; afterwards it can be restored."""
+    """A crash at any rename, removal or opening leaves a whole database, which can be restored afterwards."""
     file, found = tmp_path / "b.db", []
     with contextlib.closing(sqlite3.connect(data / "greenroom.db")) as database, database:
         database.execute("DELETE FROM projects WHERE id = 'prj_2'")
@@ -281,7 +281,7 @@ def test_a_crash_in_between_leaves_the_old_or_the_new(killed_gateway: Path, data
 
 
 def restore_and_crash(file: Path, data: Path, *, at: int) -> bool:
-    """Restore in a process that is killed before so many file operations; whether it came to its end before."""
+    """Restores in a process that is killed before this file operation; returns whether it ended before that."""
     child = os.fork()
     if child == 0:
         left = at
@@ -295,7 +295,7 @@ def restore_and_crash(file: Path, data: Path, *, at: int) -> bool:
         sys.addaudithook(count)
         try:
             cli.app(["restore", str(file), "--force", "--data", str(data)], standalone_mode=False)
-        except BaseException:  # noqa: BLE001 - this is the end of the child
+        except BaseException:  # noqa: BLE001 - the child must not return into the test run
             traceback.print_exc()
             os._exit(1)
         os._exit(0)
@@ -305,10 +305,10 @@ def restore_and_crash(file: Path, data: Path, *, at: int) -> bool:
 
 
 @pytest.mark.postgres
-def test_the_commands_for_postgresql_are_those_that_work(
+def test_the_commands_for_postgresql_work(
     postgres: Postgres, migrated: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those of docs/backup.md, run as they stand there; the command for SQLite refers to them."""
+    """The printed commands are in docs/backup.md, and those work as they are written there."""
     url, restored = postgres.create_database(migrated), postgres.url("greenroom_restored")
     for name, value in {"DATA_DIR": str(tmp_path / "data"), "DATABASE_URL": url}.items():
         monkeypatch.setenv(f"GREENROOM_{name}", value)

@@ -1,4 +1,4 @@
-"""The command line, as a stranger meets it: real processes, their output and their exit status."""
+"""The command line as real processes: output and exit status."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ rate_limit = 2.5
 def greenroom(*arguments: str, data: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Runs a command with its own data directory."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GREENROOM_")}
-    told = {**kept, "GREENROOM_DATA_DIR": str(data), "COLUMNS": "120", **environment}
-    return stem.greenroom(*arguments, environment=told)
+    variables = {**kept, "GREENROOM_DATA_DIR": str(data), "COLUMNS": "120", **environment}
+    return stem.greenroom(*arguments, environment=variables)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_says_what_it_does(command: str, tmp_path: Path) -> None:
-    """Every command of the contract is there, with help."""
+    """Every command of the contract has help."""
     done = greenroom(command, "--help", data=tmp_path)
 
     assert done.returncode == 0
@@ -53,18 +53,18 @@ def test_help_says_what_it_does(command: str, tmp_path: Path) -> None:
 
 
 def test_version_is_the_packages(tmp_path: Path) -> None:
-    """What a bug report asks for first; and nothing is done."""
+    """`--version` prints the package's version and does nothing else."""
     declared = tomllib.loads(Path("pyproject.toml").read_text())["project"]["version"]
-    told = {**os.environ, "GREENROOM_DATA_DIR": str(tmp_path / "data")}
+    variables = {**os.environ, "GREENROOM_DATA_DIR": str(tmp_path / "data")}
     fresh = [sys.executable, "-m", "greenroom", "--version"]
-    done = subprocess.run(fresh, capture_output=True, text=True, env=told, check=False)
+    done = subprocess.run(fresh, capture_output=True, text=True, env=variables, check=False)
 
     assert (done.returncode, done.stdout) == (0, f"greenroom {declared}\n")
     assert not (tmp_path / "data").exists()
 
 
 def test_keys_create_prints_the_key_and_nothing_else(tmp_path: Path) -> None:
-    """Scripts read it; afterwards only its end is shown, and it can be revoked once."""
+    """Scripts can read the key from stdout; later only its last characters are shown, and it can be revoked once."""
     made = greenroom("keys", "create", "--name", "ci", "--project", "acme", data=tmp_path)
     key = made.stdout.strip()
     listed = greenroom("keys", "list", data=tmp_path).stdout
@@ -82,7 +82,7 @@ def test_keys_create_prints_the_key_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_keys_reseal_says_what_it_could_not_open(tmp_path: Path) -> None:
-    """It goes on with the rest, exits 1, and does nothing the second time."""
+    """`keys reseal` continues after an unreadable value, exits 1, and changes nothing the second time."""
     assert greenroom("keys", "create", "--name", "x", data=tmp_path).returncode == 0
     keys = f"{base64.b64encode(bytes(32)).decode()},{(tmp_path / 'secret.key').read_text().strip()}"
     with contextlib.closing(sqlite3.connect(tmp_path / "greenroom.db")) as database, database:
@@ -101,7 +101,7 @@ def test_keys_reseal_says_what_it_could_not_open(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", [("migrate",), ("migrate", "--check"), ("serve", "--port", "0")])
 def test_a_database_of_a_newer_version_is_left_alone(command: tuple[str, ...], tmp_path: Path) -> None:
-    """As in the middle of a deployment, or after a downgrade: it is said which of the two is newer, and what to do."""
+    """The error, as after a downgrade, says that the database is newer and what to do."""
     assert greenroom("migrate", data=tmp_path).returncode == 0
     with contextlib.closing(sqlite3.connect(tmp_path / "greenroom.db")) as database, database:
         database.execute("UPDATE alembic_version SET version_num = '9999'")
@@ -114,7 +114,7 @@ def test_a_database_of_a_newer_version_is_left_alone(command: tuple[str, ...], t
 
 
 def test_migrate_check_changes_nothing(tmp_path: Path) -> None:
-    """It says what is missing and exits 1, then 0 once it is there."""
+    """`--check` lists the missing revisions and exits 1, or 0 if there are none."""
     before = greenroom("migrate", "--check", data=tmp_path)
     assert (before.returncode, list(tmp_path.iterdir())) == (1, [])
     assert greenroom("migrate", data=tmp_path).returncode == 0
@@ -124,7 +124,7 @@ def test_migrate_check_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_apply_twice_changes_nothing(tmp_path: Path) -> None:
-    """A plan first, then the changes; what was exported can be applied again."""
+    """`apply` prints a plan before the changes, and can apply an exported file."""
     file, data = tmp_path / "greenroom.toml", tmp_path / "data"
     file.write_text(FILE)
 
@@ -134,7 +134,7 @@ def test_apply_twice_changes_nothing(tmp_path: Path) -> None:
     changed = greenroom("apply", str(file), "--yes", data=data, PARTNER_PASSWORD="other")
     exported = greenroom("export", data=data)
 
-    assert asked.returncode == 1  # nobody said yes
+    assert asked.returncode == 1  # the question got no answer
     plan = ["+ project acme", "+ integration acme/greenhouse", "+ webhook acme/orders"]
     assert first.stdout.splitlines() == [*plan, "Done."]
     assert second.stdout.splitlines() == ["Nothing to change."]
@@ -169,7 +169,7 @@ def test_apply_twice_changes_nothing(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_file_is_explained_and_nothing_is_done(content: str, said: str, tmp_path: Path) -> None:
-    """One line for a person, no traceback, and never the secret."""
+    """The error is one line without a traceback or a secret."""
     file, data = tmp_path / "greenroom.toml", tmp_path / "data"
     file.write_text(content)
 
@@ -183,7 +183,7 @@ def test_a_bad_file_is_explained_and_nothing_is_done(content: str, said: str, tm
 
 
 def test_apply_refuses_what_the_api_refuses(tmp_path: Path) -> None:
-    """A tenant id that another project has: said before anything is done."""
+    """A tenant id of another project is refused before anything is changed."""
     file, data = tmp_path / "greenroom.toml", tmp_path / "data"
     file.write_text(FILE)
     assert greenroom("apply", str(file), "--yes", data=data, PARTNER_PASSWORD="pw").returncode == 0
@@ -213,7 +213,7 @@ def test_apply_refuses_what_the_api_refuses(tmp_path: Path) -> None:
 def test_a_bad_setting_is_named(
     command: tuple[str, ...], environment: dict[str, str], said: str, tmp_path: Path
 ) -> None:
-    """What an operator got wrong is said in a line, whatever they wanted to do."""
+    """Every command reports a wrong setting in one line."""
     done = greenroom(*command, data=tmp_path / "data", **environment)
 
     assert done.returncode == 1
@@ -223,7 +223,7 @@ def test_a_bad_setting_is_named(
 
 
 def test_one_gateway_per_data_directory(tmp_path: Path) -> None:
-    """SQLite takes one process; work and --workers want PostgreSQL."""
+    """`work` and `--workers` are refused without PostgreSQL, since SQLite allows one process."""
     for arguments in (["work"], ["serve", "--workers", "2"]):
         done = greenroom(*arguments, data=tmp_path)
         assert done.returncode == 1

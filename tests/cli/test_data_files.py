@@ -1,4 +1,4 @@
-"""The files in the data directory: closed to other users, and no new key where the right one is missing."""
+"""The files in the data directory: their modes, and no new key in the place of a missing one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def environment(data: Path, **more: str) -> dict[str, str]:
 
 
 def greenroom(*arguments: str, data: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run a command with the loosest umask."""
+    """Runs a command with umask 0."""
     return subprocess.run(
         [sys.executable, "-m", "greenroom", *arguments],
         capture_output=True, text=True, env=environment(data, **more), umask=0,
@@ -28,7 +28,7 @@ def greenroom(*arguments: str, data: Path, **more: str) -> subprocess.CompletedP
 
 
 def serve_for_a_moment(data: Path) -> tuple[dict[str, int], str]:
-    """The mode of each file while a gateway serves that was started with the loosest umask; and what it logged."""
+    """Runs a gateway with umask 0 and returns the mode of each file and the log."""
     with subprocess.Popen(
         [sys.executable, "-m", "greenroom", "serve", "--port", "0"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(data), umask=0,
@@ -42,7 +42,7 @@ def serve_for_a_moment(data: Path) -> tuple[dict[str, int], str]:
 
 
 def test_data_files_are_closed_to_others(tmp_path: Path) -> None:
-    """In a directory that is open, with a loose umask, and files from before; the log warns of each."""
+    """All files get mode 0600; the log warns of an open directory and of files that were open before."""
     data = tmp_path / "data"
     data.mkdir()
     data.chmod(0o755)
@@ -66,7 +66,7 @@ def test_data_files_are_closed_to_others(tmp_path: Path) -> None:
 
 
 def test_no_new_key_is_made_where_the_right_one_is_missing(tmp_path: Path) -> None:
-    """What is missing is said, and what to do; with the key back, or in the setting, all is as before."""
+    """The error names the missing key and the remedy; with the key as a setting or a file, the data is readable."""
     assert greenroom("keys", "create", "--name", "x", "--project", "acme", data=tmp_path).returncode == 0
     key = (tmp_path / "secret.key").read_text().strip()
     (tmp_path / "secret.key").rename(tmp_path / "moved")
@@ -86,7 +86,7 @@ def test_no_new_key_is_made_where_the_right_one_is_missing(tmp_path: Path) -> No
 
 @pytest.mark.postgres
 def test_a_second_machine_without_the_key_makes_none(postgres: Postgres, migrated: str, tmp_path: Path) -> None:
-    """Beside a PostgreSQL that another machine has sealed values in."""
+    """On a PostgreSQL with sealed values, a machine without the right key is refused and creates no key."""
     url = postgres.create_database(migrated)
     first, second = tmp_path / "first", tmp_path / "second"
     assert greenroom("keys", "create", "--name", "x", data=first, GREENROOM_DATABASE_URL=url).returncode == 0

@@ -1,4 +1,4 @@
-"""Commands import what they need: a module that is not imported costs no time at the start."""
+"""Each command imports only its own dependencies, since every module costs time at the start."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import typer
 from greenroom.cli import COMMANDS, app
 from tests.support.processes import environment
 
-#: runs a command and writes the modules that it has imported into the file that is named first
+#: a program that runs a command and writes the imported modules into the file named by its first argument
 SHOWN = """
 import sys
 from pathlib import Path
@@ -45,10 +45,10 @@ SERVING = {"fastapi", "starlette", "uvicorn", "uvloop", "jinja2", "opentelemetry
     ],
 )
 def test_a_command_imports_what_it_needs(command: str, forbidden: set[str], database: Path, tmp_path: Path) -> None:
-    """On a database that lacks no revision; `serve` until it is stopped."""
-    told = environment("", database)
+    """On an up-to-date database, no command imports a module that it does not use."""
+    variables = environment("", database)
     arguments = [sys.executable, "-c", SHOWN, str(tmp_path / "modules"), *command.split()]
-    with subprocess.Popen(arguments, env=told, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(arguments, env=variables, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         if command.startswith("serve"):
             assert "Greenroom: http" in process.stdout.readline()
@@ -71,7 +71,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_list_of_commands_says_what_the_command_says(name: str) -> None:
-    """Its line, written apart so that the list needs no import, is the beginning of the command's own help."""
+    """The line in the list of commands, which needs no import, is the beginning of the command's help."""
     group = typer.main.get_command(app)
     line = COMMANDS[name][1]
     loaded = group.commands[name]._load()  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""How a gateway takes its leave: who is connected is answered, and told to go."""
+"""The shutdown of a gateway: accepted connections are drained with `Connection: close`."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ ASK = b"GET / HTTP/1.1\r\nhost: gateway\r\n\r\n"
 
 
 async def answer(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
-    """Head and body of one that says its length."""
+    """Reads the head and the body of a response with a content-length."""
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
     length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
     return head, await reader.readexactly(length)
 
 
-async def farewell(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
-    """What is answered, and the end of what says that it is the last."""
+async def read_last_response(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    """Returns the status line and the body of a response that closes its connection."""
     async with asyncio.timeout(20):
         head, body = await answer(reader)
         assert b"\r\nconnection: close\r\n" in head
@@ -40,17 +40,17 @@ async def farewell(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
     return head.partition(b"\r\n")[0], body
 
 
-async def heard(client: socket.socket) -> tuple[bytes, bytes]:
-    """The farewell to one who has asked."""
+async def receive(client: socket.socket) -> tuple[bytes, bytes]:
+    """Returns the last response on a socket that has sent a request."""
     reader, writer = await asyncio.open_connection(sock=client)
     try:
-        return await farewell(reader)
+        return await read_last_response(reader)
     finally:
         writer.close()
 
 
-async def refuses(address: Address) -> None:
-    """Wait until nobody new is let in."""
+async def wait_until_refused(address: Address) -> None:
+    """Waits until new connections are refused."""
     async with asyncio.timeout(20):
         while True:
             try:
@@ -62,15 +62,17 @@ async def refuses(address: Address) -> None:
 
 
 def connect(address: Address, said: bytes = b"") -> socket.socket:
-    """A connection that the kernel has made: nobody has let it in, this loop stands still meanwhile."""
+    """Connects in the kernel only: the server cannot accept it while this function blocks the event loop."""
     client = socket.create_connection(address)
     client.sendall(said)
     return client
 
 
 @asynccontextmanager
-async def leaving(app: FastAPI, meanwhile: Callable[[Address], None]) -> AsyncIterator[tuple[serve._Server, Address]]:
-    """A server that is up; `meanwhile` is called in the last moment before it shuts its door."""
+async def shutting_down(
+    app: FastAPI, meanwhile: Callable[[Address], None]
+) -> AsyncIterator[tuple[serve._Server, Address]]:
+    """Runs a server; `meanwhile` is called just before it closes its listener."""
     app.state.first_link = None
     app.get("/")(lambda: "here")
 
@@ -91,26 +93,26 @@ async def leaving(app: FastAPI, meanwhile: Callable[[Address], None]) -> AsyncIt
 
 
 async def test_who_is_connected_is_answered_once_more_and_told_to_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A balancer whose request is on its way when the gateway is stopped must not find the connection closed."""
+    """A request that a load balancer sends during the shutdown is answered."""
     monkeypatch.setattr(http_server, "LEAVE_S", 600.0)
     stopped: list[Address] = []
-    async with leaving(FastAPI(), stopped.append) as (server, address):
+    async with shutting_down(FastAPI(), stopped.append) as (server, address):
         reader, writer = await asyncio.open_connection(*address)
         writer.write(ASK)
         head, _ = await answer(reader)
         assert b"connection: close" not in head
 
         server.should_exit = True
-        await refuses(address)
-        assert stopped  # nothing is claimed any more while others take their leave
+        await wait_until_refused(address)
+        assert stopped  # deliveries are no longer claimed while connections drain
         writer.write(ASK)
 
-        assert await farewell(reader) == (b"http/1.1 200 ok", b'"here"')
+        assert await read_last_response(reader) == (b"http/1.1 200 ok", b'"here"')
         writer.close()
 
 
-async def test_what_has_come_is_answered_however_little_time_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Requests that nobody has read yet: of those who wait at the door, and of one who was let in before."""
+async def test_unread_requests_are_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests that were not read yet are answered, on pending and on accepted connections."""
     monkeypatch.setattr(http_server, "LEAVE_S", 0.0)
     with socket.socket() as inside:
         waiting: list[socket.socket] = []
@@ -121,7 +123,7 @@ async def test_what_has_come_is_answered_however_little_time_there_is(monkeypatc
             with connect(address) as gone:
                 gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
-        async with leaving(FastAPI(), come) as (server, address):
+        async with shutting_down(FastAPI(), come) as (server, address):
             inside.setblocking(False)
             await asyncio.get_running_loop().sock_connect(inside, address)
             async with asyncio.timeout(20):
@@ -129,23 +131,23 @@ async def test_what_has_come_is_answered_however_little_time_there_is(monkeypatc
                     await asyncio.sleep(0.01)
             server.should_exit = True
         for client in (inside, *waiting):
-            assert await heard(client) == (b"http/1.1 200 ok", b'"here"')
+            assert await receive(client) == (b"http/1.1 200 ok", b'"here"')
 
 
-async def test_who_comes_in_the_last_moment_may_still_speak(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between the connection and its first request there is a moment."""
+async def test_a_late_connection_can_send_its_first_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that connected just before the shutdown can still send its first request."""
     monkeypatch.setattr(http_server, "LEAVE_S", 600.0)
     waiting: list[socket.socket] = []
-    async with leaving(FastAPI(), lambda address: waiting.append(connect(address))) as (server, address):
+    async with shutting_down(FastAPI(), lambda address: waiting.append(connect(address))) as (server, address):
         server.should_exit = True
-        await refuses(address)
+        await wait_until_refused(address)
         waiting[0].sendall(ASK)
 
-        assert await heard(waiting[0]) == (b"http/1.1 200 ok", b'"here"')
+        assert await receive(waiting[0]) == (b"http/1.1 200 ok", b'"here"')
 
 
-async def test_a_request_that_came_long_before_is_told_to_go_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server library gives each request the headers of the second in which it came."""
+async def test_a_slow_request_closes_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server library caches the headers of a second, so a slow request could miss `Connection: close`."""
     monkeypatch.setattr(http_server, "LEAVE_S", 600.0)
     app, asked, go = FastAPI(), asyncio.Event(), asyncio.Event()
 
@@ -155,7 +157,7 @@ async def test_a_request_that_came_long_before_is_told_to_go_too(monkeypatch: py
         await go.wait()
         return "done"
 
-    async with leaving(app, lambda _: None) as (server, address):
+    async with shutting_down(app, lambda _: None) as (server, address):
         reader, writer = await asyncio.open_connection(*address)
         writer.write(ASK.replace(b"/", b"/slow", 1))
         async with asyncio.timeout(20):
@@ -164,31 +166,31 @@ async def test_a_request_that_came_long_before_is_told_to_go_too(monkeypatch: py
             while server.server_state.default_headers is headers:
                 await asyncio.sleep(0.01)
         server.should_exit = True
-        await refuses(address)
+        await wait_until_refused(address)
         go.set()
 
-        assert await farewell(reader) == (b"http/1.1 200 ok", b'"done"')
+        assert await read_last_response(reader) == (b"http/1.1 200 ok", b'"done"')
         writer.close()
 
 
 async def test_a_stop_answers_everybody_who_has_connected(tmp_path: Path) -> None:
-    """From the outside: they came while the gateway had no time, and the stop is the first that it hears then."""
+    """Connections made while the process was paused are answered after SIGTERM."""
     async with gateway(tmp_path, None) as one:
         await one.start()
         await one.pause()
         with ExitStack() as connected:
             asked = ASK.replace(b"/", b"/healthz", 1)
             clients = [connected.enter_context(connect(address(one.url), asked)) for _ in range(50)]
-            await asyncio.sleep(0.2)  # it looks every 0.1 s whether it shall stop; now it will look at once
+            await asyncio.sleep(0.2)  # the server checks every 0.1 s for a stop; after this pause it checks at once
             one.send(signal.SIGTERM)
             one.send(signal.SIGCONT)
             for client in clients:
-                assert (await heard(client))[0] == b"http/1.1 200 ok"
+                assert (await receive(client))[0] == b"http/1.1 200 ok"
         assert await one.kill(signal.SIGTERM) == 0
 
 
 def test_a_gateway_that_has_not_started_yet_can_be_stopped(tmp_path: Path) -> None:
-    """It waits for a database that says nothing."""
+    """SIGTERM ends a gateway that waits for an unresponsive database."""
     with socket.create_server(("127.0.0.1", 0)) as database:
         url = f"postgresql://nobody@127.0.0.1:{database.getsockname()[1]}/none"
         command = [sys.executable, "-m", "greenroom", "serve", "--port", "0"]

@@ -1,4 +1,4 @@
-"""`greenroom listen` as a process: what it verifies, prints, forwards and refuses."""
+"""`greenroom listen` as a process: verifying, printing, forwarding and refusing webhooks."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ BODY = json.dumps({"event": "ats_assessments.created", "record_id": "ord_1"}).en
 
 
 def signed(*, event_id: str = "evt_1", ago: timedelta = timedelta(0), secret: str = SECRET) -> dict[str, str]:
-    """The headers of a webhook."""
+    """Returns the headers of a webhook."""
     sent_at = int((datetime.now(UTC) - ago).timestamp())
     return webhook_headers(event_id=event_id, sent_at=sent_at, body=BODY, secrets=[secret])
 
 
 async def test_genuine_webhooks_are_printed_and_forwarded(tmp_path: Path) -> None:
-    """The local application's answer is the answer; when it is away, 502 lets the gateway try again."""
+    """The local application's status is returned; while it is unreachable, 502 makes the gateway retry."""
     async with neighbour() as application:
         application.will_answer(202, 500)
         with Processes() as running:
@@ -64,10 +64,10 @@ async def test_genuine_webhooks_are_printed_and_forwarded(tmp_path: Path) -> Non
         (("--forward-to", "ftp://x"), {}, "--forward-to: "),
     ],
 )
-def test_what_cannot_work_is_said_first(
+def test_wrong_options_are_refused(
     arguments: tuple[str, ...], environment: dict[str, str], said: str, tmp_path: Path
 ) -> None:
-    """In one line, and no webhook is left behind."""
+    """Wrong options are refused with one line, and no webhook is left behind."""
     done = greenroom("listen", "--port", "0", *arguments, data=tmp_path, **environment)
 
     assert done.returncode == 1

@@ -1,4 +1,4 @@
-"""The log of a process: it must not endanger what it tells of."""
+"""The log of a process: a log that cannot be written does not stop the process."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ FULL = Path("/dev/full")
 
 @pytest.mark.skipif(not FULL.exists(), reason="this system has no device that is always full")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_who_says_something_goes_on_although_the_disk_is_full(unbuffered: str) -> None:
+def test_a_full_disk_does_not_stop_the_process(unbuffered: str) -> None:
+    """A process whose log is on a full disk continues."""
     with FULL.open("w") as full:
         done = subprocess.run(
             [sys.executable, "-c", SAYS],
@@ -37,7 +38,8 @@ def test_who_says_something_goes_on_although_the_disk_is_full(unbuffered: str) -
     assert done.stdout == "goes on\n"
 
 
-def test_who_says_something_goes_on_although_nobody_reads_any_more() -> None:
+def test_a_closed_pipe_does_not_stop_the_process() -> None:
+    """A process whose log pipe is closed continues."""
     talking = subprocess.Popen([sys.executable, "-c", SAYS], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert talking.stdout is not None
     assert talking.stderr is not None
@@ -48,7 +50,8 @@ def test_who_says_something_goes_on_although_nobody_reads_any_more() -> None:
     talking.wait()
 
 
-def test_the_processes_that_share_a_port_log_as_they_are_told(tmp_path: Path) -> None:
+def test_worker_processes_use_the_log_format(tmp_path: Path) -> None:
+    """Worker processes use the configured log format."""
     says = (
         "import structlog, threading; from greenroom.cli import serve; from greenroom.settings import Settings; "
         "serve._run = lambda main: main.close(); "
@@ -62,8 +65,8 @@ def test_the_processes_that_share_a_port_log_as_they_are_told(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_an_entry_is_bounded_whatever_failed(form: str) -> None:
-    """An endless recursion, or a value that a caller chose."""
+def test_an_entry_is_bounded(form: str) -> None:
+    """The traceback of an endless recursion and a value of a caller are cut."""
     says = f"""
 import structlog
 from greenroom.cli import logs

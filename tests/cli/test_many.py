@@ -1,4 +1,4 @@
-"""`serve --workers`: several processes behind one port, as an operator starts and stops them."""
+"""`serve --workers`: starting and stopping several processes on one port."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COMMAND = [sys.executable, "-m", "greenroom", "serve", "--workers", "2", "--port
 
 @dataclass
 class Team:
-    """The process that was started, what it and its workers print, and where they serve."""
+    """The started process, the log of it and its workers, and their address."""
 
     process: subprocess.Popen[bytes]
     log: Path
@@ -36,7 +36,7 @@ class Team:
 
     @property
     def workers(self) -> list[int]:
-        """The processes that serve."""
+        """Returns the process ids of the workers."""
         pid = self.process.pid
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         return [int(child) for child in children if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text()]
@@ -52,7 +52,7 @@ class Team:
 
 
 def until(what: Callable[[], object]) -> None:
-    """Wait for something, for a long time."""
+    """Waits up to a minute for a condition."""
     deadline = time.monotonic() + 60
     while not what():
         assert time.monotonic() < deadline
@@ -61,7 +61,7 @@ def until(what: Callable[[], object]) -> None:
 
 @contextmanager
 def serving(database_url: str, data: Path) -> Iterator[Team]:
-    """Two workers that serve."""
+    """Runs two workers."""
     with (data / "log").open("wb") as log:
         process = subprocess.Popen(
             COMMAND, env=environment(database_url, data), stdout=log, stderr=log, start_new_session=True
@@ -79,7 +79,7 @@ def serving(database_url: str, data: Path) -> Iterator[Team]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_two_serve_and_stop_together(postgres: Postgres, migrated: str, tmp_path: Path, number: signal.Signals) -> None:
-    """One address, one link, one exit status; one that is killed is replaced."""
+    """Two workers have one address, one link and one exit status; a killed worker is replaced."""
     with serving(postgres.create_database(migrated), tmp_path) as team:
         until(lambda: team.lines("Sign in:"))
         (link,) = team.lines("Sign in:")
@@ -101,7 +101,7 @@ def test_two_serve_and_stop_together(postgres: Postgres, migrated: str, tmp_path
 
 
 def test_at_a_stop_nobody_is_let_in_whom_nobody_will_answer(postgres: Postgres, migrated: str, tmp_path: Path) -> None:
-    """The process that started them keeps the port open no longer than they do; who is here is waited for."""
+    """The parent process closes the port with its workers, and a request in flight is answered."""
     database_url = postgres.create_database(migrated)
     with serving(database_url, tmp_path) as team:
         made = stem.greenroom("keys", "create", "--name", "k", environment=environment(database_url, tmp_path))
@@ -115,14 +115,16 @@ def test_at_a_stop_nobody_is_let_in_whom_nobody_will_answer(postgres: Postgres, 
             team.process.send_signal(signal.SIGTERM)
             until(lambda: _refuses(address(team.url)))
             client.sendall(b"x")
-            assert client.recv(100).startswith(b"HTTP/1.1 400")  # not what is said to those who cannot be waited for
+            assert client.recv(100).startswith(
+                b"HTTP/1.1 400"
+            )  # the answer of the application, and not the 503 of a shutdown
         assert team.process.wait(60) == 0
 
 
 def test_workers_do_not_outlive_the_process_that_started_them(
     postgres: Postgres, migrated: str, tmp_path: Path
 ) -> None:
-    """It was killed with -9, and could tell them nothing."""
+    """After `kill -9` of the parent process, which sends no signal, the workers stop."""
     with serving(postgres.create_database(migrated), tmp_path) as team:
         workers = team.workers
         team.process.kill()
@@ -130,10 +132,10 @@ def test_workers_do_not_outlive_the_process_that_started_them(
     assert not team.answers()
 
 
-def test_one_that_cannot_start_is_the_end(postgres: Postgres, tmp_path: Path) -> None:
-    """Said in a line, as with one process."""
-    told = environment("postgresql://nobody@127.0.0.1:1/none", tmp_path)
-    done = subprocess.run(COMMAND, env=told, capture_output=True, text=True, timeout=60)
+def test_a_failed_start_ends_the_command(postgres: Postgres, tmp_path: Path) -> None:
+    """A worker that cannot start ends the command with one line, as with one process."""
+    variables = environment("postgresql://nobody@127.0.0.1:1/none", tmp_path)
+    done = subprocess.run(COMMAND, env=variables, capture_output=True, text=True, timeout=60)
 
     assert (done.returncode, done.stderr.count("\n"), "Traceback" in done.stderr) == (1, 1, False)
 

@@ -1,4 +1,4 @@
-"""`/accounts`: what StackOne's clients see of a linked account, and the events that tell of it."""
+"""`/accounts`: linked accounts in StackOne's shape, and the events about them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ EVENTS = ["account.created", "account.updated", "account.deleted"]
 
 
 async def link(linked: Linked, owner: str, **more: Any) -> str:
-    """Another linked account of the same project; its id."""
+    """Links another account of the same project and returns its id."""
     body = {"provider": "greenhouse", "origin_owner_id": owner, "origin_owner_name": owner.title(), **more}
     return str((await linked.api("POST", "/v1/accounts", json=body)).json()["id"])
 
 
 async def test_an_account_has_the_shape_of_the_contract(proctor: Linked) -> None:
-    """Everything required is there, times have a zone, credentials are never shown; the list is a bare array."""
+    """Required fields are there, times have a zone, credentials are never shown; the list is a bare array."""
     await proctor.api("PATCH", f"/accounts/{proctor.account_id}", json={"credentials": {"key": "canary-4be1"}})
     read = await proctor.api("GET", f"/accounts/{proctor.account_id}")
     account = read.json()
@@ -47,7 +47,7 @@ async def test_an_account_has_the_shape_of_the_contract(proctor: Linked) -> None
 
 
 async def test_every_filter_narrows_and_repeats(on_each_database: Linked) -> None:
-    """Repeated parameters are alternatives, several filters all hold."""
+    """Values of a repeated parameter are alternatives; several filters are combined with and."""
     first, second = on_each_database.account_id, await link(on_each_database, "acme")
     third = await link(on_each_database, "bolt")
 
@@ -70,14 +70,14 @@ async def test_every_filter_narrows_and_repeats(on_each_database: Linked) -> Non
 
 @pytest.mark.parametrize("query", ["page=0", "page_size=0", "page_size=1001", "page=x", "origin_owner_id=%00"])
 async def test_a_parameter_that_cannot_be_read_is_named(proctor: Linked, query: str) -> None:
-    """400, as for every list."""
+    """An invalid parameter gets 400 with its name, as in every list."""
     answer = await proctor.api("GET", f"/accounts?{query}")
     assert answer.status_code == 400
     assert answer.json()["errors"][0].startswith(query.partition("=")[0])
 
 
 async def test_a_patch_changes_what_it_names(proctor: Linked) -> None:
-    """Null clears, an empty object says nothing, a provider cannot be changed."""
+    """Null clears a field, an empty object changes nothing, and the provider cannot be changed."""
     path = f"/accounts/{proctor.account_id}"
     changes = {"label": "EMEA", "type": "test", "metadata": {"plan": "gold"}, "origin_owner_name": "Northwind Ltd"}
     changed = (await proctor.api("PATCH", path, json={**changes, "unknown": 1, "integration_id": "x"})).json()
@@ -93,8 +93,8 @@ async def test_a_patch_changes_what_it_names(proctor: Linked) -> None:
 
 
 @pytest.mark.parametrize("body", [{"type": "staging"}, {"origin_owner_id": ""}, {"label": "\x00"}, {"metadata": []}])
-async def test_a_patch_that_will_not_do_names_the_field(proctor: Linked, body: dict[str, Any]) -> None:
-    """And changes nothing."""
+async def test_an_invalid_patch_names_the_field(proctor: Linked, body: dict[str, Any]) -> None:
+    """An invalid patch names the field and changes nothing."""
     before = (await proctor.api("GET", f"/accounts/{proctor.account_id}")).json()
     answer = await proctor.api("PATCH", f"/accounts/{proctor.account_id}", json=body)
 
@@ -104,7 +104,7 @@ async def test_a_patch_that_will_not_do_names_the_field(proctor: Linked, body: d
 
 
 async def test_a_deleted_account_is_gone_and_its_orders_stay(on_each_database: Linked) -> None:
-    """Its token is refused from then on; the same customer can be linked anew, with a new one."""
+    """The token of a deleted account is refused; the customer can be linked again, with a new token."""
     order = await on_each_database.send_test()
     old = on_each_database.token
     deleted = await on_each_database.api("DELETE", f"/accounts/{on_each_database.account_id}")
@@ -130,8 +130,11 @@ async def test_a_deleted_account_is_gone_and_its_orders_stay(on_each_database: L
     assert again["external_trigger_token"] != old
 
 
-async def test_what_happens_to_an_account_is_told(proctor: Linked) -> None:
-    """Created, updated, deleted: once each; a patch that changes nothing tells nothing; other accounts' are left out."""
+async def test_events_of_an_account(proctor: Linked) -> None:
+    """
+    Creating, updating and deleting an account sends one event each; a patch without a change and other accounts send
+    none.
+    """
     await webhook(proctor, EVENTS)
     await webhook(proctor, EVENTS, url=f"{proctor.house.vendor.url}/elsewhere", account_ids=[proctor.account_id])
     account_id = await link(proctor, "acme", origin_username="ada")
@@ -165,7 +168,7 @@ async def test_what_happens_to_an_account_is_told(proctor: Linked) -> None:
 
 
 async def test_meta_is_the_connectors(proctor: Linked) -> None:
-    """In the shape that the client knows."""
+    """The account has the meta data of its connector."""
     meta = (await proctor.api("GET", f"/accounts/{proctor.account_id}/meta")).json()
     connector = (await proctor.api("GET", "/connectors/meta/greenhouse")).json()
 

@@ -1,4 +1,4 @@
-"""Connect sessions: one owner, one account, one token; what is shown once, and what expires."""
+"""`/connect_sessions`: accounts and tokens of a session, values shown only once, and expiry."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ TYPESCRIPT = "speakeasy-sdk/typescript {} 2.721.3 1.0.0 @stackone/stackone-clien
 
 
 async def opened(linked: Linked, **more: Any) -> dict[str, Any]:
-    """A new session."""
+    """Opens a new session."""
     answer = await linked.api("POST", "/connect_sessions", json={**OWNER, **more})
     assert answer.status_code == 201, answer.text
     return dict(answer.json())
 
 
 async def test_a_session_has_the_shape_of_the_contract(proctor: Linked) -> None:
-    """Everything that was given comes back; the token opens the same session, without token and link."""
+    """The session has every given value; its token authenticates the same session, shown without token and link."""
     given = {
         **OWNER,
         "origin_username": "ada",
@@ -49,7 +49,7 @@ async def test_a_session_has_the_shape_of_the_contract(proctor: Linked) -> None:
 
 
 async def test_the_token_is_the_account_s_before_and_after_linking(on_each_database: Linked) -> None:
-    """Also for sessions opened at the same time; the account is inactive until it is linked, and works."""
+    """Concurrent sessions share the account and its token; the account is inactive until it is linked."""
     made = await asyncio.gather(*(opened(on_each_database) for _ in range(5)))
     accounts = (await on_each_database.api("GET", "/accounts?origin_owner_id=acme")).json()
 
@@ -64,14 +64,14 @@ async def test_the_token_is_the_account_s_before_and_after_linking(on_each_datab
 
 
 async def test_multiple_makes_another_account(proctor: Linked) -> None:
-    """Of the same owner, with a token of its own."""
+    """`multiple` creates another account of the same owner with its own token."""
     first, second = await opened(proctor), await opened(proctor, multiple=True)
     assert first["account_id"] != second["account_id"]
     assert first["external_trigger_token"] != second["external_trigger_token"]
 
 
 async def test_edit_mode_opens_the_account_that_is_named(proctor: Linked) -> None:
-    """Whatever owner is given; another project's account is not there."""
+    """The named account wins over the given owner; another project's account is not found."""
     made = await opened(proctor, account_id=proctor.account_id, multiple=True)
     assert (made["account_id"], made["external_trigger_token"]) == (proctor.account_id, proctor.token)
     assert made["provider"] == "greenhouse"
@@ -81,7 +81,7 @@ async def test_edit_mode_opens_the_account_that_is_named(proctor: Linked) -> Non
 
 
 async def test_without_an_integration_the_provider_stays_open(proctor: Linked) -> None:
-    """No account is made that nobody can call for; naming the provider makes one."""
+    """No account is created until a provider is named."""
     await proctor.api("PUT", "/v1/integrations/greenhouse", json={"enabled": False, "tenant_id": "proctor"})
     made = await opened(proctor)
     named = await opened(proctor, provider="greenhouse")
@@ -91,7 +91,7 @@ async def test_without_an_integration_the_provider_stays_open(proctor: Linked) -
 
 
 async def test_expired_is_410_unknown_and_foreign_are_404(proctor: Linked, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And a session that has just not expired is open."""
+    """An expired session is 410, an unknown or foreign one 404; just before expiry a session is open."""
     made = await opened(proctor, expires_in=None)
     ctx = proctor.house.app.state.ctx
 
@@ -104,7 +104,7 @@ async def test_expired_is_410_unknown_and_foreign_are_404(proctor: Linked, monke
     sql = "UPDATE connect_sessions SET expires_at = now_ms() WHERE id = $1"
     await ctx.store.write(lambda tx: tx.run(sql, made["id"]))
     assert await status(proctor, made["token"]) == 410
-    # long after, it is forgotten
+    # long after its expiry, the session is deleted
     monkeypatch.setattr(connect_sessions, "KEPT_MS", 0)
     monkeypatch.setattr(connect_sessions, "CLEARING", 1.0)
     await opened(proctor)
@@ -125,8 +125,8 @@ async def test_expired_is_410_unknown_and_foreign_are_404(proctor: Linked, monke
         ({"label": "\x00"}, "label"),
     ],
 )
-async def test_what_will_not_do_is_named(proctor: Linked, change: dict[str, Any], field: str) -> None:
-    """And nothing is made."""
+async def test_an_invalid_value_is_named(proctor: Linked, change: dict[str, Any], field: str) -> None:
+    """An invalid value is named, and nothing is created."""
     answer = await proctor.api("POST", "/connect_sessions", json={**OWNER, **change})
     assert answer.status_code == 422
     assert answer.json()["errors"][0].startswith(f"{field}: ")
@@ -149,13 +149,13 @@ async def test_what_will_not_do_is_named(proctor: Linked, change: dict[str, Any]
 async def test_the_organization_is_a_number_for_old_builds_alone(
     house: House, proctor: Linked, user_agent: str, expected: object
 ) -> None:
-    """Known by their User-Agent."""
+    """Old builds are recognised by their User-Agent."""
     answer = await proctor.api("POST", "/connect_sessions", json=OWNER, headers={"user-agent": user_agent})
     assert answer.json()["organization_id"] == expected == organization_id(user_agent)
 
 
 async def test_secrets_of_a_session_are_kept_as_hashes(proctor: Linked) -> None:
-    """Neither token, link nor trigger token is anywhere in the database."""
+    """The database contains neither token, link nor trigger token in plain text."""
     made = await opened(proctor)
     kept = b"".join(path.read_bytes() for path in proctor.house.settings.data_dir.glob("greenroom.db*"))
     assert b"acme" in kept
@@ -163,8 +163,8 @@ async def test_secrets_of_a_session_are_kept_as_hashes(proctor: Linked) -> None:
         assert secret.encode() not in kept
 
 
-async def test_opening_a_session_tells_nobody(proctor: Linked) -> None:
-    """`account.created` waits until the customer has finished."""
+async def test_opening_a_session_sends_no_event(proctor: Linked) -> None:
+    """`account.created` is sent only once the customer has finished linking."""
     await webhook(proctor, ["account.created"])
     await opened(proctor)
     assert (await proctor.api("GET", "/v1/deliveries")).json()["data"] == []

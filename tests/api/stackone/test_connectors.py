@@ -1,4 +1,4 @@
-"""`/connectors/meta`: what it says is what the connector and the API do."""
+"""`/connectors/meta`: the description matches the connector and the API."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ORDER = Order(
 
 
 def leaves(fields: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The innermost fields."""
+    """Yields the innermost fields."""
     for field in fields:
         if isinstance(field.get("type"), list):
             yield from leaves(field["type"])
@@ -50,7 +50,7 @@ def leaves(fields: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 async def test_a_connector_has_the_shape_of_the_contract(proctor: Linked) -> None:
-    """Snake case; models beside their parents; the list is a bare array of the same."""
+    """Names are in snake case, models are beside their parents, and the list is a bare array."""
     one = (await proctor.api("GET", "/connectors/meta/greenhouse")).json()
     update = one["models"]["assessments/results"]["update"]
 
@@ -74,14 +74,14 @@ async def test_a_connector_has_the_shape_of_the_contract(proctor: Linked) -> Non
 
 
 async def test_active_follows_the_integration(proctor: Linked) -> None:
-    """Disabled is not active, and still listed."""
+    """A connector with a disabled integration is listed as inactive."""
     await proctor.api("PUT", "/v1/integrations/greenhouse", json={"enabled": False, "tenant_id": "proctor"})
     (one,) = (await proctor.api("GET", "/connectors/meta")).json()
     assert one["active"] is False
 
 
 async def test_include_adds(proctor: Linked) -> None:
-    """What is asked for, and nothing for a word that means nothing here."""
+    """`include` adds the named parts and ignores unknown words."""
     plain = (await proctor.api("GET", "/connectors/meta/greenhouse?include=inactive,whatever")).json()
     more = (await proctor.api("GET", "/connectors/meta/greenhouse?include=field_path,resources,webhooks")).json()
     fields = more["models"]["assessments/results"]["update"]["input"]["default_fields"]
@@ -93,13 +93,13 @@ async def test_include_adds(proctor: Linked) -> None:
 
 
 async def test_an_unknown_connector_is_404(proctor: Linked) -> None:
-    """Naming those there are."""
+    """The 404 lists the known connectors."""
     answer = await proctor.api("GET", "/connectors/meta/workday")
     assert (answer.status_code, "greenhouse" in answer.json()["message"]) == (404, True)
 
 
 def test_every_path_is_a_route() -> None:
-    """With the method that its kind of operation has."""
+    """Every described path is a route with the operation's method."""
     paths = build_app(Settings()).openapi()["paths"]
     for connector in discover().values():
         for operations in describe_connector(connector, frozenset())["models"].values():
@@ -111,7 +111,7 @@ def test_every_path_is_a_route() -> None:
 
 
 def test_the_table_of_fields_is_what_the_preview_shows() -> None:
-    """A field stands in the table if and only if the recruiter sees it, whichever connector."""
+    """Every connector's table has exactly the fields that the preview shows."""
     result = read_result(ResultIn.model_validate(RESULT), allow_http=False)
     for connector in discover().values():
         previewed = {one.field: one.verdict for one in connector.preview(ORDER, result)}
@@ -122,7 +122,7 @@ def test_the_table_of_fields_is_what_the_preview_shows() -> None:
 
 
 def test_a_required_field_is_one_without_which_a_final_result_is_refused() -> None:
-    """And no other is."""
+    """A final result is refused without a required field, and accepted without any other."""
     for connector in discover().values():
         for row in connector.result_fields:
             top, _, leaf = row.path.partition(".")

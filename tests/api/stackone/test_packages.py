@@ -1,4 +1,4 @@
-"""Unified packages: what a recruiter sees, in pages; and background-check packages that a vendor stores."""
+"""Unified packages: the list that a recruiter sees, its pages, and stored background-check packages."""
 
 from __future__ import annotations
 
@@ -23,9 +23,11 @@ CHECK = {
 
 
 async def configure(linked: Linked, category: str = "background_checks", **changes: Any) -> None:
-    """Replace the integration's configuration; without a source of packages, those that are stored are shown."""
+    """Replaces the configuration of the integration; without a source of packages, the stored ones are shown."""
     body = {"tenant_id": linked.tenant, "partner_category": category, "callback_hosts": ["127.0.0.1"], **changes}
-    if not (changes.get("packages_url") or changes.get("package_id")):  # a list of one account is a source, too
+    if not (
+        changes.get("packages_url") or changes.get("package_id")
+    ):  # a published list of one account is a source, too
         stored = {"category": category, "account_id": linked.account_id, "packages": [{"id": "first", "name": "First"}]}
         await linked.api("PUT", "/v1/packages", json=stored)
         answer = await linked.api("PUT", "/v1/integrations/greenhouse", json=body)
@@ -37,14 +39,14 @@ async def configure(linked: Linked, category: str = "background_checks", **chang
 
 
 async def publish(linked: Linked, count: int, category: str = "assessments", **more: Any) -> None:
-    """Publish numbered packages."""
+    """Publishes numbered packages."""
     packages = [{"id": f"p{n}", "name": f"Package {n}", **more} for n in range(count)]
     answer = await linked.api("PUT", "/v1/packages", json={"category": category, "packages": packages})
     assert answer.status_code == 200, answer.text
 
 
 async def test_packages_have_the_envelope_of_the_contract(proctor: Linked) -> None:
-    """Every key is there, null where there is nothing; `fields` leaves the others out."""
+    """Every key is there, null if it has no value; `fields` leaves the others out."""
     package = {"id": "pkg_core_sql", "remote_id": "pkg_core_sql", "name": "pkg_core_sql", "description": None}
     listed = await proctor.unified("GET", "/assessments/packages")
     one = await proctor.unified("GET", "/assessments/packages/pkg_core_sql?fields=id,%20name")
@@ -55,7 +57,7 @@ async def test_packages_have_the_envelope_of_the_contract(proctor: Linked) -> No
 
 
 async def test_background_check_packages_have_tests(proctor: Linked) -> None:
-    """Once the integration is of that category; the other category's list is empty then."""
+    """An integration of that category lists them; the list of the other category is empty then."""
     await publish(proctor, 1, "background_checks", tests=[{"id": "t1", "name": "Identity"}])
     await proctor.api(
         "PUT", "/v1/integrations/greenhouse", json={"tenant_id": "proctor", "partner_category": "background_checks"}
@@ -67,7 +69,7 @@ async def test_background_check_packages_have_tests(proctor: Linked) -> None:
 
 
 async def pages(linked: Linked, path: str, size: int, query: str = "") -> list[list[str]]:
-    """The ids of every page, to the end."""
+    """Returns the ids of every page."""
     found: list[list[str]] = []
     following = ""
     while following is not None:
@@ -79,7 +81,7 @@ async def pages(linked: Linked, path: str, size: int, query: str = "") -> list[l
 
 @pytest.mark.parametrize("query", ["", "&fields=id"])
 async def test_paging_meets_every_package_once(proctor: Linked, query: str) -> None:
-    """In the vendor's order."""
+    """Pages keep the vendor's order."""
     await publish(proctor, 5)
     assert await pages(proctor, "/assessments/packages", 2, query) == [["p0", "p1"], ["p2", "p3"], ["p4"]]
 
@@ -87,7 +89,7 @@ async def test_paging_meets_every_package_once(proctor: Linked, query: str) -> N
 @pytest.mark.parametrize(("count", "size"), [(1_500, 25), (10_000, 1000), (10_000, 999)])
 @pytest.mark.parametrize("source", ["stored", "list_url"])
 async def test_paging_thousands_of_packages(proctor: Linked, source: str, count: int, size: int) -> None:
-    """Each is met once, in order, and every page but the last is full."""
+    """Every package is listed once, in order, and all pages but the last are full."""
     if source == "stored":
         await publish(proctor, count)
     else:
@@ -101,7 +103,7 @@ async def test_paging_thousands_of_packages(proctor: Linked, source: str, count:
 
 
 async def change_at(linked: Linked, package_id: str, at: str) -> None:
-    """Let a stored package have changed at this time last."""
+    """Sets the time at which a stored package changed last."""
     ms = to_ms(datetime.fromisoformat(at))
     sql = "UPDATE packages SET updated_at = $1 WHERE id = $2"
     await linked.house.app.state.ctx.store.write(lambda tx: tx.run(sql, ms, package_id))
@@ -109,7 +111,7 @@ async def change_at(linked: Linked, package_id: str, at: str) -> None:
 
 @pytest.mark.parametrize("name", ["updated_after", "filter[updated_after]"])
 async def test_stored_packages_changed_since(proctor: Linked, name: str) -> None:
-    """Strictly after, in both spellings, page by page; one that is published again unchanged has not changed."""
+    """The filter is exclusive, in both spellings and on every page; publishing a package unchanged is no change."""
     await publish(proctor, 4)
     for number in range(4):
         await change_at(proctor, f"p{number}", f"2026-03-0{number + 1}T00:00:00.500Z")
@@ -126,7 +128,7 @@ async def test_stored_packages_changed_since(proctor: Linked, name: str) -> None
 
 
 async def test_packages_of_which_no_time_is_known_are_never_left_out(proctor: Linked) -> None:
-    """The static one, and those of a list endpoint."""
+    """The static package and those of a list endpoint ignore the filter."""
     query = "&updated_after=2099-01-01T00:00:00Z"
     assert await pages(proctor, "/assessments/packages", 25, query) == [["pkg_core_sql"]]
     proctor.house.vendor.will_answer((200, {}, json.dumps({"data": [{"id": "v1", "name": "V"}]}).encode()))
@@ -144,7 +146,7 @@ async def test_packages_of_which_no_time_is_known_are_never_left_out(proctor: Li
     ],
 )
 async def test_fields(proctor: Linked, fields: str, names: set[str]) -> None:
-    """An unknown name is ignored, so that nothing but unknown ones asks for everything, as the empty list does."""
+    """Unknown names are ignored; only unknown names return everything, as an empty list does."""
     for path in ("/assessments/packages", "/assessments/packages/pkg_core_sql"):
         data = (await proctor.unified("GET", f"{path}?fields={fields}")).json()["data"]
         assert set(data[0] if isinstance(data, list) else data) == names
@@ -181,19 +183,19 @@ HEADERS = {"content-type": "application/json", "x-request-id": "r1", "set-cookie
         ((500, HEADERS, b'{"key": "\\u006bey-of-the-list"}'), 500, None),
     ],
 )
-async def test_what_the_list_endpoint_answered_is_told(
+async def test_the_error_has_the_response_of_the_list_endpoint(
     listing: Linked, answer: tuple[int, dict[str, str], bytes], status: int, raw: object
 ) -> None:
-    """502 with its status, its address and, when it is a JSON object, its body; no credential, no query, no cookie."""
+    """The 502 has the status, the address and a JSON body of the endpoint, without credential, query or cookie."""
     listing.house.vendor.will_answer(answer)
     expected: dict[str, Any] = {"status": status, "url": f"{listing.house.vendor.url}/packages"}
     for path in ("/assessments/packages", "/assessments/packages/x"):
         said = await listing.unified("GET", path)
-        (told,) = said.json()["provider_errors"]
+        (shown,) = said.json()["provider_errors"]
 
         assert (said.status_code, said.json()["errorCode"]) == (502, "BadGateway")
-        assert told.pop("headers").items() >= {"content-type": "application/json", "x-request-id": "r1"}.items()
-        assert told == expected | ({"raw": raw} if raw is not None else {})
+        assert shown.pop("headers").items() >= {"content-type": "application/json", "x-request-id": "r1"}.items()
+        assert shown == expected | ({"raw": raw} if raw is not None else {})
         for secret in ("key-of-the-list", BASIC.rstrip("="), "in-the-query", "session=1", "x-secret"):
             assert secret not in said.text
     assert (await listing.call("list_tests")).status_code == 503
@@ -201,7 +203,7 @@ async def test_what_the_list_endpoint_answered_is_told(
 
 @pytest.mark.parametrize("body", [{"data": [BASIC]}, BASIC, {"data": "key-of-the-list"}])
 async def test_a_diagnosis_does_not_quote_our_credentials(listing: Linked, body: object) -> None:
-    """Though it quotes what it found; an endpoint may echo its request."""
+    """A diagnosis that quotes the response hides our credentials, since an endpoint may echo its request."""
     content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
     listing.house.vendor.will_answer((200, {}, content))
     said = await listing.unified("GET", "/assessments/packages")
@@ -213,15 +215,15 @@ async def test_a_diagnosis_does_not_quote_our_credentials(listing: Linked, body:
         assert "key-of" not in text
 
 
-async def test_headers_that_repeat_a_credential_are_not_told(listing: Linked) -> None:
-    """All of them then."""
+async def test_headers_that_repeat_a_credential_are_left_out(listing: Linked) -> None:
+    """If a header repeats a credential, all headers are left out."""
     listing.house.vendor.will_answer((500, {"x-request-id": f"Basic {BASIC}"}, b"{}"))
-    (told,) = (await listing.unified("GET", "/assessments/packages")).json()["provider_errors"]
-    assert told.keys() == {"status", "url", "raw"}
+    (shown,) = (await listing.unified("GET", "/assessments/packages")).json()["provider_errors"]
+    assert shown.keys() == {"status", "url", "raw"}
 
 
 async def test_a_list_endpoint_that_breaks_the_connection(listing: Linked) -> None:
-    """502, with nothing but its address."""
+    """The 502 has only the address."""
     listing.house.vendor.will_answer(0)
     said = await listing.unified("GET", "/assessments/packages")
     assert said.status_code == 502
@@ -232,7 +234,7 @@ async def test_a_list_endpoint_that_breaks_the_connection(listing: Linked) -> No
 async def test_a_list_endpoint_that_is_not_done_in_time_is_408(
     listing: Linked, monkeypatch: pytest.MonkeyPatch, heard: bool
 ) -> None:
-    """With Retry-After, whether its status was heard or not; Greenhouse hears 503; it serves again when it is back."""
+    """The 408 has Retry-After, with or without a received status; Greenhouse gets 503; later lists succeed."""
     monkeypatch.setattr(catalog, "DEADLINE_S", 0.3)
     ended = asyncio.Event()
 
@@ -262,7 +264,7 @@ async def test_a_list_endpoint_that_is_not_done_in_time_is_408(
 
 
 async def test_the_last_good_list_stands_in_for_a_failing_endpoint(listing: Linked) -> None:
-    """Also for one that is too slow: no refusal at all."""
+    """A failing or slow endpoint causes no error while a cached list is usable."""
     vendor = listing.house.vendor
     vendor.will_answer((200, {}, b'{"data": [{"id": "v1", "name": "V"}]}'), 500)
     assert (await listing.unified("GET", "/assessments/packages")).status_code == 200
@@ -280,34 +282,34 @@ async def test_the_last_good_list_stands_in_for_a_failing_endpoint(listing: Link
 
 @pytest.fixture
 async def checks(on_each_database: Linked) -> Linked:
-    """A project for background checks that has no package yet."""
+    """A project for background checks without packages."""
     await configure(on_each_database)
     return on_each_database
 
 
 async def create(linked: Linked, **changes: Any) -> str:
-    """A stored package; its id."""
+    """Stores a package and returns its id."""
     answer = await linked.unified("POST", PATH, json={**CHECK, **changes})
     assert answer.status_code == 201, answer.text
     return str(answer.json()["data"]["id"])
 
 
 async def listed(linked: Linked, query: str = "") -> list[dict[str, Any]]:
-    """The list of this account."""
+    """Returns the packages of this account."""
     answer = await linked.unified("GET", f"{PATH}{query}")
     assert answer.status_code == 200, answer.text
     return list(answer.json()["data"])
 
 
 async def read(linked: Linked, package_id: str) -> dict[str, Any]:
-    """One package."""
+    """Returns one package."""
     answer = await linked.unified("GET", f"{PATH}/{package_id}")
     assert answer.status_code == 200, answer.text
     return dict(answer.json()["data"])
 
 
 async def test_a_package_is_created_read_changed_and_deleted(checks: Linked) -> None:
-    """With the statuses and envelopes of the contract; a recruiter sees it in between."""
+    """The statuses and envelopes follow the contract; a recruiter sees the package in between."""
     created = await checks.unified("POST", PATH, json=CHECK)
     said = created.json()
     package_id = said["data"]["id"]
@@ -355,7 +357,7 @@ async def test_a_package_is_created_read_changed_and_deleted(checks: Linked) -> 
 async def test_what_is_left_out_of_a_change_stays(
     checks: Linked, changes: dict[str, Any], expected: dict[str, Any]
 ) -> None:
-    """Null says nothing; an empty text or list clears."""
+    """Null changes nothing; an empty text or list clears the field."""
     package_id = await create(checks)
     before = await read(checks, package_id)
     answer = await checks.unified("PATCH", f"{PATH}/{package_id}", json=changes)
@@ -365,7 +367,7 @@ async def test_what_is_left_out_of_a_change_stays(
 
 
 async def test_tests_that_are_given_replace_those_there_are(checks: Linked) -> None:
-    """A known id stays with its test, in the order given; a new test gets an id."""
+    """A known id keeps its test, in the given order; a new test gets an id."""
     package_id = await create(checks)
     first, mine = (await read(checks, package_id))["tests"]
     tests = [{"id": "mine", "name": "Court"}, {"name": "Credit"}, {"id": first["id"], "name": "Identity", "x": 1}]
@@ -399,8 +401,8 @@ async def test_tests_that_are_given_replace_those_there_are(checks: Linked) -> N
         ({"name": "x", "passthrough": 1}, "passthrough: "),
     ],
 )
-async def test_a_package_that_will_not_do(proctor: Linked, body: dict[str, Any], said: str) -> None:
-    """422 naming the field, for a new one and for a change; nothing is stored."""
+async def test_an_invalid_package_is_refused(proctor: Linked, body: dict[str, Any], said: str) -> None:
+    """An invalid package gets 422 with the field, on creation and on change; nothing is stored."""
     await configure(proctor)
     created = await proctor.unified("POST", PATH, json=body)
 
@@ -416,7 +418,7 @@ async def test_a_package_that_will_not_do(proctor: Linked, body: dict[str, Any],
 
 
 async def test_every_field_of_the_contract_may_be_null(proctor: Linked) -> None:
-    """But for the name."""
+    """Every field but the name may be null."""
     await configure(proctor)
     body = {"name": "x", "description": None, "tests": [{"id": None, "name": None, "description": None}]}
     package = await read(proctor, await create(proctor, **body, passthrough=None))
@@ -424,8 +426,8 @@ async def test_every_field_of_the_contract_may_be_null(proctor: Linked) -> None:
     assert (package["name"], package["description"], len(package["tests"])) == ("x", None, 1)
 
 
-async def test_how_many_there_can_be(checks: Linked, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also when they come at the same time."""
+async def test_packages_are_limited_in_number(checks: Linked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit holds for concurrent requests too."""
     monkeypatch.setattr(package_service, "MOST", 5)
     answers = await asyncio.gather(*(checks.unified("POST", PATH, json=CHECK) for _ in range(9)))
     refused = [answer for answer in answers if answer.status_code != 201]
@@ -436,7 +438,7 @@ async def test_how_many_there_can_be(checks: Linked, monkeypatch: pytest.MonkeyP
 
 
 async def test_creating_at_the_same_time_keeps_every_package(checks: Linked) -> None:
-    """And an order that does not change any more."""
+    """Concurrent creations are all stored, in an order that then stays the same."""
     names = [f"Package {number}" for number in range(20)]
     await asyncio.gather(*(create(checks, name=name) for name in names))
     found = [one["name"] for one in await listed(checks)]
@@ -446,7 +448,7 @@ async def test_creating_at_the_same_time_keeps_every_package(checks: Linked) -> 
 
 
 async def test_changes_at_the_same_time_are_all_kept(checks: Linked) -> None:
-    """Each of another field."""
+    """Concurrent changes of different fields are all stored."""
     package_id = await create(checks)
     changes: list[dict[str, Any]] = [{"name": "N"}, {"description": "D"}, {"tests": []}]
     await asyncio.gather(*(checks.unified("PATCH", f"{PATH}/{package_id}", json=one) for one in changes))
@@ -456,7 +458,7 @@ async def test_changes_at_the_same_time_are_all_kept(checks: Linked) -> None:
 
 
 async def test_a_package_is_its_accounts_own(checks: Linked) -> None:
-    """Another account of the project neither sees nor changes it."""
+    """Another account of the project can neither see nor change the package."""
     package_id = await create(checks)
     body = {"provider": "greenhouse", "origin_owner_id": "other", "origin_owner_name": "Other"}
     other = Linked(checks.house, checks.key, checks.tenant)
@@ -470,7 +472,7 @@ async def test_a_package_is_its_accounts_own(checks: Linked) -> None:
 
 
 async def test_an_order_outlives_its_package(checks: Linked) -> None:
-    """It keeps the name that the recruiter saw, and takes its result."""
+    """The order keeps the name that the recruiter saw, and accepts its result."""
     package_id = await create(checks)
     order = await checks.send_test(partner_test_id=package_id)
     await checks.unified("PATCH", f"{PATH}/{package_id}", json={"name": "Renamed"})
@@ -494,7 +496,7 @@ async def test_an_order_outlives_its_package(checks: Linked) -> None:
 async def test_a_stored_package_that_recruiters_do_not_see(
     on_each_database: Linked, category: str, url: bool, said: str
 ) -> None:
-    """The writer is warned each time, with the reason; it can be read by its id, changed and deleted all the same."""
+    """Each write warns with the reason; the package can be read by id, changed and deleted."""
     linked = on_each_database
     vendor = linked.house.vendor
     vendor.will_answer((200, {}, json.dumps({"data": [{"id": "v1", "name": "From the vendor"}]}).encode()))
@@ -515,7 +517,7 @@ async def test_a_stored_package_that_recruiters_do_not_see(
 
 
 async def test_a_stored_package_is_read_while_the_list_endpoint_is_down(checks: Linked) -> None:
-    """What is stored here needs nobody else; what is not there is the vendor's failure, not a missing package."""
+    """A stored package is read without the endpoint; any other id is 502, not 404."""
     package_id = await create(checks)
     checks.house.vendor.will_answer(500)
     await configure(checks, packages_url=f"{checks.house.vendor.url}/packages")
@@ -526,7 +528,7 @@ async def test_a_stored_package_is_read_while_the_list_endpoint_is_down(checks: 
 
 
 async def test_own_packages_hide_those_for_all_accounts(checks: Linked) -> None:
-    """The writer is told; when the last one is deleted, they are back."""
+    """The write warns of it; deleting the last one shows the others again."""
     await publish(checks, 2, "background_checks")
     created = (await checks.unified("POST", PATH, json=CHECK)).json()
 
@@ -539,7 +541,7 @@ async def test_own_packages_hide_those_for_all_accounts(checks: Linked) -> None:
 
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
 async def test_a_package_from_elsewhere_cannot_be_changed_here(checks: Linked, method: str) -> None:
-    """409 saying where it comes from; one published for this account alone can."""
+    """The 409 names the source; a package published for this account alone can be changed."""
     vendor = checks.house.vendor
     vendor.will_answer((200, {}, json.dumps({"data": [{"id": "v1", "name": "From the vendor"}]}).encode()))
     body = {"name": "x"} if method == "PATCH" else None
@@ -564,7 +566,7 @@ async def test_a_package_from_elsewhere_cannot_be_changed_here(checks: Linked, m
 
 
 async def test_a_package_whose_id_has_slashes(proctor: Linked) -> None:
-    """A vendor chooses its ids freely; clients encode them once for the path."""
+    """Vendors choose their ids freely; clients encode them once for the path."""
     packages = [{"id": "core/sql", "name": "SQL"}]
     await proctor.api("PUT", "/v1/packages", json={"category": "assessments", "packages": packages})
     one = await proctor.unified("GET", "/assessments/packages/core%2Fsql")
@@ -574,7 +576,7 @@ async def test_a_package_whose_id_has_slashes(proctor: Linked) -> None:
 
 
 async def test_raw_shows_the_calls_that_were_made(proctor: Linked) -> None:
-    """To the list endpoint, asked anew; none where nobody was asked, and no key where it was not wanted."""
+    """`raw` has the new calls of the list endpoint, is empty without a call, and missing if not requested."""
     answer = {"data": [{"id": "p1", "name": "One"}], "next": None}
     proctor.house.vendor.will_answer((200, {}, json.dumps(answer).encode()))
     url = f"{proctor.house.vendor.url}/packages"

@@ -1,4 +1,4 @@
-"""`/unified/proxy`: refused with a reason where the ATS gives nothing to call."""
+"""`/unified/proxy`: the refusal for an ATS without an API for vendors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tests.house import Linked
 
 
 async def test_greenhouse_gives_a_vendor_nothing_to_call(proctor: Linked) -> None:
-    """501 in the shape of every refusal; a foreign account is still 404, an unreadable body 422."""
+    """A request gets 501 in the usual shape; a foreign account still gets 404, an invalid body 422."""
     answer = await proctor.api(
         "POST", "/unified/proxy", json={"path": "/x", "method": "get"}, headers={"x-account-id": proctor.account_id}
     )

@@ -1,4 +1,4 @@
-"""`/requests`: what a project can see of its own calls, in both wire forms of every filter."""
+"""`/requests`: the log of a project's own calls, with both wire forms of every filter."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from greenroom.settings import Settings
 from tests.house import House, Linked, open_house
 
 ORDERS = ("provider", "service", "status", "eventDatetime", "duration")
-#: what null and zero are ordered as
+#: sort values of null
 EMPTY: dict[str, Any] = {"provider": "", "service": "", "status": 0, "duration": 0}
 
 
 async def listed(linked: Linked, query: str = "", path: str = "/requests/logs") -> list[dict[str, Any]]:
-    """What a list shows."""
+    """Returns the entries of a list."""
     answer = await linked.api("GET", f"{path}?{query}")
     assert answer.status_code == 200, answer.text
     return list(answer.json()["data"])
 
 
-async def with_list_url(linked: Linked) -> str:
-    """Proctor's packages come from its own endpoint, so that reading them is a step."""
+async def configure_list_url(linked: Linked) -> str:
+    """Configures Proctor's list endpoint, so that reading packages makes a step, and returns its URL."""
     body = {"tenant_id": linked.tenant, "packages_url": f"{linked.house.vendor.url}/list"}
     await linked.api("PUT", "/v1/integrations/greenhouse", json=body)
     linked.house.vendor.will_answer((200, {}, json.dumps({"data": [{"id": "pkg_core_sql", "name": "SQL"}]}).encode()))
@@ -40,7 +40,7 @@ async def with_list_url(linked: Linked) -> str:
 
 
 async def test_a_call_is_there_right_after_it(on_each_database: Linked) -> None:
-    """Under the id of its answer, with every field of the contract, also when many are made together."""
+    """An entry has the id of its response and every field of the contract, also after concurrent calls."""
     proctor = on_each_database
     before = stamp(datetime.now(UTC))
     answers = await asyncio.gather(*(proctor.unified("GET", "/assessments/packages") for _ in range(20)))
@@ -76,7 +76,7 @@ async def test_a_call_is_there_right_after_it(on_each_database: Linked) -> None:
 
 
 async def test_an_ats_call_is_among_the_unified_ones(proctor: Linked) -> None:
-    """It is what one looks for when a recruiter sees nothing; without a valid token it is nobody's."""
+    """An ATS's call is listed with the unified ones; without a valid token it belongs to no project."""
     await proctor.send_test()
     await proctor.call("test_status", "partner_interview_id=nope")
     await proctor.call("list_tests", token="gr_wrong")
@@ -89,7 +89,7 @@ async def test_an_ats_call_is_among_the_unified_ones(proctor: Linked) -> None:
 
 
 async def test_platform_calls_are_on_a_list_of_their_own(proctor: Linked) -> None:
-    """Reading the log is on none."""
+    """Reading the log is on neither list."""
     await proctor.unified("GET", "/assessments/packages")
     await proctor.api("GET", "/v1/orders/nope")
     await listed(proctor)
@@ -102,10 +102,10 @@ async def test_platform_calls_are_on_a_list_of_their_own(proctor: Linked) -> Non
     assert [one["child_resource"] for one in await listed(proctor)] == ["packages"]
 
 
-async def test_a_stranger_sees_nothing_of_it(house: House, proctor: Linked) -> None:
-    """On no list, with no filter, by no id."""
+async def test_another_project_sees_nothing_of_it(house: House, proctor: Linked) -> None:
+    """Another project cannot find an entry by list, filter or id."""
     mallory = await house.link("mallory", tenant="mallory")
-    await with_list_url(proctor)
+    await configure_list_url(proctor)
     answer = await proctor.unified("GET", "/assessments/packages")
     request_id = answer.headers["x-request-id"]
     assert len(await listed(proctor, path="/requests/logs/steps")) == 1
@@ -123,9 +123,9 @@ async def test_a_stranger_sees_nothing_of_it(house: House, proctor: Linked) -> N
 
 
 async def test_steps_by_themselves_and_with_their_request(on_each_database: Linked) -> None:
-    """What was called, what came of it; a list without `include` has none."""
+    """A step has its call and its outcome; a list without `include` has no steps."""
     proctor = on_each_database
-    url = await with_list_url(proctor)
+    url = await configure_list_url(proctor)
     answer = await proctor.unified("GET", "/assessments/packages")
     request_id = answer.headers["x-request-id"]
     proctor.house.vendor.will_answer(0)
@@ -147,7 +147,7 @@ async def test_steps_by_themselves_and_with_their_request(on_each_database: Link
 
 
 async def test_advanced_logs_say_what_was_asked_also_when_nothing_was_kept(proctor: Linked) -> None:
-    """The parts of the URL are always there; headers and bodies where the operator wants them."""
+    """The parts of the URL are always there; headers and bodies only if the operator keeps them."""
     answer = await proctor.unified("GET", "/assessments/packages?fields=id&page_size=1")
     path = f"/requests/logs/{answer.headers['x-request-id']}?include=advanced_logs"
     shown = (await proctor.api("GET", path)).json()["data"]
@@ -175,7 +175,7 @@ async def test_advanced_logs_say_what_was_asked_also_when_nothing_was_kept(proct
 
 
 def forms(name: str, value: str) -> list[str]:
-    """A filter as it is documented, and as the official TypeScript client sends it."""
+    """Returns a filter in the documented form and in that of the official TypeScript client."""
     return [f"filter[{name}]={quote(value)}", f"filter%5B{name}%5D={quote(value)}", f"{name}={quote(value)}"]
 
 
@@ -196,9 +196,11 @@ OWN = {
 }
 
 
-async def three_calls(linked: Linked) -> list[dict[str, Any]]:
-    """A list of packages (with a step), an order from the ATS, its result; newest first, as they are listed."""
-    await with_list_url(linked)
+async def make_three_calls(linked: Linked) -> list[dict[str, Any]]:
+    """
+    Lists packages (with a step), places an order from the ATS and gives its result; returns the entries, newest first.
+    """
+    await configure_list_url(linked)
     await linked.unified("GET", "/assessments/packages")
     await linked.give_result(await linked.send_test())
     everything = await listed(linked)
@@ -207,8 +209,8 @@ async def three_calls(linked: Linked) -> list[dict[str, Any]]:
 
 
 async def test_every_filter_of_values_in_both_forms(proctor: Linked) -> None:
-    """It finds what it names among what it does not, and nothing under another value."""
-    everything = await three_calls(proctor)
+    """A filter finds exactly the entries with its values, and none for another value."""
+    everything = await make_three_calls(proctor)
     for name, column in OWN.items():
         value = str(everything[0][column])
         expected = [one for one in everything if str(one[column]) == value]
@@ -221,8 +223,8 @@ async def test_every_filter_of_values_in_both_forms(proctor: Linked) -> None:
 
 
 async def test_every_filter_of_steps(proctor: Linked) -> None:
-    """What a step was about is what its request was about."""
-    await three_calls(proctor)
+    """A step can be found by the values of its request."""
+    await make_three_calls(proctor)
     (step,) = await listed(proctor, path="/requests/logs/steps")
     for name in OWN.keys() & StepsAsked.model_fields.keys() - {"sub_resources"}:
         for form in forms(name, str(step[OWN[name]])):
@@ -232,8 +234,8 @@ async def test_every_filter_of_steps(proctor: Linked) -> None:
 
 
 async def test_the_other_filters_in_both_forms(proctor: Linked) -> None:
-    """Success, times with both ends included, categories; an empty one filters nothing."""
-    everything = await three_calls(proctor)
+    """Success, inclusive times and categories filter; an empty filter is ignored."""
+    everything = await make_three_calls(proctor)
     result, packages = everything[0], everything[2]
     for form in forms("success", "true") + forms("start_date", packages["event_datetime"]):
         assert await listed(proctor, form) == everything, form
@@ -252,7 +254,7 @@ async def test_the_other_filters_in_both_forms(proctor: Linked) -> None:
 
 
 def test_every_filter_is_tested() -> None:
-    """What the three tests above and the one of orders name is all that there is."""
+    """The tests in this file cover every filter."""
     tested = {*OWN, "success", "start_date", "end_date", "categories", "order_by", "order_direction"}
     assert tested == LogsAsked.model_fields.keys() - APART
 
@@ -286,15 +288,15 @@ UNREADABLE = [
 
 @pytest.mark.parametrize("path", ["/requests/logs", "/requests/logs/steps", "/requests/platform-logs"])
 async def test_what_cannot_be_read_is_400_and_named(proctor: Linked, path: str) -> None:
-    """By its name as it was sent."""
+    """An invalid filter gets 400 with its name as it was sent."""
     for query in UNREADABLE:
         answer = await proctor.api("GET", f"{path}?{query}")
         assert answer.status_code == 400, query
         assert answer.json()["errors"][0].startswith(query.partition("=")[0]), answer.text
 
 
-async def test_an_unknown_filter_is_told_the_nearest(proctor: Linked) -> None:
-    """A filter that is ignored would show everything."""
+async def test_an_unknown_filter_is_refused_with_the_nearest(proctor: Linked) -> None:
+    """An unknown filter is refused with the nearest name, since ignoring it would list everything."""
     answer = await proctor.api("GET", "/requests/logs?filter[account_id]=x")
     assert "Did you mean filter[account_ids]?" in answer.json()["message"]
     assert (await proctor.api("GET", "/requests/logs?include=advanced_logs")).status_code == 400
@@ -303,7 +305,7 @@ async def test_an_unknown_filter_is_told_the_nearest(proctor: Linked) -> None:
 
 
 async def test_every_order_in_pages_meets_each_line_once(on_each_database: Linked) -> None:
-    """Over the cursor, with many that are equal, while more lines come."""
+    """Pages list each entry once in every order, with equal values and while entries are added."""
     proctor = on_each_database
     for number in range(3):
         await proctor.unified("GET", "/assessments/packages")
@@ -330,14 +332,14 @@ async def test_every_order_in_pages_meets_each_line_once(on_each_database: Linke
 
 
 async def test_a_request_of_either_list_is_found_by_its_id(proctor: Linked) -> None:
-    """Whoever has an `x-request-id` need not know which list it is on."""
+    """An `x-request-id` finds the entry of either list."""
     answer = await proctor.api("GET", "/v1/orders")
     shown = (await proctor.api("GET", f"/requests/logs/{answer.headers['x-request-id']}")).json()["data"]
     assert (shown["path"], shown["status"]) == ("/v1/orders", 200)
 
 
 async def test_lines_survive_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stop writes what waits, however long it would have waited."""
+    """Stopping the gateway writes the pending entries, however long the interval is."""
     monkeypatch.setattr(engine, "PERIOD_S", 600.0)
     async with open_house(tmp_path) as house:
         proctor = await house.link("proctor", package_id="pkg_core_sql")
@@ -348,7 +350,7 @@ async def test_lines_survive_a_restart(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_the_documented_form_of_the_filters_is_in_the_document() -> None:
-    """`filter[name]` with the very names of the plain form."""
+    """The OpenAPI document has `filter[name]` with the same names as the plain form."""
     paths = build_app(Settings()).openapi()["paths"]
     for path, model in (("logs", LogsAsked), ("logs/steps", StepsAsked), ("platform-logs", PlatformLogsAsked)):
         named = {one["name"]: one for one in paths[f"/requests/{path}"]["get"]["parameters"]}

@@ -1,4 +1,4 @@
-"""The unified reads and orders: envelopes, nulls, pages, filters, the spellings that clients send."""
+"""The unified reads and orders: envelopes, nulls, pages, filters, and the spellings that clients send."""
 
 from __future__ import annotations
 
@@ -59,22 +59,22 @@ WHOLE_RESULT: dict[str, Any] = {
 
 
 def nulled(value: Any) -> Any:
-    """The same body with null in the place of everything that is not an object or an array."""
+    """Returns a body with null for every value that is not an object or an array."""
     if isinstance(value, dict):
         return {name: nulled(part) for name, part in value.items()}
     return [nulled(part) for part in value] if isinstance(value, list) else None
 
 
-async def of_category(linked: Linked, category: str) -> None:
-    """Make the integration one of this category."""
+async def set_category(linked: Linked, category: str) -> None:
+    """Changes the category of the integration."""
     body = {"tenant_id": linked.tenant, "partner_category": category, "package_id": "pkg_core_sql"}
     assert (await linked.api("PUT", "/v1/integrations/greenhouse", json=body)).status_code == 200
 
 
 @pytest.mark.parametrize("category", ["assessments", "background_checks"])
 async def test_bodies_with_every_field_of_the_contract(proctor: Linked, category: str) -> None:
-    """An order and its result, in either category; what we keep of them can be read back."""
-    await of_category(proctor, category)
+    """Both categories accept an order and a result with every field, and the stored fields can be read."""
+    await set_category(proctor, category)
     placed = await proctor.unified("POST", f"/{category}/orders", json=WHOLE_ORDER)
     order_id = placed.json()["id"]
     order = (await proctor.unified("GET", f"/{category}/orders/{order_id}")).json()["data"]
@@ -96,7 +96,7 @@ async def test_bodies_with_every_field_of_the_contract(proctor: Linked, category
 
 
 def changed(value: Any) -> list[Any]:
-    """The same body with one field changed, for each field, and with one more."""
+    """Yields the body once with each field changed, and once with a new field."""
     if isinstance(value, dict):
         one_other = [{**value, name: part} for name in value for part in changed(value[name])]
         return [*one_other, {**value, "one_more": None}]
@@ -107,8 +107,8 @@ def changed(value: Any) -> list[Any]:
 
 @pytest.mark.parametrize("category", ["assessments", "background_checks"])
 async def test_without_an_id_only_an_identical_order_is_a_repeat(proctor: Linked, category: str) -> None:
-    """Whatever differs makes another order, also a field that is ignored; the order of the keys is no difference."""
-    await of_category(proctor, category)
+    """Any differing field makes another order, even an ignored one; the order of keys does not matter."""
+    await set_category(proctor, category)
     body = {name: part for name, part in WHOLE_ORDER.items() if name != "id"}
     needed = {"package": PACKAGE, "candidate": WHOLE_ORDER["candidate"]}
     others = [one for one in changed(body) if one["package"]["id"] and _email(one)]
@@ -132,8 +132,8 @@ def _email(body: dict[str, Any]) -> str | None:
 
 @pytest.mark.parametrize("category", ["assessments", "background_checks"])
 async def test_bodies_in_which_everything_is_null(proctor: Linked, category: str) -> None:
-    """Null is as good as left out, at any depth: only what the order and the ATS cannot do without is missed."""
-    await of_category(proctor, category)
+    """Null means left out at any depth; only fields that the order or the ATS requires are missed."""
+    await set_category(proctor, category)
     path = f"/{category}/orders"
     for body in (nulled(WHOLE_ORDER), dict.fromkeys(WHOLE_ORDER)):
         said = (await proctor.unified("POST", path, json=body)).json()
@@ -156,14 +156,14 @@ async def test_bodies_in_which_everything_is_null(proctor: Linked, category: str
 
 @pytest.mark.parametrize("source", ["PASS", 7, 7.5, True, {"a": 1}, [1], None])
 async def test_a_source_value_is_anything(proctor: Linked, source: object) -> None:
-    """Text, number, yes or no, object, array, null."""
+    """A source value may be a text, a number, a boolean, an object, an array or null."""
     order = await proctor.send_test()
     body = {**WHOLE_RESULT, "result": {"value": "passed", "source_value": source}}
     assert (await proctor.give_result(order, body)).status_code == 200
 
 
-async def test_another_accounts_order_is_not_told_from_one_that_never_was(house: House, proctor: Linked) -> None:
-    """By either path: the category would say that it is there."""
+async def test_another_accounts_order_looks_like_an_unknown_one(house: House, proctor: Linked) -> None:
+    """Both categories answer the same 404, so that a caller cannot learn that the order exists."""
     order = await proctor.send_test()
     mallory = await house.link("mallory", tenant="mallory", package_id="x")
     for category in ("assessments", "background_checks"):
@@ -179,11 +179,14 @@ async def test_another_accounts_order_is_not_told_from_one_that_never_was(house:
 
 @pytest.mark.parametrize(("own", "other"), [("assessments", "background_checks"), ("background_checks", "assessments")])
 async def test_an_order_of_the_other_category(proctor: Linked, own: str, other: str) -> None:
-    """Refused, saying where to place it: the ATS could not send it. The order that is there still takes its result."""
-    await of_category(proctor, own)
+    """
+    Placing it is refused with the right path, since the ATS could not send it; an existing order still accepts its
+    result.
+    """
+    await set_category(proctor, own)
     placed = (await proctor.unified("POST", f"/{own}/orders", json=ORDER)).json()["id"]
     refused = await proctor.unified("POST", f"/{other}/orders", json=ORDER)
-    await of_category(proctor, other)
+    await set_category(proctor, other)
 
     assert (refused.status_code, refused.json()["errorCode"]) == (422, "OtherCategory")
     assert f"/unified/ats/{own}/orders" in refused.json()["message"]
@@ -210,7 +213,7 @@ async def test_an_order_of_the_other_category(proctor: Linked, own: str, other: 
 async def test_a_preference_for_heartbeats_is_confirmed(
     proctor: Linked, prefer: list[str], applied: str | None
 ) -> None:
-    """On reads and on writes, in every form of the header; the answer is the same."""
+    """Reads and writes confirm every form of the header, with an unchanged answer."""
     headers = [("x-account-id", proctor.account_id), ("authorization", basic(proctor.key))]
     headers += [("prefer", one) for one in prefer]
     client, root = proctor.house.client, "/unified/ats/assessments"
@@ -234,7 +237,7 @@ async def test_a_preference_for_heartbeats_is_confirmed(
     ],
 )
 async def test_what_clients_send_is_accepted(proctor: Linked, query: str) -> None:
-    """Both spellings of a filter, pass-through parameters, blanks; `Prefer: heartbeat` too."""
+    """Both spellings of a filter, pass-through parameters, blanks and `Prefer: heartbeat` are accepted."""
     headers = {"x-account-id": proctor.account_id, "prefer": "heartbeat"}
     answer = await proctor.api("GET", f"/unified/ats/assessments/packages?{query}", headers=headers)
     assert (answer.status_code, len(answer.json()["data"])) == (200, 1)
@@ -242,14 +245,14 @@ async def test_what_clients_send_is_accepted(proctor: Linked, query: str) -> Non
 
 @pytest.mark.parametrize("query", ["page_size=0", "page_size=x", "next=abc", "next=cGtnX3g", "updated_after=now"])
 async def test_what_cannot_be_read_is_400(proctor: Linked, query: str) -> None:
-    """Naming the parameter."""
+    """An invalid parameter gets 400 with its name."""
     answer = await proctor.unified("GET", f"/assessments/packages?{query}")
     assert answer.status_code == 400
     assert answer.json()["errors"][0].startswith(query.partition("=")[0])
 
 
 async def test_orders_changed_since(proctor: Linked) -> None:
-    """In both spellings."""
+    """The filter works in both spellings."""
     order = await proctor.send_test()
     for name in ("updated_after", "filter[updated_after]"):
         path = f"/assessments/orders?{name}="
@@ -259,7 +262,7 @@ async def test_orders_changed_since(proctor: Linked) -> None:
 
 
 async def test_the_read_model_is_what_the_event_carried(proctor: Linked) -> None:
-    """Key for key, so that a lost event can be made good by reading."""
+    """A read has the same keys and values as the event, so that it can replace a lost one."""
     await webhook(proctor)
     order = await proctor.send_test()
     (heard,) = await proctor.house.vendor.hear(1)
@@ -280,7 +283,7 @@ async def test_the_read_model_is_what_the_event_carried(proctor: Linked) -> None
     ],
 )
 async def test_an_order_that_cannot_be_placed(proctor: Linked, body: dict[str, Any], said: str) -> None:
-    """Names what is missing; no order is there afterwards."""
+    """The refusal names the missing part, and no order is created."""
     answer = await proctor.unified("POST", "/assessments/orders", json=body)
 
     assert answer.status_code == 422
@@ -289,7 +292,7 @@ async def test_an_order_that_cannot_be_placed(proctor: Linked, body: dict[str, A
 
 
 async def test_an_orders_event_is_json_whatever_numbers_came(proctor: Linked) -> None:
-    """NaN and 1e999 become null: a vendor's parser would refuse the whole event."""
+    """NaN and 1e999 become null, since a vendor's JSON parser would refuse the whole event."""
     await webhook(proctor)
     body = (
         b'{"package": {"id": "pkg_core_sql"}, "candidate": {"emails": [{"value": "a@b.example"}]},'

@@ -1,4 +1,4 @@
-"""Accounts: linked once, listed in pages, their token shown only when asked for."""
+"""`/v1/accounts`: linking, pagination, and tokens that are shown only with `reveal=true`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NEW = {"provider": "greenhouse", "origin_owner_id": "acme", "origin_owner_name":
 
 
 async def test_linking_the_same_owner_at_once_makes_one_account(on_each_database: Linked) -> None:
-    """With one token, whatever the order in which the requests arrive."""
+    """Concurrent requests for one owner get the same account with the same token."""
     answers = await asyncio.gather(*(on_each_database.api("POST", "/v1/accounts", json=NEW) for _ in range(8)))
 
     assert {answer.status_code for answer in answers} == {201}
@@ -19,7 +19,7 @@ async def test_linking_the_same_owner_at_once_makes_one_account(on_each_database
 
 
 async def test_rotating_at_once_leaves_two_live_tokens_at_the_most(on_each_database: Linked) -> None:
-    """The newest, and the one before it for the overlap."""
+    """After concurrent rotations only the newest token and the one before it are valid."""
     path = f"/v1/accounts/{on_each_database.account_id}"
     answers = await asyncio.gather(*(on_each_database.api("POST", f"{path}/rotate-token") for _ in range(6)))
     tokens = {answer.json()["external_trigger_token"] for answer in answers} | {on_each_database.token}
@@ -30,7 +30,7 @@ async def test_rotating_at_once_leaves_two_live_tokens_at_the_most(on_each_datab
 
 
 async def test_a_token_is_shown_only_when_asked_for(proctor: Linked) -> None:
-    """Masked in lists and reads; `reveal=true` on one account shows it."""
+    """Lists and reads mask the token; `reveal=true` on one account shows it."""
     path = f"/v1/accounts/{proctor.account_id}"
     (listed,) = (await proctor.api("GET", "/v1/accounts")).json()["data"]
     read = (await proctor.api("GET", path)).json()
@@ -42,7 +42,7 @@ async def test_a_token_is_shown_only_when_asked_for(proctor: Linked) -> None:
 
 
 async def test_paging_meets_every_account_once(proctor: Linked) -> None:
-    """Newest first; filters narrow; a cursor of another list is refused."""
+    """Pages list every account once, newest first; filters apply; a cursor of another list is refused."""
     made = [
         (await proctor.api("POST", "/v1/accounts", json={**NEW, "origin_owner_id": f"c{n}"})).json()["id"]
         for n in range(4)

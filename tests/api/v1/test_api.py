@@ -1,4 +1,4 @@
-"""The API from the outside: strangers, bad input, idempotency, paging, the document."""
+"""The API as its clients use it: authentication, invalid input, idempotency, pagination."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OPERATIONS = [
 
 
 def body_for(path: str) -> dict[str, Any] | None:
-    """A body with which the operation would succeed for its owner."""
+    """Returns a body with which the operation succeeds for its owner."""
     bodies: dict[str, dict[str, Any]] = {
         "/status": {"status": "accepted"},
         "/result": RESULT,
@@ -39,15 +39,15 @@ def body_for(path: str) -> dict[str, Any] | None:
     return next((body for end, body in bodies.items() if path.endswith(end)), {})
 
 
-async def replay_of(linked: Linked, webhook_id: str) -> str:
-    """A replay of a webhook; its id."""
+async def start_replay(linked: Linked, webhook_id: str) -> str:
+    """Starts a replay of a webhook and returns the replay's id."""
     asked = {"since": "2026-01-01T00:00:00Z"}
     return str((await linked.api("POST", f"/v1/webhooks/{webhook_id}/replay", json=asked)).json()["id"])
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 async def test_a_stranger_sees_nothing(house: House, proctor: Linked, method: str, path: str) -> None:
-    """Without a key 401; with another project's key, 404 for every id, and no entry in any list."""
+    """A caller without a key gets 401; another project's key gets 404 for every id, and empty lists."""
     order = await proctor.send_test()
     hook = await webhook(proctor)
     delivery = "dlv_x"
@@ -58,7 +58,7 @@ async def test_a_stranger_sees_nothing(house: House, proctor: Linked, method: st
     mallory = await house.link("mallory", tenant="mallory")
     ids = {"order_id": order, "webhook_id": hook["id"], "delivery_id": delivery, "account_id": proctor.account_id}
     kinds = {"/packages/{id}": "pkg_core_sql", "/accounts/{id}": proctor.account_id}
-    ids |= {"replay_id": await replay_of(proctor, hook["id"])}
+    ids |= {"replay_id": await start_replay(proctor, hook["id"])}
     ids |= {"provider": "greenhouse", "id": next((one for kind, one in kinds.items() if kind in path), order)}
     url = re.sub(r"\{(\w+)\}", lambda name: ids[name[1]], path)
     query = "?category=assessments" if path == "/v1/packages" else ""
@@ -97,7 +97,7 @@ async def test_a_stranger_sees_nothing(house: House, proctor: Linked, method: st
     ],
 )
 async def test_bad_input_names_the_field_and_what_to_do(proctor: Linked, path: str, body: Any, said: str) -> None:
-    """In one shape, whatever is wrong."""
+    """Every kind of invalid input gets the one error shape, with the field and the remedy."""
     content = {"content": body} if isinstance(body, str) else {"json": body}
     answer = await proctor.api("POST", path, **content)
 
@@ -107,14 +107,14 @@ async def test_bad_input_names_the_field_and_what_to_do(proctor: Linked, path: s
 
 
 async def test_a_body_that_is_not_json(proctor: Linked) -> None:
-    """Said in a sentence."""
+    """A body that is not JSON gets a sentence."""
     headers = {"content-type": "application/json"}
     answer = await proctor.api("POST", "/v1/accounts", content="{", headers=headers)
     assert (answer.status_code, answer.json()["message"]) == (400, "The body is not JSON.")
 
 
 async def test_put_replaces_and_keeps_secrets_that_are_left_out(proctor: Linked) -> None:
-    """A plain field left out is cleared; a secret only by null; neither is ever shown."""
+    """A plain field left out is cleared; a secret is cleared only by null; no secret is ever shown."""
     path = "/v1/integrations/greenhouse"
     kept = {"package_id": "pkg_core_sql", "confirm": True}
     first = (
@@ -139,7 +139,7 @@ async def test_put_replaces_and_keeps_secrets_that_are_left_out(proctor: Linked)
 
 
 async def test_last_called_at_is_the_proof_that_greenhouse_calls(proctor: Linked) -> None:
-    """Null before the first call, a time after it."""
+    """`last_called_at` is null before the first call of Greenhouse and a time after it."""
     path = "/v1/integrations/greenhouse"
     before = (await proctor.api("GET", path)).json()["last_called_at"]
     await proctor.call("list_tests")
@@ -150,7 +150,7 @@ async def test_last_called_at_is_the_proof_that_greenhouse_calls(proctor: Linked
 
 
 async def test_the_same_post_with_the_same_key_is_done_once(proctor: Linked) -> None:
-    """Also at the same time; another body under the key is refused; a refused request gives the key back."""
+    """Concurrent repeats run once; another body with the key is refused; a failed request releases the key."""
     body = {"name": "x", "url": "https://x.example.com/", "events": ["account.created"]}
     headers = {"idempotency-key": "k1"}
     together = await asyncio.gather(
@@ -170,7 +170,7 @@ async def test_the_same_post_with_the_same_key_is_done_once(proctor: Linked) -> 
 
 
 async def test_paging_meets_every_order_once(proctor: Linked) -> None:
-    """Newest first, with a filter; a foreign cursor is refused."""
+    """Pages list every order once, newest first, with a filter; a cursor of another list is refused."""
     sent = [await proctor.send_test(number) for number in range(7)]
     seen, following = [], ""
     while following is not None:
@@ -194,7 +194,7 @@ async def test_paging_meets_every_order_once(proctor: Linked) -> None:
 
 
 async def test_preview_says_what_the_recruiter_would_see_and_changes_nothing(proctor: Linked) -> None:
-    """Field by field; a refused one with the reason."""
+    """The preview has an outcome per field, or the reason of the refusal, and changes nothing."""
     order = await proctor.send_test()
     path = f"/v1/orders/{order}/result:preview"
     body = {**RESULT, "score": {"value": "82.50"}, "attachments": [{"url": "https://x.example.com/a"}]}
@@ -217,7 +217,7 @@ async def test_preview_says_what_the_recruiter_would_see_and_changes_nothing(pro
 
 
 async def test_rotation_of_a_webhooks_secret(house: House, proctor: Linked) -> None:
-    """Both sign during the overlap, only the new one after it."""
+    """Both secrets sign during the overlap, only the new one after it."""
     from standardwebhooks import Webhook, WebhookVerificationError
 
     made = await webhook(proctor)
@@ -235,7 +235,7 @@ async def test_rotation_of_a_webhooks_secret(house: House, proctor: Linked) -> N
 
 
 async def test_a_test_event_shows_the_whole_exchange(house: House, proctor: Linked) -> None:
-    """Also when nobody answers."""
+    """A test event shows request and response, or the error of an unreachable endpoint."""
     made = await webhook(proctor)
     house.vendor.will_answer((418, {}, b"teapot"))
     tried = (await proctor.api("POST", f"/v1/webhooks/{made['id']}/test")).json()
@@ -247,7 +247,7 @@ async def test_a_test_event_shows_the_whole_exchange(house: House, proctor: Link
 
 
 async def test_deleting_a_webhook_ends_what_is_on_its_way(house: House, proctor: Linked) -> None:
-    """Cancelled, and still visible."""
+    """Pending deliveries of a deleted webhook are cancelled and still listed."""
     made = await webhook(proctor)
     house.vendor.will_answer(500)
     order = await proctor.send_test()
@@ -263,7 +263,7 @@ async def test_deleting_a_webhook_ends_what_is_on_its_way(house: House, proctor:
 
 
 async def test_an_order_without_an_ats(proctor: Linked) -> None:
-    """Placed by the vendor itself; an unknown package is named."""
+    """A vendor can place an order by API; an unknown package is named."""
     asked = {"package": {"id": "pkg_core_sql"}, "candidate": {"emails": [{"value": "a@b.example"}]}, "id": "mine"}
     placed = (await proctor.unified("POST", "/assessments/orders", json=asked)).json()
     again = (await proctor.unified("POST", "/assessments/orders", json=asked)).json()
@@ -284,7 +284,7 @@ async def test_an_order_without_an_ats(proctor: Linked) -> None:
 
 
 async def test_a_disabled_integration_is_412_and_a_missing_account_400(proctor: Linked) -> None:
-    """On the unified API; Greenhouse's calls are 401."""
+    """The unified API answers 412 and 400; Greenhouse's calls get 401."""
     path = "/unified/ats/assessments/packages"
     assert (await proctor.api("GET", path)).status_code == 400
     assert (await proctor.api("GET", path, headers={"x-account-id": "acc_x"})).status_code == 404
@@ -294,7 +294,7 @@ async def test_a_disabled_integration_is_412_and_a_missing_account_400(proctor: 
 
 
 async def test_a_keys_last_use_is_known(proctor: Linked) -> None:
-    """So that an unused key can be told and revoked."""
+    """The time of the last use is stored, so that an operator can find and revoke unused keys."""
     from greenroom.services import projects
 
     (key,) = await projects.list_keys(proctor.house.app.state.ctx)
@@ -302,14 +302,14 @@ async def test_a_keys_last_use_is_known(proctor: Linked) -> None:
 
 
 async def test_health(house: House) -> None:
-    """Liveness, readiness with the backlog's age, metrics."""
+    """Liveness, readiness with the backlog's age, and metrics answer."""
     assert (await house.client.get("/healthz")).json() == {"status": "ok"}
     assert (await house.client.get("/readyz")).json() == {"status": "ok", "backlog_age_s": 0.0}
     assert "python_info" in (await house.client.get("/metrics")).text
 
 
 async def test_plain_http_to_an_https_gateway_is_refused(tmp_path: Path) -> None:
-    """S9: no redirect, since the key is in the request already."""
+    """S9: plain http gets no redirect, since the key has been sent in the clear already."""
     async with open_house(tmp_path, public_url="https://greenroom.example.com", trusted_proxies="127.0.0.1") as house:
         answer = await house.client.get("/healthz", headers={"x-forwarded-proto": "http"})
         assert (answer.status_code, "location" in answer.headers) == (403, False)

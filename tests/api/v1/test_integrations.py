@@ -1,4 +1,4 @@
-"""A provider's configuration: what is refused, what null means, what two at once do."""
+"""`/v1/integrations`: refused values, the meaning of null, and concurrent changes."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ PATH = "/v1/integrations/greenhouse"
         ({"partner_categorie": "assessments"}, "Did you mean partner_category?"),
     ],
 )
-async def test_what_will_not_do_is_named(proctor: Linked, body: dict[str, Any], said: str) -> None:
-    """422 with the field, and nothing is changed."""
+async def test_an_invalid_value_is_refused(proctor: Linked, body: dict[str, Any], said: str) -> None:
+    """An invalid value gets 422 with its field, and nothing is changed."""
     before = (await proctor.api("GET", PATH)).json()
     answer = await proctor.api("PUT", PATH, json=body)
 
@@ -45,7 +45,7 @@ async def test_what_will_not_do_is_named(proctor: Linked, body: dict[str, Any], 
 
 
 async def test_null_clears_a_field_that_has_a_default(proctor: Linked) -> None:
-    """Null and left out mean the same for plain fields."""
+    """For plain fields null means the same as left out."""
     await proctor.api("PUT", PATH, json={"enabled": False, "callback_auth": "account_key", "tenant_id": "proctor"})
     names = ("enabled", "callback_auth", "authentication_type", "partner_category", "tenant_id", "callback_hosts")
     kept = {"package_id": "pkg_core_sql", "confirm": True}
@@ -56,8 +56,8 @@ async def test_null_clears_a_field_that_has_a_default(proctor: Linked) -> None:
     assert (nulls["enabled"], nulls["callback_auth"], nulls["tenant_id"]) == (True, "partner", None)
 
 
-async def test_the_first_configuration_from_two_sides_at_once(on_each_database: Linked) -> None:
-    """One integration, whoever was first."""
+async def test_concurrent_first_configurations(on_each_database: Linked) -> None:
+    """Two concurrent first configurations result in one integration."""
     house = on_each_database.house
     headers = {"authorization": basic(await projects.create_key(house.app.state.ctx, name="t", project="fresh"))}
     bodies = ({"tenant_id": f"t{n}", "package_id": "x"} for n in range(8))
@@ -70,8 +70,8 @@ async def test_the_first_configuration_from_two_sides_at_once(on_each_database: 
     assert secret.startswith("whsec_")
 
 
-async def test_publishing_from_two_sides_at_once(on_each_database: Linked) -> None:
-    """One of the lists stands, whole."""
+async def test_concurrent_publications(on_each_database: Linked) -> None:
+    """After two concurrent publications, one of the lists is complete and the other is gone."""
     lists = [[{"id": f"p{n}", "name": f"{side}{n}"} for n in range(3)] for side in "abcdef"]
     bodies = [{"category": "assessments", "packages": one} for one in lists]
     answers = await asyncio.gather(*(on_each_database.api("PUT", "/v1/packages", json=body) for body in bodies))
@@ -82,7 +82,7 @@ async def test_publishing_from_two_sides_at_once(on_each_database: Linked) -> No
 
 
 async def test_an_unknown_and_an_unconfigured_provider(proctor: Linked) -> None:
-    """404; the unknown one names those there are, the other says how to configure it."""
+    """Both get 404; the message lists the known providers, or says how to configure the integration."""
     house = proctor.house
     headers = {"authorization": basic(await projects.create_key(house.app.state.ctx, name="t", project="fresh"))}
     unknown = await proctor.api("GET", "/v1/integrations/workday")
@@ -94,7 +94,10 @@ async def test_an_unknown_and_an_unconfigured_provider(proctor: Linked) -> None:
 
 
 async def test_an_integration_without_packages_is_refused(proctor: Linked) -> None:
-    """Over a live account, too: the message names what to give. A published list will do, and so will `enabled: false`."""
+    """
+    With or without linked accounts, the message names the missing setting; a published list or `enabled: false` is
+    accepted.
+    """
     before = (await proctor.api("GET", PATH)).json()
     for body in ({}, {"tenant_id": "proctor"}, {"tenant_id": "proctor", "packages_url": ""}):
         refused = await proctor.api("PUT", PATH, json=body)
@@ -111,7 +114,7 @@ async def test_an_integration_without_packages_is_refused(proctor: Linked) -> No
 
 
 async def test_a_tenant_id_belongs_to_one_project(on_each_database: Linked) -> None:
-    """Also when two projects ask for it at the same moment."""
+    """One of two concurrent requests for a tenant_id is refused."""
     house = on_each_database.house
     keys = [await projects.create_key(house.app.state.ctx, name="t", project=f"project {n}") for n in range(4)]
     body = {"package_id": "x", "tenant_id": "shared"}
@@ -127,7 +130,10 @@ async def test_a_tenant_id_belongs_to_one_project(on_each_database: Linked) -> N
 
 
 async def test_another_tenant_id_over_live_accounts_is_confirmed(proctor: Linked) -> None:
-    """What would break is said; nothing breaks before; without accounts there is nothing to confirm."""
+    """
+    Changing it with linked accounts needs `confirm`, and the refusal names the consequences; without accounts it does
+    not.
+    """
     body = {"package_id": "pkg_core_sql", "callback_hosts": ["127.0.0.1"], "tenant_id": "renamed"}
     for change in ({}, {"tenant_id": None}):
         refused = await proctor.api("PUT", PATH, json={**body, **change})
@@ -148,7 +154,7 @@ async def test_another_tenant_id_over_live_accounts_is_confirmed(proctor: Linked
 
 
 async def test_more_accounts_than_a_statement_has_parameters(on_each_database: Linked) -> None:
-    """When Greenhouse last called is found all the same, and the probe finds an account to call for."""
+    """With many accounts, `last_called_at` is found and the probe finds an account."""
     linked = on_each_database
     ctx = linked.house.app.state.ctx
 
@@ -168,5 +174,5 @@ async def test_more_accounts_than_a_statement_has_parameters(on_each_database: L
 
     assert shown.status_code == 200
     assert shown.json()["last_called_at"]["list_tests"] is not None
-    assert (await linked.api("POST", f"{PATH}/probe")).status_code == 404  # it has no packages_url
+    assert (await linked.api("POST", f"{PATH}/probe")).status_code == 404  # the integration has no packages_url
     assert len((await linked.api("GET", "/v1/accounts?page_size=100")).json()["data"]) == 100

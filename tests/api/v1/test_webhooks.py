@@ -1,4 +1,4 @@
-"""Webhooks: how they do."""
+"""`/v1/webhooks`: circuit breakers, replays, held deliveries and rate limits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.house import Linked, webhook
 
 
 async def test_an_endpoint_in_trouble_is_seen_and_a_new_url_is_a_new_start(on_each_database: Linked) -> None:
-    """Five failures open its breaker; another URL closes it."""
+    """Five failures open the breaker of the endpoint; another URL closes it."""
     linked = on_each_database
     fresh = {"state": "closed", "consecutive_failures": 0, "open_until": None, "last_error": None}
     hook = await webhook(linked)
@@ -34,7 +34,7 @@ async def test_an_endpoint_in_trouble_is_seen_and_a_new_url_is_a_new_start(on_ea
 
 
 async def test_a_replay_sends_the_same_events_again(on_each_database: Linked) -> None:
-    """With the same ids, recorded as a replay; a stranger sees nothing of the job."""
+    """A replay sends the same event ids, recorded as a replay; another project cannot see the job."""
     linked = on_each_database
     hook = await webhook(linked)
     await linked.send_test()
@@ -59,7 +59,7 @@ async def test_a_replay_sends_the_same_events_again(on_each_database: Linked) ->
 
 
 async def test_what_is_held_is_counted_and_the_operator_chooses_what_is_sent(on_each_database: Linked) -> None:
-    """All of it, what was made since a time, or nothing."""
+    """Held deliveries are counted; enabling the webhook sends those from a time on and cancels the older ones."""
     linked = on_each_database
     hook = await webhook(linked, enabled=False)
     path = f"/v1/webhooks/{hook['id']}"
@@ -80,8 +80,8 @@ async def test_what_is_held_is_counted_and_the_operator_chooses_what_is_sent(on_
     assert (older["state"], older["attempts"]) == ("cancelled", [])
 
 
-async def test_what_was_held_before_goes_with_enabling_alone(proctor: Linked) -> None:
-    """Or with other events or accounts. Said of the field, and nothing is changed."""
+async def test_held_since_needs_a_change_that_releases(proctor: Linked) -> None:
+    """`held_since` is refused without enabling the webhook or changing its events or accounts."""
     problem = "held_since: goes with enabled: true, or with other events or account_ids"
     hook = await webhook(proctor, enabled=False)
     await proctor.send_test()
@@ -93,8 +93,8 @@ async def test_what_was_held_before_goes_with_enabling_alone(proctor: Linked) ->
     assert (await proctor.api("GET", f"/v1/webhooks/{hook['id']}")).json()["held"]["count"] == 1
 
 
-async def test_what_is_wrong_with_a_replay(proctor: Linked) -> None:
-    """Said by the field's name."""
+async def test_a_wrong_replay_is_refused(proctor: Linked) -> None:
+    """A wrong selection is refused with the name of the field."""
     hook = await webhook(proctor)
     bad = [{}, {"since": "2020-01-01T00:00:00"}, {"since": "2021-01-01T00:00:00Z", "until": "2020-01-01T00:00:00Z"}]
     for body in [*bad, {"since": "2020-01-01T00:00:00Z", "status": "lost"}]:
@@ -103,7 +103,7 @@ async def test_what_is_wrong_with_a_replay(proctor: Linked) -> None:
 
 
 async def test_a_rate_limit_is_kept_while_others_are_not_slowed(on_each_database: Linked) -> None:
-    """Five a second: no delivery comes before its token, none costs an attempt, and taking the limit away lets go."""
+    """No delivery is earlier than its token or costs an extra attempt; removing the limit releases the others."""
     linked = on_each_database
     vendor = linked.house.vendor
     slow = await webhook(linked, url=f"{vendor.url}/slow", rate_limit=5, enabled=False)
@@ -130,8 +130,8 @@ async def test_a_rate_limit_is_kept_while_others_are_not_slowed(on_each_database
 
 
 @pytest.mark.parametrize("limit", [0, -1, 0.001, 1e9, "fast", True])
-async def test_what_is_wrong_with_a_rate_limit(proctor: Linked, limit: Any) -> None:
-    """Said by the field's name, and nothing is changed."""
+async def test_a_wrong_rate_limit_is_refused(proctor: Linked, limit: Any) -> None:
+    """A wrong rate limit is refused with the name of the field, and nothing is changed."""
     hook = await webhook(proctor, rate_limit=2.5)
 
     for method, path in [("POST", "/v1/webhooks"), ("PATCH", f"/v1/webhooks/{hook['id']}")]:
