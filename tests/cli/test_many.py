@@ -117,7 +117,7 @@ def test_at_a_stop_nobody_is_let_in_whom_nobody_will_answer(postgres: Postgres, 
             client.sendall(b"x")
             assert client.recv(100).startswith(
                 b"HTTP/1.1 400"
-            )  # the answer of the application, and not the 503 of a shutdown
+            )  # the application's answer, although the shutdown has begun
         assert team.process.wait(60) == 0
 
 

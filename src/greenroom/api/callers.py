@@ -113,7 +113,7 @@ async def get_linked_account(
     request: Request,
     ctx: Ctx,
     project: Caller,
-    x_account_id: Annotated[str, Header(min_length=1, description="The linked account this is about.")],
+    x_account_id: Annotated[str, Header(min_length=1, description="The id of a linked account.")],
 ) -> tuple[Account, Integration]:
     """
     Returns the project's account named by the header `x-account-id`, and its enabled integration.

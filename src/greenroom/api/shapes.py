@@ -84,7 +84,7 @@ class Page(BaseModel, Generic[T]):
     """A page of a list; `next` is null on the last page."""
 
     data: list[T]
-    next: str | None = Field(None, description="Give it back as `next` for the following page.")
+    next: str | None = Field(None, description="Pass it as `next` to get the following page.")
 
 
 def cursor(last_id: str) -> str:

@@ -57,7 +57,7 @@ async def test_null_clears_a_field_that_has_a_default(proctor: Linked) -> None:
 
 
 async def test_concurrent_first_configurations(on_each_database: Linked) -> None:
-    """Two concurrent first configurations result in one integration."""
+    """Concurrent first configurations result in one integration."""
     house = on_each_database.house
     headers = {"authorization": basic(await projects.create_key(house.app.state.ctx, name="t", project="fresh"))}
     bodies = ({"tenant_id": f"t{n}", "package_id": "x"} for n in range(8))
@@ -71,7 +71,7 @@ async def test_concurrent_first_configurations(on_each_database: Linked) -> None
 
 
 async def test_concurrent_publications(on_each_database: Linked) -> None:
-    """After two concurrent publications, one of the lists is complete and the other is gone."""
+    """After concurrent publications, one of the lists is complete and the others are gone."""
     lists = [[{"id": f"p{n}", "name": f"{side}{n}"} for n in range(3)] for side in "abcdef"]
     bodies = [{"category": "assessments", "packages": one} for one in lists]
     answers = await asyncio.gather(*(on_each_database.api("PUT", "/v1/packages", json=body) for body in bodies))

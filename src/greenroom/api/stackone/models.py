@@ -29,7 +29,7 @@ class UnifiedPage(BaseModel, Generic[T]):
     """A page of records; `next` is null on the last page."""
 
     data: list[T]
-    next: str | None = Field(None, description="Give it back as `next` for the following page.")
+    next: str | None = Field(None, description="Pass it as `next` to get the following page.")
     next_page: str | None = Field(None, description="Always null; later versions of the contract have only `next`.")
     raw: list[RawResponse] | None = Field(None, description="With `raw=true`.")
 

@@ -116,7 +116,7 @@ class PackageChangeBody(BaseModel):
 
     name: Name | None = None
     description: Prose | None = None
-    tests: Tests | None = Field(None, description="Replaces them all.")
+    tests: Tests | None = Field(None, description="Replaces all tests.")
     passthrough: dict[str, Any] | None = Field(None, description="Accepted; there is no provider to give it to.")
 
 

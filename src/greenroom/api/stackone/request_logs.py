@@ -199,7 +199,7 @@ class _Called(BaseModel):
     http_method: str
     path: str
     url: str
-    status: int | None = Field(description="Null: it ended without an answer.")
+    status: int | None = Field(description="Null if the request ended without a response.")
     success: bool = Field(description="A status below 400.")
     start_time: Stamp
     end_time: Stamp
@@ -225,7 +225,7 @@ class StepLog(_Called):
     provider: str | None
     service: str | None
     is_worker: bool = False
-    error: str | None = Field(description="Why there was no answer.")
+    error: str | None = Field(description="The reason why there was no response.")
     request: RequestOut | None = None
     response: ResponseOut | None = None
 

@@ -58,9 +58,11 @@ class DeliveryOut(BaseModel):
     state: State
     in_flight: bool
     attempts_made: int
-    due_at: str | None = Field(description="When the next attempt is due.")
+    due_at: str | None = Field(description="The time at which the next attempt is due.")
     last_error: str | None
-    erased_at: str | None = Field(description="When its order's content was erased: it cannot be sent again.")
+    erased_at: str | None = Field(
+        description="The time at which the order's content was erased; it cannot be sent again."
+    )
     created_at: str
     updated_at: str
     attempts: list[AttemptOut]

@@ -71,13 +71,13 @@ class OrderOut(BaseModel):
     job_id: str | None
     requester_email: str | None
     callback_url: str | None
-    callback_problem: str | None = Field(description="Why the result will never be pushed to callback_url.")
-    previous_id: str | None = Field(description="The order before for the same candidate and package.")
+    callback_problem: str | None = Field(description="The reason why the result is never pushed to callback_url.")
+    previous_id: str | None = Field(description="The previous order for the same candidate and package.")
     result: UnifiedResult | None
     result_at: str | None
-    acknowledged_at: str | None = Field(description="When the ATS first read the result.")
-    held_at: str | None = Field(description="Since when its event is held; null: it is not.")
-    erased_at: str | None = Field(description="When the content was erased.")
+    acknowledged_at: str | None = Field(description="The time at which the ATS first read the result.")
+    held_at: str | None = Field(description="The time since which the order's event is held, or null.")
+    erased_at: str | None = Field(description="The time at which the content was erased.")
     created_at: str
     updated_at: str
 
@@ -102,7 +102,7 @@ class StatusIn(StrictBody):
     model_config = example(status="rejected", message="Your licence has no tests left this month.")
 
     status: Literal["accepted", "invited", "in_progress", "rejected"]
-    message: Line | None = Field(None, description="With `rejected`: why.")
+    message: Line | None = Field(None, description="The reason, with `rejected`.")
 
 
 class FieldOut(BaseModel):

@@ -49,7 +49,7 @@ class PackagesIn(StrictBody):
     )
 
     category: CategoryName
-    account_id: Label | None = Field(None, description="For one account; left out: for all accounts.")
+    account_id: Label | None = Field(None, description="The account that sees the packages; left out: all accounts.")
     packages: Annotated[list[PackageIn], Field(max_length=MOST)]
 
     @field_validator("packages")

@@ -40,7 +40,7 @@ def _check_names(value: list[str] | None) -> list[str] | None:
 
 RateLimit = Annotated[
     float | None,
-    Field(ge=0.01, le=10_000, allow_inf_nan=False, description="Deliveries a second at the most; null: no limit."),
+    Field(ge=0.01, le=10_000, allow_inf_nan=False, description="Limit of deliveries per second; null: no limit."),
 ]
 
 
@@ -74,7 +74,7 @@ class WebhookIn(StrictBody):
     events: list[Label] = Field(min_length=1, max_length=MOST, examples=[["ats_assessments.created"]])
     enabled: bool = True
     account_ids: list[Label] = Field(
-        [], max_length=MOST_ACCOUNTS, description="Only events of these accounts; empty: of all."
+        [], max_length=MOST_ACCOUNTS, description="Accounts whose events are sent; empty: all accounts."
     )
     rate_limit: RateLimit = None
     held_since: HeldSince = None
@@ -130,7 +130,7 @@ class WebhookOut(BaseModel):
     enabled: bool
     disabled_reason: str | None
     account_ids: list[str]
-    rate_limit: float | None = Field(description="Deliveries a second at the most; null: no limit.")
+    rate_limit: float | None = Field(description="Limit of deliveries per second; null: no limit.")
     health: HealthOut
     held: HeldOut
     created_at: str
@@ -146,7 +146,7 @@ class ChangedWebhookOut(WebhookOut):
 class NewWebhookOut(ChangedWebhookOut):
     """A webhook with its secret, which no later response contains."""
 
-    secret: str = Field(description="Verify with it: Standard Webhooks, or x-stackone-signature.")
+    secret: str = Field(description="The key of both signatures: Standard Webhooks and x-stackone-signature.")
 
 
 class SecretOut(BaseModel):
@@ -168,8 +168,8 @@ class ReplayIn(StrictBody):
 
     model_config = example(since="2026-11-03T09:00:00Z", status="dead")
 
-    since: At = Field(description="Accepted at this time or later.", examples=["2026-11-01T00:00:00Z"])
-    until: Instant = Field(None, description="Accepted before this time; left out: before now.")
+    since: At = Field(description="Events accepted at this time or later.", examples=["2026-11-01T00:00:00Z"])
+    until: Instant = Field(None, description="Events accepted before this time; now if left out.")
     status: Status = Field(
         "undelivered",
         description="State of the event's delivery to this webhook: `missing` means that there is none, such as for "
