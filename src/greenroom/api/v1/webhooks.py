@@ -173,7 +173,8 @@ class ReplayIn(StrictBody):
     status: Status = Field(
         "undelivered",
         description="State of the event's delivery to this webhook: `missing` means that there is none, such as for "
-        "events from before the webhook existed; `undelivered` is `dead` or `missing`; `any` is all not in delivery.",
+        "events from before the webhook existed; `undelivered` is `dead` or `missing`; `any` is every state but "
+        "`pending`.",
     )
 
 
