@@ -20,10 +20,10 @@ from greenroom.store import deliveries as delivery_rows
 from greenroom.store import projects as project_rows
 from greenroom.store.db import Row, Tx, from_json, from_ms, maybe_from_ms
 
-#: how long a replaced token stays valid unless said otherwise: replacing it at the ATS is a support ticket
+#: default validity of a replaced token; long, since replacing it at the ATS takes a support ticket
 OVERLAP = timedelta(days=30)
 
-#: why an account is not active yet
+#: status reason of an account that is not active yet
 UNFINISHED = {
     "code": "linking_unfinished",
     "description": "The customer has seen the token and has not finished linking.",
@@ -32,7 +32,7 @@ UNFINISHED = {
 
 @dataclass(frozen=True)
 class NewAccount:
-    """What it takes to link a customer's ATS; `credentials` are kept sealed."""
+    """The fields of a new account; `credentials` are stored encrypted."""
 
     provider: str
     origin_owner_id: str
@@ -47,9 +47,9 @@ class NewAccount:
 @transaction(queues=True)
 async def link(ctx: Context, tx: Tx, project_id: str, new: NewAccount) -> tuple[Account, str]:
     """
-    Link a customer's ATS; the account and its external trigger token.
+    Links a customer's ATS; returns the account and its external trigger token.
 
-    The same provider and owner give the account that is there already, with the token it has.
+    If the owner already has an account at this provider, that account and its current token are returned.
     """
     account, token = await ensure(ctx, tx, project_id, new)
     account = await finish(ctx, tx, account, credentials=new.credentials)
@@ -60,12 +60,12 @@ async def ensure(
     ctx: Context, tx: Tx, project_id: str, new: NewAccount, *, another: bool = False
 ) -> tuple[Account, str]:
     """
-    The owner's account and its token, inside another service's transaction; made, not linked yet, when there is none.
+    Returns the owner's account and its token; creates an `inactive` account if there is none.
 
-    `another` makes one even when there is.
+    Runs inside another service's transaction. `another` creates a further account even if the owner has one.
 
     Raises:
-        Conflict: the project has as many accounts as it may have.
+        Conflict: the project has reached its limit of accounts.
     """
     await project_rows.lock(tx, project_id)
     account = None
@@ -105,9 +105,10 @@ async def _check_quota(ctx: Context, tx: Tx, project_id: str) -> None:
 
 async def finish(ctx: Context, tx: Tx, account: Account, *, credentials: Mapping[str, Any] | None = None) -> Account:
     """
-    Make an account linked, inside another service's transaction; told as `account.created` the first time.
+    Activates an inactive account and publishes `account.created`.
 
-    `credentials` are only taken then: later ones are a change, not a link.
+    Runs inside another service's transaction. Does nothing to an active account: its `credentials` are changed with
+    `change`.
     """
     if account.status != "inactive":
         return account
@@ -130,12 +131,12 @@ async def change(
     credentials: Mapping[str, Any] | None = None,
 ) -> Account:
     """
-    Change some fields of an account; told as `account.updated` unless nothing changed.
+    Changes some fields of an account and publishes `account.updated` unless nothing changed.
 
-    `changes` has fields of `Account`; `credentials` are added to those that are kept.
+    `changes` has fields of `Account`; `credentials` are merged into the stored ones.
 
     Raises:
-        NotFound: there is none, or it is another project's.
+        NotFound: the account does not exist or is another project's.
     """
     await project_rows.lock(tx, project_id)
     account = await read(tx, project_id, account_id)
@@ -153,11 +154,12 @@ async def change(
 @transaction(queues=True)
 async def delete(ctx: Context, tx: Tx, project_id: str, account_id: str) -> Account:
     """
-    Unlink an account: its tokens end now, results on their way to its ATS are cancelled, its orders stay on record.
-    Told as `account.deleted`.
+    Unlinks an account and publishes `account.deleted`.
+
+    Its tokens end now, waiting deliveries to its ATS are cancelled, and its orders are kept.
 
     Raises:
-        NotFound: there is none, or it is another project's.
+        NotFound: the account does not exist or is another project's.
     """
     await project_rows.lock(tx, project_id)
     account = await read(tx, project_id, account_id)
@@ -170,16 +172,16 @@ async def delete(ctx: Context, tx: Tx, project_id: str, account_id: str) -> Acco
 @snapshot(kind="batchable")
 async def get(_: Context, tx: Tx, project_id: str, account_id: str) -> Account:
     """
-    A project's account.
+    Returns a project's account.
 
     Raises:
-        NotFound: there is none, or it is another project's.
+        NotFound: the account does not exist or is another project's.
     """
     return await read(tx, project_id, account_id)
 
 
 async def read(tx: Tx, project_id: str, account_id: str) -> Account:
-    """`get` inside another service's transaction."""
+    """Does the same as `get`, inside another service's transaction."""
     account = await account_rows.find(tx, project_id, account_id)
     if account is None:
         raise NotFound(f"No account {account_id} in this project.")
@@ -197,7 +199,7 @@ async def list_page(
     before: str | None = None,
     limit: int = 25,
 ) -> list[Account]:
-    """A project's accounts, newest first, from the one before id `before` on."""
+    """Lists a project's accounts, newest first, starting after the account with the id `before`."""
     return await account_rows.list_page(
         tx, project_id, provider=provider, owner_id=owner_id, before=before, limit=limit
     )
@@ -207,17 +209,21 @@ async def list_page(
 async def list_matching(
     _: Context, tx: Tx, project_id: str, filters: Mapping[str, Sequence[str]], *, skip: int, limit: int
 ) -> list[Account]:
-    """A project's accounts, oldest first, after the first `skip`; see `store.accounts.list_matching`."""
+    """
+    Lists a project's accounts, oldest first, without the first `skip`.
+
+    See `store.accounts.list_matching` for the filters.
+    """
     return await account_rows.list_matching(tx, project_id, filters, skip=skip, limit=limit)
 
 
 @snapshot
 async def get_with_token(ctx: Context, tx: Tx, project_id: str, account_id: str) -> tuple[Account, str | None]:
     """
-    A project's account and its newest live token in the open.
+    Returns a project's account and its newest live token in plain text.
 
     Raises:
-        NotFound: there is none, or it is another project's.
+        NotFound: the account does not exist or is another project's.
     """
     return await read(tx, project_id, account_id), await live_token(ctx, tx, account_id)
 
@@ -225,10 +231,10 @@ async def get_with_token(ctx: Context, tx: Tx, project_id: str, account_id: str)
 @snapshot
 async def list_tokens(ctx: Context, tx: Tx, project_id: str, account_id: str) -> list[AccountToken]:
     """
-    An account's live tokens in the open, newest first.
+    Lists an account's live tokens in plain text, newest first.
 
     Raises:
-        NotFound: the account is not the project's.
+        NotFound: the account does not exist or is another project's.
     """
     await read(tx, project_id, account_id)
     return [
@@ -242,10 +248,10 @@ async def rotate_token(
     ctx: Context, tx: Tx, project_id: str, account_id: str, *, overlap: timedelta = OVERLAP
 ) -> tuple[Account, str]:
     """
-    A new token for the account; the one before stays valid for `overlap`, older ones end now.
+    Creates a new token for an account; the previous one stays valid for `overlap`, older ones end now.
 
     Raises:
-        NotFound: the account is not the project's.
+        NotFound: the account does not exist or is another project's.
     """
     await project_rows.lock(tx, project_id)
     account = await read(tx, project_id, account_id)
@@ -256,13 +262,13 @@ async def rotate_token(
 @snapshot(kind="batchable")
 async def authenticate(ctx: Context, tx: Tx, provider: str, token: str | None, tenant_id: str | None) -> Account:
     """
-    The account of the ATS that calls: its token and its vendor's tenant must both fit.
+    Returns the account of a calling ATS, whose token and tenant id must both match.
 
     Raises:
-        Unauthorized: anything is missing, unknown, expired or does not belong together; always the same body.
+        Unauthorized: either is missing, unknown, expired, or they do not match each other; the body is always the same.
     """
     row = await account_rows.find_by_token(tx, provider, token_hash(token, ctx.pepper)) if token else None
-    # compared even when the token is unknown, so that both faults take the same time
+    # also compared for an unknown token, so that the response time does not reveal which of the two is wrong
     expected = (row["tenant_id"] if row else None) or ""
     same = hmac.compare_digest(expected.encode(), (tenant_id or "").encode())
     if row is None or not tenant_id or not same:
@@ -272,7 +278,7 @@ async def authenticate(ctx: Context, tx: Tx, provider: str, token: str | None, t
 
 @transaction
 async def note_call(_: Context, tx: Tx, account_id: str, call: str, status: int) -> None:
-    """Remember when the ATS last made a call, and our answer."""
+    """Stores the time and the response status of an ATS's last call."""
     await account_rows.note_call(tx, account_id, call, status)
 
 
@@ -305,6 +311,6 @@ def _open(ctx: Context, row: Row) -> str:
 
 
 async def live_token(ctx: Context, tx: Tx, account_id: str) -> str | None:
-    """The newest live token of an account in the open, inside another service's transaction."""
+    """Returns an account's newest live token in plain text, inside another service's transaction."""
     live = await account_rows.list_live_tokens(tx, account_id)
     return _open(ctx, live[0]) if live else None

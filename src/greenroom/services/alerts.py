@@ -1,4 +1,4 @@
-"""Notices: a project hears of trouble with one of its webhooks through its others."""
+"""Operational events about a webhook or delivery, published to the project's other webhooks."""
 
 from __future__ import annotations
 
@@ -20,13 +20,17 @@ from greenroom.services import events
 from greenroom.store import webhooks as webhook_rows
 from greenroom.store.db import Tx
 
-#: the same is said of a webhook once within this: one that comes and goes, or gives up a whole queue, is one trouble
+#: shortest time between two events of the same type about one webhook, which may fail and recover often
 EVERY = timedelta(hours=1)
 _EVERY_MS = int(EVERY.total_seconds() * 1000)
 
 
 async def failing(ctx: Context, tx: Tx, webhook_id: str, reason: str) -> bool:
-    """A webhook fails again and again. False: it was said a short time ago, or there is no such webhook."""
+    """
+    Publishes that a webhook fails repeatedly.
+
+    Returns False if that was published within the last hour, or if the webhook does not exist.
+    """
     webhook = await webhook_rows.may_tell(tx, webhook_id, "failing_told_at", every_ms=_EVERY_MS)
     if webhook is None:
         return False
@@ -35,22 +39,22 @@ async def failing(ctx: Context, tx: Tx, webhook_id: str, reason: str) -> bool:
 
 
 async def recovered(ctx: Context, tx: Tx, project_id: str, webhook_id: str) -> None:
-    """A webhook that was said to fail has taken a delivery."""
+    """Publishes that a webhook reported as failing accepted a delivery."""
     webhook = await webhook_rows.find(tx, project_id, webhook_id)
     if webhook is not None:
         await _tell(ctx, tx, webhook, WEBHOOK_RECOVERED, None)
 
 
 async def disabled(ctx: Context, tx: Tx, webhook: Webhook) -> None:
-    """A webhook was disabled, and not by a person."""
+    """Publishes that a webhook was disabled automatically."""
     await _tell(ctx, tx, webhook, WEBHOOK_DISABLED, webhook.disabled_reason)
 
 
 async def exhausted(ctx: Context, tx: Tx, claimed: Claimed, reason: str) -> None:
     """
-    A delivery is not tried any more: each one to an ATS is told, of those to one webhook the first within an hour.
+    Publishes that a delivery was dead-lettered: each to an ATS, those to a webhook once an hour.
 
-    One that was itself such a notice is not: two webhooks that are away would have news of each other for ever.
+    Skips deliveries of operational events: two failing webhooks would report each other for ever.
     """
     if claimed.event_name in OPERATIONAL_EVENTS:
         return

@@ -1,4 +1,4 @@
-"""Breakers: which destinations are in trouble, shared by all workers."""
+"""Circuit breakers of destinations, shared by all workers."""
 
 from __future__ import annotations
 
@@ -15,13 +15,17 @@ from greenroom.services import alerts
 from greenroom.store import breakers as breaker_rows
 from greenroom.store.db import Tx, from_ms
 
-#: the pause of an account whose ATS says that there were too many requests, and not for how long
+#: pause of an account whose ATS answered 429 without Retry-After
 UNSAID = timedelta(seconds=30)
 
 
 @dataclass(frozen=True)
 class Condition:
-    """How a destination does. `open_until` is when the next probe may leave, None unless it is open."""
+    """
+    The health of a destination.
+
+    `open_until` is when the next probe may be sent, or None unless the breaker is open.
+    """
 
     state: Health = "closed"
     consecutive_failures: int = 0
@@ -31,23 +35,23 @@ class Condition:
 
 @snapshot
 async def conditions(_: Context, tx: Tx, destination_ids: Sequence[str]) -> dict[str, Condition]:
-    """How each of these destinations does."""
+    """Returns the health of each of these destinations."""
     found = await breaker_rows.find(tx, destination_ids)
     return {id_: _condition(*found[id_]) if id_ in found else Condition() for id_ in destination_ids}
 
 
 async def record(ctx: Context, tx: Tx, ended: Sequence[FinishedAttempt], *, watched: Set[str]) -> None:
     """
-    Note what attempts say of their destinations, inside the transaction that settles them, and tell a project of a
-    webhook that fails again and again, and once that it works again.
+    Records the outcome of attempts in their destinations' breakers.
 
-    A good answer is noted only where the destination is `watched`, that is, was seen in trouble.
+    Runs inside the transaction that records the attempts. Publishes an alert when a webhook fails repeatedly, and when
+    it recovers. A success counts only if its destination is `watched`, that is, was seen in trouble.
     """
     telling: defaultdict[str, list[FinishedAttempt]] = defaultdict(list)
     for one in ended:
         if one.claimed.destination_id in watched if one.fault is None else one.fault.kind != "internal":
             telling[one.claimed.destination_id].append(one)
-    # whoever has failed is locked before anybody's project is told, always in the same order
+    # breakers are locked before any alert is published, always in the same order, which avoids deadlocks
     breakers = {id_: await breaker_rows.lock(tx, id_) for id_ in sorted(telling)}
     for destination_id, (before, now) in breakers.items():
         breaker = before
@@ -58,7 +62,7 @@ async def record(ctx: Context, tx: Tx, ended: Sequence[FinishedAttempt], *, watc
 
 
 async def _told(ctx: Context, tx: Tx, last: FinishedAttempt, before: Breaker, breaker: Breaker) -> Breaker:
-    """A webhook's breaker once its project has been told, where there is something to tell."""
+    """Publishes a failing or recovered webhook; returns its breaker with the alert noted."""
     claimed = last.claimed
     if before.told and not breaker.told:
         await alerts.recovered(ctx, tx, claimed.project_id, claimed.destination_id)
@@ -82,7 +86,11 @@ def _is_down(one: FinishedAttempt) -> bool:
 
 
 def _asked(one: FinishedAttempt) -> timedelta | None:
-    """The pause that an ATS asks for, whether it says how long or not; a webhook's concerns the one delivery."""
+    """
+    Returns how long an ATS asked to pause, or None.
+
+    A webhook's Retry-After postpones the one delivery and pauses nothing else.
+    """
     if isinstance(one.fault, TryLater) and one.exchange.status == 429 and one.claimed.lane == "ats":
         return one.fault.wait or UNSAID
     return None

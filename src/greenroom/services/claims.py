@@ -1,4 +1,4 @@
-"""Claims: what a worker may attempt now, its share of everybody's deliveries."""
+"""Claims: deliveries leased to a worker, shared fairly over destinations."""
 
 from __future__ import annotations
 
@@ -20,38 +20,37 @@ from greenroom.store import rates as rate_rows
 from greenroom.store.claims import Candidate, Leased
 from greenroom.store.db import Tx, to_ms
 
-#: what an interrupted attempt has on record in place of a result
+#: the error recorded for an interrupted attempt, whose result is unknown
 NO_RESULT = (
     "The worker that made this attempt died, or stood still until its lease expired, before it recorded the result. "
     "Whether the request arrived is unknown. The delivery is attempted again."
 )
 
-#: destinations that one look meets in each queue; the next look goes on from there
+#: candidate destinations per queue in one claim; the next claim continues after them
 STEPS = 64
 
 
 @dataclass(frozen=True)
 class ClaimBatch:
-    """What a look at the queues gave, and where the next one begins in each queue that was looked at."""
+    """The claimed deliveries, and the cursor of each queue from which the next claim continues."""
 
     claimed: list[Claimed]
     turns: Mapping[Queue, Cursor]
-    #: destinations of what was claimed that are in trouble: their good answers count
+    #: destinations of the claimed deliveries that have a breaker row: their successes must be recorded in it
     troubled: frozenset[str] = frozenset()
-    #: when a destination that waits for its rate limit may be sent more
+    #: seconds until a destination at its rate limit may receive more
     again_s: float = math.inf
-    #: the webhooks that what was claimed is for, as far as they still exist and can be read
+    #: webhooks of the claimed deliveries, without those deleted or unreadable
     destinations: Mapping[str, Destination] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class WorkerState:
     """
-    What a worker knows better than the database: its own attempts, by destination. `worker` begins each of its leases,
-    and `lease_prefix`, where it is given, the next ones.
+    A worker's own attempts by destination, more recent than the database's state.
 
-    `unrecorded` ones have ended, and their leases last until they are on record. `limits` are concurrency limits of
-    single destinations that hold for this worker alone.
+    `worker` is the prefix of its leases; `lease_prefix`, if given, that of new ones. `unrecorded` attempts have ended;
+    their leases last until they are recorded. `limits` are concurrency limits that hold for this worker alone.
     """
 
     worker: str
@@ -61,7 +60,11 @@ class WorkerState:
     lease_prefix: str = ""
 
     def held(self, destination_id: str, *, troubled: bool) -> int:
-        """Its attempts that count; where a destination is in trouble, what came of the last one must be known first."""
+        """
+        Returns the attempts that count against a destination's limit.
+
+        Unrecorded attempts count only if the destination is in trouble: the next probe must wait for their outcome.
+        """
         ended = self.unrecorded.get(destination_id, 0) if troubled else 0
         return self.in_flight.get(destination_id, 0) + ended
 
@@ -78,12 +81,11 @@ async def claim(
     longest: timedelta,
 ) -> ClaimBatch:
     """
-    Take due deliveries, each this caller's alone until its lease ends: in turn over the destinations of each queue.
+    Leases due deliveries to this worker, round-robin over the destinations of each queue.
 
-    `free` is how many each queue may still give; together they never give more than the first, "hand", could alone.
-    A queue without free places is not looked at. `longest` is what an attempt may take: an older lease is a dead
-    worker's and takes no place from its destination. What is due for a disabled webhook is held, unless a person asked
-    for it.
+    `free` has the free slots of each queue; all queues together get at most those of "hand". A queue without free slots
+    is skipped. `longest` is the longest duration of an attempt: an older lease is a dead worker's and occupies no slot
+    of its destination. Deliveries for a disabled webhook are held, unless a person asked for them.
     """
     places = free["hand"]
     begins = {queue: turns[queue].after for queue in SHARES if free[queue] > 0}
@@ -121,7 +123,7 @@ async def claim(
     waits = {one.destination_id for found in met.values() for one in found if one.due and room.is_spent(one)}
     webhook_ids = sorted({one.destination_id for one in claimed if one.lane == "vendor"})
     webhooks = await signed_webhooks.readable(ctx, tx, webhook_ids)
-    # it was disabled after they had been claimed before, or stored: those could not be held then
+    # a webhook disabled after these deliveries were leased or stored could not hold them then
     disabled = {id_ for id_, (webhook, _) in webhooks.items() if not webhook.enabled}
     held = {one.id for one in claimed if one.destination_id in disabled and one.queue != "hand"}
     await claim_rows.hold(tx, token, sorted(held))
@@ -137,9 +139,10 @@ async def claim(
 @dataclass
 class _Limits:
     """
-    What may leave for each destination: `held` attempts are under way, `cap` is how many may be where it is in trouble,
-    `tokens` how many may leave where it has a rate limit, `limits` what this worker may have under way where it has a
-    limit of its own. `left` is what has been given.
+    Limits of each destination in one claim.
+
+    `held` counts in-flight attempts, `cap` is the concurrency limit of a destination in trouble, `tokens` are what its
+    rate limit allows, `limits` are this worker's own limits, and `left` counts the deliveries allocated.
     """
 
     held: dict[str, int]
@@ -150,8 +153,10 @@ class _Limits:
 
     def waiting(self, queue: Queue, met: Candidate) -> Waiting:
         """
-        What a person asked for goes however the destination does, and beside all that may be under way, as often again;
-        but for its rate, and for this worker's own limits.
+        Returns how many deliveries of a candidate may be claimed.
+
+        Manual deliveries ignore the breaker and may double the concurrency limit, but keep to the rate limit and to this
+        worker's own limits.
         """
         id_ = met.destination_id
         cap = 2 * PER_DESTINATION if queue == "hand" else self.cap.get(id_, PER_DESTINATION)
@@ -160,11 +165,11 @@ class _Limits:
         return Waiting(id_, may_leave, more=met.due > may_leave or met.due == PER_DESTINATION)
 
     def is_spent(self, met: Candidate) -> bool:
-        """Whether its rate lets nothing more leave now."""
+        """Returns whether the destination's rate limit allows no delivery now."""
         return self.tokens.get(met.destination_id) == 0
 
     def leaves(self, id_: str, count: int) -> None:
-        """So many are given to a destination."""
+        """Counts deliveries allocated to a destination."""
         self.held[id_] += count
         if id_ in self.tokens and count:
             self.tokens[id_] -= count
@@ -173,7 +178,7 @@ class _Limits:
 
 @transaction(kind="short")
 async def release(_: Context, tx: Tx, claimed: Sequence[Claimed], *, error: str | None = None) -> None:
-    """Give back deliveries of which no attempt was made; their `last_error` becomes `error`, where one is given."""
+    """Releases deliveries that were not attempted; sets their `last_error` to `error` if given."""
     for lease in {one.lease for one in claimed}:
         await claim_rows.release(tx, lease, [one.id for one in claimed if one.lease == lease], error=error)
 
@@ -181,10 +186,10 @@ async def release(_: Context, tx: Tx, claimed: Sequence[Claimed], *, error: str 
 @transaction
 async def interrupt(ctx: Context, tx: Tx, begins: Sequence[str] = ("",), *, lease: timedelta) -> int:
     """
-    Make what dead workers had in flight due at once, and put their attempts on record as interrupted; how many.
+    Makes in-flight deliveries of dead workers due and records their attempts as interrupted; returns how many.
 
-    `begins` has what the leases of each dead worker begin with. Without it all leases end: for a process that is the
-    only worker of its database (SQLite).
+    `begins` has the lease prefix of each dead worker. By default every lease ends, which suits the only worker of a
+    database (SQLite).
     """
     interrupted = [one for prefix in begins for one in await claim_rows.leased(tx, prefix)]
     await _interrupt(ctx, tx, interrupted, _ms(lease))

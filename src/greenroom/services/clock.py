@@ -1,4 +1,4 @@
-"""The time, as this process and as the database has it."""
+"""The difference between this process's clock and the database's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from greenroom.store.db import Tx, from_ms
 
 
 async def skew(ctx: Context) -> timedelta:
-    """How far this process's clock is ahead of the database's, at the least: what the question took is let off."""
+    """Returns the least time by which this process's clock is ahead of the database's, query time deducted."""
     asked = ctx.now()
     there = await _database_time(ctx)
     answered = ctx.now()

@@ -18,15 +18,15 @@ from greenroom.store import connect_sessions as session_rows
 from greenroom.store import projects as project_rows
 from greenroom.store.db import Tx
 
-#: how long a session that has ended still answers "has expired" rather than "unknown"
+#: how long an expired session is kept, and answered with "has expired" rather than "unknown", in milliseconds
 KEPT_MS = 90 * 86_400_000
-#: the share of new sessions that clear away older ones
+#: share of new sessions that also delete expired ones
 CLEARING = 0.01
 
 
 @dataclass(frozen=True)
 class NewSession:
-    """What a vendor opens a session with; `account_id` opens that account for editing, whoever's name is given."""
+    """A vendor's request to open a session; `account_id` opens that account for editing and ignores the owner."""
 
     origin_owner_id: str
     origin_owner_name: str
@@ -45,9 +45,10 @@ class NewSession:
 @dataclass(frozen=True)
 class Opened:
     """
-    A new session with what is shown this once: its `token` for the hub, its `link` for a person's browser.
+    A new session with its token and link, both shown only once.
 
-    `external_trigger_token` is the account's, None while the provider is open.
+    `token` is for the hub, `link` for a person's browser. `external_trigger_token` is the account's, or None if the
+    provider is not chosen yet.
     """
 
     session: ConnectSession
@@ -59,10 +60,10 @@ class Opened:
 @transaction
 async def create(ctx: Context, tx: Tx, project_id: str, new: NewSession) -> Opened:
     """
-    Open a session. The customer is shown the external trigger token before they have finished, so the account is made
-    now, `inactive`: a token that was copied and handed on is never one without an account.
+    Opens a connect session.
 
-    Without a provider, the project's only enabled integration is meant.
+    The account is created now, `inactive`, since the customer sees the external trigger token before finishing: a copied
+    token always has an account. Without a provider, the project's only enabled integration is used.
 
     Raises:
         NotFound: `account_id` is not the project's.
@@ -125,10 +126,10 @@ async def _account(ctx: Context, tx: Tx, project_id: str, new: NewSession) -> tu
 @snapshot
 async def authenticate(ctx: Context, tx: Tx, project_id: str, token: str) -> tuple[ConnectSession, str | None]:
     """
-    The session of a token, and the external trigger token of its account.
+    Returns a token's session and the external trigger token of its account.
 
     Raises:
-        NotFound: it is not a token of this project.
+        NotFound: the token is not one of this project.
         Gone: the session has expired.
     """
     found = await session_rows.find_by_token(tx, project_id, token_hash(token, ctx.pepper))
@@ -138,11 +139,11 @@ async def authenticate(ctx: Context, tx: Tx, project_id: str, token: str) -> tup
 @snapshot(kind="batchable")
 async def by_link(ctx: Context, tx: Tx, code: str) -> tuple[ConnectSession, str | None]:
     """
-    The session of a hosted link, and the external trigger token of its account. Uses nothing up.
+    Returns a hosted link's session and the external trigger token of its account; the link stays valid.
 
     Raises:
         NotFound: there is no such link.
-        Gone: it has expired.
+        Gone: the link has expired.
     """
     return await _open(ctx, tx, await session_rows.find_by_link(tx, token_hash(code, ctx.pepper)))
 
@@ -152,7 +153,7 @@ async def _open(ctx: Context, tx: Tx, found: tuple[ConnectSession, bool] | None)
         raise NotFound("There is no such connect session.", code="UnknownConnectSession")
     session, is_open = found
     if not is_open:
-        raise Gone("This link has expired. Ask whoever sent it for a new one.", code="ConnectSessionExpired")
+        raise Gone("This link has expired. Ask the person who sent it for a new one.", code="ConnectSessionExpired")
     token = await accounts.live_token(ctx, tx, session.account_id) if session.account_id else None
     return session, token
 
@@ -160,11 +161,11 @@ async def _open(ctx: Context, tx: Tx, found: tuple[ConnectSession, bool] | None)
 @transaction(queues=True)
 async def finish(ctx: Context, tx: Tx, code: str) -> tuple[ConnectSession, Account]:
     """
-    The customer has finished: the account of a hosted link becomes active. Doing it again changes nothing.
+    Activates the account of a hosted link; repeating it changes nothing.
 
     Raises:
-        NotFound: there is no such link, its account was deleted, or its provider is still open.
-        Gone: it has expired.
+        NotFound: there is no such link, its account was deleted, or its provider is not chosen yet.
+        Gone: the link has expired.
     """
     session, _ = await _open(ctx, tx, await session_rows.find_by_link(tx, token_hash(code, ctx.pepper)))
     if session.account_id is None:

@@ -1,4 +1,4 @@
-"""Deliveries: claimed and settled by the engine, looked at and retried by people."""
+"""Deliveries: the engine records their attempts, people list and retry them."""
 
 from __future__ import annotations
 
@@ -21,21 +21,24 @@ from greenroom.store import orders as order_rows
 from greenroom.store import webhooks as webhook_rows
 from greenroom.store.db import Row, Tx, from_ms, maybe_from_ms, to_json, to_ms
 
-#: deliveries that are given up, or held, in one transaction
+#: deliveries dead-lettered or held per transaction
 TOGETHER = 200
-#: what an order says when its ATS was told as often as it is worth
+#: an order's alert when its ATS was nudged as often as allowed and never read the result
 NEVER_ASKED = (
-    "The ATS was told {times} times, answered well each time and never asked for the result (test_status), so it shows "
-    "nothing. Have the ATS's support check the test_status URL that it calls against `endpoints` of the integration, "
-    "then retry the delivery."
+    "The ATS accepted {times} notifications but never requested the result (test_status), so it shows no result. "
+    "Ask the ATS's support to compare the test_status URL they call with `endpoints` of the integration, then retry "
+    "the delivery."
 )
-#: what an order says when a webhook was not told of it, and is not told again
-NOT_TOLD = "Webhook {webhook} was not told, nor will be by itself: {reason} Once it works, retry the delivery."
+#: an order's alert when a delivery to a webhook was dead-lettered
+NOT_TOLD = (
+    "The delivery to webhook {webhook} failed and is not retried automatically: {reason} Correct the cause, then "
+    "retry the delivery."
+)
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """An attempt on record; see `model.attempts.INTERRUPTED` for one that has no result."""
+    """A recorded attempt; see `model.attempts.INTERRUPTED` for one that has no result."""
 
     number: int
     trigger: Trigger
@@ -54,8 +57,10 @@ class Attempt:
 @dataclass(frozen=True)
 class Delivery:
     """
-    An event on its way to one destination. `due_at` is when the next attempt is due, None when none is. Since
-    `erased_at` nothing is left that could be sent, nor of what was.
+    An event to deliver to one destination.
+
+    `due_at` is when the next attempt is due, None when none is. After `erased_at`, no content is left, neither to send
+    nor of earlier attempts.
     """
 
     id: str
@@ -88,11 +93,10 @@ async def settle(
     ctx: Context, tx: Tx, ended: Sequence[FinishedAttempt], *, worker: str, watched: Set[str] = frozenset()
 ) -> list[Recorded | None]:
     """
-    Put attempts on record and decide what becomes of their deliveries and of their destinations' breakers, together.
+    Records attempts, with the new states of their deliveries and breakers, in one transaction.
 
-    `watched`: destinations that were seen in trouble, so that their good answers count.
-    Where each delivery is then; None: its lease had passed to another worker, so that the attempt is on record and the
-    delivery is the other's.
+    `watched` has destinations seen in trouble, whose successes count. Returns each delivery's new state, or None if its
+    lease had passed to another worker: the attempt is recorded and the delivery is left to that worker.
     """
     orders = await _lock_orders(tx, [one.claimed for one in ended])
     following = await _move_on(ctx, tx, ended, orders)
@@ -101,7 +105,7 @@ async def settle(
         Recorded(after.state, now + after.wait if after.wait else None) if after else None for after in following
     ]
     pairs = list(zip(ended, following, settled, strict=True))
-    # whose lease had passed may have been erased meanwhile; the others are locked, and whoever expunges waits for us
+    # a delivery whose lease is still this worker's is locked, so that its content cannot have been erased meanwhile
     late = [one.claimed for one, after, _ in pairs if after is None]
     erased = await delivery_rows.erased(tx, [one.id for one in late]) if late else frozenset()
     await delivery_rows.drop_interrupted(tx, [(one.id, one.attempt) for one in late])
@@ -118,11 +122,7 @@ async def settle(
 
 @transaction(queues=True)
 async def dead_letter_overdue(ctx: Context, tx: Tx) -> int:
-    """
-    Bury a batch of what has been due for as long as we are patient, while its destination's breaker is open; how many.
-
-    The breaker keeps their attempts for when the destination is back; this is the end of that.
-    """
+    """Dead-letters a batch of deliveries overdue by `PATIENCE` behind an open breaker; returns how many."""
     over_ms = _ms(PATIENCE)
     overdue = await claim_rows.overdue(tx, over_ms=over_ms, most=TOGETHER)
     if not overdue:
@@ -144,7 +144,7 @@ async def dead_letter_overdue(ctx: Context, tx: Tx) -> int:
 async def _move_on(
     ctx: Context, tx: Tx, ended: Sequence[FinishedAttempt], orders: Mapping[str, Order]
 ) -> list[Next | None]:
-    """What becomes of each delivery, written; None: not ours to say any more."""
+    """Writes each delivery's new state and returns it; None if its lease has passed to another worker."""
     following = [_after(ctx, one, orders.get(one.claimed.id)) for one in ended]
     held = await delivery_rows.settle(
         tx,
@@ -160,7 +160,7 @@ async def _move_on(
             for one, after in zip(ended, following, strict=True)
         ],
     )
-    # should two attempts at one delivery come together, the first one's lease had passed to the second
+    # if a batch has two attempts at one delivery, only the newer one holds the delivery's lease
     newest = {one.claimed.id: one.claimed.lease for one in sorted(ended, key=lambda one: one.claimed.attempt)}
     return [
         after if one.claimed.id in held and one.claimed.lease == newest[one.claimed.id] else None
@@ -181,7 +181,7 @@ def _ms(span: timedelta | None) -> int:
 
 
 def _attempt_row(ended: FinishedAttempt, worker: str, settled: Recorded | None, *, erased: bool) -> tuple[Any, ...]:
-    """As `store.deliveries.add_attempts` takes it; an erased one as `erase` there would leave it."""
+    """Returns an attempt as a row for `store.deliveries.add_attempts`; without content if that was erased."""
     claimed, exchange, fault = ended.claimed, ended.exchange, ended.fault
     next_due_at = settled.next_due_at if settled else None
     return (
@@ -210,7 +210,9 @@ def _answered(exchange: Exchange) -> str:
 
 async def _lock_orders(tx: Tx, claimed: Sequence[Claimed]) -> dict[str, Order]:
     """
-    The orders of which an ATS is told, by delivery; locked before their deliveries, as by everybody who changes both.
+    Locks the orders of deliveries to an ATS, and returns them by delivery.
+
+    Orders are always locked before their deliveries, which avoids deadlocks.
     """
     told = sorted((one for one in claimed if one.lane == "ats"), key=lambda one: str(one.order_id))
     found = {}
@@ -224,19 +226,22 @@ async def _lock_orders(tx: Tx, claimed: Sequence[Claimed]) -> dict[str, Order]:
 async def _tell_order(
     ctx: Context, tx: Tx, order: Order, following: Next, fault: RemoteError | None, next_due_at: datetime | None
 ) -> None:
-    """The order's own view of its way to the ATS; what the ATS has acknowledged stays so."""
+    """Updates the order's delivery state for its ATS; an acknowledged order stays so."""
     if order.delivery == "acknowledged":
         return
     changed, alert = order, None
     if fault is None and next_due_at is not None:
         again = stamp(next_due_at)
-        detail = f"The ATS was told and has not asked yet. It is told again at {again}, unless it asks before."
+        detail = (
+            "The ATS was notified but has not requested the result yet. It is notified again at "
+            f"{again}, unless it requests the result before."
+        )
         changed = replace(order, delivery="sent", delivery_detail=detail)
     elif fault is None:
         alert = NEVER_ASKED.format(times=following.told)
         changed = replace(order, delivery="sent", delivery_detail=alert)
     elif following.state == "dead":
-        alert = f"The ATS cannot be told: {fault.reason}"
+        alert = f"The ATS could not be notified: {fault.reason}"
         changed = replace(order, delivery="refused", delivery_detail=fault.reason)
     else:
         changed = replace(order, delivery_detail=fault.reason)
@@ -246,7 +251,7 @@ async def _tell_order(
 
 
 async def _dead_letter(ctx: Context, tx: Tx, claimed: Claimed, fault: RemoteError) -> None:
-    """A delivery is not tried any more: its order and the project's webhooks say so."""
+    """Adds an alert for a dead-lettered delivery to its order's timeline and publishes an event."""
     if claimed.lane == "vendor" and claimed.order_id is not None:
         alert = NOT_TOLD.format(webhook=claimed.destination_id, reason=fault.reason)
         await order_rows.log(tx, ctx.new_id("log"), claimed.order_id, "alert", alert)
@@ -256,7 +261,7 @@ async def _dead_letter(ctx: Context, tx: Tx, claimed: Claimed, fault: RemoteErro
 
 
 async def _disable(ctx: Context, tx: Tx, claimed: Claimed) -> None:
-    """410 Gone: the endpoint asks never to be called again. What else waits for it is held, now or when it is due."""
+    """Disables a webhook that answered 410 Gone, and holds its waiting deliveries."""
     webhook = await webhook_rows.find(tx, claimed.project_id, claimed.destination_id)
     if webhook is None or not webhook.enabled:
         return
@@ -269,10 +274,10 @@ async def _disable(ctx: Context, tx: Tx, claimed: Claimed) -> None:
 @snapshot
 async def get(_: Context, tx: Tx, project_id: str, delivery_id: str) -> Delivery:
     """
-    A project's delivery with its attempts.
+    Returns a project's delivery with its attempts.
 
     Raises:
-        NotFound: there is none, or it is another project's.
+        NotFound: the delivery does not exist or is another project's.
     """
     return await _read(tx, project_id, delivery_id)
 
@@ -281,7 +286,11 @@ async def get(_: Context, tx: Tx, project_id: str, delivery_id: str) -> Delivery
 async def list_deliveries(
     _: Context, tx: Tx, project_id: str, filters: Mapping[str, str | None], *, before: str | None, limit: int
 ) -> list[Delivery]:
-    """A project's deliveries with their attempts, newest first; see `store.deliveries.list_deliveries`."""
+    """
+    Lists a project's deliveries with their attempts, newest first.
+
+    See `store.deliveries.list_deliveries` for the filters.
+    """
     rows = await delivery_rows.list_deliveries(tx, project_id, filters, before=before, limit=limit)
     return await with_attempts(tx, project_id, rows)
 
@@ -289,11 +298,11 @@ async def list_deliveries(
 @transaction(queues=True)
 async def retry(_: Context, tx: Tx, project_id: str, delivery_id: str) -> Delivery:
     """
-    Try a delivery again now, whatever became of it; its schedule begins anew, its event id stays.
+    Makes a delivery due now in any state; its retry schedule starts anew, its event id stays.
 
     Raises:
-        NotFound: there is none, or it is another project's.
-        Conflict: an attempt is under way, no webhook takes its event, or the content of its order was erased.
+        NotFound: the delivery does not exist or is another project's.
+        Conflict: an attempt is in flight, no webhook subscribes to the event, or the order's content was erased.
     """
     await _read(tx, project_id, delivery_id)
     due = await delivery_rows.make_due(tx, delivery_id)
@@ -308,7 +317,10 @@ async def retry(_: Context, tx: Tx, project_id: str, delivery_id: str) -> Delive
             code="NoWebhook",
         )
     if not due:
-        raise Conflict("An attempt is under way; look again in a few seconds.", code="DeliveryUnderWay")
+        raise Conflict(
+            "An attempt at this delivery is in flight, so it is not retried. Check its result in a few seconds.",
+            code="DeliveryUnderWay",
+        )
     return delivery
 
 
@@ -320,7 +332,7 @@ async def _read(tx: Tx, project_id: str, delivery_id: str) -> Delivery:
 
 
 async def with_attempts(tx: Tx, project_id: str, rows: Sequence[Row]) -> list[Delivery]:
-    """Deliveries from their rows, attempts joined, inside another service's transaction."""
+    """Returns deliveries from their rows, with their attempts, inside another service's transaction."""
     by_delivery: dict[str, list[Attempt]] = {row["id"]: [] for row in rows}
     for row in await delivery_rows.list_attempts(tx, project_id, list(by_delivery)):
         by_delivery[row["delivery_id"]].append(read_attempt(row))
@@ -328,7 +340,7 @@ async def with_attempts(tx: Tx, project_id: str, rows: Sequence[Row]) -> list[De
 
 
 def attempt_detail(attempt: Attempt) -> dict[str, Any]:
-    """An attempt in plain JSON values."""
+    """Returns an attempt as plain JSON values."""
     return {
         "number": attempt.number,
         "trigger": attempt.trigger,
@@ -368,7 +380,7 @@ def _delivery(row: Row, attempts: tuple[Attempt, ...]) -> Delivery:
 
 
 def read_attempt(row: Row) -> Attempt:
-    """An attempt from its row."""
+    """Returns an attempt from its row."""
     return Attempt(
         number=row["number"],
         trigger=row["trigger"],

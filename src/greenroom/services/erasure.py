@@ -1,4 +1,4 @@
-"""An order's content: everything about the person in it, erased when they ask for it."""
+"""Erasure of an order's content, which is all personal data of the candidate."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from greenroom.store import orders as order_rows
 from greenroom.store import request_logs as log_rows
 from greenroom.store.db import Tx, to_ms
 
-#: the longest that an attempt under way takes
+#: `retry_after` in seconds while an attempt is in flight, longer than an attempt may take
 SOON_S = 15
 
 
 @transaction
 async def erase(ctx: Context, tx: Tx, project_id: str, order_id: str) -> Order:
     """
-    Erase what is known of an order's candidate, everywhere at once, and cancel what is still on its way.
+    Erases an order's content everywhere at once, and cancels its waiting deliveries.
 
-    What stays says that there was an order and how it went: ids, the ATS's key, status, outcome, times, and of each
-    attempt all but what was sent and answered. An order whose content was erased before stays as it is.
+    Kept are ids, the ATS's key, status, outcome, times, and of each attempt all but the request and the answer. An order
+    whose content was erased before stays as it is.
 
     Raises:
         NotFound: the order is not the project's.
-        Conflict: an attempt is under way; nothing was erased.
+        Conflict: an attempt is in flight; nothing was erased.
     """
     found = await order_rows.find(tx, project_id, order_id)
     order = found and await order_rows.find_of_account(tx, found.account_id, order_id, lock=True)
@@ -36,7 +36,7 @@ async def erase(ctx: Context, tx: Tx, project_id: str, order_id: str) -> Order:
         return order
     if await delivery_rows.in_flight(tx, order.id):
         raise Conflict(
-            "An attempt to tell somebody of this order is under way. Nothing was erased: try again within a minute.",
+            "A delivery attempt for this order is in flight, so nothing was erased. Try again within a minute.",
             code="DeliveryUnderWay",
             retry_after=SOON_S,
         )
@@ -48,6 +48,6 @@ async def erase(ctx: Context, tx: Tx, project_id: str, order_id: str) -> Order:
     await delivery_rows.erase(tx, order.id, at=to_ms(now))
     await log_rows.erase(tx, project_id, order.id)
     await key_rows.erase(tx, project_id, order.id)
-    message = "Content erased: who the candidate is, what was asked, found out, sent and answered."
+    message = "Content erased: the candidate, the request, the result, and the contents of deliveries and logs."
     await order_rows.log(tx, ctx.new_id("log"), order.id, "content_erased", message)
     return erased

@@ -1,4 +1,4 @@
-"""Events: written down together with one delivery for each webhook that wants them."""
+"""Publishing of events: stored together with one delivery for each subscribed webhook."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from greenroom.store import events as event_rows
 from greenroom.store import webhooks as webhook_rows
 from greenroom.store.db import Row, Tx, to_json
 
-ACCEPTED = Counter("greenroom_events_accepted", "Events written down; what a failed commit took back counts too.")
+ACCEPTED = Counter("greenroom_events_accepted", "Events stored; includes those of a commit that failed.")
 
 
 async def publish(
@@ -32,15 +32,15 @@ async def publish(
     but: str | None = None,
 ) -> int:
     """
-    Write down an event and a delivery to every webhook that takes it, `but` one; how many do.
+    Stores an event and a delivery to every webhook that takes it; returns their number.
 
-    Belongs inside a transaction after which the engine is woken. A disabled webhook's delivery is held, not dropped; so
-    is an order's event that no webhook takes, for its project, until `webhooks.release` gives it to one.
-    What the engine of this process takes over at once is stored as claimed.
+    Runs inside a transaction after which the engine is woken (`queues=True`). The webhook `but` is left out. The
+    delivery to a disabled webhook is held. If no webhook takes an order's event, the event is held for the project until
+    `webhooks.release` queues it for one. Deliveries that this process dispatches directly are stored with a lease.
     """
     ACCEPTED.inc()
     event_id, content = ctx.new_id("evt"), to_json(payload)
-    webhooks = await webhook_rows.list_for_event(tx, project_id)  # a question between what is written would split it
+    webhooks = await webhook_rows.list_for_event(tx, project_id)  # read before the writes, which are then sent together
     await event_rows.add(
         tx,
         event_id,

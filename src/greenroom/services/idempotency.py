@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: the same request twice is done once and answered twice."""
+"""`Idempotency-Key`: a repeated request is executed once and gets the same response."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from greenroom.store import idempotency as key_rows
 from greenroom.store import orders as order_rows
 from greenroom.store.db import Tx
 
-#: a request that has not ended by now was cut off
+#: age at which an unfinished request counts as interrupted, in milliseconds
 ABANDONED_MS = 60_000
-#: how long an answer can be had again
+#: how long a response is kept, in milliseconds
 KEPT_MS = 8 * 86_400_000
-#: the share of requests that clear away what is older
+#: share of requests that also delete older keys
 CLEARING = 0.01
 
 
 @dataclass(frozen=True)
 class Kept:
-    """An answer that was given before."""
+    """A stored response."""
 
     status: int
     body: str
@@ -29,10 +29,12 @@ class Kept:
 @transaction
 async def begin(ctx: Context, tx: Tx, project_id: str, key: str, fingerprint: str) -> Kept | None:
     """
-    Take a key for this request, or get the answer that the same request had. Keys are the project's own.
+    Reserves a key for this request, or returns the answer to an identical earlier request.
+
+    Keys belong to one project.
 
     Raises:
-        Conflict: the key was used for another request, or that request is still under way.
+        Conflict: the key was used for another request, or that request is still in flight.
     """
     if ctx.chance() < CLEARING:
         await key_rows.forget_old(tx, project_id, older_ms=KEPT_MS)
@@ -41,7 +43,10 @@ async def begin(ctx: Context, tx: Tx, project_id: str, key: str, fingerprint: st
         return None
     row = await key_rows.find(tx, project_id, key)
     if row is None or row["status"] is None:
-        raise Conflict("A request with this Idempotency-Key is under way. Ask again shortly.", code="RequestUnderWay")
+        raise Conflict(
+            "An earlier request with this Idempotency-Key is still in flight. Repeat the request in a few seconds.",
+            code="RequestUnderWay",
+        )
     if row["fingerprint"] != fingerprint:
         raise Conflict(
             "This Idempotency-Key was used for another request. Use a new key for a new request.",
@@ -54,8 +59,10 @@ async def begin(ctx: Context, tx: Tx, project_id: str, key: str, fingerprint: st
 @transaction
 async def finish(ctx: Context, tx: Tx, project_id: str, key: str, answer: Kept, *, order_id: str | None = None) -> None:
     """
-    Keep the answer; sealed, since it may show a secret that is shown only once. `order_id` is the order that it shows:
-    it goes with that one's content, and when that has gone meanwhile, the key is given back.
+    Stores the response, encrypted since it may contain a secret that is shown only once.
+
+    `order_id` is the order in the response, with whose content it is erased. If that content is erased already, the key
+    is released instead.
     """
     if order_id and any(row["expunged_at"] for row in await order_rows.share(tx, [order_id])):
         await key_rows.forget(tx, project_id, key)
@@ -66,5 +73,5 @@ async def finish(ctx: Context, tx: Tx, project_id: str, key: str, answer: Kept, 
 
 @transaction
 async def forget(_: Context, tx: Tx, project_id: str, key: str) -> None:
-    """Give the key back: the request was refused and did nothing."""
+    """Releases the key of a request that was refused and changed nothing."""
     await key_rows.forget(tx, project_id, key)

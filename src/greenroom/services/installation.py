@@ -1,4 +1,4 @@
-"""What an installation needs before it can serve: the pepper of its token hashes; and all its sealed values."""
+"""Installation-wide values: the pepper of token hashes, the public URL, and all encrypted values."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from greenroom.store.installation import SEALED, SealedColumn
 
 PEPPER = "pepper"
 PUBLIC_URL = "public_url"
-#: rows that are read, and values that are replaced, in one transaction
+#: rows read, or values replaced, in one transaction
 BATCH = 100
 
 
 @dataclass
 class Column:
     """
-    The sealed values of one column: how many were `resealed`, how many had `changed` before they could be, and how many
-    are `unreadable`, with the `reason` of the first of them.
+    Counts of one column's encrypted values.
+
+    Values are `resealed`, have `changed` before they could be, or are `unreadable`; `reason` is that of the first
+    unreadable one.
     """
 
     where: SealedColumn
@@ -61,9 +63,9 @@ async def open_pepper(store: Store, vault: Vault) -> bytes:
 
 async def reseal(store: Store, vault: Vault) -> list[Column]:
     """
-    Puts every sealed value under the newest key, a batch at a time, beside running processes.
+    Encrypts every sealed value with the newest key, in batches; other processes may run meanwhile.
 
-    Can be repeated. A value that cannot be opened, or that changes meanwhile, is counted and left as it is.
+    Can be repeated. Values that cannot be opened, or change meanwhile, are counted and left unchanged.
     """
     return [await _reseal(store, vault, where) for where in SEALED]
 

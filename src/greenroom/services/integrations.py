@@ -1,4 +1,4 @@
-"""A project's configuration of one provider: read, replaced, and its secrets kept."""
+"""A project's integrations with its providers, including their secrets."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from greenroom.store import packages as package_rows
 from greenroom.store import projects as project_rows
 from greenroom.store.db import Row, Tx, from_ms, to_json, to_ms
 
-#: write-only fields: left out they are kept, null clears them
+#: write-only fields: `put` keeps one that is missing, None clears it
 SECRETS = ("packages_api_key", "partner_password", "harvest_client_secret")
 
-#: an integration that is enabled and could show a recruiter nothing
+#: error for an enabled integration that has no packages to show to recruiters
 NO_PACKAGES = (
     "The integration has no packages: give it a packages_url or a package_id, publish packages with PUT /v1/packages "
     "before, or configure it with enabled: false."
@@ -31,7 +31,7 @@ NO_PACKAGES_ERRORS = [
     "package_id: required, unless there is a packages_url or a published list",
 ]
 
-#: how the fields of an integration are stored: encrypted, or as they are; the rest each in a way of its own
+#: fields stored encrypted, and fields stored unchanged; the remaining ones are converted individually
 SEALED = (*SECRETS, "signing_secret")
 PLAIN = tuple(
     field.name
@@ -43,21 +43,25 @@ PLAIN = tuple(
 @snapshot(kind="batchable")
 async def get(ctx: Context, tx: Tx, project_id: str, provider: str) -> Integration:
     """
-    A project's integration, secrets opened.
+    Returns a project's integration with its secrets decrypted.
 
     Raises:
-        NotFound: it was never configured.
+        NotFound: the integration was never configured.
     """
     return await read(ctx, tx, project_id, provider)
 
 
 async def read(ctx: Context, tx: Tx, project_id: str, provider: str) -> Integration:
-    """`get` inside another service's transaction."""
+    """Does the same as `get`, inside another service's transaction."""
     return _opened(ctx, _there(await integration_rows.find(tx, project_id, provider), provider))
 
 
 async def read_with_scope(ctx: Context, tx: Tx, account: Account) -> tuple[Integration, str | None]:
-    """`read` for an account, and whose published packages stand for it, as `store.integrations` says."""
+    """
+    Returns an account's integration and the scope of its published packages.
+
+    The scope is the account's id if it has packages of its own, '' for those of all accounts, None if there are none.
+    """
     found = await integration_rows.find_with_scope(tx, account.project_id, account.provider, account.id)
     row = _there(found, account.provider)
     return _opened(ctx, row), row["scope"]
@@ -71,19 +75,19 @@ def _there(row: Row | None, provider: str) -> Row:
 
 @snapshot
 async def list_integrations(ctx: Context, tx: Tx, project_id: str) -> list[Integration]:
-    """All of a project's integrations, by provider."""
+    """Lists a project's integrations by provider."""
     return [_opened(ctx, row) for row in await integration_rows.list_integrations(tx, project_id)]
 
 
 @snapshot
 async def enabled_providers(_: Context, tx: Tx, project_id: str) -> frozenset[str]:
-    """The providers whose integration is enabled in a project."""
+    """Returns the providers whose integration is enabled in a project."""
     rows = await integration_rows.list_integrations(tx, project_id)
     return frozenset(row["provider"] for row in rows if row["enabled"])
 
 
 async def only_enabled(tx: Tx, project_id: str) -> str | None:
-    """The provider of a project's only enabled integration, inside another service's transaction; None: not one."""
+    """Returns the provider of a project's only enabled integration, or None if there is not exactly one."""
     enabled = [row["provider"] for row in await integration_rows.list_integrations(tx, project_id) if row["enabled"]]
     return enabled[0] if len(enabled) == 1 else None
 
@@ -93,16 +97,17 @@ async def put(
     ctx: Context, tx: Tx, project_id: str, provider: str, values: dict[str, Any], *, confirm: bool = False
 ) -> Integration:
     """
-    Replace an integration. `values` has fields of `Integration`; one left out takes its default, a secret left out
-    is kept, None clears either. The signing secret is made once and stays. `confirm` allows another tenant id while
-    accounts are linked.
+    Replaces an integration.
+
+    `values` has fields of `Integration`. A missing field takes its default, a missing secret is kept, None clears
+    either. The signing secret is created once and stays. `confirm` allows another tenant id while accounts are linked.
 
     Raises:
-        Invalid: it is enabled and no packages can come from anywhere.
-        Conflict: another project has the tenant id, or accounts are linked under the one before.
+        Invalid: the integration is enabled and has no source of packages.
+        Conflict: another project has the tenant id, or accounts are linked under the previous one.
     """
     await project_rows.lock(tx, project_id)
-    await installation_rows.lock(tx)  # or two projects could take the same tenant id at once
+    await installation_rows.lock(tx)  # two projects must not take the same tenant id at once
     old, new = await _replaced(ctx, tx, project_id, provider, values)
     await _check(tx, old, new, confirm=confirm)
     await integration_rows.save(tx, _sealed(ctx, new), is_new=old is None)
@@ -114,7 +119,7 @@ async def check(
     ctx: Context, tx: Tx, project_id: str, provider: str, values: dict[str, Any], *, confirm: bool = False
 ) -> None:
     """
-    Raise what `put` would raise; the project need not exist yet.
+    Raises the errors that `put` would raise; the project need not exist yet.
 
     Raises:
         Invalid, Conflict: as `put`.
@@ -125,7 +130,7 @@ async def check(
 async def _replaced(
     ctx: Context, tx: Tx, project_id: str, provider: str, values: dict[str, Any]
 ) -> tuple[Integration | None, Integration]:
-    """An integration as it is, and as `values` replace it."""
+    """Returns the stored integration and its replacement with `values`."""
     row = await integration_rows.find(tx, project_id, provider)
     old = _opened(ctx, row) if row else None
     now = ctx.now()
@@ -163,7 +168,7 @@ async def _check(tx: Tx, old: Integration | None, new: Integration, *, confirm: 
 
 @snapshot
 async def last_called(_: Context, tx: Tx, project_id: str, provider: str) -> dict[str, int]:
-    """For each of the ATS's calls, when it was last made for any account of the project (ms since 1970)."""
+    """Returns when each of the ATS's calls was last made for any account of the project, in ms since 1970."""
     return await account_rows.last_calls(tx, project_id, provider)
 
 

@@ -1,4 +1,4 @@
-"""What anyone can do with an order: place it, move it, give it a result, look at it."""
+"""Operations on orders: place, read, report progress, record a result."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from greenroom.store.db import Tx, is_plain, to_json
 
 log = structlog.get_logger("greenroom.orders")
 
-#: without an id of the ATS's or the vendor's own, an identical request within this is one request sent twice
+#: time within which an identical request without an id of its own counts as a repeat
 REPEAT_WINDOW = timedelta(minutes=2)
 
 
@@ -40,14 +40,14 @@ async def place(
     source: Literal["ats", "api"] = "ats",
 ) -> Order:
     """
-    Place an order: it, its event and one delivery per subscribed webhook, together.
+    Stores an order, its event and one delivery per subscribed webhook together.
 
-    A repeated request gives the order that is there, and writes nothing else.
+    A repeated request returns the existing order and writes nothing.
 
     Raises:
-        Conflict: by the API, another order has this one's id, or one whose content was erased, so that nobody can tell.
-            An ATS is never refused for that, since its recruiter would see an error: what differs is another order.
-        QueueFull: it is new, and too much waits for a webhook of its project.
+        Conflict: on the API, an order with this id exists that differs or whose content was erased. An ATS's request
+            that differs is stored as another order instead, since its recruiter would see the error.
+        QueueFull: the order is new and the project has reached its queue limit.
     """
     if ctx.engine.is_queue_full(account.project_id):
         return await _find_placed(ctx, account, request, source=source)
@@ -65,9 +65,9 @@ async def _find_placed(
         if _find_difference(known, request, source=source) is None:
             return known
     raise QueueFull(
-        "Too many deliveries wait for a webhook of this project, or are held because it has none for them, so no "
-        "new order is taken (GREENROOM_QUEUE_LIMIT). Mend or delete the webhook whose `held` or `health` says so, "
-        "or create one, then send this again."
+        "The order was not accepted: too many deliveries are waiting for a webhook of this project, or are held "
+        "because no webhook subscribes to them (GREENROOM_QUEUE_LIMIT). Repair or delete the webhook whose `health` "
+        "or `held` shows the problem, or create one, then send the order again."
     )
 
 
@@ -132,10 +132,10 @@ async def _add(tx: Tx, order: Order) -> tuple[Order | None, str | None]:
 
 def _find_difference(known: Order, request: OrderRequest, *, source: Literal["ats", "api"]) -> str | None:
     """
-    Returns the field that makes a request another order than the one that has its key, or None for a repeat.
+    Returns the first field that differs from the order under the same key, or None for a repeat.
 
     Raises:
-        Conflict: the API's caller chose the key, and another order has it.
+        Conflict: on the API, the existing order differs or its content was erased.
     """
     if source == "ats":
         return known.differs_from(request)
@@ -167,11 +167,11 @@ async def _publish(ctx: Context, tx: Tx, order: Order) -> str:
     )
     if not told:
         return f"no webhook subscribes to {event_type}, so its event is held until one does"
-    return f"{told} webhook{'s' if told > 1 else ''} will be told"
+    return f"queued for {told} webhook{'s' if told > 1 else ''}"
 
 
 def update_url(ctx: Context, order: Order) -> str:
-    """Where the vendor sends this order's result."""
+    """Returns the URL to which the vendor sends this order's result."""
     return f"{ctx.settings.public_url}/unified/ats/{order.category}/orders/{order.id}/result"
 
 
@@ -181,13 +181,13 @@ async def record_result(
     ctx: Context, tx: Tx, project_id: str, account_id: str, order_id: str, category: Category, result: Result
 ) -> Order:
     """
-    Record a vendor's result and queue the news for the ATS; progress only moves the order.
+    Records a vendor's result and queues the notification of the ATS.
 
-    The same result again changes nothing and queues nothing.
+    Mere progress changes the order's status only. Repeating the same result changes nothing and queues nothing.
 
     Raises:
-        NotFound: the order is not this account's, or of the other category, whose path is named then.
-        Conflict: the order has a different result already, has ended otherwise, or its content was erased.
+        NotFound: the order is not this account's, or is of the other category; the message then names its path.
+        Conflict: the order has a different result, has ended otherwise, or its content was erased.
     """
     order = await order_rows.find_of_account(tx, account_id, order_id, lock=True)
     if order is None or order.project_id != project_id:
@@ -210,9 +210,12 @@ async def record_result(
 
 async def _push(ctx: Context, tx: Tx, order: Order) -> Order:
     if order.source == "api":
-        return replace(order, delivery_detail="Placed through the API: there is no ATS to tell.")
+        return replace(order, delivery_detail="The order was placed through the API: there is no ATS to notify.")
     if not order.request.callback_url:
-        detail = "The result is recorded but not pushed: the ATS gave no callback URL. It is read when the ATS asks."
+        detail = (
+            "The result is recorded but not pushed: the ATS gave no callback URL. The ATS gets the result when it "
+            "requests it."
+        )
         return replace(order, delivery_detail=detail)
     event_id = ctx.new_id("evt")
     await event_rows.add(
@@ -248,7 +251,7 @@ async def record_status(
     ctx: Context, tx: Tx, project_id: str, order_id: str, status: Status, *, message: str | None = None
 ) -> Order:
     """
-    The vendor's word on an order's progress. The same word again changes nothing.
+    Records the progress that the vendor reports; repeating the same status changes nothing.
 
     Raises:
         NotFound: the order is not the project's.
@@ -270,10 +273,10 @@ async def record_status(
 @snapshot
 async def get(_: Context, tx: Tx, project_id: str, order_id: str) -> Order:
     """
-    A project's order.
+    Returns a project's order.
 
     Raises:
-        NotFound: there is none, or it is another project's.
+        NotFound: the order does not exist or is another project's.
     """
     order = await order_rows.find(tx, project_id, order_id)
     if order is None:
@@ -285,17 +288,17 @@ async def get(_: Context, tx: Tx, project_id: str, order_id: str) -> Order:
 async def list_orders(
     _: Context, tx: Tx, project_id: str, filters: Mapping[str, Any], *, before: str | None = None, limit: int = 25
 ) -> list[Order]:
-    """A project's orders, newest first; see `store.orders.list_orders` for the filters."""
+    """Lists a project's orders, newest first; see `store.orders.list_orders` for the filters."""
     return await order_rows.list_orders(tx, project_id, filters, before=before, limit=limit)
 
 
 @snapshot
 async def look_up(_: Context, tx: Tx, account: Account, order_id: str) -> Order:
     """
-    An account's order, for the ATS that asks after it.
+    Returns an account's order, for a request of its ATS.
 
     Raises:
-        NotFound: there is none, or it is another account's.
+        NotFound: the order does not exist or is another account's.
     """
     order = await order_rows.find_of_account(tx, account.id, order_id) if is_plain(order_id) else None
     if order is None:
@@ -306,7 +309,7 @@ async def look_up(_: Context, tx: Tx, account: Account, order_id: str) -> Order:
 @traced("ATS reads result", order_id=lambda _account, order_id: order_id)
 @transaction
 async def acknowledge(ctx: Context, tx: Tx, account: Account, order_id: str) -> None:
-    """Note that the ATS has read the result; the first time counts."""
+    """Records that the ATS has read the result; only the first time has an effect."""
     order = await order_rows.find_of_account(tx, account.id, order_id, lock=True)
     if order is None or order.result is None or order.acknowledged_at is not None:
         return
@@ -320,10 +323,10 @@ async def acknowledge(ctx: Context, tx: Tx, account: Account, order_id: str) -> 
 
 def refuse_other_category(order: Order, category: Category) -> None:
     """
-    Raise unless an order is of this category.
+    Checks that an order is of this category.
 
     Raises:
-        NotFound: names the path of the order's own category.
+        NotFound: the order is of the other category; the message names its path.
     """
     if order.category != category:
         raise NotFound(
@@ -348,10 +351,10 @@ async def _log(
 @snapshot
 async def for_push(ctx: Context, tx: Tx, project_id: str, order_id: str) -> tuple[Order, Integration, str | None]:
     """
-    For the engine: an order, its integration with secrets opened, its account's live token.
+    Returns an order, its integration with decrypted secrets, and its account's live token.
 
     Raises:
-        NotFound: the order or the integration is gone.
+        NotFound: the order or the integration no longer exists.
     """
     order = await order_rows.find(tx, project_id, order_id)
     if order is None:
@@ -361,7 +364,7 @@ async def for_push(ctx: Context, tx: Tx, project_id: str, order_id: str) -> tupl
 
 
 def result_problem(ctx: Context, order: Order, result: Result) -> str | None:
-    """Why this result would be refused for this order; None when it would be taken. Changes nothing."""
+    """Returns why this result would be refused for this order, or None; changes nothing."""
     try:
         order.resulted(result, now=ctx.now())
     except Conflict as error:

@@ -1,4 +1,4 @@
-"""How the deliveries stand, over all workers, for whoever watches."""
+"""Figures of deliveries over all workers, for monitoring."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from greenroom.store.db import Tx
 @dataclass(frozen=True)
 class Overview:
     """
-    `oldest_due_s` is how long the oldest due delivery of each queue has waited; 0 when none is due. `held` is how many
-    order events are held because no webhook takes them, and for how many seconds the oldest is.
+    Figures of all workers' deliveries.
+
+    `oldest_due_s` has how long the oldest due delivery of each queue has waited, in seconds; 0 if none is due. `held`
+    is the number of order events held because no webhook subscribes to them, and the age of the oldest in seconds.
     """
 
     oldest_due_s: Mapping[Queue, float]
@@ -29,13 +31,18 @@ class Overview:
 
 @snapshot
 async def queue_full_projects(_: Context, tx: Tx, *, limit: int) -> frozenset[str]:
-    """The projects with a webhook for which so many deliveries wait, or without one; held ones included."""
+    """
+    Returns the projects that have reached `limit`.
+
+    A project has reached it when so many deliveries wait or are held for one of its webhooks, or are held for the project
+    because no webhook subscribes to them.
+    """
     return await overview_rows.queue_full_projects(tx, limit=limit)
 
 
 @snapshot
 async def overview(_: Context, tx: Tx) -> Overview:
-    """The figures of this moment."""
+    """Returns the current figures."""
     waits = await delivery_rows.next_due_ms(tx)
     return Overview(
         oldest_due_s={queue: max(0.0, -waits.get(queue, 0) / 1000) for queue in SHARES},

@@ -1,4 +1,4 @@
-"""Packages that a vendor published or stored, and the kept answers of its list endpoint."""
+"""Packages that a vendor published or stored, and the stored answers of its list endpoint."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def publish(
     _: Context, tx: Tx, project_id: str, category: Category, packages: list[Package], *, account_id: str | None = None
 ) -> None:
     """
-    Replace everything published for one account, or for all accounts together.
+    Replaces the packages published for one account, or those for all accounts.
 
     Raises:
         NotFound: the account is not the project's.
@@ -38,7 +38,7 @@ async def list_published(
     _: Context, tx: Tx, project_id: str, category: Category, *, account_id: str | None = None
 ) -> list[Package]:
     """
-    What was published, in the vendor's order.
+    Lists the published packages of one account, or those for all accounts, in the vendor's order.
 
     Raises:
         NotFound: the account is not the project's.
@@ -50,7 +50,7 @@ async def list_published(
 
 @dataclass(frozen=True)
 class PackageChange:
-    """What is said of a stored package; None says nothing, an empty text or tuple clears."""
+    """Changes to a stored package; None leaves a field unchanged, an empty text or tuple clears it."""
 
     name: str | None = None
     description: str | None = None
@@ -60,10 +60,12 @@ class PackageChange:
 @transaction
 async def create(ctx: Context, tx: Tx, account: Account, category: Category, new: PackageChange) -> Package:
     """
-    Store a package for one account, behind those it has; `new` has a name. A test without an id gets one.
+    Stores a package for one account, after its existing ones.
+
+    `new` has a name. A test without an id gets one.
 
     Raises:
-        Conflict: the account has as many as there can be.
+        Conflict: the account has reached its limit of stored packages.
     """
     await project_rows.lock(tx, account.project_id)
     if await package_rows.count(tx, account.project_id, category, account.id) >= MOST:
@@ -81,10 +83,10 @@ async def change(
     ctx: Context, tx: Tx, account: Account, category: Category, package_id: str, changes: PackageChange
 ) -> None:
     """
-    Change a package that is stored for this account.
+    Changes a package that is stored for this account.
 
     Raises:
-        NotFound: it is not stored for this account.
+        NotFound: the package is not stored for this account.
     """
     await project_rows.lock(tx, account.project_id)
     package = await package_rows.find(tx, account.project_id, category, account.id, package_id)
@@ -98,10 +100,10 @@ async def change(
 @transaction
 async def delete(_: Context, tx: Tx, account: Account, category: Category, package_id: str) -> None:
     """
-    Delete a package that is stored for this account. Orders keep its name.
+    Deletes a package that is stored for this account; orders keep its name.
 
     Raises:
-        NotFound: it is not stored for this account.
+        NotFound: the package is not stored for this account.
     """
     await project_rows.lock(tx, account.project_id)
     if not await package_rows.delete(tx, account.project_id, category, account.id, package_id):
@@ -110,7 +112,7 @@ async def delete(_: Context, tx: Tx, account: Account, category: Category, packa
 
 @snapshot
 async def find_stored(_: Context, tx: Tx, account: Account, category: Category, package_id: str) -> Package | None:
-    """A package that is stored for this account or for all, whether recruiters see it or not."""
+    """Returns a package stored for this account or for all accounts, even if recruiters do not see it."""
     for account_id in (account.id, ""):
         package = await package_rows.find(tx, account.project_id, category, account_id, package_id)
         if package is not None:
@@ -120,7 +122,11 @@ async def find_stored(_: Context, tx: Tx, account: Account, category: Category, 
 
 @snapshot
 async def warnings(ctx: Context, tx: Tx, account: Account, category: Category) -> list[str]:
-    """What whoever stores a package for this account should know: that recruiters do not see it, or other ones now."""
+    """
+    Returns warnings for a caller that stores a package for this account.
+
+    Recruiters may not see the package, or may see other packages than before.
+    """
     integration = await integrations.read(ctx, tx, account.project_id, account.provider)
     configure = f"PUT /v1/integrations/{account.provider}"
     if integration.partner_category != category:
@@ -156,13 +162,13 @@ def _not_stored(package_id: str) -> NotFound:
 @snapshot
 async def sources(ctx: Context, tx: Tx, account: Account) -> tuple[Integration, PackageList | None, PackageList]:
     """
-    The account's integration, the kept answer of its list endpoint (None: never fetched, or the URL has changed since),
-    and what stands without any call: the published packages, else the static one.
+    Returns the account's integration, the stored answer of its list endpoint, and its own packages.
 
-    An account's own published packages win over those for all accounts.
+    The stored answer is None if the list was never fetched or its URL has changed since. The packages that need no call are
+    the published ones (those for this account win over those for all accounts), else the static one.
 
     Raises:
-        NotFound: the integration is gone.
+        NotFound: the integration no longer exists.
     """
     integration, scope = await integrations.read_with_scope(ctx, tx, account)
     return integration, await _kept(tx, account, integration), await _without_call(tx, integration, scope)
@@ -173,11 +179,13 @@ async def look_up(
     ctx: Context, tx: Tx, account: Account, package_id: str
 ) -> tuple[Integration, PackageList | None, Package | None]:
     """
-    `sources` for one package: the account's integration, the kept answer of its list endpoint, and the package of that
-    id that stands without any call.
+    Does the same as `sources` for one package id.
+
+    Returns the account's integration, the stored answer of its list endpoint, and the package of that id if it needs no
+    call.
 
     Raises:
-        NotFound: the integration is gone.
+        NotFound: the integration no longer exists.
     """
     integration, scope = await integrations.read_with_scope(ctx, tx, account)
     if integration.packages_url:
@@ -209,11 +217,11 @@ def _static(integration: Integration) -> PackageList:
 
 @transaction
 async def keep_list(_: Context, tx: Tx, account_id: str, packages_url: str, packages: tuple[Package, ...]) -> None:
-    """Keep a good answer of a vendor's list endpoint, for the day on which it does not answer."""
+    """Stores a good answer of a vendor's list endpoint, used when the endpoint fails later."""
     await package_rows.save_list(tx, account_id, packages_url, packages)
 
 
 @transaction
 async def note_problem(_: Context, tx: Tx, account_id: str, problem: str) -> None:
-    """Remember why a list could not be refreshed, for the operator."""
+    """Stores why a package list could not be refreshed, for the operator."""
     await package_rows.note_problem(tx, account_id, problem)

@@ -1,4 +1,4 @@
-"""Projects and the API keys that open them."""
+"""Projects and their API keys."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ from greenroom.store import projects as project_rows
 from greenroom.store.db import Tx, to_ms
 
 DEFAULT = "default"
-#: how long requests are counted together; it begins with the first one
+#: window of the rate limit; begins with its first request
 WINDOW = timedelta(minutes=1)
 
 
 @transaction
 async def create_key(ctx: Context, tx: Tx, *, name: str, project: str = DEFAULT) -> str:
     """
-    Make an API key, and its project when that is new. The key, which is shown this once and kept as a hash.
+    Creates an API key, and its project if that is new; returns the key.
+
+    The key is shown only once; its hash is stored.
 
     Raises:
-        Invalid: an empty name.
+        Invalid: a name is empty.
     """
     for label, value in (("name", name), ("project", project)):
         if not value.strip():
@@ -43,35 +45,35 @@ async def create_key(ctx: Context, tx: Tx, *, name: str, project: str = DEFAULT)
 
 @transaction
 async def ensure(ctx: Context, tx: Tx, name: str) -> Project:
-    """The project of this name, made when it is new."""
+    """Returns the project of this name; creates it if it is new."""
     return await project_rows.ensure(tx, ctx.new_id("prj"), name)
 
 
 @transaction
 async def keep_for(_: Context, tx: Tx, project_id: str, days: int | None) -> None:
-    """Keep a project's events, ended deliveries and attempts for so many days; None: as long as everybody's."""
+    """Sets for how many days a project's events, ended deliveries and attempts are kept; None: the operator's setting."""
     await project_rows.keep_for(tx, project_id, days)
 
 
 @snapshot
 async def list_projects(_: Context, tx: Tx) -> list[Project]:
-    """Every project, by name."""
+    """Lists all projects by name."""
     return await project_rows.list_projects(tx)
 
 
 @snapshot
 async def find_by_name(_: Context, tx: Tx, name: str) -> Project | None:
-    """The project of this name."""
+    """Returns the project of this name, or None."""
     return await project_rows.find_by_name(tx, name)
 
 
 @snapshot
 async def name_of(_: Context, tx: Tx, project_id: str) -> str:
     """
-    The name of a project, which customers know as the vendor's.
+    Returns a project's name, which customers see as the vendor's.
 
     Raises:
-        NotFound: there is none.
+        NotFound: the project does not exist.
     """
     project = await project_rows.find(tx, project_id)
     if project is None:
@@ -81,14 +83,14 @@ async def name_of(_: Context, tx: Tx, project_id: str) -> str:
 
 @snapshot
 async def list_keys(_: Context, tx: Tx) -> list[ApiKey]:
-    """Every key that was ever made, oldest first."""
+    """Lists all keys, revoked ones too, oldest first."""
     return await project_rows.list_keys(tx)
 
 
 @transaction
 async def revoke_key(_: Context, tx: Tx, key_id: str) -> None:
     """
-    End a key now.
+    Revokes a key with immediate effect.
 
     Raises:
         NotFound: no live key has this id.
@@ -100,13 +102,13 @@ async def revoke_key(_: Context, tx: Tx, key_id: str) -> None:
 @transaction(kind="short")
 async def draw_permits(ctx: Context, tx: Tx, key: str, wanted: int) -> tuple[int, timedelta]:
     """
-    Count requests in the minute of an API key, before they are made, and remember that the key is in use.
+    Counts requests against an API key's rate limit before they are made, and notes that the key is used.
 
-    How many were counted in this minute by now, by every process together, and the time until it ends. More than the
-    limit may be counted: the last of them are not to be made.
+    Returns the requests counted in the current window by all processes, and the time until the window ends. The count may
+    exceed the limit: the requests above it must be refused.
 
     Raises:
-        Unauthorized: there is no such key.
+        Unauthorized: the key does not exist.
     """
     window_ms = int(WINDOW.total_seconds() * 1000)
     drawn = await project_rows.draw_permits(tx, token_hash(key, ctx.pepper), wanted, window_ms=window_ms)
@@ -118,10 +120,10 @@ async def draw_permits(ctx: Context, tx: Tx, key: str, wanted: int) -> tuple[int
 @snapshot(kind="batchable")
 async def authenticate(ctx: Context, tx: Tx, key: str | None) -> Project:
     """
-    The project that an API key opens.
+    Returns the project of an API key.
 
     Raises:
-        Unauthorized: no key, an unknown or a revoked one.
+        Unauthorized: the key is missing, unknown or revoked.
     """
     project = await project_rows.find_by_key(tx, token_hash(key, ctx.pepper)) if key else None
     if project is None:

@@ -1,4 +1,4 @@
-"""Replays: events sent to a webhook again, or for the first time, as a job that survives a restart."""
+"""Replays: background jobs that send events to a webhook again, or for the first time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from greenroom.store import replays as replay_rows
 from greenroom.store import webhooks as webhook_rows
 from greenroom.store.db import Tx, to_ms
 
-#: deliveries of one webhook that are replayed at a time: a cancelled job sends no more than these
+#: replayed deliveries of one webhook that are pending at a time; a cancelled job still sends these
 AT_A_TIME = 100
 
 
@@ -20,14 +20,18 @@ async def start(
     ctx: Context, project_id: str, webhook_id: str, *, since: datetime, until: datetime | None, status: Status
 ) -> Replay:
     """
-    Make a job that sends a webhook the events of a status that were accepted from `since` on, before `until` (now).
+    Creates a job that sends a webhook the events of a status, accepted from `since` until before `until`.
+
+    `until` is now by default.
 
     Raises:
         NotFound: the webhook is not the project's.
-        Conflict: it is disabled.
+        Conflict: the webhook is disabled.
     """
     window = to_ms(since), to_ms(until or ctx.now())
-    total = await _count(ctx, project_id, webhook_id, status, window)  # it may take a while, and holds nobody up
+    total = await _count(
+        ctx, project_id, webhook_id, status, window
+    )  # a snapshot of its own: counting is slow and must hold no locks
     return await _add(ctx, project_id, webhook_id, status, window, total=total)
 
 
@@ -60,10 +64,10 @@ async def _enabled(tx: Tx, project_id: str, webhook_id: str) -> Webhook:
 @snapshot
 async def get(_: Context, tx: Tx, project_id: str, webhook_id: str, replay_id: str) -> Replay:
     """
-    A job and its progress.
+    Returns a job and its progress.
 
     Raises:
-        NotFound: there is none, or it is another project's.
+        NotFound: the job does not exist or is another project's.
     """
     return await _read(tx, project_id, webhook_id, replay_id)
 
@@ -71,10 +75,10 @@ async def get(_: Context, tx: Tx, project_id: str, webhook_id: str, replay_id: s
 @transaction
 async def cancel(_: Context, tx: Tx, project_id: str, webhook_id: str, replay_id: str) -> Replay:
     """
-    End a job; what it has put on its way already is still sent. One that has ended stays as it is.
+    Cancels a running job; deliveries that it has queued are still sent.
 
     Raises:
-        NotFound: there is none, or it is another project's.
+        NotFound: the job does not exist or is another project's.
     """
     await _read(tx, project_id, webhook_id, replay_id)
     await replay_rows.cancel(tx, replay_id)
@@ -83,8 +87,9 @@ async def cancel(_: Context, tx: Tx, project_id: str, webhook_id: str, replay_id
 
 async def advance(ctx: Context) -> int:
     """
-    Let every running job go on as far as it may now, each in a transaction of its own; how many deliveries were queued,
-    or events looked at: 0 when there is nothing to do before some have arrived.
+    Advances every running job by one batch, each in a transaction of its own.
+
+    Returns how many deliveries were queued or events examined; 0 if nothing can be done until earlier ones are delivered.
     """
     jobs = await ctx.store.read(replay_rows.list_running)
     return sum([await _advance(ctx, job) for job in jobs])

@@ -1,4 +1,4 @@
-"""Reports of an ATS about answers that it could not use. Number and size are limited, since an ATS writes them."""
+"""An ATS's reports of responses that it could not use, limited in number and size."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from greenroom.store import orders as order_rows
 from greenroom.store import reports as report_rows
 from greenroom.store.db import Tx, is_plain, to_json, well_formed
 
-#: reports that are kept of one order, and of an account in all
+#: most reports that are kept per order, and per account
 PER_ORDER = 20
 PER_ACCOUNT = 500
-#: what is kept of a report: the beginning of the errors in it, which the timeline shows, and of its body
+#: most bytes kept of a report and of the errors in it, which the timeline shows; and most errors
 REPORT_BYTES = 16 * 1024
 ERRORS_BYTES = 4 * 1024
 MOST_ERRORS = 50
@@ -23,10 +23,10 @@ MOST_ERRORS = 50
 @transaction
 async def keep(ctx: Context, tx: Tx, account: Account, body: object) -> list[str]:
     """
-    Keeps a report, whatever its shape, and adds it to the timeline of the order that the report names.
+    Stores a report of any shape and adds it to the timeline of the order that it names.
 
-    A report beyond `PER_ORDER` or `PER_ACCOUNT` is only counted. Of a report on an order whose content was erased, only
-    the call is kept. Returns the ids of the orders that the report is about: the one it names, or the candidate's.
+    Beyond `PER_ORDER` or `PER_ACCOUNT`, reports are only counted. If the order's content was erased, only the name of the
+    call is stored. Returns the ids of the orders concerned: the named one, else those of the candidate's e-mail.
     Source: Greenhouse Assessment API, response_error; shapes seen beyond the documented one are kept as they are.
     """
     plain: dict[str, Any] = body if isinstance(body, dict) else {}
@@ -67,7 +67,7 @@ async def _store(
         raw=_cut(to_json(_email_first(body)), REPORT_BYTES - len(listed.encode())),
     )
     if order is not None:
-        message = f"The ATS refused our answer to {call}: {'; '.join(errors)[:500] or 'why is not kept'}"
+        message = f"The ATS refused our answer to {call}: {'; '.join(errors)[:500] or 'no reason was kept'}"
         detail = {"api_call": call, "errors": errors}
         await order_rows.log(tx, report_rows.log_id(report_id), order.id, "response_error", message, detail)
 
@@ -102,7 +102,7 @@ def _errors(given: object) -> list[str]:
 
 
 def _email_first(body: object) -> object:
-    """Moves the candidate's e-mail to the front: erasing an order's content finds reports by the e-mail in them."""
+    """Moves the candidate's e-mail to the front, since an erasure finds a truncated report by it."""
     if not isinstance(body, dict) or "candidate_email" not in body:
         return body
     return {"candidate_email": body["candidate_email"], **body}

@@ -1,4 +1,4 @@
-"""The request log: written in batches, read by the project whose requests they were, forgotten after a time."""
+"""The request log: written in batches, read by its project, deleted after a time."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from greenroom.store import orders as order_rows
 from greenroom.store import request_logs as log_rows
 from greenroom.store.db import Row, Tx, from_ms, to_json, to_ms, well_formed
 
-#: of texts that a caller chose
+#: most characters kept of a text that the caller chose
 LONGEST = 2000
-#: what a person is looked for by in a query
+#: query parameter whose value identifies a person, and is hidden
 PERSON = "candidate_email"
-#: entries that are deleted together at the most
+#: most entries deleted in one transaction
 FORGET = 500
 
 
 @dataclass(frozen=True)
 class Asked:
     """
-    Which entries are wanted: see `store.request_logs.list_entries`. `after` is the id of the last one seen.
+    A query of the log; see `store.request_logs.list_entries`.
 
-    `details` opens the headers and bodies that were kept.
+    `after` is the id of the last entry seen. `details` decrypts the headers and bodies that were kept.
     """
 
     filters: Mapping[str, Any]
@@ -44,10 +44,12 @@ class Asked:
 
 async def keep(ctx: Context, lines: Sequence[LogEntry]) -> None:
     """
-    Write lines down, together. Credentials are hidden first, outside of the transaction: it takes a while.
+    Writes log entries in one batch, with credentials masked.
+
+    Masking is slow, so it happens before the transaction begins.
 
     Raises:
-        Unavailable: the database is away; nothing was written.
+        Unavailable: the database is unavailable; nothing was written.
     """
     requests = [_request_row(ctx, line) for line in lines]
     steps = [_step_row(ctx, line, number, step) for line in lines for number, step in enumerate(line.steps, start=1)]
@@ -60,8 +62,10 @@ async def _add(
     _: Context, tx: Tx, requests: list[list[Any]], steps: list[list[Any]], about: Set[tuple[str, str, str]]
 ) -> None:
     """
-    `about` has project, request and order, of which only the project's own count. Of a request about one that has been
-    erased no headers and bodies are kept: they may be from before.
+    Stores entries and the orders that they concern.
+
+    `about` has project, request and order ids; other projects' orders are ignored. Entries about an erased order are stored
+    without headers and bodies, which may be older than the erasure.
     """
     known = {(row["project_id"], row["id"]): row for row in await order_rows.share(tx, {one[2] for one in about})}
     own = [(request_id, known[project, id_]) for project, request_id, id_ in about if (project, id_) in known]
@@ -75,13 +79,17 @@ async def _add(
 
 
 def _bare(row: list[Any]) -> list[Any]:
-    """A row of either table without its headers and bodies."""
+    """Returns a row of either table without its headers and bodies."""
     detail = log_rows.REQUEST.index("detail_sealed")
     return [*row[:detail], None, *row[detail + 1 :]]
 
 
 def _orders_of(line: LogEntry) -> set[str]:
-    """The orders that a line with kept headers and bodies is about: what is said of one has its id before it."""
+    """
+    Returns the ids of the orders that an entry with kept headers and bodies concerns.
+
+    Besides the noted orders, every order id in the URL and the bodies counts.
+    """
     halves = [half for one in (line.exchange, *line.steps) for half in (one.request, one.response) if half is not None]
     if not halves:
         return set()
@@ -92,10 +100,10 @@ def _orders_of(line: LogEntry) -> set[str]:
 @snapshot
 async def get(ctx: Context, tx: Tx, project_id: str, request_id: str, *, details: bool = False) -> Entry:
     """
-    A project's request with its steps, on whichever list it is; `details` opens the headers and bodies that were kept.
+    Returns a project's request with its steps; `details` decrypts the headers and bodies that were kept.
 
     Raises:
-        NotFound: there is none, or it is another project's.
+        NotFound: the request does not exist or is another project's.
     """
     row = await log_rows.find(tx, project_id, request_id)
     if row is None:
@@ -109,7 +117,7 @@ async def get(ctx: Context, tx: Tx, project_id: str, request_id: str, *, details
 async def list_requests(
     _: Context, tx: Tx, project_id: str, listed: Listed, asked: Asked, *, steps: bool = False
 ) -> list[Entry]:
-    """A project's requests of one list, `steps` joined where they are wanted."""
+    """Lists a project's requests of one list; `steps` adds the calls made for each."""
     filters = {**asked.filters, "listed": listed}
     found = [_entry(row) for row in await _rows(tx, "request_logs", project_id, replace(asked, filters=filters))]
     if not steps:
@@ -122,13 +130,13 @@ async def list_requests(
 
 @snapshot
 async def list_steps(_: Context, tx: Tx, project_id: str, asked: Asked) -> list[Entry]:
-    """The calls that were made while a project's requests were served, on whichever list those are."""
+    """Lists the outgoing calls made while a project's requests were served, of every list."""
     return [_entry(row) for row in await _rows(tx, "request_steps", project_id, asked)]
 
 
 @transaction
 async def forget_old(_: Context, tx: Tx, *, kept: timedelta) -> bool:
-    """Forget some of the requests that are older than `kept`; whether there may be more of them."""
+    """Deletes a batch of requests older than `kept`; returns whether there may be more."""
     older_ms = int(kept.total_seconds() * 1000)
     return await log_rows.forget_old(tx, older_ms=older_ms, limit=FORGET) == FORGET
 
@@ -194,12 +202,12 @@ def _called(
 
 
 def _plain(text: str | None) -> str | None:
-    """A caller's text as it may be kept: credentials hidden, no NUL and no half surrogate pair, not endless."""
+    """Returns a caller's text as it is stored: masked, valid for every database, at most `LONGEST` characters."""
     return None if text is None else well_formed(masks.text(text)[:LONGEST]).replace("\x00", "\ufffd")
 
 
 def _nobody(url: str) -> str:
-    """A URL that says that somebody was looked for, not who."""
+    """Returns a URL with the value of a query for a person masked."""
     head, mark, query = url.partition("?")
     parts = [
         f"{PERSON}={masks.HIDDEN}" if unquote_plus(part.partition("=")[0]) == PERSON else part
@@ -231,13 +239,13 @@ def _detail(ctx: Context, table: log_rows.Table, row: Row) -> dict[str, Any] | N
         return None
     try:
         opened = ctx.vault.open(row["detail_sealed"], table=table, row=row["id"], column="detail_sealed")
-    except VaultError:  # its key was taken away after a rotation: the log outlives no key
+    except VaultError:  # its key was removed after a rotation; the log is not re-encrypted
         return None
     return dict(json.loads(opened))
 
 
 def _entry(row: Row, detail: dict[str, Any] | None = None) -> Entry:
-    """A request or a step from its row: each has columns of its own."""
+    """Returns a request or a step from its row; each table has columns of its own."""
     kept = dict(row)
     named = {
         **{field.name: kept[field.name] for field in fields(Entry) if field.name in kept},

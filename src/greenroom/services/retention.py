@@ -1,4 +1,4 @@
-"""Retention: what is older than the operator, or its project, wants is deleted, a little at a time."""
+"""Retention: deletes expired data in small batches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from greenroom.store import reports as report_rows
 from greenroom.store import retention as retention_rows
 from greenroom.store.db import Tx
 
-#: events of one batch: a few milliseconds, so that nobody waits for its commit
+#: events of one batch, which takes a few milliseconds and so delays no other transaction
 BATCH = 100
 DAY_MS = 24 * 3600 * 1000
 
@@ -19,14 +19,14 @@ DAY_MS = 24 * 3600 * 1000
 @transaction
 async def sweep(ctx: Context, tx: Tx, *, after: str = "") -> tuple[str | None, int]:
     """
-    Go over one batch of events and delete those that are older than their project wants, with their deliveries and
-    attempts; where the next batch begins, None at the end, and how many events were deleted.
+    Deletes the expired events among the next batch, with their deliveries and attempts.
 
-    What is still on its way or held is never deleted, only its old attempts are; nor is any order.
+    Returns where the next batch begins, None after the last one, and how many events were deleted. An event that has a
+    pending or held delivery is kept, only its old attempts are deleted; orders are never deleted.
     """
     own = await project_rows.kept_for(tx)
     everybodys = ctx.settings.retention_days
-    # ids sort by time, so what is too young for all is not even looked at
+    # ids sort by time, so the query skips events too young for every retention period
     too_young = {days: first_id("evt", ctx.now() - timedelta(days=days)) for days in {everybodys, *own.values()}}
     met = await retention_rows.next_events(tx, after=after, before=max(too_young.values()), limit=BATCH)
     kept = [(event, own.get(event["project_id"], everybodys)) for event in met]

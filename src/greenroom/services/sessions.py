@@ -1,4 +1,4 @@
-"""The owner's way into the dashboard: a link that works once, and the session it opens."""
+"""Sign-in to the dashboard: links that work once, and the sessions that they open."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from greenroom.store.db import Tx
 
 LINK_LIVES = timedelta(minutes=15)
 SESSION_LIVES = timedelta(days=7)
-#: the id of the first code there is: of processes that start together one can make it
+#: id of an installation's first code, so that only one of several starting processes can create it
 FIRST = "sic_first"
 
 
 @transaction
 async def make_link(ctx: Context, tx: Tx) -> str:
-    """The URL that signs in the owner, once, within `LINK_LIVES`."""
+    """Returns a URL that signs the owner in, once, within `LINK_LIVES`."""
     link = await _link(ctx, tx, ctx.new_id("sic"))
-    assert link is not None  # noqa: S101 - nobody has made this id before
+    assert link is not None  # noqa: S101 - the id is new
     return link
 
 
 @transaction
 async def first_link(ctx: Context, tx: Tx) -> str | None:
-    """`make_link` for an installation that never made one, and one process of it; None for any other."""
+    """Returns the first link of an installation, in one process only; None if there was a link before."""
     return None if await session_rows.has_codes(tx) else await _link(ctx, tx, FIRST)
 
 
@@ -42,10 +42,10 @@ async def _link(ctx: Context, tx: Tx, code_id: str) -> str | None:
 @transaction
 async def sign_in(ctx: Context, tx: Tx, code: str) -> str:
     """
-    The token of a new session.
+    Creates a session and returns its token.
 
     Raises:
-        Unauthorized: the code is unknown, was used, or has expired; always the same words.
+        Unauthorized: the code is unknown, used or expired; the message is always the same.
     """
     if not await session_rows.use_code(tx, token_hash(code, ctx.pepper)):
         raise Unauthorized("This link was used or has expired. `greenroom sign-in-link` prints a new one.")
@@ -57,11 +57,11 @@ async def sign_in(ctx: Context, tx: Tx, code: str) -> str:
 
 @snapshot(kind="batchable")
 async def is_signed_in(ctx: Context, tx: Tx, token: str | None) -> bool:
-    """Whether a session token is live."""
+    """Returns whether a session token is live."""
     return bool(token) and await session_rows.is_live(tx, token_hash(str(token), ctx.pepper))
 
 
 @transaction
 async def sign_out(ctx: Context, tx: Tx, token: str) -> None:
-    """End a session now."""
+    """Ends a session with immediate effect."""
     await session_rows.end(tx, token_hash(token, ctx.pepper))

@@ -1,4 +1,4 @@
-"""Webhooks as who sends sees them: with the secrets that sign."""
+"""Webhooks with their signing secrets decrypted."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from greenroom.store.db import Row, Tx
 @snapshot
 async def find(ctx: Context, tx: Tx, webhook_id: str) -> Destination | None:
     """
-    A webhook with the secrets that sign now; None when it is gone.
+    Returns a webhook with its live signing secrets, or None if it was deleted.
 
     Raises:
-        VaultError: a secret cannot be opened.
+        VaultError: a secret cannot be decrypted.
     """
     for webhook, secrets in await webhook_rows.list_with_secrets(tx, [webhook_id]):
         return webhook, opened(ctx, secrets)
@@ -26,7 +26,11 @@ async def find(ctx: Context, tx: Tx, webhook_id: str) -> Destination | None:
 
 
 async def readable(ctx: Context, tx: Tx, webhook_ids: Sequence[str]) -> dict[str, Destination]:
-    """`find` for many in another transaction, without those whose secrets cannot be opened: the others go on."""
+    """
+    Returns webhooks with their live signing secrets, inside another service's transaction.
+
+    Webhooks whose secrets cannot be decrypted are left out.
+    """
     found: dict[str, Destination] = {}
     for webhook, secrets in await webhook_rows.list_with_secrets(tx, webhook_ids):
         with suppress(VaultError):
@@ -36,10 +40,10 @@ async def readable(ctx: Context, tx: Tx, webhook_ids: Sequence[str]) -> dict[str
 
 def opened(ctx: Context, secrets: Sequence[Row]) -> list[str]:
     """
-    Secrets from their rows.
+    Returns decrypted secrets from their rows.
 
     Raises:
-        VaultError: one cannot be opened.
+        VaultError: a secret cannot be decrypted.
     """
     return [
         ctx.vault.open(row["secret_sealed"], table="webhook_secrets", row=row["secret_id"], column="secret_sealed")

@@ -18,8 +18,9 @@ from greenroom.store.db import Row, Tx, from_json, from_ms
 @dataclass(frozen=True)
 class TimelineEntry:
     """
-    One entry. `kind` is a stable word, `message` a sentence for a person; `position` is where the entries after this
-    one begin.
+    A timeline entry.
+
+    `kind` is a stable word, `message` a sentence for a person. `position` is the cursor for the entries that follow.
     """
 
     at: datetime
@@ -34,11 +35,11 @@ async def list_entries(
     _: Context, tx: Tx, project_id: str, order_id: str, *, after: str | None = None, limit: int
 ) -> list[TimelineEntry]:
     """
-    Lists what happened to an order, oldest first, starting after a `position`.
+    Lists the timeline of an order, oldest first, starting after a `position`.
 
     Raises:
         NotFound: the order is not the project's.
-        BadRequest: `after` is no position of a timeline.
+        BadRequest: `after` is not a position of a timeline.
     """
     if await order_rows.find(tx, project_id, order_id) is None:
         raise NotFound(f"No order {order_id[:80]} here.")
@@ -62,5 +63,5 @@ def _entry(at: int, row: Row) -> TimelineEntry:
     whom = "the ATS" if row["lane"] == "ats" else f"webhook {row['destination_id']}"
     ended = f"answered {attempt.status}" if attempt.status else (attempt.error or attempt.error_kind or "no answer")
     again = f"; next attempt at {stamp(attempt.next_due_at)}" if attempt.next_due_at else ""
-    message = f"Attempt {attempt.number} to tell {whom}: {ended.removesuffix('.')}{again}."
+    message = f"Attempt {attempt.number} at {whom}: {ended.removesuffix('.')}{again}."
     return TimelineEntry(attempt.started_at, "attempt", message, deliveries.attempt_detail(attempt), position)

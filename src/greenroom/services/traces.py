@@ -1,4 +1,4 @@
-"""Traces: an event's first step is what it comes of, and everything that is done about an order later belongs to it."""
+"""Traces: one per event, from its origin through all later work on the same order."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def traced(
     name: str, *, order_id: Callable[..., str] | None = None
 ) -> Callable[[Callable[Concatenate[Context, P], Awaitable[T]]], Callable[Concatenate[Context, P], Awaitable[T]]]:
     """
-    A step of a trace around a whole service, where tracing is on.
+    Wraps a service in a span, if tracing is on.
 
-    `order_id` finds in the service's arguments the order whose trace goes on; without it a new trace begins.
+    `order_id` gets the id of the order whose trace continues from the service's arguments; without it a new trace begins.
     """
 
     def around(
@@ -47,5 +47,5 @@ def traced(
 
 @snapshot
 async def trace_of(_: Context, tx: Tx, order_id: str) -> str | None:
-    """The traceparent of an order's first event; None when it had none, or there is no such order."""
+    """Returns the traceparent of an order's first event, or None if it has none or the order does not exist."""
     return await event_rows.find_trace(tx, order_id) if is_plain(order_id) else None

@@ -1,4 +1,4 @@
-"""Webhooks: where a vendor wants its events."""
+"""Webhooks: the endpoints to which events are sent."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from greenroom.store import webhooks as webhook_rows
 from greenroom.store.db import Tx, maybe_from_ms, to_ms
 
 OVERLAP = timedelta(days=1)
-#: as `held_since`: nothing of what is held is sent
+#: `held_since` that sends no held event
 NOTHING_HELD = datetime.max.replace(tzinfo=UTC)
-#: a change of one of these may make a webhook take what is held
+#: fields whose change may subscribe a webhook to held events
 RELEASING = frozenset({"enabled", "events", "account_ids"})
-#: what a timeline says of an event that was held for the project
-RELEASED = "Webhook {webhook} takes the event that was held: it is on its way."
+#: timeline messages about an event that was held for the project
+RELEASED = "The held event is queued for webhook {webhook}, which now subscribes to it."
 LEFT_OUT = (
-    "Webhook {webhook} takes the event that was held, but the event is older than its `held_since`, so it was not "
-    "sent. To send it, replay the webhook with status cancelled."
+    "The held event was not sent to webhook {webhook}: it is older than the webhook's `held_since`. To send it, replay "
+    "the webhook with status cancelled."
 )
-#: deliveries that are held, let go or cancelled in one transaction: some milliseconds
+#: deliveries that are held, released or cancelled in one transaction, which takes some milliseconds
 BATCH = 500
 _HELD_TO_PENDING: tuple[State, State] = ("held", "pending")
 _PENDING_TO_HELD: tuple[State, State] = ("pending", "held")
@@ -40,7 +40,7 @@ _PENDING_TO_HELD: tuple[State, State] = ("pending", "held")
 
 @dataclass(frozen=True)
 class Held:
-    """How many deliveries a webhook's being disabled holds back, and when the oldest was made."""
+    """The number of deliveries held for a disabled webhook, and when the oldest was created."""
 
     count: int = 0
     oldest_at: datetime | None = None
@@ -48,7 +48,7 @@ class Held:
 
 @snapshot
 async def held(_: Context, tx: Tx, webhook_ids: Sequence[str]) -> dict[str, Held]:
-    """What is held for each of these webhooks."""
+    """Returns the held deliveries of each of these webhooks."""
     found = await delivery_rows.held(tx, webhook_ids)
     return {id_: Held(found[id_][0], maybe_from_ms(found[id_][1])) if id_ in found else Held() for id_ in webhook_ids}
 
@@ -69,13 +69,15 @@ async def create(
     secret: str | None = None,
 ) -> tuple[Webhook, str]:
     """
-    Make a webhook; it and its secret, which is shown this once. `release` then sends it what is held, from `held_since`
-    on; if the process stops before, `switch_over` does.
+    Creates a webhook; returns it and its secret, which is shown only once.
+
+    The caller then calls `release`, which queues the held events from `held_since` on; if the process stops before,
+    `switch_over` does so.
 
     Raises:
         NotFound: one of the accounts is not the project's.
         Invalid: `held_since` is given and the webhook is not enabled.
-        Conflict: the project has as many webhooks as it may have.
+        Conflict: the project has reached its limit of webhooks.
     """
     _check_held_since(held_since, enabled=enabled)
     await project_rows.lock_orders(tx, project_id)
@@ -110,17 +112,17 @@ async def create(
 @snapshot
 async def get(_: Context, tx: Tx, project_id: str, webhook_id: str) -> Webhook:
     """
-    A project's webhook.
+    Returns a project's webhook.
 
     Raises:
-        NotFound: there is none, or it is another project's.
+        NotFound: the webhook does not exist or is another project's.
     """
     return await _read(tx, project_id, webhook_id)
 
 
 @snapshot
 async def list_webhooks(_: Context, tx: Tx, project_id: str) -> list[Webhook]:
-    """Every webhook of a project, oldest first."""
+    """Lists a project's webhooks, oldest first."""
     return await webhook_rows.list_webhooks(tx, project_id)
 
 
@@ -128,13 +130,13 @@ async def change(
     ctx: Context, project_id: str, webhook_id: str, changes: dict[str, Any], *, held_since: datetime | None = None
 ) -> tuple[Webhook, int]:
     """
-    Change some fields of a webhook; it, and how many held deliveries were put on their way. Disabling holds what is on
-    its way to it. Enabling lets that go, and a webhook that takes other events or accounts is given what its project
-    holds; but what was made before `held_since` is cancelled. Another URL, or enabling, makes a new start: earlier
-    failures no longer count.
+    Changes some fields of a webhook; returns it and how many held deliveries were queued.
 
-    Deliveries are held, let go and cancelled a batch at a time, so that nobody waits for a hundred thousand of them; if
-    the process stops meanwhile, `switch_over` does the rest.
+    Disabling holds the webhook's pending deliveries. Enabling queues them again. A webhook that subscribes to other events
+    or accounts gets those that its project holds. Deliveries created before `held_since` are cancelled instead. Another
+    URL, or enabling, resets the circuit breaker.
+
+    Works in batches, so that no transaction is long; if the process stops meanwhile, `switch_over` completes the change.
 
     Raises:
         NotFound: the webhook, or one of the accounts, is not the project's.
@@ -153,8 +155,9 @@ async def change(
 
 async def switch_over(ctx: Context) -> None:
     """
-    Hold what waits for disabled webhooks and let go what is held for enabled ones, where a `change` or a `release` was
-    cut off.
+    Completes interrupted calls of `change` and `release`.
+
+    Holds the pending deliveries of disabled webhooks and queues those held for enabled ones.
     """
     for webhook in await ctx.store.read(webhook_rows.list_half_switched):
         await _switch(ctx, webhook)
@@ -164,9 +167,9 @@ async def switch_over(ctx: Context) -> None:
 
 async def release(ctx: Context, webhook: Webhook) -> int:
     """
-    Give a webhook the events that its project holds and it takes, a batch at a time; how many are on their way to it.
+    Queues the held events of the project that a webhook takes, in batches; returns how many.
 
-    What was accepted before the webhook's `held_since` is cancelled, and its order's timeline says so.
+    Events accepted before the webhook's `held_since` are cancelled, with an alert in the order's timeline.
     """
     released, after = 0, "" if webhook.enabled and webhook.takes_orders else None
     while after is not None:
@@ -177,7 +180,11 @@ async def release(ctx: Context, webhook: Webhook) -> int:
 
 @transaction(queues=True)
 async def _release_some(ctx: Context, tx: Tx, project_id: str, webhook_id: str, after: str) -> tuple[int, str | None]:
-    """One batch, from the delivery after `after` on: how many are on their way, and where the next batch begins."""
+    """
+    Releases one batch, starting after the delivery `after`.
+
+    Returns how many deliveries were queued, and where the next batch begins.
+    """
     webhook = await webhook_rows.find(tx, project_id, webhook_id, lock="{for_share}")
     if webhook is None or not webhook.enabled:
         return 0, None
@@ -204,7 +211,7 @@ def _check_held_since(held_since: datetime | None, *, enabled: bool) -> None:
 
 
 async def _switch(ctx: Context, webhook: Webhook) -> int:
-    """Hold, or let go, what waits for a webhook; how many."""
+    """Holds a disabled webhook's pending deliveries, or queues an enabled one's held ones; returns how many."""
     switched = count = await _switch_some(ctx, webhook.project_id, webhook.id)
     while count == BATCH:
         count = await _switch_some(ctx, webhook.project_id, webhook.id)
@@ -255,10 +262,10 @@ async def _change(
 
 async def delete(ctx: Context, project_id: str, webhook_id: str) -> None:
     """
-    Delete a webhook; what was still on its way to it is cancelled, a batch at a time, and stays visible.
+    Deletes a webhook; its unsent deliveries are cancelled in batches and stay visible.
 
     Raises:
-        NotFound: there is none, or it is another project's.
+        NotFound: the webhook does not exist or is another project's.
     """
     await _change(ctx, project_id, webhook_id, {"enabled": False})
     while await _cancel(ctx, webhook_id) == BATCH:
@@ -273,7 +280,7 @@ async def _cancel(_: Context, tx: Tx, webhook_id: str) -> int:
 
 @transaction
 async def _delete(_: Context, tx: Tx, project_id: str, webhook_id: str) -> None:
-    # in the order in which a worker locks them that settles what it sent
+    # locks in the same order as a worker that records attempts, which avoids deadlocks
     await delivery_rows.cancel_for(tx, webhook_id)
     await breaker_rows.save(tx, webhook_id, None)
     await webhook_rows.delete(tx, project_id, webhook_id)
@@ -282,10 +289,10 @@ async def _delete(_: Context, tx: Tx, project_id: str, webhook_id: str) -> None:
 @transaction
 async def rotate_secret(ctx: Context, tx: Tx, project_id: str, webhook_id: str, *, overlap: timedelta = OVERLAP) -> str:
     """
-    A new secret, shown this once; the one before signs too for `overlap`, older ones end now.
+    Creates a new secret, shown only once; the previous one also signs for `overlap`, older ones end now.
 
     Raises:
-        NotFound: there is none, or it is another project's.
+        NotFound: the webhook does not exist or is another project's.
     """
     await project_rows.lock(tx, project_id)
     await _read(tx, project_id, webhook_id)
