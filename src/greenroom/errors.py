@@ -1,5 +1,5 @@
 """
-The deliberate errors, drawn as a tree.
+Hierarchy of the deliberate errors.
 
     GreenroomError
     ├── Refused                an error answer to the caller; carries the HTTP status
@@ -66,7 +66,7 @@ class Refused(GreenroomError):
 
     `message` tells a person the cause and the remedy. `errors` has one line per field, each beginning
     with the field's path. `code` is a stable word for programs; by default the class's own. `retry_after` is in whole
-    seconds, for callers who may retry. `provider_errors` are the answers of remote parties.
+    seconds and says that a retry may succeed. `provider_errors` are the answers of remote parties.
     """
 
     status: ClassVar[int] = 400
@@ -225,8 +225,8 @@ class SecretUnreadable(Refused):
 
     def __init__(self) -> None:
         message = (
-            "A stored secret that this needs cannot be opened with this gateway's encryption key. Try again shortly; "
-            "the operator finds the cause in the gateway's log."
+            "A stored secret that this request needs cannot be opened with this gateway's encryption key. Try again "
+            "shortly; the operator finds the cause in the gateway's log."
         )
         super().__init__(message, retry_after=5)
 
@@ -273,11 +273,11 @@ class TryLater(RemoteError):
 
 
 class GiveUp(RemoteError):
-    """A repeated call would fail, too; a person has to look."""
+    """A repeated call would fail, too; the cause must be corrected by a person."""
 
     def __init__(self, reason: str, *, kind: Kind, gone: bool = False) -> None:
         super().__init__(reason, kind=kind)
-        self.gone = gone  #: 410: the destination asks never to be called again
+        self.gone = gone  #: whether the answer was 410 Gone, after which the destination is not called again
 
 
 class LocalFault(RemoteError):

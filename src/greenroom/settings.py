@@ -1,4 +1,4 @@
-"""What an operator can set, from the environment; each setting also as `…_FILE`."""
+"""Settings of the operator, read from the environment; each also as `…_FILE`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from greenroom.database_url import connect_options
 
 PREFIX = "GREENROOM_"
-#: how long anything can be kept
+#: longest retention in days
 LONGEST_DAYS = 36500
 
 
 class SettingsError(Exception):
-    """The environment cannot be used as it is; the message names each setting and what it takes."""
+    """The environment cannot be used; the message names each invalid setting and its valid values."""
 
 
 class Settings(BaseModel):
@@ -113,7 +113,7 @@ class Settings(BaseModel):
 
     @property
     def is_https(self) -> bool:
-        """Whether people and other systems reach this gateway by https."""
+        """Whether `public_url` uses https."""
         return self.public_url.startswith("https://")
 
     @field_validator("allow_private_networks", "trusted_proxies", mode="before")
@@ -139,10 +139,12 @@ class Settings(BaseModel):
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None, **overrides: object) -> Self:
         """
-        Read every `GREENROOM_…` name; `overrides` (from command-line options) win, None leaves the environment's.
+        Reads the settings from the `GREENROOM_…` variables.
+
+        `overrides` come from command-line options and take precedence; None leaves the environment's value.
 
         Raises:
-            SettingsError: an unknown name (with the nearest known one), an unreadable `…_FILE`, an unfit value.
+            SettingsError: an unknown name (with the nearest known one), an unreadable `…_FILE`, an invalid value.
         """
         environment = os.environ if environment is None else environment
         values: dict[str, object] = {}

@@ -58,7 +58,7 @@ async def test_an_ats_that_never_reads_the_result_gets_three_nudges_and_an_alert
         push = await recorded(northwind, order, told, state="pending")
         seen = await northwind.order(order)
         assert seen["delivery"] == "sent"
-        assert f"told again at {push['attempts'][-1]['next_due_at']}" in seen["delivery_detail"]
+        assert f"notified again at {push['attempts'][-1]['next_due_at']}" in seen["delivery_detail"]
         waits.append(push["due_at"])
         await let_pass(northwind.house)
 
@@ -66,7 +66,7 @@ async def test_an_ats_that_never_reads_the_result_gets_three_nudges_and_an_alert
 
     seen = await northwind.order(order)
     assert seen["delivery"] == "sent"
-    assert "told 4 times" in seen["delivery_detail"]
+    assert "4 notifications" in seen["delivery_detail"]
     assert "test_status" in seen["delivery_detail"]
     moments = (await northwind.api("GET", f"/v1/orders/{order}/timeline")).json()["data"]
     assert [moment["message"] for moment in moments if moment["kind"] == "alert"] == [seen["delivery_detail"]]

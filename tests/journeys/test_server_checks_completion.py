@@ -235,7 +235,7 @@ async def test_410_disables_the_webhook_and_holds_later_deliveries(northwind: Li
     assert held["state"] == "held"
     moments = (await northwind.api("GET", f"/v1/orders/{first}/timeline")).json()["data"]
     (alert,) = [moment["message"] for moment in moments if moment["kind"] == "alert"]
-    assert alert.startswith(f"Webhook {made['id']} was not told")
+    assert alert.startswith(f"The delivery to webhook {made['id']} failed")
     assert "410 Gone" in alert
     northwind.house.vendor.will_answer(200)
     await northwind.api("PATCH", f"/v1/webhooks/{made['id']}", json={"enabled": True})

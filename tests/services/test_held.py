@@ -104,7 +104,7 @@ async def test_an_event_without_a_webhook_is_held_until_one_takes_it(ctx: Contex
     assert await messages(ctx, order) == [
         ("received", "Order received; no webhook subscribes to ats_assessments.created, so its event is held until one "
                      "does."),
-        ("released", f"Webhook {alias.id} takes the event that was held: it is on its way."),
+        ("released", f"The held event is queued for webhook {alias.id}, which now subscribes to it."),
     ]  # fmt: skip
 
 

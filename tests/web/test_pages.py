@@ -106,7 +106,7 @@ async def test_an_order_with_everything_that_happened_to_it(house: House, procto
         assert "<script" not in answer.text
         assert "&lt;script&gt;" in answer.text
     assert "evil.example is not in the integration&#39;s callback_hosts" in page.text
-    assert "Order received; 1 webhook will be told." in page.text
+    assert "Order received; queued for 1 webhook." in page.text
     assert "partner_password" not in page.text
 
 

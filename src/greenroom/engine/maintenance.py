@@ -15,7 +15,7 @@ from greenroom.context import Context
 from greenroom.errors import Unavailable
 from greenroom.services import deliveries, replays, retention, webhooks
 
-log = structlog.get_logger("greenroom.upkeep")
+log = structlog.get_logger("greenroom.maintenance")
 
 #: seconds between two batches, and between two batches of a running replay
 PAUSE_S = 0.5

@@ -40,7 +40,7 @@ class QueueLimit:
             except Unavailable as error:
                 log.warning("database_away", error=error.message)
             except Exception:
-                log.exception("crowds_failed_inside")
+                log.exception("queue_limit_read_failed")
             await asyncio.sleep(max(PERIOD_S, TIMES * (time.monotonic() - began)))
 
     async def refresh(self, limit: int) -> None:

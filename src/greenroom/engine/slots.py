@@ -49,9 +49,9 @@ class Slots:
         self._own = WorkerState(self._liveness.worker, self._in_flight, self._unrecorded)
         self._postponed = Postponed()
         self._turns: dict[Queue, Cursor] = {queue: Cursor() for queue in SHARES}
-        self.troubled: set[str] = set()  #: destinations whose breaker was not closed or whose last attempt failed
+        self.troubled: set[str] = set()  #: destinations that had a breaker row when last claimed
         self._again_s = math.inf
-        self.idle = False  #: whether the last claim completed a round without finding a claimable delivery
+        self.idle = False  #: whether the last claim found no delivery in a complete round, or no slot was free
         self.more = False  #: whether the last claim left candidates of its round unvisited
         self.freed = 0  #: slots released since the last claim that a waiting delivery may use
         self._claiming = False
@@ -70,7 +70,7 @@ class Slots:
         """
         Claims due deliveries for the free slots.
 
-        The batch may be empty although other destinations have due deliveries, unless `idle` is set.
+        An empty batch does not mean that nothing is due: the round may continue, or no slot may be free.
 
         Raises:
             Unavailable: the database is unavailable.

@@ -288,10 +288,10 @@ async def _publish(ctx: Context, tx: Tx, account: Account, event_type: str) -> N
 
 
 async def _merge_credentials(ctx: Context, tx: Tx, account_id: str, new: Mapping[str, Any]) -> None:
-    place = {"table": "accounts", "row": account_id, "column": "credentials_sealed"}
+    location = {"table": "accounts", "row": account_id, "column": "credentials_sealed"}
     sealed = await account_rows.find_credentials(tx, account_id)
-    kept: dict[str, Any] = from_json(ctx.vault.open(sealed, **place)) if sealed else {}
-    await account_rows.save_credentials(tx, account_id, ctx.vault.seal(json.dumps({**kept, **new}), **place))
+    kept: dict[str, Any] = from_json(ctx.vault.open(sealed, **location)) if sealed else {}
+    await account_rows.save_credentials(tx, account_id, ctx.vault.seal(json.dumps({**kept, **new}), **location))
 
 
 async def _mint(ctx: Context, tx: Tx, account_id: str) -> str:

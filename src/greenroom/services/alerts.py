@@ -34,7 +34,7 @@ async def failing(ctx: Context, tx: Tx, webhook_id: str, reason: str) -> bool:
     webhook = await webhook_rows.may_tell(tx, webhook_id, "failing_told_at", every_ms=_EVERY_MS)
     if webhook is None:
         return False
-    await _tell(ctx, tx, webhook, WEBHOOK_FAILING, reason)
+    await _publish(ctx, tx, webhook, WEBHOOK_FAILING, reason)
     return True
 
 
@@ -42,12 +42,12 @@ async def recovered(ctx: Context, tx: Tx, project_id: str, webhook_id: str) -> N
     """Publishes that a webhook reported as failing accepted a delivery."""
     webhook = await webhook_rows.find(tx, project_id, webhook_id)
     if webhook is not None:
-        await _tell(ctx, tx, webhook, WEBHOOK_RECOVERED, None)
+        await _publish(ctx, tx, webhook, WEBHOOK_RECOVERED, None)
 
 
 async def disabled(ctx: Context, tx: Tx, webhook: Webhook) -> None:
     """Publishes that a webhook was disabled automatically."""
-    await _tell(ctx, tx, webhook, WEBHOOK_DISABLED, webhook.disabled_reason)
+    await _publish(ctx, tx, webhook, WEBHOOK_DISABLED, webhook.disabled_reason)
 
 
 async def exhausted(ctx: Context, tx: Tx, claimed: Claimed, reason: str) -> None:
@@ -74,6 +74,6 @@ async def exhausted(ctx: Context, tx: Tx, claimed: Claimed, reason: str) -> None
     )
 
 
-async def _tell(ctx: Context, tx: Tx, webhook: Webhook, event_type: str, reason: str | None) -> None:
+async def _publish(ctx: Context, tx: Tx, webhook: Webhook, event_type: str, reason: str | None) -> None:
     payload = webhook_payload(webhook.project_id, webhook.id, webhook.name, reason=reason, at=ctx.now())
     await events.publish(ctx, tx, webhook.project_id, event_type, payload, account_id=None, but=webhook.id)

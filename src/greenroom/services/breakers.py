@@ -47,21 +47,21 @@ async def record(ctx: Context, tx: Tx, ended: Sequence[FinishedAttempt], *, watc
     Runs inside the transaction that records the attempts. Publishes an alert when a webhook fails repeatedly, and when
     it recovers. A success counts only if its destination is `watched`, that is, was seen in trouble.
     """
-    telling: defaultdict[str, list[FinishedAttempt]] = defaultdict(list)
+    relevant: defaultdict[str, list[FinishedAttempt]] = defaultdict(list)
     for one in ended:
         if one.claimed.destination_id in watched if one.fault is None else one.fault.kind != "internal":
-            telling[one.claimed.destination_id].append(one)
+            relevant[one.claimed.destination_id].append(one)
     # breakers are locked before any alert is published, always in the same order, which avoids deadlocks
-    breakers = {id_: await breaker_rows.lock(tx, id_) for id_ in sorted(telling)}
+    breakers = {id_: await breaker_rows.lock(tx, id_) for id_ in sorted(relevant)}
     for destination_id, (before, now) in breakers.items():
         breaker = before
-        for one in telling[destination_id]:
+        for one in relevant[destination_id]:
             breaker = _after(breaker, one, now)
-        breaker = await _told(ctx, tx, telling[destination_id][-1], before, breaker)
+        breaker = await _publish_alert(ctx, tx, relevant[destination_id][-1], before, breaker)
         await breaker_rows.save(tx, destination_id, breaker if breaker != Breaker() else None)
 
 
-async def _told(ctx: Context, tx: Tx, last: FinishedAttempt, before: Breaker, breaker: Breaker) -> Breaker:
+async def _publish_alert(ctx: Context, tx: Tx, last: FinishedAttempt, before: Breaker, breaker: Breaker) -> Breaker:
     """Publishes a failing or recovered webhook; returns its breaker with the alert noted."""
     claimed = last.claimed
     if before.told and not breaker.told:

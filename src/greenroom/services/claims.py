@@ -87,40 +87,40 @@ async def claim(
     is skipped. `longest` is the longest duration of an attempt: an older lease is a dead worker's and occupies no slot
     of its destination. Deliveries for a disabled webhook are held, unless a person asked for them.
     """
-    places = free["hand"]
+    slots = free["hand"]
     begins = {queue: turns[queue].after for queue in SHARES if free[queue] > 0}
     if not begins:
         return ClaimBatch([], {})
     await claim_rows.wait_turn(tx)
     lease_ms, longest_ms = _ms(lease), _ms(longest)
-    met = await claim_rows.look(
+    candidates = await claim_rows.look(
         tx, begins, steps=STEPS, most=PER_DESTINATION, over_ms=lease_ms - longest_ms, but=own.worker
     )
-    if any(one.expired for found in met.values() for one in found):
+    if any(one.expired for found in candidates.values() for one in found):
         await _interrupt(ctx, tx, await claim_rows.leased(tx, expired=True), lease_ms)
-    met_by_id = {one.destination_id: one for found in met.values() for one in found}
-    limited = {id_: (one.bucket, one.now * 1000) for id_, one in met_by_id.items() if one.bucket}
-    room = _Limits(
-        held={id_: one.held + own.held(id_, troubled=one.breaker is not None) for id_, one in met_by_id.items()},
-        cap={id_: one.breaker.places(one.now) for id_, one in met_by_id.items() if one.breaker},
+    candidates_by_id = {one.destination_id: one for found in candidates.values() for one in found}
+    limited = {id_: (one.bucket, one.now * 1000) for id_, one in candidates_by_id.items() if one.bucket}
+    limits = _Limits(
+        held={id_: one.held + own.held(id_, troubled=one.breaker is not None) for id_, one in candidates_by_id.items()},
+        cap={id_: one.breaker.places(one.now) for id_, one in candidates_by_id.items() if one.breaker},
         tokens={id_: bucket.tokens(now) for id_, (bucket, now) in limited.items()},
         limits=own.limits,
     )
     shares: list[tuple[Queue, str, int]] = []
     moved: dict[Queue, Cursor] = {}
-    for queue, found in met.items():
-        waiting = [room.waiting(queue, one) for one in found]
-        given = deal(waiting, min(places, free[queue]))
+    for queue, found in candidates.items():
+        waiting = [limits.waiting(queue, one) for one in found]
+        given = deal(waiting, min(slots, free[queue]))
         for one, count in zip(found, given, strict=True):
-            room.leaves(one.destination_id, count)
+            limits.leaves(one.destination_id, count)
         shares += [(queue, one.destination_id, count) for one, count in zip(found, given, strict=True) if count]
-        places -= sum(given)
+        slots -= sum(given)
         moved[queue] = turns[queue].moved(waiting, given, ended=len(found) < STEPS)
     token = ctx.new_id(own.lease_prefix or own.worker)
     claimed = await claim_rows.take(tx, shares, lease=token, lease_ms=lease_ms)
-    spent = {id_: (bucket.taken(room.left[id_], now), now) for id_, (bucket, now) in limited.items()}
-    await rate_rows.save(tx, {id_: bucket for id_, (bucket, _) in spent.items() if room.left[id_]})
-    waits = {one.destination_id for found in met.values() for one in found if one.due and room.is_spent(one)}
+    spent = {id_: (bucket.taken(limits.left[id_], now), now) for id_, (bucket, now) in limited.items()}
+    await rate_rows.save(tx, {id_: bucket for id_, (bucket, _) in spent.items() if limits.left[id_]})
+    waits = {one.destination_id for found in candidates.values() for one in found if one.due and limits.is_spent(one)}
     webhook_ids = sorted({one.destination_id for one in claimed if one.lane == "vendor"})
     webhooks = await signed_webhooks.readable(ctx, tx, webhook_ids)
     # a webhook disabled after these deliveries were leased or stored could not hold them then
@@ -130,7 +130,7 @@ async def claim(
     return ClaimBatch(
         [one for one in claimed if one.id not in held],
         moved,
-        frozenset(one.destination_id for one in claimed) & room.cap.keys(),
+        frozenset(one.destination_id for one in claimed) & limits.cap.keys(),
         min((bucket.wait_s(now) for id_, (bucket, now) in spent.items() if id_ in waits), default=math.inf),
         webhooks,
     )
@@ -139,10 +139,10 @@ async def claim(
 @dataclass
 class _Limits:
     """
-    Limits of each destination in one claim.
+    Each destination's limits in one claim.
 
-    `held` counts in-flight attempts, `cap` is the concurrency limit of a destination in trouble, `tokens` are what its
-    rate limit allows, `limits` are this worker's own limits, and `left` counts the deliveries allocated.
+    `held` counts in-flight attempts, `cap` is the concurrency limit of a destination in trouble, `tokens` is the number of
+    deliveries that its rate limit allows, `limits` are this worker's own limits, and `left` counts the deliveries allocated.
     """
 
     held: dict[str, int]
@@ -151,22 +151,22 @@ class _Limits:
     limits: Mapping[str, int]
     left: Counter[str] = field(default_factory=Counter)
 
-    def waiting(self, queue: Queue, met: Candidate) -> Waiting:
+    def waiting(self, queue: Queue, candidate: Candidate) -> Waiting:
         """
         Returns how many deliveries of a candidate may be claimed.
 
-        Manual deliveries ignore the breaker and may double the concurrency limit, but keep to the rate limit and to this
-        worker's own limits.
+        Manual deliveries ignore the breaker and may double the concurrency limit, but keep to the rate limit and to
+        this worker's own limits.
         """
-        id_ = met.destination_id
+        id_ = candidate.destination_id
         cap = 2 * PER_DESTINATION if queue == "hand" else self.cap.get(id_, PER_DESTINATION)
         cap = min(cap, self.limits.get(id_, cap))
-        may_leave = min(met.due, self.tokens.get(id_, met.due), max(0, cap - self.held[id_]))
-        return Waiting(id_, may_leave, more=met.due > may_leave or met.due == PER_DESTINATION)
+        may_leave = min(candidate.due, self.tokens.get(id_, candidate.due), max(0, cap - self.held[id_]))
+        return Waiting(id_, may_leave, more=candidate.due > may_leave or candidate.due == PER_DESTINATION)
 
-    def is_spent(self, met: Candidate) -> bool:
+    def is_spent(self, candidate: Candidate) -> bool:
         """Returns whether the destination's rate limit allows no delivery now."""
-        return self.tokens.get(met.destination_id) == 0
+        return self.tokens.get(candidate.destination_id) == 0
 
     def leaves(self, id_: str, count: int) -> None:
         """Counts deliveries allocated to a destination."""

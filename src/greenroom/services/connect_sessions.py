@@ -62,8 +62,8 @@ async def create(ctx: Context, tx: Tx, project_id: str, new: NewSession) -> Open
     """
     Opens a connect session.
 
-    The account is created now, `inactive`, since the customer sees the external trigger token before finishing: a copied
-    token always has an account. Without a provider, the project's only enabled integration is used.
+    The account is created now, `inactive`, since the customer sees the external trigger token before finishing: a
+    copied token always has an account. Without a provider, the project's only enabled integration is used.
 
     Raises:
         NotFound: `account_id` is not the project's.

@@ -24,13 +24,13 @@ from greenroom.store.db import Row, Tx, from_ms, maybe_from_ms, to_json, to_ms
 #: deliveries dead-lettered or held per transaction
 TOGETHER = 200
 #: an order's alert when its ATS was nudged as often as allowed and never read the result
-NEVER_ASKED = (
+RESULT_NEVER_REQUESTED = (
     "The ATS accepted {times} notifications but never requested the result (test_status), so it shows no result. "
     "Ask the ATS's support to compare the test_status URL they call with `endpoints` of the integration, then retry "
     "the delivery."
 )
 #: an order's alert when a delivery to a webhook was dead-lettered
-NOT_TOLD = (
+DELIVERY_FAILED = (
     "The delivery to webhook {webhook} failed and is not retried automatically: {reason} Correct the cause, then "
     "retry the delivery."
 )
@@ -114,7 +114,7 @@ async def settle(
     await breakers.record(ctx, tx, [one for one, after, _ in pairs if after], watched=watched)
     for one, after, left in pairs:
         if after and left and one.claimed.id in orders:
-            await _tell_order(ctx, tx, orders[one.claimed.id], after, one.fault, left.next_due_at)
+            await _update_order(ctx, tx, orders[one.claimed.id], after, one.fault, left.next_due_at)
         if after and after.state == "dead" and one.fault is not None:
             await _dead_letter(ctx, tx, one.claimed, one.fault)
     return settled
@@ -131,14 +131,14 @@ async def dead_letter_overdue(ctx: Context, tx: Tx) -> int:
         f"The delivery was due for {PATIENCE.days} days, and its destination did not answer.", kind="timeout"
     )
     orders = await _lock_orders(tx, overdue)
-    buried = await delivery_rows.give_up(tx, sorted(one.id for one in overdue), over_ms=over_ms, error=fault.reason)
+    dead_ids = await delivery_rows.give_up(tx, sorted(one.id for one in overdue), over_ms=over_ms, error=fault.reason)
     for one in overdue:
-        if one.id not in buried:
+        if one.id not in dead_ids:
             continue
         if one.id in orders:
-            await _tell_order(ctx, tx, orders[one.id], Next("dead", told=one.told), fault, None)
+            await _update_order(ctx, tx, orders[one.id], Next("dead", told=one.told), fault, None)
         await _dead_letter(ctx, tx, one, fault)
-    return len(buried)
+    return len(dead_ids)
 
 
 async def _move_on(
@@ -214,16 +214,16 @@ async def _lock_orders(tx: Tx, claimed: Sequence[Claimed]) -> dict[str, Order]:
 
     Orders are always locked before their deliveries, which avoids deadlocks.
     """
-    told = sorted((one for one in claimed if one.lane == "ats"), key=lambda one: str(one.order_id))
+    to_ats = sorted((one for one in claimed if one.lane == "ats"), key=lambda one: str(one.order_id))
     found = {}
-    for one in told:
+    for one in to_ats:
         order = await order_rows.find_of_account(tx, str(one.account_id), str(one.order_id), lock=True)
         if order is not None:
             found[one.id] = order
     return found
 
 
-async def _tell_order(
+async def _update_order(
     ctx: Context, tx: Tx, order: Order, following: Next, fault: RemoteError | None, next_due_at: datetime | None
 ) -> None:
     """Updates the order's delivery state for its ATS; an acknowledged order stays so."""
@@ -238,7 +238,7 @@ async def _tell_order(
         )
         changed = replace(order, delivery="sent", delivery_detail=detail)
     elif fault is None:
-        alert = NEVER_ASKED.format(times=following.told)
+        alert = RESULT_NEVER_REQUESTED.format(times=following.told)
         changed = replace(order, delivery="sent", delivery_detail=alert)
     elif following.state == "dead":
         alert = f"The ATS could not be notified: {fault.reason}"
@@ -253,7 +253,7 @@ async def _tell_order(
 async def _dead_letter(ctx: Context, tx: Tx, claimed: Claimed, fault: RemoteError) -> None:
     """Adds an alert for a dead-lettered delivery to its order's timeline and publishes an event."""
     if claimed.lane == "vendor" and claimed.order_id is not None:
-        alert = NOT_TOLD.format(webhook=claimed.destination_id, reason=fault.reason)
+        alert = DELIVERY_FAILED.format(webhook=claimed.destination_id, reason=fault.reason)
         await order_rows.log(tx, ctx.new_id("log"), claimed.order_id, "alert", alert)
     if isinstance(fault, GiveUp) and fault.gone:
         await _disable(ctx, tx, claimed)

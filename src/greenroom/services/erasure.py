@@ -12,7 +12,7 @@ from greenroom.store import orders as order_rows
 from greenroom.store import request_logs as log_rows
 from greenroom.store.db import Tx, to_ms
 
-#: `retry_after` in seconds while an attempt is in flight, longer than an attempt may take
+#: longest duration of an in-flight attempt in seconds, given as `retry_after`
 SOON_S = 15
 
 
@@ -21,8 +21,8 @@ async def erase(ctx: Context, tx: Tx, project_id: str, order_id: str) -> Order:
     """
     Erases an order's content everywhere at once, and cancels its waiting deliveries.
 
-    Kept are ids, the ATS's key, status, outcome, times, and of each attempt all but the request and the answer. An order
-    whose content was erased before stays as it is.
+    Kept are ids, the ATS's key, status, outcome, times, and of each attempt all but the request and the answer. An
+    order whose content was erased before stays as it is.
 
     Raises:
         NotFound: the order is not the project's.

@@ -35,8 +35,9 @@ async def publish(
     Stores an event and a delivery to every webhook that takes it; returns their number.
 
     Runs inside a transaction after which the engine is woken (`queues=True`). The webhook `but` is left out. The
-    delivery to a disabled webhook is held. If no webhook takes an order's event, the event is held for the project until
-    `webhooks.release` queues it for one. Deliveries that this process dispatches directly are stored with a lease.
+    delivery to a disabled webhook is held. If no webhook takes an order's event, the event is held for the project
+    until `webhooks.release` queues it for one. Deliveries that this process dispatches directly are stored with a
+    lease.
     """
     ACCEPTED.inc()
     event_id, content = ctx.new_id("evt"), to_json(payload)
@@ -51,12 +52,12 @@ async def publish(
         order_id=order_id,
         trace=ctx.trace,
     )
-    told = 0
+    count = 0
     for webhook, secrets, clear in webhooks:
         name = webhook.takes(event_type, account_id)
         if name is None or webhook.id == but:
             continue
-        told += 1
+        count += 1
         delivery_id = ctx.new_id("dlv")
         dispatch = ctx.dispatch if webhook.enabled else None
         if dispatch is not None:
@@ -80,7 +81,7 @@ async def publish(
             account_id=account_id,
             lease=(dispatch.lease, dispatch.lease_ms) if dispatch else None,
         )
-    if not told and order_id is not None:
+    if not count and order_id is not None:
         await delivery_rows.add(
             tx,
             ctx.new_id("dlv"),
@@ -93,7 +94,7 @@ async def publish(
             order_id=order_id,
             account_id=account_id,
         )
-    return told
+    return count
 
 
 def _destination(ctx: Context, webhook: Webhook, secrets: Sequence[Row]) -> Destination:

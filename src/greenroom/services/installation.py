@@ -50,15 +50,15 @@ async def open_pepper(store: Store, vault: Vault) -> bytes:
     Raises:
         VaultError: the database was sealed with a key that is not among this process's; says which setting to check.
     """
-    place = {"table": "installation", "row": PEPPER, "column": "value_sealed"}
+    location = {"table": "installation", "row": PEPPER, "column": "value_sealed"}
 
     async def ensure(tx: Tx) -> str | None:
         if await installation_rows.find(tx, PEPPER) is None:
-            await installation_rows.add(tx, PEPPER, vault.seal(secrets.token_hex(32), **place))
+            await installation_rows.add(tx, PEPPER, vault.seal(secrets.token_hex(32), **location))
         return await installation_rows.find(tx, PEPPER)
 
     sealed = await store.write(ensure)
-    return bytes.fromhex(vault.open(str(sealed), **place))
+    return bytes.fromhex(vault.open(str(sealed), **location))
 
 
 async def reseal(store: Store, vault: Vault) -> list[Column]:

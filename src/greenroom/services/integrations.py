@@ -53,7 +53,7 @@ async def get(ctx: Context, tx: Tx, project_id: str, provider: str) -> Integrati
 
 async def read(ctx: Context, tx: Tx, project_id: str, provider: str) -> Integration:
     """Does the same as `get`, inside another service's transaction."""
-    return _opened(ctx, _there(await integration_rows.find(tx, project_id, provider), provider))
+    return _opened(ctx, _require(await integration_rows.find(tx, project_id, provider), provider))
 
 
 async def read_with_scope(ctx: Context, tx: Tx, account: Account) -> tuple[Integration, str | None]:
@@ -63,11 +63,11 @@ async def read_with_scope(ctx: Context, tx: Tx, account: Account) -> tuple[Integ
     The scope is the account's id if it has packages of its own, '' for those of all accounts, None if there are none.
     """
     found = await integration_rows.find_with_scope(tx, account.project_id, account.provider, account.id)
-    row = _there(found, account.provider)
+    row = _require(found, account.provider)
     return _opened(ctx, row), row["scope"]
 
 
-def _there(row: Row | None, provider: str) -> Row:
+def _require(row: Row | None, provider: str) -> Row:
     if row is None:
         raise NotFound(f"The integration {provider} is not configured yet. Configure it with PUT.")
     return row
@@ -175,8 +175,8 @@ async def last_called(_: Context, tx: Tx, project_id: str, provider: str) -> dic
 def _sealed(ctx: Context, integration: Integration) -> dict[str, Any]:
     def sealed(name: str) -> str | None:
         value = getattr(integration, name)
-        place = {"table": "integrations", "row": integration.id, "column": f"{name}_sealed"}
-        return None if value is None else ctx.vault.seal(value, **place)
+        location = {"table": "integrations", "row": integration.id, "column": f"{name}_sealed"}
+        return None if value is None else ctx.vault.seal(value, **location)
 
     return {
         **{name: getattr(integration, name) for name in PLAIN},

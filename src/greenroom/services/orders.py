@@ -98,8 +98,8 @@ async def _place(
     known, differs = await _add(tx, order)
     if known is not None and differs is None:
         return known
-    told = await _publish(ctx, tx, order)
-    await _log(ctx, tx, order, "received", f"Order received; {told}.", {"package_id": request.package_id})
+    queued = await _publish(ctx, tx, order)
+    await _log(ctx, tx, order, "received", f"Order received; {queued}.", {"package_id": request.package_id})
     if known is not None and differs != "url":
         await _alert_shared_url(ctx, tx, order, known, differs)
     if request.callback_problem:
@@ -162,12 +162,12 @@ async def _alert_shared_url(ctx: Context, tx: Tx, order: Order, known: Order, di
 async def _publish(ctx: Context, tx: Tx, order: Order) -> str:
     event_type = ORDER_CREATED[order.category]
     payload = order_payload(order, update_url=update_url(ctx, order), at=order.created_at)
-    told = await events.publish(
+    count = await events.publish(
         ctx, tx, order.project_id, event_type, payload, account_id=order.account_id, order_id=order.id
     )
-    if not told:
+    if not count:
         return f"no webhook subscribes to {event_type}, so its event is held until one does"
-    return f"queued for {told} webhook{'s' if told > 1 else ''}"
+    return f"queued for {count} webhook{'s' if count > 1 else ''}"
 
 
 def update_url(ctx: Context, order: Order) -> str:

@@ -34,8 +34,8 @@ async def queue_full_projects(_: Context, tx: Tx, *, limit: int) -> frozenset[st
     """
     Returns the projects that have reached `limit`.
 
-    A project has reached it when so many deliveries wait or are held for one of its webhooks, or are held for the project
-    because no webhook subscribes to them.
+    A project has reached it when so many deliveries wait or are held for one of its webhooks, or are held for the
+    project because no webhook subscribes to them.
     """
     return await overview_rows.queue_full_projects(tx, limit=limit)
 

@@ -164,8 +164,8 @@ async def sources(ctx: Context, tx: Tx, account: Account) -> tuple[Integration, 
     """
     Returns the account's integration, the stored answer of its list endpoint, and its own packages.
 
-    The stored answer is None if the list was never fetched or its URL has changed since. The packages that need no call are
-    the published ones (those for this account win over those for all accounts), else the static one.
+    The stored answer is None if the list was never fetched or its URL has changed since. The packages that need no call
+    are the published ones (those for this account win over those for all accounts), else the static one.
 
     Raises:
         NotFound: the integration no longer exists.

@@ -51,7 +51,11 @@ async def ensure(ctx: Context, tx: Tx, name: str) -> Project:
 
 @transaction
 async def keep_for(_: Context, tx: Tx, project_id: str, days: int | None) -> None:
-    """Sets for how many days a project's events, ended deliveries and attempts are kept; None: the operator's setting."""
+    """
+    Sets the retention of a project's events, ended deliveries and attempts.
+
+    None: the operator's setting applies.
+    """
     await project_rows.keep_for(tx, project_id, days)
 
 
@@ -104,8 +108,8 @@ async def draw_permits(ctx: Context, tx: Tx, key: str, wanted: int) -> tuple[int
     """
     Counts requests against an API key's rate limit before they are made, and notes that the key is used.
 
-    Returns the requests counted in the current window by all processes, and the time until the window ends. The count may
-    exceed the limit: the requests above it must be refused.
+    Returns the requests counted in the current window by all processes, and the time until the window ends. The count
+    may exceed the limit: the requests above it must be refused.
 
     Raises:
         Unauthorized: the key does not exist.

@@ -87,9 +87,10 @@ async def cancel(_: Context, tx: Tx, project_id: str, webhook_id: str, replay_id
 
 async def advance(ctx: Context) -> int:
     """
-    Advances every running job by one batch, each in a transaction of its own.
+    Advances every running job as far as possible now, each in a transaction of its own.
 
-    Returns how many deliveries were queued or events examined; 0 if nothing can be done until earlier ones are delivered.
+    Returns how many deliveries were queued or events examined; 0 if nothing can be done until earlier ones are
+    delivered.
     """
     jobs = await ctx.store.read(replay_rows.list_running)
     return sum([await _advance(ctx, job) for job in jobs])

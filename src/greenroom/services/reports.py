@@ -25,8 +25,8 @@ async def keep(ctx: Context, tx: Tx, account: Account, body: object) -> list[str
     """
     Stores a report of any shape and adds it to the timeline of the order that it names.
 
-    Beyond `PER_ORDER` or `PER_ACCOUNT`, reports are only counted. If the order's content was erased, only the name of the
-    call is stored. Returns the ids of the orders concerned: the named one, else those of the candidate's e-mail.
+    Beyond `PER_ORDER` or `PER_ACCOUNT`, reports are only counted. If the order's content was erased, only the name of
+    the call is stored. Returns the ids of the orders concerned: the named one, else those of the candidate's e-mail.
     Source: Greenhouse Assessment API, response_error; shapes seen beyond the documented one are kept as they are.
     """
     plain: dict[str, Any] = body if isinstance(body, dict) else {}

@@ -64,21 +64,21 @@ async def _add(
     """
     Stores entries and the orders that they concern.
 
-    `about` has project, request and order ids; other projects' orders are ignored. Entries about an erased order are stored
-    without headers and bodies, which may be older than the erasure.
+    `about` has project, request and order ids; other projects' orders are ignored. Entries about an erased order are
+    stored without headers and bodies, which may be older than the erasure.
     """
     known = {(row["project_id"], row["id"]): row for row in await order_rows.share(tx, {one[2] for one in about})}
     own = [(request_id, known[project, id_]) for project, request_id, id_ in about if (project, id_) in known]
-    bare = {request_id for request_id, order in own if order["expunged_at"] is not None}
+    erased = {request_id for request_id, order in own if order["expunged_at"] is not None}
     await log_rows.add(
         tx,
-        [_bare(row) if row[log_rows.REQUEST.index("id")] in bare else row for row in requests],
-        [_bare(row) if row[log_rows.STEP.index("request_id")] in bare else row for row in steps],
-        [(request_id, order["id"]) for request_id, order in own if request_id not in bare],
+        [_without_detail(row) if row[log_rows.REQUEST.index("id")] in erased else row for row in requests],
+        [_without_detail(row) if row[log_rows.STEP.index("request_id")] in erased else row for row in steps],
+        [(request_id, order["id"]) for request_id, order in own if request_id not in erased],
     )
 
 
-def _bare(row: list[Any]) -> list[Any]:
+def _without_detail(row: list[Any]) -> list[Any]:
     """Returns a row of either table without its headers and bodies."""
     detail = log_rows.REQUEST.index("detail_sealed")
     return [*row[:detail], None, *row[detail + 1 :]]
@@ -90,10 +90,11 @@ def _orders_of(line: LogEntry) -> set[str]:
 
     Besides the noted orders, every order id in the URL and the bodies counts.
     """
-    halves = [half for one in (line.exchange, *line.steps) for half in (one.request, one.response) if half is not None]
-    if not halves:
+    exchanges = (line.exchange, *line.steps)
+    messages = [one for exchange in exchanges for one in (exchange.request, exchange.response) if one is not None]
+    if not messages:
         return set()
-    texts = [line.exchange.url, *(half.body.decode(errors="replace") for half in halves)]
+    texts = [line.exchange.url, *(message.body.decode(errors="replace") for message in messages)]
     return {*line.orders, *(order_id for text in texts for order_id in ORDER_ID.findall(text))}
 
 
@@ -180,7 +181,7 @@ def _step_row(ctx: Context, line: LogEntry, number: int, step: LoggedExchange) -
 def _called(
     ctx: Context, table: log_rows.Table, row_id: str, line: LogEntry, exchange: LoggedExchange
 ) -> dict[str, Any]:
-    words, url = line.words, _plain(_nobody(exchange.url)) or ""
+    words, url = line.words, _plain(_mask_person(exchange.url)) or ""
     return {
         "id": row_id,
         "project_id": line.project_id,
@@ -206,7 +207,7 @@ def _plain(text: str | None) -> str | None:
     return None if text is None else well_formed(masks.text(text)[:LONGEST]).replace("\x00", "\ufffd")
 
 
-def _nobody(url: str) -> str:
+def _mask_person(url: str) -> str:
     """Returns a URL with the value of a query for a person masked."""
     head, mark, query = url.partition("?")
     parts = [
@@ -224,14 +225,14 @@ def _path(url: str) -> str:
 def _sealed(ctx: Context, table: log_rows.Table, row_id: str, exchange: LoggedExchange) -> str | None:
     if exchange.request is None and exchange.response is None:
         return None
-    detail = {"request": _half(exchange.request), "response": _half(exchange.response)}
+    detail = {"request": _message_detail(exchange.request), "response": _message_detail(exchange.response)}
     return ctx.vault.seal(to_json(detail), table=table, row=row_id, column="detail_sealed")
 
 
-def _half(half: LoggedMessage | None) -> dict[str, Any] | None:
-    if half is None:
+def _message_detail(message: LoggedMessage | None) -> dict[str, Any] | None:
+    if message is None:
         return None
-    return {"headers": masks.headers(half.headers), "body": masks.body(half.body, cut=half.cut)}
+    return {"headers": masks.headers(message.headers), "body": masks.body(message.body, cut=message.cut)}
 
 
 def _detail(ctx: Context, table: log_rows.Table, row: Row) -> dict[str, Any] | None:

@@ -25,15 +25,15 @@ async def sweep(ctx: Context, tx: Tx, *, after: str = "") -> tuple[str | None, i
     pending or held delivery is kept, only its old attempts are deleted; orders are never deleted.
     """
     own = await project_rows.kept_for(tx)
-    everybodys = ctx.settings.retention_days
+    default_days = ctx.settings.retention_days
     # ids sort by time, so the query skips events too young for every retention period
-    too_young = {days: first_id("evt", ctx.now() - timedelta(days=days)) for days in {everybodys, *own.values()}}
-    met = await retention_rows.next_events(tx, after=after, before=max(too_young.values()), limit=BATCH)
-    kept = [(event, own.get(event["project_id"], everybodys)) for event in met]
+    too_young = {days: first_id("evt", ctx.now() - timedelta(days=days)) for days in {default_days, *own.values()}}
+    candidates = await retention_rows.next_events(tx, after=after, before=max(too_young.values()), limit=BATCH)
+    kept = [(event, own.get(event["project_id"], default_days)) for event in candidates]
     old = [(event, days) for event, days in kept if event["id"] < too_young[days]]
     await retention_rows.delete_attempts(tx, [(event["id"], days * DAY_MS) for event, days in old if event["alive"]])
     deleted = await retention_rows.delete_events(tx, [event["id"] for event, _ in old if not event["alive"]])
-    return (met[-1]["id"] if len(met) == BATCH else None), deleted
+    return (candidates[-1]["id"] if len(candidates) == BATCH else None), deleted
 
 
 @transaction

@@ -1,4 +1,4 @@
-"""Traces: one per event, from its origin through all later work on the same order."""
+"""Traces: begun where an event originates, continued by all later work on its order."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ def traced(
     """
     Wraps a service in a span, if tracing is on.
 
-    `order_id` gets the id of the order whose trace continues from the service's arguments; without it a new trace begins.
+    `order_id` gets the id of the order whose trace continues from the service's arguments; without it a new trace
+    begins.
     """
 
     def around(
@@ -47,5 +48,5 @@ def traced(
 
 @snapshot
 async def trace_of(_: Context, tx: Tx, order_id: str) -> str | None:
-    """Returns the traceparent of an order's first event, or None if it has none or the order does not exist."""
+    """Returns the traceparent of an order's first event, or None if there is none."""
     return await event_rows.find_trace(tx, order_id) if is_plain(order_id) else None

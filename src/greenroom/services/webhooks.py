@@ -132,11 +132,12 @@ async def change(
     """
     Changes some fields of a webhook; returns it and how many held deliveries were queued.
 
-    Disabling holds the webhook's pending deliveries. Enabling queues them again. A webhook that subscribes to other events
-    or accounts gets those that its project holds. Deliveries created before `held_since` are cancelled instead. Another
-    URL, or enabling, resets the circuit breaker.
+    Disabling holds the webhook's pending deliveries. Enabling queues them again. A webhook that subscribes to other
+    events or accounts gets those that its project holds. Deliveries created before `held_since` are cancelled instead.
+    Another URL, or enabling, resets the circuit breaker.
 
-    Works in batches, so that no transaction is long; if the process stops meanwhile, `switch_over` completes the change.
+    Works in batches, so that no transaction is long; if the process stops meanwhile, `switch_over` completes the
+    change.
 
     Raises:
         NotFound: the webhook, or one of the accounts, is not the project's.
@@ -289,7 +290,9 @@ async def _delete(_: Context, tx: Tx, project_id: str, webhook_id: str) -> None:
 @transaction
 async def rotate_secret(ctx: Context, tx: Tx, project_id: str, webhook_id: str, *, overlap: timedelta = OVERLAP) -> str:
     """
-    Creates a new secret, shown only once; the previous one also signs for `overlap`, older ones end now.
+    Creates a new secret, shown only once.
+
+    The previous secret also signs for `overlap`; older ones end now.
 
     Raises:
         NotFound: the webhook does not exist or is another project's.
