@@ -1,4 +1,4 @@
-"""What a project is told of trouble with its own webhooks, on both databases."""
+"""Operational events about a project's own webhooks, on both databases."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ async def make(ctx: Context, name: str, *events: str) -> str:
 
 @pytest.fixture
 async def ctx(store: Store) -> Context:
-    """Of a store that has the project."""
+    """Returns the context of a store that has the project."""
     await queue(store, {})
     return context(store)
 
 
 async def attempt(ctx: Context, destination: str, fault: RemoteError | None, *, step: int = 1, count: int = 1) -> None:
-    """So many new deliveries, each attempted; its schedule is at `step`. What else is due waits meanwhile."""
+    """Queues `count` deliveries at retry `step` and records an attempt at each; other due deliveries wait meanwhile."""
     await let_pass(ctx.store, -3600_000)
     ids = await queue(ctx.store, {destination: count})
     await ctx.store.write(
@@ -50,7 +50,7 @@ async def attempt(ctx: Context, destination: str, fault: RemoteError | None, *, 
 
 
 async def settle(ctx: Context, claimed: list[Claimed], fault: RemoteError | None) -> list[State | None]:
-    """End these attempts alike; the states of their deliveries."""
+    """Records the same outcome for these attempts; returns the states of their deliveries."""
     status = None if fault is AWAY else 404 if fault else 200
     now = datetime.now(UTC)
     ended = [
@@ -61,7 +61,7 @@ async def settle(ctx: Context, claimed: list[Claimed], fault: RemoteError | None
 
 
 async def told(ctx: Context, webhook_id: str) -> list[tuple[str, str]]:
-    """What a webhook is told, oldest first: each event's name, and the id that it is about."""
+    """Returns the name and record id of each operational event queued for a webhook, oldest first."""
     rows = await ctx.store.read(
         lambda tx: tx.all(
             "SELECT event_name, payload FROM deliveries JOIN events ON events.id = event_id "
@@ -86,7 +86,7 @@ async def an_hour_passes(ctx: Context) -> None:
 
 
 async def test_a_webhook_that_fails_is_told_to_the_others_and_so_is_its_recovery(ctx: Context) -> None:
-    """At the fourth failure in a row, once; then at the first success, and never by the webhook itself."""
+    """One event follows the fourth failure in a row and one the first success; the webhook itself gets none."""
     bad, ops = await make(ctx, "bad", "x", *OPERATIONAL_EVENTS), await make(ctx, "ops", *OPERATIONAL_EVENTS)
     await attempt(ctx, bad, AWAY, count=TOLD_AT - 1)
     assert await told(ctx, ops) == []
@@ -100,7 +100,7 @@ async def test_a_webhook_that_fails_is_told_to_the_others_and_so_is_its_recovery
 
 
 async def test_one_that_comes_and_goes_is_told_once_an_hour(ctx: Context) -> None:
-    """And in the end that it fails, if it does."""
+    """A webhook that still fails an hour later is reported again."""
     bad, ops = await make(ctx, "bad"), await make(ctx, "ops", *OPERATIONAL_EVENTS)
     for _ in range(3):
         await attempt(ctx, bad, AWAY, count=TOLD_AT)
@@ -114,7 +114,7 @@ async def test_one_that_comes_and_goes_is_told_once_an_hour(ctx: Context) -> Non
 
 
 async def test_one_that_refuses_everything_is_told_at_a_fourth_attempt(ctx: Context) -> None:
-    """Somebody is at home, and no breaker opens; another refusal is no recovery."""
+    """A webhook that answers every request with an error is reported, although no breaker opens."""
     bad, ops = await make(ctx, "bad"), await make(ctx, "ops", *OPERATIONAL_EVENTS)
     await attempt(ctx, bad, WRONG, count=OPENS_AT)
     assert await told(ctx, ops) == []
@@ -128,7 +128,7 @@ async def test_one_that_refuses_everything_is_told_at_a_fourth_attempt(ctx: Cont
 
 
 async def test_what_is_not_tried_any_more_is_told_once_an_hour_for_each_webhook(ctx: Context) -> None:
-    """However many there are; for an ATS each one, since each is a result that nobody sees."""
+    """Dead-lettered deliveries to a webhook make one event an hour, those to an ATS one each."""
     bad, ops = await make(ctx, "bad"), await make(ctx, "ops", "delivery.exhausted")
     last = len(SCHEDULES["vendor"])
     await attempt(ctx, bad, WRONG, step=last, count=3)

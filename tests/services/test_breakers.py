@@ -37,20 +37,20 @@ async def settle(ctx: Context, claimed: list[Claimed], fault: RemoteError | None
 
 
 async def let_pass(store: Store, ms: int) -> None:
-    """As if so much time had passed for everything that waits."""
+    """Makes every waiting delivery and breaker older by this time."""
     await store.write(lambda tx: tx.run("UPDATE breakers SET open_until = open_until - $1", ms))
     await store.write(lambda tx: tx.run("UPDATE deliveries SET due_at = due_at - $1", ms))
 
 
 async def opened(ctx: Context) -> None:
-    """Five failures in a row, and twenty more deliveries waiting."""
+    """Opens a breaker with five failures in a row, and queues twenty more deliveries."""
     await queue(ctx.store, {"whk_1": OPENS_AT})
     await settle(ctx, await claim(ctx), AWAY)
     await queue(ctx.store, {"whk_1": 20})
 
 
 async def test_nothing_leaves_while_it_is_open_and_no_attempt_is_lost(store: Store) -> None:
-    """Other destinations go on; what waits keeps all its attempts."""
+    """Other destinations are served, and waiting deliveries keep all their attempts."""
     ctx = context(store)
     await opened(ctx)
     await queue(store, {"whk_2": 1})
@@ -62,7 +62,7 @@ async def test_nothing_leaves_while_it_is_open_and_no_attempt_is_lost(store: Sto
 
 
 async def test_one_probe_then_a_ramp(store: Store) -> None:
-    """One, two, four, whoever asks; a good answer each lets more leave."""
+    """All workers together send one probe, then two, four and eight as the answers are successful."""
     ctx = context(store)
     await opened(ctx)
     await let_pass(store, FIRST_WAIT_MS)
@@ -76,7 +76,7 @@ async def test_one_probe_then_a_ramp(store: Store) -> None:
 
 
 async def test_a_probe_that_fails_waits_longer(store: Store) -> None:
-    """Twice the time."""
+    """The wait doubles after a failed probe."""
     ctx = context(store)
     await opened(ctx)
     await let_pass(store, FIRST_WAIT_MS)
@@ -89,7 +89,7 @@ async def test_a_probe_that_fails_waits_longer(store: Store) -> None:
 
 
 async def test_a_retry_by_hand_goes_through(store: Store) -> None:
-    """A person wants to see what happens now; success closes the breaker."""
+    """A manual retry is claimed although the breaker is open, and its success half-opens the breaker."""
     ctx = context(store)
     await opened(ctx)
     (by_hand,) = await queue(store, {"whk_1": 1})
@@ -112,7 +112,7 @@ async def test_a_refusal_is_an_answer(store: Store) -> None:
 
 @pytest.mark.parametrize(("said_s", "paused_s"), [(90, 90), (None, 30)])
 async def test_a_429_of_the_ats_pauses_that_account_alone(store: Store, said_s: int | None, paused_s: int) -> None:
-    """Until the time that Retry-After named, half a minute without; webhooks are only told about the one delivery."""
+    """The account is paused for the time in Retry-After, or half a minute; a webhook's 429 postpones one delivery."""
     ctx = context(store)
     asked = TryLater("429", kind="http_status", wait=timedelta(seconds=said_s) if said_s else None)
     lanes: list[Lane] = ["ats", "vendor"]

@@ -1,4 +1,4 @@
-"""Fair shares for destinations and queues, on both databases."""
+"""Fair allocation of slots to destinations and queues, on both databases."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.queues import PROJECT, context, queue
 
 
 async def claim(ctx: Context, places: int = SLOTS) -> list[Claimed]:
-    """One look from the start, every queue with so many free places."""
+    """Claims once from the start, with the same number of free slots in every queue."""
     turns: dict[Queue, Cursor] = {name: Cursor() for name in SHARES}
     return (
         await claims.claim(
@@ -37,7 +37,7 @@ def by_destination(claimed: list[Claimed]) -> Counter[str]:
 
 
 async def test_a_destination_holds_no_more_than_its_cap_over_all_workers(store: Store) -> None:
-    """Ten thousand wait for it, three workers ask: the fourth part of one worker is all it gets."""
+    """Three workers together get one destination's concurrency limit, however many deliveries wait for it."""
     ctx = context(store)
     await queue(store, {"whk_slow": 10_000})
     held = [await claim(ctx) for _ in range(3)]
@@ -48,7 +48,7 @@ async def test_a_destination_holds_no_more_than_its_cap_over_all_workers(store: 
 
 
 async def test_a_dead_worker_takes_no_place_for_longer_than_an_attempt(store: Store) -> None:
-    """Its leases last on, but nothing of it can be under way."""
+    """A lease older than an attempt can last does not count against its destination's limit."""
     ctx = context(store)
     await queue(store, {"whk_a": 3 * PER_DESTINATION})
     await claim(ctx)
@@ -64,7 +64,7 @@ async def test_a_dead_worker_takes_no_place_for_longer_than_an_attempt(store: St
 async def test_an_interrupted_attempt_is_on_record_and_takes_no_step_of_the_schedule(
     store: Store, lane: Lane, expired: bool
 ) -> None:
-    """Whether its lease expired or its worker died. It is due at once, before what waits longer for its destination."""
+    """After its lease expired or its worker died, the delivery is due at once, before its destination's other deliveries."""
     ctx = context(store)
     [cut] = await queue(store, {"dst_1": 1}, lane=lane)
     (first,) = await claim(ctx)
@@ -84,7 +84,7 @@ async def test_an_interrupted_attempt_is_on_record_and_takes_no_step_of_the_sche
 
 
 async def test_the_result_of_an_interrupted_attempt_takes_its_place(store: Store) -> None:
-    """Its worker lives, and records it late: it changes nothing else, and each number is on record once."""
+    """A late result replaces the interrupted attempt's entry and changes nothing else."""
     ctx = context(store)
     [cut] = await queue(store, {"whk_1": 1})
     (first,) = await claim(ctx)
@@ -103,7 +103,7 @@ async def test_the_result_of_an_interrupted_attempt_takes_its_place(store: Store
 
 
 async def test_an_attempt_that_has_ended_holds_no_place(store: Store) -> None:
-    """Its lease lasts until it is on record; the next ones for its destination need not wait for that."""
+    """An ended attempt keeps its lease until it is recorded, but frees its slot for the destination's next delivery."""
     ctx = context(store)
     await queue(store, {"whk_a": 2 * PER_DESTINATION})
     places = Slots(ctx)
@@ -119,7 +119,7 @@ async def test_an_attempt_that_has_ended_holds_no_place(store: Store) -> None:
 
 
 async def test_a_place_is_wanted_where_something_waits_for_it(store: Store) -> None:
-    """By a destination that has all it may have; not by one whose deliveries have all been claimed."""
+    """A slot is wanted for a destination at its limit, and not for one without further deliveries."""
     ctx = context(store)
     await queue(store, {"whk_a": PER_DESTINATION, "whk_b": 3})
     places = Slots(ctx)
@@ -137,7 +137,7 @@ async def test_a_place_is_wanted_where_something_waits_for_it(store: Store) -> N
 
 
 async def test_without_a_free_place_every_place_is_wanted(store: Store) -> None:
-    """Whosever it is."""
+    """A slot of any destination is wanted while none is free."""
     ctx = context(store)
     await queue(store, {f"whk_{number:03}": 10 for number in range(100)}, waits_in="again")
     places = Slots(ctx)
@@ -149,7 +149,7 @@ async def test_without_a_free_place_every_place_is_wanted(store: Store) -> None:
 
 
 async def test_what_comes_while_a_worker_looks_may_have_been_missed(store: Store) -> None:
-    """So it looks again, whatever the look says."""
+    """During a claim every slot counts as wanted, so that the worker claims again."""
     ctx = context(store)
     await queue(store, {"whk_a": 2 * PER_DESTINATION})
     places = Slots(ctx)
@@ -164,7 +164,7 @@ async def test_what_comes_while_a_worker_looks_may_have_been_missed(store: Store
 
 
 async def test_where_there_is_trouble_an_attempt_counts_until_it_is_on_record(store: Store) -> None:
-    """A destination that is tried out gets one request, and the next when it is known what came of that."""
+    """A destination that is being probed gets its next request only after the first one's outcome is recorded."""
     ctx = context(store)
     await queue(store, {"whk_a": 5})
     tried = Breaker(room=1)
@@ -180,7 +180,7 @@ async def test_where_there_is_trouble_an_attempt_counts_until_it_is_on_record(st
 
 
 async def test_destinations_are_served_in_turn(store: Store) -> None:
-    """An old backlog of one does not come before the others' first."""
+    """An old backlog of one destination does not delay the deliveries of others."""
     ctx = context(store)
     await queue(store, {"whk_a": 500})
     await queue(store, {"whk_b": 1, "whk_c": 40})
@@ -189,7 +189,7 @@ async def test_destinations_are_served_in_turn(store: Store) -> None:
 
 
 async def test_more_destinations_than_places_all_get_their_turn(store: Store) -> None:
-    """Two hundred wait, each with more than enough; every look goes on where the last one ended."""
+    """Each claim continues after the destinations of the previous one."""
     ctx = context(store)
     await queue(store, {f"whk_{number:03}": 5 for number in range(200)})
     turns: dict[Queue, Cursor] = {name: Cursor() for name in SHARES}

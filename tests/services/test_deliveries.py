@@ -1,4 +1,4 @@
-"""Attempts that are settled together, on both databases."""
+"""Attempts that are recorded together, on both databases."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def claim(ctx: Context) -> list[Claimed]:
 
 
 async def expire(store: Store) -> None:
-    """Let every lease, and every wait, run out."""
+    """Makes every lease and every wait expire."""
     await store.write(lambda tx: tx.run("UPDATE deliveries SET due_at = now_ms() - 1 WHERE state = 'pending'"))
 
 
@@ -39,13 +39,13 @@ async def settle(ctx: Context, batch: list[FinishedAttempt], *, worker: str) -> 
 
 
 async def stands(ctx: Context, delivery_id: str) -> tuple[str, list[tuple[int, int | None]]]:
-    """A delivery's state, and number and status of each of its attempts."""
+    """Returns a delivery's state, and the number and status of each of its attempts."""
     found = await deliveries.get(ctx, PROJECT, delivery_id)
     return found.state, sorted((attempt.number, attempt.status) for attempt in found.attempts)
 
 
 async def test_each_is_settled_by_what_became_of_it(store: Store) -> None:
-    """A success, a failure and a last failure in one transaction."""
+    """One transaction records a success, a failure and a last failure."""
     ctx = context(store)
     await queue(store, {"whk_1": 2})
     good, bad = await claim(ctx)
@@ -62,7 +62,7 @@ async def test_each_is_settled_by_what_became_of_it(store: Store) -> None:
 
 
 async def test_a_lease_that_has_passed_is_anothers_and_the_others_are_settled(store: Store) -> None:
-    """The attempt is on record all the same; the delivery stays with whoever holds it now."""
+    """The attempt is recorded all the same, and the delivery is left to the worker that holds its lease."""
     ctx = context(store)
     await queue(store, {"whk_1": 1})
     (slept,) = await claim(ctx)
@@ -81,7 +81,7 @@ async def test_a_lease_that_has_passed_is_anothers_and_the_others_are_settled(st
 
 
 async def test_of_two_attempts_at_one_delivery_the_last_claim_decides(store: Store) -> None:
-    """The worker that slept past its lease claimed the same delivery again itself, and both end together."""
+    """A worker that slept past its lease and claimed the delivery again records both attempts in one batch."""
     ctx = context(store)
     await queue(store, {"whk_1": 1})
     (slept,) = await claim(ctx)
@@ -95,7 +95,7 @@ async def test_of_two_attempts_at_one_delivery_the_last_claim_decides(store: Sto
 
 
 async def test_what_is_written_twice_is_on_record_once(store: Store) -> None:
-    """As when the connection broke after the commit and before its answer."""
+    """A batch is repeated after the connection broke between the commit and its answer."""
     ctx = context(store)
     await queue(store, {"whk_1": 1})
     batch = [ended(ctx, one) for one in await claim(ctx)]
@@ -106,7 +106,7 @@ async def test_what_is_written_twice_is_on_record_once(store: Store) -> None:
 
 
 async def test_what_waits_for_an_endpoint_that_never_comes_back_is_given_up(store: Store) -> None:
-    """After a week behind an open breaker; what waits for another reason, or not so long, goes on."""
+    """Deliveries overdue by a week behind an open breaker are dead-lettered; others stay pending."""
     ctx = context(store)
     await opened(ctx)
     await queue(store, {"whk_well": 3})
@@ -128,7 +128,7 @@ async def test_what_waits_for_an_endpoint_that_never_comes_back_is_given_up(stor
 
 
 async def test_what_waits_for_its_rate_or_a_pause_is_not_given_up(store: Store) -> None:
-    """Its destination answers."""
+    """A destination that answers keeps its overdue deliveries."""
     ctx = context(store)
     await queue(store, {"acc_1": 1}, lane="ats")
     paused = TryLater("It answered 429.", kind="http_status", wait=timedelta(hours=1))
@@ -140,7 +140,7 @@ async def test_what_waits_for_its_rate_or_a_pause_is_not_given_up(store: Store) 
 
 
 async def test_what_is_under_way_is_not_given_up(store: Store) -> None:
-    """The probe may succeed."""
+    """An in-flight probe may still succeed."""
     ctx = context(store)
     await opened(ctx)
     await let_pass(store, 2 * WEEK_MS)
@@ -152,5 +152,5 @@ async def test_what_is_under_way_is_not_given_up(store: Store) -> None:
 
 
 async def open_again(store: Store) -> None:
-    """As a probe that fails leaves it."""
+    """Opens the breaker again, as a failed probe does."""
     await store.write(lambda tx: tx.run("UPDATE breakers SET open_until = now_ms() + 60000"))

@@ -1,4 +1,4 @@
-"""Erasing an order's content while others are at it; on both databases."""
+"""Erasure of an order's content beside concurrent work, on both databases."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CANARY = "canary@example.test"
 
 
 async def placed(ctx: Context, *, hooks: int = 1, project: str = PROJECT) -> Order:
-    """An order that so many webhooks are to be told of."""
+    """Places an order with this many subscribed webhooks."""
     now = ctx.now()
     account = Account(f"acc_{project}", project, "greenhouse", "owner", "Owner", now, now)
     await ctx.store.write(lambda tx: project_rows.ensure(tx, project, project))
@@ -54,7 +54,7 @@ async def claim(ctx: Context) -> list[Claimed]:
 
 
 async def expire(store: Store) -> None:
-    """Let every lease, and every wait, run out."""
+    """Makes every lease and every wait expire."""
     await store.write(lambda tx: tx.run("UPDATE deliveries SET due_at = now_ms() - 1 WHERE state = 'pending'"))
 
 
@@ -75,7 +75,7 @@ async def states(ctx: Context, order: Order) -> list[str]:
 
 
 async def test_what_is_still_on_its_way_is_cancelled(store: Store) -> None:
-    """Pending and held; what has ended stays so, and each attempt keeps its numbers."""
+    """Pending and held deliveries are cancelled; ended ones keep their state, and attempts keep their figures."""
     ctx = context(store)
     order = await placed(ctx, hooks=3)
     first, *_ = await claim(ctx)
@@ -95,7 +95,7 @@ async def test_what_is_still_on_its_way_is_cancelled(store: Store) -> None:
 
 
 async def test_an_attempt_under_way_is_waited_for(store: Store) -> None:
-    """Refused without a change; a lease that has passed is nobody's any more."""
+    """An erasure is refused without a change while an attempt is in flight; an expired lease does not count."""
     ctx = context(store)
     order = await placed(ctx)
     await claim(ctx)
@@ -110,7 +110,7 @@ async def test_an_attempt_under_way_is_waited_for(store: Store) -> None:
 
 
 async def test_who_slept_past_the_lease_writes_nothing_back(store: Store) -> None:
-    """Its attempt is on record without what was sent and answered; another order's, that slept as long, is whole."""
+    """The late attempt is recorded without request and answer; that of another order is recorded whole."""
     ctx = context(store)
     order, other = await placed(ctx), await placed(ctx, project="prj_2")
     slept = await claim(ctx)
@@ -133,8 +133,9 @@ async def test_what_comes_in_the_middle_of_it(
     postgres: Postgres, migrated: str, step: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    Several transactions are open at once, which SQLite does not know: each waits and finds the content erased, or was
-    on record in time to be erased with the rest.
+    Concurrent work waits for the erasure and finds the content erased, or commits before and is erased too.
+
+    SQLite has one write transaction at a time, so this runs on PostgreSQL only.
     """
     store = PostgresStore(postgres.create_database(migrated))
     ctx = context(store)
@@ -174,13 +175,13 @@ async def test_what_comes_in_the_middle_of_it(
 
 
 async def replay(ctx: Context, webhook_id: str) -> Replay:
-    """Of all that a webhook ever had."""
+    """Replays all deliveries of a webhook."""
     since, until = ctx.now() - timedelta(days=1), ctx.now() + timedelta(minutes=1)
     return await replays.start(ctx, PROJECT, webhook_id, since=since, until=until, status="any")
 
 
 async def test_retries_are_refused_and_replays_skip_it(store: Store) -> None:
-    """No empty body is ever sent."""
+    """A delivery without content is never sent."""
     ctx = context(store)
     order = await placed(ctx)
     (claimed,) = await claim(ctx)
@@ -201,7 +202,7 @@ async def test_retries_are_refused_and_replays_skip_it(store: Store) -> None:
 
 
 def line_about(order: Order) -> LogEntry:
-    """A line of the request log whose body says who the candidate is."""
+    """Returns a log entry whose body contains the candidate."""
     half = LoggedMessage({}, f'{{"id":"{order.id}","email":"{CANARY}"}}'.encode())
     exchange = Request("GET", "https://g.example.com/v1/orders", datetime.now(UTC), 1, 200, None, half, half)
     return LogEntry(
@@ -218,7 +219,7 @@ async def logged(ctx: Context) -> list[Any]:
 
 
 async def test_what_is_logged_later_is_logged_without_bodies(store: Store) -> None:
-    """A line waits in memory for half a second; that of another order keeps them."""
+    """An entry that was queued before the erasure is written without bodies; another order's keeps them."""
     ctx = context(store)
     order = await placed(ctx, hooks=0)
     await erasure.erase(ctx, PROJECT, order.id)
@@ -228,7 +229,7 @@ async def test_what_is_logged_later_is_logged_without_bodies(store: Store) -> No
 
 
 async def test_another_projects_log_is_its_own(store: Store) -> None:
-    """Whoever writes somebody else's order id into a body has it in the log, before and after."""
+    """A project that sends another project's order id keeps its log entry, bodies included, after the erasure."""
     ctx = context(store)
     order = await placed(ctx, hooks=0)
     await store.write(lambda tx: project_rows.ensure(tx, "prj_2", "mallory"))
@@ -240,7 +241,7 @@ async def test_another_projects_log_is_its_own(store: Store) -> None:
 
 
 async def test_an_answer_that_is_kept_later_is_not_kept(store: Store) -> None:
-    """The request was under way meanwhile; its key is free again."""
+    """A response that was in flight during the erasure is not stored, and its key is free again."""
     ctx = context(store)
     order = await placed(ctx, hooks=0)
     for key in ("before", "after"):

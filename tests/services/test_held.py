@@ -1,4 +1,4 @@
-"""Events that no webhook takes: held for the project, and sent once a webhook does; on both databases."""
+"""Events that no webhook takes: held for the project and sent once a webhook takes them; on both databases."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 @pytest.fixture
 async def ctx(store: Store) -> Context:
-    """Of a store that has the project and two accounts."""
+    """Returns the context of a store that has the project and two accounts."""
     made = context(store)
     now = made.now()
     await store.write(lambda tx: project_rows.ensure(tx, PROJECT, "p"))
@@ -50,7 +50,7 @@ async def place(ctx: Context, number: int = 1, account_id: str = "acc_1") -> Ord
 
 
 async def create(ctx: Context, **values: Any) -> tuple[Webhook, int]:
-    """A new webhook, and how many held events were released to it."""
+    """Creates a webhook; returns it and how many held events were released to it."""
     given = {"name": "w", "url": "https://v.example.com", "events": ORDERS, **values}
     made, _ = await webhooks.create(ctx, PROJECT, **given)
     return made, await webhooks.release(ctx, made)
@@ -61,7 +61,7 @@ async def rows(ctx: Context, sql: str = "SELECT * FROM deliveries ORDER BY creat
 
 
 async def hold_many(ctx: Context, count: int) -> None:
-    """So many more events that are held for the project, all of one order."""
+    """Holds this many more events for the project, all of one order."""
     order = await place(ctx)
     (event,) = await rows(ctx, "SELECT id FROM events")
 
@@ -80,7 +80,7 @@ async def messages(ctx: Context, order: Order) -> list[tuple[str, str]]:
 
 
 async def test_an_event_without_a_webhook_is_held_until_one_takes_it(ctx: Context) -> None:
-    """Another kind of event, another account, and a disabled webhook do not; the first that does gets it, once."""
+    """The first webhook that subscribes to the event and the account, and is enabled, gets it once."""
     order = await place(ctx)
     held = await orders.get(ctx, PROJECT, order.id)
     assert held.held_at is not None
@@ -117,7 +117,7 @@ async def test_an_event_without_a_webhook_is_held_until_one_takes_it(ctx: Contex
     ],
 )
 async def test_a_change_releases_what_is_held(ctx: Context, before: dict[str, Any], changes: dict[str, Any]) -> None:
-    """Enabling, another event, another account."""
+    """Enabling a webhook, adding an event and adding an account each release held events."""
     if "enabled" in before:
         await place(ctx)
     made, _ = await create(ctx, **before)
@@ -132,7 +132,7 @@ async def test_a_change_releases_what_is_held(ctx: Context, before: dict[str, An
 
 
 async def test_who_subscribes_chooses_what_is_sent(ctx: Context) -> None:
-    """From a time on, or nothing; what is left out is cancelled, said in the timeline, and can be replayed."""
+    """Events before `held_since` are cancelled with an alert in the timeline, and can be replayed."""
     first, second = await place(ctx, 1), await place(ctx, 2)
     await ctx.store.write(
         lambda tx: tx.run("UPDATE deliveries SET created_at = created_at - 9000 WHERE order_id = $1", first.id)
@@ -155,7 +155,7 @@ async def test_who_subscribes_chooses_what_is_sent(ctx: Context) -> None:
 
 
 async def test_many_go_in_batches_also_after_the_process_was_killed(ctx: Context) -> None:
-    """Between the webhook's commit and the last batch: what is left is sent by whoever runs next, and all of it once."""
+    """A release that was cut off between two batches is completed by `switch_over`, each event once."""
     many = 2 * webhooks.BATCH + 3
     await hold_many(ctx, many)
     made, _ = await webhooks.create(ctx, PROJECT, name="w", url="https://v.example.com", events=ORDERS)
@@ -169,7 +169,7 @@ async def test_many_go_in_batches_also_after_the_process_was_killed(ctx: Context
 
 
 async def test_orders_that_come_while_webhooks_are_made_are_sent_once(ctx: Context) -> None:
-    """Whichever commits first: an order is either seen by the webhook that is made, or sees it."""
+    """Whichever commits first, the order or the webhook, the other one sees it."""
     placing = [asyncio.create_task(place(ctx, number)) for number in range(60)]
     for number in range(60):
         if number % 20 == 10:
@@ -186,7 +186,7 @@ async def test_orders_that_come_while_webhooks_are_made_are_sent_once(ctx: Conte
 
 
 async def test_an_order_that_is_being_placed_is_waited_for(ctx: Context) -> None:
-    """It has looked for webhooks, found none, and is not committed when one is made."""
+    """An uncommitted order that found no webhook is released to one that is created meanwhile."""
     if not isinstance(ctx.store, PostgresStore):
         pytest.skip("SQLite has one writer")
     order = await place(ctx)
@@ -212,7 +212,7 @@ async def test_an_order_that_is_being_placed_is_waited_for(ctx: Context) -> None
 
 
 async def test_what_is_erased_is_not_sent(ctx: Context) -> None:
-    """Neither to a webhook that is made later, nor by a replay; and the order is not held any more."""
+    """An erased order is not held any more, and neither a new webhook nor a replay sends it."""
     order = await place(ctx)
     assert (await erasure.erase(ctx, PROJECT, order.id)).erased_at is not None
     made, released = await create(ctx)
@@ -224,7 +224,7 @@ async def test_what_is_erased_is_not_sent(ctx: Context) -> None:
 
 
 async def test_what_is_held_is_bounded_and_outlasts_its_age(ctx: Context) -> None:
-    """It counts for GREENROOM_QUEUE_LIMIT, and no retention ends it."""
+    """Held events count for GREENROOM_QUEUE_LIMIT, and retention does not delete them."""
     await place(ctx, 1)
     await place(ctx, 2)
     assert await overview.queue_full_projects(ctx, limit=3) == frozenset()
@@ -240,7 +240,7 @@ async def test_what_is_held_is_bounded_and_outlasts_its_age(ctx: Context) -> Non
 
 
 async def replay(ctx: Context, webhook: Webhook, **given: Any) -> Replay:
-    """A replay of everything, at its end; what it queues is delivered."""
+    """Runs a replay to its end and delivers everything that it queues."""
     values = {"since": LONG_AGO, "until": datetime.now(UTC) + timedelta(seconds=1), "status": "undelivered", **given}
     job = await replays.start(ctx, PROJECT, webhook.id, **values)
     for _ in range(50):
@@ -254,7 +254,7 @@ async def replay(ctx: Context, webhook: Webhook, **given: Any) -> Replay:
 
 
 async def test_a_replay_sends_what_never_had_a_delivery(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    """To a webhook that was made later: every event that it takes, a few at a time, once, under the event's id."""
+    """A newer webhook gets every event that it takes, in batches, once, under the event's id."""
     monkeypatch.setattr(missing, "LOOKED_AT", 3)
     first, _ = await create(ctx)
     for number in range(10):
@@ -273,7 +273,7 @@ async def test_a_replay_sends_what_never_had_a_delivery(ctx: Context, monkeypatc
 
 
 async def test_a_replay_tells_no_webhook_of_itself(ctx: Context) -> None:
-    """As no operational event does; of the others it tells."""
+    """A webhook gets no operational events about itself, but those about other webhooks."""
     one, _ = await create(ctx, events=("webhook.disabled",))
     other, _ = await create(ctx, events=("webhook.disabled",))
     for about in (one, other):
@@ -289,7 +289,7 @@ async def test_a_replay_tells_no_webhook_of_itself(ctx: Context) -> None:
 
 
 async def test_two_replays_of_one_webhook_send_it_once(ctx: Context) -> None:
-    """Started at the same time, and advanced by two processes."""
+    """Two replays that start together, advanced by two processes, queue each event once."""
     await create(ctx)
     for number in range(5):
         await place(ctx, number)

@@ -29,7 +29,7 @@ COLUMNS = {(where.table, where.column) for where in SEALED}
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[House]:
-    """A gateway under one key that keeps all it can, on each database."""
+    """A gateway on each database, under one key, with a value in every sealed column."""
     url: Any = None
     if request.param == "postgres":
         url = request.getfixturevalue("postgres").create_database(request.getfixturevalue("migrated"))
@@ -39,7 +39,7 @@ async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 
 async def use_everything(house: House) -> None:
-    """Have a gateway seal one value at least for each of its sealed columns."""
+    """Makes a gateway seal at least one value for each of its sealed columns."""
     packages = b'{"packages": [{"id": "pkg_core_sql", "name": "SQL"}]}'
     house.vendor.will_answer((200, {"content-type": "application/json"}, packages))
     secrets = {"packages_api_key": "a", "harvest_client_secret": "b", "packages_url": f"{house.vendor.url}/list"}
@@ -54,7 +54,7 @@ async def use_everything(house: House) -> None:
 
 
 async def sealed_values(ctx: Context) -> dict[tuple[str, str], list[str]]:
-    """What looks like a sealed value, in any column of any table."""
+    """Returns every text that looks like a sealed value, in any column of any table."""
 
     async def find(tx: Tx) -> dict[tuple[str, str], list[str]]:
         found: dict[tuple[str, str], list[str]] = {}
@@ -69,7 +69,7 @@ async def sealed_values(ctx: Context) -> dict[tuple[str, str], list[str]]:
 
 
 async def test_a_new_key_reaches_every_sealed_value(house: House) -> None:
-    """Wherever one is found in the database; so a sealed column that is not in SEALED fails here."""
+    """Every sealed value in the database is resealed, so a sealed column that is missing in SEALED fails here."""
     await use_everything(house)
     ctx: Context = house.app.state.ctx
     assert set(await sealed_values(ctx)) == COLUMNS
@@ -90,7 +90,7 @@ async def test_a_new_key_reaches_every_sealed_value(house: House) -> None:
 async def test_what_is_sealed_anywhere_is_sealed_for_a_known_column(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the associated data that each value is bound to."""
+    """The associated data of each sealed value names a column of SEALED."""
     bound: set[tuple[str, str]] = set()
     seal = Vault.seal
 
@@ -115,7 +115,7 @@ async def keep_answers(ctx: Context, count: int) -> None:
 
 
 async def test_more_than_a_batch_and_what_cannot_be_opened(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All batches are done; a value under a lost key is counted, named and left as it is, and stops none of the others."""
+    """All batches are resealed; a value under a lost key is counted, reported and left as it is."""
     monkeypatch.setattr(installation, "BATCH", 3)
     await keep_answers(replace(ctx, vault=Vault([OLD])), 10)
     await keep_answers_under_a_lost_key(ctx)
@@ -137,7 +137,7 @@ async def keep_answers_under_a_lost_key(ctx: Context) -> None:
 
 
 async def test_a_value_that_changed_meanwhile_is_not_overwritten(ctx: Context) -> None:
-    """Only the value that was read is replaced."""
+    """A value is replaced only if it is still the one that was read."""
     await keep_answers(ctx, 1)
     where = next(one for one in SEALED if one.table == "idempotency_keys")
     list_all = partial(installation_rows.list_sealed, where=where, after=None, limit=9)

@@ -141,8 +141,9 @@ class _Limits:
     """
     Each destination's limits in one claim.
 
-    `held` counts in-flight attempts, `cap` is the concurrency limit of a destination in trouble, `tokens` is the number of
-    deliveries that its rate limit allows, `limits` are this worker's own limits, and `left` counts the deliveries allocated.
+    `held` counts in-flight attempts, `cap` is the concurrency limit of a destination in trouble, `tokens` is the number
+    of deliveries that its rate limit allows, `limits` are this worker's own limits, and `left` counts the deliveries
+    allocated.
     """
 
     held: dict[str, int]
