@@ -1,4 +1,4 @@
-"""Finished attempts on their way into the database: nothing that happens to one of them is another one's."""
+"""Recording of finished attempts: a problem with one attempt does not affect the others."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.support.queues import PROJECT, context, queue
 
 
 async def ended(ctx: Context, count: int) -> list[FinishedAttempt]:
-    """So many attempts that have ended well."""
+    """Returns this many attempts that ended successfully."""
     await queue(ctx.store, {"whk_1": count})
     turns = {name: Cursor() for name in SHARES}
     claimed = (await claims.claim(ctx, turns, SHARES, WorkerState("wrk"), lease=LEASE, longest=LONGEST)).claimed
@@ -43,7 +43,7 @@ async def stands(ctx: Context, one: FinishedAttempt) -> tuple[str, bool, int]:
 
 
 async def test_one_that_cannot_be_stored_keeps_nobody_from_it(store: Store) -> None:
-    """It stays with its lease, which ends, and its place is free; those before and behind it are on record."""
+    """Its lease expires and its slot is free; the attempts before and after it are recorded."""
     ctx = context(store)
     batch = await ended(ctx, 5)
     left: list[FinishedAttempt] = []
@@ -73,7 +73,7 @@ async def test_one_that_cannot_be_stored_keeps_nobody_from_it(store: Store) -> N
 
 
 async def test_one_whose_exchange_cannot_be_stored_is_on_record_without_it(store: Store) -> None:
-    """Or it would be repeated with every lease, for ever: its schedule goes on, and its status is kept."""
+    """The attempt is recorded with its status, and its schedule continues, instead of being repeated for ever."""
     ctx = context(store)
     batch = await ended(ctx, 3)
     fault = TryLater("It answered 500.", kind="http_status")
@@ -93,7 +93,7 @@ async def test_one_whose_exchange_cannot_be_stored_is_on_record_without_it(store
 
 
 async def test_a_lost_lease_is_told_of_and_the_others_are_settled(store: Store) -> None:
-    """One delivery was taken back while its attempt was under way."""
+    """A delivery's lease was released while its attempt was in flight."""
     ctx = context(store)
     batch = await ended(ctx, 3)
     lost = batch[1].claimed
@@ -111,7 +111,7 @@ async def test_a_lost_lease_is_told_of_and_the_others_are_settled(store: Store) 
 
 
 async def test_an_outage_is_waited_for(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is lost and nothing doubled; places are free only when it is over."""
+    """After an outage each attempt is recorded once, and its slot is free only then."""
     monkeypatch.setattr(attempt_recorder, "FIRST_PAUSE_S", 0.0)
     ctx = context(store)
     batch = await ended(ctx, 3)
@@ -139,7 +139,7 @@ async def test_an_outage_is_waited_for(store: Store, monkeypatch: pytest.MonkeyP
 
 
 async def test_a_defect_in_what_is_told_ends_no_record(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is logged, and those that come later are written."""
+    """A failing callback is logged, and later attempts are recorded."""
     monkeypatch.setattr(attempt_recorder, "FIRST_PAUSE_S", 0.0)
     ctx = context(store)
     first, second = await ended(ctx, 1), await ended(ctx, 1)
@@ -164,7 +164,7 @@ async def test_a_defect_in_what_is_told_ends_no_record(store: Store, monkeypatch
 
 
 async def test_a_stop_does_not_wait_for_ever(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The database stays away: what is not on record will be repeated, and the log says so."""
+    """If the database stays unavailable, the stop logs the attempts that will be repeated."""
     monkeypatch.setattr(attempt_recorder, "FIRST_PAUSE_S", 1e-6)
     monkeypatch.setattr(attempt_recorder, "LONGEST_PAUSE_S", 1e-5)
     ctx = context(store)
@@ -185,7 +185,7 @@ async def test_a_stop_does_not_wait_for_ever(store: Store, monkeypatch: pytest.M
 async def test_an_answer_that_never_got_on_record_is_repeated_under_the_same_id(
     house: House, proctor: Linked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The vendor has answered, and the worker gets no further: another repeats it, and the first one changes nothing."""
+    """Another attempt repeats a delivery whose result was not recorded in time; the late record changes nothing else."""
     settle: Any = deliveries.settle
     reached, go_on = asyncio.Event(), asyncio.Event()
 
@@ -216,7 +216,7 @@ async def test_an_answer_that_never_got_on_record_is_repeated_under_the_same_id(
 
 
 async def test_an_attempt_is_one_line_that_says_all(proctor: Linked) -> None:
-    """Who made it, of what, to whom, what came of it and what follows; nothing private."""
+    """The log line names worker, delivery, destination, outcome and next attempt, and contains nothing private."""
     hook = await webhook(proctor)
     proctor.house.vendor.will_answer(503, 200)
     with capture_logs() as lines:

@@ -1,4 +1,4 @@
-"""What a worker thinks of its clock, on both databases."""
+"""Measurement of a worker's clock, on both databases."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ A_LITTLE = timedelta(seconds=5)
 
 
 class Wrong:
-    """A clock that can be set."""
+    """A clock with an adjustable error."""
 
     def __init__(self, off: timedelta = timedelta(0)) -> None:
         self.off = off
@@ -27,7 +27,7 @@ class Wrong:
 
 @pytest.mark.parametrize("seconds", [-600, -61, 61, 600])
 async def test_how_far_it_is_off(store: Store, seconds: int) -> None:
-    """Ahead is positive."""
+    """The skew is positive for a clock that is ahead."""
     off = timedelta(seconds=seconds)
     ctx = replace(context(store), now=Wrong(off))
 
@@ -35,7 +35,7 @@ async def test_how_far_it_is_off(store: Store, seconds: int) -> None:
 
 
 async def test_it_is_noticed_as_soon_as_it_is_set(store: Store) -> None:
-    """Ten minutes off is refused at once, though the last look was just now; a little is no matter."""
+    """Ten minutes of skew are refused at once, however recent the last check; small skews are accepted."""
     now = Wrong()
     watched = Clock(replace(context(store), now=now))
     assert await watched.is_right()

@@ -1,4 +1,4 @@
-"""Orders that the process which accepts them delivers without a claim, and the ones that have to wait for one."""
+"""Direct dispatch of orders by the accepting process, and orders that need a claim."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def house(tmp_path: Path, database_url: str) -> AsyncIterator[House]:
 
 
 async def only_what_is_taken_over(house: House, monkeypatch: pytest.MonkeyPatch) -> Engine:
-    """The house's engine, which is running well and finds nothing to claim from now on."""
+    """Returns the house's engine, which dispatches directly but claims nothing from now on."""
     engine: Engine = house.app.state.engine
     async with asyncio.timeout(20):
         while engine.open_dispatch() is None:
@@ -45,7 +45,7 @@ async def only_what_is_taken_over(house: House, monkeypatch: pytest.MonkeyPatch)
 
 
 async def only_delivery(proctor: Linked, hook: str) -> dict[str, Any]:
-    """The one delivery of a webhook."""
+    """Returns the only delivery of a webhook."""
     (found,) = await deliveries(proctor, hook)
     return found
 
@@ -53,7 +53,7 @@ async def only_delivery(proctor: Linked, hook: str) -> dict[str, Any]:
 async def test_an_order_is_delivered_without_a_claim(
     house: House, proctor: Linked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is stored as under way, and settled like any other."""
+    """The delivery is stored with a lease and recorded like any other."""
     hook = (await webhook(proctor))["id"]
     engine = await only_what_is_taken_over(house, monkeypatch)
     seen: list[dict[str, Any]] = []
@@ -76,7 +76,7 @@ async def test_an_order_is_delivered_without_a_claim(
 
 
 async def test_what_is_in_the_way_is_waited_for(house: House, proctor: Linked, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A rate limit, a breaker, an earlier delivery: who claims can count, who accepts cannot."""
+    """A rate limit, a breaker or an earlier delivery leaves the delivery to a claim."""
     limited = (await webhook(proctor, name="limited", rate_limit=5))["id"]
     troubled = (await webhook(proctor, name="troubled"))["id"]
     waited_for = (await webhook(proctor, name="waited-for", enabled=False))["id"]
@@ -104,7 +104,7 @@ async def test_what_is_in_the_way_is_waited_for(house: House, proctor: Linked, m
 
 @pytest.mark.parametrize("held", ["by the destination", "by everybody"])
 async def test_without_room_it_waits(house: House, proctor: Linked, monkeypatch: pytest.MonkeyPatch, held: str) -> None:
-    """Others may have to wait for their places then, and a claim shares them out."""
+    """With few free slots, deliveries are left to a claim, which allocates the slots fairly."""
     hook = (await webhook(proctor))["id"]
     engine = await only_what_is_taken_over(house, monkeypatch)
     if held == "by everybody":
@@ -121,7 +121,7 @@ async def test_without_room_it_waits(house: House, proctor: Linked, monkeypatch:
 async def watched(
     house: House, monkeypatch: pytest.MonkeyPatch, hook: str, *, behind: bool
 ) -> tuple[Engine, list[None]]:
-    """`only_what_is_taken_over` by an engine that knows whether it left a webhook behind; how often it is woken."""
+    """Makes the engine of `only_what_is_taken_over` report a backlog or none; counts how often it is woken."""
     engine = await only_what_is_taken_over(house, monkeypatch)
     monkeypatch.setattr(engine._slots, "_behind", frozenset([hook] if behind else []))
     woken: list[None] = []
@@ -133,7 +133,7 @@ async def watched(
 async def test_an_engine_is_woken_for_what_it_may_claim(
     house: House, proctor: Linked, monkeypatch: pytest.MonkeyPatch, behind: bool
 ) -> None:
-    """Not for one more delivery to an endpoint that has all it may have: one that hangs would cost a look an order."""
+    """A delivery to an endpoint at its concurrency limit does not wake the engine: that would cost a claim per order."""
     hook = (await webhook(proctor))["id"]
     engine, woken = await watched(house, monkeypatch, hook, behind=behind)
     engine._slots._in_flight[hook] = TAKEN
@@ -147,7 +147,7 @@ async def test_an_engine_is_woken_for_what_it_may_claim(
 async def test_an_attempt_on_record_wakes_the_engine_where_something_waits_for_its_place(
     house: House, proctor: Linked, monkeypatch: pytest.MonkeyPatch, behind: bool
 ) -> None:
-    """Otherwise there is nothing to look for, and a look costs as much as the delivery did."""
+    """A recorded attempt causes a claim only if a delivery may be waiting for its slot."""
     hook = (await webhook(proctor))["id"]
     engine, woken = await watched(house, monkeypatch, hook, behind=behind)
     await proctor.send_test()
@@ -160,7 +160,7 @@ async def test_an_attempt_on_record_wakes_the_engine_where_something_waits_for_i
 
 
 async def test_a_stopped_engine_takes_nothing_over(house: House, proctor: Linked) -> None:
-    """The order waits for another worker."""
+    """The order is left to another worker."""
     hook = (await webhook(proctor))["id"]
     await house.app.state.engine.stop()
     await proctor.send_test()
@@ -171,7 +171,7 @@ async def test_a_stopped_engine_takes_nothing_over(house: House, proctor: Linked
 async def test_what_is_being_stored_at_a_stop_is_delivered_and_put_on_record(
     house: House, proctor: Linked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The stop waits for it; nothing that came later is taken over."""
+    """The stop waits for a delivery that is being stored; later ones are not dispatched directly."""
     hook = (await webhook(proctor))["id"]
     engine = await only_what_is_taken_over(house, monkeypatch)
     stored, let_go = asyncio.Event(), asyncio.Event()
@@ -203,7 +203,7 @@ async def test_what_is_being_stored_at_a_stop_is_delivered_and_put_on_record(
 async def test_what_is_not_stored_holds_no_place(
     house: House, proctor: Linked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A defect after the delivery was accepted rolls everything back."""
+    """A defect after the delivery was accepted rolls the transaction back and frees the slot."""
     hook = (await webhook(proctor))["id"]
     engine = await only_what_is_taken_over(house, monkeypatch)
     written = order_rows.log
@@ -222,7 +222,7 @@ async def test_what_is_not_stored_holds_no_place(
 
 
 async def test_orders_that_come_together_are_each_delivered_once(house: House, proctor: Linked) -> None:
-    """Some taken over, some claimed, whatever fits."""
+    """Concurrent orders are each delivered once, by direct dispatch or by a claim."""
     await webhook(proctor)
     count = 5 * TAKEN
     await asyncio.gather(*(proctor.send_test(number) for number in range(1, count + 1)))

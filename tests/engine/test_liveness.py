@@ -1,4 +1,4 @@
-"""When another worker counts as dead."""
+"""Detection of dead workers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.queues import context
 
 
 class Session:
-    """Says what it is told to say; None is a session that is lost meanwhile."""
+    """A worker session with scripted answers; None means that the session was lost."""
 
     def __init__(self, *says: set[str] | None) -> None:
         self.held = False
@@ -44,7 +44,7 @@ class Session:
 
 
 class Says:
-    """A store with this session and no more."""
+    """A store with this worker session only."""
 
     def __init__(self, session: WorkerSession) -> None:
         self._session = session
@@ -54,7 +54,7 @@ class Says:
 
 
 async def interrupted(monkeypatch: pytest.MonkeyPatch, *says: set[str] | None) -> list[list[str]]:
-    """After each answer of the session, the workers of which the leases are ended."""
+    """Returns the workers whose leases were ended after each answer of the session."""
     store: Any = Says(Session(*says))
     watching = Liveness(context(store))
     found: list[list[str]] = []
@@ -72,12 +72,12 @@ async def interrupted(monkeypatch: pytest.MonkeyPatch, *says: set[str] | None) -
 
 
 async def test_a_worker_is_dead_when_its_session_is_missing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that obtains its session again in between is not."""
+    """A worker that obtains its session again in between is alive."""
     assert await interrupted(monkeypatch, {"a", "b"}, {"a"}, {"b"}, {"b"}) == [[], ["a"], [], ["b"]]
 
 
 async def test_nobody_is_dead_right_after_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has ended the sessions of all; those that live obtain theirs again."""
+    """An outage ends the sessions of all workers, and living ones obtain theirs again."""
     outage: list[set[str] | None] = [{"a"}, None, {"a"}, {"a"}]
     assert await interrupted(monkeypatch, *outage) == [[], [], [], []]
     monkeypatch.setattr(liveness, "RETURN_S", 0.0)
@@ -109,7 +109,7 @@ async def test_a_lost_session_is_not_asked_for_without_a_pause(monkeypatch: pyte
 
 
 async def test_leases_count_on_the_session_while_it_is_held() -> None:
-    """The others only end by themselves."""
+    """Leases taken without the session end only by expiry."""
     session = Session(set())
     store: Any = Says(session)
     watching = Liveness(context(store))
@@ -121,7 +121,7 @@ async def test_leases_count_on_the_session_while_it_is_held() -> None:
 
 
 async def test_on_sqlite_there_is_no_other_worker(store: Store) -> None:
-    """Nothing is asked; on PostgreSQL the session is held at once."""
+    """SQLite has no dead workers to look for; PostgreSQL holds the session at once."""
     watching = Liveness(context(store))
     async with asyncio.timeout(20):
         await watching.begin()

@@ -1,4 +1,4 @@
-"""What goes on beside the deliveries, and how often it is looked at."""
+"""Background maintenance and its intervals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.queues import context
 
 
 async def test_a_replay_is_looked_at_soon_while_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And ever less often while nothing of it can leave, or the database is away: nobody is asked in a tight loop."""
+    """A running replay advances at short intervals, which grow while it cannot advance or the database is unavailable."""
     looks: list[int | Exception] = [0, 100, 36, 0, 0, Unavailable(), RuntimeError(), 0, 0, 7]
     pauses: list[float] = []
 

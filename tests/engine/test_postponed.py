@@ -1,4 +1,4 @@
-"""A fault of our own uses up nothing of a delivery's retry schedule, opens no breaker, and is repeated at a bounded pace."""
+"""Local faults: they use up no retry, open no breaker, and are repeated at a bounded pace."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def postponed_total() -> float:
 async def test_without_descriptors_a_delivery_waits_and_then_arrives(
     any_house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Refused more often than the schedule has attempts, and than open a breaker; then it goes as if nothing had been."""
+    """More faults than a schedule has attempts, or than open a breaker, do not prevent the delivery."""
     monkeypatch.setattr(postponed, "PROCESS_PAUSE_S", 0.0)
     proctor = await any_house.link("proctor", package_id="pkg_core_sql")
     hook = (await webhook(proctor))["id"]
@@ -80,12 +80,12 @@ async def test_without_descriptors_a_delivery_waits_and_then_arrives(
 
 
 async def claimed(places: Slots) -> list[str]:
-    """The destinations of what is claimed now; every slot stays held."""
+    """Claims now and returns the destinations; every slot stays occupied."""
     return sorted(one.destination_id for one in (await places.claim()).claimed)
 
 
 async def test_a_shortage_pauses_the_worker_and_is_probed_by_one(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However much is due, to however many destinations; one attempt that was made ends it."""
+    """A process-wide fault limits the worker to one probe, and one successful attempt ends the pause."""
     await queue(ctx.store, {"whk_a": 100, "whk_b": 100})
     places = Slots(ctx)
     first = (await places.claim()).claimed
@@ -104,7 +104,7 @@ async def test_a_shortage_pauses_the_worker_and_is_probed_by_one(ctx: Context, m
 
 
 async def test_a_destinations_fault_pauses_it_alone(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither its first attempts nor those that a person asked for are claimed again at once; its neighbour's are."""
+    """New and manual deliveries to the destination wait; those to another destination are claimed."""
     await queue(ctx.store, {"whk_a": 100})
     await queue(ctx.store, {"whk_a": 1}, waits_in="hand")
     places = Slots(ctx)
@@ -124,7 +124,7 @@ async def test_a_destinations_fault_pauses_it_alone(ctx: Context, monkeypatch: p
 
 
 def test_it_is_logged_once_in_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With how often it happened since, not each time."""
+    """A log line has the number of faults since the last one."""
     pauses = Postponed()
     with capture_logs() as lines:
         for _ in range(5):
@@ -136,7 +136,7 @@ def test_it_is_logged_once_in_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_destination_that_is_gone_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is kept of destinations has a bound."""
+    """The number of remembered destinations is bounded."""
     monkeypatch.setattr(postponed, "DESTINATION_PAUSE_S", -postponed.FORGET_S)
     pauses = Postponed()
     pauses.add("whk_a", NO_PORT)

@@ -1,4 +1,4 @@
-"""The request log on its way to the database: it never waits, never fails its caller, and counts what it loses."""
+"""The request log writer: never blocks or fails its caller, and counts lost entries."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from greenroom.services.request_logs import Asked
 
 
 async def lines(ctx: Context, count: int) -> list[LogEntry]:
-    """So many requests of one project."""
+    """Returns this many log entries of one project."""
     project = await projects.ensure(ctx, "proctor")
     exchange = LoggedExchange("GET", "https://x/", datetime.now(UTC), 1, 200)
     return [
@@ -30,19 +30,19 @@ async def lines(ctx: Context, count: int) -> list[LogEntry]:
 
 
 async def written(ctx: Context) -> list[str]:
-    """The ids on record, oldest first."""
+    """Returns the ids of the stored entries, oldest first."""
     project = await projects.ensure(ctx, "proctor")
     asked = Asked({}, descending=False, limit=10_000)
     return [entry.id for entry in await request_logs.list_requests(ctx, project.id, "platform", asked)]
 
 
 def count_lost(reason: str) -> float:
-    """What the metric says."""
+    """Returns the metric of lost entries."""
     return float(lost.labels(reason)._value.get())
 
 
 async def test_flush_writes_what_was_noted(ctx: Context) -> None:
-    """In batches, all of it, in order; again there is nothing to do."""
+    """A flush writes all entries in order, in batches; a second one writes nothing."""
     log, many = RequestLogWriter(ctx), await lines(ctx, engine.BATCH * 2 + 1)
     for line in many:
         log.note(line)
@@ -53,7 +53,7 @@ async def test_flush_writes_what_was_noted(ctx: Context) -> None:
 
 
 async def test_a_line_is_written_within_a_period_and_at_the_end(ctx: Context) -> None:
-    """Without anybody asking; a stop loses nothing."""
+    """Entries are written periodically, and a stop writes the rest."""
     log, (first, second) = RequestLogWriter(ctx), await lines(ctx, 2)
     running = asyncio.create_task(log.run())
     log.note(first)
@@ -68,7 +68,7 @@ async def test_a_line_is_written_within_a_period_and_at_the_end(ctx: Context) ->
 
 
 async def test_what_comes_when_too_many_wait_is_lost_and_counted(ctx: Context) -> None:
-    """One line in our own log, however many are lost."""
+    """One line is logged, however many entries are lost."""
     log, many = RequestLogWriter(ctx), await lines(ctx, engine.MOST_WAITING + 3)
     before = count_lost("full")
     with capture_logs() as said:
@@ -82,7 +82,7 @@ async def test_what_comes_when_too_many_wait_is_lost_and_counted(ctx: Context) -
 
 
 class Broken:
-    """A store whose writing fails in a given way."""
+    """A store whose writes fail with a given error."""
 
     def __init__(self, error: Exception) -> None:
         self._error = error
@@ -93,7 +93,7 @@ class Broken:
 
 @pytest.mark.parametrize(("error", "reason"), [(Unavailable(), "database_away"), (ZeroDivisionError(), "internal")])
 async def test_an_outage_costs_lines_and_nothing_else(ctx: Context, error: Exception, reason: str) -> None:
-    """Said once for each outage; what comes after it is written."""
+    """One line is logged for each outage, and later entries are written."""
     away = replace(ctx, store=Broken(error))  # type: ignore[arg-type]
     log, many = RequestLogWriter(away), await lines(ctx, 3)
     before = count_lost(reason)
@@ -114,7 +114,7 @@ async def test_an_outage_costs_lines_and_nothing_else(ctx: Context, error: Excep
 
 
 async def test_run_goes_on_through_an_outage(ctx: Context) -> None:
-    """Neither writing nor forgetting ends it."""
+    """Neither a failed write nor a failed deletion ends the loop."""
     log, (first, second) = RequestLogWriter(replace(ctx, store=Broken(Unavailable()))), await lines(ctx, 2)  # type: ignore[arg-type]
     before = count_lost("database_away")
     running = asyncio.create_task(log.run())
@@ -131,7 +131,7 @@ async def test_run_goes_on_through_an_outage(ctx: Context) -> None:
 
 
 async def test_run_forgets_what_is_too_old(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As many batches as it takes, by the operator's number of days."""
+    """Expired entries are deleted in as many batches as needed, after the operator's number of days."""
     monkeypatch.setattr(request_logs, "FORGET", 2)
     monkeypatch.setattr(engine, "PERIOD_S", 0.01)
     ctx = replace(ctx, settings=ctx.settings.model_copy(update={"log_retention_days": 2}))

@@ -1,4 +1,4 @@
-"""What must not stop the worker, nor cost it places: defects of single deliveries, and a database that comes and goes."""
+"""Faults that must not stop the worker or occupy its slots: defects of single deliveries, and outages of the database."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ async def deliveries(proctor: Linked, destination: str) -> list[dict[str, Any]]:
 
 
 async def recorded(proctor: Linked, destination: str) -> dict[str, Any]:
-    """Wait for the first attempt of a destination's one delivery."""
+    """Waits for the first attempt of a destination's only delivery and returns the delivery."""
     async with asyncio.timeout(20):
         while not (found := await deliveries(proctor, destination))[0]["attempts"]:
             await asyncio.sleep(0.02)
@@ -80,7 +80,7 @@ async def recorded(proctor: Linked, destination: str) -> dict[str, Any]:
 
 
 async def test_what_makes_our_own_code_fail_stops_nobody_else(house: House, proctor: Linked) -> None:
-    """It is on record as ours, tried again on schedule, and its neighbours in the same batch are delivered."""
+    """The attempt is recorded as an internal fault and retried; other deliveries of the batch arrive."""
     await house.app.state.engine.stop()
     damaged = (await webhook(proctor, name="damaged"))["id"]
     await proctor.send_test(1)
@@ -105,7 +105,7 @@ async def test_what_makes_our_own_code_fail_stops_nobody_else(house: House, proc
 
 
 async def test_a_database_that_blinks_costs_no_place_and_no_attempt(house: House, proctor: Linked) -> None:
-    """More deliveries than a worker has places are claimed, and the database is away before they can be sent."""
+    """The database is unavailable between the claim of more deliveries than slots and their attempts."""
     await house.app.state.engine.stop()
     hook = (await webhook(proctor))["id"]
     await proctor.send_test()
@@ -126,7 +126,7 @@ async def test_a_database_that_blinks_costs_no_place_and_no_attempt(house: House
 
 
 class Away:
-    """A store that is away, for `returned` to be called when it first answers again."""
+    """An unavailable store, which calls `returned` before its first answer."""
 
     def __init__(self, store: Store, returned: Callable[[], Awaitable[object]]) -> None:
         self._store = store
@@ -155,7 +155,7 @@ class Away:
 async def test_what_was_claimed_long_ago_is_not_begun(
     house: House, proctor: Linked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its lease could end under the attempt, and somebody else begin another: it is given back, and goes with the next."""
+    """A delivery whose lease could expire during the attempt is released and claimed again."""
     await house.app.state.engine.stop()
     monkeypatch.setattr(worker, "SPARE_S", -1.0)
     hook = (await webhook(proctor))["id"]
@@ -181,7 +181,7 @@ async def test_what_was_claimed_long_ago_is_not_begun(
 async def test_what_was_leased_before_the_session_was_lost_is_not_begun(
     tmp_path: Path, postgres: Postgres, migrated: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another worker may have taken it over: it is given back, and goes with the next claim, under the new session."""
+    """Such a delivery is released and claimed again under the new session, since another worker may have claimed it."""
     async with open_house(tmp_path, postgres.create_database(migrated)) as house:
         proctor = await house.link("proctor", package_id="pkg_core_sql")
         await house.app.state.engine.stop()
@@ -212,7 +212,7 @@ async def test_what_was_leased_before_the_session_was_lost_is_not_begun(
 async def test_after_a_long_outage_others_may_put_on_record_what_they_did(
     house: House, proctor: Linked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The lease of an attempt has ended meanwhile, and whoever made it could not say so: it is not made again."""
+    """A delivery whose lease expired is not repeated if its worker records the attempt after the outage."""
     monkeypatch.setattr(worker, "LONG_OUTAGE_S", 0.0)
     await house.app.state.engine.stop()
     hook = (await webhook(proctor))["id"]
@@ -249,7 +249,7 @@ async def test_after_a_long_outage_others_may_put_on_record_what_they_did(
 async def test_a_success_whose_body_never_ends_is_one(
     house: House, proctor: Linked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its status was heard: it is cut at the deadline, delivered, and its place is free."""
+    """The response is cut at the deadline, the delivery is `delivered`, and its slot is free."""
     monkeypatch.setattr(vendor, "DEADLINE_S", 0.3)
 
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""Which requests are one order and which are two; on both databases, also many at once and beside the version before."""
+"""Recognition of repeated requests, on both databases, also concurrently and beside the previous version."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ async def alerts(ctx: Context, order: Order) -> list[str]:
 
 
 async def test_urls_that_end_alike_are_orders_of_their_own(ctx: Context, account: Account) -> None:
-    """Each is found again by its whole URL, however often and however many come at once; none is an alert."""
+    """Each order is found again by its whole callback URL, also by concurrent repeats, and none has an alert."""
     requests = [asked(URL.format(number)) for number in range(5)]
     first = [await place(ctx, account, request) for request in requests]
     again = await asyncio.gather(*(place(ctx, account, request) for request in requests * 8))
@@ -79,7 +79,7 @@ async def test_urls_that_end_alike_are_orders_of_their_own(ctx: Context, account
 
 
 async def test_many_at_once_without_one_before(ctx: Context, account: Account) -> None:
-    """Of every URL one order and one event, whichever of them came first."""
+    """Concurrent requests make one order and one event for each URL."""
     requests = [asked(URL.format(number % 7)) for number in range(70)]
     placed = await asyncio.gather(*(place(ctx, account, request) for request in requests))
 
@@ -95,7 +95,7 @@ async def test_many_at_once_without_one_before(ctx: Context, account: Account) -
 async def test_another_candidate_or_package_under_one_url(
     ctx: Context, account: Account, changes: dict[str, Any], differs: str
 ) -> None:
-    """Is another order with an alert in its timeline and a line in the log; the same again is that other one."""
+    """A different request under a known URL is another order with an alert; its repeat is that other order."""
     first = await place(ctx, account, asked())
     with structlog.testing.capture_logs() as logged:
         other, *same = await asyncio.gather(*(place(ctx, account, asked(**changes)) for _ in range(9)))
@@ -118,7 +118,7 @@ async def test_another_candidate_or_package_under_one_url(
 
 
 async def test_the_same_person_spelled_otherwise_is_the_same(ctx: Context, account: Account) -> None:
-    """An e-mail's case, a corrected name: Greenhouse repeats its request, and reads the answer of the first."""
+    """An e-mail in another case or a corrected name is a repeat of the same order."""
     first = await place(ctx, account, asked())
 
     assert (await place(ctx, account, asked(email="ADA@example.test", sent_by="x@northwind.example"))).id == first.id
@@ -175,7 +175,7 @@ async def test_the_version_before_finds_the_orders_of_this_one(ctx: Context, acc
 
 @pytest.mark.postgres
 async def test_two_processes_on_one_database(postgres: Postgres, migrated: str) -> None:
-    """Each groups its own units of work; of every URL there is one order."""
+    """Two processes, each with its own statement batching, make one order for each URL."""
     url = postgres.create_database(migrated)
     stores = [PostgresStore(url), PostgresStore(url)]
     first, second = (context(store) for store in stores)
@@ -190,7 +190,7 @@ async def test_two_processes_on_one_database(postgres: Postgres, migrated: str) 
 
 
 async def test_an_erased_order_is_known_by_its_url(ctx: Context, account: Account) -> None:
-    """Its repeat is still that order; another URL with the same end is a new one."""
+    """A repeat of an erased order is that order; another URL with the same end is a new one."""
     erased = await place(ctx, account, asked(URL.format(1)))
     await erasure.erase(ctx, PROJECT, erased.id)
     other = await place(ctx, account, asked(URL.format(2)))
@@ -201,7 +201,7 @@ async def test_an_erased_order_is_known_by_its_url(ctx: Context, account: Accoun
 
 
 async def test_without_a_url_only_an_identical_request_is_a_repeat(ctx: Context, account: Account) -> None:
-    """For two minutes, also when many come at once; after that it is a new order, once."""
+    """An identical request is a repeat for two minutes, also concurrently, and a new order afterwards."""
     clock = datetime.now(UTC)
     ctx = replace(ctx, now=lambda: clock)
     first = await asyncio.gather(*(place(ctx, account, asked(None)) for _ in range(10)))
@@ -221,7 +221,7 @@ async def test_without_a_url_only_an_identical_request_is_a_repeat(ctx: Context,
 
 
 async def test_a_full_queue_finds_what_is_there(ctx: Context, account: Account) -> None:
-    """By the whole URL; what is new is refused."""
+    """An existing order is found by its whole URL; a new one is refused."""
     first, second = await place(ctx, account, asked(URL.format(1))), await place(ctx, account, asked(URL.format(2)))
     full = replace(ctx, engine=FullQueue())
 

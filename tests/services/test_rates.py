@@ -29,7 +29,7 @@ async def look(ctx: Context) -> ClaimBatch:
 
 
 async def let_pass(store: Store, ms: int) -> None:
-    """As if so much time had passed for its bucket."""
+    """Makes the webhook's token bucket older by this time."""
     await store.write(lambda tx: tx.run("UPDATE webhooks SET rate_spent_to = rate_spent_to - $1", ms * 1000))
 
 
@@ -38,7 +38,7 @@ def of(found: ClaimBatch, destination: str) -> list[Claimed]:
 
 
 async def test_what_is_over_the_rate_waits_and_loses_nothing(store: Store) -> None:
-    """Twenty a second: half a second's worth at once, whoever asks; others are not slowed."""
+    """At twenty a second, all workers together claim half a second's worth at once; other webhooks are not slowed."""
     ctx = context(store)
     hook = await limited(ctx, 20)
     await queue(store, {hook: 40, "whk_other": 5})
@@ -56,7 +56,7 @@ async def test_what_is_over_the_rate_waits_and_loses_nothing(store: Store) -> No
 
 
 async def test_a_new_limit_begins_with_nothing_saved_up_and_at_once(store: Store) -> None:
-    """Set, changed and removed; each is in force with the next look."""
+    """A limit that is set, changed or removed applies from the next claim."""
     ctx = context(store)
     hook = await limited(ctx, None)
     await queue(store, {hook: 40})
@@ -72,7 +72,7 @@ async def test_a_new_limit_begins_with_nothing_saved_up_and_at_once(store: Store
 
 
 async def test_the_rate_holds_for_what_a_person_asked_for_too_and_that_goes_first(store: Store) -> None:
-    """One in ten seconds, a retry by hand behind thirty new ones."""
+    """At one in ten seconds, a manual retry is claimed before thirty new deliveries."""
     ctx = context(store)
     hook = await limited(ctx, 0.1)
     ids = await queue(store, {hook: 30})

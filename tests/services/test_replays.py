@@ -21,7 +21,7 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 async def webhook_with(ctx: Context, **states: int) -> str:
-    """A webhook with so many deliveries in each state."""
+    """Creates a webhook with this many deliveries in each state."""
     await ctx.store.write(lambda tx: project_rows.ensure(tx, PROJECT, "p"))
     webhook, _ = await webhooks.create(ctx, PROJECT, name="w", url="https://v.example.com", events=("x",))
     for state, count in states.items():
@@ -58,7 +58,7 @@ async def deliver_some(store: Store, count: int) -> None:
 
 
 async def test_all_are_sent_in_batches_and_none_twice(store: Store) -> None:
-    """Two hundred and fifty dead ones, some of which die again meanwhile; the count before is the count done."""
+    """Deliveries that are dead-lettered again meanwhile are not replayed again, so that `done` ends at `total`."""
     ctx = context(store)
     webhook_id = await webhook_with(ctx, dead=250, delivered=5)
     job = await start(ctx, webhook_id)
@@ -75,7 +75,7 @@ async def test_all_are_sent_in_batches_and_none_twice(store: Store) -> None:
 
 
 async def test_a_hundred_are_on_their_way_at_a_time(store: Store) -> None:
-    """A replay does not fill the queue, and goes on as they arrive; cancelling it leaves the rest as it was."""
+    """A replay continues as its deliveries arrive; cancelling it leaves the others unchanged."""
     ctx = context(store)
     webhook_id = await webhook_with(ctx, dead=250)
     job = await start(ctx, webhook_id)
@@ -90,7 +90,7 @@ async def test_a_hundred_are_on_their_way_at_a_time(store: Store) -> None:
 
 @pytest.mark.postgres
 async def test_what_somebody_holds_is_waited_for(postgres: Postgres, migrated: str) -> None:
-    """Another replay that is killed, a late record: whoever lets a delivery go as it was takes it from no replay."""
+    """A delivery that another transaction has locked and then leaves unchanged is still replayed."""
     store = PostgresStore(postgres.create_database(migrated))
     ctx = context(store)
     webhook_id = await webhook_with(ctx, dead=3)
@@ -115,7 +115,7 @@ async def test_what_somebody_holds_is_waited_for(postgres: Postgres, migrated: s
 
 
 async def test_any_status_means_each_once(store: Store) -> None:
-    """Though what was dead is delivered when the delivered ones have their turn."""
+    """A delivery that was dead and is delivered by the replay is not replayed as a delivered one."""
     ctx = context(store)
     webhook_id = await webhook_with(ctx, dead=3, delivered=4, held=2)
     job = await start(ctx, webhook_id, "any")
@@ -128,7 +128,7 @@ async def test_any_status_means_each_once(store: Store) -> None:
 
 
 async def test_bounds_in_time(store: Store) -> None:
-    """From `since` on, before `until`."""
+    """A replay covers events from `since` until before `until`."""
     ctx = context(store)
     webhook_id = await webhook_with(ctx, dead=3)
     soon = datetime.now(UTC) + timedelta(minutes=1)
@@ -138,7 +138,7 @@ async def test_bounds_in_time(store: Store) -> None:
 
 
 async def test_a_disabled_webhook_is_not_replayed(store: Store) -> None:
-    """And a job whose webhook is disabled waits until it is enabled."""
+    """A replay of a disabled webhook is refused, and a running one waits until the webhook is enabled."""
     ctx = context(store)
     webhook_id = await webhook_with(ctx, dead=3)
     await start(ctx, webhook_id)

@@ -1,4 +1,4 @@
-"""What an ATS reports of our answers: how much of it is kept, and for how long; on both databases."""
+"""Limits and retention of an ATS's reports, on both databases."""
 
 from __future__ import annotations
 
@@ -49,18 +49,18 @@ async def stored(ctx: Context) -> list[Row]:
 
 
 async def shown(ctx: Context, order: Order) -> list[timelines.TimelineEntry]:
-    """The order's entries about reports."""
+    """Returns the order's timeline entries about reports."""
     entries = await timelines.list_entries(ctx, order.project_id, order.id, limit=1000)
     return [entry for entry in entries if entry.kind == "response_error"]
 
 
 async def age(ctx: Context, days: int) -> None:
-    """Let everything that was reported be so many days older."""
+    """Makes all reports this many days older."""
     await ctx.store.write(lambda tx: tx.run("UPDATE response_errors SET at = at - $1", days * retention.DAY_MS))
 
 
 async def test_an_order_keeps_so_many_and_counts_the_others(ctx: Context, account: Account) -> None:
-    """Several at once, too; another order has room of its own."""
+    """The limit holds for concurrent reports too, and each order has its own."""
     first, second = await placed(ctx, account, 1), await placed(ctx, account, 2)
     for _ in range((reports.PER_ORDER + 30) // 10):
         await asyncio.gather(*(reports.keep(ctx, account, about(first)) for _ in range(10)))
@@ -77,7 +77,7 @@ async def test_an_order_keeps_so_many_and_counts_the_others(ctx: Context, accoun
 async def test_an_account_keeps_so_many_and_counts_the_others(
     ctx: Context, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whether they name an order or not; another account has room of its own."""
+    """The limit includes reports that name no order, and each account has its own."""
     monkeypatch.setattr(reports, "PER_ACCOUNT", 12)
     order, other = await placed(ctx, account), await linked(ctx, "prj_2")
     for _ in range(20):
@@ -105,7 +105,7 @@ async def test_an_account_keeps_so_many_and_counts_the_others(
     ],
 )
 async def test_a_report_is_cut(ctx: Context, account: Account, body: Any) -> None:
-    """At 16 KiB in all; what is left is the beginning, whole characters, and is shown."""
+    """At most 16 KiB are kept: whole characters from the beginning, which the timeline shows."""
     order = await placed(ctx, account)
     named = {**body, "partner_interview_id": order.id} if isinstance(body, dict) else body
     await reports.keep(ctx, account, named)
@@ -120,7 +120,7 @@ async def test_a_report_is_cut(ctx: Context, account: Account, body: Any) -> Non
 
 
 async def test_a_cut_report_goes_with_the_candidates_order(ctx: Context, account: Account) -> None:
-    """It names no order and the e-mail at its end; it is found all the same."""
+    """A cut report that names no order and has the e-mail at its end is erased with the candidate's order."""
     order = await placed(ctx, account)
     await reports.keep(ctx, account, {"errors": ["x" * 900 * KIB], "candidate_email": "ada@example.test"})
     assert "ada@example.test" in (await stored(ctx))[0]["raw"]
@@ -130,7 +130,7 @@ async def test_a_cut_report_goes_with_the_candidates_order(ctx: Context, account
 
 
 async def test_reports_go_with_their_age_and_make_room(ctx: Context, account: Account) -> None:
-    """Each project's after its own time, and with them what the timelines say of them; nothing else."""
+    """Reports are deleted after their project's retention together with their timeline entries, and nothing else is."""
     ctx = replace(ctx, settings=Settings(retention_days=30))
     other = await linked(ctx, "prj_long")
     await projects.keep_for(ctx, "prj_long", 365)

@@ -1,4 +1,4 @@
-"""What is written into the request log, and what can be read of it. On both databases."""
+"""Writing and reading of the request log, on both databases."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CANARY = "canary-7f3a"
 
 
 async def line(ctx: Context, number: int = 1, **changes: object) -> LogEntry:
-    """A line with everything in it."""
+    """Returns a log entry with every field set."""
     project = await projects.ensure(ctx, "proctor")
     one = LogEntry(
         id=f"req_{number:03}",
@@ -35,7 +35,7 @@ async def line(ctx: Context, number: int = 1, **changes: object) -> LogEntry:
 
 
 async def test_what_was_noted_is_what_is_read(ctx: Context) -> None:
-    """Every field, to the millisecond."""
+    """Every field is read as it was written, times to the millisecond."""
     one = await line(ctx)
     await request_logs.keep(ctx, [one])
     (entry,) = await request_logs.list_requests(ctx, one.project_id, "unified", Asked({}))
@@ -55,7 +55,7 @@ async def test_what_was_noted_is_what_is_read(ctx: Context) -> None:
 
 
 async def test_steps_have_their_requests_words(ctx: Context) -> None:
-    """And a number of their own; they are joined where they are wanted."""
+    """A step has its request's operation and an id of its own, and is joined to the request on demand."""
     step = LoggedExchange("POST", "https://vendor.example.com/list?page=2", AT, 5, None, "No answer.")
     one, two = await line(ctx, 1, steps=(step, replace(step, status=200, error=None))), await line(ctx, 2)
     await request_logs.keep(ctx, [one, two])
@@ -76,7 +76,7 @@ async def test_steps_have_their_requests_words(ctx: Context) -> None:
 
 
 async def test_another_projects_request_is_not_found(ctx: Context) -> None:
-    """As if there were none."""
+    """Another project's request gets the same answer as a missing one."""
     one = await line(ctx)
     await request_logs.keep(ctx, [one])
     mallory = await projects.ensure(ctx, "mallory")
@@ -90,7 +90,7 @@ async def test_another_projects_request_is_not_found(ctx: Context) -> None:
 
 
 async def test_bodies_are_kept_with_their_credentials_hidden(ctx: Context) -> None:
-    """Headers and bodies of both halves, of the request and of its steps; sealed, so that no column shows them."""
+    """Headers and bodies of requests and steps are stored encrypted, with credentials masked."""
     half = LoggedMessage({"authorization": CANARY, "x-a": "b"}, b'{"token": "canary-7f3a", "name": "Ada"}')
     bare = LoggedExchange("POST", "https://v.example.com/?token=canary-7f3a", AT, 5, 200, None, half, half)
     one = await line(ctx, exchange=bare, steps=(bare,), source=Source("API", value=f"x token={CANARY}"))
@@ -109,7 +109,7 @@ async def test_bodies_are_kept_with_their_credentials_hidden(ctx: Context) -> No
 
 
 async def test_what_no_key_opens_any_more_is_shown_without(ctx: Context) -> None:
-    """The log outlives a key that was rotated away; the lines themselves stay."""
+    """Entries whose encryption key was removed are shown without headers and bodies."""
     one = await line(ctx, exchange=LoggedExchange("GET", "https://x/", AT, 1, 200, request=LoggedMessage({})))
     await request_logs.keep(ctx, [one])
     rotated = replace(ctx, vault=Vault([b"n" * 32]))
@@ -120,7 +120,7 @@ async def test_what_no_key_opens_any_more_is_shown_without(ctx: Context) -> None
 
 @pytest.mark.parametrize("odd", ["\x00", "\ud800", "x" * 100_000, "\x1b[31m", "😀"])
 async def test_texts_that_no_database_has_are_made_ones_that_it_has(ctx: Context, odd: str) -> None:
-    """A caller chose them; they must not cost a batch of lines."""
+    """A caller's unstorable text is replaced and does not make a batch of entries fail."""
     body = odd.encode(errors="surrogatepass")
     bare = LoggedExchange(
         "GET",
@@ -141,7 +141,7 @@ async def test_texts_that_no_database_has_are_made_ones_that_it_has(ctx: Context
 
 
 async def test_forgetting(ctx: Context) -> None:
-    """What is older than was asked for, until nothing is; a young line stays."""
+    """Entries older than the retention are deleted in batches; younger ones stay."""
     old, young = await line(ctx, 1), await line(ctx, 2)
     long_ago = replace(old.exchange, started_at=ctx.now() - timedelta(days=91))
     today = replace(young.exchange, started_at=ctx.now() - timedelta(days=89))

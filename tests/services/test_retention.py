@@ -1,4 +1,4 @@
-"""What is deleted for its age, and what never is; on both databases."""
+"""Deletion of expired data, on both databases."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.queues import PROJECT, context, queue
 
 
 async def aged(store: Store, state: str, days: int, project: str = PROJECT) -> str:
-    """A delivery in a state, with one attempt, that was made so many days ago."""
+    """Creates a delivery in a state, with one attempt, of this age in days."""
     made_at = datetime.now(UTC) - timedelta(days=days)
     event_id = first_id("evt", made_at)[:-6] + new_id("evt")[-6:]
     (delivery_id,) = await queue(store, {"whk_1": 1}, event_id=event_id)
@@ -36,7 +36,7 @@ async def left(store: Store, table: str, column: str = "id") -> set[str]:
 
 
 async def test_old_and_ended_goes_the_rest_stays(store: Store) -> None:
-    """A held delivery keeps its event, though its old attempts go."""
+    """A held delivery keeps its event and loses its old attempts."""
     ctx = replace(context(store), settings=Settings(retention_days=30))
     for state in ("delivered", "dead", "cancelled"):
         await aged(store, state, 31)
@@ -50,7 +50,7 @@ async def test_old_and_ended_goes_the_rest_stays(store: Store) -> None:
 
 
 async def test_it_goes_on_where_the_last_batch_ended(store: Store) -> None:
-    """What cannot be deleted is not looked at again and again."""
+    """Events that cannot be deleted are examined once in a round."""
     ctx = context(store)
     old = retention.BATCH
     ids = [await aged(store, "held", 100) for _ in range(2)]
@@ -70,7 +70,7 @@ async def test_it_goes_on_where_the_last_batch_ended(store: Store) -> None:
 
 
 async def test_each_project_for_as_long_as_it_says(store: Store) -> None:
-    """Shorter and longer than everybody's, which goes for those that say nothing."""
+    """A project's own retention applies, shorter or longer than the operator's setting for the others."""
     ctx = replace(context(store), settings=Settings(retention_days=30))
     ages = {PROJECT: (31, 29), "prj_short": (8, 6), "prj_long": (400, 300)}
     old, young = [

@@ -15,7 +15,7 @@ from tests.support.queues import context
 async def test_of_processes_that_start_together_one_makes_the_first_link(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Though none of them has seen another's; it works, and a link that is asked for is another."""
+    """One process creates the first link, which works; a link made later is another one."""
     ctx = context(store)
 
     async def none_yet(_: Tx) -> bool:

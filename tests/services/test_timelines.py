@@ -32,7 +32,7 @@ async def placed(ctx: Context) -> Order:
 
 
 async def attempted(ctx: Context, order: Order, times: list[datetime]) -> None:
-    """An attempt at each of these times, at one delivery of the order."""
+    """Records an attempt at each of these times for one delivery of the order."""
     (delivery_id,) = await queue(ctx.store, {"whk_1": 1})
     await ctx.store.write(lambda tx: tx.run("UPDATE deliveries SET order_id = $1 WHERE id = $2", order.id, delivery_id))
     rows = [
@@ -49,7 +49,7 @@ async def attempted(ctx: Context, order: Order, times: list[datetime]) -> None:
 
 
 async def test_pages_meet_every_entry_once_in_order(ctx: Context) -> None:
-    """Log and attempts as one; also many of one millisecond, and while more is added at the end."""
+    """Pages join log and attempts, also with many entries in one millisecond and new ones at the end."""
     order = await placed(ctx)
     for number in range(6):
         await ctx.store.write(
@@ -75,7 +75,7 @@ async def test_pages_meet_every_entry_once_in_order(ctx: Context) -> None:
 
 @pytest.mark.parametrize("position", ["x", "1", "-1_log_x", "1_\x00", "²_log_1", "9999999999999999_log_1"])
 async def test_what_is_no_position_is_refused(ctx: Context, position: str) -> None:
-    """And an unknown one is only a place between others."""
+    """A malformed position is refused; an unknown one is only a position between others."""
     order = await placed(ctx)
     if position != "1":
         with pytest.raises(BadRequest):

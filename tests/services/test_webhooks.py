@@ -1,4 +1,4 @@
-"""A webhook that is switched while much waits for it, on both databases."""
+"""Changes of a webhook that has many waiting deliveries, on both databases."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ MANY = 2 * webhooks.BATCH + 1
 
 @pytest.fixture
 async def ctx(store: Store) -> Context:
-    """Of a store that has the project."""
+    """Returns the context of a store that has the project."""
     await queue(store, {})
     return context(store)
 
 
 async def busy(ctx: Context) -> str:
-    """A webhook for which more waits than is switched at a time."""
+    """Creates a webhook with more waiting deliveries than one batch."""
     made, _ = await webhooks.create(ctx, PROJECT, name="w", url="https://vendor.example/", events=("x",))
     await queue(ctx.store, {made.id: MANY})
     return made.id
 
 
 async def states(ctx: Context, webhook_id: str) -> dict[str, int]:
-    """How many deliveries there are in each state."""
+    """Counts the webhook's deliveries in each state."""
     rows = await ctx.store.read(
         lambda tx: tx.all(
             "SELECT state, count(*) AS n FROM deliveries WHERE destination_id = $1 GROUP BY state", webhook_id
@@ -40,7 +40,7 @@ async def states(ctx: Context, webhook_id: str) -> dict[str, int]:
 
 
 async def test_all_is_held_all_is_let_go_and_all_is_cancelled(ctx: Context) -> None:
-    """In batches; none is left out, and none is touched twice."""
+    """Each delivery is changed exactly once, in batches."""
     hook = await busy(ctx)
     await webhooks.change(ctx, PROJECT, hook, {"enabled": False})
     assert await states(ctx, hook) == {"held": MANY}
@@ -60,7 +60,7 @@ async def test_all_is_held_all_is_let_go_and_all_is_cancelled(ctx: Context) -> N
 
 @pytest.mark.parametrize("enabled", [True, False])
 async def test_what_was_cut_off_is_finished(ctx: Context, enabled: bool) -> None:
-    """The process stopped between the webhook's change and its deliveries'; what a person asked for is not held."""
+    """A change that was cut off after the webhook's own commit is completed; manual retries are not held."""
     hook, other = await busy(ctx), await busy(ctx)
     asked_for = await queue(ctx.store, {hook: 1}, waits_in="hand")
     await webhooks.change(ctx, PROJECT, hook, {"enabled": not enabled})
