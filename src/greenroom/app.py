@@ -147,7 +147,7 @@ async def running_gateway(settings: Settings) -> AsyncIterator[Gateway]:
     Opens a gateway and delivers for as long as the block runs.
 
     Raises:
-        SettingsError, VaultError, Unavailable: the gateway cannot start; the message says what an operator can do.
+        SettingsError, VaultError, Unavailable: the gateway cannot start; the message names the remedy.
     """
     async with (
         sole_owner(settings),

@@ -91,7 +91,7 @@ async def test_a_lost_session_is_one_line_of_the_log_however_long_it_is_gone(mon
 
 
 async def test_a_lost_session_is_not_asked_for_without_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However long the database is away."""
+    """The worker pauses between its attempts to obtain a session, however long an outage lasts."""
     slept: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -121,7 +121,7 @@ async def test_leases_count_on_the_session_while_it_is_held() -> None:
 
 
 async def test_on_sqlite_there_is_no_other_worker(store: Store) -> None:
-    """SQLite has no dead workers to look for; PostgreSQL holds the session at once."""
+    """On SQLite the check ends at once; on PostgreSQL the session is held after `begin`."""
     watching = Liveness(context(store))
     async with asyncio.timeout(20):
         await watching.begin()

@@ -201,12 +201,12 @@ async def test_more_destinations_than_places_all_get_their_turn(store: Store) ->
         turns |= look.turns
         served.update(by_destination(look.claimed))
 
-    assert max(served.values()) <= 3  # the last look of the round shares its places among few
+    assert max(served.values()) <= 3  # the last claim of the round allocates its slots to few destinations
     assert served["whk_000"] == 1
 
 
 async def test_retries_leave_places_to_first_attempts(store: Store) -> None:
-    """However many retries of however many destinations are due."""
+    """Due retries leave slots to new deliveries, however many they are."""
     ctx = context(store)
     await queue(store, {f"whk_{number:03}": 10 for number in range(100)}, waits_in="again")
     places = Slots(ctx)
@@ -218,7 +218,7 @@ async def test_retries_leave_places_to_first_attempts(store: Store) -> None:
 
 
 async def test_what_a_person_asked_for_passes_everybody(store: Store) -> None:
-    """Though the destination's cap is reached."""
+    """A manual retry is claimed although its destination has reached its concurrency limit."""
     ctx = context(store)
     await queue(store, {"whk_a": 100})
     await claim(ctx)
@@ -228,7 +228,7 @@ async def test_what_a_person_asked_for_passes_everybody(store: Store) -> None:
 
 
 async def test_many_retries_by_hand_leave_places_to_others(store: Store) -> None:
-    """At one endpoint that hangs: it holds twice of what it may else, and what is fresh elsewhere goes."""
+    """Manual retries to one endpoint occupy twice its limit at most, and leave slots to others."""
     ctx = context(store)
     await queue(store, {"whk_a": 300}, waits_in="hand")
     held = [len(await claim(ctx)) for _ in range(3)]
@@ -239,7 +239,7 @@ async def test_many_retries_by_hand_leave_places_to_others(store: Store) -> None
 
 
 async def test_a_worker_rests_only_after_a_whole_round(store: Store) -> None:
-    """Destinations whose deliveries are not due yet do not hide the ones behind them."""
+    """Destinations whose deliveries are not due yet do not hide later ones with due deliveries."""
     ctx = context(store)
     await queue(store, {f"whk_{number:03}": 1 for number in range(150)}, waits_in="again", wait_ms=60_000)
     await queue(store, {"whk_999": 1}, waits_in="again")

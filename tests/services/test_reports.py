@@ -27,7 +27,7 @@ async def account(ctx: Context) -> Account:
 
 
 async def linked(ctx: Context, project: str) -> Account:
-    """An account of a project."""
+    """Links an account of a project."""
     now = ctx.now()
     account = Account(f"acc_{project}", project, "greenhouse", "owner", "Owner", now, now)
     await ctx.store.write(lambda tx: project_rows.ensure(tx, project, project))
@@ -130,7 +130,7 @@ async def test_a_cut_report_goes_with_the_candidates_order(ctx: Context, account
 
 
 async def test_reports_go_with_their_age_and_make_room(ctx: Context, account: Account) -> None:
-    """Reports are deleted after their project's retention together with their timeline entries, and nothing else is."""
+    """Reports and their timeline entries are deleted after their project's retention; nothing else is."""
     ctx = replace(ctx, settings=Settings(retention_days=30))
     other = await linked(ctx, "prj_long")
     await projects.keep_for(ctx, "prj_long", 365)
