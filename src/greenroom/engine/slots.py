@@ -36,8 +36,8 @@ class Slots:
     """
     Concurrency slots of one worker, and the claims that fill them.
 
-    A claimed delivery holds its slot until its attempt has `ended`, or it leaves without one. If its destination is in
-    trouble, an ended attempt counts against the destination's limit until it is `recorded`.
+    A claimed delivery holds its slot until its attempt has `ended`, or it leaves without one. If its destination has
+    a breaker row, an ended attempt counts against the destination's limit until it is `recorded`.
     """
 
     def __init__(self, ctx: Context, liveness: Liveness | None = None) -> None:

@@ -45,7 +45,7 @@ async def record(ctx: Context, tx: Tx, ended: Sequence[FinishedAttempt], *, watc
     Records the outcome of attempts in their destinations' breakers.
 
     Runs inside the transaction that records the attempts. Publishes an alert when a webhook fails repeatedly, and when
-    it recovers. A success counts only if its destination is `watched`, that is, was seen in trouble.
+    it recovers. A success counts only if its destination is `watched`: it had a breaker row when claimed.
     """
     relevant: defaultdict[str, list[FinishedAttempt]] = defaultdict(list)
     for one in ended:

@@ -95,8 +95,8 @@ async def settle(
     """
     Records attempts, with the new states of their deliveries and breakers, in one transaction.
 
-    `watched` has destinations seen in trouble, whose successes count. Returns each delivery's new state, or None if its
-    lease had passed to another worker: the attempt is recorded and the delivery is left to that worker.
+    `watched` has destinations with a breaker row, whose successes count. Returns each delivery's new state, or None if
+    its lease had passed to another worker: the attempt is recorded and the delivery is left to that worker.
     """
     orders = await _lock_orders(tx, [one.claimed for one in ended])
     following = await _move_on(ctx, tx, ended, orders)
