@@ -36,11 +36,12 @@ chaos: $(VENV)/.dev ## kills, outages, full disks and wrong clocks under load, t
 scale: $(VENV)/.dev ## the plans of every query of every day with a million orders, on both databases (minutes)
 	@$(BIN)/pytest -m scale
 
-check: $(VENV)/.dev ## formatting, lint, layers, types
+check: $(VENV)/.dev ## formatting, lint, layers, types, plain words
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/mypy
+	@$(BIN)/python tools/check_words.py
 
 wheels: $(VENV)/.run ## build both packages into dist/
 	@rm -rf dist && $(BIN)/uv build -q --wheel --no-build-isolation --python $(BIN)/python -o dist . && $(BIN)/uv build -q --wheel --no-build-isolation --python $(BIN)/python -o dist sandbox

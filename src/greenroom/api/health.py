@@ -44,7 +44,7 @@ class Ready(BaseModel):
 
 @router.get("/healthz", operation_id="get_health")
 async def healthz() -> Alive:
-    """Liveness: asks nothing of anyone else."""
+    """Liveness: checks nothing outside of this process."""
     return Alive()
 
 

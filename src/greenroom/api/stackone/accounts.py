@@ -125,7 +125,7 @@ async def get_account(ctx: Ctx, project: Caller, account_id: AccountId) -> Linke
 
 @router.get("/{id}/meta", operation_id="stackone_get_account_meta_info", responses=documented(400, 401, 404))
 async def get_meta(ctx: Ctx, project: Caller, account_id: AccountId) -> LinkedAccountMeta:
-    """What the account's connector can do."""
+    """The capabilities of the account's connector."""
     account = await accounts.get(ctx, project.id, account_id)
     active = await integrations.enabled_providers(ctx, project.id)
     meta = describe_connector(get_connector(account.provider), active)

@@ -100,7 +100,7 @@ async def get(ctx: Ctx, project: Caller, delivery_id: DeliveryId) -> DeliveryOut
 
 @router.post("/{delivery_id}/retry", operation_id="retry_delivery", responses=documented(400, 401, 404, 409))
 async def retry(ctx: Ctx, project: Caller, delivery_id: DeliveryId) -> DeliveryOut:
-    """Try again now, whatever became of it; its schedule begins anew, its event id stays."""
+    """Retry a delivery now, in any state; its schedule begins anew, its event id stays."""
     return _shown(await deliveries.retry(ctx, project.id, delivery_id))
 
 

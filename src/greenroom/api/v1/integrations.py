@@ -182,7 +182,7 @@ async def put(ctx: Ctx, project: Caller, provider: Provider, body: IntegrationPu
 
 @router.post("/{provider}/probe", operation_id="probe_integration", responses=documented(400, 401, 404, 409))
 async def probe(ctx: Ctx, project: Caller, catalog: Packages, provider: Provider) -> ProbeOut:
-    """Call the list endpoint as the recruiter's dialog would, and say what is wrong with its answer."""
+    """Call the list endpoint as the recruiter's dialog would, and return the first error in its answer."""
     get_connector(provider)
     integration = await integrations.get(ctx, project.id, provider)
     linked = await accounts.list_page(ctx, project.id, provider=provider, limit=1)

@@ -163,7 +163,7 @@ async def get(ctx: Ctx, project: Caller, order_id: OrderId) -> OrderOut:
 async def timeline(
     ctx: Ctx, project: Caller, order_id: OrderId, page_size: PageSize = MOST, next: Next = None
 ) -> Page[TimelineEntryOut]:
-    """The flight recorder, oldest entry first: what was said, and every attempt to notify somebody."""
+    """The order's timeline, oldest entry first: reports, changes and delivery attempts."""
     position = (after(next, "tml") or "").removeprefix("tml_") or None
     found = await timelines.list_entries(ctx, project.id, order_id, after=position, limit=page_size + 1)
     entries = [TimelineEntryOut(at=stamp(e.at), kind=e.kind, message=e.message, detail=e.detail) for e in found]
@@ -173,7 +173,7 @@ async def timeline(
 @router.delete("/{order_id}/content", operation_id="expunge_order", responses=documented(400, 401, 404, 409))
 async def erase(ctx: Ctx, project: Caller, order_id: OrderId) -> OrderOut:
     """
-    Erase everything about the candidate of an order, for good; what is on its way is cancelled.
+    Erase everything about the candidate of an order, for good; pending deliveries are cancelled.
 
     Ids, status, outcome and times stay, and of each attempt everything but its request and response. Refused while an
     attempt is in flight. Repeating the call changes nothing.
@@ -189,7 +189,7 @@ async def set_status(ctx: Ctx, project: Caller, order_id: OrderId, body: StatusI
 
 @router.post("/{order_id}/result:preview", operation_id="preview_result", responses=documented(400, 401, 404, 422))
 async def preview(ctx: Ctx, project: Caller, order_id: OrderId, body: ResultToTry) -> PreviewOut:
-    """What a recruiter would see of this result, field by field; changes nothing."""
+    """Preview how the ATS would show a result, field by field; changes nothing."""
     order = await orders.get(ctx, project.id, order_id)
     if isinstance(body, Unreadable):
         return _refused(body.lines, body.problem)

@@ -95,7 +95,7 @@ async def get(
     category: Annotated[CategoryName, Query()],
     account_id: Annotated[Plain | None, Query(description="Left out: the packages published for all accounts.")] = None,
 ) -> PackagesOut:
-    """Read back what is published."""
+    """Show the published packages."""
     found = await packages.list_published(ctx, project.id, category, account_id=account_id)
     return _shown(category, account_id, found)
 

@@ -209,7 +209,7 @@ async def list_webhooks(ctx: Ctx, project: Caller) -> Page[WebhookOut]:
 
 @router.post("", status_code=201, operation_id="create_webhook", responses=documented(400, 401, 404, 409, 422))
 async def create(ctx: Ctx, project: Caller, body: WebhookIn) -> NewWebhookOut:
-    """Add a webhook, and send it what is held. Its secret is in this answer and in no other."""
+    """Add a webhook, and send it the held events. Its secret is in this answer and in no other."""
     check_url(ctx, body.url)
     values = body.model_dump() | {"events": tuple(body.events), "account_ids": tuple(body.account_ids)}
     webhook, secret = await webhooks.create(ctx, project.id, **values | {"held_since": held_from(body.held_since)})
@@ -225,7 +225,7 @@ async def get(ctx: Ctx, project: Caller, webhook_id: WebhookId) -> WebhookOut:
 
 @router.patch("/{webhook_id}", operation_id="change_webhook", responses=documented(400, 401, 404, 422))
 async def change(ctx: Ctx, project: Caller, webhook_id: WebhookId, body: WebhookChange) -> ChangedWebhookOut:
-    """Change some fields of a webhook, and send it what is held, if it is enabled or takes other events or accounts."""
+    """Change some fields of a webhook, and release its held events if it is enabled or takes other events or accounts."""
     given = body.model_dump(exclude_unset=True)
     changes = {name: value for name, value in given.items() if value is not None or name == "rate_limit"}
     held_since = held_from(changes.pop("held_since", None))
@@ -241,7 +241,7 @@ async def change(ctx: Ctx, project: Caller, webhook_id: WebhookId, body: Webhook
 
 @router.delete("/{webhook_id}", status_code=204, operation_id="delete_webhook", responses=documented(400, 401, 404))
 async def delete(ctx: Ctx, project: Caller, webhook_id: WebhookId) -> None:
-    """Delete a webhook; what was on its way to it is cancelled and stays visible."""
+    """Delete a webhook; its pending deliveries are cancelled and stay visible."""
     await webhooks.delete(ctx, project.id, webhook_id)
 
 
@@ -276,7 +276,7 @@ async def test(ctx: Ctx, project: Caller, out: OutboundClient, webhook_id: Webho
     responses=documented(400, 401, 404, 409, 422),
 )
 async def replay(ctx: Ctx, project: Caller, webhook_id: WebhookId, body: ReplayIn) -> ReplayOut:
-    """Send past events, again or for the first time, in the background and after what is new; event ids stay."""
+    """Send past events, again or for the first time, with lower priority than new events; event ids stay."""
     if body.until is not None and body.until <= body.since:
         raise Invalid("until: must be later than since", errors=["until: must be later than since"])
     started = await replays.start(ctx, project.id, webhook_id, since=body.since, until=body.until, status=body.status)
