@@ -225,7 +225,7 @@ async def get(ctx: Ctx, project: Caller, webhook_id: WebhookId) -> WebhookOut:
 
 @router.patch("/{webhook_id}", operation_id="change_webhook", responses=documented(400, 401, 404, 422))
 async def change(ctx: Ctx, project: Caller, webhook_id: WebhookId, body: WebhookChange) -> ChangedWebhookOut:
-    """Change some fields of a webhook, and release its held events if it is enabled or takes other events or accounts."""
+    """Change some fields of a webhook, and release its held events if it takes more than before."""
     given = body.model_dump(exclude_unset=True)
     changes = {name: value for name, value in given.items() if value is not None or name == "rate_limit"}
     held_since = held_from(changes.pop("held_since", None))
