@@ -33,7 +33,7 @@ from greenroom.services import claims, sessions
 from greenroom.settings import Settings
 from greenroom.store.load_shedding import LoadSheddingStore
 from greenroom.tracing import open_tracing
-from greenroom.web import link, pages
+from greenroom.web.routes import build_routes
 
 VERSION = "0.1.0"
 log = structlog.get_logger("greenroom")
@@ -179,7 +179,7 @@ def build_app(settings: Settings, gateway: Gateway | None = None) -> FastAPI:
             app.state.first_link = await sessions.first_link(opened.ctx)
             # the ATS routes come first: they serve most requests, and each route before them costs a match
             called = [route for one in discover().values() for route in one.routes(opened.ctx, opened.catalog)]
-            app.router.routes[:] = [*called, *app.router.routes, *pages.routes(), *link.routes()]
+            app.router.routes[:] = [*called, *app.router.routes, *build_routes()]
             yield
 
     app = FastAPI(

@@ -10,9 +10,10 @@ from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-#: the content security policy of pages: no scripts, and styles, images and forms of this gateway only
+#: the content security policy of pages: scripts, styles, fonts, images, requests and forms of this gateway only
 PAGE_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 HTTPS_ONLY = (b"strict-transport-security", b"max-age=31536000")
 _DEFAULTS = {

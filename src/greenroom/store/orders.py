@@ -190,12 +190,12 @@ async def list_orders(
     """
     Lists orders of a project, newest first, after id `before`.
 
-    `filters` may have account_id, package_id, status, delivery (state of the notification of the ATS, or `held`),
-    category, candidate_email, created_after and updated_after (datetimes).
+    `filters` takes id, account_id, package_id, status, delivery (its state on the way to the ATS, or `held`), category,
+    candidate_email, created_after and updated_after (datetimes).
     """
     where: list[str] = ["project_id = $1"]
     values: list[str | int] = [project_id]
-    for name in ("account_id", "package_id", "status", "delivery", "category", "candidate_email"):
+    for name in ("id", "account_id", "package_id", "status", "delivery", "category", "candidate_email"):
         if name == "delivery" and filters.get(name) == "held":
             where.append(_HELD)
         elif filters.get(name) is not None:

@@ -1,1 +1,1 @@
-"""The dashboard: pages for the people who run a vendor's gateway. Server-rendered, no script at all."""
+"""The dashboard: server-rendered pages for the people who run a vendor's gateway. README.md shows how to add a page."""

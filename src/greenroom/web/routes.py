@@ -1,0 +1,75 @@
+"""Every page of the dashboard: the routes of all nouns, in the order in which they are matched."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Scope
+
+from greenroom.context import Context
+from greenroom.errors import NotFound
+from greenroom.web import (
+    accounts,
+    access,
+    api_keys,
+    assets,
+    deliveries,
+    development,
+    home,
+    integrations,
+    kit,
+    link,
+    logs,
+    orders,
+    replays,
+    search,
+    settings,
+    setup,
+    sign_in,
+    webhooks,
+)
+
+NOUNS = (
+    home,
+    setup,
+    orders,
+    accounts,
+    logs,
+    integrations,
+    webhooks,
+    deliveries,
+    replays,
+    api_keys,
+    settings,
+    search,
+    sign_in,
+    link,
+    development,
+)
+
+
+class BrowserRoute(Route):
+    """Matches only a browser that opens a page; other clients get the API's answer to an unknown path."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Returns a match for a GET request that prefers HTML."""
+        accepted = dict(scope["headers"]).get(b"accept", b"") if scope["type"] == "http" else b""
+        if b"text/html" not in accepted or scope["method"] != "GET":
+            return Match.NONE, {}
+        return super().matches(scope)
+
+
+async def show_unknown(request: Request, ctx: Context) -> Response:
+    """Shows that nothing is at a path, within the dashboard for somebody who is signed in."""
+    if await access.find_person(ctx, request) is not None:
+        request.state.visit = await access.open_visit(ctx, request)
+    raise NotFound(f"No page has the path {request.url.path[:200]}. Check the address, or search for an id.")
+
+
+def build_routes() -> list[BaseRoute]:
+    """Returns the routes of every page and static file."""
+    found: list[BaseRoute] = [Route("/static/{version}/{path:path}", assets.serve)]
+    for noun in NOUNS:
+        found += noun.routes()
+    return [*found, BrowserRoute("/{path:path}", kit.public(show_unknown), methods=["GET"])]

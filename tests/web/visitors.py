@@ -1,0 +1,47 @@
+"""A signed-in browser without a screen: keeps cookies, and submits forms as the pages have them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import httpx2
+
+from greenroom.services import sessions
+from tests.house import House
+
+TOKEN = re.compile(r'name="csrf" value="([^"]+)"')
+HTML = {"accept": "text/html,application/xhtml+xml"}
+
+
+async def sign_in_link(house: House) -> str:
+    """Makes a sign-in link; returns its path."""
+    url = await sessions.make_link(house.app.state.ctx)
+    return "/sign-in/" + url.rpartition("/")[2]
+
+
+@dataclass
+class Visitor:
+    """Somebody who uses the pages of a gateway."""
+
+    house: House
+
+    @classmethod
+    async def sign_in(cls, house: House) -> Visitor:
+        """Signs in the owner."""
+        await house.client.get(await sign_in_link(house))
+        return cls(house)
+
+    async def get(self, path: str) -> httpx2.Response:
+        """Opens a page as a browser does, and follows redirects."""
+        return await self.house.client.get(path, headers=HTML, follow_redirects=True)
+
+    async def submit(
+        self, path: str, fields: Mapping[str, str] | None = None, *, on: str = "/components", **headers: str
+    ) -> httpx2.Response:
+        """Submits a form with the token of the page `on`."""
+        found = TOKEN.search((await self.get(on)).text)
+        assert found, f"{on} has no form"
+        data = {**(fields or {}), "csrf": found[1]}
+        return await self.house.client.post(path, data=data, headers={**HTML, **headers})
