@@ -70,7 +70,7 @@ async def test_a_link_that_cannot_be_used_says_why(proctor: Linked) -> None:
 
 
 async def test_the_page_keeps_its_secrets(proctor: Linked) -> None:
-    """No cache, no referrer, no script, no frame."""
+    """No cache, no referrer, no frame."""
     _, path = await opened(proctor)
     headers = (await proctor.house.client.get(path)).headers
     assert headers["cache-control"] == "no-store"

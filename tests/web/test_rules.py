@@ -1,0 +1,123 @@
+"""The rules that every page keeps: queries, bytes, no inline code, genuine forms, files that are ours."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import AsyncIterator
+from importlib import resources
+
+import httpx2
+import pytest
+
+from greenroom.store.sqlite import SqliteStore
+from greenroom.web import assets
+from tests.house import House, Linked
+from tests.web.pages import PAGES
+from tests.web.visitors import HTML, Visitor
+
+HTMX = "22283ef68cb7545914f0a88a1bdedc7256a703d1d580c1d255217d0a50d31313"
+MOST_QUERIES = 8
+FIRST_VISIT = 120_000
+LATER_VISIT = 30_000
+
+
+@pytest.fixture
+async def visitor(house: House, proctor: Linked) -> AsyncIterator[Visitor]:
+    """The owner of a project with an order."""
+    yield await Visitor.sign_in(house)
+
+
+async def paths(visitor: Visitor, proctor: Linked) -> list[str]:
+    """The addresses of `PAGES` in this project."""
+    order = await proctor.send_test()
+    project = (await visitor.get("/")).url.path.rpartition("/")[2]
+    return [path.replace("{order}", order).replace("{project}", project) for path in PAGES]
+
+
+async def test_a_page_costs_few_queries(visitor: Visitor, proctor: Linked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight at most, the session's and the projects' among them."""
+    units: list[str] = []
+    store = visitor.house.app.state.ctx.store
+    inner = store._store if hasattr(store, "_store") else store
+    assert isinstance(inner, SqliteStore)
+    for name in ("read", "batchable_read", "write", "short_write", "batchable_write"):
+        counted = getattr(type(inner), name)
+
+        async def count(self: SqliteStore, work: object, counted: object = counted, name: str = name) -> object:
+            units.append(name)
+            return await counted(self, work)  # type: ignore[operator]
+
+        monkeypatch.setattr(type(inner), name, count)
+    for path in await paths(visitor, proctor):
+        units.clear()
+        await visitor.get(path)
+        assert 0 < len(units) <= MOST_QUERIES, (path, units)
+
+
+async def test_a_page_transfers_little_and_has_no_inline_code(visitor: Visitor, proctor: Linked) -> None:
+    """As sent: the first visit with style sheet, scripts, icons and the fonts of English text."""
+    latin = ("greenroom.css", "greenroom.js", "icons.svg", "favicon.svg", "fonts/inter-latin.woff2",
+             "fonts/geist-mono-latin.woff2", "vendor/htmx-2.0.8.min.js")  # fmt: skip
+    files = 0
+    for name in latin:
+        async with visitor.house.client.stream("GET", assets.url(name)) as answer:
+            assert answer.headers["cache-control"] == assets.IMMUTABLE
+            files += len(b"".join([part async for part in answer.aiter_raw()]))
+    for path in await paths(visitor, proctor):
+        async with visitor.house.client.stream("GET", path, headers=HTML) as answer:
+            sent = len(b"".join([part async for part in answer.aiter_raw()]))
+        assert sent <= LATER_VISIT, path
+        assert files + sent <= FIRST_VISIT, (path, files + sent)
+        text = (await visitor.get(path)).text
+        assert not re.search(r"<script(?! src=)|<style|\sstyle=|\son\w+=|javascript:", text), path
+
+
+@pytest.mark.parametrize(
+    ("token", "headers"),
+    [
+        ("", {}),
+        ("0.0", {}),
+        (None, {"origin": "https://evil.example"}),
+        (None, {"origin": "null"}),
+        (None, {"sec-fetch-site": "cross-site"}),
+    ],
+)
+async def test_a_foreign_form_is_refused(visitor: Visitor, token: str | None, headers: dict[str, str]) -> None:
+    """Without the page's token, or from another origin; the session goes on, and a genuine form is taken."""
+    answer: httpx2.Response
+    if token is None:
+        answer = await visitor.submit("/sign-out", **headers)
+    else:
+        answer = await visitor.house.client.post("/sign-out", data={"csrf": token}, headers=HTML)
+
+    assert answer.status_code == 403
+    assert "Not allowed" in answer.text
+    assert (await visitor.get("/")).status_code == 200
+    assert (await visitor.submit("/sign-out", origin=str(visitor.house.client.base_url).rstrip("/"))).status_code == 303
+
+
+async def test_an_unknown_path_is_a_page_for_a_browser_and_json_for_a_client(visitor: Visitor) -> None:
+    """Each gets 404 in its own language."""
+    page, answer = await visitor.get("/nowhere"), await visitor.house.client.get("/nowhere")
+
+    assert (page.status_code, answer.status_code) == (404, 404)
+    assert "<h1>There is nothing here</h1>" in page.text
+    assert answer.json()["statusCode"] == 404
+
+
+async def test_an_order_of_a_project_is_found_by_its_id(visitor: Visitor, proctor: Linked) -> None:
+    """By its short address and by the search; an order that does not exist is a page that says so."""
+    order = await proctor.send_test()
+
+    for path in (f"/orders/{order}", f"/search?q={order}"):
+        assert (await visitor.get(path)).url.path.endswith(f"/orders/{order}")
+    assert (await visitor.get("/orders/ord_none")).status_code == 404
+    assert (await visitor.get("/projects/prj_none/orders")).status_code == 404
+
+
+def test_htmx_is_the_published_file() -> None:
+    """Its hash is that of the package htmx.org 2.0.8."""
+    content = resources.files("greenroom.web").joinpath("static", "vendor", "htmx-2.0.8.min.js").read_bytes()
+
+    assert hashlib.sha256(content).hexdigest() == HTMX
