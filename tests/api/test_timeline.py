@@ -6,8 +6,9 @@ import asyncio
 import re
 from typing import Any
 
-from greenroom.services import reports, sessions
 from greenroom.web.pages import PAGE
+
+from greenroom.services import reports, sessions
 from tests.house import Linked
 
 

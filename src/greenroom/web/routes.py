@@ -10,8 +10,8 @@ from starlette.types import Scope
 from greenroom.context import Context
 from greenroom.errors import NotFound
 from greenroom.web import (
-    accounts,
     access,
+    accounts,
     api_keys,
     assets,
     deliveries,

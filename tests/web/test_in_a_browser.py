@@ -1,0 +1,95 @@
+"""The pages in a real Chromium: accessible, narrow and wide, light and dark; screenshots are kept on request."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page, expect
+
+from tests.house import open_house, webhook
+from tests.support.browser import SCHEMES, WIDTHS, chromium, flaws, listening, tab_to
+from tests.web.pages import PAGES
+from tests.web.visitors import sign_in_link
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+#: a folder for screenshots of every page, light and dark, wide and narrow, with an index.html
+SCREENSHOTS = os.environ.get("GREENROOM_SCREENSHOTS")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def opened(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Page, dict[str, str]]]:
+    """A signed-in tab, and the ids that the addresses of pages need."""
+    async with open_house(tmp_path_factory.mktemp("house")) as house, chromium() as browser:
+        proctor = await house.link("proctor", package_id="pkg_core_sql")
+        await webhook(proctor)
+        orders = [await proctor.send_test(900 + number) for number in range(4)]
+        await proctor.give_result(orders[0])
+        page = await browser.new_page(base_url=str(house.client.base_url), reduced_motion="reduce")
+        await page.goto(await sign_in_link(house))
+        yield page, {"order": orders[0], "project": page.url.rpartition("/")[2]}
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_nothing_is_wrong_with_a_page(opened: tuple[Page, dict[str, str]], path: str) -> None:
+    """No axe-core violation, sideways scrolling, browser error or foreign request."""
+    page, ids = opened
+    heard: list[str] = []
+    with listening(page, heard):
+        await page.goto(path.format(**ids))
+        assert await flaws(page) == []
+    assert [said for said in heard if "404" not in said] == []
+    if SCREENSHOTS:
+        await keep_screenshots(page, Path(SCREENSHOTS), re.sub(r"\W+", "-", path.format(project="", order="order")))
+
+
+async def test_the_slash_key_leads_to_the_search_and_the_theme_stays(opened: tuple[Page, dict[str, str]]) -> None:
+    """By keyboard; the chosen theme is there after the next page is loaded."""
+    page, _ = opened
+    await page.set_viewport_size({"width": 1280, "height": 800})
+    await page.goto("/")
+    await page.keyboard.press("/")
+    await expect(page.get_by_role("searchbox")).to_be_focused()
+    await tab_to(page, page.get_by_role("button", name="Dark"))
+    async with page.expect_response("**/theme"):
+        await page.keyboard.press("Enter")
+    await page.reload()
+    await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    async with page.expect_response("**/theme"):
+        await page.get_by_role("button", name="Same as system").click()
+
+
+async def test_the_narrow_menu_works_without_javascript(opened: tuple[Page, dict[str, str]]) -> None:
+    """It opens from the top bar, and leads to another page."""
+    page, _ = opened
+    browser = page.context.browser
+    assert browser is not None
+    context = await browser.new_context(
+        java_script_enabled=False,
+        storage_state=await page.context.storage_state(),
+        base_url=page.url.partition("/projects")[0],
+        viewport={"width": 320, "height": 800},
+    )
+    narrow = await context.new_page()
+    await narrow.goto("/")
+    await narrow.get_by_role("button", name="Open navigation").click()
+    await narrow.get_by_role("link", name="Orders", exact=True).click()
+    await expect(narrow.get_by_role("heading", name="Orders", level=1)).to_be_visible()
+    await context.close()
+
+
+async def keep_screenshots(page: Page, folder: Path, name: str) -> None:
+    """Stores the page as pictures, and lists them in the folder's contact sheet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for width in WIDTHS:
+        await page.set_viewport_size({"width": width, "height": 900})
+        for scheme in SCHEMES:
+            await page.emulate_media(color_scheme=scheme)
+            await page.screenshot(path=folder / f"{name.strip('-')}-{width}-{scheme}.png", full_page=True)
+    pictures = sorted(path.name for path in folder.glob("*.png"))
+    sheet = "".join(f'<figure><img src="{one}" width="480"><figcaption>{one}</figcaption></figure>' for one in pictures)
+    (folder / "index.html").write_text(f"<!doctype html><title>Pages</title>{sheet}", encoding="utf-8")
