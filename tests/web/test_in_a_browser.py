@@ -84,12 +84,16 @@ async def test_the_narrow_menu_works_without_javascript(opened: tuple[Page, dict
 
 async def keep_screenshots(page: Page, folder: Path, name: str) -> None:
     """Stores the page as pictures, and lists them in the folder's contact sheet."""
-    folder.mkdir(parents=True, exist_ok=True)
     for width in WIDTHS:
         await page.set_viewport_size({"width": width, "height": 900})
         for scheme in SCHEMES:
             await page.emulate_media(color_scheme=scheme)
             await page.screenshot(path=folder / f"{name.strip('-')}-{width}-{scheme}.png", full_page=True)
+    list_screenshots(folder)
+
+
+def list_screenshots(folder: Path) -> None:
+    """Writes the contact sheet of a folder of screenshots."""
     pictures = sorted(path.name for path in folder.glob("*.png"))
     sheet = "".join(f'<figure><img src="{one}" width="480"><figcaption>{one}</figcaption></figure>' for one in pictures)
     (folder / "index.html").write_text(f"<!doctype html><title>Pages</title>{sheet}", encoding="utf-8")

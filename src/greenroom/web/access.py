@@ -173,8 +173,8 @@ def refuse_foreign_origin(ctx: Context, request: Request, *, without_referrer: b
     is_own = origin is None or urlsplit(origin).netloc in own or (without_referrer and origin == "null")
     if not is_own or request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):
         raise Forbidden(
-            f"This form was sent from {(origin or 'another site')[:200]}, not from {ctx.settings.public_url}. If that is "
-            "how you reach Greenroom, set GREENROOM_PUBLIC_URL to it."
+            f"This form was sent from {(origin or 'another site')[:200]}, not from {ctx.settings.public_url}. "
+            "If that is how you reach Greenroom, set GREENROOM_PUBLIC_URL to it."
         )
 
 

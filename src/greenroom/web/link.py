@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -52,5 +54,5 @@ async def link(request: Request, ctx: Context) -> Response:
     return _render(request, session=session, vendor=vendor, name=manifest.name, steps=manifest.link_steps, token=token)
 
 
-def _render(request: Request, **values: object) -> Response:
+def _render(request: Request, **values: Any) -> Response:
     return kit.render(request, "link/link.html", headers=kit.SECRET_ADDRESS, **values)

@@ -13,7 +13,7 @@ from greenroom.context import Context
 from greenroom.errors import Unavailable
 from greenroom.model.orders import FINAL, ID, Order
 from greenroom.services import accounts, lookup, orders, timelines
-from greenroom.web import kit
+from greenroom.web import formats, kit
 from greenroom.web.access import Visit
 
 log = structlog.get_logger("greenroom.web")
@@ -97,14 +97,14 @@ async def _find(ctx: Context, project_id: str, asked: dict[str, str]) -> list[Or
 def _common(visit: Visit, asked: dict[str, str], names: dict[str, str]) -> dict[str, Any]:
     selects = [
         ("account", "All accounts", sorted(names.items(), key=lambda one: one[1].casefold()), asked["account"]),
-        ("status", "Any status", [(one, kit.formats.look(one).word) for one in STATUSES], asked["status"]),
+        ("status", "Any status", [(one, formats.look(one).word) for one in STATUSES], asked["status"]),
         ("period", "Any time", [(name, text) for name, (text, _) in PERIODS.items()], asked["period"]),
     ]
     chips = []
     for name in ("q", "account", "status", "period"):
         if asked[name]:
             text = {"account": names.get(asked[name]), "period": PERIODS.get(asked[name], ("",))[0]}.get(name)
-            shown = kit.formats.look(asked[name]).word if name == "status" else text or asked[name]
+            shown = formats.look(asked[name]).word if name == "status" else text or asked[name]
             chips.append((shown, kit.with_query(visit.request, **{name: None, "before": None})))
     tabs = [(label, f"{visit.base}/orders" + (f"?view={view}" if view else ""), None) for view, label, _ in VIEWS]
     current = next((label for view, label, _ in VIEWS if view == asked["view"]), "All")
