@@ -38,14 +38,13 @@ async def paths(visitor: Visitor, proctor: Linked) -> list[str]:
 async def test_a_page_costs_few_queries(visitor: Visitor, proctor: Linked, monkeypatch: pytest.MonkeyPatch) -> None:
     """Eight at most, the session's and the projects' among them."""
     units: list[str] = []
-    for name in ("all", "run"):  # `one` asks through `all`
-        asked = getattr(SqliteTx, name)
+    execute = SqliteTx._execute
 
-        async def count(self: SqliteTx, sql: str, *values: Any, asked: Any = asked) -> Any:
-            units.append(sql)
-            return await asked(self, sql, *values)
+    def count(self: SqliteTx, sql: str, *values: Any) -> Any:
+        units.append(sql)
+        return execute(self, sql, *values)
 
-        monkeypatch.setattr(SqliteTx, name, count)
+    monkeypatch.setattr(SqliteTx, "_execute", count)
     for path in await paths(visitor, proctor):
         units.clear()
         await visitor.get(path)
