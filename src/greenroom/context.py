@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import wraps
 from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, overload
 
+from greenroom.model.audit import SYSTEM, Actor
 from greenroom.model.deliveries import Claimed
 from greenroom.model.webhooks import Destination
 from greenroom.security.vault import Vault
@@ -91,7 +92,7 @@ class Context:
     `pepper` keys the hashes of tokens. `now` returns aware UTC, `new_id` an id with the given prefix, `chance` a number
     in [0, 1). `dispatch` is set inside a unit of work whose deliveries the engine may attempt directly. `tracing` is
     None unless tracing is on; `trace` is then the traceparent of the current operation, stored with the events that it
-    causes.
+    causes. `actor` is who the audit log says made a change.
     """
 
     settings: Settings
@@ -105,6 +106,7 @@ class Context:
     dispatch: Dispatch | None = None
     tracing: Tracing | None = None
     trace: str | None = None
+    actor: Actor = SYSTEM
 
 
 Service = Callable[Concatenate[Context, Tx, P], Awaitable[T]]

@@ -105,6 +105,9 @@ class Settings(BaseModel):
     log_retention_days: Annotated[
         int, Field(ge=1, le=3650, description="How long the request log keeps a request, in days.")
     ] = 90
+    audit_retention_days: Annotated[
+        int, Field(ge=1, le=LONGEST_DAYS, description="How long the audit log keeps an entry, in days.")
+    ] = 365
 
     @field_validator("secret_key", mode="before")
     @classmethod

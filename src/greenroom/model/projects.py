@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal, get_args
+
+#: what an API key may do
+Scope = Literal["read", "write", "admin"]
+#: rising: each scope includes those before it
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+
+
+def has_scope(scope: Scope, needed: Scope) -> bool:
+    """Returns whether a scope includes the needed one."""
+    return SCOPES.index(scope) >= SCOPES.index(needed)
 
 
 @dataclass(frozen=True)
 class Project:
     """
-    A vendor's workspace, which owns accounts, orders and webhooks. `key_id` is the API key of the current request.
+    A vendor's workspace, which owns accounts, orders and webhooks.
 
+    `key_id`, `key_name` and `scope` are those of the API key of the current request.
     `retention_days` is how long its events, ended deliveries and attempts are kept; None means the installation's
     default.
     """
@@ -19,6 +31,8 @@ class Project:
     name: str
     key_id: str | None = None
     retention_days: int | None = None
+    key_name: str | None = None
+    scope: Scope = "admin"
 
 
 @dataclass(frozen=True)
@@ -32,3 +46,5 @@ class ApiKey:
     created_at: datetime
     last_used_at: datetime | None
     revoked_at: datetime | None
+    scope: Scope = "admin"
+    expires_at: datetime | None = None

@@ -2,61 +2,101 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from greenroom.context import Context, snapshot, transaction
 from greenroom.errors import Invalid, NotFound, Unauthorized
-from greenroom.model.projects import ApiKey, Project
+from greenroom.model.events import stamp
+from greenroom.model.projects import ApiKey, Project, Scope
 from greenroom.security.tokens import new_api_key, token_hash
+from greenroom.services import audit
 from greenroom.store import projects as project_rows
-from greenroom.store.db import Tx, to_ms
+from greenroom.store import users as user_rows
+from greenroom.store.db import Tx
 
 DEFAULT = "default"
-#: window of the rate limit; begins with its first request
+LONGEST_NAME = 200
+#: how long requests are counted together; it begins with the first one
 WINDOW = timedelta(minutes=1)
 
 
 @transaction
-async def create_key(ctx: Context, tx: Tx, *, name: str, project: str = DEFAULT) -> str:
+async def create_key(
+    ctx: Context,
+    tx: Tx,
+    *,
+    name: str,
+    project: str = DEFAULT,
+    scope: Scope = "admin",
+    expires_at: datetime | None = None,
+) -> str:
     """
-    Creates an API key, and its project if that is new; returns the key.
+    Creates an API key, and the project of this name when that is new; returns the key, which is shown this once and
+    stored as a hash.
 
-    The key is shown only once; its hash is stored.
+    `expires_at` is an aware time; None: the key does not expire.
 
     Raises:
-        Invalid: a name is empty.
+        Invalid: an empty or too long name, a time that has passed.
     """
-    for label, value in (("name", name), ("project", project)):
-        if not value.strip():
-            raise Invalid(f"{label}: give it a name", errors=[f"{label}: empty"])
-    owner = await project_rows.ensure(tx, ctx.new_id("prj"), project.strip())
-    key = new_api_key()
-    await project_rows.add_key(
-        tx,
-        ctx.new_id("key"),
-        owner.id,
-        name.strip(),
-        hint=key[-4:],
-        key_hash=token_hash(key, ctx.pepper),
-        at=to_ms(ctx.now()),
+    now = ctx.now()
+    _check_name("name", name)
+    _check_name("project", project)
+    if expires_at is not None and expires_at <= now:
+        problem = "expires_at: has passed; give a later time"
+        raise Invalid(problem, errors=[problem])
+    owner = await _ensure(ctx, tx, project.strip())
+    secret = new_api_key()
+    key = ApiKey(
+        id=ctx.new_id("key"),
+        project_name=owner.name,
+        name=name.strip(),
+        hint=secret[-4:],
+        created_at=now,
+        last_used_at=None,
+        revoked_at=None,
+        scope=scope,
+        expires_at=expires_at,
     )
-    return key
+    await project_rows.add_key(tx, key, owner.id, key_hash=token_hash(secret, ctx.pepper))
+    detail = {"name": key.name, "scope": scope, "expires_at": stamp(expires_at) if expires_at else None}
+    await audit.record(ctx, tx, "api_key.created", key.id, project_id=owner.id, detail=detail)
+    return secret
+
+
+def _check_name(label: str, value: str) -> None:
+    if not 0 < len(value.strip()) <= LONGEST_NAME:
+        problem = f"{label}: expected 1 to {LONGEST_NAME} characters"
+        raise Invalid(problem, errors=[problem])
 
 
 @transaction
 async def ensure(ctx: Context, tx: Tx, name: str) -> Project:
-    """Returns the project of this name; creates it if it is new."""
-    return await project_rows.ensure(tx, ctx.new_id("prj"), name)
+    """
+    The project of this name, made when it is new. A user who makes a project becomes its owner.
+
+    Raises:
+        Invalid: an empty or too long name.
+    """
+    _check_name("name", name)
+    return await _ensure(ctx, tx, name.strip())
+
+
+async def _ensure(ctx: Context, tx: Tx, name: str) -> Project:
+    project, is_new = await project_rows.ensure(tx, ctx.new_id("prj"), name)
+    if is_new:
+        if ctx.actor.kind == "user" and ctx.actor.id is not None:
+            await user_rows.add_member(tx, project.id, ctx.actor.id, "owner")
+        await audit.record(ctx, tx, "project.created", project.id, project_id=project.id, detail={"name": name})
+    return project
 
 
 @transaction
-async def keep_for(_: Context, tx: Tx, project_id: str, days: int | None) -> None:
-    """
-    Sets the retention of a project's events, ended deliveries and attempts.
-
-    None: the operator's setting applies.
-    """
+async def keep_for(ctx: Context, tx: Tx, project_id: str, days: int | None) -> None:
+    """Keep a project's events, ended deliveries and attempts for so many days; None: as long as everybody's."""
     await project_rows.keep_for(tx, project_id, days)
+    detail = {"retention_days": days}
+    await audit.record(ctx, tx, "project.retention_changed", project_id, project_id=project_id, detail=detail)
 
 
 @snapshot
@@ -86,21 +126,24 @@ async def name_of(_: Context, tx: Tx, project_id: str) -> str:
 
 
 @snapshot
-async def list_keys(_: Context, tx: Tx) -> list[ApiKey]:
-    """Lists all keys, revoked ones too, oldest first."""
-    return await project_rows.list_keys(tx)
+async def list_keys(_: Context, tx: Tx, project_id: str | None = None) -> list[ApiKey]:
+    """Every key of a project that was ever made, oldest first; None: of every project."""
+    return await project_rows.list_keys(tx, project_id)
 
 
 @transaction
-async def revoke_key(_: Context, tx: Tx, key_id: str) -> None:
+async def revoke_key(ctx: Context, tx: Tx, key_id: str, *, project_id: str | None = None) -> None:
     """
-    Revokes a key with immediate effect.
+    End a key now; `project_id` keeps to the keys of one project.
 
     Raises:
         NotFound: no live key has this id.
     """
-    if not await project_rows.revoke_key(tx, key_id):
+    revoked = await project_rows.revoke_key(tx, key_id, project_id=project_id)
+    if revoked is None:
         raise NotFound(f"No live key has the id {key_id}. `greenroom keys list` shows them.")
+    name, owner_id = revoked
+    await audit.record(ctx, tx, "api_key.revoked", key_id, project_id=owner_id, detail={"name": name})
 
 
 @transaction(kind="short")
@@ -127,7 +170,7 @@ async def authenticate(ctx: Context, tx: Tx, key: str | None) -> Project:
     Returns the project of an API key.
 
     Raises:
-        Unauthorized: the key is missing, unknown or revoked.
+        Unauthorized: no key, an unknown, a revoked or an expired one.
     """
     project = await project_rows.find_by_key(tx, token_hash(key, ctx.pepper)) if key else None
     if project is None:

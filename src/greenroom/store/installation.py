@@ -33,6 +33,7 @@ SEALED = (
     SealedColumn("account_tokens", "token_sealed"),
     SealedColumn("request_steps", "detail_sealed"),
     SealedColumn("webhook_secrets", "secret_sealed"),
+    SealedColumn("users", "totp_secret_sealed"),
 )
 
 

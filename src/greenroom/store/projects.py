@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from greenroom.model.projects import ApiKey, Project
-from greenroom.store.db import Row, Tx, from_ms, insert, maybe_from_ms
+from greenroom.store.db import Row, Tx, from_ms, insert, maybe_from_ms, to_ms
 
 
 async def find(tx: Tx, project_id: str) -> Project | None:
@@ -21,23 +23,25 @@ async def find_by_name(tx: Tx, name: str) -> Project | None:
 async def find_by_key(tx: Tx, key_hash: str) -> Project | None:
     """Returns the project of an API key that is not revoked."""
     row = await tx.one(
-        "SELECT p.*, k.id AS key_id FROM api_keys k JOIN projects p ON p.id = k.project_id "
-        "WHERE k.key_hash = $1 AND k.revoked_at IS NULL",
+        "SELECT p.*, k.id AS key_id, k.name AS key_name, k.scope FROM api_keys k JOIN projects p ON p.id = k.project_id "
+        "WHERE k.key_hash = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now_ms())",
         key_hash,
     )
-    return _project(row, key_id=row["key_id"]) if row else None
+    if row is None:
+        return None
+    return replace(_project(row), key_id=row["key_id"], key_name=row["key_name"], scope=row["scope"])
 
 
-async def ensure(tx: Tx, new_id: str, name: str) -> Project:
-    """Returns the project with this name, after creating it if necessary."""
-    await tx.run(
+async def ensure(tx: Tx, new_id: str, name: str) -> tuple[Project, bool]:
+    """The project of this name, made when it is new, and whether it was."""
+    added = await tx.run(
         "INSERT INTO projects (id, name, created_at) VALUES ($1, $2, now_ms()) ON CONFLICT (name) DO NOTHING",
         new_id,
         name,
     )
     project = await find_by_name(tx, name)
     assert project is not None  # noqa: S101 - just written, in this transaction
-    return project
+    return project, added == 1
 
 
 async def lock(tx: Tx, project_id: str) -> None:
@@ -72,13 +76,19 @@ async def keep_for(tx: Tx, project_id: str, days: int | None) -> None:
     await tx.run("UPDATE projects SET retention_days = $2 WHERE id = $1", project_id, days)
 
 
-async def add_key(tx: Tx, key_id: str, project_id: str, name: str, *, hint: str, key_hash: str, at: int) -> None:
-    """Adds an API key by its hash; the key itself is not stored. `at` is in ms since 1970."""
-    await insert(
-        tx,
-        "api_keys",
-        {"id": key_id, "project_id": project_id, "name": name, "hint": hint, "key_hash": key_hash, "created_at": at},
-    )
+async def add_key(tx: Tx, key: ApiKey, project_id: str, *, key_hash: str) -> None:
+    """Stores a new API key's hash; the key itself is nowhere."""
+    row = {
+        "id": key.id,
+        "project_id": project_id,
+        "name": key.name,
+        "hint": key.hint,
+        "key_hash": key_hash,
+        "scope": key.scope,
+        "created_at": to_ms(key.created_at),
+        "expires_at": to_ms(key.expires_at) if key.expires_at else None,
+    }
+    await insert(tx, "api_keys", row)
 
 
 async def draw_permits(tx: Tx, key_hash: str, wanted: int, *, window_ms: int) -> tuple[int, int] | None:
@@ -103,21 +113,29 @@ async def draw_permits(tx: Tx, key_hash: str, wanted: int, *, window_ms: int) ->
     return (row["window_used"], row["left_ms"]) if row else None
 
 
-async def list_keys(tx: Tx) -> list[ApiKey]:
-    """Lists all keys, also revoked ones, oldest first."""
+async def list_keys(tx: Tx, project_id: str | None = None) -> list[ApiKey]:
+    """Every key of a project, revoked ones too, oldest first; None: of every project."""
     rows = await tx.all(
-        "SELECT k.*, p.name AS project_name FROM api_keys k JOIN projects p ON p.id = k.project_id ORDER BY k.id"
+        "SELECT k.*, p.name AS project_name FROM api_keys k JOIN projects p ON p.id = k.project_id "
+        "WHERE coalesce($1, k.project_id) = k.project_id ORDER BY k.id",
+        project_id,
     )
     return [_key(row) for row in rows]
 
 
-async def revoke_key(tx: Tx, key_id: str) -> bool:
-    """Revokes a key; returns False if no live key has this id."""
-    return await tx.run("UPDATE api_keys SET revoked_at = now_ms() WHERE id = $1 AND revoked_at IS NULL", key_id) == 1
+async def revoke_key(tx: Tx, key_id: str, *, project_id: str | None = None) -> tuple[str, str] | None:
+    """Ends a project's key now; returns its name and its project's id. None: no live key has this id."""
+    row = await tx.one(
+        "UPDATE api_keys SET revoked_at = now_ms() WHERE id = $1 AND coalesce($2, project_id) = project_id "
+        "AND revoked_at IS NULL RETURNING name, project_id",
+        key_id,
+        project_id,
+    )
+    return (row["name"], row["project_id"]) if row else None
 
 
-def _project(row: Row, *, key_id: str | None = None) -> Project:
-    return Project(row["id"], row["name"], key_id, row["retention_days"])
+def _project(row: Row) -> Project:
+    return Project(row["id"], row["name"], retention_days=row["retention_days"])
 
 
 def _key(row: Row) -> ApiKey:
@@ -129,4 +147,6 @@ def _key(row: Row) -> ApiKey:
         created_at=from_ms(row["created_at"]),
         last_used_at=maybe_from_ms(row["last_used_at"]),
         revoked_at=maybe_from_ms(row["revoked_at"]),
+        scope=row["scope"],
+        expires_at=maybe_from_ms(row["expires_at"]),
     )

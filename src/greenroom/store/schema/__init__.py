@@ -11,10 +11,19 @@ from __future__ import annotations
 from greenroom.store.schema.account import account_tokens, accounts, connect_sessions, trigger_calls
 from greenroom.store.schema.base import metadata
 from greenroom.store.schema.delivery import attempts, breakers, claim_turn, deliveries, events, replays
-from greenroom.store.schema.gateway import installation, sessions, sign_in_codes
+from greenroom.store.schema.gateway import installation, sign_in_codes
 from greenroom.store.schema.integration import integrations
 from greenroom.store.schema.order import order_log, orders, response_errors
 from greenroom.store.schema.package import package_lists, packages
+from greenroom.store.schema.people import (
+    audit_log,
+    members,
+    one_time_tokens,
+    recovery_codes,
+    sessions,
+    sign_in_failures,
+    users,
+)
 from greenroom.store.schema.project import api_keys, idempotency_keys, projects
 from greenroom.store.schema.request_log import request_logs, request_orders, request_steps
 from greenroom.store.schema.webhook import webhook_secrets, webhooks
@@ -24,6 +33,7 @@ __all__ = [
     "accounts",
     "api_keys",
     "attempts",
+    "audit_log",
     "breakers",
     "claim_turn",
     "connect_sessions",
@@ -32,12 +42,15 @@ __all__ = [
     "idempotency_keys",
     "installation",
     "integrations",
+    "members",
     "metadata",
+    "one_time_tokens",
     "order_log",
     "orders",
     "package_lists",
     "packages",
     "projects",
+    "recovery_codes",
     "replays",
     "request_logs",
     "request_orders",
@@ -45,7 +58,9 @@ __all__ = [
     "response_errors",
     "sessions",
     "sign_in_codes",
+    "sign_in_failures",
     "trigger_calls",
+    "users",
     "webhook_secrets",
     "webhooks",
 ]

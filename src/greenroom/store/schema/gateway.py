@@ -1,4 +1,4 @@
-"""Tables of the installation itself: its secrets, and the owner's sign-in."""
+"""Tables of the installation itself: its secrets, and the sign-in links of its owner."""
 
 from __future__ import annotations
 
@@ -18,13 +18,4 @@ sign_in_codes = Table(
     timestamp("created_at"),
     timestamp("expires_at"),
     timestamp("used_at", nullable=True),
-)
-
-sessions = Table(
-    "sessions",
-    metadata,
-    id_column(),
-    Column("token_hash", Text, nullable=False, unique=True),
-    timestamp("created_at"),
-    timestamp("expires_at"),
 )

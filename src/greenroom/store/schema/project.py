@@ -23,10 +23,13 @@ api_keys = Table(
     reference("project_id", "projects"),
     required_text("name"),
     required_text("hint"),
+    #: read, write or admin: see model.projects.Scope
+    required_text("scope", default="admin"),
     Column("key_hash", Text, nullable=False, unique=True),
     timestamp("created_at"),
     timestamp("last_used_at", nullable=True),
     timestamp("revoked_at", nullable=True),
+    timestamp("expires_at", nullable=True),
     #: start of the current rate limit window, and the requests counted in it
     timestamp("window_started_at", nullable=True),
     integer("window_used", default=0),
