@@ -27,6 +27,7 @@ from greenroom.engine.queue_limit import QueueLimit
 from greenroom.engine.request_log_writer import RequestLogWriter
 from greenroom.engine.slots import LEASE
 from greenroom.engine.worker import Engine
+from greenroom.model.audit import SYSTEM
 from greenroom.outbound import Outbound
 from greenroom.security.headers import SecurityHeaders
 from greenroom.services import claims, sessions
@@ -96,7 +97,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
         engine = Engine(ctx, out)
         # only requests are shed under load: a client can retry, and the engine has few units of work
         store = LoadSheddingStore(ctx.store)
-        ctx = replace(ctx, engine=engine, store=store)
+        ctx = replace(ctx, engine=engine, store=store, actor=SYSTEM)
         yield Gateway(ctx, out, Catalog(ctx, out), engine)
 
 

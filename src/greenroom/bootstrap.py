@@ -7,6 +7,7 @@ Commands take a fraction of a second, mostly for imports, so this module imports
 from __future__ import annotations
 
 import fcntl
+import getpass
 import os
 import random
 from collections.abc import AsyncIterator
@@ -16,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from greenroom.context import Context
+from greenroom.model.audit import Actor
 from greenroom.security.tokens import new_id
 from greenroom.security.vault import Vault, VaultError, load_or_create_key_file, parse_keys
 from greenroom.services import installation
@@ -106,7 +108,7 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
     """
     Opens store, vault and clock: enough for every service.
 
-    Commands that need no network need no more.
+    Commands that need no network need no more. The actor is the person at the command line.
     """
     if settings.secret_key:
         parse_keys(settings.secret_key)  # an unusable key is refused before the database is touched
@@ -120,6 +122,7 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
             now=lambda: datetime.now(UTC),
             new_id=new_id,
             chance=random.random,
+            actor=Actor("cli", name=_login_name()),
         )
 
 
@@ -146,6 +149,13 @@ async def sole_owner(settings: Settings) -> AsyncIterator[None]:
         yield
     finally:
         os.close(lock)
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # the user of a container may have no name
+        return f"uid {os.getuid()}"
 
 
 def _connect(settings: Settings) -> Store:

@@ -102,8 +102,10 @@ class Unauthorized(Refused):
     status = 401
     code = "Unauthorized"
 
-    def __init__(self, message: str = "Give a valid API key as the Basic user name.") -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str = "Give a valid API key as the Basic user name.", *, code: str | None = None
+    ) -> None:
+        super().__init__(message, code=code)
 
 
 class Forbidden(Refused):

@@ -11,7 +11,7 @@ from greenroom.api import health
 from greenroom.api.stackone import accounts as linked_accounts
 from greenroom.api.stackone import connect_sessions, proxy, request_logs, unified
 from greenroom.api.stackone import connectors as connector_meta
-from greenroom.api.v1 import accounts, deliveries, integrations, orders, packages, webhooks
+from greenroom.api.v1 import accounts, audit_log, deliveries, integrations, orders, packages, webhooks
 
 
 def build_routers() -> list[APIRouter]:
@@ -23,6 +23,7 @@ def build_routers() -> list[APIRouter]:
         webhooks.router,
         orders.router,
         deliveries.router,
+        audit_log.router,
         unified.build_router("assessments"),
         unified.build_router("background_checks"),
         linked_accounts.router,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request, Response, Security
@@ -11,12 +12,14 @@ from fastapi.routing import APIRoute
 from fastapi.security.base import SecurityBase
 
 from greenroom.api.rate_limit import RateLimit
+from greenroom.api.scopes import check_scope
 from greenroom.catalog import Catalog
 from greenroom.context import Context
 from greenroom.engine.request_log_writer import RequestLogWriter
 from greenroom.errors import PreconditionFailed
 from greenroom.model import documents
 from greenroom.model.accounts import Account
+from greenroom.model.audit import Actor
 from greenroom.model.integrations import Integration
 from greenroom.model.projects import Project
 from greenroom.outbound import Outbound
@@ -37,9 +40,13 @@ class _Basic(SecurityBase):
 
 # these functions await nothing, but FastAPI would run a function that is not `async` on a thread, which is slower
 async def get_context(request: Request) -> Context:
-    """Returns the gateway's context."""
+    """The gateway's context; once the API key is known, the key is its actor."""
     ctx: Context = request.app.state.ctx
-    return ctx
+    project: Project | None = getattr(request.state, "project", None)
+    if project is None or project.key_id is None:
+        return ctx
+    address = request.client.host if request.client else None
+    return replace(ctx, actor=Actor("api_key", project.key_id, project.key_name, address))
 
 
 async def get_catalog(request: Request) -> Catalog:
@@ -68,8 +75,9 @@ async def get_project(request: Request, _: Annotated[str | None, Security(_Basic
     `request.state.project`, where the request log finds it; later calls return the stored project.
 
     Raises:
-        Unauthorized: the key is missing, unknown or revoked.
-        TooManyRequests: the key has reached its rate limit for this minute.
+        Unauthorized: no key, an unknown, a revoked or an expired one.
+        Forbidden: the key's scope is not enough for the route.
+        TooManyRequests: the key has made its requests of this minute.
     """
     known: Project | None = getattr(request.state, "project", None)
     if known is not None:
@@ -79,6 +87,7 @@ async def get_project(request: Request, _: Annotated[str | None, Security(_Basic
     request.state.project = project
     limit: RateLimit = request.app.state.rate_limit
     await limit.spend(str(key), project)
+    check_scope(request, project)
     return project
 
 

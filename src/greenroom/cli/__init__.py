@@ -27,7 +27,9 @@ COMMANDS = {
     "backup": ("backup.backup", "Copy the SQLite database to one file, checked, also while a gateway writes to it."),
     "restore": ("backup.restore", "Put a backup in the place of the database, while no gateway runs."),
     "keys": ("keys.app", "API keys of projects; the encryption key's rotation."),
-    "apply": ("configuration.apply", "Change projects, integrations and webhooks to match a file."),
+    "users": ("users.app", "People of the dashboard: create, list, invite, reset."),
+    "audit": ("audit.app", "The audit log: who changed or revealed what."),
+    "apply": ("configuration.apply", "Bring projects, integrations and webhooks to what a file says."),
     "export": ("configuration.export", "Print projects, integrations and webhooks as TOML."),
     "listen": (
         "listen.listen",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -29,7 +28,4 @@ def sign_in_link(
 
 async def _make_link(settings: Settings) -> str:
     async with open_context(settings) as ctx:
-        if "public_url" not in settings.model_fields_set:
-            url = await installation.find_public_url(ctx.store, ctx.vault) or settings.public_url
-            ctx = replace(ctx, settings=settings.model_copy(update={"public_url": url}))
-        return await sessions.make_link(ctx)
+        return await sessions.make_link(await installation.with_public_url(ctx))

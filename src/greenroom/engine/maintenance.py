@@ -13,7 +13,7 @@ import structlog
 
 from greenroom.context import Context
 from greenroom.errors import Unavailable
-from greenroom.services import deliveries, replays, retention, webhooks
+from greenroom.services import audit, deliveries, replays, retention, webhooks
 
 log = structlog.get_logger("greenroom.maintenance")
 
@@ -31,7 +31,14 @@ async def run_maintenance(ctx: Context) -> None:
     The jobs advance replays, complete interrupted webhook changes, dead-letter overdue deliveries and delete data that
     is past its retention.
     """
-    await asyncio.gather(_replay(ctx), _switch_over(ctx), _dead_letter(ctx), _delete_expired(ctx), _delete_reports(ctx))
+    await asyncio.gather(
+        _replay(ctx),
+        _switch_over(ctx),
+        _dead_letter(ctx),
+        _delete_expired(ctx),
+        _delete_reports(ctx),
+        _delete_audit(ctx),
+    )
 
 
 async def _replay(ctx: Context) -> None:
@@ -76,6 +83,13 @@ async def _delete_reports(ctx: Context) -> None:
         return PAUSE_S if await retention.delete_old_reports(ctx) else SWEEP_S
 
     await _forever("report_retention", delete_reports)
+
+
+async def _delete_audit(ctx: Context) -> None:
+    async def delete_audit() -> float:
+        return PAUSE_S if await audit.delete_old(ctx) else SWEEP_S
+
+    await _forever("audit_retention", delete_audit)
 
 
 async def _forever(job: str, batch: Callable[[], Awaitable[float]]) -> None:

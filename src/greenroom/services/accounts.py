@@ -14,7 +14,7 @@ from greenroom.errors import Conflict, NotFound, Unauthorized
 from greenroom.model.accounts import Account, AccountToken
 from greenroom.model.events import ACCOUNT_CREATED, ACCOUNT_DELETED, ACCOUNT_UPDATED, account_payload, stamp
 from greenroom.security.tokens import new_external_trigger_token, token_hash
-from greenroom.services import events
+from greenroom.services import audit, events
 from greenroom.store import accounts as account_rows
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import projects as project_rows
@@ -52,8 +52,11 @@ async def link(ctx: Context, tx: Tx, project_id: str, new: NewAccount) -> tuple[
     If the owner already has an account at this provider, that account and its current token are returned.
     """
     account, token = await ensure(ctx, tx, project_id, new)
-    account = await finish(ctx, tx, account, credentials=new.credentials)
-    return account, token
+    linked = await finish(ctx, tx, account, credentials=new.credentials)
+    if linked is not account:
+        detail = {"provider": linked.provider, "origin_owner_id": linked.origin_owner_id}
+        await audit.record(ctx, tx, "account.linked", linked.id, project_id=project_id, detail=detail)
+    return linked, token
 
 
 async def ensure(
@@ -148,6 +151,9 @@ async def change(
     changed = replace(changed, updated_at=ctx.now())
     await account_rows.save(tx, changed)
     await _publish(ctx, tx, changed, ACCOUNT_UPDATED)
+    fields = [name for name in changes if getattr(changed, name) != getattr(account, name)]
+    detail = {"fields": fields + ["credentials"] * bool(credentials)}
+    await audit.record(ctx, tx, "account.changed", account_id, project_id=project_id, detail=detail)
     return changed
 
 
@@ -166,6 +172,7 @@ async def delete(ctx: Context, tx: Tx, project_id: str, account_id: str) -> Acco
     await account_rows.delete(tx, account_id)
     await delivery_rows.cancel_for(tx, account_id)
     await _publish(ctx, tx, account, ACCOUNT_DELETED)
+    await audit.record(ctx, tx, "account.unlinked", account_id, project_id=project_id)
     return account
 
 
@@ -217,26 +224,29 @@ async def list_matching(
     return await account_rows.list_matching(tx, project_id, filters, skip=skip, limit=limit)
 
 
-@snapshot
-async def get_with_token(ctx: Context, tx: Tx, project_id: str, account_id: str) -> tuple[Account, str | None]:
+@transaction
+async def reveal_token(ctx: Context, tx: Tx, project_id: str, account_id: str) -> tuple[Account, str | None]:
     """
-    Returns a project's account and its newest live token in plain text.
+    A project's account and its newest live token in the open; audited.
 
     Raises:
         NotFound: the account does not exist or is another project's.
     """
-    return await read(tx, project_id, account_id), await live_token(ctx, tx, account_id)
+    account = await read(tx, project_id, account_id)
+    await audit.record(ctx, tx, "account.token_revealed", account_id, project_id=project_id)
+    return account, await live_token(ctx, tx, account_id)
 
 
-@snapshot
+@transaction
 async def list_tokens(ctx: Context, tx: Tx, project_id: str, account_id: str) -> list[AccountToken]:
     """
-    Lists an account's live tokens in plain text, newest first.
+    An account's live tokens in the open, newest first; audited.
 
     Raises:
         NotFound: the account does not exist or is another project's.
     """
     await read(tx, project_id, account_id)
+    await audit.record(ctx, tx, "account.token_revealed", account_id, project_id=project_id)
     return [
         AccountToken(_open(ctx, row), from_ms(row["created_at"]), maybe_from_ms(row["expires_at"]))
         for row in await account_rows.list_live_tokens(tx, account_id)
@@ -256,6 +266,8 @@ async def rotate_token(
     await project_rows.lock(tx, project_id)
     account = await read(tx, project_id, account_id)
     await account_rows.expire_tokens(tx, account_id, overlap_ms=int(overlap.total_seconds() * 1000))
+    detail = {"overlap_seconds": int(overlap.total_seconds())}
+    await audit.record(ctx, tx, "account.token_rotated", account_id, project_id=project_id, detail=detail)
     return account, await _mint(ctx, tx, account_id)
 
 

@@ -10,9 +10,10 @@ from typing import Any, Literal
 from greenroom.context import Context, snapshot, transaction
 from greenroom.errors import Conflict, Gone, NotFound
 from greenroom.model.accounts import Account
+from greenroom.model.audit import Actor
 from greenroom.model.connect_sessions import ConnectSession
 from greenroom.security.tokens import token_hash
-from greenroom.services import accounts, integrations
+from greenroom.services import accounts, audit, integrations
 from greenroom.services.accounts import NewAccount
 from greenroom.store import connect_sessions as session_rows
 from greenroom.store import projects as project_rows
@@ -101,6 +102,8 @@ async def create(ctx: Context, tx: Tx, project_id: str, new: NewSession) -> Open
     await session_rows.add(
         tx, session, token_hash=token_hash(token, ctx.pepper), link_hash=token_hash(code, ctx.pepper)
     )
+    detail = {"origin_owner_id": new.origin_owner_id, "account_id": session.account_id}
+    await audit.record(ctx, tx, "connect_session.created", str(session.id), project_id=project_id, detail=detail)
     return Opened(session, token, f"{ctx.settings.public_url}/link/{code}", trigger_token)
 
 
@@ -123,17 +126,19 @@ async def _account(ctx: Context, tx: Tx, project_id: str, new: NewSession) -> tu
     return await accounts.ensure(ctx, tx, project_id, wanted, another=new.multiple)
 
 
-@snapshot
+@transaction
 async def authenticate(ctx: Context, tx: Tx, project_id: str, token: str) -> tuple[ConnectSession, str | None]:
     """
-    Returns a token's session and the external trigger token of its account.
+    The session of a token, and the external trigger token of its account; audited.
 
     Raises:
         NotFound: the token is not one of this project.
         Gone: the session has expired.
     """
     found = await session_rows.find_by_token(tx, project_id, token_hash(token, ctx.pepper))
-    return await _open(ctx, tx, found)
+    session, trigger_token = await _open(ctx, tx, found)
+    await audit.record(ctx, tx, "connect_session.token_revealed", str(session.id), project_id=project_id)
+    return session, trigger_token
 
 
 @snapshot(kind="batchable")
@@ -173,4 +178,14 @@ async def finish(ctx: Context, tx: Tx, code: str) -> tuple[ConnectSession, Accou
     await project_rows.lock(tx, session.project_id)
     account = await accounts.finish(ctx, tx, await accounts.read(tx, session.project_id, session.account_id))
     await session_rows.mark_linked(tx, session.id)
+    actor = Actor("connect_session", str(session.id), session.origin_owner_name, ctx.actor.address)
+    await audit.record(
+        ctx,
+        tx,
+        "connect_session.finished",
+        str(session.id),
+        project_id=session.project_id,
+        detail={"account_id": account.id},
+        actor=actor,
+    )
     return replace(session, linked_at=session.linked_at or ctx.now()), account

@@ -14,7 +14,7 @@ from greenroom.model.attempts import Exchange, FinishedAttempt, Recorded
 from greenroom.model.deliveries import PATIENCE, Claimed, Lane, Next, State, Trigger, after_attempt, nudge_until_read
 from greenroom.model.events import stamp
 from greenroom.model.orders import Order
-from greenroom.services import alerts, breakers
+from greenroom.services import alerts, audit, breakers
 from greenroom.store import claims as claim_rows
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import orders as order_rows
@@ -296,7 +296,7 @@ async def list_deliveries(
 
 
 @transaction(queues=True)
-async def retry(_: Context, tx: Tx, project_id: str, delivery_id: str) -> Delivery:
+async def retry(ctx: Context, tx: Tx, project_id: str, delivery_id: str) -> Delivery:
     """
     Makes a delivery due now in any state; its retry schedule starts anew, its event id stays.
 
@@ -317,10 +317,8 @@ async def retry(_: Context, tx: Tx, project_id: str, delivery_id: str) -> Delive
             code="NoWebhook",
         )
     if not due:
-        raise Conflict(
-            "An attempt at this delivery is in flight, so it is not retried. Check its result in a few seconds.",
-            code="DeliveryUnderWay",
-        )
+        raise Conflict("An attempt is under way; look again in a few seconds.", code="DeliveryUnderWay")
+    await audit.record(ctx, tx, "delivery.retried", delivery_id, project_id=project_id)
     return delivery
 
 

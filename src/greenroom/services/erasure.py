@@ -5,6 +5,7 @@ from __future__ import annotations
 from greenroom.context import Context, transaction
 from greenroom.errors import Conflict, NotFound
 from greenroom.model.orders import Order
+from greenroom.services import audit
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import events as event_rows
 from greenroom.store import idempotency as key_rows
@@ -50,4 +51,5 @@ async def erase(ctx: Context, tx: Tx, project_id: str, order_id: str) -> Order:
     await key_rows.erase(tx, project_id, order.id)
     message = "Content erased: the candidate, the request, the result, and the contents of deliveries and logs."
     await order_rows.log(tx, ctx.new_id("log"), order.id, "content_erased", message)
+    await audit.record(ctx, tx, "order.content_erased", order.id, project_id=project_id)
     return erased

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
+from greenroom.context import Context
 from greenroom.security.vault import Vault, VaultError
 from greenroom.store import installation as installation_rows
 from greenroom.store.db import Row, Store, Tx
@@ -95,6 +96,19 @@ async def find_public_url(store: Store, vault: Vault) -> str | None:
     """
     sealed = await store.read(lambda tx: installation_rows.find(tx, PUBLIC_URL))
     return vault.open(sealed, table="installation", row=PUBLIC_URL, column="value_sealed") if sealed else None
+
+
+async def with_public_url(ctx: Context) -> Context:
+    """
+    Returns a context whose links lead to the gateway that started last on this database, unless the URL is set.
+
+    Raises:
+        VaultError: the URL is sealed with a key that this process does not have.
+    """
+    if "public_url" in ctx.settings.model_fields_set:
+        return ctx
+    url = await find_public_url(ctx.store, ctx.vault) or ctx.settings.public_url
+    return replace(ctx, settings=ctx.settings.model_copy(update={"public_url": url}))
 
 
 async def _reseal(store: Store, vault: Vault, where: SealedColumn) -> Column:

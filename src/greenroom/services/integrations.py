@@ -11,6 +11,7 @@ from greenroom.errors import Conflict, Invalid, NotFound
 from greenroom.model.accounts import Account
 from greenroom.model.integrations import Integration
 from greenroom.security.tokens import new_webhook_secret
+from greenroom.services import audit
 from greenroom.store import accounts as account_rows
 from greenroom.store import installation as installation_rows
 from greenroom.store import integrations as integration_rows
@@ -49,6 +50,20 @@ async def get(ctx: Context, tx: Tx, project_id: str, provider: str) -> Integrati
         NotFound: the integration was never configured.
     """
     return await read(ctx, tx, project_id, provider)
+
+
+@transaction
+async def reveal(ctx: Context, tx: Tx, project_id: str, provider: str) -> Integration:
+    """
+    `get` for a caller who is shown the signing secret; audited.
+
+    Raises:
+        NotFound: it was never configured.
+    """
+    found = await read(ctx, tx, project_id, provider)
+    detail = {"provider": provider}
+    await audit.record(ctx, tx, "integration.secret_revealed", found.id, project_id=project_id, detail=detail)
+    return found
 
 
 async def read(ctx: Context, tx: Tx, project_id: str, provider: str) -> Integration:
@@ -111,6 +126,8 @@ async def put(
     old, new = await _replaced(ctx, tx, project_id, provider, values)
     await _check(tx, old, new, confirm=confirm)
     await integration_rows.save(tx, _sealed(ctx, new), is_new=old is None)
+    detail = {"provider": provider, "fields": [name for name in values if getattr(old, name, None) != values[name]]}
+    await audit.record(ctx, tx, "integration.changed", new.id, project_id=project_id, detail=detail)
     return new
 
 

@@ -16,7 +16,7 @@ from greenroom.model.events import ORDER_CREATED, RESULT_RECORDED, order_payload
 from greenroom.model.integrations import Integration
 from greenroom.model.orders import Category, Order, OrderRequest, Status
 from greenroom.model.results import Result
-from greenroom.services import accounts, events, integrations
+from greenroom.services import accounts, audit, events, integrations
 from greenroom.services.traces import traced
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import events as event_rows
@@ -98,8 +98,10 @@ async def _place(
     known, differs = await _add(tx, order)
     if known is not None and differs is None:
         return known
-    queued = await _publish(ctx, tx, order)
-    await _log(ctx, tx, order, "received", f"Order received; {queued}.", {"package_id": request.package_id})
+    if source == "api":
+        await audit.record(ctx, tx, "order.placed", order.id, project_id=order.project_id)
+    told = await _publish(ctx, tx, order)
+    await _log(ctx, tx, order, "received", f"Order received; {told}.", {"package_id": request.package_id})
     if known is not None and differs != "url":
         await _alert_shared_url(ctx, tx, order, known, differs)
     if request.callback_problem:
@@ -201,11 +203,19 @@ async def record_result(
     if changed.result is None:
         await order_rows.save(tx, changed)
         await _log(ctx, tx, order, "status", f"The vendor says: {changed.status}.")
+        await _audit_status(ctx, tx, changed)
         return changed
     await _log(ctx, tx, order, "result", f"Result recorded; the order is {changed.status}.", _summary(result))
     changed = await _push(ctx, tx, changed)
     await order_rows.save(tx, changed)
+    detail = {"status": changed.status}
+    await audit.record(ctx, tx, "order.result_recorded", order_id, project_id=project_id, detail=detail)
     return changed
+
+
+async def _audit_status(ctx: Context, tx: Tx, order: Order) -> None:
+    detail = {"status": order.status}
+    await audit.record(ctx, tx, "order.status_recorded", order.id, project_id=order.project_id, detail=detail)
 
 
 async def _push(ctx: Context, tx: Tx, order: Order) -> Order:
@@ -267,6 +277,7 @@ async def record_status(
         await order_rows.save(tx, changed)
         said = f": {message}" if message else ""
         await _log(ctx, tx, order, "status", _sentence(f"The vendor says: {status}{said}"))
+        await _audit_status(ctx, tx, changed)
     return changed
 
 

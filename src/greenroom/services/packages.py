@@ -11,7 +11,7 @@ from greenroom.model.accounts import Account
 from greenroom.model.integrations import Integration
 from greenroom.model.orders import Category
 from greenroom.model.packages import MOST, Package, PackageList, unique
-from greenroom.services import accounts, integrations
+from greenroom.services import accounts, audit, integrations
 from greenroom.store import packages as package_rows
 from greenroom.store import projects as project_rows
 from greenroom.store.db import Tx, from_ms
@@ -19,7 +19,7 @@ from greenroom.store.db import Tx, from_ms
 
 @transaction
 async def publish(
-    _: Context, tx: Tx, project_id: str, category: Category, packages: list[Package], *, account_id: str | None = None
+    ctx: Context, tx: Tx, project_id: str, category: Category, packages: list[Package], *, account_id: str | None = None
 ) -> None:
     """
     Replaces the packages published for one account, or those for all accounts.
@@ -31,6 +31,8 @@ async def publish(
     if account_id is not None:
         await accounts.read(tx, project_id, account_id)
     await package_rows.replace_all(tx, project_id, category, account_id or "", packages)
+    detail = {"category": category, "account_id": account_id, "packages": len(packages)}
+    await audit.record(ctx, tx, "packages.published", account_id, project_id=project_id, detail=detail)
 
 
 @snapshot
@@ -75,6 +77,7 @@ async def create(ctx: Context, tx: Tx, account: Account, category: Category, new
         )
     package = _changed(ctx, Package(ctx.new_id("pkg"), ""), new)
     await package_rows.add(tx, account.project_id, category, account.id, package)
+    await _record_stored(ctx, tx, account, package.id, "created")
     return package
 
 
@@ -95,10 +98,11 @@ async def change(
     changed = _changed(ctx, package, changes)
     if changed != package:
         await package_rows.save(tx, account.project_id, category, account.id, changed)
+        await _record_stored(ctx, tx, account, package_id, "changed")
 
 
 @transaction
-async def delete(_: Context, tx: Tx, account: Account, category: Category, package_id: str) -> None:
+async def delete(ctx: Context, tx: Tx, account: Account, category: Category, package_id: str) -> None:
     """
     Deletes a package that is stored for this account; orders keep its name.
 
@@ -108,6 +112,12 @@ async def delete(_: Context, tx: Tx, account: Account, category: Category, packa
     await project_rows.lock(tx, account.project_id)
     if not await package_rows.delete(tx, account.project_id, category, account.id, package_id):
         raise _not_stored(package_id)
+    await _record_stored(ctx, tx, account, package_id, "deleted")
+
+
+async def _record_stored(ctx: Context, tx: Tx, account: Account, package_id: str, what: str) -> None:
+    detail = {"account_id": account.id, "change": what}
+    await audit.record(ctx, tx, "packages.stored", package_id, project_id=account.project_id, detail=detail)
 
 
 @snapshot

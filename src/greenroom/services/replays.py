@@ -8,6 +8,7 @@ from greenroom.context import Context, snapshot, transaction
 from greenroom.errors import Conflict, NotFound
 from greenroom.model.replays import Replay, Status, parts_of
 from greenroom.model.webhooks import Webhook
+from greenroom.services import audit
 from greenroom.store import replays as replay_rows
 from greenroom.store import webhooks as webhook_rows
 from greenroom.store.db import Tx, to_ms
@@ -49,6 +50,8 @@ async def _add(
     replay_id, (since, until) = ctx.new_id("rpl"), window
     parts = parts_of(status)
     await replay_rows.add(tx, replay_id, project_id, webhook_id, parts, since=since, until=until, total=total)
+    detail = {"webhook_id": webhook_id, "status": status}
+    await audit.record(ctx, tx, "replay.started", replay_id, project_id=project_id, detail=detail)
     return await _read(tx, project_id, webhook_id, replay_id)
 
 
@@ -73,7 +76,7 @@ async def get(_: Context, tx: Tx, project_id: str, webhook_id: str, replay_id: s
 
 
 @transaction
-async def cancel(_: Context, tx: Tx, project_id: str, webhook_id: str, replay_id: str) -> Replay:
+async def cancel(ctx: Context, tx: Tx, project_id: str, webhook_id: str, replay_id: str) -> Replay:
     """
     Cancels a running job; deliveries that it has queued are still sent.
 
@@ -82,6 +85,8 @@ async def cancel(_: Context, tx: Tx, project_id: str, webhook_id: str, replay_id
     """
     await _read(tx, project_id, webhook_id, replay_id)
     await replay_rows.cancel(tx, replay_id)
+    detail = {"webhook_id": webhook_id}
+    await audit.record(ctx, tx, "replay.cancelled", replay_id, project_id=project_id, detail=detail)
     return await _read(tx, project_id, webhook_id, replay_id)
 
 

@@ -12,7 +12,7 @@ from greenroom.errors import Conflict, Invalid, NotFound
 from greenroom.model.deliveries import State
 from greenroom.model.webhooks import Webhook
 from greenroom.security.tokens import new_webhook_secret
-from greenroom.services import accounts
+from greenroom.services import accounts, audit
 from greenroom.store import breakers as breaker_rows
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import orders as order_rows
@@ -106,6 +106,8 @@ async def create(
     )
     await webhook_rows.add(tx, webhook)
     await rate_rows.empty(tx, webhook.id)
+    detail = {"name": name, "url": url}
+    await audit.record(ctx, tx, "webhook.created", webhook.id, project_id=project_id, detail=detail)
     return webhook, await _add_secret(ctx, tx, webhook.id, secret or new_webhook_secret())
 
 
@@ -258,6 +260,9 @@ async def _change(
     await webhook_rows.save(tx, new)
     if new.rate_limit != old.rate_limit:
         await rate_rows.empty(tx, webhook_id)
+    fields = [name for name in changes if getattr(new, name) != getattr(old, name)]
+    if fields:
+        await audit.record(ctx, tx, "webhook.changed", webhook_id, project_id=project_id, detail={"fields": fields})
     return new
 
 
@@ -280,11 +285,12 @@ async def _cancel(_: Context, tx: Tx, webhook_id: str) -> int:
 
 
 @transaction
-async def _delete(_: Context, tx: Tx, project_id: str, webhook_id: str) -> None:
-    # locks in the same order as a worker that records attempts, which avoids deadlocks
+async def _delete(ctx: Context, tx: Tx, project_id: str, webhook_id: str) -> None:
+    # in the order in which a worker locks them that settles what it sent
     await delivery_rows.cancel_for(tx, webhook_id)
     await breaker_rows.save(tx, webhook_id, None)
     await webhook_rows.delete(tx, project_id, webhook_id)
+    await audit.record(ctx, tx, "webhook.deleted", webhook_id, project_id=project_id)
 
 
 @transaction
@@ -300,6 +306,8 @@ async def rotate_secret(ctx: Context, tx: Tx, project_id: str, webhook_id: str, 
     await project_rows.lock(tx, project_id)
     await _read(tx, project_id, webhook_id)
     await webhook_rows.expire_secrets(tx, webhook_id, overlap_ms=int(overlap.total_seconds() * 1000))
+    detail = {"overlap_seconds": int(overlap.total_seconds())}
+    await audit.record(ctx, tx, "webhook.secret_rotated", webhook_id, project_id=project_id, detail=detail)
     return await _add_secret(ctx, tx, webhook_id, new_webhook_secret())
 
 

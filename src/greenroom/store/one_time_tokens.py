@@ -87,7 +87,7 @@ async def revoke(tx: Tx, project_id: str, token_id: str) -> str | None:
     return row["email"] if row else None
 
 
-async def end_resets(tx: Tx, user_id: str) -> None:
+async def end_of_user(tx: Tx, user_id: str) -> None:
     """Ends a user's password resets and half-finished sign-ins."""
     await tx.run("DELETE FROM one_time_tokens WHERE user_id = $1", user_id)
 

@@ -23,7 +23,8 @@ async def find_by_name(tx: Tx, name: str) -> Project | None:
 async def find_by_key(tx: Tx, key_hash: str) -> Project | None:
     """Returns the project of an API key that is not revoked."""
     row = await tx.one(
-        "SELECT p.*, k.id AS key_id, k.name AS key_name, k.scope FROM api_keys k JOIN projects p ON p.id = k.project_id "
+        "SELECT p.*, k.id AS key_id, k.name AS key_name, k.scope "
+        "FROM api_keys k JOIN projects p ON p.id = k.project_id "
         "WHERE k.key_hash = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now_ms())",
         key_hash,
     )

@@ -76,9 +76,7 @@ async def add(
     )
 
 
-async def identify(
-    tx: Tx, token_hash: str, project_id: str | None, *, idle_ms: int, touch_ms: int
-) -> Identity | None:
+async def identify(tx: Tx, token_hash: str, project_id: str | None, *, idle_ms: int, touch_ms: int) -> Identity | None:
     """
     Returns the identity of a live session, with the project and the role in it where the session may see it.
 
@@ -133,9 +131,10 @@ async def end_by_hash(tx: Tx, token_hash: str) -> tuple[str, str | None] | None:
 
 async def end(tx: Tx, session_id: str, user_id: str | None) -> bool:
     """Ends a user's session by id; None: a sign-in link's. False: there is none."""
-    return await tx.run(
-        "DELETE FROM sessions WHERE id = $1 AND coalesce(user_id, '') = $2", session_id, user_id or ""
-    ) == 1
+    return (
+        await tx.run("DELETE FROM sessions WHERE id = $1 AND coalesce(user_id, '') = $2", session_id, user_id or "")
+        == 1
+    )
 
 
 async def end_others(tx: Tx, user_id: str, *, keep: str | None) -> int:

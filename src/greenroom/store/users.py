@@ -77,16 +77,12 @@ async def use_step(tx: Tx, user_id: str, step: int) -> bool:
 async def replace_recovery_codes(tx: Tx, user_id: str, hashes: Sequence[str]) -> None:
     """Replaces a user's recovery codes."""
     await tx.run("DELETE FROM recovery_codes WHERE user_id = $1", user_id)
-    await tx.many(
-        "INSERT INTO recovery_codes (user_id, code_hash) VALUES ($1, $2)", [(user_id, one) for one in hashes]
-    )
+    await tx.many("INSERT INTO recovery_codes (user_id, code_hash) VALUES ($1, $2)", [(user_id, one) for one in hashes])
 
 
 async def use_recovery_code(tx: Tx, user_id: str, code_hash: str) -> bool:
     """Uses up a recovery code. False: there is none."""
-    return (
-        await tx.run("DELETE FROM recovery_codes WHERE user_id = $1 AND code_hash = $2", user_id, code_hash) == 1
-    )
+    return await tx.run("DELETE FROM recovery_codes WHERE user_id = $1 AND code_hash = $2", user_id, code_hash) == 1
 
 
 async def count_recovery_codes(tx: Tx, user_id: str) -> int:

@@ -101,8 +101,9 @@ async def get(
     reveal: Annotated[bool, Query(description="Show the external trigger token.")] = False,
 ) -> AccountOut:
     """Show a linked account."""
-    account, token = await accounts.get_with_token(ctx, project.id, account_id)
-    return _shown(account, token if reveal else MASK)
+    if reveal:
+        return _shown(*await accounts.reveal_token(ctx, project.id, account_id))
+    return _shown(await accounts.get(ctx, project.id, account_id), MASK)
 
 
 @router.post("/{account_id}/rotate-token", operation_id="rotate_token", responses=documented(400, 401, 404, 409, 422))

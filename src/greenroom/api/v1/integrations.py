@@ -170,7 +170,8 @@ async def get(
 ) -> IntegrationOut:
     """Show the configuration of a provider."""
     get_connector(provider)
-    return await shown(ctx, await integrations.get(ctx, project.id, provider), reveal=reveal)
+    read = integrations.reveal if reveal else integrations.get
+    return await shown(ctx, await read(ctx, project.id, provider), reveal=reveal)
 
 
 @router.put("/{provider}", operation_id="put_integration", responses=documented(400, 401, 404, 409, 422))
