@@ -239,7 +239,7 @@ async def test_concurrent_units_create_one_project_of_a_name(store: Store) -> No
     """The unique constraint makes creation idempotent."""
 
     async def make(number: int) -> str:
-        return (await store.write(lambda tx: project_rows.ensure(tx, f"prj_{number}", "same"))).id
+        return (await store.write(lambda tx: project_rows.ensure(tx, f"prj_{number}", "same")))[0].id
 
     ids = await asyncio.gather(*(make(number) for number in range(20)))
 
