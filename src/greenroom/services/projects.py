@@ -65,8 +65,8 @@ async def create_key(
 
 
 def _check_name(label: str, value: str) -> None:
-    if not 0 < len(value.strip()) <= LONGEST_NAME:
-        problem = f"{label}: expected 1 to {LONGEST_NAME} characters"
+    if not 0 < len(value.strip()) <= LONGEST_NAME or not value.isprintable():
+        problem = f"{label}: expected 1 to {LONGEST_NAME} printable characters"
         raise Invalid(problem, errors=[problem])
 
 

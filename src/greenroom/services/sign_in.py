@@ -37,7 +37,7 @@ WRONG_CODE = "The code is wrong, was used already, or has expired. Wait for the 
 
 def normal_email(email: str) -> str:
     """Returns an e-mail address as it is stored and looked up: without blanks around it, in lower case."""
-    return email.strip()[: LONGEST_EMAIL + 1].lower().encode(errors="replace").decode().replace("\0", "?")
+    return email.strip()[: LONGEST_EMAIL + 1].lower().encode(errors="replace").decode().replace("\0", " ")
 
 
 async def with_password(ctx: Context, email: str, password: str, client: Client) -> SignedIn:

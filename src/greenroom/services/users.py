@@ -54,7 +54,7 @@ def check_name(name: str) -> str:
     """
     found = name.strip()
     if not 0 < len(found) <= LONGEST_NAME or not found.isprintable():
-        problem = f"name: expected 1 to {LONGEST_NAME} characters"
+        problem = f"name: expected 1 to {LONGEST_NAME} printable characters"
         raise Invalid(problem, errors=[problem])
     return found
 
