@@ -15,7 +15,19 @@ import pytest
 
 from tests.support import stem
 
-COMMANDS = ["serve", "work", "sign-in-link", "migrate", "backup", "restore", "keys", "apply", "export"]
+COMMANDS = [
+    "serve",
+    "work",
+    "sign-in-link",
+    "migrate",
+    "backup",
+    "restore",
+    "keys",
+    "users",
+    "audit",
+    "apply",
+    "export",
+]
 COMMANDS += ["listen", "demo", "bench"]
 FILE = """
 [[projects]]

@@ -65,9 +65,9 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """
     Returns a route's `responses` for these error statuses, and `default` for those that any route can answer.
 
-    A route that requires an API key (401) is rate limited, so 429 is added.
+    A route that wants an API key (401) wants one with the scope for it (403), and counts its requests (429).
     """
-    counted = (429,) if 401 in statuses else ()
+    counted = (403, 429) if 401 in statuses else ()
     own: dict[int | str, dict[str, Any]] = {
         status: {"content": FAULT, "description": HTTPStatus(status).phrase} for status in (*statuses, *counted)
     }

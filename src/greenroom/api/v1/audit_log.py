@@ -40,7 +40,7 @@ class AuditEntryOut(BaseModel):
     detail: dict[str, Any] = Field(description="Names of the changed fields, and new values that are no secrets.")
 
 
-@router.get("", operation_id="list_audit_log", responses=documented(400, 401, 403))
+@router.get("", operation_id="list_audit_log", responses=documented(400, 401))
 async def list_entries(
     ctx: Ctx,
     project: Caller,
