@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 from tests.cli.test_commands import greenroom
-from tests.support.processes import environment
 
 PASSWORD = "correct horse battery staple"
 
@@ -16,8 +16,9 @@ PASSWORD = "correct horse battery staple"
 def create_user(email: str, password: str, data: Path) -> subprocess.CompletedProcess[str]:
     """Runs `users create` with a password on stdin."""
     command = [sys.executable, "-m", "greenroom", "users", "create", "--email", email, "--name", "Ada"]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GREENROOM_")}
     return subprocess.run(
-        [*command, "--data", str(data)], input=f"{password}\n", capture_output=True, text=True, env=environment()
+        [*command, "--data", str(data)], input=f"{password}\n", capture_output=True, text=True, env=kept
     )
 
 

@@ -66,7 +66,7 @@ async def test_each_change_and_reveal_is_recorded_with_its_key(house: House, pro
     """Once, by whom, from where; with no secret in it."""
     hook = await webhook(proctor)
     path, account = f"/v1/webhooks/{hook['id']}", f"/accounts/{proctor.account_id}"
-    placed = {"candidate": {"id": "c1", "emails": [{"value": "ada@example.test"}]}, "package": {"id": "pkg_static"}}
+    placed = {"candidate": {"id": "c1", "emails": [{"value": "ada@example.test"}]}, "package": {"id": "pkg_core_sql"}}
     placed |= {"application": {"id": "a1"}, "job": {"id": "j1"}}
     package = {"name": "Employment"}
     secrets = [hook["secret"], proctor.token, proctor.key, "ada@example.test"]
