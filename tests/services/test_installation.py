@@ -14,7 +14,7 @@ import pytest
 
 from greenroom.context import Context
 from greenroom.security.vault import Vault
-from greenroom.services import idempotency, installation
+from greenroom.services import idempotency, installation, users
 from greenroom.services.idempotency import Kept
 from greenroom.store import installation as installation_rows
 from greenroom.store import projects as project_rows
@@ -49,6 +49,8 @@ async def use_everything(house: House) -> None:
     await linked.api("POST", "/v1/accounts", json=customer)
     await linked.api("POST", "/v1/webhooks", json=hook, headers={"idempotency-key": "one"})
     await webhook(linked)
+    user = await users.create(house.app.state.ctx, email="ada@example.com", name="Ada", password="a long password")
+    await users.start_totp(house.app.state.ctx, user.id)
     await linked.call("list_tests")
     await linked.api("GET", "/requests/logs")  # writes the lines of the request log that wait
 

@@ -32,8 +32,9 @@ async def count(tx: Tx, pair_hash: str) -> tuple[int, int]:
 async def add(tx: Tx, pair_hash: str, *, blocked_ms: int) -> None:
     """Counts a failure of a pair, and blocks the pair for so long."""
     await tx.run(
-        "UPDATE sign_in_failures SET failures = failures + 1, failed_at = now_ms(), blocked_until = now_ms() + $2 "
-        "WHERE pair_hash = $1",
+        # without a delay never the time of now: it is ahead of the clock that a waiting statement began with
+        "UPDATE sign_in_failures SET failures = failures + 1, failed_at = now_ms(), "
+        "blocked_until = CASE WHEN $2 > 0 THEN now_ms() + $2 ELSE 0 END WHERE pair_hash = $1",
         pair_hash,
         blocked_ms,
     )
