@@ -15,7 +15,7 @@ from greenroom.model.people import Client, Role, User
 from greenroom.model.projects import Project
 from greenroom.services import installation, members, projects, users
 
-app = typer.Typer(help="People of the dashboard.", no_args_is_help=True)
+app = typer.Typer(help="People of the dashboard: create, list, invite, reset.", no_args_is_help=True)
 Data = Annotated[Path | None, typer.Option(help="Data directory (GREENROOM_DATA_DIR).")]
 Email = Annotated[str, typer.Option(help="The person's e-mail address.")]
 RoleOption = Annotated[Role, typer.Option(help="owner, developer or viewer.")]
