@@ -38,7 +38,7 @@ def test_people_are_made_and_the_audit_log_says_so(tmp_path: Path) -> None:
     exported = greenroom("audit", "export", "--project", "default", data=tmp_path)
     everything = greenroom("audit", "export", "--since", "2020-01-01", data=tmp_path)
 
-    assert "read  never used  expires 2040-01-02T00:00:00.000Z" in listed.stdout
+    assert "never used  read  expires 2040-01-02T00:00:00.000Z" in listed.stdout
     assert made.returncode == 0, made.stderr
     assert users.stdout.split("  ")[1:] == ["ada@example.com", "Ada", "owner of default\n"]
     assert "/invitations/" in invited.stdout

@@ -49,12 +49,12 @@ def create(
 
 @app.command("list")
 def list_keys(data: Data = None) -> None:
-    """Show every key: id, project, name, last four characters, scope, last use, expiry, whether it is revoked."""
+    """Show every key: id, project, name, last four characters, last use, whether it is revoked, scope, expiry."""
     for key in with_context(data, projects.list_keys):
         used = f"used {stamp(key.last_used_at)}" if key.last_used_at else "never used"
         state = f"revoked {stamp(key.revoked_at)}" if key.revoked_at else used
         expiry = f"  expires {stamp(key.expires_at)}" if key.expires_at else ""
-        print(f"{key.id}  {key.project_name}  {key.name}  …{key.hint}  {key.scope}  {state}{expiry}")
+        print(f"{key.id}  {key.project_name}  {key.name}  …{key.hint}  {state}  {key.scope}{expiry}")
 
 
 @app.command("revoke")
