@@ -103,8 +103,9 @@ def build(data: Path | None, wire: WireSettings) -> web.Application:
     With a data directory its state survives a restart.
     """
     world = World(Journal(data))
+    world.seeders.append(lambda: company.plant(world))
     if not world.organizations.all():
-        company.reset(world, 1, None, wire)
+        world.reset(1, None, wire)
     caller = HttpClient()
     simulator = Simulator(world, caller)
     app = web.Application(client_max_size=MOST_BYTES, middlewares=[_handle_errors])

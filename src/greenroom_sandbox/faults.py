@@ -9,9 +9,9 @@ import random
 from typing import get_args
 
 from greenroom_sandbox.errors import Refused
+from greenroom_sandbox.kernel import Kernel
 from greenroom_sandbox.model.wire import Fault, FaultKind, FaultSpec, Target, WireCall
-from greenroom_sandbox.wire.bodies import JSON_VARIANTS
-from greenroom_sandbox.world import World
+from greenroom_sandbox.wire.broken import JSON_VARIANTS
 
 OUTBOUND_KINDS: tuple[FaultKind, ...] = ("latency", "timeout", "reset", "wrong_credentials")
 ANSWER_KINDS: tuple[FaultKind, ...] = ("latency", "timeout", "reset", "status", "malformed")
@@ -33,7 +33,7 @@ SECONDS: dict[FaultKind, float] = {"latency": 1, "timeout": 0.05}
 SILENCE_S = 30.0
 
 
-def inject(world: World, spec: FaultSpec) -> Fault:
+def inject(kernel: Kernel, spec: FaultSpec) -> Fault:
     """Adds a fault.
 
     Raises: `Refused` when the kind cannot have this target or variant.
@@ -46,33 +46,33 @@ def inject(world: World, spec: FaultSpec) -> Fault:
     seconds = spec.seconds
     if seconds is None:
         seconds = SILENCE_S if kind == "timeout" and target in ANSWER_TARGETS else SECONDS.get(kind, 0)
-    values = spec.model_dump() | {"id": world.faults.next_id(), "target": target, "seconds": seconds}
-    return world.faults.save(Fault.model_validate(values))
+    values = spec.model_dump() | {"id": kernel.faults.next_id(), "target": target, "seconds": seconds}
+    return kernel.faults.save(Fault.model_validate(values))
 
 
-def clear(world: World) -> None:
+def clear(kernel: Kernel) -> None:
     """Removes every fault."""
-    for fault in world.faults.all():
-        world.faults.remove(fault.id)
+    for fault in kernel.faults.all():
+        kernel.faults.remove(fault.id)
 
 
 def match(
-    world: World, call: WireCall, kinds: tuple[FaultKind, ...], take_home_id: int | None = None
+    kernel: Kernel, call: WireCall, kinds: tuple[FaultKind, ...], take_home_id: int | None = None
 ) -> dict[FaultKind, Fault]:
     """Returns the faults of these kinds that hit this call, the oldest of each kind.
 
     Updates ``seen``, ``hits`` and ``count`` of every fault that fits the call.
     """
     matched: dict[FaultKind, Fault] = {}
-    for fault in world.faults.all():
+    for fault in kernel.faults.all():
         fits = fault.target in (call, "any") and fault.take_home_id in (None, take_home_id)
         if fits and fault.kind in kinds and fault.kind not in matched and fault.count != 0:
             fault.seen += 1
-            if _hits(world.seed, fault):
+            if _hits(kernel.seed, fault):
                 fault.hits += 1
                 fault.count = None if fault.count is None else fault.count - 1
                 matched[fault.kind] = fault
-            world.faults.save(fault)
+            kernel.faults.save(fault)
     return matched
 
 

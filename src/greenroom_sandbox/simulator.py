@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, cast
@@ -20,15 +20,15 @@ from greenroom_sandbox.model.hiring import Candidate
 from greenroom_sandbox.model.hook import Hook
 from greenroom_sandbox.model.partner import CallName, Connection, Partner
 from greenroom_sandbox.model.take_home import StatusReply, TakeHome
-from greenroom_sandbox.model.wire import BODY_LIMIT, Exchange, Fault, FaultKind, WireCall
+from greenroom_sandbox.model.wire import Exchange, Fault
+from greenroom_sandbox.outbound import WRONG_KEY, Outbound, set_verdict
 from greenroom_sandbox.wire import bodies, links, replies
 from greenroom_sandbox.wire.address import with_interview_id
-from greenroom_sandbox.wire.basic import basic_header, key_header, mask_headers
-from greenroom_sandbox.wire.calls import ClientRequest, HttpClient, Outcome
+from greenroom_sandbox.wire.basic import basic_header, key_header
+from greenroom_sandbox.wire.calls import HttpClient, Outcome
+from greenroom_sandbox.wire.checked import Checked
 from greenroom_sandbox.wire.hooks import signature
 from greenroom_sandbox.world import World
-
-WRONG_KEY = "a-key-that-no-partner-issued"
 
 
 @dataclass
@@ -58,7 +58,7 @@ class Simulator:
         self.world = world
         self.base = "http://127.0.0.1"
         self.clock_lock = asyncio.Lock()
-        self._caller = caller
+        self._outbound = Outbound(world, caller, "greenhouse")
 
     @property
     def public_url(self) -> str:
@@ -169,56 +169,17 @@ class Simulator:
         headers = {"Authorization": key_header(key), "Accept": "application/json"}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        outcome, exchange = await self._request(name, method, url, headers, body, kinds)
+        outcome, exchange = await self._outbound.request(name, method, url, headers, body, kinds)
         exchange.partner_id, exchange.organization_id = partner.id, connection.organization_id
         exchange.take_home_id = test.id if test else None
         exchange.fault = ",".join(sorted({*kinds, *matched})) or None
-        return outcome, exchange
-
-    async def _request(
-        self,
-        name: WireCall,
-        method: str,
-        url: str,
-        headers: dict[str, str],
-        body: bytes | None,
-        matched: Mapping[FaultKind, Fault],
-    ) -> tuple[Outcome, Exchange]:
-        """Makes one request, with its latency, timeout or reset faults.
-
-        Returns the outcome and the exchange, which is not logged yet.
-        """
-        settings = self.world.settings
-        if "latency" in matched:
-            await asyncio.sleep(matched["latency"].seconds)
-        deadline = matched["timeout"].seconds if "timeout" in matched else settings.deadline_seconds
-        at = self.world.clock.now()
-        call = ClientRequest(method, url, headers, body, deadline, settings.reply_limit_bytes)
-        outcome = await self._caller.make(call, cut="reset" in matched)
-        sent = body or b""
-        exchange = Exchange(
-            id=0,
-            at=at,
-            direction="to_partner",
-            call=name,
-            method=method,
-            url=url,
-            request_headers=mask_headers(headers.items()),
-            request_body=_text(sent),
-            request_cut=len(sent) > BODY_LIMIT,
-            status=outcome.status,
-            reply_headers=outcome.headers,
-            reply_body=_text(outcome.body),
-            ms=outcome.ms,
-            fault=",".join(sorted(matched)) or None,
-        )
         return outcome, exchange
 
     async def _check_and_log(
         self,
         outcome: Outcome,
         exchange: Exchange,
-        checked: replies.Checked[Any],
+        checked: Checked[Any],
         partner: Partner,
         connection: Connection,
         test: TakeHome | None,
@@ -227,7 +188,7 @@ class Simulator:
 
         A malformed reply is reported to the partner's ``response_error``, as Greenhouse does.
         """
-        _set_verdict(exchange, outcome, checked)
+        set_verdict(exchange, outcome, checked)
         self.world.log_exchange(exchange)
         if exchange.verdict == "malformed":
             await self._send_response_error(exchange, exchange.problems, partner, connection, test)
@@ -240,7 +201,7 @@ class Simulator:
         raw = json.dumps(body, ensure_ascii=False).encode()
         url = partner.response_error_url
         outcome, exchange = await self._call("response_error", partner, connection, test, "POST", url, raw)
-        _set_verdict(exchange, outcome, None)  # an error of response_error itself is reported nowhere
+        set_verdict(exchange, outcome, None)  # an error of response_error itself is reported nowhere
         self.world.log_exchange(exchange)
 
     async def deliver(self, hook: Hook, event_id: str, body: str) -> bool:
@@ -256,11 +217,13 @@ class Simulator:
             headers["Authorization"] = basic_header(hook.username, hook.password or "")
         answers = []
         for _ in range(2 if "duplicate" in matched else 1):
-            outcome, exchange = await self._request("webhook", "POST", hook.url, headers, body.encode(), matched)
+            outcome, exchange = await self._outbound.request(
+                "webhook", "POST", hook.url, headers, body.encode(), matched
+            )
             exchange.organization_id = hook.organization_id
             if outcome.failure is None and outcome.status != 200:
                 outcome.fail("webhook.200", f"status {outcome.status}")
-            _set_verdict(exchange, outcome, None)
+            set_verdict(exchange, outcome, None)
             self.world.log_exchange(exchange)
             answers.append(outcome.failure is None)
         return any(answers)
@@ -280,14 +243,14 @@ class Simulator:
         name = cast(CallName, past.call)
         outcome, exchange = await self._call(name, partner, connection, test, past.method, past.url, body)
         exchange.replay_of = past.id
-        _set_verdict(exchange, outcome, self._check_reply(past.call, outcome.body))
+        set_verdict(exchange, outcome, self._check_reply(past.call, outcome.body))
         if past.call == "send_test" and exchange.verdict == "ok" and test is not None:
             interview_id = replies.send_test(outcome.body, self.world.settings.integer_test_ids).value
             if interview_id != test.partner_interview_id:
                 exchange.remarks.append(f"the same send_test got another partner_interview_id: {interview_id}")
         return self.world.log_exchange(exchange)
 
-    def _check_reply(self, call: str, body: bytes) -> replies.Checked[Any] | None:
+    def _check_reply(self, call: str, body: bytes) -> Checked[Any] | None:
         integer_ids = self.world.settings.integer_test_ids
         if call == "list_tests":
             return replies.list_tests(body, integer_ids)
@@ -298,32 +261,3 @@ class Simulator:
 
 #: key of the simulator in the aiohttp application
 SIMULATOR = web.AppKey("simulator", Simulator)
-
-
-def _set_verdict(exchange: Exchange, outcome: Outcome, checked: replies.Checked[Any] | None) -> None:
-    """Sets verdict, problems and broken rules of an exchange.
-
-    Without ``checked`` the body is not checked: every 2xx reply is ok.
-    """
-    if outcome.failure is not None:
-        exchange.verdict, exchange.problems = "failed", [outcome.failure]
-        if outcome.rule is not None and exchange.fault is None:  # the partner did not cause an injected fault
-            exchange.rules = [outcome.rule]
-    elif checked is not None and checked.problems:
-        exchange.verdict, exchange.problems, exchange.rules = "malformed", checked.problems, checked.rules
-    elif checked is not None:
-        exchange.remarks += checked.remarks + _remarks(outcome)
-
-
-def _remarks(outcome: Outcome) -> list[str]:
-    remarks = []
-    kind = next((value for name, value in outcome.headers.items() if name.lower() == "content-type"), "")
-    if "json" not in kind:
-        remarks.append(f"the media type is {kind or 'missing'}, not application/json")
-    if outcome.status != 200:
-        remarks.append(f"the status is {outcome.status}, not 200")
-    return remarks
-
-
-def _text(raw: bytes) -> str:
-    return raw[:BODY_LIMIT].decode(errors="replace")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from greenroom_sandbox import world as limits
+from greenroom_sandbox import kernel as limits
 from greenroom_sandbox.journal import Journal
 from greenroom_sandbox.model.wire import Exchange
 from greenroom_sandbox.world import World

@@ -11,7 +11,7 @@ from greenroom_sandbox import __version__
 from greenroom_sandbox.api.reading import SIMULATOR, Body, read_body, respond
 from greenroom_sandbox.clock import in_utc
 from greenroom_sandbox.model.wire import WireSettings
-from greenroom_sandbox.services import company, results, settings
+from greenroom_sandbox.services import results, settings
 
 routes = web.RouteTableDef()
 
@@ -113,5 +113,5 @@ async def reset(request: web.Request) -> web.StreamResponse:
     simulator, given = request.app[SIMULATOR], await read_body(request, Reset)
     async with simulator.clock_lock:
         start = in_utc(given.now) if given.now else None
-        company.reset(simulator.world, given.seed, start, WireSettings())
+        simulator.world.reset(given.seed, start, WireSettings())
     return await health(request)

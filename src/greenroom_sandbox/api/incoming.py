@@ -11,7 +11,7 @@ from greenroom_sandbox import faults
 from greenroom_sandbox.api.reading import SIMULATOR
 from greenroom_sandbox.model.wire import BODY_LIMIT, Exchange, Fault, Variant, WireCall
 from greenroom_sandbox.wire.basic import mask_headers, mask_secrets
-from greenroom_sandbox.wire.bodies import break_json
+from greenroom_sandbox.wire.broken import break_json
 
 
 class Incoming:

@@ -12,6 +12,7 @@ from greenroom_sandbox.model.record import Record
 #: longest logged body in bytes
 BODY_LIMIT = 64 * 1024
 
+Ats = Literal["greenhouse", "ashby"]
 CompletionAuth = Literal["partner", "org_key", "either"]
 StatusCheck = Literal["before_answer", "after_answer", "delayed", "never"]
 HttpPolicy = Literal["loopback", "allowed", "refused"]
@@ -123,6 +124,7 @@ class Exchange(Record):
     """
 
     at: datetime
+    ats: Ats = "greenhouse"
     direction: Literal["to_partner", "from_partner"]
     call: WireCall
     partner_id: int | None = None

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import random
-from datetime import datetime
 from typing import Any
 
-from greenroom_sandbox.clock import Clock
 from greenroom_sandbox.errors import Conflict, Refused
 from greenroom_sandbox.model.hiring import Application, Candidate, Job, Organization, Stage, StageKind, User
-from greenroom_sandbox.model.wire import ClockState, WireSettings
 from greenroom_sandbox.services import hooks
 from greenroom_sandbox.world import World
 
@@ -38,35 +35,24 @@ FIRST = ["Amara", "Ben", "Chen", "Dalia", "Emil", "Farah", "Goran", "Hana", "Ike
 LAST = ["Adeyemi", "Baker", "Costa", "Dvořák", "Engel", "Fischer", "García", "Hansen", "Ito", "Jansen", "Kaya"]
 
 
-def reset(world: World, seed: int, now: datetime | None, settings: WireSettings) -> None:
-    """Replaces all state with the seed company.
-
-    With ``now`` the clock is frozen at that time. Raises: `Refused` before anything is removed.
-    """
-    if now is not None:
-        Clock(ClockState()).set(now)  # refuses a bad time before anything is removed
-    with world.transaction():
-        world.clear(seed, settings)
-        if now is not None:
-            world.clock.run(False)
-            world.clock.set(now)
-            world.save_clock()
-        for name in ("Hemlock & Rye", "Fjord Analytics"):
-            world.organizations.save(Organization(id=world.organizations.next_id(), name=name))
-        add_user(world, 101, "Rina", "Recruiter", "rina.recruiter@hemlock.example", "recruiter", site_admin=True)
-        add_user(world, 101, "Hugo", "Hiring", "hugo.hiring@hemlock.example", "hiring_manager")
-        add_user(world, 101, "Greta", "Grader", "greta.grader@hemlock.example", "grader")
-        add_user(world, 102, "Ines", "Interview", "ines.interview@fjord.example", "recruiter", site_admin=True)
-        jobs = [(101, "Data Engineer"), (101, "Support Specialist"), (102, "Analyst")]
-        for organization_id, name in jobs:
-            add_job(world, {"organization_id": organization_id, "name": name})
-        of_job = [4001, 4001, 4001, 4001, 4002, 4002, 4003]
-        for number, ((_, first, last, email), job_id) in enumerate(zip(PEOPLE, of_job, strict=True)):
-            sparse = number == 4
-            extra = {} if sparse else {"phone_number": f"+44 20 7946 0{number:03d}"}
-            resume = {} if sparse else {"resume": f"{first} {last}\n{email}\n\nMade up for the simulator."}
-            values = {"job_id": job_id, "first_name": first, "last_name": last, "email": email, **extra, **resume}
-            add_candidate(world, values)
+def plant(world: World) -> None:
+    """Adds the seed companies to empty tables."""
+    for name in ("Hemlock & Rye", "Fjord Analytics"):
+        world.organizations.save(Organization(id=world.organizations.next_id(), name=name))
+    add_user(world, 101, "Rina", "Recruiter", "rina.recruiter@hemlock.example", "recruiter", site_admin=True)
+    add_user(world, 101, "Hugo", "Hiring", "hugo.hiring@hemlock.example", "hiring_manager")
+    add_user(world, 101, "Greta", "Grader", "greta.grader@hemlock.example", "grader")
+    add_user(world, 102, "Ines", "Interview", "ines.interview@fjord.example", "recruiter", site_admin=True)
+    jobs = [(101, "Data Engineer"), (101, "Support Specialist"), (102, "Analyst")]
+    for organization_id, name in jobs:
+        add_job(world, {"organization_id": organization_id, "name": name})
+    of_job = [4001, 4001, 4001, 4001, 4002, 4002, 4003]
+    for number, ((_, first, last, email), job_id) in enumerate(zip(PEOPLE, of_job, strict=True)):
+        sparse = number == 4
+        extra = {} if sparse else {"phone_number": f"+44 20 7946 0{number:03d}"}
+        resume = {} if sparse else {"resume": f"{first} {last}\n{email}\n\nMade up for the simulator."}
+        values = {"job_id": job_id, "first_name": first, "last_name": last, "email": email, **extra, **resume}
+        add_candidate(world, values)
 
 
 def add_user(

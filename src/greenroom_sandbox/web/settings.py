@@ -8,7 +8,7 @@ from aiohttp import web
 
 from greenroom_sandbox.errors import Refused
 from greenroom_sandbox.model.wire import WireSettings
-from greenroom_sandbox.services import company, settings
+from greenroom_sandbox.services import settings
 from greenroom_sandbox.simulator import SIMULATOR
 from greenroom_sandbox.web import forms
 from greenroom_sandbox.web.pages import get_world, page, redirect, render
@@ -64,7 +64,7 @@ async def change_settings(request: web.Request) -> web.StreamResponse:
 async def reset(request: web.Request) -> web.StreamResponse:
     """Resets company, partners, tests and settings to the seed."""
     async with request.app[SIMULATOR].clock_lock:
-        company.reset(get_world(request), get_world(request).seed, None, WireSettings())
+        get_world(request).reset(get_world(request).seed, None, WireSettings())
     return redirect("/jobs", "reset")
 
 

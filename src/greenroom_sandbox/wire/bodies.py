@@ -10,9 +10,7 @@ import json
 from greenroom_sandbox.model.hiring import Candidate
 from greenroom_sandbox.model.take_home import TakeHome
 from greenroom_sandbox.model.wire import Variant, WireSettings
-
-#: variants for any JSON body; the other ones change fields of ``send_test``
-JSON_VARIANTS: tuple[Variant, ...] = ("invalid_json", "empty", "array")
+from greenroom_sandbox.wire.broken import JSON_VARIANTS, break_json
 
 
 def profile_url(base: str, candidate_id: int, application_id: int) -> str:
@@ -73,13 +71,6 @@ def response_error(call: str, errors: list[str], test: TakeHome | None, settings
             body["partner_interview_id"] = test_id(test.partner_interview_id, settings)
         body["candidate_email"] = test.to
     return body
-
-
-def break_json(raw: bytes, variant: Variant) -> bytes:
-    """Returns deliberately broken JSON: cut in the middle, empty, or inside an array."""
-    if variant == "empty":
-        return b""
-    return b"[" + raw + b"]" if variant == "array" else raw[: len(raw) // 2]
 
 
 def break_send_test(body: dict[str, object], variant: Variant) -> bytes:

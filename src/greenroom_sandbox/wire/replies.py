@@ -6,37 +6,14 @@ Every problem is a sentence that goes into ``response_error``.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from dataclasses import dataclass
+from typing import TypeVar
 
 from greenroom_sandbox.model.take_home import Primitive, StatusReply
 from greenroom_sandbox.wire.address import is_absolute
-from greenroom_sandbox.wire.rules import RULES
-from greenroom_sandbox.wire.strict_json import NotStrictJson, kind_of, parse
+from greenroom_sandbox.wire.checked import Checked, a_kind, note_unknown, parse_json, parse_object, read_text
 
 T = TypeVar("T")
-
-
-@dataclass
-class Checked(Generic[T]):
-    """A checked reply.
-
-    ``value`` is None when the reply is malformed; ``problems`` are the reasons, ``remarks`` are oddities that
-    Greenhouse accepts. ``rules`` are the names of the broken rules, each once, in the order of the problems.
-    """
-
-    call: str
-    value: T | None = None
-    problems: list[str] = field(default_factory=list)
-    rules: list[str] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
-
-    def add_problem(self, rule: str, problem: str) -> None:
-        """Adds a problem; ``rule`` is the rule's name, the call's prefix may be left out."""
-        name = rule if rule in RULES else f"{self.call}.{rule}"
-        self.problems.append(problem)
-        if name not in self.rules:
-            self.rules.append(name)
 
 
 @dataclass(frozen=True)
@@ -53,20 +30,20 @@ def list_tests(raw: bytes, integer_ids: bool) -> Checked[list[ListedTest]]:
     Source: Greenhouse Assessment API, List Tests.
     """
     checked: Checked[list[ListedTest]] = Checked("list_tests")
-    items = _parse(raw, checked)
+    items = parse_json(raw, checked)
     if checked.problems:
         return checked
     if not isinstance(items, list):
-        checked.add_problem("array", f"reply must be an array of tests, not {_a(items)}")
+        checked.add_problem("array", f"reply must be an array of tests, not {a_kind(items)}")
         return checked
     tests: list[ListedTest] = []
     for index, item in enumerate(items):
         if not isinstance(item, dict):
-            checked.add_problem("item", f"[{index}] must be an object, not {_a(item)}")
+            checked.add_problem("item", f"[{index}] must be an object, not {a_kind(item)}")
             continue
-        _unknown(item, {"partner_test_id", "partner_test_name"}, checked, f"[{index}].")
+        note_unknown(item, {"partner_test_id", "partner_test_name"}, checked, f"[{index}].")
         test_id = _identifier(item, "partner_test_id", integer_ids, checked, f"[{index}].")
-        name = _text(item, "partner_test_name", checked, f"[{index}].")
+        name = read_text(item, "partner_test_name", checked, f"[{index}].")
         tests.append(ListedTest(test_id, name))
     if len({test.partner_test_id for test in tests}) < len(tests):
         checked.remarks.append("partner_test_id is not unique")
@@ -81,10 +58,10 @@ def send_test(raw: bytes, integer_ids: bool) -> Checked[str]:
     Source: Greenhouse Assessment API, Send Test.
     """
     checked: Checked[str] = Checked("send_test")
-    reply = _object(raw, checked)
+    reply = parse_object(raw, checked)
     if reply is None:
         return checked
-    _unknown(reply, {"partner_interview_id"}, checked, "")
+    note_unknown(reply, {"partner_interview_id"}, checked, "")
     interview_id = _identifier(reply, "partner_interview_id", integer_ids, checked, "")
     if not checked.problems:
         checked.value = interview_id
@@ -97,11 +74,11 @@ def test_status(raw: bytes) -> Checked[StatusReply]:
     The profile URL is required with ``complete``. Source: Greenhouse Assessment API, Test Status.
     """
     checked: Checked[StatusReply] = Checked("test_status")
-    reply = _object(raw, checked)
+    reply = parse_object(raw, checked)
     if reply is None:
         return checked
-    _unknown(reply, {"partner_status", "partner_profile_url", "partner_score", "metadata"}, checked, "")
-    status = _text(reply, "partner_status", checked, "")
+    note_unknown(reply, {"partner_status", "partner_profile_url", "partner_score", "metadata"}, checked, "")
+    status = read_text(reply, "partner_status", checked, "")
     complete = status == "complete"
     if status != "complete" and status.strip().lower() == "complete":
         checked.remarks.append(f"partner_status {status!r} is not 'complete', so the test counts as unfinished")
@@ -117,7 +94,7 @@ def _profile_url(url: object, complete: bool, checked: Checked[StatusReply]) -> 
     if url is None and complete:
         checked.add_problem("partner_profile_url", "partner_status is complete but partner_profile_url is missing")
     elif url is not None and not isinstance(url, str):
-        checked.add_problem("partner_profile_url", f"partner_profile_url must be a string, not {_a(url)}")
+        checked.add_problem("partner_profile_url", f"partner_profile_url must be a string, not {a_kind(url)}")
     elif complete and isinstance(url, str) and not is_absolute(url):
         checked.add_problem("partner_profile_url", "partner_profile_url must be an absolute http(s) URL")
     return url if isinstance(url, str) else None
@@ -127,7 +104,7 @@ def _score(score: object, checked: Checked[StatusReply]) -> int | float | None:
     if score is None:
         return None
     if isinstance(score, bool) or not isinstance(score, int | float):
-        checked.add_problem("partner_score", f"partner_score must be a number, not {_a(score)}")
+        checked.add_problem("partner_score", f"partner_score must be a number, not {a_kind(score)}")
         return None
     if isinstance(score, float) and not math.isfinite(score):
         checked.add_problem("partner_score", "partner_score must be a finite number")
@@ -139,12 +116,12 @@ def _metadata(metadata: object, checked: Checked[StatusReply]) -> dict[str, Prim
     if metadata is None:
         return {}
     if not isinstance(metadata, dict):
-        checked.add_problem("metadata", f"metadata must be an object, not {_a(metadata)}")
+        checked.add_problem("metadata", f"metadata must be an object, not {a_kind(metadata)}")
         return {}
     flat: dict[str, Primitive] = {}
     for label, value in metadata.items():
         if isinstance(value, dict | list):
-            checked.add_problem("metadata", f"metadata values must not be nested: {label!r} is {_a(value)}")
+            checked.add_problem("metadata", f"metadata values must not be nested: {label!r} is {a_kind(value)}")
         elif isinstance(value, float) and not math.isfinite(value):
             checked.add_problem("metadata", f"metadata value of {label!r} must be a finite number")
         else:
@@ -152,46 +129,8 @@ def _metadata(metadata: object, checked: Checked[StatusReply]) -> dict[str, Prim
     return flat
 
 
-def _parse(raw: bytes, checked: Checked[T]) -> object:
-    try:
-        return parse(raw)
-    except NotStrictJson as error:
-        checked.add_problem("reply.json", str(error))
-        return None
-
-
-def _object(raw: bytes, checked: Checked[T]) -> dict[str, object] | None:
-    reply = _parse(raw, checked)
-    if checked.problems:
-        return None
-    if not isinstance(reply, dict):
-        checked.add_problem("object", f"reply must be an object, not {_a(reply)}")
-        return None
-    return reply
-
-
-def _text(item: dict[str, object], key: str, checked: Checked[T], where: str) -> str:
-    value = item.get(key)
-    if key not in item:
-        checked.add_problem(key, f"{where}{key} is missing")
-    elif not isinstance(value, str):
-        checked.add_problem(key, f"{where}{key} must be a string, not {_a(value)}")
-    elif not value.strip():
-        checked.add_problem(key, f"{where}{key} must not be empty")
-    return value if isinstance(value, str) else ""
-
-
 def _identifier(item: dict[str, object], key: str, integer_ids: bool, checked: Checked[T], where: str) -> str:
     value = item.get(key)
     if integer_ids and isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    return _text(item, key, checked, where)
-
-
-def _unknown(item: dict[str, object], known: set[str], checked: Checked[T], where: str) -> None:
-    checked.remarks.extend(f"{where}{key} is not part of the contract and ignored" for key in item if key not in known)
-
-
-def _a(value: object) -> str:
-    kind = kind_of(value)
-    return kind if kind == "null" else f"{'an' if kind[0] in 'ao' else 'a'} {kind}"
+    return read_text(item, key, checked, where)
