@@ -13,6 +13,11 @@ from yarl import URL
 from greenroom_sandbox.api import company as company_api
 from greenroom_sandbox.api import completion, control, desk, faults, harvest, hooks, recruiting, resumes, traffic
 from greenroom_sandbox.api.reading import respond_error
+from greenroom_sandbox.ashby.api import desk as ashby_desk
+from greenroom_sandbox.ashby.api import partners as ashby_partners
+from greenroom_sandbox.ashby.api import recruiting as ashby_recruiting
+from greenroom_sandbox.ashby.company import plant as plant_ashby
+from greenroom_sandbox.ashby.state import ASHBY, Ashby
 from greenroom_sandbox.errors import Forbidden, SandboxError
 from greenroom_sandbox.journal import Journal
 from greenroom_sandbox.model.wire import WireSettings
@@ -45,6 +50,7 @@ API = tuple(
         *(completion, resumes, harvest, hooks),
     )
 )
+ASHBY_ROUTES = (ashby_partners.routes, ashby_desk.routes, ashby_recruiting.routes)
 PAGES = tuple(
     module.routes
     for module in (
@@ -103,14 +109,18 @@ def build(data: Path | None, wire: WireSettings) -> web.Application:
     With a data directory its state survives a restart.
     """
     world = World(Journal(data))
-    world.seeders.append(lambda: company.plant(world))
+    caller = HttpClient()
+    ashby = Ashby(world, caller)
+    world.seeders += [lambda: company.plant(world), lambda: plant_ashby(ashby)]
     if not world.organizations.all():
         world.reset(1, None, wire)
-    caller = HttpClient()
+    elif not ashby.organizations.all():  # the data is of a version without Ashby
+        plant_ashby(ashby)
     simulator = Simulator(world, caller)
     app = web.Application(client_max_size=MOST_BYTES, middlewares=[_handle_errors])
     app[SIMULATOR] = simulator
-    for table in (*API, *PAGES):
+    app[ASHBY] = ashby
+    for table in (*API, *PAGES, *ASHBY_ROUTES):
         app.add_routes(table)
 
     async def lifetime(_: web.Application) -> AsyncIterator[None]:

@@ -12,6 +12,7 @@ import typer
 from aiohttp import web
 
 from greenroom_sandbox.app import build
+from greenroom_sandbox.ashby.state import ASHBY
 from greenroom_sandbox.errors import SandboxError
 from greenroom_sandbox.model.wire import WireSettings
 from greenroom_sandbox.simulator import SIMULATOR
@@ -51,6 +52,7 @@ async def _serve(host: str, port: int, data: Path | None, settings: WireSettings
         name, taken = runner.addresses[0][:2]
         name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(name, name)  # noqa: S104 - an address that a browser opens
         app[SIMULATOR].base = f"http://[{name}]:{taken}" if ":" in name else f"http://{name}:{taken}"
+        app[ASHBY].base = app[SIMULATOR].base
         print(f"Greenhouse simulator: {app[SIMULATOR].base}", flush=True)
         await stopped.wait()
     finally:

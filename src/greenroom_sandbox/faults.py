@@ -14,20 +14,44 @@ from greenroom_sandbox.model.wire import Fault, FaultKind, FaultSpec, Target, Wi
 from greenroom_sandbox.wire.broken import JSON_VARIANTS
 
 OUTBOUND_KINDS: tuple[FaultKind, ...] = ("latency", "timeout", "reset", "wrong_credentials")
-ANSWER_KINDS: tuple[FaultKind, ...] = ("latency", "timeout", "reset", "status", "malformed")
-OUTBOUND_TARGETS: tuple[Target, ...] = ("list_tests", "send_test", "test_status", "response_error", "webhook")
-ANSWER_TARGETS: tuple[Target, ...] = ("completion", "resume", "token", "harvest")
+ANSWER_KINDS: tuple[FaultKind, ...] = (
+    "latency",
+    "timeout",
+    "reset",
+    "status",
+    "malformed",
+    "logical_error",
+    "lost_answer",
+)
+#: the calls that Ashby makes, and those that it answers
+ASHBY_CALLS: tuple[Target, ...] = (
+    "assessment.list",
+    "assessment.start",
+    "assessment.cancel",
+    "customFields.fetch",
+    "customField.list",
+)
+ASHBY_ANSWERS: tuple[Target, ...] = ("assessment.update", "assessment.addCompletedToCandidate")
+OUTBOUND_TARGETS: tuple[Target, ...] = (
+    *("list_tests", "send_test", "test_status", "response_error", "webhook"),
+    *ASHBY_CALLS,
+)
+ANSWER_TARGETS: tuple[Target, ...] = ("completion", "resume", "token", "harvest", *ASHBY_ANSWERS)
+#: calls whose body only the variants of `JSON_VARIANTS` can break
+JSON_ONLY: tuple[Target, ...] = ("token", "harvest", "assessment.start", *ASHBY_ANSWERS)
 #: the allowed targets of each kind of fault, the default first
 TARGETS: dict[FaultKind, tuple[Target, ...]] = {
     "latency": ("any", *get_args(WireCall)),
     "timeout": ("any", *get_args(WireCall)),
     "reset": ("any", *get_args(WireCall)),
     "wrong_credentials": ("any", *OUTBOUND_TARGETS),
-    "duplicate": ("send_test", "webhook"),
-    "malformed": ("send_test", "token", "harvest"),
+    "duplicate": ("send_test", "webhook", "assessment.start"),
+    "malformed": ("send_test", *JSON_ONLY),
     "reorder": ("test_status",),
     "status": ANSWER_TARGETS,
     "expired_resume": ("send_test",),
+    "logical_error": ASHBY_ANSWERS,
+    "lost_answer": ASHBY_ANSWERS,
 }
 SECONDS: dict[FaultKind, float] = {"latency": 1, "timeout": 0.05}
 SILENCE_S = 30.0
@@ -41,7 +65,7 @@ def inject(kernel: Kernel, spec: FaultSpec) -> Fault:
     kind, target = spec.kind, spec.target or TARGETS[spec.kind][0]
     if target not in TARGETS[kind]:
         raise Refused(f"{kind} can have {', '.join(TARGETS[kind])}", "target")
-    if kind == "malformed" and target != "send_test" and spec.variant not in JSON_VARIANTS:
+    if kind == "malformed" and target in JSON_ONLY and spec.variant not in JSON_VARIANTS:
         raise Refused(f"of {target} can be {', '.join(JSON_VARIANTS)}", "variant")
     seconds = spec.seconds
     if seconds is None:
@@ -57,7 +81,11 @@ def clear(kernel: Kernel) -> None:
 
 
 def match(
-    kernel: Kernel, call: WireCall, kinds: tuple[FaultKind, ...], take_home_id: int | None = None
+    kernel: Kernel,
+    call: WireCall,
+    kinds: tuple[FaultKind, ...],
+    take_home_id: int | None = None,
+    assessment_id: str | None = None,
 ) -> dict[FaultKind, Fault]:
     """Returns the faults of these kinds that hit this call, the oldest of each kind.
 
@@ -66,6 +94,7 @@ def match(
     matched: dict[FaultKind, Fault] = {}
     for fault in kernel.faults.all():
         fits = fault.target in (call, "any") and fault.take_home_id in (None, take_home_id)
+        fits = fits and fault.assessment_id in (None, assessment_id)
         if fits and fault.kind in kinds and fault.kind not in matched and fault.count != 0:
             fault.seen += 1
             if _hits(kernel.seed, fault):

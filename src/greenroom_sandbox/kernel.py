@@ -129,6 +129,8 @@ class Kernel:
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
         self.changes = ChangeNotifier()
+        #: the rules for partners' replies: name → the rule as a sentence, and its source
+        self.rules: dict[str, tuple[str, str]] = {}
         self.seeders: list[Callable[[], None]] = []
         self._tables: list[Table[Any]] = []
         self.faults = self.add_table(Fault, "fault", 1)

@@ -32,6 +32,8 @@ FAULTS = {
     "malformed": "Breaks the body.",
     "reorder": "Lets an older answer of test_status arrive after a newer one.",
     "status": "Answers with an error, and does nothing.",
+    "logical_error": "Answers Ashby's calls with status 200 and an error in the body, and does nothing.",
+    "lost_answer": "Does what Ashby's call says, then closes the connection without an answer.",
     "expired_resume": "Sends a link to a résumé that does not open any more.",
 }
 #: the confirmation on the page after a form, by the value of ``?said=``

@@ -9,6 +9,7 @@ from greenroom_sandbox.model.hiring import Application, Candidate, Job, Organiza
 from greenroom_sandbox.model.hook import Hook, HookDelivery
 from greenroom_sandbox.model.partner import Connection, Partner
 from greenroom_sandbox.model.take_home import TakeHome
+from greenroom_sandbox.wire.rules import RULES
 
 
 class World(Kernel):
@@ -16,6 +17,7 @@ class World(Kernel):
 
     def __init__(self, journal: Journal) -> None:
         super().__init__(journal)
+        self.rules |= RULES
         self.organizations = self.add_table(Organization, "organization", 101)
         self.users = self.add_table(User, "user", 901)
         self.jobs = self.add_table(Job, "job", 4001)

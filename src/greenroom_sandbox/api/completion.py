@@ -22,12 +22,14 @@ async def complete(request: web.Request) -> web.StreamResponse:
     world = request.app[SIMULATOR].world
     text = request.match_info["id"]
     take_home_id = int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
-    incoming = await Incoming.read(request, "completion", take_home_id or None)
+    test = world.take_homes.find(take_home_id)
+    about = {"partner_id": test.partner_id, "organization_id": test.organization_id} if test else {}
+    incoming = await Incoming.read(request, "completion", take_home_id=take_home_id or None, **about)
     fault_response = await incoming.apply_faults()
     if fault_response is not None:
         return fault_response
     given = request.headers.get("authorization")
-    partner = results.find_completing_partner(world, given, world.take_homes.find(take_home_id))
+    partner = results.find_completing_partner(world, given, test)
     if partner is None:
         headers = {"www-authenticate": 'Basic realm="Greenhouse"'}
         return incoming.refuse(web.Response(status=401, headers=headers), "the credentials are not accepted")

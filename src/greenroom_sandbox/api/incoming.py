@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 from aiohttp import web
 
 from greenroom_sandbox import faults
 from greenroom_sandbox.api.reading import SIMULATOR
-from greenroom_sandbox.model.wire import BODY_LIMIT, Exchange, Fault, Variant, WireCall
+from greenroom_sandbox.model.wire import BODY_LIMIT, Exchange, Fault, FaultKind, WireCall
 from greenroom_sandbox.wire.basic import mask_headers, mask_secrets
 from greenroom_sandbox.wire.broken import break_json
 
@@ -25,27 +26,24 @@ class Incoming:
         self._request = request
         self._world = request.app[SIMULATOR].world
         self._started = time.perf_counter()
-        self._malformed: Variant | None = None
+        self.matched: dict[FaultKind, Fault] = {}
 
     @classmethod
-    async def read(cls, request: web.Request, call: WireCall, take_home_id: int | None = None) -> Incoming:
-        """Reads the request in full."""
+    async def read(cls, request: web.Request, call: WireCall, **about: Any) -> Incoming:
+        """Reads the request in full; ``about`` are fields of its exchange."""
         world = request.app[SIMULATOR].world
-        test = world.take_homes.find(take_home_id or 0)
         body = await request.read()
         exchange = Exchange(
             id=0,
             at=world.clock.now(),
             direction="from_partner",
             call=call,
-            partner_id=test.partner_id if test else None,
-            organization_id=test.organization_id if test else None,
-            take_home_id=take_home_id,
             method=request.method,
             url=str(request.url),
             request_headers=mask_headers(request.headers.items()),
             request_body=body[:BODY_LIMIT].decode(errors="replace"),
             request_cut=len(body) > BODY_LIMIT,
+            **about,
         )
         return cls(request, exchange)
 
@@ -55,10 +53,9 @@ class Incoming:
         Returns the answer of a fault, or None when the request is to be handled, possibly after a delay.
         """
         exchange = self.exchange
-        matched = faults.match(self._world, exchange.call, faults.ANSWER_KINDS, exchange.take_home_id)
+        ids = exchange.take_home_id, exchange.assessment_id
+        matched = self.matched = faults.match(self._world, exchange.call, faults.ANSWER_KINDS, *ids)
         exchange.fault = ",".join(sorted(matched)) or None
-        if "malformed" in matched:
-            self._malformed = matched["malformed"].variant
         if "latency" in matched:
             await asyncio.sleep(matched["latency"].seconds)
         if "status" in matched:
@@ -67,9 +64,12 @@ class Incoming:
             await asyncio.sleep(matched["timeout"].seconds)
         if "timeout" not in matched and "reset" not in matched:
             return None
-        if self._request.transport is not None:
-            self._request.transport.abort()
-        return self.answer(web.Response(status=500), sent=False)  # the connection is closed; this only ends the handler
+        return self.answer(web.Response(status=500), sent=False)
+
+    @property
+    def number(self) -> int:
+        """The id that the exchange will have in the log."""
+        return self._world.exchanges.next_id()
 
     def refuse(self, response: web.Response, problem: str) -> web.Response:
         """Logs the request as refused and returns the response."""
@@ -77,10 +77,15 @@ class Incoming:
         return self.answer(response)
 
     def answer(self, response: web.Response, *, sent: bool = True) -> web.Response:
-        """Logs the request with its response, whose body a fault may break."""
-        if self._malformed is not None and isinstance(response.body, bytes):
-            response.body = break_json(response.body, self._malformed)
-        exchange = self.exchange
+        """Logs the request with its response, whose body a fault may break.
+
+        Without ``sent`` the connection is closed, and the response only ends the handler.
+        """
+        if "malformed" in self.matched and isinstance(response.body, bytes):
+            response.body = break_json(response.body, self.matched["malformed"].variant)
+        exchange, sent = self.exchange, sent and "lost_answer" not in self.matched
+        if not sent and self._request.transport is not None:
+            self._request.transport.abort()
         exchange.status = response.status if sent else None
         exchange.reply_headers = mask_headers(response.headers.items())
         exchange.reply_body = (

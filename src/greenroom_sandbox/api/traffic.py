@@ -21,16 +21,15 @@ from greenroom_sandbox.errors import Refused
 from greenroom_sandbox.model.wire import Exchange
 from greenroom_sandbox.services import traffic
 from greenroom_sandbox.wire import curl
-from greenroom_sandbox.wire.rules import RULES
 
 routes = web.RouteTableDef()
 LONGEST_WAIT_S = 30.0
 
 
 def _filter(request: web.Request) -> Callable[[Exchange], bool]:
-    direction, call, verdict = (request.query.get(name) or None for name in ("direction", "call", "verdict"))
+    words = {name: request.query.get(name) or None for name in ("direction", "call", "verdict", "ats", "assessment_id")}
     test, partner = get_query_number(request, "take_home_id"), get_query_number(request, "partner_id")
-    return traffic.Filter(test, partner, direction, call, verdict, get_query_number(request, "after") or 0).matches
+    return traffic.Filter(test, partner, after=get_query_number(request, "after") or 0, **words).matches
 
 
 @routes.get("/api/traffic")
@@ -84,6 +83,7 @@ async def replay(request: web.Request) -> web.Response:
 
 
 @routes.get("/api/rules")
-async def rules(_: web.Request) -> web.Response:
+async def rules(request: web.Request) -> web.Response:
     """Lists the rules for a partner's replies."""
-    return respond_list([{"rule": name, "says": says, "source": source} for name, (says, source) in RULES.items()])
+    found = request.app[SIMULATOR].world.rules
+    return respond_list([{"rule": name, "says": says, "source": source} for name, (says, source) in found.items()])

@@ -27,6 +27,13 @@ WireCall = Literal[
     "token",
     "harvest",
     "webhook",
+    "assessment.list",
+    "assessment.start",
+    "assessment.cancel",
+    "customFields.fetch",
+    "customField.list",
+    "assessment.update",
+    "assessment.addCompletedToCandidate",
 ]
 Target = Literal[WireCall, "any"]
 FaultKind = Literal[
@@ -39,6 +46,8 @@ FaultKind = Literal[
     "reorder",
     "status",
     "expired_resume",
+    "logical_error",
+    "lost_answer",
 ]
 Variant = Literal[
     "invalid_json", "empty", "array", "missing_email", "null_email", "missing_candidate", "missing_test", "missing_url"
@@ -74,6 +83,8 @@ class WireSettings(BaseModel):
     token_expires_in: bool = False
     token_rate_limit: int = Field(default=30, ge=1, le=10**6)
     harvest_rate_limit: int = Field(default=50, ge=1, le=10**6)
+    ashby_uuid_ids: bool = True
+    ashby_rate_limit: int = Field(default=1000, ge=1, le=10**6)
     reply_limit_bytes: int = Field(default=1024 * 1024, ge=1, le=64 * 1024 * 1024)
 
 
@@ -89,10 +100,13 @@ class FaultSpec(BaseModel):
     skip: int = Field(0, ge=0)
     probability: float = Field(1, gt=0, le=1)
     take_home_id: int | None = None
+    assessment_id: str | None = Field(None, max_length=100)
     seconds: float | None = Field(None, ge=0, le=3600)
     variant: Variant = "invalid_json"
     status: int = Field(500, ge=300, le=599)
     retry_after: int | None = Field(None, ge=0)
+    code: str = Field("internal_error", min_length=1, max_length=100)
+    message: str = Field("The simulator was told to refuse this.", min_length=1, max_length=1000)
 
 
 class Fault(Record):
@@ -108,10 +122,13 @@ class Fault(Record):
     skip: int = 0
     probability: float = 1
     take_home_id: int | None = None
+    assessment_id: str | None = None
     seconds: float = 1
     variant: Variant = "invalid_json"
     status: int = 500
     retry_after: int | None = None
+    code: str = "internal_error"
+    message: str = ""
     seen: int = 0
     hits: int = 0
 
@@ -130,6 +147,7 @@ class Exchange(Record):
     partner_id: int | None = None
     organization_id: int | None = None
     take_home_id: int | None = None
+    assessment_id: str | None = None
     method: str
     url: str
     request_headers: dict[str, str]

@@ -24,15 +24,17 @@ class Filter:
     call: str | None = None
     verdict: str | None = None
     after: int = 0
+    ats: str | None = None
+    assessment_id: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("direction", "call", "verdict"):
+        for name in ("direction", "call", "verdict", "ats"):
             if getattr(self, name) not in (None, *get_choices(name)):
                 raise Refused(f"must be one of {', '.join(get_choices(name))}", name)
 
     def matches(self, exchange: Exchange) -> bool:
         """Whether an exchange matches."""
-        names = ("take_home_id", "partner_id", "direction", "call", "verdict")
+        names = ("take_home_id", "partner_id", "direction", "call", "verdict", "ats", "assessment_id")
         fits = all(getattr(self, name) in (None, getattr(exchange, name)) for name in names)
         return fits and exchange.id > self.after
 
@@ -40,7 +42,7 @@ class Filter:
 def get_choices(name: str) -> tuple[str, ...]:
     """Returns the values that a field of an exchange can have.
 
-    ``name`` is ``direction``, ``call`` or ``verdict``.
+    ``name`` is ``direction``, ``call``, ``verdict`` or ``ats``.
     """
     return get_args(Exchange.model_fields[name].annotation)
 

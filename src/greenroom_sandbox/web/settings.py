@@ -35,6 +35,8 @@ HELP = {
     "token_expires_in": "expires_in beside expires_at in the answer of the token endpoint.",
     "token_rate_limit": "Requests for tokens that a client may make in 60 seconds.",
     "harvest_rate_limit": "Harvest requests that a client may make in 30 seconds.",
+    "ashby_uuid_ids": "Ashby: ids of assessment types and assessments must be UUIDs.",
+    "ashby_rate_limit": "Ashby: requests that an API key may make in 60 seconds.",
     "deadline_seconds": "Total time of one call to a partner.",
     "reply_limit_bytes": "Largest reply that is read.",
 }

@@ -12,7 +12,6 @@ from greenroom_sandbox.simulator import SIMULATOR
 from greenroom_sandbox.web import forms
 from greenroom_sandbox.web.pages import MOST_ROWS, get_number, get_world, page, redirect, render
 from greenroom_sandbox.wire import curl
-from greenroom_sandbox.wire.rules import RULES
 
 routes = web.RouteTableDef()
 
@@ -41,7 +40,7 @@ async def one_exchange(request: web.Request) -> web.StreamResponse:
         request,
         "exchange.html",
         exchange=exchange,
-        rules=[(name, *RULES[name]) for name in exchange.rules],
+        rules=[(name, *get_world(request).rules[name]) for name in exchange.rules],
         bodies={name: _laid_out(getattr(exchange, name)) for name in ("request_body", "reply_body")},
         command=curl.command(exchange),
         no_replay=traffic.explain_no_replay(exchange),

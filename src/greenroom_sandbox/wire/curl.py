@@ -13,6 +13,8 @@ _CREDENTIALS = {
     "completion": '-u "$PARTNER_USERNAME:$PARTNER_PASSWORD"',
     "webhook": '-u "$WEBHOOK_USERNAME:$WEBHOOK_PASSWORD"',
     "token": '-u "$CLIENT_ID:$CLIENT_SECRET"',
+    "assessment.update": '-u "$ASHBY_API_KEY:"',
+    "assessment.addCompletedToCandidate": '-u "$ASHBY_API_KEY:"',
     "harvest": '-H "Authorization: Bearer $ACCESS_TOKEN"',
 }
 _KEY = '-u "$API_KEY:"'

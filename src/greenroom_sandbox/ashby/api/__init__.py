@@ -1,0 +1,1 @@
+"""Ashby's own API for partners, and the simulator's API for tests."""
