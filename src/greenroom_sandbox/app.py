@@ -18,6 +18,9 @@ from greenroom_sandbox.ashby.api import partners as ashby_partners
 from greenroom_sandbox.ashby.api import recruiting as ashby_recruiting
 from greenroom_sandbox.ashby.company import plant as plant_ashby
 from greenroom_sandbox.ashby.state import ASHBY, Ashby
+from greenroom_sandbox.ashby.web import admin as ashby_admin_pages
+from greenroom_sandbox.ashby.web import frame as ashby_frame
+from greenroom_sandbox.ashby.web import recruiter as ashby_recruiter_pages
 from greenroom_sandbox.errors import Forbidden, SandboxError
 from greenroom_sandbox.journal import Journal
 from greenroom_sandbox.model.wire import WireSettings
@@ -50,7 +53,10 @@ API = tuple(
         *(completion, resumes, harvest, hooks),
     )
 )
-ASHBY_ROUTES = (ashby_partners.routes, ashby_desk.routes, ashby_recruiting.routes)
+ASHBY_ROUTES = (
+    *(ashby_partners.routes, ashby_desk.routes, ashby_recruiting.routes),
+    *(ashby_frame.routes, ashby_recruiter_pages.routes, ashby_admin_pages.routes),
+)
 PAGES = tuple(
     module.routes
     for module in (

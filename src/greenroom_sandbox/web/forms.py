@@ -47,6 +47,10 @@ class Form:
         """Returns the numbers of a group of check boxes or of a list. Raises: `Refused`."""
         return [_number(text.strip(), name) for text in self._values.get(name, []) if text.strip()]
 
+    def texts(self, name: str) -> list[str]:
+        """Returns the texts of a group of check boxes."""
+        return [text.strip() for text in self._values.get(name, []) if text.strip()]
+
     def on(self, name: str) -> bool:
         """Whether a check box is ticked."""
         return bool(self.text(name))

@@ -32,6 +32,7 @@ NAVIGATION = [
     ("Faults", "/faults", ()),
     ("Clock", "/clock", ()),
     ("Settings", "/settings", ()),
+    ("Ashby", "/ashby", ()),
 ]
 HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
@@ -59,7 +60,7 @@ STATIC = {"sandbox.css": "text/css", "icon.svg": "image/svg+xml"}
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 routes = web.RouteTableDef()
 
-_templates = Environment(
+templates = Environment(
     loader=PackageLoader("greenroom_sandbox.web"),
     autoescape=True,
     undefined=StrictUndefined,
@@ -121,10 +122,10 @@ def page(answer: Handler) -> Handler:
 def render_error(request: web.Request, error: SandboxError) -> web.Response:
     """Renders the page of an error."""
     titles = {404: "Page not found", 403: "Request refused"}
-    return render_message(request, error.status, titles.get(error.status, "That is not possible"), _sentence(error))
+    return render_message(request, error.status, titles.get(error.status, "That is not possible"), to_sentence(error))
 
 
-def _sentence(error: SandboxError) -> str:
+def to_sentence(error: SandboxError) -> str:
     """Returns an error as a full sentence that starts with the field's label."""
     said = f"{_label(error.field)} {error.message}" if error.field else error.message
     return f"{said[:1].upper()}{said[1:]}."
@@ -144,17 +145,28 @@ def render(
     """
     world = get_world(request)
     frame = {
+        "product": "Greenhouse",
         "who": who or get_visitor(request),
         "everybody": [(one, [user for user in world.users.all() if user.organization_id == one.id])
                    for one in world.organizations.all()],
-        "navigation": [
-            (words, path, any(_under(place, request.path) for place in (path, *others)))
-            for words, path, others in NAVIGATION
-        ],
+        "navigation": mark_navigation(request, NAVIGATION),
         "said": texts.SAID.get(request.query.get("said", "")) if status < 400 else None,
         "now": world.clock.now(),
     }  # fmt: skip
-    content = _templates.get_template(template).render(frame | values)
+    return respond_page(templates.get_template(template).render(frame | values), status)
+
+
+def mark_navigation(
+    request: web.Request, entries: list[tuple[str, str, tuple[str, ...]]]
+) -> list[tuple[str, str, bool]]:
+    """Returns title, path and whether the entry is the present one, for each entry of a navigation."""
+    return [
+        (words, path, any(_under(place, request.path) for place in (path, *others))) for words, path, others in entries
+    ]
+
+
+def respond_page(content: str, status: int) -> web.Response:
+    """Returns the response of a rendered page."""
     return web.Response(text=content, status=status, content_type="text/html", headers=HEADERS)
 
 
@@ -194,13 +206,13 @@ def _format_duration(since: datetime | str, now: datetime) -> str:
     return "less than a day" if days < 1 else "1 day" if days == 1 else f"{days} days"
 
 
-_templates.filters["day"] = lambda at: texts.day(_parse_time(at))
-_templates.filters["when"] = lambda at: f"{_parse_time(at):%Y-%m-%d %H:%M:%S} UTC"
-_templates.filters["iso"] = lambda at: _parse_time(at).isoformat()
-_templates.filters["how_long"] = _format_duration
-_templates.filters["label"] = _label
-_templates.filters["pretty"] = lambda value: json.dumps(value, indent=2, ensure_ascii=False)
-_templates.globals["texts"] = texts
+templates.filters["day"] = lambda at: texts.day(_parse_time(at))
+templates.filters["when"] = lambda at: f"{_parse_time(at):%Y-%m-%d %H:%M:%S} UTC"
+templates.filters["iso"] = lambda at: _parse_time(at).isoformat()
+templates.filters["how_long"] = _format_duration
+templates.filters["label"] = _label
+templates.filters["pretty"] = lambda value: json.dumps(value, indent=2, ensure_ascii=False)
+templates.globals["texts"] = texts
 
 
 @routes.get("/")

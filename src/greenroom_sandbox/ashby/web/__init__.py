@@ -1,0 +1,1 @@
+"""Ashby's pages, in the look of the simulator's other pages."""
