@@ -118,3 +118,76 @@ def test_a_run_without_the_fixtures_starts_and_loads_nothing(pytester: pytest.Py
         """
     )
     pytester.runpytest_subprocess(*ALONE).assert_outcomes(passed=1)
+
+
+def test_ashby_beside_greenhouse_in_a_test(pytester: pytest.Pytester) -> None:
+    """Both fixtures are clients of one simulator, which is reset once."""
+    pytester.makepyfile(
+        """
+        import base64
+        import json
+        import threading
+        import urllib.request
+        from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+        import pytest
+        from greenroom_sandbox.testing.client import RefusedError
+
+        TYPE = "5f9a3c1e-7a55-4f10-9d55-0c5f2d1b7a01"
+        ORDER = "0b0a7e3f-52f8-4a8a-9f3f-6a6d4f6d1c11"
+        REPLIES = {
+            "assessment.list": {"success": True, "results": [{"assessment_type_id": TYPE, "name": "SQL"}]},
+            "assessment.start": {"success": True, "results": {"assessment_id": ORDER}},
+            "assessment.cancel": {"success": True, "results": {"assessment_id": ORDER}},
+            "customFields.fetch": {"success": True, "fields": []},
+        }
+
+        class Vendor(BaseHTTPRequestHandler):
+            def do_POST(self):
+                self.rfile.read(int(self.headers["Content-Length"]))
+                raw = json.dumps(REPLIES[self.path.rpartition("/")[2]]).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(raw)))
+                self.end_headers()
+                self.wfile.write(raw)
+
+            def log_message(self, *_):
+                pass
+
+        @pytest.fixture
+        def vendor():
+            with ThreadingHTTPServer(("127.0.0.1", 0), Vendor) as server:
+                threading.Thread(target=server.serve_forever, daemon=True).start()
+                yield f"http://127.0.0.1:{server.server_port}/ashby"
+                server.shutdown()
+
+        def test_story(greenhouse, vendor, ashby):
+            first = greenhouse.candidate()
+            partner = ashby.partner(vendor, name="Codely")
+            key = ashby.enable(partner, "token")
+            assert ashby.refresh(partner) == {TYPE: "SQL"}
+            assert ashby.sync_custom_fields(partner) == []
+            sent = ashby.start(ashby.candidate(), partner, TYPE)
+            assert (sent.ok, sent.assessment.partner_assessment_id) == (True, ORDER)
+            body = {
+                "assessment_id": ORDER, "timestamp": 1_800_000_000_000,
+                "assessment_status": {"identifier": "s", "label": "Status", "type": "string", "value": "Completed"},
+                "assessment_result": {"identifier": "r", "label": "Score", "type": "numeric_score", "value": 80},
+                "assessment_profile_url": {"identifier": "u", "label": "Report", "type": "url", "value": "https://v.example/r"},
+            }
+            login = base64.b64encode(f"{key}:".encode()).decode()
+            call = urllib.request.Request(
+                f"{ashby.api_url}/assessment.update", json.dumps(body).encode(), {"Authorization": f"Basic {login}"}
+            )
+            assert json.load(urllib.request.urlopen(call))["success"] is True
+            done = ashby.wait(sent.assessment)
+            assert (done.state, done.result["value"], done.full_report_url) == ("completed", 80, "https://v.example/r")
+            with pytest.raises(RefusedError) as caught:
+                ashby.cancel(done)
+            assert caught.value.status == 409
+            assert [one.call for one in ashby.traffic(ats="ashby")][-1] == "assessment.update"
+            assert greenhouse.call("GET", f"/candidates/{first.candidate_id}")["first_name"] == "Cleo"
+        """
+    )
+    pytester.runpytest_subprocess(*ALONE).assert_outcomes(passed=1)

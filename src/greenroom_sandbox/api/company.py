@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from aiohttp import web
 from pydantic import Field
@@ -21,20 +21,23 @@ from greenroom_sandbox.model.hiring import Candidate, Organization, Role, StageK
 from greenroom_sandbox.services import company, sending, views
 from greenroom_sandbox.world import World
 
+#: a name that is not empty or white space; the last name may be ""
+Name = Annotated[str, Field(min_length=1, pattern=r"\S")]
+
 routes = web.RouteTableDef()
 
 
 class NewOrganization(Body):
     """A customer to add."""
 
-    name: str = Field(min_length=1)
+    name: Name
 
 
 class NewUser(Body):
     """A user to add."""
 
     organization_id: int
-    first_name: str
+    first_name: Name
     last_name: str
     email: str
     role: Role = "recruiter"
@@ -44,7 +47,7 @@ class NewUser(Body):
 class UserChange(Body):
     """Fields of a user to change."""
 
-    first_name: str = ""
+    first_name: Name = ""
     last_name: str = ""
     email: str = ""
     role: Role = "recruiter"
@@ -56,7 +59,7 @@ class NewJob(Body):
     """A job to open."""
 
     organization_id: int
-    name: str = Field(min_length=1)
+    name: Name
     requisition_id: str | None = None
     department: str | None = None
     office: str | None = None
@@ -75,7 +78,7 @@ class NewStage(Body):
 class StageChange(Body):
     """Fields of a stage to change."""
 
-    name: str = ""
+    name: Name = ""
     position: int = 0
     default_test_id: str | None = None
     grader_ids: list[int] = Field(default_factory=list)
@@ -86,7 +89,7 @@ class NewCandidate(Body):
     """A candidate to add, with an application."""
 
     job_id: int
-    first_name: str
+    first_name: Name
     last_name: str
     email: str | None = None
     preferred_name: str | None = None
@@ -99,7 +102,7 @@ class NewCandidate(Body):
 class CandidateChange(Body):
     """Fields of a candidate to change."""
 
-    first_name: str = ""
+    first_name: Name = ""
     last_name: str = ""
     email: str | None = None
     preferred_name: str | None = None

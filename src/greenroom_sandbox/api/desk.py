@@ -6,6 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
+from greenroom_sandbox.api.company import Name
 from greenroom_sandbox.api.reading import (
     SIMULATOR,
     Body,
@@ -24,7 +25,7 @@ routes = web.RouteTableDef()
 class PartnerApplication(Body):
     """A partner application."""
 
-    name: str
+    name: Name
     list_tests_url: str
     send_test_url: str
     test_status_url: str
@@ -41,7 +42,7 @@ class PartnerApplication(Body):
 class PartnerChange(Body):
     """Fields of an application to change."""
 
-    name: str = ""
+    name: Name = ""
     list_tests_url: str = ""
     send_test_url: str = ""
     test_status_url: str = ""

@@ -1,34 +1,28 @@
-"""A small client of the simulator's API for tests and scripts.
+"""A small client of Greenhouse in the simulator, for tests and scripts.
 
 It needs only the standard library.
 """
 
 from __future__ import annotations
 
-import json
-import urllib.error
-import urllib.request
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
-from urllib.parse import urlencode
+from dataclasses import dataclass
+from typing import Any
 
-T = TypeVar("T")
+from greenroom_sandbox.testing.http import LONGEST_WAIT_S, Client, Exchange, RefusedError, make
+
+__all__ = [
+    "Application",
+    "Exchange",
+    "Greenhouse",
+    "Kit",
+    "Partner",
+    "RefusedError",
+    "Result",
+    "Sent",
+    "TakeHome",
+]
 
 CALLS = ("list_tests", "send_test", "test_status", "response_error")
-#: timeout of a call in seconds; a wait ends after 30, but advancing the clock by weeks may take longer
-DEADLINE_S = 120.0
-LONGEST_WAIT_S = 30.0
-
-
-class RefusedError(Exception):
-    """The simulator's API answered with an error.
-
-    ``field`` is the field that the error is about, or None.
-    """
-
-    def __init__(self, status: int, name: str | None, message: str) -> None:
-        super().__init__(f"{status}: {f'{name} ' if name else ''}{message}")
-        self.status, self.field, self.message = status, name, message
 
 
 @dataclass(frozen=True)
@@ -111,85 +105,11 @@ class Kit:
     report_url: str | None
 
 
-@dataclass(frozen=True)
-class Exchange:
-    """A request in the traffic log.
-
-    ``rules`` are the rules of Greenhouse's contract that the reply broke.
-    """
-
-    id: int
-    direction: str
-    call: str
-    method: str
-    url: str
-    request_headers: dict[str, str]
-    request_body: str
-    status: int | None
-    reply_headers: dict[str, str]
-    reply_body: str
-    verdict: str
-    take_home_id: int | None
-    problems: list[str] = field(default_factory=list)
-    rules: list[str] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
-    fault: str | None = None
-    replay_of: int | None = None
-
-
-class Greenhouse:
-    """A client of a running simulator.
+class Greenhouse(Client):
+    """A client of Greenhouse in a running simulator.
 
     Every error of the API raises `RefusedError`. `call` makes calls that have no method of their own.
     """
-
-    def __init__(self, address: str) -> None:
-        self.address = address.rstrip("/")
-        # the simulator runs on this machine, so the environment's proxy must not be used
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-    def call(self, method: str, path: str, body: dict[str, Any] | None = None, **query: Any) -> Any:
-        """Makes a call of the API and returns the answer's JSON.
-
-        ``path`` is the part after ``/api``. Raises: `RefusedError`.
-        """
-        given = {name: value for name, value in query.items() if value is not None}
-        url = f"{self.address}/api{path}{'?' if given else ''}{urlencode(given)}"
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)  # noqa: S310 - its own address
-        try:
-            with self._opener.open(request, timeout=DEADLINE_S) as answer:
-                return json.loads(answer.read())
-        except urllib.error.HTTPError as error:
-            with error:
-                said = json.loads(error.read())["error"]
-            raise RefusedError(error.code, said["field"], said["message"]) from None
-
-    # the whole simulator
-
-    def reset(self, seed: int = 1, now: str | None = None) -> None:
-        """Resets to the seed: the same company, ids and secrets.
-
-        With ``now`` (ISO 8601) the clock is frozen at that time.
-        """
-        self.call("POST", "/reset", {"seed": seed, "now": now})
-
-    def settings(self, **changes: Any) -> dict[str, Any]:
-        """Changes wire settings and returns all of them."""
-        changed: dict[str, Any] = self.call("PATCH", "/settings", changes)
-        return changed
-
-    def now(self) -> str:
-        """Returns the virtual time in ISO 8601."""
-        return str(self.call("GET", "/clock")["now"])
-
-    def advance(self, **by: float) -> dict[str, Any]:
-        """Moves the clock by ``seconds`` … ``weeks``.
-
-        Everything due on the way runs in order. Returns the counts of the API's answer.
-        """
-        done: dict[str, Any] = self.call("POST", "/clock/advance", by)
-        return done
 
     # the company
 
@@ -225,7 +145,7 @@ class Greenhouse:
         base, mark, query = base_url.partition("?")
         urls = {f"{call}_url": f"{base.rstrip('/')}/{call}{mark}{query}" for call in CALLS}
         made = self.call("POST", "/partners", {"name": name, **urls, **details})
-        return _made(Partner, made)
+        return make(Partner, made)
 
     def enable(self, partner: Partner, key: str, organization_id: int = 101) -> None:
         """Stores the customer's key and enables the integration."""
@@ -258,7 +178,7 @@ class Greenhouse:
         """
         answer = self.call("POST", f"/applications/{_id(application)}/send-test", {"test_id": test_id, **form})
         take_home = answer["take_home"]
-        return _made(Sent, {**answer, "take_home": _take_home(take_home) if take_home else None})
+        return make(Sent, {**answer, "take_home": _take_home(take_home) if take_home else None})
 
     def act(self, application: Application | int, action: str) -> None:
         """Does one of ``hire``, ``unhire``, ``reject``, ``unreject``, ``delete``."""
@@ -287,46 +207,11 @@ class Greenhouse:
         report = next((row["url"] for row in kit["rows"] if row["url"]), None)
         return Kit(kit["title"], kit["text"], rows, report)
 
-    # faults and the traffic log
 
-    def fault(self, kind: str, target: str | None = None, count: int | None = 1, **details: Any) -> int:
-        """Injects a fault for the next ``count`` calls and returns its id.
-
-        With a ``count`` of None it stays until it is removed. The kinds are in docs/sandbox.md.
-        """
-        return int(self.call("POST", "/faults", {"kind": kind, "target": target, "count": count, **details})["id"])
-
-    def clear_faults(self) -> None:
-        """Removes every fault."""
-        self.call("DELETE", "/faults")
-
-    def traffic(
-        self, call: str | None = None, at_least: int = 0, seconds: float = 10, **filters: Any
-    ) -> list[Exchange]:
-        """Returns the traffic log, oldest first.
-
-        With ``at_least`` waits up to ``seconds`` (at most 30) for that many matching exchanges. ``filters`` are those
-        of the API.
-        """
-        wait = min(seconds, LONGEST_WAIT_S) if at_least else None
-        found = self.call("GET", "/traffic", call=call, at_least=at_least or None, wait=wait, **filters)
-        return [_made(Exchange, one) for one in found["data"]]
-
-    def replay(self, exchange: Exchange | int) -> Exchange:
-        """Repeats a call to the partner byte for byte."""
-        return _made(Exchange, self.call("POST", f"/traffic/{_id(exchange)}/replay"))
-
-
-def _id(of: Application | TakeHome | Exchange | int) -> int:
+def _id(of: Application | TakeHome | int) -> int:
     return of if isinstance(of, int) else of.id
 
 
 def _take_home(answer: dict[str, Any]) -> TakeHome:
     result = answer["result"]
-    return _made(TakeHome, {**answer, "result": _made(Result, result) if result else None})
-
-
-def _made(kind: type[T], answer: dict[str, Any]) -> T:
-    """Returns a dataclass with the fields of an answer; unknown fields are ignored."""
-    names: dict[str, Any] = kind.__dataclass_fields__  # type: ignore[attr-defined]
-    return kind(**{name: value for name, value in answer.items() if name in names})
+    return make(TakeHome, {**answer, "result": make(Result, result) if result else None})

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from greenroom_sandbox.testing.ashby import Ashby
     from greenroom_sandbox.testing.client import Greenhouse
 
 READY = "Greenhouse simulator: "
@@ -48,13 +49,27 @@ def greenhouse_address(greenhouse_arguments: list[str]) -> Iterator[str]:
 
 
 @pytest.fixture
-def greenhouse(greenhouse_address: str) -> Greenhouse:
-    """A client of the simulator, reset to its seed with a frozen clock.
+def _greenroom_sandbox_reset(greenhouse_address: str) -> None:
+    """Resets the simulator once for a test, also for one with both ATSs."""
+    from greenroom_sandbox.testing.http import Client
+
+    Client(greenhouse_address).reset(now=MONDAY_MORNING)
+
+
+@pytest.fixture
+def greenhouse(greenhouse_address: str, _greenroom_sandbox_reset: None) -> Greenhouse:
+    """A client of Greenhouse in the simulator, reset to its seed with a frozen clock.
 
     Every test sees the same ids.
     """
     from greenroom_sandbox.testing.client import Greenhouse
 
-    client = Greenhouse(greenhouse_address)
-    client.reset(now=MONDAY_MORNING)
-    return client
+    return Greenhouse(greenhouse_address)
+
+
+@pytest.fixture
+def ashby(greenhouse_address: str, _greenroom_sandbox_reset: None) -> Ashby:
+    """A client of Ashby in the same simulator, reset to its seed with a frozen clock."""
+    from greenroom_sandbox.testing.ashby import Ashby
+
+    return Ashby(greenhouse_address)

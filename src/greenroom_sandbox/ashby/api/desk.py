@@ -14,7 +14,7 @@ from greenroom_sandbox.ashby.model import ApiKey, Connection, FieldsCall, Partne
 from greenroom_sandbox.ashby.state import ASHBY, Ashby
 
 routes = web.RouteTableDef()
-Name = Annotated[str, Field(min_length=1, max_length=200)]
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
 Permission = Literal["candidatesWrite", "candidatesRead"]
 
 

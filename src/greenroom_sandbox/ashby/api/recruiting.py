@@ -24,7 +24,7 @@ from greenroom_sandbox.ashby.state import ASHBY, Ashby
 
 routes = web.RouteTableDef()
 LONGEST_WAIT_S = 30.0
-Name = Annotated[str, Field(min_length=1, max_length=200)]
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
 Email = Annotated[str, Field(min_length=3, max_length=320, pattern=r"^[^@\s]+@[^@\s]+$")]
 
 
