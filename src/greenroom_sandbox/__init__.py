@@ -1,10 +1,11 @@
-"""A Greenhouse simulator for Assessment API partners.
+"""A simulator of two ATSs, Greenhouse and Ashby, for assessment partners.
 
-It is written from Greenhouse's published contract alone.
+Each ATS is a folder, written from its published contract alone. The folders do not import each other.
 
-Layers, imports pointing downwards: ``cli`` → ``app`` → ``api`` beside ``web`` → ``services`` → ``simulator`` →
-``faults`` → ``world`` → ``clock``, ``journal`` → ``wire`` → ``texts`` → ``model`` → ``errors``. Every action of a
-page in ``web`` is also a call of ``api``: both use the same ``services``.
+Layers, imports pointing downwards: ``cli`` → ``app`` → ``api`` beside ``web``, which serve both ATSs (clock, faults,
+traffic, settings) → ``services`` → ``greenhouse`` beside ``ashby`` → ``http`` → ``outbound``, ``faults`` → ``kernel`` →
+``clock``, ``journal``, ``wire`` → ``model`` → ``errors``. Every action of a page is also a call of the API: both use
+the same functions.
 """
 
 __version__ = "0.1.0"

@@ -10,9 +10,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from yarl import URL
 
-from greenroom_sandbox.api import company as company_api
-from greenroom_sandbox.api import completion, control, desk, faults, harvest, hooks, recruiting, resumes, traffic
-from greenroom_sandbox.api.reading import respond_error
+from greenroom_sandbox.api import control, faults, traffic
 from greenroom_sandbox.ashby.api import desk as ashby_desk
 from greenroom_sandbox.ashby.api import partners as ashby_partners
 from greenroom_sandbox.ashby.api import recruiting as ashby_recruiting
@@ -22,28 +20,22 @@ from greenroom_sandbox.ashby.web import admin as ashby_admin_pages
 from greenroom_sandbox.ashby.web import frame as ashby_frame
 from greenroom_sandbox.ashby.web import recruiter as ashby_recruiter_pages
 from greenroom_sandbox.errors import Forbidden, SandboxError
+from greenroom_sandbox.greenhouse.api import company as company_api
+from greenroom_sandbox.greenhouse.api import completion, desk, harvest, hooks, recruiting, resumes
+from greenroom_sandbox.greenhouse.services import company, results
+from greenroom_sandbox.greenhouse.simulator import SIMULATOR, Simulator
+from greenroom_sandbox.greenhouse.web import authorize, directory, jobs, kit, pages, people, pipeline, plan, sending
+from greenroom_sandbox.greenhouse.web import desk as desk_pages
+from greenroom_sandbox.greenhouse.world import World
+from greenroom_sandbox.http import frame
+from greenroom_sandbox.http.reading import respond_error
 from greenroom_sandbox.journal import Journal
+from greenroom_sandbox.kernel import KERNEL
 from greenroom_sandbox.model.wire import WireSettings
-from greenroom_sandbox.services import company, results
-from greenroom_sandbox.simulator import SIMULATOR, Simulator
-from greenroom_sandbox.web import (
-    authorize,
-    clock,
-    directory,
-    jobs,
-    kit,
-    pages,
-    people,
-    pipeline,
-    plan,
-    sending,
-    settings,
-)
-from greenroom_sandbox.web import desk as desk_pages
+from greenroom_sandbox.web import clock, settings
 from greenroom_sandbox.web import faults as fault_pages
 from greenroom_sandbox.web import traffic as traffic_pages
 from greenroom_sandbox.wire.calls import HttpClient
-from greenroom_sandbox.world import World
 
 MOST_BYTES = 1024 * 1024
 API = tuple(
@@ -60,7 +52,7 @@ ASHBY_ROUTES = (
 PAGES = tuple(
     module.routes
     for module in (
-        *(pages, jobs, plan, pipeline, people, sending, kit, directory, desk_pages, settings),
+        *(frame, pages, jobs, plan, pipeline, people, sending, kit, directory, desk_pages, settings),
         *(authorize, traffic_pages, fault_pages, clock),
     )
 )
@@ -125,6 +117,7 @@ def build(data: Path | None, wire: WireSettings) -> web.Application:
     simulator = Simulator(world, caller)
     app = web.Application(client_max_size=MOST_BYTES, middlewares=[_handle_errors])
     app[SIMULATOR] = simulator
+    app[KERNEL] = world
     app[ASHBY] = ashby
     for table in (*API, *PAGES, *ASHBY_ROUTES):
         app.add_routes(table)

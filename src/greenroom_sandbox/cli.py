@@ -14,8 +14,8 @@ from aiohttp import web
 from greenroom_sandbox.app import build
 from greenroom_sandbox.ashby.state import ASHBY
 from greenroom_sandbox.errors import SandboxError
+from greenroom_sandbox.greenhouse.simulator import SIMULATOR
 from greenroom_sandbox.model.wire import WireSettings
-from greenroom_sandbox.simulator import SIMULATOR
 from greenroom_sandbox.wire.address import check_base_url
 
 

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+from aiohttp import web
+
 from greenroom_sandbox.clock import Clock
 from greenroom_sandbox.errors import NotFound
 from greenroom_sandbox.journal import Journal
@@ -236,3 +238,7 @@ class Kernel:
         for exchange in self.exchanges.all():
             self.exchanges.remove(exchange.id)
         self._logged = 0
+
+
+#: key of the kernel in the aiohttp application
+KERNEL = web.AppKey("kernel", Kernel)

@@ -11,9 +11,9 @@ import pytest
 from aiohttp import web
 
 from greenroom_sandbox import kernel as limits
+from greenroom_sandbox.greenhouse.world import World
 from greenroom_sandbox.journal import Journal
 from greenroom_sandbox.model.wire import Exchange
-from greenroom_sandbox.world import World
 from tests.sandbox.conftest import KEY, STATUS, Greenhouse, open_dialog
 
 BROKEN: list[tuple[str, Any, list[str]]] = [

@@ -1,4 +1,4 @@
-"""The simulator's JSON API: every action in Greenhouse is one call.
+"""The JSON API for clock, settings, faults and the traffic log of both ATSs.
 
 See docs/sandbox.md.
 """

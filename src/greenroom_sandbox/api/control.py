@@ -8,10 +8,12 @@ from aiohttp import web
 from pydantic import AwareDatetime, Field
 
 from greenroom_sandbox import __version__
-from greenroom_sandbox.api.reading import SIMULATOR, Body, read_body, respond
 from greenroom_sandbox.clock import in_utc
+from greenroom_sandbox.greenhouse.services import results
+from greenroom_sandbox.greenhouse.simulator import SIMULATOR
+from greenroom_sandbox.http.reading import Body, read_body, respond
 from greenroom_sandbox.model.wire import WireSettings
-from greenroom_sandbox.services import results, settings
+from greenroom_sandbox.services import settings
 
 routes = web.RouteTableDef()
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from greenroom_sandbox.api.reading import (
-    SIMULATOR,
+from greenroom_sandbox.errors import Refused
+from greenroom_sandbox.greenhouse.simulator import SIMULATOR
+from greenroom_sandbox.http.reading import (
     Body,
     get_number,
     get_query_number,
@@ -17,7 +18,7 @@ from greenroom_sandbox.api.reading import (
     respond,
     respond_list,
 )
-from greenroom_sandbox.errors import Refused
+from greenroom_sandbox.kernel import KERNEL
 from greenroom_sandbox.model.wire import Exchange
 from greenroom_sandbox.services import traffic
 from greenroom_sandbox.wire import curl
@@ -35,7 +36,7 @@ def _filter(request: web.Request) -> Callable[[Exchange], bool]:
 @routes.get("/api/traffic")
 async def list_traffic(request: web.Request) -> web.Response:
     """Lists exchanges, oldest first; on request waits for a number of them."""
-    world, fits = request.app[SIMULATOR].world, _filter(request)
+    world, fits = request.app[KERNEL], _filter(request)
     limit = get_query_number(request, "limit")
     if limit is not None and not 1 <= limit <= 1000:
         raise Refused("must be 1 to 1000", "limit")
@@ -48,7 +49,7 @@ async def list_traffic(request: web.Request) -> web.Response:
 @routes.get("/api/traffic/export")
 async def export_traffic(request: web.Request) -> web.Response:
     """Returns all matching exchanges as a JSON file."""
-    world, fits = request.app[SIMULATOR].world, _filter(request)
+    world, fits = request.app[KERNEL], _filter(request)
     found = [one.model_dump(mode="json") for one in world.exchanges.all() if fits(one)]
     headers = {"content-disposition": 'attachment; filename="traffic.json"'}
     return web.Response(
@@ -59,20 +60,20 @@ async def export_traffic(request: web.Request) -> web.Response:
 @routes.get("/api/traffic/{id}")
 async def get_exchange(request: web.Request) -> web.Response:
     """Returns an exchange."""
-    return respond(request.app[SIMULATOR].world.exchanges.get(get_number(request)))
+    return respond(request.app[KERNEL].exchanges.get(get_number(request)))
 
 
 @routes.delete("/api/traffic")
 async def clear_traffic(request: web.Request) -> web.Response:
     """Empties the log."""
-    request.app[SIMULATOR].world.clear_traffic()
+    request.app[KERNEL].clear_traffic()
     return respond({"ok": True})
 
 
 @routes.get("/api/traffic/{id}/curl")
 async def as_curl(request: web.Request) -> web.Response:
     """Returns the request as a curl command with variables for the credentials."""
-    return web.Response(text=curl.command(request.app[SIMULATOR].world.exchanges.get(get_number(request))))
+    return web.Response(text=curl.command(request.app[KERNEL].exchanges.get(get_number(request))))
 
 
 @routes.post("/api/traffic/{id}/replay")
@@ -85,5 +86,5 @@ async def replay(request: web.Request) -> web.Response:
 @routes.get("/api/rules")
 async def rules(request: web.Request) -> web.Response:
     """Lists the rules for a partner's replies."""
-    found = request.app[SIMULATOR].world.rules
+    found = request.app[KERNEL].rules
     return respond_list([{"rule": name, "says": says, "source": source} for name, (says, source) in found.items()])

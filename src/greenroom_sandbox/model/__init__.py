@@ -1,1 +1,1 @@
-"""The simulator's records, without behaviour and without I/O."""
+"""The records that both ATSs share, without behaviour and without I/O."""

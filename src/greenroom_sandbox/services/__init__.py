@@ -1,1 +1,1 @@
-"""The actions of recruiters, customers' admins and Greenhouse's own desks."""
+"""The traffic log and the wire settings, for the API and the pages."""

@@ -7,9 +7,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from greenroom_sandbox.errors import Refused
+from greenroom_sandbox.kernel import Kernel
 from greenroom_sandbox.model.wire import WireSettings
 from greenroom_sandbox.wire.address import check_base_url
-from greenroom_sandbox.world import World
 
 OLD_PARTNER = {
     "integer_test_ids": True,
@@ -20,7 +20,7 @@ OLD_PARTNER = {
 }
 
 
-def change(world: World, changes: dict[str, Any]) -> WireSettings:
+def change(kernel: Kernel, changes: dict[str, Any]) -> WireSettings:
     """Changes the given settings.
 
     Raises: `Refused` when one is invalid; then none is changed.
@@ -28,14 +28,14 @@ def change(world: World, changes: dict[str, Any]) -> WireSettings:
     if changes.get("public_url"):
         changes = {**changes, "public_url": check_base_url("public_url", changes["public_url"])}
     try:
-        world.save_settings(WireSettings.model_validate({**world.settings.model_dump(), **changes}))
+        kernel.save_settings(WireSettings.model_validate({**kernel.settings.model_dump(), **changes}))
     except ValidationError as error:
         fault = error.errors()[0]
         raise Refused(fault["msg"], str(fault["loc"][0])) from None
-    return world.settings
+    return kernel.settings
 
 
-def use_profile(world: World, old_partner: bool) -> WireSettings:
+def use_profile(kernel: Kernel, old_partner: bool) -> WireSettings:
     """Sets the fields in which an integration from before October 2019 differs."""
     today = {name: WireSettings.model_fields[name].default for name in OLD_PARTNER}
-    return change(world, OLD_PARTNER if old_partner else today)
+    return change(kernel, OLD_PARTNER if old_partner else today)

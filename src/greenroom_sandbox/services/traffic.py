@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import get_args
 
 from greenroom_sandbox.errors import Conflict, Refused
-from greenroom_sandbox.model.partner import CallName
+from greenroom_sandbox.greenhouse.model.partner import CallName
+from greenroom_sandbox.greenhouse.simulator import Simulator
 from greenroom_sandbox.model.wire import Exchange
-from greenroom_sandbox.simulator import Simulator
 
 
 @dataclass(frozen=True)

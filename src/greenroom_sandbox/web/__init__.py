@@ -1,4 +1,4 @@
-"""The pages for recruiters, customers' admins and Greenhouse's support desk.
+"""The pages for clock, settings, faults and the traffic log of both ATSs.
 
 They are rendered on the server and have no script.
 """

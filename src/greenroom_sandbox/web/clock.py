@@ -9,10 +9,11 @@ from aiohttp import web
 
 from greenroom_sandbox.clock import in_utc
 from greenroom_sandbox.errors import Refused
-from greenroom_sandbox.services import desk, results
-from greenroom_sandbox.simulator import SIMULATOR
-from greenroom_sandbox.web import forms
-from greenroom_sandbox.web.pages import MOST_ROWS, get_number, get_world, page, redirect, render
+from greenroom_sandbox.greenhouse.services import desk, results
+from greenroom_sandbox.greenhouse.simulator import SIMULATOR
+from greenroom_sandbox.greenhouse.web.pages import get_world, page, render
+from greenroom_sandbox.http import forms
+from greenroom_sandbox.http.frame import MOST_ROWS, get_number, redirect
 
 routes = web.RouteTableDef()
 UNITS = ("minutes", "hours", "days", "weeks")

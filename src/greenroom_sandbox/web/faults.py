@@ -9,9 +9,10 @@ from pydantic import ValidationError
 
 from greenroom_sandbox import faults
 from greenroom_sandbox.errors import Refused
+from greenroom_sandbox.greenhouse.web.pages import get_world, page, render
+from greenroom_sandbox.http import forms
+from greenroom_sandbox.http.frame import get_number, redirect
 from greenroom_sandbox.model.wire import FaultKind, FaultSpec, Target, Variant
-from greenroom_sandbox.web import forms
-from greenroom_sandbox.web.pages import get_number, get_world, page, redirect, render
 
 routes = web.RouteTableDef()
 

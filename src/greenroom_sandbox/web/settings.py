@@ -7,11 +7,12 @@ from typing import Any, Literal, get_args, get_origin
 from aiohttp import web
 
 from greenroom_sandbox.errors import Refused
+from greenroom_sandbox.greenhouse.simulator import SIMULATOR
+from greenroom_sandbox.greenhouse.web.pages import get_world, page, render
+from greenroom_sandbox.http import forms
+from greenroom_sandbox.http.frame import redirect
 from greenroom_sandbox.model.wire import WireSettings
 from greenroom_sandbox.services import settings
-from greenroom_sandbox.simulator import SIMULATOR
-from greenroom_sandbox.web import forms
-from greenroom_sandbox.web.pages import get_world, page, redirect, render
 
 routes = web.RouteTableDef()
 HELP = {

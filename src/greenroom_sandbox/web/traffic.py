@@ -7,10 +7,11 @@ from itertools import islice
 
 from aiohttp import web
 
+from greenroom_sandbox.greenhouse.simulator import SIMULATOR
+from greenroom_sandbox.greenhouse.web.pages import get_world, page, render
+from greenroom_sandbox.http import forms
+from greenroom_sandbox.http.frame import MOST_ROWS, get_number, redirect
 from greenroom_sandbox.services import traffic
-from greenroom_sandbox.simulator import SIMULATOR
-from greenroom_sandbox.web import forms
-from greenroom_sandbox.web.pages import MOST_ROWS, get_number, get_world, page, redirect, render
 from greenroom_sandbox.wire import curl
 
 routes = web.RouteTableDef()

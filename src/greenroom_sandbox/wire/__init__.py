@@ -1,1 +1,1 @@
-"""Greenhouse's side of the wire: URLs, bodies, checks of replies, and the client."""
+"""URLs, JSON, credentials and the client that both ATSs use."""

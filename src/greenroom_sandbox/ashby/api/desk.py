@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 from aiohttp import web
 from pydantic import Field
 
-from greenroom_sandbox.api.reading import Body, read_body, respond, respond_list
 from greenroom_sandbox.ashby import admin
 from greenroom_sandbox.ashby.assessments import describe
 from greenroom_sandbox.ashby.model import ApiKey, Connection, FieldsCall, Partner, make_uuid, parse_uuid
 from greenroom_sandbox.ashby.state import ASHBY, Ashby
+from greenroom_sandbox.http.reading import Body, read_body, respond, respond_list
 
 routes = web.RouteTableDef()
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]

@@ -10,13 +10,13 @@ from typing import Any
 
 from aiohttp import web
 
-from greenroom_sandbox.api.incoming import Incoming
 from greenroom_sandbox.ashby import admin, assessments
 from greenroom_sandbox.ashby.assessments import LogicalError
 from greenroom_sandbox.ashby.model import ApiKey, Connection, make_uuid, parse_uuid
 from greenroom_sandbox.ashby.state import ASHBY, Ashby
 from greenroom_sandbox.ashby.updates import Findings, read_completed, read_update
 from greenroom_sandbox.errors import NotFound
+from greenroom_sandbox.http.incoming import Incoming
 from greenroom_sandbox.wire import basic
 from greenroom_sandbox.wire.strict_json import NotStrictJson, parse
 

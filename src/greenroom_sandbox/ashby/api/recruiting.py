@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from aiohttp import web
 from pydantic import Field
 
-from greenroom_sandbox.api.reading import Body, get_query_seconds, read_body, respond, respond_list
 from greenroom_sandbox.ashby import assessments, company
 from greenroom_sandbox.ashby.model import (
     Application,
@@ -21,6 +20,7 @@ from greenroom_sandbox.ashby.model import (
     parse_uuid,
 )
 from greenroom_sandbox.ashby.state import ASHBY, Ashby
+from greenroom_sandbox.http.reading import Body, get_query_seconds, read_body, respond, respond_list
 
 routes = web.RouteTableDef()
 LONGEST_WAIT_S = 30.0

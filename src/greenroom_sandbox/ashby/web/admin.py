@@ -11,8 +11,8 @@ from greenroom_sandbox.ashby.model import ApiKey, FieldsCall, Partner, make_uuid
 from greenroom_sandbox.ashby.partner_calls import CallResult
 from greenroom_sandbox.ashby.web.frame import get_ashby, get_id, get_visitor, page, render
 from greenroom_sandbox.errors import Conflict, Refused
-from greenroom_sandbox.web import forms
-from greenroom_sandbox.web.pages import redirect
+from greenroom_sandbox.http import forms
+from greenroom_sandbox.http.frame import redirect
 
 routes = web.RouteTableDef()
 

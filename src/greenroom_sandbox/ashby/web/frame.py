@@ -11,8 +11,16 @@ from jinja2 import ChoiceLoader, PackageLoader
 from greenroom_sandbox.ashby.model import Organization, User, make_uuid, parse_uuid
 from greenroom_sandbox.ashby.state import ASHBY, Ashby
 from greenroom_sandbox.errors import SandboxError
-from greenroom_sandbox.web.forms import read
-from greenroom_sandbox.web.pages import Handler, mark_navigation, redirect, respond_page, templates, to_sentence
+from greenroom_sandbox.http.forms import read
+from greenroom_sandbox.http.frame import (
+    SHARED,
+    Handler,
+    mark_navigation,
+    redirect,
+    respond_page,
+    templates,
+    to_sentence,
+)
 
 #: the cookie with the number of the chosen user
 USER_COOKIE = "sandbox_ashby_user"
@@ -54,9 +62,7 @@ STATES = {
 }
 
 routes = web.RouteTableDef()
-_templates = templates.overlay(
-    loader=ChoiceLoader([PackageLoader("greenroom_sandbox.ashby.web"), PackageLoader("greenroom_sandbox.web")])
-)
+_templates = templates.overlay(loader=ChoiceLoader([PackageLoader("greenroom_sandbox.ashby.web"), SHARED]))
 _templates.globals["states"] = STATES
 _templates.filters["uuid"] = lambda number, kind: make_uuid(kind, number)
 

@@ -20,8 +20,8 @@ from greenroom_sandbox.ashby.model import (
 )
 from greenroom_sandbox.ashby.web.frame import get_ashby, get_id, get_visitor, page, render
 from greenroom_sandbox.errors import Refused
-from greenroom_sandbox.web import forms
-from greenroom_sandbox.web.pages import MOST_ROWS, redirect
+from greenroom_sandbox.http import forms
+from greenroom_sandbox.http.frame import MOST_ROWS, redirect
 
 routes = web.RouteTableDef()
 

@@ -1,0 +1,1 @@
+"""Greenhouse's records, without behaviour and without I/O."""

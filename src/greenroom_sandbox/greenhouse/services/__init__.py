@@ -1,0 +1,1 @@
+"""The actions of recruiters, customers' admins and Greenhouse's own desks."""

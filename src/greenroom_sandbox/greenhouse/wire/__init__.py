@@ -1,0 +1,1 @@
+"""Greenhouse's side of the wire: bodies, checks of replies, signatures and cursors."""
