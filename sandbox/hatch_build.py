@@ -1,6 +1,7 @@
 """Adds the simulator's source, which stands outside this folder, to the wheel.
 
-An editable install leaves it out: the path of ``dev-mode-dirs`` already leads there, and a copy would hide every change.
+An editable install leaves it out: the path of ``dev-mode-dirs`` already leads there, and a copy would hide every
+change.
 """
 
 from __future__ import annotations

@@ -24,6 +24,12 @@ IDS = [
     "26234702",
     "900001",
     "901",
+    "a5b10001-0000-4000-8000-000000000001",
+    "a5b10004-0000-4000-8000-000000000001",
+    "a5b10005-0000-4000-8000-000000000002",
+    "a5b10006-0000-4000-8000-000000000001",
+    "a5b10007-0000-4000-8000-000000000001",
+    "a5b10008-0000-4000-8000-000000000001",
     "0",
     "999999999999999",
     "x",
@@ -36,11 +42,14 @@ NAMES = [
     "enabled", "scopes", "redirect_uri", "organization_id", "role", "site_admin", "test_id", "to", "stage_id", "send_at",
     "job_id", "first_name", "last_name", "resume", "user_id", "client_id", "grant_type", "code", "scope", "sub", "ids",
     "cursor", "per_page", "fields", "created_at", "call", "verdict", "after", "limit", "into", "key", "grader_ids",
+    "partner_id", "assessment_type_id", "base_url", "permissions", "custom_fields", "additional_fields", "assessment_id",
+    "timestamp", "assessment_status", "assessment_result", "candidateId", "assessment", "hiring_team", "email", "state",
     "application_ids", "position", "default_test_id", "harvest_rate_limit", "refresh_token_hours", "http", "decision",
 ]  # fmt: skip
 VALUES: list[Any] = [
     None, True, 0, 1, -1, 0.5, 1e308, 10**20, "", "1", "x", "on", "yes", "²", "é\u0000", "<b>", "latency", "malformed",
     "send_test", "harvest", "empty", "status", "partner", "custom", "hours", "sql", "hire_candidate", "code", "all",
+    "a5b10006-0000-4000-8000-000000000001", "a5b10003-0000-4000-8000-000000000001", "customField.list",
     "2026-11-24T10:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "gte|0001-01-01T00:00:00+14:00",
     "http://127.0.0.1:1/", "https://[::1", [], [1], ["x"], {}, {"a": "b"}, {"X-A": "b\r\nc: d"}, "client_credentials",
     "9" * 400, "\ud7ff\U0001f600",
@@ -70,6 +79,10 @@ async def test_no_generated_request_causes_an_internal_error(greenhouse: Greenho
     """As JSON, as a form and as a query, no generated request is answered 5xx."""
     await greenhouse.connect(polling=True)
     await greenhouse.complete(await greenhouse.sent())
+    await greenhouse.call("POST", "/ashby/partners", {"name": "Codely", "base_url": greenhouse.partner.url}, status=201)
+    ashby = "/ashby/organizations/a5b10001-0000-4000-8000-000000000001/partners/a5b10006-0000-4000-8000-000000000001"
+    await greenhouse.call("PUT", ashby, {"key": "token"})
+    await greenhouse.call("POST", f"{ashby}/api-keys", {}, status=201)
     client = {"name": "Own", "kind": "custom", "organization_id": 101}
     made = await greenhouse.call("POST", "/harvest/clients", client)
     auth = (made["client_id"], made["client_secret"])

@@ -49,6 +49,8 @@ def get_choices(name: str) -> tuple[str, ...]:
 
 def explain_no_replay(exchange: Exchange) -> str | None:
     """Returns why a request cannot be repeated, or None when it can."""
+    if exchange.ats == "ashby":
+        return "a call of Ashby cannot be made again"
     if exchange.direction != "to_partner" or exchange.call not in get_args(CallName):
         return "only the simulator's own calls to a partner can be made again"
     if exchange.request_cut:

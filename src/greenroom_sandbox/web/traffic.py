@@ -23,10 +23,13 @@ async def log(request: web.Request) -> web.StreamResponse:
     """Lists the matching exchanges, newest first."""
     given = forms.query(request)
     test = given.number("take_home_id")
-    wanted = traffic.Filter(test, call=given.optional("call"), verdict=given.optional("verdict"))
+    wanted = traffic.Filter(
+        test, call=given.optional("call"), verdict=given.optional("verdict"), ats=given.optional("ats")
+    )
     fitting = [one for one in get_world(request).exchanges.all() if wanted.matches(one)]
     choices = {
-        name: [(word, word.replace("_", " ")) for word in traffic.get_choices(name)] for name in ("call", "verdict")
+        name: [(word, word.replace("_", " ")) for word in traffic.get_choices(name)]
+        for name in ("call", "verdict", "ats")
     }
     rows, more = list(islice(reversed(fitting), MOST_ROWS)), max(0, len(fitting) - MOST_ROWS)
     return render(request, "traffic.html", rows=rows, more=more, wanted=wanted, choices=choices)

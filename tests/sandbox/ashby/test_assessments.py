@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import base64
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
-from tests.sandbox.ashby.conftest import FIELDS, TOKEN, TYPE, ZOE, Ashby, scored, started, value
-from tests.sandbox.conftest import Greenhouse
+from tests.sandbox.ashby.conftest import FIELDS, TOKEN, TYPE, ZOE, Ashby, Partner, running_ashby, scored, started, value
+from tests.sandbox.conftest import Greenhouse, simulator
 
 NOW = 1_795_514_400_000
 
@@ -219,3 +223,19 @@ async def test_both_ats_run_beside_each_other(ashby: Ashby, greenhouse: Greenhou
     assert await greenhouse.complete(take_home) == 200
     assert (await ashby.update(one, scored(NOW)))["success"]
     assert {exchange["ats"] for exchange in await ashby.log("")} == {"greenhouse", "ashby"}
+
+
+async def test_the_state_survives_a_restart(tmp_path: Path) -> None:
+    """With --data a result arrives after a restart; data from before Ashby gets Ashby's seed."""
+    async with simulator("--data", str(tmp_path)) as address, running_ashby(address) as one:
+        await one.connect()
+        order = await one.order()
+        key = one.api_key
+    async with simulator("--data", str(tmp_path)) as address, httpx2.AsyncClient(base_url=address) as client:
+        again = Ashby(client, address, Partner(), api_key=key)
+        assert (await again.update(order, scored(NOW)))["success"] is True
+        assert (await again.assessment(order))["state"] == "completed"
+    with closing(sqlite3.connect(tmp_path / "sandbox.sqlite3")) as database, database:
+        database.execute("DELETE FROM records WHERE kind LIKE 'Ashby %'")
+    async with simulator("--data", str(tmp_path)) as address, httpx2.AsyncClient(base_url=address) as client:
+        assert len((await Ashby(client, address, Partner()).call("GET", "/ashby/candidates"))["data"]) == 5

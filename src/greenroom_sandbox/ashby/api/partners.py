@@ -24,6 +24,15 @@ routes = web.RouteTableDef()
 #: length of the rate limit's window in seconds
 WINDOW_S = 60
 
+
+class CallerRefused(Exception):
+    """The caller may not make this request, or not yet."""
+
+    def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message, self.headers = status, code, message, headers
+
+
 Apply = Callable[[Ashby, Connection, dict[str, Any], Incoming], dict[str, Any]]
 
 
@@ -84,46 +93,42 @@ async def _answer(request: web.Request, incoming: Incoming, apply: Apply) -> web
     broken = await incoming.apply_faults()
     if broken is not None:
         return broken
-    refusal = _refuse_caller(ashby, request)
-    if refusal is not None:
-        status, code, message, headers = refusal
-        return incoming.refuse(_failure(incoming, status, code, message, headers), message)
-    key = _find_key(ashby, request)
-    connection = ashby.connections.get(key.connection_id) if key else Connection(id=0, organization_id=0, partner_id=0)
     _note_headers(request, incoming)
     try:
+        connection = ashby.connections.get(_authenticate(ashby, request).connection_id)
         if "logical_error" in incoming.matched:
             fault = incoming.matched["logical_error"]
             raise LogicalError(fault.code, fault.message)
         body = _parse(await request.read())
         results = apply(ashby, connection, body, incoming)
+    except CallerRefused as error:
+        return incoming.refuse(
+            _failure(incoming, error.status, error.code, error.message, error.headers), error.message
+        )
     except LogicalError as error:
         return incoming.refuse(_failure(incoming, 200, error.code, error.message), error.message)
     return incoming.answer(web.json_response({"success": True, "results": results}))
 
 
-def _refuse_caller(ashby: Ashby, request: web.Request) -> tuple[int, str, str, dict[str, str]] | None:
-    """Returns status, code, message and headers when the caller may not do this, else None."""
+def _authenticate(ashby: Ashby, request: web.Request) -> ApiKey:
+    """Returns the caller's API key. Raises: `CallerRefused`."""
     given = basic.parse_header(request.headers.get("authorization"))
     if given is None or not given[0]:
-        return 401, "unauthorized", "the API key is missing: send it as the user name of HTTP Basic", {}
+        raise CallerRefused(401, "unauthorized", "the API key is missing: send it as the user name of HTTP Basic")
     key = admin.find_api_key(ashby, given[0])
     if key is None or given[1]:
-        return 403, "forbidden", "the API key is not valid, or a password was sent with it", {}
+        raise CallerRefused(403, "forbidden", "the API key is not valid, or a password was sent with it")
     if not key.enabled:
-        return 403, "forbidden", "the API key is switched off", {}
+        raise CallerRefused(403, "forbidden", "the API key is switched off")
     if admin.WRITE not in key.permissions:
-        return 403, "missing_endpoint_permission", f"the API key does not have the permission {admin.WRITE}", {}
+        message = f"the API key does not have the permission {admin.WRITE}"
+        raise CallerRefused(403, "missing_endpoint_permission", message)
     limit = ashby.kernel.settings.ashby_rate_limit
     counted = ashby.kernel.rate_limits.count(f"ashby {key.id}", limit, WINDOW_S, ashby.now())
     if not counted.allowed:
-        return 429, "rate_limited", f"more than {limit} requests in a minute", {"retry-after": str(counted.wait)}
-    return None
-
-
-def _find_key(ashby: Ashby, request: web.Request) -> ApiKey | None:
-    given = basic.parse_header(request.headers.get("authorization"))
-    return admin.find_api_key(ashby, given[0]) if given else None
+        wait = {"retry-after": str(counted.wait)}
+        raise CallerRefused(429, "rate_limited", f"more than {limit} requests in a minute", wait)
+    return key
 
 
 def _note_headers(request: web.Request, incoming: Incoming) -> None:

@@ -31,7 +31,11 @@ async def list_integrations(request: web.Request) -> web.StreamResponse:
 @routes.get("/ashby/integrations/{id}")
 @page
 async def show_integration(request: web.Request) -> web.StreamResponse:
-    """Shows the dialog of an integration."""
+    """Shows the dialog of an integration; with a key and no custom fields yet, they are read first."""
+    ashby, ids = get_ashby(request), _ids(request)
+    connection = admin.get_connection(ashby, *ids)
+    if connection.key and connection.synced_at is None and ashby.partners.get(ids[1]).custom_fields:
+        await admin.sync_fields(ashby, *ids)
     return _integration(request)
 
 
