@@ -69,11 +69,11 @@ async def start(ashby: Ashby, connection: Connection, assessment: Assessment) ->
     if outcome.status == 409:
         return _refuse(ashby, exchange, ALREADY_ASSESSED)
     if outcome.status == 422:
-        told = replies.read_refusal_message(outcome.body)
-        if told.value is not None:
-            return _refuse(ashby, exchange, told.value)
+        refusal = replies.read_refusal_message(outcome.body)
+        if refusal.value is not None:
+            return _refuse(ashby, exchange, refusal.value)
         outcome.failure = outcome.rule = None
-        return _conclude(ashby, connection, outcome, exchange, told)
+        return _conclude(ashby, connection, outcome, exchange, refusal)
     checked = replies.check_accepted("assessment.start", outcome.body, ashby.kernel.settings.ashby_uuid_ids)
     if checked.value is not None and ashby.find_assessment(connection, checked.value.assessment_id) is not None:
         checked.add_problem("assessment_id", "results.assessment_id is that of another assessment")

@@ -106,7 +106,7 @@ class FaultSpec(BaseModel):
     status: int = Field(500, ge=300, le=599)
     retry_after: int | None = Field(None, ge=0)
     code: str = Field("internal_error", min_length=1, max_length=100)
-    message: str = Field("The simulator was told to refuse this.", min_length=1, max_length=1000)
+    message: str = Field("An injected fault refused this request.", min_length=1, max_length=1000)
 
 
 class Fault(Record):
