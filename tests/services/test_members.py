@@ -82,7 +82,7 @@ async def test_a_link_is_used_by_one_of_many(ctx: Context, acme: Project) -> Non
 
 
 async def test_a_user_joins_another_project(ctx: Context, acme: Project) -> None:
-    """With their account; nobody joins by an invitation of somebody else, and nobody takes over an account with it."""
+    """With their account; nobody joins by an invitation of another user, and nobody takes over an account with it."""
     bob, eve = await create(ctx, "bob"), await create(ctx, "eve")
     invitation, link = await members.invite(ctx, acme.id, email=bob.email, role="developer")
     token = link.rpartition("/")[2]
