@@ -15,7 +15,7 @@ from ipaddress import ip_network
 import pytest
 
 from greenroom import catalog, outbound
-from greenroom.connectors import Push
+from greenroom.connectors.contract import Push
 from greenroom.connectors.greenhouse import push
 from greenroom.errors import LocalFault, RemoteError
 from greenroom.model.integrations import Integration
@@ -28,7 +28,13 @@ from greenroom.outbound.client import NotHttp, Origin
 NOW = datetime(2026, 11, 3, tzinfo=UTC)
 ORIGIN = Origin("vendor.example.com", 443, True)
 INTEGRATION = Integration(
-    "int_1", "prj_1", "greenhouse", NOW, NOW, signing_secret="whsec_x", callback_hosts=("app.greenhouse.io",)
+    "int_1",
+    "prj_1",
+    "greenhouse",
+    NOW,
+    NOW,
+    signing_secret="whsec_x",
+    settings={"callback_hosts": ("app.greenhouse.io",), "callback_auth": "partner"},
 )
 REQUEST = OrderRequest(package_id="pkg_core_sql", candidate=Candidate(email="ada@example.test"))
 ORDER = Order("ord_1", "prj_1", "acc_1", "greenhouse", "assessments", "ats", REQUEST, None, NOW, NOW)
@@ -109,9 +115,9 @@ def push_messages() -> Iterator[str]:
     for url in ("http://app.greenhouse.io/x", "x", "https://u:canary@app.greenhouse.io/x", "https://evil.example.com/x",
                 "https://[x", "https://app.greenhouse.io/x"):  # fmt: skip
         asked = replace(ORDER, request=replace(REQUEST, callback_url=url))
-        yield get_message(lambda asked=asked: push.push_request(Push(asked, INTEGRATION, None), allow_http=False))
-    keyed = replace(INTEGRATION, callback_auth="account_key")
-    yield get_message(lambda: push.push_request(Push(asked, keyed, None), allow_http=False))
+        yield said(lambda asked=asked: push.push_request(Push(asked, INTEGRATION, None)))
+    keyed = replace(INTEGRATION, settings={**INTEGRATION.settings, "callback_auth": "account_key"})
+    yield said(lambda: push.push_request(Push(asked, keyed, None)))
 
 
 SENTENCES = [*connection_messages(), *status_messages(), *list_messages(), *push_messages()]

@@ -21,13 +21,13 @@ from greenroom.api.rate_limit import RateLimit
 from greenroom.api.request_logging import RequestLogMiddleware
 from greenroom.bootstrap import open_context, sole_owner
 from greenroom.catalog import Catalog
-from greenroom.connectors import discover
+from greenroom.connectors import discover, get_addresses
 from greenroom.context import Context
 from greenroom.engine.queue_limit import QueueLimit
 from greenroom.engine.request_log_writer import RequestLogWriter
 from greenroom.engine.slots import LEASE
 from greenroom.engine.worker import Engine
-from greenroom.model.audit import SYSTEM
+from greenroom.intake import Intake
 from greenroom.outbound import Outbound
 from greenroom.security.headers import SecurityHeaders
 from greenroom.services import claims, sessions
@@ -53,7 +53,7 @@ class Gateway:
 
     ctx: Context
     out: Outbound
-    catalog: Catalog
+    intake: Intake
     engine: Engine
 
 
@@ -81,6 +81,7 @@ def close_data_files(settings: Settings) -> None:
 @asynccontextmanager
 async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
     """Opens all parts of the gateway but the HTTP server; the delivery loop is not started yet."""
+    get_addresses(settings)  # refuses unknown names before anything is opened
     close_data_files(settings)
     async with AsyncExitStack() as stack:
         ctx = await stack.enter_async_context(open_context(settings))
@@ -97,8 +98,8 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
         engine = Engine(ctx, out)
         # only requests are shed under load: a client can retry, and the engine has few units of work
         store = LoadSheddingStore(ctx.store)
-        ctx = replace(ctx, engine=engine, store=store, actor=SYSTEM)
-        yield Gateway(ctx, out, Catalog(ctx, out), engine)
+        ctx = replace(ctx, engine=engine, store=store)
+        yield Gateway(ctx, out, Intake(ctx, Catalog(ctx, out), out), engine)
 
 
 @asynccontextmanager
@@ -174,13 +175,14 @@ def build_app(settings: Settings, gateway: Gateway | None = None) -> FastAPI:
             recording_requests(opened.ctx) as request_log,
         ):
             app.state.request_log = request_log
-            app.state.ctx, app.state.out, app.state.catalog = opened.ctx, opened.out, opened.catalog
+            app.state.ctx, app.state.out = opened.ctx, opened.out
+            app.state.intake, app.state.catalog = opened.intake, opened.intake.packages
             app.state.engine = opened.engine
             app.state.rate_limit = RateLimit(opened.ctx)
             app.state.first_link = await sessions.first_link(opened.ctx)
             # the ATS routes come first: they serve most requests, and each route before them costs a match
-            called = [route for one in discover().values() for route in one.routes(opened.ctx, opened.catalog)]
-            app.router.routes[:] = [*called, *app.router.routes, *build_routes()]
+            called = [route for one in discover().values() for route in one.routes(opened.ctx, opened.intake)]
+            app.router.routes[:] = [*called, *app.router.routes, *pages.routes(), *link.routes()]
             yield
 
     app = FastAPI(

@@ -61,6 +61,10 @@ class Settings(BaseModel):
             "believed. Empty: none."
         ),
     ] = ()
+    ats_urls: Annotated[
+        dict[str, str],
+        Field(description="Addresses of ATSs: name=url, separated by white space; each connector declares its names."),
+    ] = {}
     rate_limit: Annotated[
         int, Field(ge=0, le=1_000_000, description="Requests that one API key may make in a minute; 0: no limit.")
     ] = 1000
@@ -113,6 +117,34 @@ class Settings(BaseModel):
     @classmethod
     def _split_keys(cls, value: object) -> object:
         return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+    @field_validator("ats_urls", mode="before")
+    @classmethod
+    def _split_urls(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        urls: dict[str, str] = {}
+        for part in value.split():
+            name, _, url = part.partition("=")
+            if not name or not url:
+                raise ValueError(f"expected name=url, such as ats.api=https://ats.example.com, not {part[:60]!r}")
+            if name in urls:
+                raise ValueError(f"{name[:60]} is given twice")
+            urls[name] = url
+        return urls
+
+    @field_validator("ats_urls")
+    @classmethod
+    def _absolute_urls(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, url in value.items():
+            try:
+                parts = urlsplit(url)
+                fine = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
+            except ValueError:
+                fine = False
+            if not fine or parts.query or parts.fragment:
+                raise ValueError(f"{name[:60]}: expected an absolute URL without user name and query")
+        return {name: url.rstrip("/") for name, url in value.items()}
 
     @property
     def is_https(self) -> bool:

@@ -7,15 +7,15 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from greenroom.connectors.greenhouse.nudging import NUDGING
 from greenroom.model.attempts import INTERRUPTED
-from greenroom.model.deliveries import NUDGES
 from tests.chaos.installation import Installation
 from tests.chaos.load import Load
 from tests.chaos.neighbours import Neighbours
 
-#: seconds until no delivery is pending: longer than a dead worker's lease and a breaker's first wait together, and shorter
-#: than the wait before a nudge, since a delivery that waits for a nudge should have ended
-PATIENCE_S = 0.75 * NUDGES[0].total_seconds()
+#: longer than a dead worker's lease and a breaker's first wait together, and not so long that an ATS which has asked is
+#: told again meanwhile: a delivery that waits for that is one that should have ended
+PATIENCE_S = 0.75 * NUDGING.waits[0].total_seconds()
 
 
 @dataclass(frozen=True)

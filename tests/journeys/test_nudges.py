@@ -9,11 +9,13 @@ from typing import Any
 
 import httpx2
 
-from greenroom.model.deliveries import JITTER, NUDGES, SCHEDULES
+from greenroom.connectors.greenhouse.nudging import NUDGING
+from greenroom.model.deliveries import JITTER, SCHEDULES
 from tests.house import House, Linked, neighbour, open_house
 from tests.sandbox.conftest import simulator
 
-#: longer than any wait of the schedule
+NUDGES = NUDGING.waits
+#: longer than any wait may be
 EVER = timedelta(hours=3)
 
 

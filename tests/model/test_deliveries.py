@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greenroom.errors import GiveUp, RemoteError, TryLater
-from greenroom.model.deliveries import JITTER, NUDGES, SCHEDULES, Lane, Next, after_attempt, nudge_until_read
+from greenroom.model.deliveries import JITTER, SCHEDULES, Lane, Next, after_attempt, nudge_until_read
 
+NUDGES = (timedelta(minutes=2), timedelta(minutes=15), timedelta(hours=2))
 LATER = TryLater("503", kind="http_status")
 OURS = TryLater("Greenroom itself failed.", kind="internal")
 ASKED = TryLater("429", kind="http_status", wait=timedelta(seconds=90))
@@ -62,6 +63,6 @@ def test_jitter_is_only_ever_added(lane: Lane, step: int, chance: float) -> None
         (Next("dead"), 0, True, Next("dead")),
     ],
 )
-def test_nudge_until_read(following: Next, told: int, asked: bool, expected: Next) -> None:
-    """An ATS is nudged a few times until it requests the result."""
-    assert nudge_until_read(following, told, asked=asked, chance=0.0) == expected
+def test_until_asked(following: Next, told: int, asked: bool, expected: Next) -> None:
+    """An ATS is told again until it asks, a few times."""
+    assert nudge_until_read(following, told, NUDGES, asked=asked, chance=0.0) == expected

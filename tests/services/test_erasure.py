@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from greenroom.connectors import discover
 from greenroom.context import Context
 from greenroom.engine.slots import LEASE, LONGEST
 from greenroom.errors import Conflict, TryLater
@@ -158,7 +159,9 @@ async def test_what_comes_in_the_middle_of_it(
     settling = asyncio.create_task(deliveries.settle(ctx, [ended(ctx, slept)], worker="w2"))
     line = asyncio.create_task(request_logs.keep(ctx, [line_about(order)]))
     retrying = asyncio.create_task(deliveries.retry(ctx, PROJECT, slept.id))
-    progress = asyncio.create_task(orders.record_status(ctx, PROJECT, order.id, "accepted"))
+    progress = asyncio.create_task(
+        orders.record_status(ctx, PROJECT, order.id, "accepted", discover()["greenhouse"].manifest.capabilities)
+    )
     done, _ = await asyncio.wait([settling, line, retrying, progress], timeout=0.5)
     assert done == ({settling} if step is event_rows else set())
     go.set()

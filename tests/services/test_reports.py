@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from greenroom.connectors.greenhouse import wire
 from greenroom.context import Context
 from greenroom.model.accounts import Account
 from greenroom.model.orders import Candidate, Order, OrderRequest
@@ -63,8 +64,8 @@ async def test_an_order_keeps_so_many_and_counts_the_others(ctx: Context, accoun
     """The limit holds for concurrent reports too, and each order has its own."""
     first, second = await placed(ctx, account, 1), await placed(ctx, account, 2)
     for _ in range((reports.PER_ORDER + 30) // 10):
-        await asyncio.gather(*(reports.keep(ctx, account, about(first)) for _ in range(10)))
-    await reports.keep(ctx, account, about(second))
+        await asyncio.gather(*(reports.keep(ctx, account, wire.report(about(first))) for _ in range(10)))
+    await reports.keep(ctx, account, wire.report(about(second)))
 
     *kept, rest = await shown(ctx, first)
     assert len(kept) == reports.PER_ORDER
@@ -81,9 +82,9 @@ async def test_an_account_keeps_so_many_and_counts_the_others(
     monkeypatch.setattr(reports, "PER_ACCOUNT", 12)
     order, other = await placed(ctx, account), await linked(ctx, "prj_2")
     for _ in range(20):
-        await reports.keep(ctx, account, about(None))
-    await reports.keep(ctx, account, about(order))
-    await reports.keep(ctx, other, about(None))
+        await reports.keep(ctx, account, wire.report(about(None)))
+    await reports.keep(ctx, account, wire.report(about(order)))
+    await reports.keep(ctx, other, wire.report(about(None)))
 
     counted = {(row["account_id"], row["order_id"], row["not_kept"]) for row in await stored(ctx) if row["not_kept"]}
     assert counted == {(account.id, None, 8), (account.id, order.id, 1)}
@@ -108,7 +109,7 @@ async def test_a_report_is_cut(ctx: Context, account: Account, body: Any) -> Non
     """At most 16 KiB are kept: whole characters from the beginning, which the timeline shows."""
     order = await placed(ctx, account)
     named = {**body, "partner_interview_id": order.id} if isinstance(body, dict) else body
-    await reports.keep(ctx, account, named)
+    await reports.keep(ctx, account, wire.report(named))
 
     (row,) = await stored(ctx)
     assert len(row["raw"].encode()) + len(row["errors"].encode()) <= 16 * KIB
@@ -122,7 +123,7 @@ async def test_a_report_is_cut(ctx: Context, account: Account, body: Any) -> Non
 async def test_a_cut_report_goes_with_the_candidates_order(ctx: Context, account: Account) -> None:
     """A cut report that names no order and has the e-mail at its end is erased with the candidate's order."""
     order = await placed(ctx, account)
-    await reports.keep(ctx, account, {"errors": ["x" * 900 * KIB], "candidate_email": "ada@example.test"})
+    await reports.keep(ctx, account, wire.report({"errors": ["x" * 900 * KIB], "candidate_email": "ada@example.test"}))
     assert "ada@example.test" in (await stored(ctx))[0]["raw"]
     await erasure.erase(ctx, PROJECT, order.id)
 
@@ -136,10 +137,10 @@ async def test_reports_go_with_their_age_and_make_room(ctx: Context, account: Ac
     await projects.keep_for(ctx, "prj_long", 365)
     order, others = await placed(ctx, account), await placed(ctx, other)
     for _ in range(reports.PER_ORDER + 5):
-        await reports.keep(ctx, account, about(order))
-    await reports.keep(ctx, other, about(others))
+        await reports.keep(ctx, account, wire.report(about(order)))
+    await reports.keep(ctx, other, wire.report(about(others)))
     await age(ctx, 31)
-    await reports.keep(ctx, account, about(None))
+    await reports.keep(ctx, account, wire.report(about(None)))
 
     assert await retention.delete_old_reports(ctx) == reports.PER_ORDER + 1
     assert await retention.delete_old_reports(ctx) == 0
@@ -148,5 +149,5 @@ async def test_reports_go_with_their_age_and_make_room(ctx: Context, account: Ac
     assert len(await stored(ctx)) == 2
     kinds = [entry.kind for entry in await timelines.list_entries(ctx, PROJECT, order.id, limit=100)]
     assert kinds == ["received"]
-    await reports.keep(ctx, account, about(order))
+    await reports.keep(ctx, account, wire.report(about(order)))
     assert len(await shown(ctx, order)) == 1

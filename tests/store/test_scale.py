@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from greenroom.connectors import discover
 from greenroom.context import Context
 from greenroom.model.claims import Cursor
 from greenroom.model.deliveries import SHARES
+from greenroom.model.order_checks import Decision
 from greenroom.model.orders import Candidate, OrderRequest
 from greenroom.model.results import Result, Score
 from greenroom.model.webhooks import Webhook
@@ -52,7 +54,8 @@ async def claiming(ctx: Context, tx: Tx) -> None:
 async def placing(ctx: Context, tx: Tx) -> None:
     account = await account_rows.find(tx, name("prj", 0), name("acc", 0))
     assert account is not None
-    await inside(orders._place, account, NEW, category="assessments", package_name=None, source="ats")(ctx, tx)
+    order = orders.draft(account, NEW, "assessments", None, "ats", order_id=ctx.new_id("ord"), now=ctx.now())
+    await inside(orders._place, order, Decision(), shows_refusals=True)(ctx, tx)
 
 
 async def acknowledging(ctx: Context, tx: Tx) -> None:
@@ -66,7 +69,13 @@ EVERYDAY: dict[str, Doing] = {
     "claim": claiming,
     "place an order": placing,
     "take a result": inside(
-        orders.record_result, name("prj", 0), name("acc", 0), name("ord", 500), "assessments", RESULT
+        orders.record_result,
+        name("prj", 0),
+        name("acc", 0),
+        name("ord", 500),
+        "assessments",
+        RESULT,
+        discover()["greenhouse"].manifest.capabilities,
     ),
     "answer test_status": acknowledging,
     "show an order": inside(timelines.list_entries, name("prj", 0), name("ord", 500), limit=100),

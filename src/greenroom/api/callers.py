@@ -17,6 +17,7 @@ from greenroom.catalog import Catalog
 from greenroom.context import Context
 from greenroom.engine.request_log_writer import RequestLogWriter
 from greenroom.errors import PreconditionFailed
+from greenroom.intake import Intake
 from greenroom.model import documents
 from greenroom.model.accounts import Account
 from greenroom.model.audit import Actor
@@ -53,6 +54,12 @@ async def get_catalog(request: Request) -> Catalog:
     """Returns the gateway's catalog of package lists."""
     catalog: Catalog = request.app.state.catalog
     return catalog
+
+
+async def get_intake(request: Request) -> Intake:
+    """The gateway's way in for orders."""
+    intake: Intake = request.app.state.intake
+    return intake
 
 
 async def get_outbound(request: Request) -> Outbound:
@@ -113,6 +120,7 @@ class KeyedRoute(APIRoute):
 
 Ctx = Annotated[Context, Depends(get_context)]
 Packages = Annotated[Catalog, Depends(get_catalog)]
+Orders = Annotated[Intake, Depends(get_intake)]
 OutboundClient = Annotated[Outbound, Depends(get_outbound)]
 Log = Annotated[RequestLogWriter, Depends(get_request_log)]
 Caller = Annotated[Project, Depends(get_project)]

@@ -8,15 +8,15 @@ from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, Va
 
 from greenroom.api.faults import field_lines, in_one
 from greenroom.api.shapes import Instant, KnownFields, example
-from greenroom.connectors import Push, discover
+from greenroom.connectors import find_push
 from greenroom.context import Context
 from greenroom.errors import GiveUp, Invalid
 from greenroom.model.events import stamp
 from greenroom.model.orders import Order
 from greenroom.model.results import Result, Score, Verdict, decimal_text
+from greenroom.model.updates import Update
 from greenroom.outbound import public_problem
 from greenroom.security.vault import VaultError
-from greenroom.services import orders
 
 VERDICTS = get_args(Verdict)
 
@@ -85,7 +85,7 @@ class ContentTypeIn(KnownFields):
 
 
 class AttachmentIn(KnownFields):
-    """A file that belongs to the result; Greenhouse shows none."""
+    """A file that belongs to the result; not every ATS shows it."""
 
     url: ShortText = None
     content_type: ContentTypeIn | None = None
@@ -101,7 +101,7 @@ class PersonIn(KnownFields):
 
 class ResultIn(KnownFields):
     """
-    A result. A final one needs `result_url`, since Greenhouse requires a profile URL on completion.
+    A result. A final one needs `result_url`: ATSs require a URL of the full report, and some take one result only.
 
     Unknown fields are refused at every level except in `passthrough`: an ATS accepts one result per order, so a result
     sent without a misspelled field could not be corrected.
@@ -148,9 +148,9 @@ def _parse(value: object) -> ResultIn | Unreadable:
 ResultToTry = Annotated[ResultIn | Unreadable, PlainValidator(_parse, json_schema_input_type=ResultIn)]
 
 
-def read_result(body: ResultIn, *, allow_http: bool) -> Result:
+def read_result(body: ResultIn, *, allow_http: bool, ats: str = "The ATS") -> Result:
     """
-    Returns the result that a body describes.
+    The body in our words; `ats` is the name of the ATS for messages.
 
     Raises:
         Invalid: a final result has no `result_url` that a recruiter's browser could open.
@@ -169,31 +169,31 @@ def read_result(body: ResultIn, *, allow_http: bool) -> Result:
         candidate=body.candidate.model_dump(exclude={"remote_id"}) if body.candidate else None,
         passthrough=body.passthrough,
     )
-    problem = _url_problem(result, allow_http=allow_http)
+    problem = _url_problem(result, ats, allow_http=allow_http)
     if problem:
         raise Invalid(f"result_url: {problem}", errors=[f"result_url: {problem}"])
     return result
 
 
-def _url_problem(result: Result, *, allow_http: bool) -> str | None:
+def _url_problem(result: Result, ats: str, *, allow_http: bool) -> str | None:
     if result.result_url is None:
-        return "required with a final result: Greenhouse shows nothing without it" if result.is_final else None
+        return f"required with a final result: {ats} shows nothing without it" if result.is_final else None
     problem = public_problem(result.result_url, allow_http=allow_http)
-    return f"{problem}; Greenhouse would show nothing" if problem else None
+    return f"{problem}; {ats} would show nothing" if problem else None
 
 
 async def push_problem(ctx: Context, order: Order) -> str | None:
     """Returns why the ATS cannot be notified of an order's result, or None; an order placed by API has no ATS."""
     if order.result is None or order.source == "api" or order.delivery in ("sent", "acknowledged"):
         return None
-    if order.delivery == "refused" or not order.request.callback_url:
+    if order.delivery == "refused" or order.update_ms == 0:
         return order.delivery_detail
     try:
-        push = Push(*await orders.for_push(ctx, order.project_id, order.id))
+        connector, push = await find_push(ctx, order.project_id, order.id, Update(order.status))
     except VaultError:
         return "a secret of the integration or account cannot be decrypted now; the operator's log names it"
     try:
-        discover()[order.provider].push_request(push, allow_http=ctx.settings.allow_http)
+        connector.push_request(push)
     except GiveUp as error:
         return error.reason
     return None

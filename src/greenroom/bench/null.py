@@ -21,6 +21,7 @@ from greenroom.app import Gateway, build_app, collect_garbage_seldom
 from greenroom.bootstrap import open_context
 from greenroom.catalog import Catalog
 from greenroom.engine.worker import Engine
+from greenroom.intake import Intake
 from greenroom.outbound import Outbound
 from greenroom.server import Server
 from greenroom.settings import Settings
@@ -101,7 +102,7 @@ async def _serve(port: int) -> None:
     async with open_context(settings) as real:
         ctx = replace(real, store=NullStore(real.store))
         out = Outbound()
-        app = build_app(settings, Gateway(ctx, out, Catalog(ctx, out), Engine(ctx, out)))
+        app = build_app(settings, Gateway(ctx, out, Intake(ctx, Catalog(ctx, out), out), Engine(ctx, out)))
         with socket.create_server(("127.0.0.1", port)) as listener:
             await _Server(app).serve(sockets=[listener])
         await out.aclose()

@@ -12,10 +12,18 @@ from typing import Annotated, Any
 
 import tomli_w
 import typer
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, create_model
 
 from greenroom.api.shapes import Label, StrictBody
-from greenroom.api.v1.integrations import IntegrationIn, IntegrationPut, get_connector, values_of
+from greenroom.api.v1.integrations import (
+    BODIES,
+    IntegrationPut,
+    check_required,
+    configured,
+    get_connector,
+    secret_settings,
+    values_of,
+)
 from greenroom.api.v1.webhooks import WebhookIn, check_url, held_from
 from greenroom.bootstrap import open_context
 from greenroom.context import Context
@@ -41,12 +49,17 @@ class WebhookEntry(WebhookIn):
     secret: str | None = None
 
 
+#: the integrations of a project, by provider
+_BY_PROVIDER: dict[str, Any] = {provider: (body | None, None) for provider, body in BODIES.items()}
+Integrations: Any = create_model("Integrations", __base__=StrictBody, **_BY_PROVIDER)
+
+
 class ProjectEntry(StrictBody):
     """A project in a file; without `retention_days`, GREENROOM_RETENTION_DAYS applies."""
 
     name: Label
     retention_days: int | None = Field(None, ge=1, le=LONGEST_DAYS)
-    integrations: dict[str, IntegrationPut] = Field(default_factory=dict)
+    integrations: Integrations = Field(default_factory=Integrations)
     webhooks: list[WebhookEntry] = Field(default_factory=list)
 
 
@@ -103,11 +116,16 @@ async def _plan(ctx: Context, entry: ProjectEntry) -> list[Step]:
     project = await projects.find_by_name(ctx, entry.name)
     steps = _project_steps(ctx, project, entry)
     known = {one.provider: one for one in await integrations.list_integrations(ctx, project.id)} if project else {}
-    for provider, body in entry.integrations.items():
-        values = values_of(ctx, get_connector(provider), _resolve_secrets(body))
+    for provider in entry.integrations.model_fields_set:
+        body = getattr(entry.integrations, provider)
+        connector = get_connector(provider)
+        secret = secret_settings(connector)
+        values = values_of(ctx, connector, _resolved(body, (*integrations.SECRETS, *secret)))
+        await check_required(ctx, connector, project.id if project else "", values)
         wanted = _integration_steps(ctx, entry.name, provider, known.get(provider), values, confirm=bool(body.confirm))
         if wanted:
-            await integrations.check(ctx, project.id if project else "", provider, values, confirm=bool(body.confirm))
+            owner, confirm = project.id if project else "", bool(body.confirm)
+            await integrations.check(ctx, owner, provider, values, secret_settings=secret, confirm=confirm)
         steps += wanted
     there = {one.name: one for one in await webhooks.list_webhooks(ctx, project.id)} if project else {}
     for hook in entry.webhooks:
@@ -130,13 +148,16 @@ def _project_steps(ctx: Context, old: Project | None, entry: ProjectEntry) -> li
 def _integration_steps(
     ctx: Context, project: str, provider: str, old: Integration | None, values: dict[str, Any], *, confirm: bool
 ) -> list[Step]:
-    changed = [name for name, value in values.items() if old is None or getattr(old, name) != value]
+    settings = values["settings"]
+    changed = [name for name, value in values.items() if name != "settings" and getattr(old, name, None) != value]
+    changed += [name for name, value in settings.items() if old is None or old.settings.get(name) != value]
     if old is not None and not changed:
         return []
 
     async def put() -> None:
         owner = await projects.ensure(ctx, project)
-        await integrations.put(ctx, owner.id, provider, values, confirm=confirm)
+        secret = secret_settings(get_connector(provider))
+        await integrations.put(ctx, owner.id, provider, values, secret_settings=secret, confirm=confirm)
 
     what = f"~ integration {project}/{provider}: {', '.join(changed)}" if old else f"+ integration {project}/{provider}"
     return [Step(what, put)]
@@ -190,14 +211,11 @@ async def _export(settings: Settings) -> None:
 
 
 def _shown(integration: Integration) -> dict[str, Any]:
-    shown = {}
-    for name in IntegrationIn.model_fields:
-        value = getattr(integration, name)
-        if name in integrations.SECRETS and value is not None:
-            value = f"env:{integration.provider}_{name}".upper().replace("ENV:", "env:")
-        if value is not None:
-            shown[name] = list(value) if isinstance(value, tuple) else value
-    return shown
+    def refer(name: str, value: str | None) -> str | None:
+        return value and f"env:{integration.provider.upper()}_{name.upper()}"
+
+    shown = configured(get_connector(integration.provider), integration, refer)
+    return {name: value for name, value in shown.items() if value is not None}
 
 
 def _webhook(webhook: Webhook) -> dict[str, Any]:
@@ -227,11 +245,11 @@ def _read(file: Path) -> Configuration:
         raise SettingsError(f"{file} cannot be applied:\n  " + "\n  ".join(lines)) from None
 
 
-def _resolve_secrets(body: IntegrationPut) -> IntegrationPut:
-    """Returns the entry with its secret references replaced by the secrets."""
+def _resolved(body: IntegrationPut, secret: tuple[str, ...]) -> IntegrationPut:
+    """The entry with its secrets read from where they are kept."""
     secrets = {
-        name: _read_reference(getattr(body, name), name)
-        for name in integrations.SECRETS
+        name: _reference(getattr(body, name), name)
+        for name in secret
         if name in body.model_fields_set and getattr(body, name) is not None
     }
     return body.model_copy(update=secrets)

@@ -17,7 +17,7 @@ from greenroom.outbound import Answer, Outbound, Request, judge_webhook
 from greenroom.security.signatures import signing
 from greenroom.services import signed_webhooks, webhooks
 
-#: seconds for one attempt, from connecting to the end of the answer; Greenhouse may call us back before it answers
+#: seconds for one attempt, from connecting to the end of the answer; an ATS may call back before it answers
 DEADLINE_S = 15.0
 
 

@@ -9,13 +9,14 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import structlog
 
-from greenroom.connectors import Push, discover
+from greenroom import connectors
 from greenroom.context import Context
 from greenroom.engine import metrics, vendor
 from greenroom.engine.attempt_recorder import ENOUGH, LONGEST_PAUSE_S, AttemptRecorder
@@ -28,12 +29,13 @@ from greenroom.engine.queue_limit import QueueLimit
 from greenroom.engine.slots import LEASE, LONGEST, Slots
 from greenroom.errors import GiveUp, LocalFault, NotFound, RemoteError, TryLater, Unavailable
 from greenroom.model.attempts import Exchange, FinishedAttempt, Recorded
-from greenroom.model.deliveries import Claimed
+from greenroom.model.deliveries import Claimed, Nudging
+from greenroom.model.updates import Update
 from greenroom.model.webhooks import Destination
 from greenroom.outbound import Answer, Outbound, Request
 from greenroom.security import masks
 from greenroom.security.vault import VaultError
-from greenroom.services import deliveries, orders, replays, signed_webhooks
+from greenroom.services import deliveries, replays, signed_webhooks
 
 log = structlog.get_logger("greenroom.engine")
 
@@ -56,7 +58,14 @@ AFTER_OUTAGE_S = LONGEST_PAUSE_S + 1.0
 GRACE_S = 20.0
 MAX_BODY_CHARACTERS = 2048
 
-Judge = Callable[[Answer], None]
+
+@dataclass(frozen=True)
+class _Plan:
+    """How to make an attempt: its request, the function that judges the answer, and an ATS's nudging."""
+
+    request: Callable[[], Request]
+    judge: Callable[[Answer], None]
+    nudging: Nudging | None = None
 
 
 class Engine:
@@ -263,14 +272,15 @@ class Engine:
         self, claimed: Claimed, destination: Destination | None, since: float, traced: AttemptSpan
     ) -> FinishedAttempt:
         started_at, started = self._ctx.now(), time.monotonic()
-        request, answer, fault = None, None, None
+        plan, request, answer, fault = None, None, None, None
         try:
-            request, judge = await self._prepare(claimed, destination)
+            plan = await self._prepare(claimed, destination)
+            request = plan.request()
             if time.monotonic() - since > SPARE_S or self._liveness.lost_at > since:
                 raise Unavailable
             request = traced.add_traceparent(request)
             answer = await self._out.send(request, deadline=vendor.DEADLINE_S)
-            judge(answer)
+            plan.judge(answer)
         except (Unavailable, LocalFault):
             raise
         except VaultError as error:  # another process, or this one after a restart, may have the key
@@ -281,28 +291,31 @@ class Engine:
             log.exception("attempt_failed_inside", delivery_id=claimed.id)
             fault = TryLater(f"Greenroom itself failed: {_where(error)}.", kind="internal")
         duration = timedelta(seconds=time.monotonic() - started)
+        nudging = plan.nudging if plan else None
         return FinishedAttempt(
-            self._ctx.new_id("att"), claimed, started_at, duration, fault, _exchange(request, answer)
+            self._ctx.new_id("att"), claimed, started_at, duration, fault, _exchange(request, answer), nudging
         )
 
-    async def _prepare(self, claimed: Claimed, destination: Destination | None) -> tuple[Request, Judge]:
-        """Returns the request of this attempt and the function that judges its answer."""
+    async def _prepare(self, claimed: Claimed, destination: Destination | None) -> _Plan:
         if claimed.lane == "vendor":
             if destination is None:  # deleted or unreadable: reading it again tells which
                 destination = await signed_webhooks.find(self._ctx, claimed.destination_id)
-            return vendor.webhook_request(claimed, destination, now=self._ctx.now), vendor.judge
+            now = self._ctx.now
+            return _Plan(partial(vendor.webhook_request, claimed, destination, now=now), vendor.judge)
+        update = Update.read(claimed.payload)
         try:
-            order, integration, token = await orders.for_push(self._ctx, claimed.project_id, str(claimed.order_id))
+            connector, push = await connectors.find_push(self._ctx, claimed.project_id, str(claimed.order_id), update)
         except NotFound as error:
             raise GiveUp(error.message, kind="not_configured") from error
-        connector = discover()[order.provider]
-        push = Push(order, integration, token)
-        return connector.push_request(push, allow_http=self._ctx.settings.allow_http), connector.judge
+        return _Plan(partial(connector.push_request, push), connector.judge, connector.nudging)
 
     async def _settle(self, ended: Sequence[FinishedAttempt]) -> list[Recorded | None]:
         self._slots.troubled.update(one.claimed.destination_id for one in ended if one.fault is not None)
         watched = frozenset(self._slots.troubled)
-        return await deliveries.settle(self._ctx, ended, worker=self.worker, watched=watched)
+        settled = await deliveries.settle(self._ctx, ended, worker=self.worker, watched=watched)
+        if any(one.claimed.lane == "ats" for one in ended):  # the next update of the order may be due
+            self.wake()
+        return settled
 
     def _recorded(self, ended: FinishedAttempt) -> None:
         self._slots.recorded(ended.claimed)

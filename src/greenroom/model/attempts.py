@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from greenroom.errors import RemoteError
-from greenroom.model.deliveries import Claimed, State
+from greenroom.model.deliveries import Claimed, Nudging, State
 
 #: the `error_kind` of an attempt whose worker died, or whose lease expired, before the result was recorded
 INTERRUPTED = "interrupted"
@@ -27,7 +27,11 @@ class Exchange:
 
 @dataclass(frozen=True)
 class FinishedAttempt:
-    """A finished attempt. `fault` None means success; recording the same `id` twice has no further effect."""
+    """
+    A finished attempt. `fault` None means success; recording the same `id` twice has no further effect.
+
+    `nudging` is that of an ATS which reads results after a notification; None where the request carried all.
+    """
 
     id: str
     claimed: Claimed
@@ -35,6 +39,7 @@ class FinishedAttempt:
     duration: timedelta
     fault: RemoteError | None
     exchange: Exchange
+    nudging: Nudging | None = None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -51,9 +52,6 @@ SCHEDULES: dict[Lane, tuple[timedelta, ...]] = {
     ),
 }
 
-#: waits before the nudges of an ATS that acknowledged the notification but has not requested the result
-NUDGES = (timedelta(minutes=2), timedelta(minutes=15), timedelta(hours=2))
-
 #: a delivery is dead-lettered when it was due for this long and its destination's breaker is open
 PATIENCE = timedelta(days=7)
 
@@ -94,6 +92,19 @@ class Claimed:
 
 
 @dataclass(frozen=True)
+class Nudging:
+    """
+    Repeated notifications of an ATS that acknowledged a notification and has not requested the result.
+
+    `waits` come before each nudge. `unread` is what the order says after the last one, with `{times}` for the number of
+    notifications.
+    """
+
+    waits: tuple[timedelta, ...]
+    unread: str
+
+
+@dataclass(frozen=True)
 class Next:
     """The next state of a delivery; `wait` before the next attempt while pending; `told` as in `Claimed`."""
 
@@ -118,17 +129,17 @@ def after_attempt(lane: Lane, step: int, fault: RemoteError | None, *, chance: f
     return Next("pending", max(schedule[step], asked or timedelta(0)) * (1 + JITTER * chance))
 
 
-def nudge_until_read(following: Next, told: int, *, asked: bool, chance: float) -> Next:
+def nudge_until_read(following: Next, told: int, waits: Sequence[timedelta], *, asked: bool, chance: float) -> Next:
     """
     Returns the next state of a delivery to an ATS: nudges the ATS a few times until it requests the result.
 
-    `following` is the state without nudges, `told` how many notifications the ATS acknowledged before this attempt,
-    `asked` whether it has requested the result.
+    `waits` are those of `Nudging`. `following` is the state without nudges, `told` how many notifications the ATS
+    acknowledged before this attempt, `asked` whether it has requested the result.
     """
     if asked and told:
         return Next("delivered", told=told)
     if asked or following.state != "delivered":
         return replace(following, told=told)
-    if told == len(NUDGES):
+    if told == len(waits):
         return Next("delivered", told=told + 1)
-    return Next("pending", NUDGES[told] * (1 + JITTER * chance), told=told + 1)
+    return Next("pending", waits[told] * (1 + JITTER * chance), told=told + 1)

@@ -16,6 +16,12 @@ ORDER_CREATED: dict[Category, str] = {
     "background_checks": "ats_background_checks.created",
 }
 
+#: canonical name of the event that an order has changed: its ATS cancelled it
+ORDER_UPDATED: dict[Category, str] = {
+    "assessments": "ats_assessments.updated",
+    "background_checks": "ats_background_checks.updated",
+}
+
 #: internal event name of a result that is sent to the ATS; webhooks cannot subscribe to it
 RESULT_RECORDED = "result.recorded"
 
@@ -42,7 +48,7 @@ DELIVERY_EXHAUSTED = "delivery.exhausted"
 OPERATIONAL_EVENTS = (WEBHOOK_FAILING, WEBHOOK_RECOVERED, WEBHOOK_DISABLED, DELIVERY_EXHAUSTED)
 
 #: every name that a webhook can subscribe to
-NAMES = (*ORDER_CREATED.values(), *ALIASES, *ACCOUNT_EVENTS, *OPERATIONAL_EVENTS)
+NAMES = (*ORDER_CREATED.values(), *ORDER_UPDATED.values(), *ALIASES, *ACCOUNT_EVENTS, *OPERATIONAL_EVENTS)
 
 
 def subscribed_name(event_type: str, names: tuple[str, ...]) -> str | None:
@@ -81,6 +87,11 @@ def member(email: str | None) -> dict[str, Any] | None:
     }
 
 
+def remote_id(order: Order) -> str | None:
+    """Returns the order's id at the ATS; None for an order that is not an ATS's."""
+    return (order.request.remote_id or order.request.dedupe_key) if order.source == "ats" else None
+
+
 def order_model(order: Order, *, update_url: str) -> dict[str, Any]:
     """
     Returns an order in the unified model, for webhook payloads and the unified API.
@@ -94,7 +105,7 @@ def order_model(order: Order, *, update_url: str) -> dict[str, Any]:
     job = request.job or {}
     return {
         "id": order.id,
-        "remote_id": request.dedupe_key if order.source == "ats" else None,
+        "remote_id": remote_id(order),
         "package": {
             "id": request.package_id,
             "remote_id": request.package_id,
@@ -148,12 +159,18 @@ def order_payload(order: Order, *, update_url: str, at: datetime) -> dict[str, A
         "event_date": when,
         "record_type": f"ats_{order.category}",
         "record_id": order.id,
-        "record_remote_id": order.request.dedupe_key if order.source == "ats" else None,
+        "record_remote_id": remote_id(order),
         "sent_at": when,
         "provider": order.provider,
         "raw_event": {"body": order.request.raw},
         "event_data": order_model(order, update_url=update_url),
     }
+
+
+def updated_payload(order: Order, *, update_url: str, at: datetime) -> dict[str, Any]:
+    """Returns the body without `event` of the event that an order has changed: an order event's, with its status."""
+    payload = order_payload(order, update_url=update_url, at=at)
+    return {**payload, "status": order.status, "event_data": {**payload["event_data"], "status": order.status}}
 
 
 def account_payload(account: Account, *, at: datetime) -> dict[str, Any]:

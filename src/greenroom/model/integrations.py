@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any
 
 from greenroom.model.orders import Category
-
-AuthenticationType = Literal["public", "partner", "public_partner"]
-CallbackAuth = Literal["partner", "account_key"]
 
 
 @dataclass(frozen=True)
@@ -18,8 +16,8 @@ class Integration:
     A project's configuration of one provider, with its secrets decrypted.
 
     `packages_url` takes precedence over stored packages, and these over the single `package_id` (labelled
-    `package_name`, or the id). `callback_hosts` are host names, optionally with `*.` in front. `signing_secret` signs
-    the package-list call.
+    `package_name`, or the id). `order_check_url` is asked before an order is placed. `signing_secret` signs both calls.
+    `settings` are the values of the fields that the provider's connector declares.
     """
 
     id: str
@@ -28,17 +26,12 @@ class Integration:
     created_at: datetime
     updated_at: datetime
     enabled: bool = True
-    authentication_type: AuthenticationType = "partner"
     partner_category: Category = "assessments"
     tenant_id: str | None = None
     packages_url: str | None = None
     packages_api_key: str | None = field(default=None, repr=False)
-    partner_username: str | None = None
-    partner_password: str | None = field(default=None, repr=False)
     package_id: str | None = None
     package_name: str | None = None
-    callback_auth: CallbackAuth = "partner"
-    callback_hosts: tuple[str, ...] = ()
-    harvest_client_id: str | None = None
-    harvest_client_secret: str | None = field(default=None, repr=False)
+    order_check_url: str | None = None
     signing_secret: str = field(default="", repr=False)
+    settings: Mapping[str, Any] = field(default_factory=dict, repr=False)

@@ -17,6 +17,8 @@ Status = Literal[
     "received", "accepted", "invited", "in_progress", "completed", "rejected", "cancelled", "expired", "error"
 ]
 AtsDelivery = Literal["pending", "sent", "acknowledged", "refused"]
+#: who placed an order: the ATS, the vendor through the API, or the vendor with a result for which there was no order
+OrderSource = Literal["ats", "api", "result"]
 
 #: statuses before the end of an order; an order only moves forward in this sequence
 LINE: tuple[Status, ...] = ("received", "accepted", "invited", "in_progress")
@@ -65,6 +67,8 @@ class OrderRequest:
 
     `dedupe_key` is the id that the ATS or the vendor gave the order. Without one, a request with the same `fingerprint`
     (a digest of the received request, not stored) within `services.orders.REPEAT_WINDOW` is a repeat.
+    With `one_at_a_time` no request is a repeat: another one with the key of an open order is refused.
+    `remote_id` is the order's id at the ATS, where that is not the key.
     `callback_problem` says why `callback_url` will never be called. `raw` is the ATS's body without credentials.
     """
 
@@ -79,6 +83,8 @@ class OrderRequest:
     passthrough: dict[str, Any] | None = None
     raw: dict[str, Any] = field(default_factory=dict)
     fingerprint: str = ""
+    one_at_a_time: bool = False
+    remote_id: str | None = None
 
     @property
     def dedupe_keys(self) -> tuple[str, ...]:
@@ -115,7 +121,7 @@ class Order:
     `package_name` is the name that the list had when the order was placed. The store sets `previous_id`. After
     `erased_at` the order has no personal data: the candidate's e-mail is empty, and only `callback_hash` is left of the
     callback URL. `held_at` is the time since when the order's event is held because no enabled webhook subscribes to
-    it, or None.
+    it, or None. `update_ms` is the time of its newest update for the ATS, in ms since 1970.
     """
 
     id: str
@@ -123,7 +129,7 @@ class Order:
     account_id: str
     provider: str
     category: Category
-    source: Literal["ats", "api"]
+    source: OrderSource
     request: OrderRequest
     package_name: str | None
     created_at: datetime
@@ -140,11 +146,17 @@ class Order:
     erased_at: datetime | None = None
     callback_hash: str | None = None
     held_at: datetime | None = None
+    update_ms: int = 0
 
     @property
     def is_final(self) -> bool:
         """Returns whether the order has ended: the vendor sends nothing more."""
         return self.status in FINAL
+
+    @property
+    def was_refused(self) -> bool:
+        """Returns whether the vendor refused the order when it was requested; one rejected later was placed before."""
+        return self.status == "rejected" and self.delivery == "refused" and self.update_ms == 0
 
     def differs_from(self, request: OrderRequest) -> str | None:
         """
@@ -177,18 +189,20 @@ class Order:
             raise Conflict(f"The order is already {self.status} and cannot go back to {status}.", code="OrderAhead")
         return replace(self, status=status, status_message=message)
 
-    def resulted(self, result: Result, *, now: datetime) -> Order:
+    def resulted(self, result: Result, *, now: datetime, repeats: bool = False) -> Order:
         """
         Returns the order with a vendor's result; itself when the same final result was recorded before.
 
+        `repeats` says that the ATS takes another result after the first.
+
         Raises:
-            Conflict: a different final result was recorded (Greenhouse takes only one), the order was rejected, or its
-                content was erased.
+            Conflict: a different final result was recorded and the ATS takes only one, the order was rejected or
+                cancelled by the ATS, or its content was erased.
         """
         self.refuse_if_erased()
-        if self.result is not None:
+        if self.result is not None and not (repeats and result.is_final and difference(self.result, result)):
             return self._repeated(result)
-        if self.status in ("rejected", "error"):
+        if self.result is None and self.status in ("rejected", "cancelled", "error"):
             raise Conflict(f"The order is {self.status}: it takes no result.", code="OrderEnded")
         if not result.is_final:
             return self._moved(PROGRESS[str(result.verdict)])
@@ -200,13 +214,33 @@ class Order:
             result_at=now,
             delivery="pending",
             delivery_detail=None,
+            acknowledged_at=None,
         )
+
+    def cancelled(self) -> Order:
+        """
+        Returns the order as its ATS cancelled it; itself when it was cancelled before.
+
+        Raises:
+            Conflict: the order has ended otherwise, or its content was erased.
+        """
+        self.refuse_if_erased()
+        if self.status == "cancelled":
+            return self
+        if self.is_final:
+            raise Conflict(f"The order is {self.status} and cannot be cancelled any more.", code="OrderEnded")
+        return replace(self, status="cancelled", status_message="cancelled by the ATS")
 
     def erased(self, *, now: datetime) -> Order:
         """Returns the order without personal data; itself when it was erased before."""
         if self.erased_at is not None:
             return self
-        request = OrderRequest(self.request.package_id, Candidate(email=""), dedupe_key=self.request.dedupe_key)
+        request = OrderRequest(
+            self.request.package_id,
+            Candidate(email=""),
+            dedupe_key=self.request.dedupe_key,
+            remote_id=self.request.remote_id,
+        )
         return replace(
             self,
             request=request,

@@ -90,6 +90,16 @@ def difference(first: Result, second: Result) -> str | None:
     return None
 
 
+def score_number(text: str) -> int | float:
+    """
+    Returns a decimal's text as the JSON number that an ATS shows.
+
+    82.50 becomes 82.5, 80.0 becomes 80.
+    """
+    number = float(text)
+    return int(number) if number.is_integer() and abs(number) < 2**53 else number
+
+
 def decimal_text(value: object) -> str:
     """
     Returns a score, a number or its text, as the text of a finite decimal.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from greenroom.model.events import ORDER_CREATED, subscribed_name
+from greenroom.model.events import ORDER_CREATED, ORDER_UPDATED, subscribed_name
 
 #: a webhook and its signing secrets, newest first
 Destination = tuple["Webhook", list[str]]
@@ -37,7 +37,7 @@ class Webhook:
     @property
     def takes_orders(self) -> bool:
         """Returns whether the webhook subscribes to an order event, of any account."""
-        return any(subscribed_name(name, self.events) for name in ORDER_CREATED.values())
+        return any(subscribed_name(name, self.events) for name in (*ORDER_CREATED.values(), *ORDER_UPDATED.values()))
 
     def takes(self, event_type: str, account_id: str | None) -> str | None:
         """Returns the spelling under which this webhook subscribes to an event, or None."""

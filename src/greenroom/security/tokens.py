@@ -43,7 +43,12 @@ def new_id(prefix: str) -> str:
 
     The prefix, `_`, and 26 lower-case characters: 48 bits of milliseconds, 80 random bits.
     """
-    return _id(prefix, time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10), "big"))
+    return new_id_at(prefix, time.time_ns() // 1_000_000)
+
+
+def new_id_at(prefix: str, ms: int) -> str:
+    """Returns a new id as of a time in ms since 1970: ids of different times sort by them."""
+    return _id(prefix, ms, int.from_bytes(os.urandom(10), "big"))
 
 
 def first_id(prefix: str, at: datetime) -> str:

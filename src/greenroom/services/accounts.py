@@ -299,11 +299,19 @@ async def _publish(ctx: Context, tx: Tx, account: Account, event_type: str) -> N
     await events.publish(ctx, tx, account.project_id, event_type, payload, account_id=account.id)
 
 
-async def _merge_credentials(ctx: Context, tx: Tx, account_id: str, new: Mapping[str, Any]) -> None:
-    location = {"table": "accounts", "row": account_id, "column": "credentials_sealed"}
+async def open_credentials(ctx: Context, tx: Tx, account_id: str) -> dict[str, Any]:
+    """Returns the decrypted credentials of an account, inside another service's transaction."""
     sealed = await account_rows.find_credentials(tx, account_id)
-    kept: dict[str, Any] = from_json(ctx.vault.open(sealed, **location)) if sealed else {}
-    await account_rows.save_credentials(tx, account_id, ctx.vault.seal(json.dumps({**kept, **new}), **location))
+    return from_json(ctx.vault.open(sealed, **_credentials_place(account_id))) if sealed else {}
+
+
+def _credentials_place(account_id: str) -> dict[str, str]:
+    return {"table": "accounts", "row": account_id, "column": "credentials_sealed"}
+
+
+async def _merge_credentials(ctx: Context, tx: Tx, account_id: str, new: Mapping[str, Any]) -> None:
+    merged = json.dumps({**await open_credentials(ctx, tx, account_id), **new})
+    await account_rows.save_credentials(tx, account_id, ctx.vault.seal(merged, **_credentials_place(account_id)))
 
 
 async def _mint(ctx: Context, tx: Tx, account_id: str) -> str:

@@ -14,7 +14,7 @@ from greenroom.model.attempts import Exchange, FinishedAttempt, Recorded
 from greenroom.model.deliveries import PATIENCE, Claimed, Lane, Next, State, Trigger, after_attempt, nudge_until_read
 from greenroom.model.events import stamp
 from greenroom.model.orders import Order
-from greenroom.services import alerts, audit, breakers
+from greenroom.services import alerts, breakers, updates
 from greenroom.store import claims as claim_rows
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import orders as order_rows
@@ -23,17 +23,8 @@ from greenroom.store.db import Row, Tx, from_ms, maybe_from_ms, to_json, to_ms
 
 #: deliveries dead-lettered or held per transaction
 TOGETHER = 200
-#: an order's alert when its ATS was nudged as often as allowed and never read the result
-RESULT_NEVER_REQUESTED = (
-    "The ATS accepted {times} notifications but never requested the result (test_status), so it shows no result. "
-    "Ask the ATS's support to compare the test_status URL they call with `endpoints` of the integration, then retry "
-    "the delivery."
-)
-#: an order's alert when a delivery to a webhook was dead-lettered
-DELIVERY_FAILED = (
-    "The delivery to webhook {webhook} failed and is not retried automatically: {reason} Correct the cause, then "
-    "retry the delivery."
-)
+#: what an order says when a webhook was not told of it, and is not told again
+NOT_TOLD = "Webhook {webhook} was not told, nor will be by itself: {reason} Once it works, retry the delivery."
 
 
 @dataclass(frozen=True)
@@ -114,7 +105,9 @@ async def settle(
     await breakers.record(ctx, tx, [one for one, after, _ in pairs if after], watched=watched)
     for one, after, left in pairs:
         if after and left and one.claimed.id in orders:
-            await _update_order(ctx, tx, orders[one.claimed.id], after, one.fault, left.next_due_at)
+            await updates.record_attempt(ctx, tx, orders[one.claimed.id], one, after, left.next_due_at)
+            if one.nudging is None:
+                await delivery_rows.release_next_update(tx, str(one.claimed.order_id))
         if after and after.state == "dead" and one.fault is not None:
             await _dead_letter(ctx, tx, one.claimed, one.fault)
     return settled
@@ -136,7 +129,8 @@ async def dead_letter_overdue(ctx: Context, tx: Tx) -> int:
         if one.id not in dead_ids:
             continue
         if one.id in orders:
-            await _update_order(ctx, tx, orders[one.id], Next("dead", told=one.told), fault, None)
+            await updates.record_refusal(ctx, tx, orders[one.id], fault)
+            await delivery_rows.release_next_update(tx, str(one.order_id))
         await _dead_letter(ctx, tx, one, fault)
     return len(dead_ids)
 
@@ -171,9 +165,11 @@ async def _move_on(
 def _after(ctx: Context, ended: FinishedAttempt, order: Order | None) -> Next:
     claimed = ended.claimed
     following = after_attempt(claimed.lane, claimed.step, ended.fault, chance=ctx.chance())
-    if order is None:
+    if order is None or ended.nudging is None:
         return following
-    return nudge_until_read(following, claimed.told, asked=order.delivery == "acknowledged", chance=ctx.chance())
+    return nudge_until_read(
+        following, claimed.told, ended.nudging.waits, asked=order.delivery == "acknowledged", chance=ctx.chance()
+    )
 
 
 def _ms(span: timedelta | None) -> int:
@@ -221,33 +217,6 @@ async def _lock_orders(tx: Tx, claimed: Sequence[Claimed]) -> dict[str, Order]:
         if order is not None:
             found[one.id] = order
     return found
-
-
-async def _update_order(
-    ctx: Context, tx: Tx, order: Order, following: Next, fault: RemoteError | None, next_due_at: datetime | None
-) -> None:
-    """Updates the order's delivery state for its ATS; an acknowledged order stays so."""
-    if order.delivery == "acknowledged":
-        return
-    changed, alert = order, None
-    if fault is None and next_due_at is not None:
-        again = stamp(next_due_at)
-        detail = (
-            "The ATS was notified but has not requested the result yet. It is notified again at "
-            f"{again}, unless it requests the result before."
-        )
-        changed = replace(order, delivery="sent", delivery_detail=detail)
-    elif fault is None:
-        alert = RESULT_NEVER_REQUESTED.format(times=following.told)
-        changed = replace(order, delivery="sent", delivery_detail=alert)
-    elif following.state == "dead":
-        alert = f"The ATS could not be notified: {fault.reason}"
-        changed = replace(order, delivery="refused", delivery_detail=fault.reason)
-    else:
-        changed = replace(order, delivery_detail=fault.reason)
-    if alert:
-        await order_rows.log(tx, ctx.new_id("log"), order.id, "alert", alert)
-    await order_rows.save(tx, replace(changed, updated_at=ctx.now()))
 
 
 async def _dead_letter(ctx: Context, tx: Tx, claimed: Claimed, fault: RemoteError) -> None:
@@ -304,7 +273,9 @@ async def retry(ctx: Context, tx: Tx, project_id: str, delivery_id: str) -> Deli
         NotFound: the delivery does not exist or is another project's.
         Conflict: an attempt is in flight, no webhook subscribes to the event, or the order's content was erased.
     """
-    await _read(tx, project_id, delivery_id)
+    found = await _read(tx, project_id, delivery_id)
+    if found.lane == "ats":
+        await _refuse_superseded(tx, project_id, found)
     due = await delivery_rows.make_due(tx, delivery_id)
     delivery = await _read(tx, project_id, delivery_id)
     if delivery.erased_at is not None:
@@ -320,6 +291,26 @@ async def retry(ctx: Context, tx: Tx, project_id: str, delivery_id: str) -> Deli
         raise Conflict("An attempt is under way; look again in a few seconds.", code="DeliveryUnderWay")
     await audit.record(ctx, tx, "delivery.retried", delivery_id, project_id=project_id)
     return delivery
+
+
+async def _refuse_superseded(tx: Tx, project_id: str, delivery: Delivery) -> None:
+    """
+    Checks that a delivery has the newest update of its order for the ATS: an older one must not follow a newer one.
+
+    Raises:
+        Conflict: there is a newer one, or this one is held until an earlier one has ended.
+    """
+    await order_rows.find_of_account(tx, str(delivery.account_id), str(delivery.order_id), lock=True)
+    if await delivery_rows.has_newer_update(tx, str(delivery.order_id), delivery.id):
+        raise Conflict(
+            "The order has a newer update for its ATS, which replaces this one. Retry the newest delivery instead.",
+            code="UpdateSuperseded",
+        )
+    if (await _read(tx, project_id, delivery.id)).state == "held":
+        raise Conflict(
+            "An earlier update of this order is on its way to the ATS; this one follows by itself.",
+            code="UpdateWaits",
+        )
 
 
 async def _read(tx: Tx, project_id: str, delivery_id: str) -> Delivery:

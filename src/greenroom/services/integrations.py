@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
@@ -17,10 +18,10 @@ from greenroom.store import installation as installation_rows
 from greenroom.store import integrations as integration_rows
 from greenroom.store import packages as package_rows
 from greenroom.store import projects as project_rows
-from greenroom.store.db import Row, Tx, from_ms, to_json, to_ms
+from greenroom.store.db import Row, Tx, from_json, from_ms, to_json, to_ms
 
-#: write-only fields: `put` keeps one that is missing, None clears it
-SECRETS = ("packages_api_key", "partner_password", "harvest_client_secret")
+#: write-only fields: left out they are kept, null clears them
+SECRETS = ("packages_api_key",)
 
 #: error for an enabled integration that has no packages to show to recruiters
 NO_PACKAGES = (
@@ -37,8 +38,19 @@ SEALED = (*SECRETS, "signing_secret")
 PLAIN = tuple(
     field.name
     for field in fields(Integration)
-    if field.name not in {*SEALED, "enabled", "callback_hosts", "created_at", "updated_at"}
+    if field.name not in {*SEALED, "enabled", "settings", "created_at", "updated_at"}
 )
+#: settings of connectors that had a column before there was one document for all: the version before reads and writes
+#: them there. A column that must have a value has this one for connectors without the setting
+COLUMNS = {
+    "authentication_type": "partner",
+    "partner_username": None,
+    "callback_auth": "partner",
+    "harvest_client_id": None,
+}
+SEALED_COLUMNS = ("partner_password", "harvest_client_secret")
+JSON_COLUMNS = ("callback_hosts",)
+OWN_COLUMN = frozenset({*COLUMNS, *SEALED_COLUMNS, *JSON_COLUMNS})
 
 
 @snapshot(kind="batchable")
@@ -52,18 +64,11 @@ async def get(ctx: Context, tx: Tx, project_id: str, provider: str) -> Integrati
     return await read(ctx, tx, project_id, provider)
 
 
-@transaction
-async def reveal(ctx: Context, tx: Tx, project_id: str, provider: str) -> Integration:
-    """
-    `get` for a caller who is shown the signing secret; audited.
-
-    Raises:
-        NotFound: it was never configured.
-    """
-    found = await read(ctx, tx, project_id, provider)
-    detail = {"provider": provider}
-    await audit.record(ctx, tx, "integration.secret_revealed", found.id, project_id=project_id, detail=detail)
-    return found
+@snapshot
+async def find(ctx: Context, tx: Tx, project_id: str, provider: str) -> Integration | None:
+    """Returns a project's integration with secrets decrypted; None if it was never configured."""
+    row = await integration_rows.find(tx, project_id, provider)
+    return _opened(ctx, row) if row else None
 
 
 async def read(ctx: Context, tx: Tx, project_id: str, provider: str) -> Integration:
@@ -109,21 +114,27 @@ async def only_enabled(tx: Tx, project_id: str) -> str | None:
 
 @transaction
 async def put(
-    ctx: Context, tx: Tx, project_id: str, provider: str, values: dict[str, Any], *, confirm: bool = False
+    ctx: Context,
+    tx: Tx,
+    project_id: str,
+    provider: str,
+    values: dict[str, Any],
+    *,
+    secret_settings: Collection[str] = (),
+    confirm: bool = False,
 ) -> Integration:
     """
-    Replaces an integration.
-
-    `values` has fields of `Integration`. A missing field takes its default, a missing secret is kept, None clears
-    either. The signing secret is created once and stays. `confirm` allows another tenant id while accounts are linked.
+    Replace an integration. `values` has fields of `Integration`; one left out takes its default, a secret left out
+    is kept, None clears either; `secret_settings` are the secrets among its `settings`. The signing secret is made once
+    and stays. `confirm` allows another tenant id while accounts are linked.
 
     Raises:
         Invalid: the integration is enabled and has no source of packages.
         Conflict: another project has the tenant id, or accounts are linked under the previous one.
     """
     await project_rows.lock(tx, project_id)
-    await installation_rows.lock(tx)  # two projects must not take the same tenant id at once
-    old, new = await _replaced(ctx, tx, project_id, provider, values)
+    await installation_rows.lock(tx)  # or two projects could take the same tenant id at once
+    old, new = await _replaced(ctx, tx, project_id, provider, values, secret_settings)
     await _check(tx, old, new, confirm=confirm)
     await integration_rows.save(tx, _sealed(ctx, new), is_new=old is None)
     detail = {"provider": provider, "fields": [name for name in values if getattr(old, name, None) != values[name]]}
@@ -133,7 +144,14 @@ async def put(
 
 @snapshot
 async def check(
-    ctx: Context, tx: Tx, project_id: str, provider: str, values: dict[str, Any], *, confirm: bool = False
+    ctx: Context,
+    tx: Tx,
+    project_id: str,
+    provider: str,
+    values: dict[str, Any],
+    *,
+    secret_settings: Collection[str] = (),
+    confirm: bool = False,
 ) -> None:
     """
     Raises the errors that `put` would raise; the project need not exist yet.
@@ -141,11 +159,17 @@ async def check(
     Raises:
         Invalid, Conflict: as `put`.
     """
-    await _check(tx, *await _replaced(ctx, tx, project_id, provider, values), confirm=confirm)
+    replaced = await _replaced(ctx, tx, project_id, provider, values, secret_settings)
+    await _check(tx, *replaced, confirm=confirm)
 
 
 async def _replaced(
-    ctx: Context, tx: Tx, project_id: str, provider: str, values: dict[str, Any]
+    ctx: Context,
+    tx: Tx,
+    project_id: str,
+    provider: str,
+    values: dict[str, Any],
+    secret_settings: Collection[str] = (),
 ) -> tuple[Integration | None, Integration]:
     """Returns the stored integration and its replacement with `values`."""
     row = await integration_rows.find(tx, project_id, provider)
@@ -160,7 +184,11 @@ async def _replaced(
         updated_at=now,
     )
     kept = {name: getattr(old, name) for name in SECRETS if old and name not in values}
-    return old, replace(new, **kept, **values)
+    settings = dict(values.get("settings", {}))
+    for name in secret_settings:
+        if old and name not in settings:
+            settings[name] = old.settings.get(name)
+    return old, replace(new, **{**kept, **values, "settings": settings})
 
 
 async def _check(tx: Tx, old: Integration | None, new: Integration, *, confirm: bool) -> None:
@@ -190,16 +218,20 @@ async def last_called(_: Context, tx: Tx, project_id: str, provider: str) -> dic
 
 
 def _sealed(ctx: Context, integration: Integration) -> dict[str, Any]:
-    def sealed(name: str) -> str | None:
-        value = getattr(integration, name)
-        location = {"table": "integrations", "row": integration.id, "column": f"{name}_sealed"}
-        return None if value is None else ctx.vault.seal(value, **location)
+    def sealed(name: str, value: str | None) -> str | None:
+        place = {"table": "integrations", "row": integration.id, "column": f"{name}_sealed"}
+        return None if value is None else ctx.vault.seal(value, **place)
 
+    settings = integration.settings
+    document = {name: value for name, value in settings.items() if name not in OWN_COLUMN}
     return {
         **{name: getattr(integration, name) for name in PLAIN},
-        **{f"{name}_sealed": sealed(name) for name in SEALED},
+        **{f"{name}_sealed": sealed(name, getattr(integration, name)) for name in SEALED},
+        **{name: settings.get(name, default) for name, default in COLUMNS.items()},
+        **{f"{name}_sealed": sealed(name, settings.get(name)) for name in SEALED_COLUMNS},
+        **{name: to_json(list(settings.get(name, ()))) for name in JSON_COLUMNS},
+        "settings_sealed": sealed("settings", to_json(document)) if document else None,
         "enabled": int(integration.enabled),
-        "callback_hosts": to_json(list(integration.callback_hosts)),
         "created_at": to_ms(integration.created_at),
         "updated_at": to_ms(integration.updated_at),
     }
@@ -210,11 +242,18 @@ def _opened(ctx: Context, row: Row) -> Integration:
         sealed = row[column]
         return sealed and ctx.vault.open(sealed, table="integrations", row=row["id"], column=column)
 
+    document = from_json(opened("settings_sealed") or "{}")
+    settings: Mapping[str, Any] = {
+        **{name: tuple(value) if isinstance(value, list) else value for name, value in document.items()},
+        **{name: row[name] for name in COLUMNS},
+        **{name: opened(f"{name}_sealed") for name in SEALED_COLUMNS},
+        **{name: tuple(json.loads(row[name])) for name in JSON_COLUMNS},
+    }
     return Integration(
         **{name: row[name] for name in PLAIN},
         **{name: opened(f"{name}_sealed") for name in SEALED},
         enabled=bool(row["enabled"]),
-        callback_hosts=tuple(json.loads(row["callback_hosts"])),
+        settings=settings,
         created_at=from_ms(row["created_at"]),
         updated_at=from_ms(row["updated_at"]),
     )

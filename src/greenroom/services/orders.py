@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import structlog
@@ -12,16 +12,16 @@ import structlog
 from greenroom.context import Context, snapshot, transaction
 from greenroom.errors import Conflict, NotFound, QueueFull
 from greenroom.model.accounts import Account
-from greenroom.model.events import ORDER_CREATED, RESULT_RECORDED, order_payload, stamp
-from greenroom.model.integrations import Integration
-from greenroom.model.orders import Category, Order, OrderRequest, Status
+from greenroom.model.capabilities import Capabilities
+from greenroom.model.events import ORDER_CREATED, order_payload, stamp
+from greenroom.model.order_checks import Decision
+from greenroom.model.orders import Category, Order, OrderRequest, OrderSource, Status
 from greenroom.model.results import Result
-from greenroom.services import accounts, audit, events, integrations
+from greenroom.services import events, updates
 from greenroom.services.traces import traced
 from greenroom.store import deliveries as delivery_rows
-from greenroom.store import events as event_rows
 from greenroom.store import orders as order_rows
-from greenroom.store.db import Tx, is_plain, to_json
+from greenroom.store.db import Tx, is_plain
 
 log = structlog.get_logger("greenroom.orders")
 
@@ -38,53 +38,50 @@ async def place(
     category: Category,
     package_name: str | None,
     source: Literal["ats", "api"] = "ats",
+    order_id: str | None = None,
+    decision: Decision | None = None,
+    shows_refusals: bool = True,
 ) -> Order:
     """
     Stores an order, its event and one delivery per subscribed webhook together.
 
-    A repeated request returns the existing order and writes nothing.
+    A repeated request gives the order that is there, and writes nothing else. `order_id` is the id of a new order.
+    `decision` is the vendor's: an order that it refused is stored as rejected, and no webhook is notified;
+    `shows_refusals` says that the ATS shows the recruiter why.
 
     Raises:
-        Conflict: on the API, an order with this id exists that differs or whose content was erased. An ATS's request
-            that differs is stored as another order instead, since its recruiter would see the error.
-        QueueFull: the order is new and the project has reached its queue limit.
+        Conflict: by the API, another order has this one's id, or one whose content was erased, so that nobody can tell.
+            An ATS is never refused for that, since its recruiter would see an error: what differs is another order.
+            Or the request is `one_at_a_time`, and an order with its key is open.
+        QueueFull: it is new, and too much waits for a webhook of its project.
     """
     if ctx.engine.is_queue_full(account.project_id):
-        return await _find_placed(ctx, account, request, source=source)
-    return await _place(ctx, account, request, category=category, package_name=package_name, source=source)
-
-
-@snapshot
-async def _find_placed(
-    ctx: Context, tx: Tx, account: Account, request: OrderRequest, *, source: Literal["ats", "api"]
-) -> Order:
-    for key in request.dedupe_keys:
-        known = await order_rows.find_by_dedupe_key(tx, account.id, key)
-        if known is None or (request.dedupe_key is None and known.created_at < ctx.now() - REPEAT_WINDOW):
-            break
-        if _find_difference(known, request, source=source) is None:
+        if known := await find_repeated(ctx, account, request, source=source):
             return known
-    raise QueueFull(
-        "The order was not accepted: too many deliveries are waiting for a webhook of this project, or are held "
-        "because no webhook subscribes to them (GREENROOM_QUEUE_LIMIT). Repair or delete the webhook whose `health` "
-        "or `held` shows the problem, or create one, then send the order again."
+        raise QueueFull(
+            "Too many deliveries wait for a webhook of this project, or are held because it has none for them, so no "
+            "new order is taken (GREENROOM_QUEUE_LIMIT). Mend or delete the webhook whose `held` or `health` says so, "
+            "or create one, then send this again."
+        )
+    order = draft(
+        account, request, category, package_name, source, order_id=order_id or ctx.new_id("ord"), now=ctx.now()
     )
+    return await _place(ctx, order, decision or Decision(), shows_refusals=shows_refusals)
 
 
-@transaction(kind="batchable", queues=True)
-async def _place(
-    ctx: Context,
-    tx: Tx,
+def draft(
     account: Account,
     request: OrderRequest,
-    *,
     category: Category,
     package_name: str | None,
-    source: Literal["ats", "api"],
+    source: OrderSource,
+    *,
+    order_id: str,
+    now: datetime,
 ) -> Order:
-    now = ctx.now()
-    order = Order(
-        id=ctx.new_id("ord"),
+    """Returns an order that is not placed yet."""
+    return Order(
+        id=order_id,
         project_id=account.project_id,
         account_id=account.id,
         provider=account.provider,
@@ -95,13 +92,38 @@ async def _place(
         created_at=now,
         updated_at=now,
     )
+
+
+@snapshot
+async def find_repeated(
+    ctx: Context, tx: Tx, account: Account, request: OrderRequest, *, source: OrderSource
+) -> Order | None:
+    """Returns the order that a request repeats, or None."""
+    for key in () if request.one_at_a_time else request.dedupe_keys:
+        known = await order_rows.find_by_dedupe_key(tx, account.id, key)
+        if known is None or (request.dedupe_key is None and known.created_at < ctx.now() - REPEAT_WINDOW):
+            break
+        if _find_difference(known, request, source=source) is None:
+            return known
+    return None
+
+
+@transaction(kind="batchable", queues=True)
+async def _place(ctx: Context, tx: Tx, order: Order, decision: Decision, *, shows_refusals: bool) -> Order:
+    request = order.request
+    if not decision.accept:
+        order = replace(order, status="rejected", status_message=decision.message, delivery="refused")
     known, differs = await _add(tx, order)
     if known is not None and differs is None:
         return known
-    if source == "api":
-        await audit.record(ctx, tx, "order.placed", order.id, project_id=order.project_id)
-    told = await _publish(ctx, tx, order)
+    told = await _publish(ctx, tx, order) if decision.accept else "the vendor refused it, so no webhook is told"
     await _log(ctx, tx, order, "received", f"Order received; {told}.", {"package_id": request.package_id})
+    if not decision.accept:
+        refused = _sentence(f"The vendor refused the order: {decision.message}")
+        untold = " The ATS shows no reason; tell the recruiter." if order.source == "ats" and not shows_refusals else ""
+        await _log(ctx, tx, order, "alert" if untold else "status", f"{refused}{untold}")
+    if decision.problem:
+        await _log(ctx, tx, order, "alert", f"The vendor was not asked before: {decision.problem}")
     if known is not None and differs != "url":
         await _alert_shared_url(ctx, tx, order, known, differs)
     if request.callback_problem:
@@ -120,26 +142,33 @@ async def _add(tx: Tx, order: Order) -> tuple[Order | None, str | None]:
     if request.dedupe_key is None:
         before = order.created_at - REPEAT_WINDOW
         await order_rows.release_key(tx, order.account_id, request.dedupe_keys[0], before=before)
+    if request.one_at_a_time:
+        await order_rows.release_ended_key(tx, order.account_id, request.dedupe_keys[0])
     known = differs = None
     for key in request.dedupe_keys:
         if await order_rows.add(tx, order, dedupe_key=key):
             return known, differs
         known = await order_rows.find_by_dedupe_key(tx, order.account_id, key)
         assert known is not None  # noqa: S101 - its key was taken, and orders are never deleted
+        if request.one_at_a_time:
+            raise Conflict(
+                "This candidate already has an open order of this package, so another one was not placed.",
+                code="OrderOpen",
+            )
         differs = _find_difference(known, request, source=order.source)
         if differs is None:
             break
     return known, None
 
 
-def _find_difference(known: Order, request: OrderRequest, *, source: Literal["ats", "api"]) -> str | None:
+def _find_difference(known: Order, request: OrderRequest, *, source: OrderSource) -> str | None:
     """
     Returns the first field that differs from the order under the same key, or None for a repeat.
 
     Raises:
         Conflict: on the API, the existing order differs or its content was erased.
     """
-    if source == "ats":
+    if source != "api":
         return known.differs_from(request)
     known.refuse_if_erased()
     if path := request.differs_from(known.request):
@@ -167,9 +196,14 @@ async def _publish(ctx: Context, tx: Tx, order: Order) -> str:
     count = await events.publish(
         ctx, tx, order.project_id, event_type, payload, account_id=order.account_id, order_id=order.id
     )
-    if not count:
+    return who_is_told(told, event_type)
+
+
+def who_is_told(webhooks: int, event_type: str) -> str:
+    """Returns the part of a timeline's message that says how many webhooks receive an event."""
+    if not webhooks:
         return f"no webhook subscribes to {event_type}, so its event is held until one does"
-    return f"queued for {count} webhook{'s' if count > 1 else ''}"
+    return f"{webhooks} webhook{'s' if webhooks > 1 else ''} will be told"
 
 
 def update_url(ctx: Context, order: Order) -> str:
@@ -180,10 +214,18 @@ def update_url(ctx: Context, order: Order) -> str:
 @traced("record result", order_id=lambda _project, _account, order_id, *_: order_id)
 @transaction(queues=True)
 async def record_result(
-    ctx: Context, tx: Tx, project_id: str, account_id: str, order_id: str, category: Category, result: Result
+    ctx: Context,
+    tx: Tx,
+    project_id: str,
+    account_id: str,
+    order_id: str,
+    category: Category,
+    result: Result,
+    ats: Capabilities,
 ) -> Order:
     """
-    Records a vendor's result and queues the notification of the ATS.
+    Record a vendor's result and queue the update for the ATS, of whose capabilities `ats` tells; progress only moves
+    the order.
 
     Mere progress changes the order's status only. Repeating the same result changes nothing and queues nothing.
 
@@ -196,59 +238,40 @@ async def record_result(
         raise _unknown(order_id)
     refuse_other_category(order, category)
     now = ctx.now()
-    changed = order.resulted(result, now=now)
+    changed = order.resulted(result, now=now, repeats=ats.repeated_results)
     if changed is order:
         return order
     changed = replace(changed, updated_at=now)
     if changed.result is None:
-        await order_rows.save(tx, changed)
         await _log(ctx, tx, order, "status", f"The vendor says: {changed.status}.")
-        await _audit_status(ctx, tx, changed)
-        return changed
+        return await updates.save_progress(ctx, tx, changed, ats)
     await _log(ctx, tx, order, "result", f"Result recorded; the order is {changed.status}.", _summary(result))
-    changed = await _push(ctx, tx, changed)
+    changed = await updates.queue(ctx, tx, changed, ats)
     await order_rows.save(tx, changed)
     detail = {"status": changed.status}
     await audit.record(ctx, tx, "order.result_recorded", order_id, project_id=project_id, detail=detail)
     return changed
 
 
-async def _audit_status(ctx: Context, tx: Tx, order: Order) -> None:
-    detail = {"status": order.status}
-    await audit.record(ctx, tx, "order.status_recorded", order.id, project_id=order.project_id, detail=detail)
+@transaction(queues=True)
+async def record_without_order(
+    ctx: Context, tx: Tx, account: Account, request: OrderRequest, order_id: str, category: Category, result: Result,
+    package_name: str, ats: Capabilities,
+) -> Order:  # fmt: skip
+    """
+    Records a result for which the ATS has no order, as an order of its own, and queues it for the ATS.
 
-
-async def _push(ctx: Context, tx: Tx, order: Order) -> Order:
-    if order.source == "api":
-        return replace(order, delivery_detail="The order was placed through the API: there is no ATS to notify.")
-    if not order.request.callback_url:
-        detail = (
-            "The result is recorded but not pushed: the ATS gave no callback URL. The ATS gets the result when it "
-            "requests it."
-        )
-        return replace(order, delivery_detail=detail)
-    event_id = ctx.new_id("evt")
-    await event_rows.add(
-        tx,
-        event_id,
-        project_id=order.project_id,
-        event_type=RESULT_RECORDED,
-        payload=to_json({"order_id": order.id}),
-        account_id=order.account_id,
-        order_id=order.id,
-        trace=ctx.trace,
-    )
-    await delivery_rows.add(
-        tx,
-        ctx.new_id("dlv"),
-        project_id=order.project_id,
-        event_id=event_id,
-        lane="ats",
-        destination_id=order.account_id,
-        event_name=RESULT_RECORDED,
-        order_id=order.id,
-        account_id=order.account_id,
-    )
+    The same result again within `REPEAT_WINDOW` is one result.
+    """
+    now = ctx.now()
+    placed = draft(account, request, category, package_name, "result", order_id=order_id, now=now)
+    order = placed.resulted(result, now=now)
+    known, _ = await _add(tx, order)
+    if known is not None:
+        return known
+    order = await updates.queue(ctx, tx, order, ats)
+    await order_rows.save(tx, order)
+    await _log(ctx, tx, order, "result", "Result recorded, for which the ATS has no order.", _summary(result))
     return order
 
 
@@ -256,12 +279,20 @@ def _summary(result: Result) -> dict[str, Any]:
     return {"verdict": result.verdict, "score": result.score.value, "result_url": result.result_url}
 
 
-@transaction
+@transaction(queues=True)
 async def record_status(
-    ctx: Context, tx: Tx, project_id: str, order_id: str, status: Status, *, message: str | None = None
+    ctx: Context,
+    tx: Tx,
+    project_id: str,
+    order_id: str,
+    status: Status,
+    ats: Capabilities,
+    *,
+    message: str | None = None,
 ) -> Order:
     """
-    Records the progress that the vendor reports; repeating the same status changes nothing.
+    Records the vendor's word on an order's progress, and queues it for an ATS that takes it. The same word again
+    changes nothing.
 
     Raises:
         NotFound: the order is not the project's.
@@ -273,8 +304,7 @@ async def record_status(
         raise _unknown(order_id)
     changed = order.progressed(status, message)
     if changed is not order:
-        changed = replace(changed, updated_at=ctx.now())
-        await order_rows.save(tx, changed)
+        changed = await updates.save_progress(ctx, tx, replace(changed, updated_at=ctx.now()), ats)
         said = f": {message}" if message else ""
         await _log(ctx, tx, order, "status", _sentence(f"The vendor says: {status}{said}"))
         await _audit_status(ctx, tx, changed)
@@ -359,25 +389,10 @@ async def _log(
     await order_rows.log(tx, ctx.new_id("log"), order.id, kind, message, detail)
 
 
-@snapshot
-async def for_push(ctx: Context, tx: Tx, project_id: str, order_id: str) -> tuple[Order, Integration, str | None]:
-    """
-    Returns an order, its integration with decrypted secrets, and its account's live token.
-
-    Raises:
-        NotFound: the order or the integration no longer exists.
-    """
-    order = await order_rows.find(tx, project_id, order_id)
-    if order is None:
-        raise _unknown(order_id)
-    integration = await integrations.read(ctx, tx, project_id, order.provider)
-    return order, integration, await accounts.live_token(ctx, tx, order.account_id)
-
-
-def result_problem(ctx: Context, order: Order, result: Result) -> str | None:
-    """Returns why this result would be refused for this order, or None; changes nothing."""
+def result_problem(ctx: Context, order: Order, result: Result, ats: Capabilities) -> str | None:
+    """Why this result would be refused for this order; None when it would be taken. Changes nothing."""
     try:
-        order.resulted(result, now=ctx.now())
+        order.resulted(result, now=ctx.now(), repeats=ats.repeated_results)
     except Conflict as error:
         return error.message
     return None

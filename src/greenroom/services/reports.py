@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass, replace
 
 from greenroom.context import Context, transaction
 from greenroom.model.accounts import Account
@@ -20,27 +20,40 @@ ERRORS_BYTES = 4 * 1024
 MOST_ERRORS = 50
 
 
+@dataclass(frozen=True)
+class Report:
+    """
+    A report as its connector read it; the ATS wrote the values, which may be of any type.
+
+    `call` is the call whose answer could not be used, `errors` says why. `body` is the whole report.
+    """
+
+    order_id: object
+    call: object
+    errors: object
+    candidate_email: object
+    body: object
+
+
 @transaction
-async def keep(ctx: Context, tx: Tx, account: Account, body: object) -> list[str]:
+async def keep(ctx: Context, tx: Tx, account: Account, report: Report) -> list[str]:
     """
     Stores a report of any shape and adds it to the timeline of the order that it names.
 
-    Beyond `PER_ORDER` or `PER_ACCOUNT`, reports are only counted. If the order's content was erased, only the name of
-    the call is stored. Returns the ids of the orders concerned: the named one, else those of the candidate's e-mail.
-    Source: Greenhouse Assessment API, response_error; shapes seen beyond the documented one are kept as they are.
+    A report beyond `PER_ORDER` or `PER_ACCOUNT` is only counted. Of a report on an order whose content was erased, only
+    the call is kept. Returns the ids of the orders that the report is about: the one it names, or the candidate's.
     """
-    plain: dict[str, Any] = body if isinstance(body, dict) else {}
-    order = await _find_order(tx, account, plain.get("partner_interview_id"))
+    order = await _find_order(tx, account, report.order_id)
     if order is not None and order.erased_at is not None:
-        plain, body = {"api_call": plain.get("api_call", "unknown"), "errors": []}, {}
+        report = replace(report, errors=[], candidate_email=None, body={})
     kept_of_order, kept = await report_rows.count(tx, account.id, order.id if order else None, most=PER_ACCOUNT)
     if kept >= PER_ACCOUNT or kept_of_order >= PER_ORDER:
         await _count(tx, account, order)
     else:
-        await _store(ctx, tx, account, order, body, plain)
+        await _store(ctx, tx, account, order, report)
     if order is not None:
         return [order.id]
-    return await order_rows.ids_of(tx, account.id, _storable(plain.get("candidate_email")))
+    return await order_rows.ids_of(tx, account.id, _storable(report.candidate_email))
 
 
 async def _find_order(tx: Tx, account: Account, order_id: object) -> Order | None:
@@ -49,11 +62,9 @@ async def _find_order(tx: Tx, account: Account, order_id: object) -> Order | Non
     return await order_rows.find_of_account(tx, account.id, order_id, lock=True)
 
 
-async def _store(
-    ctx: Context, tx: Tx, account: Account, order: Order | None, body: object, plain: dict[str, Any]
-) -> None:
-    call = _storable(plain.get("api_call", "unknown"))[:100]
-    errors = _errors(plain.get("errors", plain.get("error", body)))
+async def _store(ctx: Context, tx: Tx, account: Account, order: Order | None, report: Report) -> None:
+    call = _storable(report.call)[:100]
+    errors = _errors(report.errors)
     listed = to_json(errors)
     report_id = ctx.new_id("rer")
     await report_rows.add(
@@ -64,7 +75,7 @@ async def _store(
         order_id=order.id if order else None,
         call=call,
         errors=listed,
-        raw=_cut(to_json(_email_first(body)), REPORT_BYTES - len(listed.encode())),
+        raw=_cut(to_json(_email_first(report)), REPORT_BYTES - len(listed.encode())),
     )
     if order is not None:
         message = f"The ATS refused our answer to {call}: {'; '.join(errors)[:500] or 'no reason was kept'}"
@@ -101,11 +112,11 @@ def _errors(given: object) -> list[str]:
     return errors
 
 
-def _email_first(body: object) -> object:
-    """Moves the candidate's e-mail to the front, since an erasure finds a truncated report by it."""
-    if not isinstance(body, dict) or "candidate_email" not in body:
-        return body
-    return {"candidate_email": body["candidate_email"], **body}
+def _email_first(report: Report) -> object:
+    """Moves the candidate's e-mail to the front: erasing an order's content finds reports by the e-mail in them."""
+    if not isinstance(report.body, dict) or report.candidate_email is None:
+        return report.body
+    return {"candidate_email": report.candidate_email, **report.body}
 
 
 def _storable(value: object) -> str:

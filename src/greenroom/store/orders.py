@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
-from greenroom.model.orders import EMAIL_LIMIT, Candidate, Order, OrderRequest
+from greenroom.model.orders import EMAIL_LIMIT, FINAL, Candidate, Order, OrderRequest
 from greenroom.model.results import Result
 from greenroom.store.db import (
     ColumnType,
@@ -26,9 +26,11 @@ from greenroom.store.db import (
 #: kinds of log entries whose message never has personal data; erasure replaces the messages of all others
 SAFE_KINDS = ("received", "released", "result", "acknowledged", "content_erased")
 ERASED = "(erased)"
-#: orders locked in one statement
-LOCK_CHUNK = 500
-#: an order, and the time since which its event is held
+#: orders that are looked at in one statement
+SHARED = 500
+#: statuses of an order that has ended
+ENDED = sorted(FINAL)
+#: an order, and since when its event is held
 _SELECT = (
     "SELECT orders.*, (SELECT min(created_at) FROM deliveries "
     "WHERE order_id = orders.id AND lane = 'vendor' AND state = 'held') AS held_at FROM orders"
@@ -41,7 +43,7 @@ _HELD = (
 #: the newest order for the same candidate and package
 _PREVIOUS = (
     "(SELECT id FROM orders WHERE account_id = {account_id} AND candidate_email = {candidate_email} "
-    "AND package_id = {package_id} ORDER BY id DESC LIMIT 1)"
+    "AND package_id = {package_id} AND {candidate_email} <> '' ORDER BY id DESC LIMIT 1)"
 )
 
 
@@ -176,6 +178,17 @@ async def release_key(tx: Tx, account_id: str, dedupe_key: str, *, before: datet
     )
 
 
+async def release_ended_key(tx: Tx, account_id: str, dedupe_key: str) -> None:
+    """Takes a key from an order that has ended, so that a new order can have the key."""
+    await tx.run(
+        "UPDATE orders SET dedupe_key = 'released:' || id WHERE account_id = $1 AND dedupe_key = $2 "  # noqa: S608
+        f"AND status IN ({marks(ENDED, 3)})",
+        account_id,
+        dedupe_key,
+        *ENDED,
+    )
+
+
 async def ids_of(tx: Tx, account_id: str, email: str) -> list[str]:
     """Returns the ids of an account's orders for a candidate."""
     rows = await tx.all(
@@ -245,8 +258,8 @@ def _searchable(email: str) -> str:
 
 
 def _request_columns(request: OrderRequest) -> dict[str, Any]:
-    # fields with a column of their own are left out before copying, because `raw` is most of a request
-    own = {"raw", "package_id", "callback_url", "callback_problem", "fingerprint"}
+    # what has a column of its own, or is not stored, is left out before anything is copied: `raw` is most of a request
+    own = {"raw", "package_id", "callback_url", "callback_problem", "fingerprint", "one_at_a_time"}
     kept = {field.name: getattr(request, field.name) for field in fields(request) if field.name not in own}
     return {**kept, "candidate": asdict(request.candidate)}
 
@@ -261,6 +274,7 @@ def _changing(order: Order) -> dict[str, Any]:
         "result": to_json(order.result.as_dict()) if order.result else None,
         "result_at": to_ms(order.result_at) if order.result_at else None,
         "acknowledged_at": to_ms(order.acknowledged_at) if order.acknowledged_at else None,
+        "update_ms": order.update_ms,
         "updated_at": to_ms(order.updated_at),
     }
 
@@ -295,6 +309,7 @@ def _order(row: Row) -> Order:
         erased_at=maybe_from_ms(row["expunged_at"]),
         callback_hash=row["callback_hash"],
         held_at=maybe_from_ms(row["held_at"]),
+        update_ms=row["update_ms"],
         created_at=from_ms(row["created_at"]),
         updated_at=from_ms(row["updated_at"]),
     )

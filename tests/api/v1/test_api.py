@@ -27,6 +27,7 @@ def body_for(path: str) -> dict[str, Any] | None:
     bodies: dict[str, dict[str, Any]] = {
         "/status": {"status": "accepted"},
         "/result": RESULT,
+        "/results": {"candidate_remote_id": "1", "package_id": "pkg_core_sql", "result": RESULT},
         "/result:preview": RESULT,
         "/orders": {"package": {"id": "pkg_core_sql"}, "candidate": {"emails": [{"value": "a@b.example"}]}},
         "/packages": {"category": "assessments", "packages": []},
@@ -89,7 +90,7 @@ async def test_a_stranger_sees_nothing(house: House, proctor: Linked, method: st
         (
             "/v1/accounts",
             {"provider": "workday", "origin_owner_id": "1", "origin_owner_name": "x"},
-            "Known: greenhouse",
+            "greenhouse",
         ),
         ("/v1/accounts", {"provider": "greenhouse"}, "origin_owner_id: required"),
         ("/v1/accounts", [], "body: "),

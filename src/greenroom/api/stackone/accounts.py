@@ -12,6 +12,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field, model_validator
 
 from greenroom.api.callers import Caller, Ctx, KeyedRoute
+from greenroom.api.declared import read_credentials
 from greenroom.api.faults import documented
 from greenroom.api.shapes import Label, Plain, example
 from greenroom.api.stackone.connectors import describe_connector
@@ -140,7 +141,8 @@ async def update_account(ctx: Ctx, project: Caller, account_id: AccountId, body:
         said = f"provider: this account is {account.provider}'s for good; link another account for {body.provider}"
         raise Invalid(said, errors=[said])
     changes = _changes(body)
-    credentials = {**(body.credentials or {}), **(body.secrets or {})}
+    fields = get_connector(account.provider).credential_fields
+    credentials = read_credentials(fields, {**(body.credentials or {}), **(body.secrets or {})}, partial=True)
     return _shown(await accounts.change(ctx, project.id, account_id, changes, credentials=credentials))
 
 

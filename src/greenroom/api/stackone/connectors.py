@@ -16,13 +16,15 @@ from pydantic import BaseModel, Field
 from pydantic.fields import FieldInfo
 
 from greenroom.api.callers import Caller, Ctx, KeyedRoute
+from greenroom.api.declared import described
 from greenroom.api.faults import documented
 from greenroom.api.shapes import Plain
 from greenroom.api.stackone.models import AssessmentPackage, BackgroundCheckPackage, OrderPlaced
 from greenroom.api.stackone.orders import OrderBody
 from greenroom.api.stackone.packages import STORED, PackageBody, PackageChangeBody
 from greenroom.api.v1.integrations import get_connector
-from greenroom.connectors import Connector, ResultField, discover
+from greenroom.connectors import discover
+from greenroom.connectors.contract import Capabilities, Connector, ResultField
 from greenroom.model.events import ORDER_CREATED
 from greenroom.model.orders import Category
 from greenroom.services import integrations
@@ -53,6 +55,9 @@ class Meta(TypedDict):
     provider_name: str
     category: str
     active: bool
+    capabilities: dict[str, Any]
+    configuration_fields: list[dict[str, Any]]
+    credential_fields: list[dict[str, Any]]
     models: dict[str, Any]
 
 
@@ -63,6 +68,15 @@ class ConnectorsMeta(BaseModel):
     provider_name: str
     category: str
     active: bool
+    capabilities: dict[str, Any] = Field(
+        description="What the ATS can do: of each capability its `value`, and the `source` and `date` of the fact.",
+        examples=[{"cancel": {"value": True, "source": "the ATS's documentation", "date": "2026-11-28"}}],
+    )
+    configuration_fields: list[dict[str, Any]] = Field(
+        description="The fields of `PUT /v1/integrations/{provider}` besides those of every integration: `name`, "
+        "`label`, `help`, `type`, `secret`, `options`, `default`, `required_if`."
+    )
+    credential_fields: list[dict[str, Any]] = Field(description="The fields of an account's `credentials`, likewise.")
     models: dict[str, Any] = Field(
         description="By model and operation: `api_path`, `operation_type`, and the fields of `input` and `output`.",
         examples=[{"assessments/results": {"update": {"api_path": "/unified/ats/assessments/orders/:id/result"}}}],
@@ -138,7 +152,17 @@ def describe_connector(connector: Connector, active: frozenset[str], *, with_pat
         "provider_name": connector.manifest.name,
         "category": CATEGORY,
         "active": connector.manifest.provider in active,
+        "capabilities": _capabilities(connector.manifest.capabilities),
+        "configuration_fields": described(connector.configuration_fields),
+        "credential_fields": described(connector.credential_fields),
         "models": models,
+    }
+
+
+def _capabilities(found: Capabilities) -> dict[str, Any]:
+    return {
+        name: {"value": getattr(found, name), "source": source.text, "date": source.date}
+        for name, source in found.sources.items()
     }
 
 

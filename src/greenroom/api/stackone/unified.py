@@ -12,7 +12,7 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 
-from greenroom.api.callers import Ctx, KeyedRoute, Linked, LinkedIntegration, Packages
+from greenroom.api.callers import Ctx, KeyedRoute, Linked, LinkedIntegration, Orders
 from greenroom.api.faults import documented
 from greenroom.api.results import ResultIn, push_problem, read_result
 from greenroom.api.shapes import Next, after, cursor
@@ -42,6 +42,7 @@ from greenroom.api.stackone.queries import (
     prefer,
     size_of,
 )
+from greenroom.api.v1.integrations import get_connector
 from greenroom.context import Context
 from greenroom.errors import Invalid, NotFound
 from greenroom.model.accounts import Account
@@ -74,7 +75,7 @@ def build_router(category: Category) -> APIRouter:
 def _add_orders(router: APIRouter, category: Category, noun: str) -> None:
     @router.post("/orders", operation_id=f"ats_order_{noun}_request", responses=WRITE_FAULTS, openapi_extra=PREFERRED)
     async def place(
-        request: Request, ctx: Ctx, account: Linked, integration: LinkedIntegration, catalog: Packages, body: OrderBody
+        request: Request, account: Linked, integration: LinkedIntegration, intake: Orders, body: OrderBody
     ) -> OrderPlaced:
         """
         Place an order as if the ATS had sent it, to try things out without one.
@@ -84,11 +85,11 @@ def _add_orders(router: APIRouter, category: Category, noun: str) -> None:
         _check_category(integration, category)
         asked = request_of(body, await request.json())
         try:
-            _, package = await catalog.find(account, asked.package_id)
+            integration, package = await intake.packages.find(account, asked.package_id)
         except NotFound as error:
             raise Invalid(error.message, errors=[f"package.id: {error.message}"]) from error
-        name = package.name if package else None
-        order = await orders.place(ctx, account, asked, category=category, package_name=name, source="api")
+        ats = get_connector(account.provider).manifest.capabilities
+        order = await intake.place(account, asked, integration, package, ats, source="api")
         return OrderPlaced(id=order.id, remote_id=None, test_url=None)
 
     @router.patch(
@@ -100,8 +101,11 @@ def _add_orders(router: APIRouter, category: Category, noun: str) -> None:
     )
     async def update_result(ctx: Ctx, account: Linked, order_id: Id, body: ResultIn) -> UpdateResult:
         """Give an order its result. A final one is pushed to the ATS, once; the same again changes nothing."""
-        result = read_result(body, allow_http=ctx.settings.allow_http)
-        order = await orders.record_result(ctx, account.project_id, account.id, order_id, category, result)
+        manifest = get_connector(account.provider).manifest
+        result = read_result(body, allow_http=ctx.settings.allow_http, ats=manifest.name)
+        order = await orders.record_result(
+            ctx, account.project_id, account.id, order_id, category, result, manifest.capabilities
+        )
         problem = await push_problem(ctx, order)
         return UpdateResult(
             statusCode=200,

@@ -8,13 +8,19 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, Path, Query
 from pydantic import BaseModel, Field
 
-from greenroom.api.callers import Caller, Ctx
+from greenroom.api.callers import Caller, Ctx, Orders
+from greenroom.api.declared import read_credentials
 from greenroom.api.faults import documented
 from greenroom.api.idempotent import IdempotentRoute
+from greenroom.api.results import ResultIn, read_result
 from greenroom.api.shapes import Label, Next, Page, PageSize, Plain, StrictBody, after, example, page
 from greenroom.api.v1.integrations import MASK, get_connector
+from greenroom.api.v1.orders import OrderOut
+from greenroom.api.v1.orders import shown as shown_order
+from greenroom.errors import Invalid, NotSupported
 from greenroom.model.accounts import Account
 from greenroom.model.events import stamp
+from greenroom.model.orders import digest
 from greenroom.services import accounts
 from greenroom.services.accounts import NewAccount
 
@@ -35,7 +41,9 @@ class AccountIn(StrictBody):
     origin_username: Label | None = None
     label: Label | None = None
     type: Literal["production", "test"] = "production"
-    credentials: dict[str, Any] | None = Field(None, description="Write-only; kept encrypted.")
+    credentials: dict[str, Any] | None = Field(
+        None, description="Write-only; kept encrypted. The fields are those of GET /connectors/meta/{provider}."
+    )
 
 
 class AccountOut(BaseModel):
@@ -51,7 +59,7 @@ class AccountOut(BaseModel):
     status: Literal["active", "inactive", "error"]
     status_reasons: list[dict[str, Any]]
     external_trigger_token: str | None = Field(
-        description="The customer gives it to Greenhouse Support as the API key."
+        description="The key with which the ATS calls; /connectors/meta says what the customer does with it."
     )
     created_at: str
     updated_at: str
@@ -73,8 +81,11 @@ class TokenRotationIn(StrictBody):
 @router.post("", status_code=201, operation_id="create_account", responses=documented(400, 401, 404, 409, 422))
 async def create(ctx: Ctx, project: Caller, body: AccountIn) -> AccountOut:
     """Link a customer's ATS."""
-    get_connector(body.provider)
-    return _shown(*await accounts.link(ctx, project.id, NewAccount(**body.model_dump())))
+    connector = get_connector(body.provider)
+    new = body.model_dump()
+    if body.credentials is not None:
+        new["credentials"] = read_credentials(connector.credential_fields, body.credentials)
+    return _shown(*await accounts.link(ctx, project.id, NewAccount(**new)))
 
 
 @router.get("", operation_id="list_accounts", responses=documented(400, 401))
@@ -113,6 +124,45 @@ async def rotate_token(
     """Replace the external trigger token; the one before stays valid for the overlap."""
     overlap = timedelta(seconds=(body or TokenRotationIn()).overlap_seconds)
     return _shown(*await accounts.rotate_token(ctx, project.id, account_id, overlap=overlap))
+
+
+class UnorderedResultIn(StrictBody):
+    """A result for which the ATS has no order."""
+
+    model_config = example(
+        candidate_remote_id="7b0ad8b6-6d5d-4a1e-9d2c-5d5f0a2b7d11",
+        package_id="pkg_core_sql",
+        result={"score": {"value": "82.5"}, "result_url": "https://results.vendor.com/r/1"},
+    )
+
+    candidate_remote_id: Label = Field(description="The ATS's id of the candidate.")
+    package_id: Label = Field(description="The package that the candidate completed.")
+    result: ResultIn
+
+
+@router.post(
+    "/{account_id}/results",
+    status_code=201,
+    operation_id="create_unordered_result",
+    responses=documented(400, 401, 404, 409, 412, 422, 501),
+)
+async def add_result(
+    ctx: Ctx, project: Caller, intake: Orders, account_id: AccountId, body: UnorderedResultIn
+) -> OrderOut:
+    """Give the ATS a result for which it has no order."""
+    account = await accounts.get(ctx, project.id, account_id)
+    manifest = get_connector(account.provider).manifest
+    if not manifest.capabilities.result_without_order:
+        raise NotSupported(f"{manifest.name} takes no result without an order: it has no such call.")
+    result = read_result(body.result, allow_http=ctx.settings.allow_http, ats=manifest.name)
+    if not result.is_final:
+        said = "result.result.value: a result without an order has to be final"
+        raise Invalid(said, errors=[said])
+    fingerprint = digest(body.model_dump(mode="json"))
+    order = await intake.record_result(
+        account, body.candidate_remote_id, body.package_id, result, fingerprint, manifest.capabilities
+    )
+    return shown_order(order)
 
 
 def _shown(account: Account, token: str | None) -> AccountOut:

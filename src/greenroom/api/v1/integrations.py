@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, Union
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, Field, ValidationInfo, field_validator
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, ValidationInfo, field_validator
 
 from greenroom.api.callers import Caller, Ctx, Packages
+from greenroom.api.declared import missing, model_of
 from greenroom.api.faults import documented
 from greenroom.api.idempotent import IdempotentRoute
-from greenroom.api.shapes import MOST, Label, Line, Plain, StrictBody, example
-from greenroom.connectors import Connector, discover
+from greenroom.api.shapes import Label, Line, Plain, StrictBody, example
+from greenroom.connectors import discover
+from greenroom.connectors.contract import Connector
 from greenroom.context import Context
 from greenroom.errors import Invalid, NotFound
 from greenroom.model.events import stamp
@@ -22,7 +26,6 @@ from greenroom.services import accounts, integrations
 from greenroom.store.db import from_ms
 
 MASK = "********"
-HOST = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|(\*\.)?\[?[0-9a-f:]+\]?")
 TENANT = re.compile(r"[A-Za-z0-9._~-]{1,100}")
 
 router = APIRouter(prefix="/v1/integrations", tags=["Integrations"], route_class=IdempotentRoute)
@@ -36,13 +39,9 @@ class IntegrationIn(StrictBody):
         tenant_id="acme-corp",
         packages_url="https://vendor.example.com/packages",
         packages_api_key="a key of yours",
-        partner_username="acme",
     )
 
     enabled: bool | None = True
-    authentication_type: Literal["public", "partner", "public_partner"] | None = Field(
-        "partner", description="public_partner adds the hiring team to events; partner does not."
-    )
     partner_category: Literal["assessments", "background_checks"] | None = Field(
         "assessments", description="Decides the order event and the unified path of results."
     )
@@ -51,32 +50,16 @@ class IntegrationIn(StrictBody):
     )
     packages_url: Line | None = Field(None, description="Package's List Endpoint URL: we POST {account_id, provider}.")
     packages_api_key: Line | None = Field(None, description="Write-only. Basic user name of the list call.")
-    partner_username: Line | None = Field(None, description="Issued by Greenhouse; for the result push.")
-    partner_password: Line | None = Field(None, description="Write-only.")
     package_id: Label | None = Field(None, description="Static package, when there is no list.")
     package_name: Label | None = Field(None, description="Its label; the id by default.")
-    callback_auth: Literal["partner", "account_key"] | None = Field(
-        "partner", description="Which credentials the result push carries."
+    order_check_url: Line | None = Field(
+        None, description="Asked before an order is placed; may refuse it with a message for the recruiter."
     )
-    callback_hosts: list[Label] | None = Field(
-        None,
-        max_length=MOST,
-        description="Hosts that a result may be pushed to, `*.` allowed in front; the provider's by default.",
-    )
-    harvest_client_id: Line | None = None
-    harvest_client_secret: Line | None = Field(None, description="Write-only.")
 
     @field_validator("*", mode="before")
     @classmethod
     def _null_clears(cls, value: object, info: ValidationInfo) -> object:
         return cls.model_fields[str(info.field_name)].default if value is None else value
-
-    @field_validator("partner_username")
-    @classmethod
-    def _basic_user(cls, value: str | None) -> str | None:
-        if value and ":" in value:
-            raise ValueError("has a colon, with which HTTP Basic ends the user name")
-        return value
 
     @field_validator("tenant_id")
     @classmethod
@@ -84,14 +67,6 @@ class IntegrationIn(StrictBody):
         if value is not None and not TENANT.fullmatch(value):
             raise ValueError("expected 1 to 100 letters, digits, dots, dashes, underscores or tildes")
         return value
-
-    @field_validator("callback_hosts")
-    @classmethod
-    def _hosts(cls, value: list[str] | None) -> list[str] | None:
-        for host in value or []:
-            if not HOST.fullmatch(host.lower()):
-                raise ValueError(f"{host[:60]!r} is not a bare host name such as app.greenhouse.io or *.greenhouse.io")
-        return [host.lower() for host in value] if value is not None else None
 
 
 class IntegrationPut(IntegrationIn):
@@ -103,26 +78,45 @@ class IntegrationPut(IntegrationIn):
     )
 
 
+#: the body of each provider: the fields of every integration and those that its connector declares
+BODIES: dict[str, type[IntegrationPut]] = {
+    provider: model_of(f"{provider.capitalize()}IntegrationPut", IntegrationPut, one.configuration_fields)
+    for provider, one in discover().items()
+}
+
+
+def _object(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("expected an object")
+    return value
+
+
+#: a body that is read once its provider is known
+AnyPut = Annotated[
+    dict[str, Any],
+    PlainValidator(_object, json_schema_input_type=Union[tuple(BODIES.values())]),  # noqa: UP007
+]
+
+
 class IntegrationOut(BaseModel):
-    """The configuration; secrets are `********` if they are set, else null."""
+    """
+    The configuration, with the fields that the provider's connector declares; secrets show as `********` when they are
+    set and null when they are not.
+    """
+
+    model_config = ConfigDict(extra="allow")
 
     provider: str
     enabled: bool
-    authentication_type: Literal["public", "partner", "public_partner"]
     partner_category: Literal["assessments", "background_checks"]
     tenant_id: str | None
     packages_url: str | None
     packages_api_key: str | None
-    partner_username: str | None
-    partner_password: str | None
     package_id: str | None
     package_name: str | None
-    callback_auth: Literal["partner", "account_key"]
-    callback_hosts: list[str]
-    harvest_client_id: str | None
-    harvest_client_secret: str | None
+    order_check_url: str | None
     signing_secret: str = Field(description="Signs the package-list call; masked unless `reveal=true`.")
-    endpoints: dict[str, str] = Field(description="URLs for Greenhouse's application form, by call.")
+    endpoints: dict[str, str] = Field(description="What to put into the ATS's form for partners, by call.")
     last_called_at: dict[str, str | None] = Field(description="When the ATS last made each call, to the minute.")
     created_at: str
     updated_at: str
@@ -175,10 +169,16 @@ async def get(
 
 
 @router.put("/{provider}", operation_id="put_integration", responses=documented(400, 401, 404, 409, 422))
-async def put(ctx: Ctx, project: Caller, provider: Provider, body: IntegrationPut) -> IntegrationOut:
+async def put(ctx: Ctx, project: Caller, provider: Provider, body: AnyPut) -> IntegrationOut:
     """Replace the configuration of a provider."""
-    values = values_of(ctx, get_connector(provider), body)
-    return await shown(ctx, await integrations.put(ctx, project.id, provider, values, confirm=bool(body.confirm)))
+    connector = get_connector(provider)
+    read = read_put(provider, body)
+    values = values_of(ctx, connector, read)
+    await check_required(ctx, connector, project.id, values)
+    changed = await integrations.put(
+        ctx, project.id, provider, values, secret_settings=secret_settings(connector), confirm=bool(read.confirm)
+    )
+    return await shown(ctx, changed)
 
 
 @router.post("/{provider}/probe", operation_id="probe_integration", responses=documented(400, 401, 404, 409))
@@ -199,31 +199,73 @@ async def probe(ctx: Ctx, project: Caller, catalog: Packages, provider: Provider
     )
 
 
+def read_put(provider: str, body: dict[str, Any]) -> IntegrationPut:
+    """
+    Reads the body of a provider.
+
+    Raises:
+        RequestValidationError: names each field that is not acceptable.
+    """
+    try:
+        return BODIES[provider].model_validate(body)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in found]) from None
+
+
 def values_of(ctx: Context, connector: Connector, body: IntegrationPut) -> dict[str, Any]:
     """
     Returns a body's values for `services.integrations.put`: with defaults, and only the secrets that were given.
 
     Raises:
-        Invalid: `packages_url` cannot be called.
+        Invalid: `packages_url` or `order_check_url` cannot be called.
     """
-    problem = body.packages_url and callable_problem(body.packages_url, allow_http=ctx.settings.allow_http)
-    if problem:
-        raise Invalid(f"packages_url: {problem}", errors=[f"packages_url: {problem}"])
-    kept = {name for name in integrations.SECRETS if name not in body.model_fields_set}
-    values = body.model_dump(exclude={"confirm", *kept})
-    hosts = body.callback_hosts if body.callback_hosts is not None else connector.manifest.callback_hosts
-    return {**values, "callback_hosts": tuple(hosts)}
+    for name in ("packages_url", "order_check_url"):
+        url = getattr(body, name)
+        problem = url and callable_problem(url, allow_http=ctx.settings.allow_http)
+        if problem:
+            raise Invalid(f"{name}: {problem}", errors=[f"{name}: {problem}"])
+    secret = (*integrations.SECRETS, *secret_settings(connector))
+    left_out = {name for name in secret if name not in body.model_fields_set}
+    given = body.model_dump(exclude={"confirm", *left_out})
+    values = {name: value for name, value in given.items() if name in IntegrationIn.model_fields}
+    settings = {name: value for name, value in given.items() if name not in values}
+    return {**values, "settings": {name: _stored(value) for name, value in settings.items()}}
+
+
+def _stored(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def secret_settings(connector: Connector) -> tuple[str, ...]:
+    """Returns the names of the secret fields that a connector declares."""
+    return tuple(field.name for field in connector.configuration_fields if field.secret)
+
+
+async def check_required(ctx: Context, connector: Connector, project_id: str, values: Mapping[str, Any]) -> None:
+    """
+    Checks that each declared field that must have a value has one, or keeps one.
+
+    Raises:
+        Invalid: names each field that has none.
+    """
+    fields = connector.configuration_fields
+    lines = missing(fields, values["settings"])
+    if not lines:
+        return
+    known = await integrations.find(ctx, project_id, connector.manifest.provider)
+    kept = {name: known.settings.get(name) for name in secret_settings(connector)} if known else {}
+    if lines := missing(fields, {**kept, **values["settings"]}):
+        raise Invalid("; ".join(lines), errors=lines)
 
 
 async def shown(ctx: Context, integration: Integration, *, reveal: bool = False) -> IntegrationOut:
     """Returns an integration as the API shows it."""
     connector = get_connector(integration.provider)
     called = await integrations.last_called(ctx, integration.project_id, integration.provider)
-    masked = {name: getattr(integration, name) and MASK for name in integrations.SECRETS}
-    plain = {name: getattr(integration, name) for name in IntegrationIn.model_fields if name not in masked}
     return IntegrationOut(
         provider=integration.provider,
-        **{**plain, **masked, "callback_hosts": list(integration.callback_hosts)},
+        **configured(connector, integration, lambda _name, value: value and MASK),
         signing_secret=integration.signing_secret if reveal else MASK,
         endpoints=connector.endpoints(ctx.settings.public_url, integration.tenant_id),
         last_called_at={
@@ -232,3 +274,16 @@ async def shown(ctx: Context, integration: Integration, *, reveal: bool = False)
         created_at=stamp(integration.created_at),
         updated_at=stamp(integration.updated_at),
     )
+
+
+def configured(
+    connector: Connector, integration: Integration, hide: Callable[[str, str | None], str | None]
+) -> dict[str, Any]:
+    """Returns every configured field of an integration by name; `hide` replaces the value of a secret one."""
+    fields = connector.configuration_fields
+    settings = {field.name: integration.settings.get(field.name, field.default) for field in fields}
+    plain = {name: getattr(integration, name) for name in IntegrationIn.model_fields}
+    secret = (*integrations.SECRETS, *secret_settings(connector))
+    found = {**plain, **settings}
+    hidden = {name: hide(name, found[name]) for name in secret}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in (found | hidden).items()}

@@ -13,10 +13,10 @@ from greenroom.api.idempotent import IdempotentRoute
 from greenroom.api.results import ResultToTry, Unreadable, read_result
 from greenroom.api.shapes import MOST, Instant, Line, Next, Page, PageSize, Plain, StrictBody, after, example, page
 from greenroom.api.stackone.models import UnifiedResult, unified_result
-from greenroom.connectors import discover
+from greenroom.api.v1.integrations import get_connector
 from greenroom.errors import Invalid
 from greenroom.model.events import stamp
-from greenroom.model.orders import AtsDelivery, Order, Status
+from greenroom.model.orders import AtsDelivery, Order, OrderSource, Status
 from greenroom.services import erasure, orders, timelines
 
 router = APIRouter(prefix="/v1/orders", tags=["Orders"], route_class=IdempotentRoute)
@@ -58,7 +58,7 @@ class OrderOut(BaseModel):
     account_id: str
     provider: str
     category: Literal["assessments", "background_checks"]
-    source: Literal["ats", "api"]
+    source: OrderSource
     status: Status
     status_message: str | None
     outcome: Literal["passed", "failed", "needs_review", "none"]
@@ -184,7 +184,9 @@ async def erase(ctx: Ctx, project: Caller, order_id: OrderId) -> OrderOut:
 @router.post("/{order_id}/status", operation_id="set_order_status", responses=documented(400, 401, 404, 409, 422))
 async def set_status(ctx: Ctx, project: Caller, order_id: OrderId, body: StatusIn) -> OrderOut:
     """Say how far an order is; it only goes forward."""
-    return shown(await orders.record_status(ctx, project.id, order_id, body.status, message=body.message))
+    order = await orders.get(ctx, project.id, order_id)
+    ats = get_connector(order.provider).manifest.capabilities
+    return shown(await orders.record_status(ctx, project.id, order_id, body.status, ats, message=body.message))
 
 
 @router.post("/{order_id}/result:preview", operation_id="preview_result", responses=documented(400, 401, 404, 422))
@@ -193,15 +195,16 @@ async def preview(ctx: Ctx, project: Caller, order_id: OrderId, body: ResultToTr
     order = await orders.get(ctx, project.id, order_id)
     if isinstance(body, Unreadable):
         return _refused(body.lines, body.problem)
+    connector = get_connector(order.provider)
     try:
-        result = read_result(body, allow_http=ctx.settings.allow_http)
+        result = read_result(body, allow_http=ctx.settings.allow_http, ats=connector.manifest.name)
     except Invalid as error:
         return _refused(error.errors, error.message)
     fields = [
         FieldOut(field=one.field, verdict=one.verdict, reason=one.reason, value=one.value)
-        for one in discover()[order.provider].preview(order, result)
+        for one in connector.preview(order, result)
     ]
-    problem = orders.result_problem(ctx, order, result)
+    problem = orders.result_problem(ctx, order, result, connector.manifest.capabilities)
     return PreviewOut(accepted=problem is None, problem=problem, fields=fields)
 
 

@@ -6,10 +6,10 @@ from urllib.parse import quote
 
 from starlette.routing import BaseRoute
 
-from greenroom.catalog import Catalog
-from greenroom.connectors import FieldPreview, Push, read_manifest
-from greenroom.connectors.greenhouse import preview, push, routes, wire
+from greenroom.connectors.contract import Field, FieldPreview, Push, read_manifest
+from greenroom.connectors.greenhouse import configuration, nudging, preview, push, routes, wire
 from greenroom.context import Context
+from greenroom.intake import Intake
 from greenroom.model.orders import Order
 from greenroom.model.results import Result
 from greenroom.outbound import Answer, Request
@@ -19,10 +19,13 @@ class Greenhouse:
     """The `Connector` for Greenhouse."""
 
     manifest = read_manifest(__name__)
+    configuration_fields = configuration.FIELDS
+    credential_fields: tuple[Field, ...] = ()
     result_fields = wire.RESULT_FIELDS
+    nudging = nudging.NUDGING
 
-    def routes(self, ctx: Context, catalog: Catalog) -> list[BaseRoute]:
-        return routes.GreenhouseCalls(ctx, catalog).routes()
+    def routes(self, ctx: Context, intake: Intake) -> list[BaseRoute]:
+        return routes.GreenhouseCalls(ctx, intake, self.manifest.capabilities).routes()
 
     def endpoints(self, public_url: str, tenant_id: str | None) -> dict[str, str]:
         tenant = quote(tenant_id or "YOUR_TENANT_ID", safe="")
@@ -31,8 +34,8 @@ class Greenhouse:
             for call in self.manifest.calls
         }
 
-    def push_request(self, asked: Push, *, allow_http: bool) -> Request:
-        return push.push_request(asked, allow_http=allow_http)
+    def push_request(self, asked: Push) -> Request:
+        return push.push_request(asked)
 
     def judge(self, answer: Answer) -> None:
         push.judge(answer)

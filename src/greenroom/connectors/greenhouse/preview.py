@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from greenroom.connectors import FieldPreview
+from greenroom.connectors.contract import FieldPreview
 from greenroom.connectors.greenhouse import wire
 from greenroom.model.orders import Order
-from greenroom.model.results import Result
+from greenroom.model.results import Result, score_number
 
 
 def preview(order: Order, result: Result) -> list[FieldPreview]:
@@ -33,7 +33,7 @@ def _score(result: Result) -> list[FieldPreview]:
     score = result.score
     found: list[FieldPreview] = []
     if score.value is not None:
-        number = wire.score_number(score.value)
+        number = score_number(score.value)
         same = str(number) == score.value
         reason = "As Score." if same else "As Score; Greenhouse takes a number."
         found.append(FieldPreview("score.value", "shown" if same else "changed", reason, number))

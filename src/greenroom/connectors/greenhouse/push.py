@@ -5,9 +5,8 @@ from __future__ import annotations
 import base64
 from urllib.parse import urlsplit
 
-from greenroom.connectors import Push
+from greenroom.connectors.contract import Push
 from greenroom.errors import GiveUp
-from greenroom.model.integrations import Integration
 from greenroom.outbound import Answer, Request, judge_push
 
 
@@ -34,7 +33,7 @@ def callback_problem(url: str, hosts: tuple[str, ...], *, allow_http: bool) -> s
     return None
 
 
-def push_request(push: Push, *, allow_http: bool) -> Request:
+def push_request(push: Push) -> Request:
     """
     Returns the PATCH: no parameters, no body, Basic with the partner's credentials.
 
@@ -45,7 +44,7 @@ def push_request(push: Push, *, allow_http: bool) -> Request:
         GiveUp: the URL must not be called, or the credentials are not configured.
     """
     url = push.order.request.callback_url or ""
-    problem = callback_problem(url, push.integration.callback_hosts, allow_http=allow_http)
+    problem = callback_problem(url, push.integration.settings["callback_hosts"], allow_http=push.allow_http)
     if problem:
         raise GiveUp(
             f"The result is recorded but not pushed: {problem}. If this is Greenhouse's URL, set callback_hosts of "
@@ -58,8 +57,8 @@ def push_request(push: Push, *, allow_http: bool) -> Request:
 
 
 def _credentials(push: Push) -> tuple[str, str]:
-    integration: Integration = push.integration
-    if integration.callback_auth == "account_key":
+    settings = push.integration.settings
+    if settings["callback_auth"] == "account_key":
         if push.account_token is None:
             raise GiveUp(
                 "The result is recorded but not pushed: the account has no live external trigger token. Rotate the "
@@ -67,13 +66,14 @@ def _credentials(push: Push) -> tuple[str, str]:
                 kind="not_configured",
             )
         return push.account_token, ""
-    if not integration.partner_username or not integration.partner_password:
+    username, password = settings.get("partner_username"), settings.get("partner_password")
+    if not username or not password:
         raise GiveUp(
             "The result is recorded but not pushed: partner_username and partner_password are not configured. "
             "Greenhouse Partner Support issues them; set them in the Greenhouse integration, then retry the delivery.",
             kind="not_configured",
         )
-    return integration.partner_username, integration.partner_password
+    return username, password
 
 
 REASONS = {

@@ -8,20 +8,13 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from greenroom.connectors import ResultField
+from greenroom.connectors.bodies import EMAIL, LONGEST, is_storable, read_text
+from greenroom.connectors.contract import ResultField
 from greenroom.errors import BadRequest, Invalid
 from greenroom.model.orders import Candidate, Order, OrderRequest, digest
 from greenroom.model.packages import Package
-from greenroom.model.results import Result
-
-#: one @ with something on both sides; no white space or control characters anywhere
-EMAIL = re.compile(r"[^\s@\x00-\x1f\x7f]+@[^\s@\x00-\x1f\x7f]+")
-
-#: characters of one field, at most
-LONGEST = 10_000
-
-#: characters that a database cannot store: NUL, half a surrogate pair
-UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+from greenroom.model.results import Result, score_number
+from greenroom.services.reports import Report
 
 #: the recruiter's text for a final outcome; "completed" has none, since it says no more than the score
 OUTCOMES = {"passed": "Passed", "failed": "Failed", "expired": "Expired", "cancelled": "Cancelled"}
@@ -70,14 +63,14 @@ def order_request(body: object) -> OrderRequest:
     if not isinstance(person, dict):
         faults.append("candidate: expected an object")
         person = {}
-    package_id = _text(body, "partner_test_id", faults, required=True)
-    email = _text(person, "email", faults, path="candidate.", required=True)
+    package_id = read_text(body, "partner_test_id", faults, required=True)
+    email = read_text(person, "email", faults, path="candidate.", required=True)
     if email and not EMAIL.fullmatch(email):
         faults.append("candidate.email: expected an e-mail address")
     names = ("first_name", "last_name", "preferred_name", "phone_number", "resume_url", "greenhouse_profile_url")
-    known = {name: _text(person, name, faults, path="candidate.") for name in names}
-    requester = _text(body, "sent_by", faults)
-    url = _text(body, "url", faults) or _text(person, "url", faults, path="candidate.")
+    known = {name: read_text(person, name, faults, path="candidate.") for name in names}
+    requester = read_text(body, "sent_by", faults)
+    url = read_text(body, "url", faults) or read_text(person, "url", faults, path="candidate.")
     if faults:
         raise Invalid("The test cannot be sent: " + "; ".join(faults), errors=faults)
     profile_url = known.pop("greenhouse_profile_url")
@@ -92,29 +85,6 @@ def order_request(body: object) -> OrderRequest:
         raw=body,
         fingerprint="" if url else digest(body),
     )
-
-
-def _text(
-    source: dict[str, Any], name: str, faults: list[str], *, path: str = "", required: bool = False
-) -> str | None:
-    value = source.get(name)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        value = str(value)
-    if value is not None and not isinstance(value, str):
-        faults.append(f"{path}{name}: expected a text")
-    elif required and not (value or "").strip():
-        faults.append(f"{path}{name}: required")
-    elif value and len(value) > LONGEST:
-        faults.append(f"{path}{name}: is longer than {LONGEST} characters")
-    elif value and not _storable(value):
-        faults.append(f"{path}{name}: has a NUL character or half a surrogate pair")
-    else:
-        return value or None
-    return None
-
-
-def _storable(text: str) -> bool:
-    return UNSTORABLE.search(text) is None
 
 
 def _trailing_id(url: str | None) -> str | None:
@@ -150,7 +120,7 @@ def _ids(body: dict[str, Any], person: dict[str, Any], profile_url: str | None) 
 def _id(value: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
-    return str(value) if 0 < len(str(value)) <= LONGEST and _storable(str(value)) else None
+    return str(value) if 0 < len(str(value)) <= LONGEST and is_storable(str(value)) else None
 
 
 def _ids_of_profile(url: str | None) -> tuple[str | None, str | None]:
@@ -176,6 +146,22 @@ def query_values(query: str) -> tuple[str | None, str | None]:
     return tenant or None, interviews[0].strip() or None
 
 
+def report(body: object) -> Report:
+    """
+    Returns the report in a response_error body, whatever its shape.
+
+    Source: Greenhouse Assessment API, response_error; shapes seen beyond the documented one are kept as they are.
+    """
+    plain: dict[str, Any] = body if isinstance(body, dict) else {}
+    return Report(
+        order_id=plain.get("partner_interview_id"),
+        call=plain.get("api_call", "unknown"),
+        errors=plain.get("errors", plain.get("error", body)),
+        candidate_email=plain.get("candidate_email"),
+        body=body,
+    )
+
+
 def test_status(order: Order) -> dict[str, Any]:
     """
     Returns the answer to test_status.
@@ -196,16 +182,6 @@ def test_status(order: Order) -> dict[str, Any]:
     if metadata:
         answer["metadata"] = metadata
     return answer
-
-
-def score_number(text: str) -> int | float:
-    """
-    Returns a decimal's text as the JSON number that Greenhouse shows.
-
-    82.50 becomes 82.5, 80.0 becomes 80.
-    """
-    number = float(text)
-    return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 
 def metadata_rows(result: Result) -> dict[str, str]:

@@ -27,6 +27,9 @@ integrations = Table(
     optional_text("harvest_client_id"),
     optional_text("harvest_client_secret_sealed"),
     required_text("signing_secret_sealed"),
+    optional_text("order_check_url"),
+    #: values of the connector's fields that have no column of their own
+    optional_text("settings_sealed"),
     timestamp("created_at"),
     timestamp("updated_at"),
     Index("uq_integrations_project_id_provider", "project_id", "provider", unique=True),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Index, Table
+from sqlalchemy import BigInteger, Column, Index, Table, text
 
 from greenroom.store.schema.base import id_column, integer, metadata, optional_text, reference, required_text, timestamp
 
@@ -37,6 +37,8 @@ orders = Table(
     timestamp("acknowledged_at", nullable=True),
     #: when the content, with everything about the candidate, was erased
     timestamp("expunged_at", nullable=True),
+    #: time of the newest update for the ATS, in ms; the next update's is later
+    Column("update_ms", BigInteger, nullable=False, server_default=text("0")),
     timestamp("created_at"),
     timestamp("updated_at"),
     # begins with the key: of two indexes that begin with account_id, a planner without statistics may use the wrong one

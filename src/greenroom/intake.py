@@ -1,0 +1,132 @@
+"""The way of an order into Greenroom: the package is found, the vendor is asked, and the order is placed."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from greenroom.catalog import Catalog
+from greenroom.context import Context
+from greenroom.errors import BadGateway, Invalid, NotFound, Unavailable
+from greenroom.model.accounts import Account
+from greenroom.model.capabilities import Capabilities
+from greenroom.model.events import order_model
+from greenroom.model.integrations import Integration
+from greenroom.model.order_checks import Decision
+from greenroom.model.orders import Candidate, Category, Order, OrderRequest, OrderSource
+from greenroom.model.packages import Package
+from greenroom.model.results import Result
+from greenroom.order_check import OrderCheck
+from greenroom.outbound import Outbound
+from greenroom.services import orders
+
+
+class OrderRefused(Invalid):
+    """The vendor refused an order; the message is the vendor's, for the recruiter."""
+
+    code = "OrderRefused"
+
+
+class Intake:
+    """Takes orders from ATSs and from vendors who try things out."""
+
+    def __init__(self, ctx: Context, packages: Catalog, out: Outbound) -> None:
+        self._ctx = ctx
+        self._check = OrderCheck(ctx, out)
+        self.packages = packages
+
+    async def list_packages(self, account: Account) -> tuple[Package, ...]:
+        """
+        Returns the packages that a recruiter of this account can order.
+
+        Raises:
+            Unavailable: the vendor's list endpoint has no usable answer, and never had one: an ATS shows its recruiter
+                an error, and the log has the cause.
+        """
+        try:
+            return (await self.packages.effective(account)).packages
+        except BadGateway as error:
+            raise Unavailable(error.message) from error
+
+    async def place(
+        self,
+        account: Account,
+        request: OrderRequest,
+        integration: Integration,
+        package: Package | None,
+        ats: Capabilities,
+        *,
+        source: Literal["ats", "api"] = "ats",
+        order_id: str | None = None,
+    ) -> Order:
+        """
+        Places an order, unless the vendor refuses it.
+
+        A refused order is stored as rejected. Where the ATS shows no message, an alert says who has to be told.
+
+        Raises:
+            OrderRefused: the vendor refused this order, now or when it was first requested.
+            Conflict, QueueFull: as `services.orders.place`.
+        """
+        name = package.name if package else None
+        category = integration.partner_category
+        order_id = order_id or self._ctx.new_id("ord")
+        decision = None
+        if integration.order_check_url:
+            decision = await self._ask(account, request, integration, category, name, source, order_id)
+        order = await orders.place(
+            self._ctx,
+            account,
+            request,
+            category=category,
+            package_name=name,
+            source=source,
+            order_id=order_id,
+            decision=decision,
+            shows_refusals=ats.refusal_message,
+        )
+        if order.was_refused:
+            message = order.status_message or "The vendor refused the order."
+            raise OrderRefused(message, errors=[message])
+        return order
+
+    async def record_result(
+        self,
+        account: Account,
+        candidate_remote_id: str,
+        package_id: str,
+        result: Result,
+        fingerprint: str,
+        ats: Capabilities,
+    ) -> Order:
+        """
+        Records a result for which the ATS has no order, and queues it for the ATS.
+
+        Raises:
+            Invalid: the account has no such package.
+            NotFound: the integration no longer exists.
+        """
+        try:
+            integration, package = await self.packages.find(account, package_id)
+        except NotFound as error:
+            raise Invalid(error.message, errors=[f"package_id: {error.message}"]) from error
+        candidate = Candidate(email="", remote_id=candidate_remote_id)
+        request = OrderRequest(package_id=package_id, candidate=candidate, fingerprint=fingerprint)
+        order_id = self._ctx.new_id("ord")
+        name, category = package.name if package else package_id, integration.partner_category
+        return await orders.record_without_order(self._ctx, account, request, order_id, category, result, name, ats)
+
+    async def _ask(
+        self,
+        account: Account,
+        request: OrderRequest,
+        integration: Integration,
+        category: Category,
+        name: str | None,
+        source: OrderSource,
+        order_id: str,
+    ) -> Decision | None:
+        if await orders.find_repeated(self._ctx, account, request, source=source):
+            return None
+        order = orders.draft(account, request, category, name, source, order_id=order_id, now=self._ctx.now())
+        model = order_model(order, update_url=orders.update_url(self._ctx, order))
+        return await self._check.ask(integration, account.id, model)
