@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -74,3 +76,12 @@ def test_what_holds_a_guarantee_exists() -> None:
         assert named, shown
         for path, test in named:
             assert f"def {test}(" in (ROOT / path).read_text() if test else (ROOT / path).exists(), (path, test)
+
+
+def test_the_capability_matrix_is_the_connectors() -> None:
+    """docs/connectors.md has the table that `tools/capabilities.py` makes of the manifests."""
+    page = (ROOT / "docs" / "connectors.md").read_text()
+    made = subprocess.run(
+        [sys.executable, ROOT / "tools" / "capabilities.py"], capture_output=True, text=True, check=True
+    ).stdout
+    assert made in page, "run: python tools/capabilities.py, and put its output into docs/connectors.md"

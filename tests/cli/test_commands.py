@@ -165,6 +165,27 @@ def test_apply_twice_changes_nothing(tmp_path: Path) -> None:
     assert "retention_days" not in greenroom("export", data=data).stdout
 
 
+def test_the_settings_of_any_connector_are_applied_once(tmp_path: Path) -> None:
+    """Those that are kept in one document, too; what was exported can be applied again."""
+    data, file = tmp_path / "data", tmp_path / "greenroom.toml"
+    ashby = """
+[projects.integrations.ashby]
+tenant_id = "acme-ashby"
+package_id = "PACKAGE_1"
+partner_id = "partner-1"
+questions = [{id = "language", label = "Language", type = "select", options = [{value = "en", label = "English"}]}]
+"""
+    file.write_text(FILE.partition("[projects.integrations.greenhouse]")[0] + ashby)
+    assert greenroom("apply", str(file), "--yes", data=data).returncode == 0
+    assert greenroom("apply", str(file), "--yes", data=data).stdout == "Nothing to change.\n"
+    exported = greenroom("export", data=data)
+    (project,) = tomllib.loads(exported.stdout)["projects"]
+    assert project["integrations"]["ashby"]["questions"][0]["type"] == "select"
+    assert "callback_hosts" not in exported.stdout
+    file.write_text(exported.stdout)
+    assert greenroom("apply", str(file), "--yes", data=data).stdout == "Nothing to change.\n"
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -174,7 +195,7 @@ def test_apply_twice_changes_nothing(tmp_path: Path) -> None:
         (FILE, "the environment has no PARTNER_PASSWORD"),
         (FILE.replace("ats_assessments.created", "ats_x"), "is not an event"),
         (FILE.replace("https://vendor", "ftp://vendor").replace("env:PARTNER_PASSWORD", "env:PATH"), "url: expected"),
-        (FILE.replace("integrations.greenhouse", "integrations.workday"), "Known: greenhouse"),
+        (FILE.replace("integrations.greenhouse", "integrations.workday"), "Known: ashby, greenhouse"),
         (FILE.replace('package_id = "PACKAGE_1"', "").replace("env:PARTNER_PASSWORD", "env:PATH"), "has no packages"),
         (FILE.replace("= 30", "= 0"), "projects.0.retention_days: Input should be greater than or equal to 1"),
         (FILE.replace("= 30", "= 0.5"), "projects.0.retention_days: Input should be a valid integer"),

@@ -44,6 +44,8 @@ async def use_everything(house: House) -> None:
     house.vendor.will_answer((200, {"content-type": "application/json"}, packages))
     secrets = {"packages_api_key": "a", "harvest_client_secret": "b", "packages_url": f"{house.vendor.url}/list"}
     linked = await house.link("proctor", **secrets)
+    ashby = {"tenant_id": "a", "package_id": "p", "partner_id": "c"}
+    assert (await linked.api("PUT", "/v1/integrations/ashby", json=ashby)).status_code == 200
     customer = {"provider": "greenhouse", "origin_owner_id": "2", "origin_owner_name": "N", "credentials": {"a": "b"}}
     hook = {"name": "kept", "url": f"{house.vendor.url}/h", "events": ["ats_assessments.created"]}
     await linked.api("POST", "/v1/accounts", json=customer)

@@ -89,7 +89,7 @@ async def test_an_unknown_and_an_unconfigured_provider(proctor: Linked) -> None:
     unconfigured = await house.client.get(PATH, headers=headers)
 
     assert (unknown.status_code, unconfigured.status_code) == (404, 404)
-    assert "Known: greenhouse" in unknown.json()["message"]
+    assert "Known: ashby, greenhouse" in unknown.json()["message"]
     assert "PUT" in unconfigured.json()["message"]
 
 
