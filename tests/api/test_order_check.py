@@ -110,7 +110,7 @@ async def test_any_other_answer_accepts_with_an_alert(proctor: Linked, check: Ne
     order = await proctor.send_test()
 
     (alert,) = await entries(proctor, order, "alert")
-    assert alert.startswith("The vendor was not asked before: ")
+    assert alert.startswith("The order was accepted without the vendor's decision: ")
     assert (await proctor.order(order))["status"] == "received"
 
 

@@ -87,8 +87,7 @@ class Manifest:
 
     `categories` are the kinds of order it can send. `calls` are the ATS's calls to Greenroom, by name. `addresses` are
     the default URLs of the ATS by the name that GREENROOM_ATS_URLS uses. `link_steps` tell the customer's administrator
-    what to do with the token, `token_use` in short who needs it; `no_proxy` says why a vendor's own request cannot be
-    passed through.
+    what to do with the token; `no_proxy` says why a vendor's own request cannot be passed through.
     """
 
     provider: str

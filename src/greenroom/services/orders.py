@@ -123,7 +123,7 @@ async def _place(ctx: Context, tx: Tx, order: Order, decision: Decision, *, show
         untold = " The ATS shows no reason; tell the recruiter." if order.source == "ats" and not shows_refusals else ""
         await _log(ctx, tx, order, "alert" if untold else "status", f"{refused}{untold}")
     if decision.problem:
-        await _log(ctx, tx, order, "alert", f"The vendor was not asked before: {decision.problem}")
+        await _log(ctx, tx, order, "alert", f"The order was accepted without the vendor's decision: {decision.problem}")
     if known is not None and differs != "url":
         await _alert_shared_url(ctx, tx, order, known, differs)
     if request.callback_problem:
