@@ -115,9 +115,9 @@ def push_messages() -> Iterator[str]:
     for url in ("http://app.greenhouse.io/x", "x", "https://u:canary@app.greenhouse.io/x", "https://evil.example.com/x",
                 "https://[x", "https://app.greenhouse.io/x"):  # fmt: skip
         asked = replace(ORDER, request=replace(REQUEST, callback_url=url))
-        yield said(lambda asked=asked: push.push_request(Push(asked, INTEGRATION, None)))
+        yield get_message(lambda asked=asked: push.push_request(Push(asked, INTEGRATION, None)))
     keyed = replace(INTEGRATION, settings={**INTEGRATION.settings, "callback_auth": "account_key"})
-    yield said(lambda: push.push_request(Push(asked, keyed, None)))
+    yield get_message(lambda: push.push_request(Push(asked, keyed, None)))
 
 
 SENTENCES = [*connection_messages(), *status_messages(), *list_messages(), *push_messages()]

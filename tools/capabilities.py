@@ -8,7 +8,7 @@ from greenroom.connectors.contract import Capabilities
 #: the question that each capability answers
 QUESTIONS = {
     "result_delivery": "How a result reaches the ATS",
-    "progress": "Progress that the ATS is told",
+    "progress": "Progress that the ATS receives",
     "repeated_results": "A later result replaces an earlier one",
     "cancel": "The ATS can cancel an order",
     "refusal_message": "The recruiter reads why an order was refused",

@@ -28,6 +28,7 @@ from greenroom.engine.request_log_writer import RequestLogWriter
 from greenroom.engine.slots import LEASE
 from greenroom.engine.worker import Engine
 from greenroom.intake import Intake
+from greenroom.model.audit import SYSTEM
 from greenroom.outbound import Outbound
 from greenroom.security.headers import SecurityHeaders
 from greenroom.services import claims, sessions
@@ -98,7 +99,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
         engine = Engine(ctx, out)
         # only requests are shed under load: a client can retry, and the engine has few units of work
         store = LoadSheddingStore(ctx.store)
-        ctx = replace(ctx, engine=engine, store=store)
+        ctx = replace(ctx, engine=engine, store=store, actor=SYSTEM)
         yield Gateway(ctx, out, Intake(ctx, Catalog(ctx, out), out), engine)
 
 
@@ -182,7 +183,7 @@ def build_app(settings: Settings, gateway: Gateway | None = None) -> FastAPI:
             app.state.first_link = await sessions.first_link(opened.ctx)
             # the ATS routes come first: they serve most requests, and each route before them costs a match
             called = [route for one in discover().values() for route in one.routes(opened.ctx, opened.intake)]
-            app.router.routes[:] = [*called, *app.router.routes, *pages.routes(), *link.routes()]
+            app.router.routes[:] = [*called, *app.router.routes, *build_routes()]
             yield
 
     app = FastAPI(

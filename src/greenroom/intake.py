@@ -61,7 +61,7 @@ class Intake:
         """
         Places an order, unless the vendor refuses it.
 
-        A refused order is stored as rejected. Where the ATS shows no message, an alert says who has to be told.
+        A refused order is stored as rejected. Where the ATS shows no message, an alert asks to inform the recruiter.
 
         Raises:
             OrderRefused: the vendor refused this order, now or when it was first requested.

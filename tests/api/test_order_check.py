@@ -66,7 +66,7 @@ async def test_the_vendor_is_asked_with_a_signed_order(proctor: Linked, check: N
     ],
 )
 async def test_a_recruiter_at_ashby_reads_why(northwind: Ashby, check: Neighbour, answer: Any) -> None:  # noqa: F811
-    """422 with the vendor's message; the order is on record as rejected, no webhook is told; the next start is asked."""
+    """422 with the vendor's message; the order is stored as rejected, no webhook receives it; the next start is checked again."""
     await configure(northwind, "ashby", check.url)
     check.will_answer(answer, (200, {}, b'{"accept": true}'))
 

@@ -13,8 +13,8 @@ from tests.chaos.installation import Installation
 from tests.chaos.load import Load
 from tests.chaos.neighbours import Neighbours
 
-#: longer than a dead worker's lease and a breaker's first wait together, and not so long that an ATS which has asked is
-#: told again meanwhile: a delivery that waits for that is one that should have ended
+#: seconds until no delivery is pending: longer than a dead worker's lease and a breaker's first wait together, and shorter
+#: than the wait before a nudge, since a delivery that waits for a nudge should have ended
 PATIENCE_S = 0.75 * NUDGING.waits[0].total_seconds()
 
 

@@ -63,6 +63,6 @@ def test_jitter_is_only_ever_added(lane: Lane, step: int, chance: float) -> None
         (Next("dead"), 0, True, Next("dead")),
     ],
 )
-def test_until_asked(following: Next, told: int, asked: bool, expected: Next) -> None:
-    """An ATS is told again until it asks, a few times."""
+def test_nudge_until_read(following: Next, told: int, asked: bool, expected: Next) -> None:
+    """An ATS is nudged a few times until it requests the result."""
     assert nudge_until_read(following, told, NUDGES, asked=asked, chance=0.0) == expected

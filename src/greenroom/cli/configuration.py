@@ -248,7 +248,7 @@ def _read(file: Path) -> Configuration:
 def _resolved(body: IntegrationPut, secret: tuple[str, ...]) -> IntegrationPut:
     """The entry with its secrets read from where they are kept."""
     secrets = {
-        name: _reference(getattr(body, name), name)
+        name: _read_reference(getattr(body, name), name)
         for name in secret
         if name in body.model_fields_set and getattr(body, name) is not None
     }

@@ -27,7 +27,7 @@ class Capabilities:
     """
     The facts about an ATS that the core acts on, each with its source.
 
-    `progress` are the order statuses without a result that the ATS can be told. `repeated_results` says that a later
+    `progress` are the order statuses without a result that can be sent to the ATS. `repeated_results` says that a later
     result replaces an earlier one. `cancel` says that the ATS can cancel an order, `refusal_message` that it shows a
     recruiter why an order was refused, `questions` that it asks the recruiter a vendor's questions with an order.
     `callback_url` says that results go to a URL that came with the order. `result_without_order` says that a vendor can

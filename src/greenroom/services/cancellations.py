@@ -41,6 +41,6 @@ async def cancel(ctx: Context, tx: Tx, account: Account, order_id: str) -> Order
     told = await events.publish(
         ctx, tx, order.project_id, event_type, payload, account_id=order.account_id, order_id=order.id
     )
-    message = f"The ATS cancelled the order; {orders.who_is_told(told, event_type)}."
+    message = f"The ATS cancelled the order; {orders.describe_recipients(told, event_type)}."
     await order_rows.log(tx, ctx.new_id("log"), order.id, "status", message)
     return changed

@@ -14,7 +14,7 @@ from greenroom.model.attempts import Exchange, FinishedAttempt, Recorded
 from greenroom.model.deliveries import PATIENCE, Claimed, Lane, Next, State, Trigger, after_attempt, nudge_until_read
 from greenroom.model.events import stamp
 from greenroom.model.orders import Order
-from greenroom.services import alerts, breakers, updates
+from greenroom.services import alerts, audit, breakers, updates
 from greenroom.store import claims as claim_rows
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import orders as order_rows
@@ -23,8 +23,11 @@ from greenroom.store.db import Row, Tx, from_ms, maybe_from_ms, to_json, to_ms
 
 #: deliveries dead-lettered or held per transaction
 TOGETHER = 200
-#: what an order says when a webhook was not told of it, and is not told again
-NOT_TOLD = "Webhook {webhook} was not told, nor will be by itself: {reason} Once it works, retry the delivery."
+#: an order's alert when a delivery to a webhook was dead-lettered
+DELIVERY_FAILED = (
+    "The delivery to webhook {webhook} failed and is not retried automatically: {reason} Correct the cause, then "
+    "retry the delivery."
+)
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,20 @@ async def find(ctx: Context, tx: Tx, project_id: str, provider: str) -> Integrat
     return _opened(ctx, row) if row else None
 
 
+@transaction
+async def reveal(ctx: Context, tx: Tx, project_id: str, provider: str) -> Integration:
+    """
+    `get` for a caller who is shown the signing secret; audited.
+
+    Raises:
+        NotFound: it was never configured.
+    """
+    found = await read(ctx, tx, project_id, provider)
+    detail = {"provider": provider}
+    await audit.record(ctx, tx, "integration.secret_revealed", found.id, project_id=project_id, detail=detail)
+    return found
+
+
 async def read(ctx: Context, tx: Tx, project_id: str, provider: str) -> Integration:
     """Does the same as `get`, inside another service's transaction."""
     return _opened(ctx, _require(await integration_rows.find(tx, project_id, provider), provider))

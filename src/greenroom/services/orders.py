@@ -17,7 +17,7 @@ from greenroom.model.events import ORDER_CREATED, order_payload, stamp
 from greenroom.model.order_checks import Decision
 from greenroom.model.orders import Category, Order, OrderRequest, OrderSource, Status
 from greenroom.model.results import Result
-from greenroom.services import events, updates
+from greenroom.services import audit, events, updates
 from greenroom.services.traces import traced
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import orders as order_rows
@@ -59,9 +59,9 @@ async def place(
         if known := await find_repeated(ctx, account, request, source=source):
             return known
         raise QueueFull(
-            "Too many deliveries wait for a webhook of this project, or are held because it has none for them, so no "
-            "new order is taken (GREENROOM_QUEUE_LIMIT). Mend or delete the webhook whose `held` or `health` says so, "
-            "or create one, then send this again."
+            "The order was not accepted: too many deliveries are waiting for a webhook of this project, or are held "
+            "because no webhook subscribes to them (GREENROOM_QUEUE_LIMIT). Repair or delete the webhook whose "
+            "`health` or `held` shows the problem, or create one, then send the order again."
         )
     order = draft(
         account, request, category, package_name, source, order_id=order_id or ctx.new_id("ord"), now=ctx.now()
@@ -116,7 +116,9 @@ async def _place(ctx: Context, tx: Tx, order: Order, decision: Decision, *, show
     known, differs = await _add(tx, order)
     if known is not None and differs is None:
         return known
-    told = await _publish(ctx, tx, order) if decision.accept else "the vendor refused it, so no webhook is told"
+    if order.source == "api":
+        await audit.record(ctx, tx, "order.placed", order.id, project_id=order.project_id)
+    told = await _publish(ctx, tx, order) if decision.accept else "the vendor refused it, so no webhook receives it"
     await _log(ctx, tx, order, "received", f"Order received; {told}.", {"package_id": request.package_id})
     if not decision.accept:
         refused = _sentence(f"The vendor refused the order: {decision.message}")
@@ -196,14 +198,14 @@ async def _publish(ctx: Context, tx: Tx, order: Order) -> str:
     count = await events.publish(
         ctx, tx, order.project_id, event_type, payload, account_id=order.account_id, order_id=order.id
     )
-    return who_is_told(told, event_type)
+    return describe_recipients(count, event_type)
 
 
-def who_is_told(webhooks: int, event_type: str) -> str:
+def describe_recipients(webhooks: int, event_type: str) -> str:
     """Returns the part of a timeline's message that says how many webhooks receive an event."""
     if not webhooks:
         return f"no webhook subscribes to {event_type}, so its event is held until one does"
-    return f"{webhooks} webhook{'s' if webhooks > 1 else ''} will be told"
+    return f"queued for {webhooks} webhook{'s' if webhooks > 1 else ''}"
 
 
 def update_url(ctx: Context, order: Order) -> str:
@@ -244,6 +246,7 @@ async def record_result(
     changed = replace(changed, updated_at=now)
     if changed.result is None:
         await _log(ctx, tx, order, "status", f"The vendor says: {changed.status}.")
+        await _audit_status(ctx, tx, changed)
         return await updates.save_progress(ctx, tx, changed, ats)
     await _log(ctx, tx, order, "result", f"Result recorded; the order is {changed.status}.", _summary(result))
     changed = await updates.queue(ctx, tx, changed, ats)
@@ -272,7 +275,14 @@ async def record_without_order(
     order = await updates.queue(ctx, tx, order, ats)
     await order_rows.save(tx, order)
     await _log(ctx, tx, order, "result", "Result recorded, for which the ATS has no order.", _summary(result))
+    detail = {"status": order.status}
+    await audit.record(ctx, tx, "order.result_recorded", order.id, project_id=order.project_id, detail=detail)
     return order
+
+
+async def _audit_status(ctx: Context, tx: Tx, order: Order) -> None:
+    detail = {"status": order.status}
+    await audit.record(ctx, tx, "order.status_recorded", order.id, project_id=order.project_id, detail=detail)
 
 
 def _summary(result: Result) -> dict[str, Any]:

@@ -71,7 +71,7 @@ async def queue(ctx: Context, tx: Tx, order: Order, ats: Capabilities) -> Order:
 
 
 async def save_progress(ctx: Context, tx: Tx, order: Order, ats: Capabilities) -> Order:
-    """Stores an order with a new status, of which the ATS is told if it takes that status."""
+    """Stores an order with a new status, and queues it for an ATS that takes that status."""
     if order.status in ats.progress and order.source == "ats":
         order = await queue(ctx, tx, order, ats)
     await order_rows.save(tx, order)

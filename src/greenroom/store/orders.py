@@ -26,8 +26,8 @@ from greenroom.store.db import (
 #: kinds of log entries whose message never has personal data; erasure replaces the messages of all others
 SAFE_KINDS = ("received", "released", "result", "acknowledged", "content_erased")
 ERASED = "(erased)"
-#: orders that are looked at in one statement
-SHARED = 500
+#: orders locked in one statement
+LOCK_CHUNK = 500
 #: statuses of an order that has ended
 ENDED = sorted(FINAL)
 #: an order, and since when its event is held
