@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Literal
 
 from greenroom.catalog import Catalog
@@ -33,6 +34,12 @@ class Intake:
         self._ctx = ctx
         self._check = OrderCheck(ctx, out)
         self.packages = packages
+
+    def on_behalf(self, ctx: Context) -> Intake:
+        """Returns the same for the caller of `ctx`, whom the audit log names."""
+        intake = copy(self)
+        intake._ctx = ctx
+        return intake
 
     async def list_packages(self, account: Account) -> tuple[Package, ...]:
         """

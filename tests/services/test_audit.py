@@ -25,7 +25,7 @@ NOT_AUDITED = {
     # batches of a change that is recorded with the webhook itself
     "webhooks._release_some", "webhooks._switch_some", "webhooks._cancel_held", "webhooks._cancel",
     # an ATS's calls and a vendor's answers, in timelines and caches
-    "accounts.note_call", "orders.acknowledge", "reports.keep", "packages.keep_list",
+    "accounts.note_call", "cancellations.cancel", "orders.acknowledge", "reports.keep", "packages.keep_list",
     "packages.note_problem",
     # bookkeeping of requests
     "idempotency.begin", "idempotency.finish", "idempotency.forget", "projects.draw_permits", "request_logs._add",

@@ -57,9 +57,9 @@ async def get_catalog(request: Request) -> Catalog:
 
 
 async def get_intake(request: Request) -> Intake:
-    """The gateway's way in for orders."""
+    """Returns the gateway's intake of orders, on behalf of the caller."""
     intake: Intake = request.app.state.intake
-    return intake
+    return intake.on_behalf(await get_context(request))
 
 
 async def get_outbound(request: Request) -> Outbound:

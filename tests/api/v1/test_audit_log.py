@@ -34,6 +34,8 @@ RECORDED: dict[str, str | None] = {
     "expunge_order": "order.content_erased",
     "set_order_status": "order.status_recorded",
     "preview_result": None,
+    # only for an ATS with such a call; services record it as for an order
+    "create_unordered_result": None,
     "ats_order_assessments_request": "order.placed",
     "ats_order_background_check_request": "order.placed",
     "ats_update_assessments_result": "order.result_recorded",
