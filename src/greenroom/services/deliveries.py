@@ -328,7 +328,7 @@ async def with_attempts(tx: Tx, project_id: str, rows: Sequence[Row]) -> list[De
     by_delivery: dict[str, list[Attempt]] = {row["id"]: [] for row in rows}
     for row in await delivery_rows.list_attempts(tx, project_id, list(by_delivery)):
         by_delivery[row["delivery_id"]].append(read_attempt(row))
-    return [_delivery(row, tuple(by_delivery[row["id"]])) for row in rows]
+    return [read_delivery(row, tuple(by_delivery[row["id"]])) for row in rows]
 
 
 def attempt_detail(attempt: Attempt) -> dict[str, Any]:
@@ -349,7 +349,8 @@ def attempt_detail(attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def _delivery(row: Row, attempts: tuple[Attempt, ...]) -> Delivery:
+def read_delivery(row: Row, attempts: tuple[Attempt, ...] = ()) -> Delivery:
+    """Returns a delivery from its row."""
     in_flight = row["lease"] is not None and row["state"] == "pending"
     return Delivery(
         id=row["id"],

@@ -75,6 +75,29 @@ async def get(_: Context, tx: Tx, project_id: str, webhook_id: str, replay_id: s
     return await _read(tx, project_id, webhook_id, replay_id)
 
 
+@snapshot
+async def list_page(
+    _: Context, tx: Tx, project_id: str, *, webhook_id: str | None = None, before: str | None = None, limit: int
+) -> list[tuple[Replay, str]]:
+    """Lists a project's jobs, newest first, each with the name of its webhook."""
+    return await replay_rows.list_replays(tx, project_id, webhook_id=webhook_id, before=before, limit=limit)
+
+
+@snapshot
+async def find(_: Context, tx: Tx, project_id: str, replay_id: str) -> tuple[Replay, Webhook]:
+    """
+    Returns a project's job and its webhook.
+
+    Raises:
+        NotFound: the job does not exist or is another project's.
+    """
+    webhook_id = await replay_rows.find_webhook_id(tx, project_id, replay_id)
+    webhook = await webhook_rows.find(tx, project_id, webhook_id) if webhook_id else None
+    if webhook is None:
+        raise NotFound(f"No replay {replay_id[:80]} in this project.")
+    return await _read(tx, project_id, webhook.id, replay_id), webhook
+
+
 @transaction
 async def cancel(ctx: Context, tx: Tx, project_id: str, webhook_id: str, replay_id: str) -> Replay:
     """

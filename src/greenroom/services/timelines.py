@@ -21,6 +21,7 @@ class TimelineEntry:
     A timeline entry.
 
     `kind` is a stable word, `message` a sentence for a person. `position` is the cursor for the entries that follow.
+    `delivery_id` is the delivery of an attempt.
     """
 
     at: datetime
@@ -28,6 +29,7 @@ class TimelineEntry:
     message: str
     detail: dict[str, Any]
     position: str
+    delivery_id: str | None = None
 
 
 @snapshot
@@ -43,6 +45,13 @@ async def list_entries(
     """
     if await order_rows.find(tx, project_id, order_id) is None:
         raise NotFound(f"No order {order_id[:80]} here.")
+    return await read_entries(tx, project_id, order_id, after=after, limit=limit)
+
+
+async def read_entries(
+    tx: Tx, project_id: str, order_id: str, *, after: str | None, limit: int
+) -> list[TimelineEntry]:
+    """Returns entries as `list_entries` does, inside another service's snapshot."""
     keys = await timeline_rows.list_keys(tx, project_id, order_id, after=_key(after), limit=limit)
     rows = await timeline_rows.read(tx, [row["id"] for row in keys])
     return [_entry(row["at"], rows[row["id"]]) for row in keys]
@@ -64,4 +73,4 @@ def _entry(at: int, row: Row) -> TimelineEntry:
     ended = f"answered {attempt.status}" if attempt.status else (attempt.error or attempt.error_kind or "no answer")
     again = f"; next attempt at {stamp(attempt.next_due_at)}" if attempt.next_due_at else ""
     message = f"Attempt {attempt.number} at {whom}: {ended.removesuffix('.')}{again}."
-    return TimelineEntry(attempt.started_at, "attempt", message, deliveries.attempt_detail(attempt), position)
+    return TimelineEntry(attempt.started_at, "attempt", message, deliveries.attempt_detail(attempt), position, row["delivery_id"])

@@ -165,6 +165,31 @@ async def list_deliveries(
     )
 
 
+async def list_of_order(tx: Tx, project_id: str, order_id: str, *, limit: int) -> Sequence[Row]:
+    """Lists an order's deliveries, oldest first, with `payload` of the event, and name and URL of the webhook."""
+    return await tx.all(
+        "SELECT deliveries.*, events.payload, webhooks.name AS webhook_name, webhooks.url AS webhook_url "
+        "FROM deliveries JOIN events ON events.id = deliveries.event_id "
+        "LEFT JOIN webhooks ON webhooks.id = deliveries.destination_id "
+        "WHERE deliveries.order_id = $1 AND deliveries.project_id = $2 ORDER BY deliveries.id LIMIT $3",
+        order_id,
+        project_id,
+        limit,
+    )
+
+
+async def find_with_payload(tx: Tx, project_id: str, delivery_id: str) -> Row | None:
+    """Returns a delivery with `payload` of its event, and name and URL of the webhook."""
+    return await tx.one(
+        "SELECT deliveries.*, events.payload, webhooks.name AS webhook_name, webhooks.url AS webhook_url "
+        "FROM deliveries JOIN events ON events.id = deliveries.event_id "
+        "LEFT JOIN webhooks ON webhooks.id = deliveries.destination_id "
+        "WHERE deliveries.id = $1 AND deliveries.project_id = $2",
+        delivery_id,
+        project_id,
+    )
+
+
 async def list_attempts(tx: Tx, project_id: str, delivery_ids: Sequence[str]) -> Sequence[Row]:
     """Lists the attempts of these deliveries, oldest first."""
     if not delivery_ids:

@@ -70,6 +70,28 @@ async def find(tx: Tx, project_id: str, webhook_id: str, replay_id: str) -> Repl
     return _replay(row) if row else None
 
 
+async def list_replays(
+    tx: Tx, project_id: str, *, webhook_id: str | None, before: str | None, limit: int
+) -> list[tuple[Replay, str]]:
+    """Lists a project's jobs, newest first, each with the name of its webhook."""
+    rows = await tx.all(
+        "SELECT replays.*, webhooks.name FROM replays JOIN webhooks ON webhooks.id = replays.webhook_id "
+        "WHERE replays.project_id = $1 AND ($2 = '' OR replays.webhook_id = $2) AND ($3 = '' OR replays.id < $3) "
+        "ORDER BY replays.id DESC LIMIT $4",
+        project_id,
+        webhook_id or "",
+        before or "",
+        limit,
+    )
+    return [(_replay(row), row["name"]) for row in rows]
+
+
+async def find_webhook_id(tx: Tx, project_id: str, replay_id: str) -> str | None:
+    """Returns the webhook of a project's job."""
+    row = await tx.one("SELECT webhook_id FROM replays WHERE id = $1 AND project_id = $2", replay_id, project_id)
+    return row["webhook_id"] if row else None
+
+
 async def cancel(tx: Tx, replay_id: str) -> None:
     """Cancels a running job."""
     await tx.run(

@@ -1,0 +1,166 @@
+"""The flight recorder: an order's timeline as a page shows it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from greenroom.services.flights import Flight, Sent
+from greenroom.services.timelines import TimelineEntry
+
+#: characters of a payload that an order's page shows; the delivery's page shows all of it
+MOST_SHOWN = 6000
+TONES = {"alert": "bad", "response_error": "bad", "acknowledged": "ok", "result": "info", "received": "info"}
+ICONS = {"received": "inbox", "released": "play", "status": "circle-dot", "result": "file-text", "alert": "circle-alert",
+         "acknowledged": "badge-check", "response_error": "triangle-alert", "content_erased": "trash-2"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Payload:
+    """A request or an answer: what the page shows and copies."""
+
+    title: str
+    body: str
+    headers: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True)
+class Call:
+    """An exchange of an entry: method and path, answer, duration, and both sides."""
+
+    line: str
+    answer: str | int | None
+    took_ms: int | None
+    payloads: Sequence[Payload]
+    delivery_id: str | None = None
+    is_open: bool = False
+
+
+@dataclass(frozen=True)
+class Event:
+    """One entry: `way` is from and to, `delta` the time since the entry before."""
+
+    at: datetime
+    tone: str
+    icon: str
+    title: str
+    text: str
+    lane: str
+    way: tuple[str, str] | None = None
+    delta: float | None = None
+    call: Call | None = None
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names of the two sides."""
+
+    ats: str
+    vendor: str = "the vendor"
+    sent: dict[str, Sent] = field(default_factory=dict)
+
+
+def build(flight: Flight, *, ats: str, lane: str = "") -> list[Event]:
+    """Returns the entries of a timeline; with `lane` those of one side."""
+    names = Names(ats, sent={one.delivery.id: one for one in flight.sent})
+    worst = _explains(flight.entries)
+    found: list[Event] = []
+    before: datetime | None = None
+    for one in flight.entries:
+        delta = (one.at - before).total_seconds() * 1000 if before else None
+        before = one.at
+        event = _event(flight, one, names, delta, is_open=one.position == worst)
+        if not lane or event.lane in (lane, ""):
+            found.append(event)
+    return found
+
+
+def _explains(entries: Sequence[TimelineEntry]) -> str | None:
+    """Returns the position of the exchange that explains the order's standing: the last failed attempt."""
+    attempts = [one for one in entries if one.kind == "attempt"]
+    failed = [one for one in attempts if one.detail.get("error")]
+    return failed[-1].position if failed and attempts[-1] is failed[-1] else None
+
+
+def _event(flight: Flight, one: TimelineEntry, names: Names, delta: float | None, *, is_open: bool) -> Event:
+    if one.kind == "attempt":
+        return _attempt(one, names, delta, is_open=is_open)
+    tone, icon = TONES.get(one.kind, "mute"), ICONS.get(one.kind, "circle-dot")
+    title = {"received": "Order received", "result": "Result received", "status": "Progress reported",
+             "acknowledged": f"{names.ats} read the result", "alert": "Needs attention", "released": "Released",
+             "response_error": f"{names.ats} reported an error", "content_erased": "Content erased"}.get(
+                 one.kind, one.kind.replace("_", " ").capitalize())  # fmt: skip
+    way = {"received": (names.ats, "Greenroom"), "result": ("vendor", "Greenroom"), "status": ("vendor", "Greenroom"),
+           "acknowledged": (names.ats, "Greenroom"), "response_error": (names.ats, "Greenroom")}.get(one.kind)  # fmt: skip
+    if one.kind == "received" and flight.order.source == "api":
+        way = ("vendor", "Greenroom")
+    side = {"received": "ats", "acknowledged": "ats", "response_error": "ats", "result": "vendor", "status": "vendor"}
+    return Event(one.at, tone, icon, title, one.message, side.get(one.kind, ""), way, delta, _call(flight, one, names))
+
+
+def _call(flight: Flight, one: TimelineEntry, names: Names) -> Call | None:
+    order = flight.order
+    if one.kind == "received" and order.request.raw:
+        return Call("POST send_test", None, None, [Payload(f"Request from {names.ats}", to_text(order.request.raw))])
+    if one.kind == "result" and order.result is not None:
+        line = f"PATCH /unified/ats/{order.category}/orders/{order.id}/result"
+        return Call(line, None, None, [Payload("Recorded result", to_text(order.result.as_dict()))])
+    if one.kind == "response_error":
+        return Call("POST response_error", None, None, [Payload(f"Report from {names.ats}", to_text(one.detail))])
+    return Call("Details", None, None, [Payload("Details", to_text(one.detail))]) if one.detail else None
+
+
+def _attempt(one: TimelineEntry, names: Names, delta: float | None, *, is_open: bool) -> Event:
+    sent = names.sent.get(one.delivery_id or "")
+    lane = sent.delivery.lane if sent else "vendor"
+    detail = one.detail
+    failed = bool(detail.get("error"))
+    number = detail.get("number")
+    if lane == "ats":
+        title, whom, icon = ("Push refused" if failed else "Result pushed"), names.ats, "send"
+    else:
+        title = "Webhook did not take it" if failed else "Webhook delivered"
+        whom, icon = (sent.webhook_name if sent and sent.webhook_name else "webhook"), "webhook"
+    after = f" Next attempt at {detail['next_due_at']}." if detail.get("next_due_at") else ""
+    text = f"Attempt {number}: {detail['error']}{after}" if failed else f"Taken at attempt {number}.{after}"
+    tone = "ok" if not failed else "wait" if detail.get("next_due_at") else "bad"
+    return Event(one.at, tone, "circle-x" if tone == "bad" else icon, title, text, lane, ("Greenroom", whom), delta,
+                 call_of(detail, lane, sent, delivery_id=one.delivery_id, is_open=is_open))  # fmt: skip
+
+
+def call_of(
+    detail: dict[str, Any], lane: str, sent: Sent | None, *, delivery_id: str | None, is_open: bool, most: int = MOST_SHOWN
+) -> Call:
+    """Returns an attempt's exchange, both sides; `detail` as `deliveries.attempt_detail` gives it."""
+    request, response = detail.get("request") or {}, detail.get("response") or {}
+    url = urlsplit(str(request.get("url") or ""))
+    method = "PATCH" if lane == "ats" else "POST"
+    line = f"{method} {url.netloc}{url.path}" if url.netloc else method
+    body = sent.body if sent and sent.body else ""
+    payloads = []
+    if request:
+        payloads.append(Payload("Request", _cut(body, most) if body else "(no body)", _headers(request)))
+    if detail.get("status") or response.get("body"):
+        headers = [("status", str(detail.get("status"))), *_headers(response)]
+        payloads.append(Payload("Answer", _cut(str(response.get("body") or "(no body)"), most), headers))
+    elif detail.get("error"):
+        payloads.append(Payload("Answer", f"None: {detail['error']}"))
+    return Call(line, detail.get("status") or detail.get("error_kind"), detail.get("duration_ms"), payloads, delivery_id,
+                is_open)  # fmt: skip
+
+
+def _headers(side: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(str(name), str(value)) for name, value in (side.get("headers") or {}).items()]
+
+
+def to_text(value: Any) -> str:
+    """Returns JSON as indented text."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters; the delivery's page shows all)"
