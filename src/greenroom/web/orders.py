@@ -1,4 +1,4 @@
-"""Orders: the list, and each order with everything that happened to it."""
+"""Orders: the list."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from starlette.routing import BaseRoute
 from greenroom.context import Context
 from greenroom.errors import Unavailable
 from greenroom.model.orders import FINAL, ID, Order
-from greenroom.services import accounts, lookup, orders, timelines
+from greenroom.services import accounts, lookup, orders
 from greenroom.web import formats, kit
 from greenroom.web.access import Visit
 
 log = structlog.get_logger("greenroom.web")
 
 PAGE = 25
-ENTRIES = 50
 #: accounts that the filter offers
 MOST_ACCOUNTS = 100
 #: the tabs of the list: the parameter, the label and the filters
@@ -39,7 +38,6 @@ def routes() -> list[BaseRoute]:
         kit.route("/orders", find_list),
         kit.route("/orders/{id}", find_order),
         kit.in_project("/orders", show_list),
-        kit.in_project("/orders/{id}", show_order),
     ]
 
 
@@ -130,14 +128,3 @@ def trip(order: Order) -> tuple[list[str], str]:
 
 
 kit.templates.globals["trip_of"] = trip
-
-
-async def show_order(visit: Visit) -> Response:
-    """Shows where an order stands, and everything that happened to it."""
-    order = await orders.get(visit.ctx, visit.project.id, visit.param("id"))
-    after = visit.request.query_params.get("after")
-    entries = await timelines.list_entries(visit.ctx, visit.project.id, order.id, after=after, limit=ENTRIES + 1)
-    following = entries[ENTRIES - 1].position if len(entries) > ENTRIES else None
-    return kit.render(
-        visit, "orders/order.html", order=order, entries=entries[:ENTRIES], after=after, following=following
-    )

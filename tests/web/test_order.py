@@ -1,0 +1,105 @@
+"""An order's page: where it stands, what happened, sending a result, resending."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.house import ADA, House, Linked, webhook
+from tests.web.visitors import Visitor
+
+
+@pytest.fixture
+async def visitor(house: House, proctor: Linked) -> Visitor:
+    """The owner of the project."""
+    return await Visitor.sign_in(house)
+
+
+async def base(visitor: Visitor, order: str) -> str:
+    """Returns the address of an order's page."""
+    return (await visitor.get(f"/orders/{order}")).url.path
+
+
+async def test_a_fresh_order_says_whose_turn_it_is(visitor: Visitor, proctor: Linked, house: House) -> None:
+    """Escaped, whatever a candidate is called; both sides have a tab."""
+    await webhook(proctor)
+    order = await proctor.send_test(candidate={**ADA, "first_name": "<script>alert(1)</script>"})
+    await house.vendor.hear(1)
+    async with asyncio.timeout(20):
+        while (await proctor.api("GET", f"/v1/deliveries?order_id={order}")).json()["data"][0]["state"] != "delivered":
+            await asyncio.sleep(0.02)
+    page = await visitor.get(f"{await base(visitor, order)}?side=vendor")
+
+    assert page.status_code == 200
+    assert "<script>alert" not in page.text
+    assert "The vendor has the order, and its result is awaited." in page.text
+    assert "Send result" in page.text
+    assert "Webhook" in page.text
+
+
+async def test_a_held_order_names_the_next_step(visitor: Visitor, proctor: Linked) -> None:
+    """Without a webhook, the person is the one who acts."""
+    order = await proctor.send_test()
+    page = await visitor.get(f"/orders/{order}")
+
+    assert "The order is held: no enabled webhook takes its event." in page.text
+    assert "Next step" in page.text
+
+
+async def test_a_result_is_sent_from_the_form(visitor: Visitor, proctor: Linked, house: House) -> None:
+    """A refused form keeps its values; a preview sends nothing; then it is final and read-only."""
+    order = await proctor.send_test()
+    path = await base(visitor, order)
+    values = {"score.value": "88", "start_date": "2026-11-28T13:47", "submission_date": "2026-11-28T13:21",
+              "result.value": "passed", "summary": "Correct on all joins.", "result_url": ""}  # fmt: skip
+    refused = await visitor.submit(f"{path}/result", values, on=f"{path}/result")
+    assert refused.status_code == 422
+    assert "26 min before the start" in refused.text
+    assert "recruiter sees nothing without it" in refused.text
+    assert "Correct on all joins." in refused.text
+
+    values |= {"submission_date": "2026-11-28T14:21", "result_url": "https://results.proctor-tests.com/r/9"}
+    seen = await visitor.submit(f"{path}/result/preview", values, on=f"{path}/result")
+    assert seen.status_code == 200
+    assert "View Report" in seen.text
+    assert (await proctor.order(order))["result"] is None
+
+    sent = await visitor.submit(f"{path}/result", values, on=f"{path}/result")
+    assert sent.status_code == 303
+    await house.greenhouse.hear(1)
+    assert (await proctor.order(order))["outcome"] == "passed"
+    closed = await visitor.get(f"{path}/result")
+    assert "Read-only." in closed.text
+    assert "disabled" in closed.text
+    again = await visitor.submit(f"{path}/result", {**values, "score.value": "12"})
+    assert again.status_code == 409
+
+
+async def test_a_refused_push_is_pushed_again(visitor: Visitor, proctor: Linked, house: House) -> None:
+    """The page has cause, proof and next step; after the push the result is read."""
+    house.greenhouse.will_answer(401, 200)
+    order = await proctor.send_test()
+    await proctor.give_result(order)
+    await proctor.becomes(order, delivery="refused")
+    path = await base(visitor, order)
+    page = await visitor.get(path)
+    assert "refused the result, so the recruiter at" in page.text
+    assert "401" in page.text
+
+    assert (await visitor.submit(f"{path}/push", on=path)).status_code == 303
+    await house.greenhouse.hear(2)
+    await proctor.status(order)
+    await proctor.becomes(order, delivery="acknowledged")
+    assert "has read the result" in (await visitor.get(path)).text
+
+
+async def test_content_is_erased_after_the_id_was_entered(visitor: Visitor, proctor: Linked) -> None:
+    """A wrong id is refused; afterwards nothing of the candidate is left on the page."""
+    order = await proctor.send_test()
+    path = await base(visitor, order)
+    assert (await visitor.submit(f"{path}/erase", {"id": "ord_x"}, on=f"{path}/erase")).status_code == 422
+    assert (await visitor.submit(f"{path}/erase", {"id": order}, on=f"{path}/erase")).status_code == 303
+    page = await visitor.get(path)
+    assert "was erased on" in page.text
+    assert ADA["email"] not in page.text
