@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from greenroom.model.events import ORDER_CREATED, ORDER_UPDATED, subscribed_name
@@ -44,3 +44,12 @@ class Webhook:
         if self.account_ids and account_id not in self.account_ids:
             return None
         return subscribed_name(event_type, self.events)
+
+
+@dataclass(frozen=True)
+class WebhookSecret:
+    """A decrypted signing secret; `expires_at` is set once a newer secret has replaced it."""
+
+    secret: str = field(repr=False)
+    created_at: datetime
+    expires_at: datetime | None

@@ -6,7 +6,7 @@ import hmac
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from greenroom.context import Context, snapshot, transaction
@@ -251,6 +251,48 @@ async def list_tokens(ctx: Context, tx: Tx, project_id: str, account_id: str) ->
         AccountToken(_open(ctx, row), from_ms(row["created_at"]), maybe_from_ms(row["expires_at"]))
         for row in await account_rows.list_live_tokens(tx, account_id)
     ]
+
+
+@dataclass(frozen=True)
+class LastCall:
+    """The latest request of one kind from an account's ATS, and the status that answered it."""
+
+    call: str
+    at: datetime
+    status: int
+
+
+@snapshot
+async def list_calls(_: Context, tx: Tx, project_id: str, account_id: str) -> list[LastCall]:
+    """
+    Lists the latest request of each kind from an account's ATS, the newest first.
+
+    Raises:
+        NotFound: the account does not exist or is another project's.
+    """
+    await read(tx, project_id, account_id)
+    rows = await account_rows.list_calls(tx, account_id)
+    return [LastCall(row["call"], from_ms(row["called_at"]), row["status"]) for row in rows]
+
+
+@snapshot
+async def last_seen(_: Context, tx: Tx, account_ids: Sequence[str]) -> dict[str, datetime]:
+    """Returns when the ATS of each of these accounts called last; accounts that were never called for are left out."""
+    return {id_: from_ms(at) for id_, at in (await account_rows.last_seen(tx, account_ids)).items()}
+
+
+@snapshot
+async def credential_names(ctx: Context, tx: Tx, project_id: str, account_id: str) -> list[str]:
+    """
+    Lists the names of an account's stored credentials, without their values.
+
+    Raises:
+        NotFound: the account does not exist or is another project's.
+    """
+    await read(tx, project_id, account_id)
+    sealed = await account_rows.find_credentials(tx, account_id)
+    location = {"table": "accounts", "row": account_id, "column": "credentials_sealed"}
+    return sorted(from_json(ctx.vault.open(sealed, **location))) if sealed else []
 
 
 @transaction

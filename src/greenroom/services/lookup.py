@@ -9,7 +9,7 @@ from greenroom.errors import NotFound
 from greenroom.store import lookup as lookup_rows
 from greenroom.store.db import Tx, is_plain
 
-Kind = Literal["orders", "deliveries", "webhooks", "accounts"]
+Kind = Literal["orders", "deliveries", "webhooks", "accounts", "request_logs"]
 
 
 @snapshot

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from greenroom.context import Context, snapshot, transaction
 from greenroom.errors import Conflict, Invalid, NotFound
 from greenroom.model.deliveries import State
-from greenroom.model.webhooks import Webhook
+from greenroom.model.webhooks import Webhook, WebhookSecret
 from greenroom.security.tokens import new_webhook_secret
 from greenroom.services import accounts, audit
 from greenroom.store import breakers as breaker_rows
@@ -19,7 +19,7 @@ from greenroom.store import orders as order_rows
 from greenroom.store import projects as project_rows
 from greenroom.store import rates as rate_rows
 from greenroom.store import webhooks as webhook_rows
-from greenroom.store.db import Tx, maybe_from_ms, to_ms
+from greenroom.store.db import Tx, from_ms, maybe_from_ms, to_ms
 
 OVERLAP = timedelta(days=1)
 #: `held_since` that sends no held event
@@ -120,6 +120,25 @@ async def get(_: Context, tx: Tx, project_id: str, webhook_id: str) -> Webhook:
         NotFound: the webhook does not exist or is another project's.
     """
     return await _read(tx, project_id, webhook_id)
+
+
+@snapshot
+async def list_secrets(ctx: Context, tx: Tx, project_id: str, webhook_id: str) -> list[WebhookSecret]:
+    """
+    Lists a webhook's live signing secrets in plain text, newest first.
+
+    Raises:
+        NotFound: the webhook does not exist or is another project's.
+    """
+    await _read(tx, project_id, webhook_id)
+    return [
+        WebhookSecret(
+            ctx.vault.open(row["secret_sealed"], table="webhook_secrets", row=row["id"], column="secret_sealed"),
+            from_ms(row["created_at"]),
+            maybe_from_ms(row["expires_at"]),
+        )
+        for row in await webhook_rows.list_live_secrets(tx, webhook_id)
+    ]
 
 
 @snapshot

@@ -184,6 +184,26 @@ async def last_calls(tx: Tx, project_id: str, provider: str) -> dict[str, int]:
     return {row["call"]: row["called_at"] for row in rows}
 
 
+async def last_seen(tx: Tx, account_ids: Sequence[str]) -> dict[str, int]:
+    """Returns the time of the latest request of any kind from the ATSs of these accounts, in ms since 1970."""
+    if not account_ids:
+        return {}
+    rows = await tx.all(
+        f"SELECT account_id, max(called_at) AS at FROM trigger_calls WHERE account_id IN ({marks(account_ids)}) "  # noqa: S608
+        "GROUP BY account_id",
+        *account_ids,
+    )
+    return {row["account_id"]: row["at"] for row in rows}
+
+
+async def list_calls(tx: Tx, account_id: str) -> Sequence[Row]:
+    """Lists the latest request of each kind from the ATS of an account, the newest first."""
+    return await tx.all(
+        "SELECT call, called_at, status FROM trigger_calls WHERE account_id = $1 ORDER BY called_at DESC, call",
+        account_id,
+    )
+
+
 def get_account(row: Row) -> Account:
     """Returns the account of a row that has at least the columns of `accounts`."""
     return Account(

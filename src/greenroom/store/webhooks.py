@@ -139,6 +139,15 @@ async def add_secret(tx: Tx, secret_id: str, webhook_id: str, secret_sealed: str
     )
 
 
+async def list_live_secrets(tx: Tx, webhook_id: str) -> Sequence[Row]:
+    """Lists the live secrets of a webhook, newest first."""
+    return await tx.all(
+        "SELECT * FROM webhook_secrets WHERE webhook_id = $1 AND (expires_at IS NULL OR expires_at > now_ms()) "
+        "ORDER BY id DESC",
+        webhook_id,
+    )
+
+
 async def expire_secrets(tx: Tx, webhook_id: str, *, overlap_ms: int) -> None:
     """Lets the current secret expire after the overlap, and older secrets now."""
     await tx.run(

@@ -45,6 +45,21 @@ orders = Table(
     Index("uq_orders_dedupe_key_account_id", "dedupe_key", "account_id", unique=True),
     Index("ix_orders_project_id_id", "project_id", "id"),
     Index("ix_orders_latest", "account_id", "candidate_email", "package_id", "id"),
+    #: for the figures per day
+    Index(
+        "ix_orders_project_id_result_at",
+        "project_id",
+        "result_at",
+        postgresql_where=text("result_at IS NOT NULL"),
+        sqlite_where=text("result_at IS NOT NULL"),
+    ),
+    Index(
+        "ix_orders_project_id_acknowledged_at",
+        "project_id",
+        "acknowledged_at",
+        postgresql_where=text("acknowledged_at IS NOT NULL"),
+        sqlite_where=text("acknowledged_at IS NOT NULL"),
+    ),
 )
 
 #: log of each order, in the order of time

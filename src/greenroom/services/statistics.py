@@ -1,0 +1,102 @@
+"""Figures per day for the charts: deliveries, response times, and how far orders come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from greenroom.context import Context, snapshot
+from greenroom.security.tokens import first_id
+from greenroom.store import statistics as statistic_rows
+from greenroom.store import webhooks as webhook_rows
+from greenroom.store.db import Tx, to_ms
+
+DAYS = 7
+#: deliveries of each day whose response times are looked at
+SAMPLED = 200
+
+
+@dataclass(frozen=True)
+class DeliveryDay:
+    """
+    The deliveries to webhooks that were created on a day in UTC.
+
+    `p50_ms` and `p95_ms` are response times of the newest `SAMPLED` deliveries of the day that an endpoint accepted;
+    None for none.
+    """
+
+    start: datetime
+    delivered: int
+    failed: int
+    waiting: int
+    p50_ms: int | None = None
+    p95_ms: int | None = None
+
+
+@dataclass(frozen=True)
+class OrderDay:
+    """What happened on a day in UTC: orders received, results recorded, results that an ATS has read."""
+
+    start: datetime
+    ordered: int
+    resulted: int
+    read: int
+
+
+@snapshot
+async def delivery_days(
+    ctx: Context, tx: Tx, project_id: str, *, webhook_id: str | None = None, days: int = DAYS
+) -> list[DeliveryDay]:
+    """Counts the deliveries of one webhook of a project, or of all, for each of the last days, oldest first."""
+    starts = _starts(ctx.now(), days)
+    bounds = [first_id("dlv", start) for start in starts]
+    if webhook_id is None:
+        places = [project_id, *(one.id for one in await webhook_rows.list_webhooks(tx, project_id))]
+    else:
+        found = await webhook_rows.find(tx, project_id, webhook_id)
+        places = [found.id] if found else []
+    counts = {
+        (row["period"], row["state"]): int(row["n"])
+        for row in await statistic_rows.count_deliveries(tx, places, bounds)
+    }
+    durations: list[list[int]] = [[] for _ in range(days)]
+    for row in await statistic_rows.sample_durations(tx, project_id, webhook_id, bounds, most=SAMPLED):
+        durations[row["period"]].append(int(row["duration_ms"]))
+    return [
+        DeliveryDay(
+            start,
+            delivered=counts.get((number, "delivered"), 0),
+            failed=counts.get((number, "dead"), 0),
+            waiting=counts.get((number, "pending"), 0) + counts.get((number, "held"), 0),
+            p50_ms=percentile(durations[number], 0.5),
+            p95_ms=percentile(durations[number], 0.95),
+        )
+        for number, start in enumerate(starts[:-1])
+    ]
+
+
+@snapshot
+async def order_days(ctx: Context, tx: Tx, project_id: str, *, days: int = DAYS) -> list[OrderDay]:
+    """Counts a project's orders, results and read results for each of the last days, oldest first."""
+    starts = _starts(ctx.now(), days)
+    rows = await statistic_rows.count_orders(
+        tx, project_id, [first_id("ord", start) for start in starts], [to_ms(start) for start in starts]
+    )
+    counts = {(row["period"], row["step"]): int(row["n"]) for row in rows}
+    return [
+        OrderDay(start, counts[number, "ordered"], counts[number, "resulted"], counts[number, "read"])
+        for number, start in enumerate(starts[:-1])
+    ]
+
+
+def percentile(values: Sequence[int], share: float) -> int | None:
+    """Returns the smallest value that is not exceeded by this share of the values; None for no values."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else None
+
+
+def _starts(now: datetime, days: int) -> list[datetime]:
+    """Returns the starts of the last days in UTC, oldest first, and the start of tomorrow."""
+    tomorrow = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    return [tomorrow - timedelta(days=number) for number in range(days, -1, -1)]

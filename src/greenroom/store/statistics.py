@@ -1,0 +1,69 @@
+"""Figures per day, counted from indexes alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from greenroom.store.db import Row, Tx, marks
+
+#: states of deliveries that are counted
+COUNTED = ("delivered", "dead", "pending", "held")
+
+
+async def count_deliveries(tx: Tx, destination_ids: Sequence[str], bounds: Sequence[str]) -> Sequence[Row]:
+    """
+    Counts the deliveries to these destinations by `period` and `state`.
+
+    `bounds` are ids in their order: the period with number n has the ids from `bounds[n]` up to `bounds[n + 1]`.
+    """
+    if not destination_ids:
+        return []
+    first = len(destination_ids) + 1
+    counts = [
+        f"SELECT {number} AS period, '{state}' AS state, count(*) AS n FROM deliveries "  # noqa: S608
+        f"WHERE destination_id IN ({marks(destination_ids)}) AND state = '{state}' "
+        f"AND id >= ${first + number} AND id < ${first + number + 1}"
+        for number in range(len(bounds) - 1)
+        for state in COUNTED
+    ]
+    return await tx.all(" UNION ALL ".join(counts), *destination_ids, *bounds)
+
+
+async def sample_durations(
+    tx: Tx, project_id: str, destination_id: str | None, bounds: Sequence[str], *, most: int
+) -> Sequence[Row]:
+    """
+    Returns `period` and `duration_ms` of successful attempts at the `most` newest deliveries of each period.
+
+    Of all webhooks of the project if `destination_id` is None; `bounds` as in `count_deliveries`.
+    """
+    column, place = ("destination_id", destination_id) if destination_id else ("project_id", project_id)
+    samples = [
+        f"SELECT {number} AS period, duration_ms FROM attempts WHERE status BETWEEN 200 AND 299 AND delivery_id IN "  # noqa: S608
+        f"(SELECT id FROM deliveries WHERE {column} = $1 AND state = 'delivered' AND lane = 'vendor' "
+        f"AND id >= ${3 + number} AND id < ${4 + number} ORDER BY id DESC LIMIT $2)"
+        for number in range(len(bounds) - 1)
+    ]
+    return await tx.all(" UNION ALL ".join(samples), place, most, *bounds)
+
+
+async def count_orders(tx: Tx, project_id: str, ids: Sequence[str], times: Sequence[int]) -> Sequence[Row]:
+    """
+    Counts a project's orders by `period` and `step`: ordered, resulted and read.
+
+    `ids` and `times` are the same bounds of the periods, as ids and in ms since 1970.
+    """
+    periods = len(ids) - 1
+    counts = []
+    for number in range(periods):
+        by_id, by_time = 2 + number, 2 + len(ids) + number
+        counts += [
+            f"SELECT {number} AS period, 'ordered' AS step, count(*) AS n FROM orders "  # noqa: S608
+            f"WHERE project_id = $1 AND id >= ${by_id} AND id < ${by_id + 1}",
+            *(
+                f"SELECT {number}, '{step}', count(*) FROM orders WHERE project_id = $1 "  # noqa: S608
+                f"AND {column} IS NOT NULL AND {column} >= ${by_time} AND {column} < ${by_time + 1}"
+                for step, column in (("resulted", "result_at"), ("read", "acknowledged_at"))
+            ),
+        ]
+    return await tx.all(" UNION ALL ".join(counts), project_id, *ids, *times)
