@@ -99,6 +99,11 @@ def exact(at: datetime | None) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if at else "–"
 
 
+def weekday(at: datetime) -> str:
+    """Returns a day in UTC for a chart: `Tue 3 Nov`."""
+    return f"{at.astimezone(UTC):%a %-d %b}"
+
+
 def ago(at: datetime, now: datetime) -> str:
     """Returns a time relative to now: `4 min ago`, `in 2 h`; the day when it is over a week away."""
     seconds = (now - at).total_seconds()
