@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from greenroom.context import Context, snapshot, transaction
 from greenroom.errors import Conflict, NotFound, Unauthorized
-from greenroom.model.accounts import Account, AccountToken
+from greenroom.model.accounts import Account, AccountStatus, AccountToken
 from greenroom.model.events import ACCOUNT_CREATED, ACCOUNT_DELETED, ACCOUNT_UPDATED, account_payload, stamp
 from greenroom.security.tokens import new_external_trigger_token, token_hash
 from greenroom.services import audit, events
@@ -203,12 +203,13 @@ async def list_page(
     *,
     provider: str | None = None,
     owner_id: str | None = None,
+    status: AccountStatus | None = None,
     before: str | None = None,
     limit: int = 25,
 ) -> list[Account]:
     """Lists a project's accounts, newest first, starting after the account with the id `before`."""
     return await account_rows.list_page(
-        tx, project_id, provider=provider, owner_id=owner_id, before=before, limit=limit
+        tx, project_id, provider=provider, owner_id=owner_id, status=status, before=before, limit=limit
     )
 
 
@@ -263,36 +264,48 @@ class LastCall:
 
 
 @snapshot
-async def list_calls(_: Context, tx: Tx, project_id: str, account_id: str) -> list[LastCall]:
-    """
-    Lists the latest request of each kind from an account's ATS, the newest first.
-
-    Raises:
-        NotFound: the account does not exist or is another project's.
-    """
-    await read(tx, project_id, account_id)
-    rows = await account_rows.list_calls(tx, account_id)
-    return [LastCall(row["call"], from_ms(row["called_at"]), row["status"]) for row in rows]
-
-
-@snapshot
 async def last_seen(_: Context, tx: Tx, account_ids: Sequence[str]) -> dict[str, datetime]:
     """Returns when the ATS of each of these accounts called last; accounts that were never called for are left out."""
     return {id_: from_ms(at) for id_, at in (await account_rows.last_seen(tx, account_ids)).items()}
 
 
-@snapshot
-async def credential_names(ctx: Context, tx: Tx, project_id: str, account_id: str) -> list[str]:
+@dataclass(frozen=True)
+class Profile:
     """
-    Lists the names of an account's stored credentials, without their values.
+    An account with its live tokens, newest first, and the latest requests of its ATS.
+
+    `credential_names` are the names of its stored credentials, without their values.
+    """
+
+    account: Account
+    tokens: tuple[AccountToken, ...]
+    calls: tuple[LastCall, ...]
+    credential_names: tuple[str, ...]
+
+
+@snapshot
+async def get_profile(ctx: Context, tx: Tx, project_id: str, account_id: str) -> Profile:
+    """
+    Returns everything about a project's account, with its live tokens in plain text.
 
     Raises:
         NotFound: the account does not exist or is another project's.
     """
-    await read(tx, project_id, account_id)
+    account = await read(tx, project_id, account_id)
     sealed = await account_rows.find_credentials(tx, account_id)
     location = {"table": "accounts", "row": account_id, "column": "credentials_sealed"}
-    return sorted(from_json(ctx.vault.open(sealed, **location))) if sealed else []
+    return Profile(
+        account,
+        tokens=tuple(
+            AccountToken(_open(ctx, row), from_ms(row["created_at"]), maybe_from_ms(row["expires_at"]))
+            for row in await account_rows.list_live_tokens(tx, account_id)
+        ),
+        calls=tuple(
+            LastCall(row["call"], from_ms(row["called_at"]), row["status"])
+            for row in await account_rows.list_calls(tx, account_id)
+        ),
+        credential_names=tuple(sorted(from_json(ctx.vault.open(sealed, **location)))) if sealed else (),
+    )
 
 
 @transaction

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from greenroom.context import Context, snapshot
+from greenroom.model.webhooks import Webhook
 from greenroom.security.tokens import first_id
 from greenroom.store import statistics as statistic_rows
 from greenroom.store import webhooks as webhook_rows
@@ -46,22 +47,21 @@ class OrderDay:
 
 @snapshot
 async def delivery_days(
-    ctx: Context, tx: Tx, project_id: str, *, webhook_id: str | None = None, days: int = DAYS
+    ctx: Context, tx: Tx, project_id: str, webhook: Webhook | None = None, *, days: int = DAYS
 ) -> list[DeliveryDay]:
     """Counts the deliveries of one webhook of a project, or of all, for each of the last days, oldest first."""
     starts = _starts(ctx.now(), days)
     bounds = [first_id("dlv", start) for start in starts]
-    if webhook_id is None:
-        places = [project_id, *(one.id for one in await webhook_rows.list_webhooks(tx, project_id))]
-    else:
-        found = await webhook_rows.find(tx, project_id, webhook_id)
-        places = [found.id] if found else []
+    hooks = [webhook] if webhook else await webhook_rows.list_webhooks(tx, project_id)
+    places = [one.id for one in hooks] + ([] if webhook else [project_id])
     counts = {
         (row["period"], row["state"]): int(row["n"])
         for row in await statistic_rows.count_deliveries(tx, places, bounds)
     }
     durations: list[list[int]] = [[] for _ in range(days)]
-    for row in await statistic_rows.sample_durations(tx, project_id, webhook_id, bounds, most=SAMPLED):
+    for row in await statistic_rows.sample_durations(
+        tx, project_id, webhook.id if webhook else None, bounds, most=SAMPLED
+    ):
         durations[row["period"]].append(int(row["duration_ms"]))
     return [
         DeliveryDay(

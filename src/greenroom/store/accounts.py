@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from greenroom.model.accounts import Account
+from greenroom.model.accounts import Account, AccountStatus
 from greenroom.store.db import Row, Tx, from_json, from_ms, insert, marks, to_json, to_ms, update
 
 
@@ -42,12 +42,20 @@ async def find_by_token(tx: Tx, provider: str, token_hash: str) -> Row | None:
 
 
 async def list_page(
-    tx: Tx, project_id: str, *, provider: str | None, owner_id: str | None, before: str | None, limit: int
+    tx: Tx,
+    project_id: str,
+    *,
+    provider: str | None,
+    owner_id: str | None,
+    status: AccountStatus | None,
+    before: str | None,
+    limit: int,
 ) -> list[Account]:
     """Lists accounts of a project, newest first, after id `before`; a filter of None matches all."""
     where: list[str] = ["project_id = $1", "deleted_at IS NULL"]
     values: list[str | int] = [project_id]
-    for condition, value in (("provider =", provider), ("origin_owner_id =", owner_id), ("id <", before)):
+    given = (("provider =", provider), ("origin_owner_id =", owner_id), ("status =", status), ("id <", before))
+    for condition, value in given:
         if value is not None:
             values.append(value)
             where.append(f"{condition} ${len(values)}")

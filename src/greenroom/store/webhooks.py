@@ -139,12 +139,14 @@ async def add_secret(tx: Tx, secret_id: str, webhook_id: str, secret_sealed: str
     )
 
 
-async def list_live_secrets(tx: Tx, webhook_id: str) -> Sequence[Row]:
-    """Lists the live secrets of a webhook, newest first."""
+async def list_live_secrets(tx: Tx, project_id: str, webhook_id: str) -> Sequence[Row]:
+    """Lists the live secrets of a project's webhook, newest first."""
     return await tx.all(
-        "SELECT * FROM webhook_secrets WHERE webhook_id = $1 AND (expires_at IS NULL OR expires_at > now_ms()) "
-        "ORDER BY id DESC",
+        "SELECT secrets.* FROM webhook_secrets AS secrets JOIN webhooks ON webhooks.id = secrets.webhook_id "
+        "WHERE webhooks.id = $1 AND webhooks.project_id = $2 "
+        "AND (secrets.expires_at IS NULL OR secrets.expires_at > now_ms()) ORDER BY secrets.id DESC",
         webhook_id,
+        project_id,
     )
 
 

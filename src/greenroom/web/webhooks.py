@@ -188,20 +188,26 @@ async def show_overview(visit: Visit) -> Response:
 async def _overview(visit: Visit, *, tested: vendor.Tried | None = None, is_revealed: bool = False) -> Response:
     ctx, project_id = visit.ctx, visit.project.id
     webhook = await webhooks.get(ctx, project_id, visit.param("id"))
-    condition = (await breakers.conditions(ctx, [webhook.id]))[webhook.id]
     latest = await deliveries.list_deliveries(
         ctx, project_id, {"destination_id": webhook.id}, before=None, limit=LATEST
     )
     return kit.render(
         visit,
         "webhooks/overview.html",
-        **_common(visit, webhook, condition, (await webhooks.held(ctx, [webhook.id]))[webhook.id]),
+        **_common(visit, webhook, *await _standing(visit, webhook)),
         latest=latest,
         secrets=await webhooks.list_secrets(ctx, project_id, webhook.id),
         is_revealed=is_revealed,
         tested=tested,
         overlaps=OVERLAPS,
     )
+
+
+async def _standing(visit: Visit, webhook: Webhook) -> tuple[Condition, Held]:
+    """Returns the health of an enabled webhook, or what is held for a disabled one."""
+    if webhook.enabled:
+        return (await breakers.conditions(visit.ctx, [webhook.id]))[webhook.id], Held()
+    return Condition(), (await webhooks.held(visit.ctx, [webhook.id]))[webhook.id]
 
 
 def _common(visit: Visit, webhook: Webhook, condition: Condition, held: Held) -> dict[str, Any]:
@@ -291,8 +297,7 @@ async def show_health(visit: Visit) -> Response:
     """Shows a webhook's success, response times and deliveries."""
     ctx, project_id = visit.ctx, visit.project.id
     webhook = await webhooks.get(ctx, project_id, visit.param("id"))
-    condition = (await breakers.conditions(ctx, [webhook.id]))[webhook.id]
-    days = await statistics.delivery_days(ctx, project_id, webhook_id=webhook.id)
+    days = await statistics.delivery_days(ctx, project_id, webhook)
     before = visit.request.query_params.get("before", "")[:80] or None
     state = visit.request.query_params.get("state", "")
     state = state if state in ("delivered", "pending", "dead", "held", "cancelled") else ""
@@ -303,7 +308,7 @@ async def show_health(visit: Visit) -> Response:
     return kit.render(
         visit,
         "webhooks/health.html",
-        **_common(visit, webhook, condition, (await webhooks.held(ctx, [webhook.id]))[webhook.id]),
+        **_common(visit, webhook, *await _standing(visit, webhook)),
         deliveries=found[:PAGE],
         state=state,
         first=kit.with_query(visit.request, before=None) if before else None,
