@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-#: `{order}` is an order of the project, `{project}` the project's address; a page may be reached by a redirect
+#: `{order}`, `{webhook}`, `{account}` and `{request}` are ids of the project's objects, `{project}` is the project's
+#: address; a page may be reached by a redirect
 PAGES = (
     "/projects/{project}",
     "/projects/{project}/orders",
     "/projects/{project}/orders?q=nobody@example.test",
     "/projects/{project}/orders/{order}",
     "/projects/{project}/setup",
+    "/projects/{project}/webhooks",
+    "/projects/{project}/webhooks/new",
+    "/projects/{project}/webhooks/{webhook}",
+    "/projects/{project}/webhooks/{webhook}/events",
+    "/projects/{project}/webhooks/{webhook}/health",
+    "/projects/{project}/webhooks/{webhook}/edit",
+    "/projects/{project}/webhooks/{webhook}/delete",
+    "/projects/{project}/accounts",
+    "/projects/{project}/accounts?q=nobody",
+    "/projects/{project}/accounts/auth-link",
+    "/projects/{project}/accounts/{account}",
+    "/projects/{project}/accounts/{account}/delete",
+    "/projects/{project}/logs",
+    "/projects/{project}/logs?answer=500&q=/nowhere",
+    "/projects/{project}/logs/{request}",
     "/components",
     "/search",
     "/search?q=nothing",

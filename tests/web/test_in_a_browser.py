@@ -11,10 +11,10 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
-from tests.house import open_house, webhook
+from tests.house import open_house
 from tests.support.browser import SCHEMES, WIDTHS, chromium, flaws, listening, tab_to
 from tests.web.pages import PAGES
-from tests.web.visitors import sign_in_link
+from tests.web.visitors import ids_of, sign_in_link
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 #: a folder for screenshots of every page, light and dark, wide and narrow, with an index.html
@@ -26,12 +26,12 @@ async def opened(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tupl
     """A signed-in tab, and the ids that the addresses of pages need."""
     async with open_house(tmp_path_factory.mktemp("house")) as house, chromium() as browser:
         proctor = await house.link("proctor", package_id="pkg_core_sql")
-        await webhook(proctor)
         orders = [await proctor.send_test(900 + number) for number in range(4)]
         await proctor.give_result(orders[0])
+        ids = await ids_of(proctor)
         page = await browser.new_page(base_url=str(house.client.base_url), reduced_motion="reduce")
         await page.goto(await sign_in_link(house))
-        yield page, {"order": orders[0], "project": page.url.rpartition("/")[2]}
+        yield page, {"order": orders[0], "project": page.url.rpartition("/")[2], **ids}
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -44,7 +44,7 @@ async def test_nothing_is_wrong_with_a_page(opened: tuple[Page, dict[str, str]],
         assert await flaws(page) == []
     assert [said for said in heard if "404" not in said] == []
     if SCREENSHOTS:
-        await keep_screenshots(page, Path(SCREENSHOTS), re.sub(r"\W+", "-", path.format(project="", order="order")))
+        await keep_screenshots(page, Path(SCREENSHOTS), re.sub(r"\W+", "-", path.format(**dict.fromkeys(ids, "x"))))
 
 
 async def test_the_slash_key_leads_to_the_search_and_the_theme_stays(opened: tuple[Page, dict[str, str]]) -> None:

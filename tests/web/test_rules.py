@@ -14,7 +14,7 @@ from greenroom.store.sqlite import SqliteTx
 from greenroom.web import assets
 from tests.house import House, Linked
 from tests.web.pages import PAGES
-from tests.web.visitors import HTML, Visitor
+from tests.web.visitors import HTML, Visitor, ids_of
 
 HTMX = "22283ef68cb7545914f0a88a1bdedc7256a703d1d580c1d255217d0a50d31313"
 MOST_QUERIES = 8
@@ -32,7 +32,8 @@ async def paths(visitor: Visitor, proctor: Linked) -> list[str]:
     """The addresses of `PAGES` in this project."""
     order = await proctor.send_test()
     project = (await visitor.get("/")).url.path.rpartition("/")[2]
-    return [path.replace("{order}", order).replace("{project}", project) for path in PAGES]
+    ids = {"order": order, "project": project, **await ids_of(proctor)}
+    return [path.format(**ids) for path in PAGES]
 
 
 async def test_a_page_costs_few_queries(visitor: Visitor, proctor: Linked, monkeypatch: pytest.MonkeyPatch) -> None:

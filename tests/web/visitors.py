@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 import httpx2
 
 from greenroom.services import sessions
-from tests.house import House
+from tests.house import House, Linked, webhook
 
 TOKEN = re.compile(r'name="csrf" value="([^"]+)"')
 HTML = {"accept": "text/html,application/xhtml+xml"}
@@ -45,3 +46,12 @@ class Visitor:
         assert found, f"{on} has no form"
         data = {**(fields or {}), "csrf": found[1]}
         return await self.house.client.post(path, data=data, headers={**HTML, **headers})
+
+
+async def ids_of(linked: Linked) -> dict[str, str]:
+    """Adds a webhook; returns its id, the account's and that of a logged request."""
+    made = await webhook(linked)
+    async with asyncio.timeout(20):
+        while not (found := (await linked.api("GET", "/requests/unified/logs")).json()["data"]):
+            await asyncio.sleep(0.02)
+    return {"webhook": made["id"], "account": linked.account_id, "request": found[0]["request_id"]}

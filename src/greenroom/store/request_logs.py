@@ -88,7 +88,8 @@ async def list_entries(
     Lists requests or steps of a project, after id `after`; `order` is a key of `ORDERS`.
 
     `filters` may have sequences for the keys of `FILTERS` and for `request_ids`, a text `listed`, a bool `success`, and
-    datetimes `start_date` and `end_date`, both inclusive.
+    datetimes `start_date` and `end_date`, both inclusive. Of requests alone: an `order_id`. Paths that begin with a
+    text are those from `path_begin` on and before `path_end`.
     """
     where: list[str] = ["project_id = $1"]
     values: list[Any] = [project_id]
@@ -118,6 +119,10 @@ def _conditions(table: Table, filters: Mapping[str, Any]) -> list[tuple[str, lis
             found.append((f"{column} IN ({{}})", list(filters[name])))
     if filters.get("listed") is not None:
         found.append(("listed = {}", [filters["listed"]]))
+    for name, condition in (("order_id", "id IN (SELECT request_id FROM request_orders WHERE order_id = {})"),
+                            ("path_begin", "path >= {}"), ("path_end", "path < {}")):  # fmt: skip
+        if filters.get(name):
+            found.append((condition, [filters[name]]))
     if filters.get("success") is not None:
         found.append(("status < 400" if filters["success"] else "coalesce(status, 500) >= 400", []))
     for name, condition in (("start_date", "started_at >= {}"), ("end_date", "started_at <= {}")):
