@@ -81,7 +81,9 @@ async def test_exactly_what_is_shown_is_sent_again(visitor: Visitor, proctor: Li
     path = await home(visitor)
     listed = await visitor.get(f"{path}/deliveries")
     assert set(re.findall(r'name="id" value="(dlv_\w+)"', listed.text)) == {first, second}
-    assert (await visitor.submit(f"{path}/deliveries/retry", {"id": second}, on=f"{path}/deliveries")).status_code == 303
+    assert (
+        await visitor.submit(f"{path}/deliveries/retry", {"id": second}, on=f"{path}/deliveries")
+    ).status_code == 303
     heard = await house.vendor.hear(3)
     assert heard[2].json["record_id"] == heard[1].json["record_id"]
     assert (await visitor.submit(f"{path}/deliveries/retry", on=f"{path}/deliveries")).status_code == 422

@@ -31,7 +31,8 @@ async def opened(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tupl
         ids = await ids_of(proctor)
         page = await browser.new_page(base_url=str(house.client.base_url), reduced_motion="reduce")
         await page.goto(await sign_in_link(house))
-        yield page, {"order": orders[0], "project": page.url.rpartition("/")[2], **ids}
+        known = {"order": orders[0], "open_order": orders[1], "project": page.url.rpartition("/")[2]}
+        yield page, {**known, **ids}
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -80,6 +81,21 @@ async def test_the_narrow_menu_works_without_javascript(opened: tuple[Page, dict
     await narrow.get_by_role("link", name="Orders", exact=True).click()
     await expect(narrow.get_by_role("heading", name="Orders", level=1)).to_be_visible()
     await context.close()
+
+
+async def test_the_preview_follows_the_form_of_a_result(opened: tuple[Page, dict[str, str]]) -> None:
+    """While typing; nothing is recorded before the form is sent."""
+    page, ids = opened
+    await page.set_viewport_size({"width": 1280, "height": 900})
+    await page.goto(f"/projects/{ids['project']}/orders/{ids['open_order']}/result")
+    await page.get_by_label("Result URL").fill("https://results.proctor-tests.com/r/2")
+    await page.get_by_label("Score (optional)", exact=True).fill("91")
+    preview = page.locator("#preview")
+    await expect(preview.get_by_text("View Report")).to_be_visible()
+    await expect(preview.get_by_text("91")).to_be_visible()
+    assert await flaws(page) == []
+    await page.goto(f"/projects/{ids['project']}/orders/{ids['open_order']}")
+    await expect(page.get_by_role("link", name="Send result")).to_be_visible()
 
 
 async def keep_screenshots(page: Page, folder: Path, name: str) -> None:

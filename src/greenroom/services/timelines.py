@@ -48,9 +48,7 @@ async def list_entries(
     return await read_entries(tx, project_id, order_id, after=after, limit=limit)
 
 
-async def read_entries(
-    tx: Tx, project_id: str, order_id: str, *, after: str | None, limit: int
-) -> list[TimelineEntry]:
+async def read_entries(tx: Tx, project_id: str, order_id: str, *, after: str | None, limit: int) -> list[TimelineEntry]:
     """Returns entries as `list_entries` does, inside another service's snapshot."""
     keys = await timeline_rows.list_keys(tx, project_id, order_id, after=_key(after), limit=limit)
     rows = await timeline_rows.read(tx, [row["id"] for row in keys])
@@ -73,4 +71,6 @@ def _entry(at: int, row: Row) -> TimelineEntry:
     ended = f"answered {attempt.status}" if attempt.status else (attempt.error or attempt.error_kind or "no answer")
     again = f"; next attempt at {stamp(attempt.next_due_at)}" if attempt.next_due_at else ""
     message = f"Attempt {attempt.number} at {whom}: {ended.removesuffix('.')}{again}."
-    return TimelineEntry(attempt.started_at, "attempt", message, deliveries.attempt_detail(attempt), position, row["delivery_id"])
+    return TimelineEntry(
+        attempt.started_at, "attempt", message, deliveries.attempt_detail(attempt), position, row["delivery_id"]
+    )

@@ -154,7 +154,9 @@ async def _again(visit: Visit, lane: Any, said: str) -> Response:
     order = await orders.get(visit.ctx, visit.project.id, visit.param("id"))
     order.refuse_if_erased()
     if not await flights.retry_order(visit.ctx, visit.project.id, order.id, lane):
-        raise Conflict("Nothing is sent again: an attempt is in flight, or no webhook takes the event. Look again soon.")
+        raise Conflict(
+            "Nothing is sent again: an attempt is in flight, or no webhook takes the event. Look again soon."
+        )
     return kit.redirect(visit, f"{visit.base}/orders/{order.id}", notice=said)
 
 

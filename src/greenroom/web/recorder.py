@@ -15,8 +15,8 @@ from greenroom.services.timelines import TimelineEntry
 #: characters of a payload that an order's page shows; the delivery's page shows all of it
 MOST_SHOWN = 6000
 TONES = {"alert": "bad", "response_error": "bad", "acknowledged": "ok", "result": "info", "received": "info"}
-ICONS = {"received": "inbox", "released": "play", "status": "circle-dot", "result": "file-text", "alert": "circle-alert",
-         "acknowledged": "badge-check", "response_error": "triangle-alert", "content_erased": "trash-2"}  # fmt: skip
+ICONS = {"received": "inbox", "released": "play", "status": "circle-dot", "result": "file-text",
+         "alert": "circle-alert", "acknowledged": "badge-check", "response_error": "triangle-alert", "content_erased": "trash-2"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -94,10 +94,11 @@ def _event(flight: Flight, one: TimelineEntry, names: Names, delta: float | None
              "acknowledged": f"{names.ats} read the result", "alert": "Needs attention", "released": "Released",
              "response_error": f"{names.ats} reported an error", "content_erased": "Content erased"}.get(
                  one.kind, one.kind.replace("_", " ").capitalize())  # fmt: skip
-    way = {"received": (names.ats, "Greenroom"), "result": ("vendor", "Greenroom"), "status": ("vendor", "Greenroom"),
-           "acknowledged": (names.ats, "Greenroom"), "response_error": (names.ats, "Greenroom")}.get(one.kind)  # fmt: skip
+    way = {"received": (names.ats, "Greenroom"), "result": ("Vendor", "Greenroom"), "status": ("Vendor", "Greenroom"),
+           "acknowledged": (names.ats, "Greenroom"), "response_error": (names.ats, "Greenroom"),
+           }.get(one.kind)  # fmt: skip
     if one.kind == "received" and flight.order.source == "api":
-        way = ("vendor", "Greenroom")
+        way = ("Vendor", "Greenroom")
     side = {"received": "ats", "acknowledged": "ats", "response_error": "ats", "result": "vendor", "status": "vendor"}
     return Event(one.at, tone, icon, title, one.message, side.get(one.kind, ""), way, delta, _call(flight, one, names))
 
@@ -107,7 +108,7 @@ def _call(flight: Flight, one: TimelineEntry, names: Names) -> Call | None:
     if one.kind == "received" and order.request.raw:
         return Call("POST send_test", None, None, [Payload(f"Request from {names.ats}", to_text(order.request.raw))])
     if one.kind == "result" and order.result is not None:
-        line = f"PATCH /unified/ats/{order.category}/orders/{order.id}/result"
+        line = "PATCH …/orders/…/result"
         return Call(line, None, None, [Payload("Recorded result", to_text(order.result.as_dict()))])
     if one.kind == "response_error":
         return Call("POST response_error", None, None, [Payload(f"Report from {names.ats}", to_text(one.detail))])
@@ -125,7 +126,9 @@ def _attempt(one: TimelineEntry, names: Names, delta: float | None, *, is_open: 
     else:
         title = "Webhook did not take it" if failed else "Webhook delivered"
         whom, icon = (sent.webhook_name if sent and sent.webhook_name else "webhook"), "webhook"
-    after = f" Next attempt at {detail['next_due_at']}." if detail.get("next_due_at") else ""
+    due = detail.get("next_due_at")
+    again = "Next attempt" if failed else "Reminded, unless it reads the result before,"
+    after = f" {again} at {due[:10]} {due[11:19]} UTC." if due else ""
     text = f"Attempt {number}: {detail['error']}{after}" if failed else f"Taken at attempt {number}.{after}"
     tone = "ok" if not failed else "wait" if detail.get("next_due_at") else "bad"
     return Event(one.at, tone, "circle-x" if tone == "bad" else icon, title, text, lane, ("Greenroom", whom), delta,
@@ -133,13 +136,20 @@ def _attempt(one: TimelineEntry, names: Names, delta: float | None, *, is_open: 
 
 
 def call_of(
-    detail: dict[str, Any], lane: str, sent: Sent | None, *, delivery_id: str | None, is_open: bool, most: int = MOST_SHOWN
+    detail: dict[str, Any],
+    lane: str,
+    sent: Sent | None,
+    *,
+    delivery_id: str | None,
+    is_open: bool,
+    most: int = MOST_SHOWN,
 ) -> Call:
     """Returns an attempt's exchange, both sides; `detail` as `deliveries.attempt_detail` gives it."""
     request, response = detail.get("request") or {}, detail.get("response") or {}
     url = urlsplit(str(request.get("url") or ""))
     method = "PATCH" if lane == "ats" else "POST"
-    line = f"{method} {url.netloc}{url.path}" if url.netloc else method
+    ending = "/".join(url.path.split("/")[-2:])
+    line = f"{method} {ending if lane == 'ats' else url.netloc + url.path}" if url.netloc else method
     body = sent.body if sent and sent.body else ""
     payloads = []
     if request:
@@ -149,8 +159,8 @@ def call_of(
         payloads.append(Payload("Answer", _cut(str(response.get("body") or "(no body)"), most), headers))
     elif detail.get("error"):
         payloads.append(Payload("Answer", f"None: {detail['error']}"))
-    return Call(line, detail.get("status") or detail.get("error_kind"), detail.get("duration_ms"), payloads, delivery_id,
-                is_open)  # fmt: skip
+    answer = detail.get("status") or detail.get("error_kind")
+    return Call(line, answer, detail.get("duration_ms"), payloads, delivery_id, is_open)
 
 
 def _headers(side: dict[str, Any]) -> list[tuple[str, str]]:

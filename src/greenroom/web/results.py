@@ -28,6 +28,7 @@ LABELS = {
 }
 WORDS = {"passed": "Passed", "failed": "Failed", "completed": "Completed, without an outcome", "expired": "Expired",
          "cancelled": "Cancelled"}  # fmt: skip
+NUMBERS = ("score.value", "score.min", "score.max")
 MOST_TEXT = 100_000
 
 
@@ -62,7 +63,7 @@ def inputs(order: Order) -> list[dict[str, Any]]:
         kind = "area" if one.path == "summary" else "url" if one.path == "result_url" else kind
         options = [("", "None")] + [(value, WORDS.get(value, shown)) for value, shown in one.values.items()]
         found.append({"name": one.path, "label": label, "help": help_text, "kind": kind, "options": options,
-                      "optional": not one.required, "number": one.path in ("score.value", "score.min", "score.max")})  # fmt: skip
+                      "optional": not one.required, "number": one.path in NUMBERS})  # fmt: skip
     return found
 
 
