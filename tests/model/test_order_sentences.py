@@ -88,7 +88,7 @@ def test_a_delivery_says_why_it_waits(changes: dict[str, Any], tone: str, said: 
         "lane": "vendor", "state": "pending", "in_flight": False, "due_at": NOW, "last_error": None,
         "attempts_made": 1, "has_destination": True, "health": "closed", "erased_at": None, **changes,
     }  # fmt: skip
-    standing = delivery_sentences.describe(**given)
+    standing = delivery_sentences.describe(delivery_sentences.Situation(**given))
 
     assert standing.tone == tone
     assert said in standing.sentence

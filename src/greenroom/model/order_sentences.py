@@ -77,8 +77,8 @@ def _with_result(order: Order, pushes: Sequence[Leg], ats: str, company: str) ->
             next_step="Correct the cause, then push the result again.",
         )  # fmt: skip
     if order.source == "api":
-        return Standing("ok", "nobody", "The result is recorded. The order was placed through the API, so no ATS waits.",
-                        "Nothing is left to do.")  # fmt: skip
+        return Standing("ok", "nobody", "The result is recorded, and no ATS waits for it.",
+                        "The order was placed through the API. Nothing is left to do.")  # fmt: skip
     if order.delivery == "sent" and push is not None and push.state == "delivered":
         return Standing(
             "bad", "you", f"{ats} was notified but never read the result, so the recruiter sees none.",

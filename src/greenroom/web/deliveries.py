@@ -10,10 +10,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from greenroom.errors import Conflict, Invalid, Unavailable
-from greenroom.model.delivery_sentences import describe
+from greenroom.model.delivery_sentences import Situation, describe
 from greenroom.services import breakers, deliveries, flights, lookup, webhooks
 from greenroom.services.deliveries import attempt_detail
-from greenroom.web import kit, recorder
+from greenroom.web import formats, kit, recorder
 from greenroom.web.access import Visit
 
 log = structlog.get_logger("greenroom.web")
@@ -117,7 +117,7 @@ async def retry_shown(visit: Visit) -> Response:
         raise Invalid(f"Expected between 1 and {flights.MOST_AT_ONCE} deliveries to send again, not {len(ids)}.")
     due = await flights.retry_shown(visit.ctx, visit.project.id, ids)
     left = len(set(ids)) - due
-    said = f"{kit.formats.plural(due, 'delivery', 'deliveries')} of {len(set(ids))} sent again now."
+    said = f"{formats.plural(due, 'delivery', 'deliveries')} of {len(set(ids))} sent again now."
     if left:
         said += f" {left} left out: in flight, erased, or without a webhook."
     back = visit.form.get("back", [""])[0]
@@ -149,11 +149,11 @@ async def _page(visit: Visit, *, curl: str | None) -> Response:
     sent = await flights.get_delivery(visit.ctx, visit.project.id, visit.param("id"))
     one = sent.delivery
     condition = (await breakers.conditions(visit.ctx, [one.destination_id]))[one.destination_id]
-    standing = describe(
+    standing = describe(Situation(
         lane=one.lane, state=one.state, in_flight=one.in_flight, due_at=one.due_at, last_error=one.last_error,
         attempts_made=one.attempts_made, has_destination=one.destination_id != visit.project.id,
         health=condition.state, erased_at=one.erased_at,
-    )  # fmt: skip
+    ))  # fmt: skip
     attempts = [
         (
             attempt,

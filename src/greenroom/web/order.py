@@ -13,7 +13,7 @@ from greenroom.model.order_sentences import Standing, describe
 from greenroom.model.orders import Order
 from greenroom.services import erasure, flights, orders
 from greenroom.services.flights import Flight, Sent
-from greenroom.web import kit, recorder, results
+from greenroom.web import formats, kit, recorder, results
 from greenroom.web.access import Visit
 from greenroom.web.forms import Form
 
@@ -131,7 +131,7 @@ def stops(flight: Flight, ats: str) -> list[tuple[str, str, str, str]]:
     notes = {
         "notified": "Taken" if notified else "Not taken" if lost else "Held" if order.held_at else "Under way",
         "result": f"{order.result_at:%H:%M:%S}" if order.result_at else order.status.replace("_", " ").capitalize(),
-        "pushed": kit.formats.look(order.delivery).word if has_result else "Not yet",
+        "pushed": formats.look(order.delivery).word if has_result else "Not yet",
         "read": f"{order.acknowledged_at:%H:%M:%S}" if order.acknowledged_at else "Not yet",
     }
     titles = {"notified": "Notified", "result": "Result received" if has_result else "Result", "read": "Read",

@@ -15,8 +15,16 @@ from greenroom.services.timelines import TimelineEntry
 #: characters of a payload that an order's page shows; the delivery's page shows all of it
 MOST_SHOWN = 6000
 TONES = {"alert": "bad", "response_error": "bad", "acknowledged": "ok", "result": "info", "received": "info"}
-ICONS = {"received": "inbox", "released": "play", "status": "circle-dot", "result": "file-text",
-         "alert": "circle-alert", "acknowledged": "badge-check", "response_error": "triangle-alert", "content_erased": "trash-2"}  # fmt: skip
+ICONS = {
+    "received": "inbox",
+    "released": "play",
+    "status": "circle-dot",
+    "result": "file-text",
+    "alert": "circle-alert",
+    "acknowledged": "badge-check",
+    "response_error": "triangle-alert",
+    "content_erased": "trash-2",
+}
 
 
 @dataclass(frozen=True)

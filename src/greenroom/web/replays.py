@@ -48,7 +48,7 @@ async def show_list(visit: Visit) -> Response:
     """Shows the project's replays, newest first."""
     query = visit.request.query_params
     asked = {name: query.get(name, "").strip()[:100] for name in ("webhook", "before")}
-    common = {"asked": asked, "can_act": visit.person.may("developer")}
+    common: dict[str, Any] = {"asked": asked, "can_act": visit.person.may("developer")}
     try:
         found = await replays.list_page(
             visit.ctx, visit.project.id, webhook_id=asked["webhook"] or None, before=asked["before"] or None,
