@@ -83,6 +83,22 @@ async def test_the_narrow_menu_works_without_javascript(opened: tuple[Page, dict
     await context.close()
 
 
+async def test_a_delivery_and_its_curl_command_are_accessible(opened: tuple[Page, dict[str, str]]) -> None:
+    """From the order's page to the delivery, and to its request signed now."""
+    page, ids = opened
+    await page.set_viewport_size({"width": 1280, "height": 900})
+    await page.goto(f"/projects/{ids['project']}/orders/{ids['order']}")
+    await page.get_by_role("link", name="orders", exact=True).last.click()
+    assert await flaws(page) == []
+    if SCREENSHOTS:
+        await keep_screenshots(page, Path(SCREENSHOTS), "delivery")
+    await page.get_by_role("button", name="Show as curl").click()
+    await expect(page.get_by_role("heading", name="As curl, signed now")).to_be_visible()
+    assert await flaws(page) == []
+    if SCREENSHOTS:
+        await keep_screenshots(page, Path(SCREENSHOTS), "delivery-curl")
+
+
 async def test_the_preview_follows_the_form_of_a_result(opened: tuple[Page, dict[str, str]]) -> None:
     """While typing; nothing is recorded before the form is sent."""
     page, ids = opened
