@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from pathlib import Path
+
 import pytest
 
-from tests.house import House, Linked, webhook
+from tests.house import House, Linked, open_house, webhook
 from tests.web.visitors import Visitor, ids_of
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    """A gateway that keeps headers and bodies of every request."""
+    async with open_house(tmp_path, log_bodies="all") as one:
+        yield one
 
 
 @pytest.fixture

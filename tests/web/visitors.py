@@ -52,6 +52,6 @@ async def ids_of(linked: Linked) -> dict[str, str]:
     """Adds a webhook; returns its id, the account's and that of a logged request."""
     made = await webhook(linked)
     async with asyncio.timeout(20):
-        while not (found := (await linked.api("GET", "/requests/unified/logs")).json()["data"]):
+        while not (found := (await linked.api("GET", "/requests/logs")).json()["data"]):
             await asyncio.sleep(0.02)
     return {"webhook": made["id"], "account": linked.account_id, "request": found[0]["request_id"]}
