@@ -37,6 +37,11 @@ class Bar:
     parts: tuple[Part, ...]
     cells: tuple[str, ...]
 
+    @property
+    def short(self) -> str:
+        """Returns the label without the month."""
+        return self.label.rpartition(" ")[0]
+
 
 @dataclass(frozen=True)
 class Chart:

@@ -1,0 +1,52 @@
+"""Figures per day, on both databases."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from greenroom.context import Context
+from greenroom.services import statistics, webhooks
+from greenroom.store.db import Store
+from tests.support.queues import PROJECT, context, queue
+
+COUNT = 7
+
+
+async def test_deliveries_are_counted_on_the_day_of_their_event(store: Store) -> None:
+    """Of one webhook, and of the whole project; each state in its place."""
+    await queue(store, {})
+    ctx = context(store)
+    one = await _webhook(ctx)
+    other = await _webhook(ctx)
+    await queue(store, {one.id: COUNT, other.id: 1})
+    await store.write(lambda tx: tx.run("UPDATE deliveries SET state = 'delivered' WHERE destination_id = $1", one.id))
+
+    days = await statistics.delivery_days(ctx, PROJECT, one)
+    whole = await statistics.delivery_days(ctx, PROJECT)
+
+    assert len(days) == statistics.DAYS
+    assert sum(day.delivered for day in days) == COUNT
+    assert days[-1].start == days[0].start + timedelta(days=statistics.DAYS - 1)
+    assert sum(day.waiting for day in days) == sum(day.failed for day in days) == 0
+    assert (sum(day.delivered for day in whole), sum(day.waiting for day in whole)) == (COUNT, 1)
+
+
+async def test_a_project_without_orders_has_days_without_orders(store: Store) -> None:
+    """Every day is there."""
+    await queue(store, {})
+
+    days = await statistics.order_days(context(store), PROJECT)
+
+    assert [(day.ordered, day.resulted, day.read) for day in days] == [(0, 0, 0)] * statistics.DAYS
+
+
+def test_percentiles() -> None:
+    """Of nothing there is none."""
+    assert statistics.percentile([], 0.5) is None
+    assert statistics.percentile([5, 1, 3], 0.5) == 3
+    assert statistics.percentile(list(range(100)), 0.95) == 95
+
+
+async def _webhook(ctx: Context) -> webhooks.Webhook:
+    made, _ = await webhooks.create(ctx, PROJECT, name="w", url="https://vendor.example/", events=("x",))
+    return made

@@ -1,0 +1,34 @@
+"""The geometry of charts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from greenroom.services.statistics import DeliveryDay, OrderDay
+from greenroom.web import charts
+
+DAY = datetime(2026, 11, 3, tzinfo=UTC)
+
+
+def test_bars_are_stacked_from_the_ground_up_and_fit_the_scale() -> None:
+    """The table has the same numbers; a small number is still seen."""
+    chart = charts.deliveries_chart([DeliveryDay(DAY, delivered=80, failed=1, waiting=20)])
+    delivered, waiting, failed = chart.bars[0].parts
+
+    assert chart.top == "200"
+    assert delivered.y + delivered.height == charts.ABOVE + charts.HEIGHT
+    assert waiting.y + waiting.height == delivered.y
+    assert failed.height >= charts.SMALLEST
+    assert chart.bars[0].cells == ("80", "20", "1")
+    assert chart.bars[0].title == "Tue 3 Nov: 80 delivered, 20 waiting, 1 gave up"
+
+
+def test_response_times_are_nested_and_orders_stand_beside_each_other() -> None:
+    """The slowest twentieth reaches to its own value."""
+    latency = charts.latency_chart([DeliveryDay(DAY, 9, 0, 0, p50_ms=50, p95_ms=100)])
+    orders = charts.orders_chart([OrderDay(DAY, ordered=10, resulted=5, read=0)])
+
+    assert [round(part.height) for part in latency.bars[0].parts] == [60, 60]
+    assert [part.height for part in orders.bars[0].parts] == [120, 60, 0]
+    assert len({part.x for part in orders.bars[0].parts}) == 3
+    assert charts.orders_chart([OrderDay(DAY, 0, 0, 0)]).is_empty
