@@ -69,7 +69,7 @@ async def show_list(visit: Visit) -> Response:
         (label, f"{visit.base}/accounts" + (f"?view={view}" if view else ""), None) for view, label in VIEWS
     ]  # fmt: skip
     status: AccountStatus | None = next((one for one in get_args(AccountStatus) if one == asked["view"]), None)
-    common = {"asked": asked, "tabs": views, "current": dict(VIEWS).get(asked["view"], "All"),
+    common: dict[str, Any] = {"asked": asked, "tabs": views, "current": dict(VIEWS).get(asked["view"], "All"),
               "chips": [(asked["q"], kit.with_query(visit.request, q=None, before=None))] if asked["q"] else [],
               "is_filtered": any(asked.values())}  # fmt: skip
     try:

@@ -126,5 +126,5 @@ def _round_up(value: int) -> int:
     """Returns the next number that is 1, 2 or 5 times a power of ten."""
     if value <= 1:
         return 1
-    power = 10 ** int(math.log10(value))
+    power = int(10 ** int(math.log10(value)))
     return next(step * power for step in (1, 2, 5, 10) if step * power >= value)

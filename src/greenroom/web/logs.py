@@ -33,7 +33,7 @@ VIEWS: tuple[tuple[str, str, Listed, dict[str, Any]], ...] = (
     ("api", "Your unified API calls", "unified", {"source_types": ["API"]}),
     ("platform", "Management", "platform", {}),
 )
-ANSWERS = {
+ANSWERS: dict[str, tuple[str, dict[str, Any]]] = {
     "ok": ("2xx and 3xx", {"success": True}),
     "failed": ("4xx, 5xx and none", {"success": False}),
     "400": ("400 and 422", {"status_codes": [400, 422]}),
