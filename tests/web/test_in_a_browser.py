@@ -18,7 +18,7 @@ from tests.web.visitors import ids_of, sign_in_link
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 #: a folder for screenshots of every page, light and dark, wide and narrow, with an index.html
-SCREENSHOTS = os.environ.get("GREENROOM_SCREENSHOTS")
+SCREENSHOTS = os.environ.get("SCREENSHOTS_DIR")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -6,8 +6,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from starlette.requests import Request
@@ -15,11 +14,9 @@ from starlette.responses import RedirectResponse, Response
 
 from greenroom.context import Context
 from greenroom.errors import BadRequest, Forbidden, NotFound
+from greenroom.model.people import Client, Identity, Role, User, has_role
 from greenroom.model.projects import Project
-from greenroom.services import projects, sessions
-
-Role = Literal["viewer", "developer", "owner"]
-ROLES: tuple[Role, ...] = ("viewer", "developer", "owner")
+from greenroom.services import sessions
 
 SESSION = "greenroom_session"
 #: the page that somebody asked for before signing in
@@ -34,15 +31,26 @@ MOST_FIELDS = 500
 
 @dataclass(frozen=True)
 class Person:
-    """A signed-in person. `session` is the session's token, to which the tokens of forms are bound."""
+    """
+    A signed-in person, with their role in the current project.
+
+    `session` is the session's token, to which the tokens of forms are bound. Where there is no current project, the
+    role is `viewer`, and there is nothing to see.
+    """
 
     name: str
     role: Role
     session: str = field(repr=False)
+    identity: Identity
+
+    @property
+    def user(self) -> User | None:
+        """Returns the user; None for a session of a sign-in link, which is an owner of every project."""
+        return self.identity.user
 
     def may(self, role: Role) -> bool:
         """Returns whether the person's role includes another one: owner, then developer, then viewer."""
-        return ROLES.index(self.role) >= ROLES.index(role)
+        return has_role(self.role, role)
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,15 @@ class Visit:
             Forbidden: names the role that is needed and the one that the person has.
         """
         if not self.person.may(role):
-            raise Forbidden(f"This needs the role {role}; you are signed in as {self.person.role}. Ask an owner.")
+            where = f"in {self.known_project.name}" if self.known_project else "in any project"
+            raise Forbidden(
+                f"This needs the role {role}. Your role {where} is {self.person.role}. Ask an owner of the project."
+            )
+
+
+def find_client(request: Request) -> Client:
+    """Returns where a request comes from."""
+    return Client(request.client.host if request.client else None, request.headers.get("user-agent"))
 
 
 async def find_person(ctx: Context, request: Request) -> Person | None:
@@ -95,9 +111,17 @@ async def find_person(ctx: Context, request: Request) -> Person | None:
     The only place that knows who people are. A session that was opened by a sign-in link is the owner's.
     """
     token = request.cookies.get(SESSION)
-    if not await sessions.is_signed_in(ctx, token):
+    identity = await sessions.identify(ctx, token)
+    if identity is None:
         return None
-    return Person(name="Owner", role="owner", session=str(token))
+    if identity.user is None:
+        return Person("Owner by sign-in link", "owner", str(token), identity)
+    return Person(identity.user.name, "viewer", str(token), identity)
+
+
+def acting(ctx: Context, request: Request, person: Person) -> Context:
+    """Returns the context in which services record the person as the one who changes something."""
+    return replace(ctx, actor=person.identity.actor(find_client(request)))
 
 
 async def open_visit(ctx: Context, request: Request) -> Visit | None:
@@ -105,7 +129,7 @@ async def open_visit(ctx: Context, request: Request) -> Visit | None:
     Returns the visit of a signed-in person, or None when nobody is signed in.
 
     Raises:
-        NotFound: the path names a project that does not exist.
+        NotFound: the path names a project that does not exist, or of which the person is not a member.
         Forbidden, BadRequest: the request is a form that was not sent from one of our pages, or cannot be read.
     """
     person = await find_person(ctx, request)
@@ -118,8 +142,11 @@ async def open_visit(ctx: Context, request: Request) -> Visit | None:
             raise Forbidden(
                 "This form has expired, or was not sent from Greenroom. Go back, reload the page and retry."
             )
-    all_projects = await projects.list_projects(ctx)
-    return Visit(request, ctx, person, all_projects, _find_project(request, all_projects), form)
+    roles = await sessions.list_projects(ctx, person.identity)
+    project = _find_project(request, [one for one, _ in roles])
+    role = next((role for one, role in roles if one == project), person.role)
+    person = replace(person, role=role)
+    return Visit(request, acting(ctx, request, person), person, [one for one, _ in roles], project, form)
 
 
 def _find_project(request: Request, all_projects: Sequence[Project]) -> Project | None:

@@ -18,10 +18,11 @@ from starlette.routing import Route
 
 from greenroom.context import Context
 from greenroom.errors import NotFound, Refused, SecretUnreadable
+from greenroom.model.people import Role
 from greenroom.security.headers import PAGE_POLICY
 from greenroom.security.vault import VaultError
 from greenroom.web import access, assets, formats
-from greenroom.web.access import Handler, Role, Visit
+from greenroom.web.access import Handler, Visit
 from greenroom.web.forms import Form
 
 log = structlog.get_logger("greenroom.web")

@@ -18,9 +18,11 @@ from greenroom.web import (
     development,
     home,
     integrations,
+    invitations,
     kit,
     link,
     logs,
+    me,
     order,
     orders,
     replays,
@@ -46,6 +48,8 @@ NOUNS = (
     settings,
     search,
     sign_in,
+    invitations,
+    me,
     link,
     development,
 )
@@ -64,8 +68,7 @@ class BrowserRoute(Route):
 
 async def show_unknown(request: Request, ctx: Context) -> Response:
     """Shows that nothing is at a path, within the dashboard for somebody who is signed in."""
-    if await access.find_person(ctx, request) is not None:
-        request.state.visit = await access.open_visit(ctx, request)
+    request.state.visit = await access.open_visit(ctx, request)
     raise NotFound(f"No page has the path {request.url.path[:200]}. Check the address, or search for an id.")
 
 
