@@ -200,7 +200,7 @@ async def test_an_invitation_is_accepted_by_its_form(house: House, proctor: Link
 
 
 async def test_a_user_joins_another_project_after_signing_in(house: House, proctor: Linked) -> None:
-    """The invitation leads to the sign-in page and back; somebody else is told whose it is."""
+    """The invitation leads to the sign-in page and back; another user reads whose it is."""
     await house.link("other", tenant="other", package_id="pkg_core_sql")
     await join(house, "viewer")
     await join(house, "viewer", "eve@example.com")

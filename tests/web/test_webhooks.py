@@ -106,7 +106,7 @@ async def test_a_disabled_webhook_holds_events_and_sends_them_when_enabled(
 async def test_events_are_changed_unless_somebody_else_did_meanwhile(
     visitor: Visitor, base: str, proctor: Linked
 ) -> None:
-    """The second of two people is told, and overwrites nothing."""
+    """The second of two people reads, and overwrites nothing."""
     made = await webhook(proctor)
     here = f"{base}/webhooks/{made['id']}/events"
     seen = re.search(r'name="seen" value="([^"]+)"', (await visitor.get(here)).text)

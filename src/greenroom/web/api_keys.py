@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import cast
+from typing import Any, cast
 
 import structlog
 from starlette.responses import Response
@@ -71,7 +71,7 @@ async def ask_for_key(visit: Visit) -> Response:
 
 def _show_form(visit: Visit, form: Form, error: Invalid | None = None) -> Response:
     scopes = [(scope, scope.capitalize(), SCOPE_NOTES[scope]) for scope in SCOPES]
-    values = {"scopes": scopes, "lives": list(LIVES.items())}
+    values: dict[str, Any] = {"scopes": scopes, "lives": list(LIVES.items())}
     if form.is_refused or error is not None:
         return kit.render_refused(visit, "api_keys/new.html", form, error, **values)
     return kit.render(visit, "api_keys/new.html", form=form, **values)
@@ -106,7 +106,7 @@ async def _find(visit: Visit) -> ApiKey:
 
 
 async def ask_to_revoke(visit: Visit) -> Response:
-    """Asks for confirmation: whoever uses the key is refused from then on."""
+    """Asks for confirmation: anybody who uses the key is refused from then on."""
     return kit.render(visit, "api_keys/revoke.html", key=await _find(visit))
 
 

@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute
 
 from greenroom.connectors import discover
 from greenroom.errors import Conflict, Refused
+from greenroom.model.capabilities import Capabilities
 from greenroom.model.order_sentences import Standing, describe
 from greenroom.model.orders import Order
 from greenroom.services import erasure, flights, orders
@@ -173,6 +174,10 @@ async def preview_result(visit: Visit) -> Response:
     return _form(visit, order, form, result=results.read(visit.ctx, order, form), keep_errors=False)
 
 
+def _capabilities(order: Order) -> Capabilities:
+    return discover()[order.provider].manifest.capabilities
+
+
 async def send_result(visit: Visit) -> Response:
     """Records the result, which is final, and pushes it to the ATS."""
     order = await orders.get(visit.ctx, visit.project.id, visit.param("id"))
@@ -181,7 +186,9 @@ async def send_result(visit: Visit) -> Response:
     if result is None:
         return _form(visit, order, form, status=422)
     try:
-        await orders.record_result(visit.ctx, visit.project.id, order.account_id, order.id, order.category, result)
+        await orders.record_result(
+            visit.ctx, visit.project.id, order.account_id, order.id, order.category, result, _capabilities(order)
+        )
     except Refused as error:
         form.refuse(error)
         return _form(visit, order, form, status=error.status, result=result)

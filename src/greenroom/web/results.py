@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast, get_args
 
-from greenroom.connectors import FieldPreview, ResultField, discover
+from greenroom.connectors import discover
+from greenroom.connectors.contract import FieldPreview, ResultField
 from greenroom.context import Context
 from greenroom.model.orders import Order
 from greenroom.model.results import Result, Score, Verdict, decimal_text
@@ -104,10 +105,13 @@ def read(ctx: Context, order: Order, form: Form) -> Result | None:
 
 def closed_because(ctx: Context, order: Order) -> str | None:
     """Returns why the order takes no result from the form any more, or None."""
-    if order.result is not None:
+    ats = discover()[order.provider].manifest
+    if order.result is not None and not ats.capabilities.repeated_results:
         when = f" at {order.result_at:%Y-%m-%d %H:%M} UTC" if order.result_at else ""
-        return f"A final result was recorded{when}, and {discover()[order.provider].manifest.name} takes only one."
-    return orders.result_problem(ctx, order, Result(verdict="completed", result_url="https://example.com"))
+        return f"A final result was recorded{when}, and {ats.name} takes only one."
+    return orders.result_problem(
+        ctx, order, Result(verdict="completed", result_url="https://example.com"), ats.capabilities
+    )
 
 
 def kit_of(order: Order, result: Result | None) -> Kit | None:

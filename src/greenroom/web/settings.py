@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute
 from greenroom.errors import Conflict, Invalid, NotFound, Refused, Unavailable
 from greenroom.model.audit import ACTIONS, ActorKind, AuditEntry, AuditFilter
 from greenroom.model.events import stamp
-from greenroom.model.people import ROLES, Member, Role
+from greenroom.model.people import ROLES, Member
 from greenroom.services import audit, members, projects, users
 from greenroom.web import formats, kit
 from greenroom.web.access import Visit
@@ -64,7 +64,11 @@ async def show_project(visit: Visit) -> Response:
 
 def _show_project(visit: Visit, form: Form) -> Response:
     settings = visit.ctx.settings
-    values = {"tabs": _tabs(visit), "default_days": settings.retention_days, "public_url": settings.public_url}
+    values: dict[str, Any] = {
+        "tabs": _tabs(visit),
+        "default_days": settings.retention_days,
+        "public_url": settings.public_url,
+    }
     if form.is_refused:
         return kit.render_refused(visit, "settings/project.html", form, **values)
     return kit.render(visit, "settings/project.html", form=form, **values)
@@ -110,7 +114,7 @@ async def _show_members(visit: Visit, error: Refused | None = None) -> Response:
     found = await members.list_members(visit.ctx, visit.project.id)
     is_owner = visit.person.may("owner")
     invitations = await members.list_invitations(visit.ctx, visit.project.id) if is_owner else []
-    values = {"tabs": _tabs(visit), "members": found, "invitations": invitations, "roles": ROLES}
+    values: dict[str, Any] = {"tabs": _tabs(visit), "members": found, "invitations": invitations, "roles": ROLES}
     if error is not None:
         return kit.render_refused(visit, "settings/members.html", Form(), error, **values)
     return kit.render(visit, "settings/members.html", form=Form(), **values)
@@ -136,9 +140,7 @@ async def invite(visit: Visit) -> Response:
         form.errors["role"] = "Choose a role."
         return _show_invite(visit, form)
     try:
-        invitation, link = await members.invite(
-            visit.ctx, visit.project.id, email=form.get("email"), role=cast(Role, role)
-        )
+        invitation, link = await members.invite(visit.ctx, visit.project.id, email=form.get("email"), role=role)
     except (Invalid, Conflict) as error:
         return _show_invite(visit, form, error)
     text = f"{invitation.email} joins {visit.project.name} as {invitation.role} with this link, once, until "
@@ -156,7 +158,7 @@ async def change_role(visit: Visit) -> Response:
         return await _show_members(visit, Invalid(f"Expected one of the roles {', '.join(ROLES)}."))
     member = await _find(visit)
     try:
-        await members.change_role(visit.ctx, visit.project.id, member.user.id, cast(Role, role))
+        await members.change_role(visit.ctx, visit.project.id, member.user.id, role)
     except Conflict as error:
         return await _show_members(visit, error)
     notice = f"{member.user.email} has the role {role} from now on."
