@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 from playwright.async_api import Page, expect
 
+from greenroom.demo import greenhouse
 from greenroom.demo import story as demo
 from greenroom.demo.processes import Ports, Processes, first_free
 from tests.support.browser import chromium, tab_to
@@ -49,23 +50,23 @@ async def test_the_story_from_the_application_to_the_scored_kit() -> None:
     """Every step at Greenhouse works by keyboard, and the recruiter sees the scored kit."""
     ports = Ports(gateway=first_free((0,)), sandbox=first_free((0,)), vendor=first_free((0,)))
     with Processes(ports) as processes:
-        story = demo.Story(processes, quiet=True)
-        await asyncio.to_thread(demo.start_servers, story)
+        story = demo.Story(processes, greenhouse.GREENHOUSE, quiet=True)
+        await asyncio.to_thread(greenhouse.start_servers, story)
         async with chromium() as browser:
             context = await browser.new_context(base_url=story.sandbox, java_script_enabled=False)
             user = KeyboardUser(await context.new_page())
             await user.page.goto("/")
             await apply(user, story)
-            for step in (demo.configure_integration, demo.add_webhook, demo.link_account):
+            for step in (greenhouse.configure_integration, demo.add_webhook, greenhouse.link_account):
                 await asyncio.to_thread(step, story)
             await enable(user, story.keys["external_trigger_token"])
             await add_stage(user)
             await send(user)
-            test = story.greenhouse.call("GET", "/take-homes?status=sent")["data"][0]
+            test = story.simulator.call("GET", "/take-homes?status=sent")["data"][0]
             story.ids |= {"take_home": test["id"], "order": test["partner_interview_id"]}
             await asyncio.to_thread(demo.receive_webhook, story)
             await asyncio.to_thread(demo.take_test, story)
-            await asyncio.to_thread(demo.check_kit, story)
+            await asyncio.to_thread(greenhouse.check_kit, story)
             await see_the_result(user)
 
 

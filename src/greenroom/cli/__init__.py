@@ -37,7 +37,7 @@ COMMANDS = {
     ),
     "demo": (
         "demo.demo",
-        "Start gateway, Greenhouse simulator and a demo vendor on loopback and play one order's story.",
+        "Start gateway, ATS simulator and a demo vendor on loopback and play one order's story.",
     ),
     "bench": ("bench.bench", "Measure this gateway on this machine."),
 }

@@ -138,7 +138,7 @@ async def send_result(order: dict[str, Any], score: str, *, result_url: str) -> 
 
 
 async def result(request: Request) -> Response:
-    """Shows the report that *View Report* in Greenhouse opens."""
+    """Shows the report that the recruiter opens from the ATS."""
     found = vendor.results.get(request.path_params["order_id"])
     if found is None:
         return _page("No result yet", "<p>The test has not been handed in.</p>", status=404)
