@@ -30,7 +30,7 @@ async def test_an_order_waits_for_a_webhook_in_everybodys_sight(on_each_database
     client = linked.house.client
     link = await sessions.make_link(linked.house.app.state.ctx)
     await client.get(f"/sign-in/{link.rpartition('/')[2]}")
-    assert "no enabled webhook takes it" in (await client.get(f"/orders/{order_id}")).text
+    assert "no enabled webhook takes it" in (await client.get(f"/orders/{order_id}", follow_redirects=True)).text
     metrics = (await client.get("/metrics")).text
     assert "greenroom_events_held 1.0" in metrics
     assert "greenroom_oldest_held_seconds " in metrics

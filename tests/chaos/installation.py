@@ -59,9 +59,7 @@ class Installation:
             values: dict[str, Any] = {
                 "tenant_id": TENANT,
                 "package_id": "pkg_core_sql",
-                "partner_username": "u",
-                "partner_password": "p",
-                "callback_hosts": ("127.0.0.1",),
+                "settings": {"partner_username": "u", "partner_password": "p", "callback_hosts": ["127.0.0.1"]},
             }
             await integrations.put(ctx, project.id, "greenhouse", values)
             await webhooks.create(ctx, project.id, name="hook", url=f"{neighbours.url}/hook", events=(EVENT,))

@@ -133,7 +133,7 @@ class Installation:
             values: dict[str, Any] = {
                 "tenant_id": tenant,
                 "package_id": payload.PACKAGE,
-                "callback_hosts": ("app.greenhouse.io",),
+                "settings": {"callback_hosts": ["app.greenhouse.io"]},
             }
             await integrations.put(ctx, project.id, PROVIDER, values)
             owner = accounts.NewAccount(PROVIDER, origin_owner_id=tenant, origin_owner_name=tenant)

@@ -36,9 +36,12 @@ async def queue(ctx: Context, tx: Tx, order: Order, ats: Capabilities) -> Order:
     Returns the order to store: an order that has no ATS to tell says so.
     """
     if order.source == "api":
-        return replace(order, delivery_detail="Placed through the API: there is no ATS to tell.")
+        return replace(order, delivery_detail="The order was placed through the API: there is no ATS to notify.")
     if ats.callback_url and not order.request.callback_url:
-        detail = "The result is recorded but not pushed: the ATS gave no callback URL. It is read when the ATS asks."
+        detail = (
+            "The result is recorded but not pushed: the ATS gave no callback URL. The ATS gets the result when it "
+            "requests it."
+        )
         return replace(order, delivery_detail=detail)
     earlier = await delivery_rows.supersede(tx, order.id) if ats.progress or ats.repeated_results else set()
     at_ms = max(to_ms(ctx.now()), order.update_ms + 1)
@@ -107,7 +110,7 @@ async def for_push(ctx: Context, tx: Tx, project_id: str, order_id: str) -> Push
 async def record_attempt(
     ctx: Context, tx: Tx, order: Order, ended: FinishedAttempt, following: Next, next_due_at: datetime | None
 ) -> None:
-    """The order's own view of its way to the ATS; what the ATS has acknowledged stays so."""
+    """Updates the order's delivery state for its ATS; an acknowledged order stays so."""
     if order.delivery == "acknowledged":
         return
     fault, nudging = ended.fault, ended.nudging
@@ -119,7 +122,10 @@ async def record_attempt(
         await _accepted(ctx, tx, order, Update.read(ended.claimed.payload))
     elif next_due_at is not None:
         again = stamp(next_due_at)
-        detail = f"The ATS was told and has not asked yet. It is told again at {again}, unless it asks before."
+        detail = (
+            "The ATS was notified but has not requested the result yet. It is notified again at "
+            f"{again}, unless it requests the result before."
+        )
         await _save(ctx, tx, order, delivery="sent", delivery_detail=detail)
     else:
         alert = nudging.unread.format(times=following.told)
@@ -128,16 +134,16 @@ async def record_attempt(
 
 
 async def record_refusal(ctx: Context, tx: Tx, order: Order, fault: RemoteError) -> None:
-    """The ATS is not told any more of an update; an order without an end may still have later ones."""
+    """Records that the ATS refused an update for good; an order that has not ended may have later updates."""
     if order.delivery == "acknowledged":
         return
-    await order_rows.log(tx, ctx.new_id("log"), order.id, "alert", f"The ATS cannot be told: {fault.reason}")
+    await order_rows.log(tx, ctx.new_id("log"), order.id, "alert", f"The ATS could not be notified: {fault.reason}")
     delivery: AtsDelivery = "refused" if order.is_final else order.delivery
     await _save(ctx, tx, order, delivery=delivery, delivery_detail=fault.reason)
 
 
 async def _accepted(ctx: Context, tx: Tx, order: Order, update: Update) -> None:
-    """The ATS has accepted an update that had everything in it: after the newest final one, nothing is left to tell."""
+    """Records an update that the ATS accepted; the newest final one completes the delivery."""
     if update.is_final and update.at_ms == order.update_ms:
         now = ctx.now()
         await _save(ctx, tx, order, delivery="acknowledged", delivery_detail=None, acknowledged_at=now)
