@@ -29,7 +29,10 @@ COMMANDS = {
     "keys": ("keys.app", "API keys of projects; the encryption key's rotation."),
     "users": ("users.app", "People of the dashboard: create, list, invite, reset."),
     "audit": ("audit.app", "The audit log: who changed or revealed what."),
-    "apply": ("configuration.apply", "Change projects, integrations and webhooks to match a file; prints the plan first."),
+    "apply": (
+        "configuration.apply",
+        "Change projects, integrations and webhooks to match a file; prints the plan first.",
+    ),
     "export": ("configuration.export", "Print projects, integrations and webhooks as TOML."),
     "listen": (
         "listen.listen",
