@@ -49,9 +49,12 @@ async def test_a_page_costs_few_queries(visitor: Visitor, proctor: Linked, monke
     await proctor.house.app.state.engine.stop()  # its statements would be counted, too
     monkeypatch.setattr(SqliteTx, "_execute", count)
     for path in visited:
-        units.clear()
-        await visitor.get(path)
-        assert 0 < len(units) <= MOST_QUERIES, (path, units)
+        seen = []
+        for _ in range(2):  # the end of an attempt may be recorded during one of the two visits
+            units.clear()
+            await visitor.get(path)
+            seen.append(list(units))
+        assert 0 < min(map(len, seen)) <= MOST_QUERIES, (path, seen)
 
 
 async def test_a_page_transfers_little_and_has_no_inline_code(visitor: Visitor, proctor: Linked) -> None:

@@ -49,10 +49,11 @@ async def show_home(visit: Visit) -> Response:
     refused = await orders.list_orders(ctx, project_id, {"delivery": "refused"}, limit=MOST_COUNTED + 1)
     held = await orders.list_orders(ctx, project_id, {"delivery": "held"}, limit=MOST_COUNTED + 1)
     linked = await accounts.list_page(ctx, project_id, limit=100)
-    enabled = await integrations.enabled_providers(ctx, project_id)
+    # an account is linked through an enabled integration, so the question is asked of new projects only
+    enabled = bool(linked) or bool(await integrations.enabled_providers(ctx, project_id))
     hooks = await webhooks.list_webhooks(ctx, project_id)
     steps = [
-        ("Enable an integration", "With the credentials that Greenhouse gave you.", "integrations", bool(enabled)),
+        ("Enable an integration", "With the credentials that Greenhouse gave you.", "integrations", enabled),
         ("Add a webhook", "Your endpoint receives each order there.", "webhooks", any(one.enabled for one in hooks)),
         ("Link an account", "A customer’s ATS, or a test account.", "accounts", bool(linked)),
         ("Receive the first order", "A recruiter sends a test from the ATS.", "orders", bool(latest)),

@@ -9,8 +9,8 @@ from greenroom.connectors.contract import Nudging
 NUDGING = Nudging(
     waits=(timedelta(minutes=2), timedelta(minutes=15), timedelta(hours=2)),
     unread=(
-        "The ATS was told {times} times, answered well each time and never asked for the result (test_status), so it "
-        "shows nothing. Have the ATS's support check the test_status URL that it calls against `endpoints` of the "
-        "integration, then retry the delivery."
+        "The ATS accepted {times} notifications but never requested the result (test_status), so it shows no result. "
+        "Ask the ATS's support to compare the test_status URL they call with `endpoints` of the integration, then retry "
+        "the delivery."
     ),
 )
