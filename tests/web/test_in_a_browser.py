@@ -11,12 +11,14 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
+from greenroom.services import members, projects, users
 from tests.house import open_house
 from tests.support.browser import SCHEMES, WIDTHS, chromium, flaws, listening, tab_to
 from tests.web.pages import PAGES
 from tests.web.visitors import ids_of, sign_in_link
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+EMAIL, PASSWORD = "ada@example.com", "correct horse battery"
 #: a folder for screenshots of every page, light and dark, wide and narrow, with an index.html
 SCREENSHOTS = os.environ.get("SCREENSHOTS_DIR")
 
@@ -29,6 +31,11 @@ async def opened(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tupl
         orders = [await proctor.send_test(900 + number) for number in range(4)]
         await proctor.give_result(orders[0])
         ids = await ids_of(proctor)
+        ctx = house.app.state.ctx
+        project = await projects.find_by_name(ctx, "proctor")
+        assert project is not None
+        await users.create(ctx, email=EMAIL, name="Ada", password=PASSWORD, project_ids=[project.id])
+        await members.invite(ctx, project.id, email="bob@example.com", role="viewer")
         page = await browser.new_page(base_url=str(house.client.base_url), reduced_motion="reduce")
         await page.goto(await sign_in_link(house))
         known = {"order": orders[0], "open_order": orders[1], "project": page.url.rpartition("/")[2]}
@@ -62,6 +69,37 @@ async def test_the_slash_key_leads_to_the_search_and_the_theme_stays(opened: tup
     await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     async with page.expect_response("**/theme"):
         await page.get_by_role("button", name="Same as system").click()
+
+
+async def test_a_user_signs_in_and_sees_their_own_page(opened: tuple[Page, dict[str, str]]) -> None:
+    """The sign-in page, the members and the user's page have no flaw; two-factor sign-in shows its key."""
+    page, ids = opened
+    browser = page.context.browser
+    assert browser is not None
+    context = await browser.new_context(base_url=page.url.partition("/projects")[0], reduced_motion="reduce")
+    own = await context.new_page()
+    await own.goto("/sign-in")
+    assert await flaws(own) == []
+    await keep(own, "sign-in")
+    await own.get_by_label("E-mail address").fill(EMAIL)
+    await own.get_by_label("Password", exact=True).fill(PASSWORD)
+    await own.get_by_role("button", name="Sign in").click()
+    await expect(own.get_by_role("heading", name="Home", level=1)).to_be_visible()
+    for path, name in ((f"/projects/{ids['project']}/settings/members", "members"), ("/me", "me-of-a-user")):
+        await own.goto(path)
+        assert await flaws(own) == []
+        await keep(own, name)
+    await own.get_by_role("button", name="Turn it on").click()
+    await expect(own.get_by_label("Key for the app")).to_be_visible()
+    assert await flaws(own) == []
+    await keep(own, "two-factor")
+    await context.close()
+
+
+async def keep(page: Page, name: str) -> None:
+    """Keeps screenshots on request."""
+    if SCREENSHOTS:
+        await keep_screenshots(page, Path(SCREENSHOTS), name)
 
 
 async def test_the_narrow_menu_works_without_javascript(opened: tuple[Page, dict[str, str]]) -> None:
