@@ -20,13 +20,16 @@ from urllib.parse import urlsplit
 from greenroom.context import Context
 from greenroom.errors import BadGateway, LocalFault, NotFound, ProviderError, RemoteError, RequestTimeout, TryLater
 from greenroom.model.accounts import Account
+from greenroom.model.checks import ListAnswer
 from greenroom.model.integrations import Integration
 from greenroom.model.packages import MOST, InvalidPackageList, Package, PackageList, read_page, unique
 from greenroom.outbound import Answer, Outbound, Request, describe_refusal
 from greenroom.security.signatures import signing
-from greenroom.services import packages
+from greenroom.services import checks, packages
 from greenroom.store.db import to_json
 
+#: account id of a test before any account is linked
+TEST_ACCOUNT = "acc_probe"
 FRESH = timedelta(seconds=30)
 #: seconds for all pages together
 DEADLINE_S = 5.0
@@ -159,6 +162,27 @@ class Catalog:
             return Probe(_ms(started), answers[-1].status if answers else None, (), error.reason)
         return Probe(_ms(started), answers[-1].status, found)
 
+    async def test(self, integration: Integration, account_id: str = TEST_ACCOUNT) -> Probe:
+        """
+        Probes the list endpoint and records the outcome for the set-up checks.
+
+        Raises:
+            NotFound: no list endpoint is configured.
+        """
+        found = await self.probe(integration, account_id)
+        answer = ListAnswer(
+            at=self._ctx.now(),
+            problem=found.problem,
+            path=found.path,
+            status=found.status,
+            ms=found.ms,
+            packages=tuple(package.name for package in found.packages),
+            count=len(found.packages),
+        )
+        url = str(integration.packages_url)
+        await checks.record_probe(self._ctx, integration.project_id, integration.provider, url, answer)
+        return found
+
     def _may_serve(self, account: Account, kept: PackageList) -> bool:
         if kept.fetched_at is not None and self._ctx.now() - kept.fetched_at < FRESH:
             return True
@@ -217,9 +241,8 @@ class Catalog:
         headers = {"content-type": "application/json", "accept": "application/json"}
         if integration.packages_api_key:
             headers["authorization"] = f"Basic {_basic(integration.packages_api_key)}"
-        sign = signing(
-            event_id=self._ctx.new_id("req"), body=body, secrets=[integration.signing_secret], now=self._ctx.now
-        )
+        secrets = integration.signing_secrets(self._ctx.now())
+        sign = signing(event_id=self._ctx.new_id("req"), body=body, secrets=secrets, now=self._ctx.now)
         request = Request("POST", str(integration.packages_url), headers, body, sign)
         return await self._out.send(request, deadline=max(deadline, 0.001), max_body=PAGE_BYTES)
 

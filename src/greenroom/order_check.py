@@ -42,7 +42,10 @@ class OrderCheck:
         content = {"account_id": account_id, "provider": integration.provider, "order": order}
         body = to_json(content).encode()
         sign = signing(
-            event_id=self._ctx.new_id("req"), body=body, secrets=[integration.signing_secret], now=self._ctx.now
+            event_id=self._ctx.new_id("req"),
+            body=body,
+            secrets=integration.signing_secrets(self._ctx.now()),
+            now=self._ctx.now,
         )
         headers = {"content-type": "application/json", "accept": "application/json"}
         request = Request("POST", str(integration.order_check_url), headers, body, sign)

@@ -24,6 +24,8 @@ NOT_AUDITED = {
     "replays._advance",
     # batches of a change that is recorded with the webhook itself
     "webhooks._release_some", "webhooks._switch_some", "webhooks._cancel_held", "webhooks._cancel",
+    # what was observed of a set-up, and a note of its checklist; changes no setting
+    "checks.confirm", "checks.withdraw", "checks.record_probe", "checks.record_webhook_test",
     # an ATS's calls and a vendor's answers, in timelines and caches
     "accounts.note_call", "cancellations.cancel", "orders.acknowledge", "reports.keep", "packages.keep_list",
     "packages.note_problem",

@@ -54,6 +54,7 @@ async def use_everything(house: House) -> None:
     user = await users.create(house.app.state.ctx, email="ada@example.com", name="Ada", password="a long password")
     await users.start_totp(house.app.state.ctx, user.id)
     await linked.call("list_tests")
+    await linked.api("POST", "/v1/integrations/greenhouse/rotate-secret")
     await linked.api("GET", "/requests/logs")  # writes the lines of the request log that wait
 
 

@@ -11,13 +11,14 @@ from greenroom.api import health
 from greenroom.api.stackone import accounts as linked_accounts
 from greenroom.api.stackone import connect_sessions, proxy, request_logs, unified
 from greenroom.api.stackone import connectors as connector_meta
-from greenroom.api.v1 import accounts, audit_log, deliveries, integrations, orders, packages, webhooks
+from greenroom.api.v1 import accounts, audit_log, checks, deliveries, integrations, orders, packages, webhooks
 
 
 def build_routers() -> list[APIRouter]:
     """Returns every router of the API; a route's summary is the first sentence of its description."""
     routers = [
         integrations.router,
+        checks.router,
         packages.router,
         accounts.router,
         webhooks.router,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -14,8 +13,7 @@ from pydantic.fields import FieldInfo
 from greenroom.api.shapes import MOST, Label, Line, StrictBody
 from greenroom.connectors.contract import QUESTION_TYPES, Field
 from greenroom.errors import Invalid
-
-HOST = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|(\*\.)?\[?[0-9a-f:]+\]?")
+from greenroom.model.integrations import check_host
 
 
 class Option(StrictBody):
@@ -35,14 +33,8 @@ class QuestionIn(StrictBody):
     options: list[Option] = pydantic.Field(default_factory=list, max_length=MOST, description="Of a select.")
 
 
-def _host(value: str) -> str:
-    if not HOST.fullmatch(value.lower()):
-        raise ValueError(f"{value[:60]!r} is not a bare host name such as ats.example.com or *.example.com")
-    return value.lower()
-
-
 def _hosts(values: list[str]) -> list[str]:
-    return [_host(value) for value in values]
+    return [check_host(value) for value in values]
 
 
 def _questions(values: list[QuestionIn]) -> list[QuestionIn]:

@@ -17,6 +17,7 @@ ADMINISTERING = frozenset(
         "change_webhook",
         "delete_webhook",
         "rotate_webhook_secret",
+        "rotate_signing_secret",
         "rotate_token",
         "stackone_delete_account",
         "expunge_order",

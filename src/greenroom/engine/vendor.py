@@ -15,7 +15,7 @@ from greenroom.model.events import TEST, body, stamp
 from greenroom.model.webhooks import Webhook
 from greenroom.outbound import Answer, Outbound, Request, judge_webhook
 from greenroom.security.signatures import signing
-from greenroom.services import signed_webhooks, webhooks
+from greenroom.services import checks, signed_webhooks, webhooks
 
 #: seconds for one attempt, from connecting to the end of the answer; an ATS may call back before it answers
 DEADLINE_S = 15.0
@@ -63,19 +63,25 @@ class Tried:
 
 async def try_out(ctx: Context, out: Outbound, project_id: str, webhook_id: str) -> Tried:
     """
-    Sends a signed test event to a webhook now, outside the queue.
+    Sends a signed test event to a webhook now, outside the queue, and records the outcome for the set-up checks.
 
     The webhook may be disabled and need not subscribe to the event.
 
     Raises:
         NotFound: the webhook is not the project's.
     """
-    webhook = await webhooks.get(ctx, project_id, webhook_id)
+    tried = await _try_out(ctx, out, await webhooks.get(ctx, project_id, webhook_id))
+    problem = tried.fault.reason if tried.fault else None
+    await checks.record_webhook_test(ctx, project_id, webhook_id, problem)
+    return tried
+
+
+async def _try_out(ctx: Context, out: Outbound, webhook: Webhook) -> Tried:
     destination = await signed_webhooks.find(ctx, webhook.id)
     now = ctx.now()
-    payload = {"project_id": project_id, "event_date": stamp(now), "sent_at": stamp(now), "record_type": "test"}
+    payload = {"project_id": webhook.project_id, "event_date": stamp(now), "sent_at": stamp(now), "record_type": "test"}
     claimed = Claimed(
-        id="", project_id=project_id, event_id=ctx.new_id("evt"), order_id=None, account_id=None, lane="vendor",
+        id="", project_id=webhook.project_id, event_id=ctx.new_id("evt"), order_id=None, account_id=None, lane="vendor",
         destination_id=webhook.id, event_name=TEST, queue="hand", trigger="test", attempt=1, step=1, told=0,
         lease="", payload=json.dumps(payload), created_at=now,
     )  # fmt: skip

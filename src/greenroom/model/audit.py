@@ -22,6 +22,7 @@ ACTIONS: dict[str, str] = {
     "connect_session.token_revealed": "Showed the external trigger token of a connect session",
     "delivery.retried": "Retried a delivery",
     "integration.changed": "Changed an integration",
+    "integration.secret_rotated": "Replaced the signing secret of an integration",
     "integration.secret_revealed": "Showed the signing secret of an integration",
     "invitation.accepted": "Accepted an invitation",
     "invitation.created": "Invited a person",

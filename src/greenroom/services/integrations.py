@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import fields, replace
+from datetime import timedelta
 from typing import Any
 
 from greenroom.context import Context, snapshot, transaction
@@ -18,11 +19,13 @@ from greenroom.store import installation as installation_rows
 from greenroom.store import integrations as integration_rows
 from greenroom.store import packages as package_rows
 from greenroom.store import projects as project_rows
-from greenroom.store.db import Row, Tx, from_json, from_ms, to_json, to_ms
+from greenroom.store.db import Row, Tx, from_json, from_ms, maybe_from_ms, to_json, to_ms
 
 #: write-only fields: left out they are kept, null clears them
 SECRETS = ("packages_api_key",)
 
+#: how long the previous signing secret also signs after a rotation
+OVERLAP = timedelta(days=1)
 #: error for an enabled integration that has no packages to show to recruiters
 NO_PACKAGES = (
     "The integration has no packages: give it a packages_url or a package_id, publish packages with PUT /v1/packages "
@@ -34,11 +37,11 @@ NO_PACKAGES_ERRORS = [
 ]
 
 #: fields stored encrypted, and fields stored unchanged; the remaining ones are converted individually
-SEALED = (*SECRETS, "signing_secret")
+SEALED = (*SECRETS, "signing_secret", "previous_secret")
 PLAIN = tuple(
     field.name
     for field in fields(Integration)
-    if field.name not in {*SEALED, "enabled", "settings", "created_at", "updated_at"}
+    if field.name not in {*SEALED, "enabled", "settings", "created_at", "updated_at", "previous_secret_expires_at"}
 )
 #: settings of connectors that had a column before there was one document for all: the version before reads and writes
 #: them there. A column that must have a value has this one for connectors without the setting
@@ -110,7 +113,18 @@ def _require(row: Row | None, provider: str) -> Row:
 @snapshot
 async def list_integrations(ctx: Context, tx: Tx, project_id: str) -> list[Integration]:
     """Lists a project's integrations by provider."""
+    return await read_all(ctx, tx, project_id)
+
+
+async def read_all(ctx: Context, tx: Tx, project_id: str) -> list[Integration]:
+    """Does the same as `list_integrations`, inside another service's transaction."""
     return [_opened(ctx, row) for row in await integration_rows.list_integrations(tx, project_id)]
+
+
+@snapshot
+async def count_accounts(_: Context, tx: Tx, project_id: str, provider: str) -> int:
+    """Counts the linked accounts of an integration."""
+    return await account_rows.count(tx, project_id, provider=provider)
 
 
 @snapshot
@@ -136,23 +150,92 @@ async def put(
     *,
     secret_settings: Collection[str] = (),
     confirm: bool = False,
+    version: str | None = None,
 ) -> Integration:
     """
-    Replace an integration. `values` has fields of `Integration`; one left out takes its default, a secret left out
+    Replaces an integration. `values` has fields of `Integration`; one left out takes its default, a secret left out
     is kept, None clears either; `secret_settings` are the secrets among its `settings`. The signing secret is made once
-    and stays. `confirm` allows another tenant id while accounts are linked.
+    and stays. `confirm` allows another tenant id while accounts are linked. `version` is what `get_version` returned
+    when the caller read the integration; None overwrites any change since.
 
     Raises:
         Invalid: the integration is enabled and has no source of packages.
-        Conflict: another project has the tenant id, or accounts are linked under the previous one.
+        Conflict: another project has the tenant id, or accounts are linked under the previous one, or the integration
+            has changed since `version`.
     """
     await project_rows.lock(tx, project_id)
     await installation_rows.lock(tx)  # or two projects could take the same tenant id at once
     old, new = await _replaced(ctx, tx, project_id, provider, values, secret_settings)
+    if version is not None and version != get_version(old):
+        raise Conflict("The configuration was changed meanwhile by another person.", code="ChangedMeanwhile")
     await _check(tx, old, new, confirm=confirm)
     await integration_rows.save(tx, _sealed(ctx, new), is_new=old is None)
     detail = {"provider": provider, "fields": [name for name in values if getattr(old, name, None) != values[name]]}
     await audit.record(ctx, tx, "integration.changed", new.id, project_id=project_id, detail=detail)
+    return new
+
+
+@snapshot
+async def draft(
+    ctx: Context,
+    tx: Tx,
+    project_id: str,
+    provider: str,
+    values: dict[str, Any],
+    *,
+    secret_settings: Collection[str] = (),
+) -> Integration:
+    """Returns the integration that `put` would store; stores and checks nothing."""
+    return (await _replaced(ctx, tx, project_id, provider, values, secret_settings))[1]
+
+
+def get_version(integration: Integration | None) -> str:
+    """Returns a text that changes with each change of an integration."""
+    return str(to_ms(integration.updated_at)) if integration else "new"
+
+
+@transaction
+async def set_enabled(ctx: Context, tx: Tx, project_id: str, provider: str, enabled: bool) -> Integration:
+    """
+    Enables or disables an integration.
+
+    Raises:
+        NotFound: the integration was never configured.
+        Invalid: the integration has no source of packages to be enabled with.
+    """
+    await project_rows.lock(tx, project_id)
+    old = await read(ctx, tx, project_id, provider)
+    new = replace(old, enabled=enabled, updated_at=ctx.now())
+    await _check(tx, old, new, confirm=False)
+    await integration_rows.save(tx, _sealed(ctx, new), is_new=False)
+    detail = {"provider": provider, "fields": ["enabled"]}
+    await audit.record(ctx, tx, "integration.changed", new.id, project_id=project_id, detail=detail)
+    return new
+
+
+@transaction
+async def rotate_signing_secret(
+    ctx: Context, tx: Tx, project_id: str, provider: str, *, overlap: timedelta = OVERLAP
+) -> Integration:
+    """
+    Creates a new signing secret; the previous one also signs for `overlap`, older ones end now.
+
+    Raises:
+        NotFound: the integration was never configured.
+    """
+    await project_rows.lock(tx, project_id)
+    old = await read(ctx, tx, project_id, provider)
+    now = ctx.now()
+    new = replace(
+        old,
+        signing_secret=new_webhook_secret(),
+        previous_secret=old.signing_secret,
+        previous_secret_expires_at=now + overlap,
+        updated_at=now,
+    )
+    await integration_rows.save(tx, _sealed(ctx, new), is_new=False)
+    detail = {"provider": provider}
+    await audit.record(ctx, tx, "integration.secret_rotated", new.id, project_id=project_id, detail=detail)
     return new
 
 
@@ -194,6 +277,8 @@ async def _replaced(
         project_id=project_id,
         provider=provider,
         signing_secret=old.signing_secret if old else new_webhook_secret(),
+        previous_secret=old.previous_secret if old else None,
+        previous_secret_expires_at=old.previous_secret_expires_at if old else None,
         created_at=old.created_at if old else now,
         updated_at=now,
     )
@@ -246,6 +331,8 @@ def _sealed(ctx: Context, integration: Integration) -> dict[str, Any]:
         **{name: to_json(list(settings.get(name, ()))) for name in JSON_COLUMNS},
         "settings_sealed": sealed("settings", to_json(document)) if document else None,
         "enabled": int(integration.enabled),
+        "previous_secret_expires_at": integration.previous_secret_expires_at
+        and to_ms(integration.previous_secret_expires_at),
         "created_at": to_ms(integration.created_at),
         "updated_at": to_ms(integration.updated_at),
     }
@@ -268,6 +355,7 @@ def _opened(ctx: Context, row: Row) -> Integration:
         **{name: opened(f"{name}_sealed") for name in SEALED},
         enabled=bool(row["enabled"]),
         settings=settings,
+        previous_secret_expires_at=maybe_from_ms(row["previous_secret_expires_at"]),
         created_at=from_ms(row["created_at"]),
         updated_at=from_ms(row["updated_at"]),
     )

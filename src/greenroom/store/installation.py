@@ -29,6 +29,7 @@ SEALED = (
     SealedColumn("integrations", "partner_password_sealed"),
     SealedColumn("integrations", "harvest_client_secret_sealed"),
     SealedColumn("integrations", "settings_sealed"),
+    SealedColumn("integrations", "previous_secret_sealed"),
     SealedColumn("integrations", "signing_secret_sealed"),
     SealedColumn("request_logs", "detail_sealed"),
     SealedColumn("account_tokens", "token_sealed"),

@@ -125,7 +125,8 @@ async def may_tell(
 
 
 async def delete(tx: Tx, project_id: str, webhook_id: str) -> None:
-    """Deletes a webhook and its secrets."""
+    """Deletes a webhook with its secrets and the outcome of its latest test."""
+    await tx.run("DELETE FROM check_observations WHERE project_id = $1 AND subject = $2", project_id, webhook_id)
     await tx.run("DELETE FROM webhooks WHERE id = $1 AND project_id = $2", webhook_id, project_id)
 
 

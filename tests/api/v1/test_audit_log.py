@@ -20,6 +20,7 @@ RECORDED: dict[str, str | None] = {
     "retry_delivery": "delivery.retried",
     "put_integration": "integration.changed",
     "probe_integration": None,
+    "rotate_signing_secret": "integration.secret_rotated",
     "create_webhook": "webhook.created",
     "change_webhook": "webhook.changed",
     "delete_webhook": "webhook.deleted",
@@ -93,6 +94,7 @@ async def test_each_change_and_reveal_is_recorded_with_its_key(house: House, pro
     await do("DELETE", f"{path}/replays/{replay['id']}")
     await do("DELETE", path)
     await do("GET", "/v1/integrations/greenhouse?reveal=true")
+    secrets.append((await do("POST", "/v1/integrations/greenhouse/rotate-secret"))["signing_secret"])
     await do("GET", f"/v1/accounts/{proctor.account_id}?reveal=true")
     await do("POST", f"/v1/accounts/{proctor.account_id}/rotate-token")
     await do("PUT", "/v1/packages", json={"category": "background_checks", "packages": [{"id": "b1", "name": "B"}]})

@@ -9,7 +9,7 @@ import pytest
 
 from greenroom.services import projects
 from greenroom.store.db import Tx
-from tests.house import Linked, basic
+from tests.house import House, Linked, basic
 
 PATH = "/v1/integrations/greenhouse"
 
@@ -176,3 +176,22 @@ async def test_more_accounts_than_a_statement_has_parameters(on_each_database: L
     assert shown.json()["last_called_at"]["list_tests"] is not None
     assert (await linked.api("POST", f"{PATH}/probe")).status_code == 404  # the integration has no packages_url
     assert len((await linked.api("GET", "/v1/accounts?page_size=100")).json()["data"]) == 100
+
+
+async def test_a_rotated_signing_secret_overlaps(house: House) -> None:
+    """Both secrets sign the list call until the overlap ends; without an overlap the new one alone does."""
+    proctor = await house.link("proctor", packages_url=f"{house.vendor.url}/packages")
+    path = "/v1/integrations/greenhouse"
+    first = (await proctor.api("GET", f"{path}?reveal=true")).json()["signing_secret"]
+
+    second = (await proctor.api("POST", f"{path}/rotate-secret")).json()
+    await proctor.api("POST", f"{path}/probe")
+    third = (await proctor.api("POST", f"{path}/rotate-secret", json={"overlap_seconds": 0})).json()
+    await proctor.api("POST", f"{path}/probe")
+
+    assert second["previous_expires_at"] is not None
+    assert len({first, second["signing_secret"], third["signing_secret"]}) == 3
+    both, one = (call.headers["webhook-signature"].split() for call in house.vendor.heard)
+    assert (len(both), len(one)) == (2, 1)
+    refused = await proctor.api("POST", f"{path}/rotate-secret", json={"overlap_seconds": -1})
+    assert refused.status_code == 422

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Annotated, Any, Literal, Union
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Body, Path, Query
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, ValidationInfo, field_validator
 
@@ -15,18 +15,18 @@ from greenroom.api.declared import missing, model_of
 from greenroom.api.faults import documented
 from greenroom.api.idempotent import IdempotentRoute
 from greenroom.api.shapes import Label, Line, Plain, StrictBody, example
+from greenroom.catalog import TEST_ACCOUNT
 from greenroom.connectors import discover
 from greenroom.connectors.contract import Connector
 from greenroom.context import Context
 from greenroom.errors import Invalid, NotFound
 from greenroom.model.events import stamp
-from greenroom.model.integrations import Integration
+from greenroom.model.integrations import Integration, check_tenant_id
 from greenroom.outbound import callable_problem
 from greenroom.services import accounts, integrations
 from greenroom.store.db import from_ms
 
 MASK = "********"
-TENANT = re.compile(r"[A-Za-z0-9._~-]{1,100}")
 
 router = APIRouter(prefix="/v1/integrations", tags=["Integrations"], route_class=IdempotentRoute)
 Provider = Annotated[Plain, Path(description="Key of a connector, such as `greenhouse`.", examples=["greenhouse"])]
@@ -64,9 +64,7 @@ class IntegrationIn(StrictBody):
     @field_validator("tenant_id")
     @classmethod
     def _tenant(cls, value: str | None) -> str | None:
-        if value is not None and not TENANT.fullmatch(value):
-            raise ValueError("expected 1 to 100 letters, digits, dots, dashes, underscores or tildes")
-        return value
+        return None if value is None else check_tenant_id(value)
 
 
 class IntegrationPut(IntegrationIn):
@@ -142,6 +140,21 @@ class ProbeOut(BaseModel):
     expected: str | None
 
 
+class SigningSecretRotationIn(StrictBody):
+    """The time for which the replaced signing secret still signs."""
+
+    model_config = example(overlap_seconds=86400)
+
+    overlap_seconds: int = Field(int(integrations.OVERLAP.total_seconds()), ge=0, le=30 * 86400)
+
+
+class SigningSecretOut(BaseModel):
+    """The new signing secret of the package-list call."""
+
+    signing_secret: str
+    previous_expires_at: str | None = Field(description="Until then the previous secret also signs.")
+
+
 def get_connector(provider: str) -> Connector:
     """
     Returns the connector of a provider.
@@ -187,7 +200,7 @@ async def probe(ctx: Ctx, project: Caller, catalog: Packages, provider: Provider
     get_connector(provider)
     integration = await integrations.get(ctx, project.id, provider)
     linked = await accounts.list_page(ctx, project.id, provider=provider, limit=1)
-    found = await catalog.probe(integration, linked[0].id if linked else "acc_probe")
+    found = await catalog.test(integration, linked[0].id if linked else TEST_ACCOUNT)
     return ProbeOut(
         ok=found.problem is None,
         status=found.status,
@@ -197,6 +210,20 @@ async def probe(ctx: Ctx, project: Caller, catalog: Packages, provider: Provider
         path=found.path,
         expected=found.expected,
     )
+
+
+@router.post(
+    "/{provider}/rotate-secret", operation_id="rotate_signing_secret", responses=documented(400, 401, 404, 409, 422)
+)
+async def rotate_secret(
+    ctx: Ctx, project: Caller, provider: Provider, body: Annotated[SigningSecretRotationIn | None, Body()] = None
+) -> SigningSecretOut:
+    """Replace the secret that signs the calls to your endpoints; both sign until the overlap ends."""
+    get_connector(provider)
+    overlap = timedelta(seconds=(body or SigningSecretRotationIn()).overlap_seconds)
+    new = await integrations.rotate_signing_secret(ctx, project.id, provider, overlap=overlap)
+    until = new.previous_secret_expires_at
+    return SigningSecretOut(signing_secret=new.signing_secret, previous_expires_at=until and stamp(until))
 
 
 def read_put(provider: str, body: dict[str, Any]) -> IntegrationPut:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from greenroom.store.schema.account import account_tokens, accounts, connect_sessions, trigger_calls
 from greenroom.store.schema.base import metadata
+from greenroom.store.schema.check import check_observations
 from greenroom.store.schema.delivery import attempts, breakers, claim_turn, deliveries, events, replays
 from greenroom.store.schema.gateway import installation, sign_in_codes
 from greenroom.store.schema.integration import integrations
@@ -35,6 +36,7 @@ __all__ = [
     "attempts",
     "audit_log",
     "breakers",
+    "check_observations",
     "claim_turn",
     "connect_sessions",
     "deliveries",

@@ -30,6 +30,9 @@ integrations = Table(
     optional_text("order_check_url"),
     #: values of the connector's fields that have no column of their own
     optional_text("settings_sealed"),
+    #: the secret before the last rotation, which also signs until it expires
+    optional_text("previous_secret_sealed"),
+    timestamp("previous_secret_expires_at", nullable=True),
     timestamp("created_at"),
     timestamp("updated_at"),
     Index("uq_integrations_project_id_provider", "project_id", "provider", unique=True),
