@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from html import unescape
 from typing import Any
 
 import pytest
 
 from greenroom.errors import Unavailable
-from greenroom.services import checks, projects
-from greenroom.web import access
+from greenroom.services import checks, integrations, projects, users
 from tests.house import PACKAGES, House, Linked
-from tests.web.visitors import Visitor
+from tests.web.visitors import HTML, Visitor
 
 GOOD = (200, {"content-type": "application/json"}, json.dumps({"data": PACKAGES}).encode())
 
@@ -226,18 +224,17 @@ async def test_the_list_says_what_is_wrong_and_what_matches(house: House) -> Non
     assert (await browser.get(f"{listed}/nobody/configuration")).status_code == 404
 
 
-async def test_a_viewer_reads_and_changes_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_viewer_reads_and_changes_nothing(house: House) -> None:
     """Pages say which role a change needs; the forms are refused."""
     await house.link("proctor")
     browser, path = await open_dialog(house)
     listed = path.replace("/greenhouse/configuration", "")
-    find_person = access.find_person
-
-    async def find_viewer(*args: Any) -> access.Person | None:
-        person = await find_person(*args)
-        return person and replace(person, role="viewer")
-
-    monkeypatch.setattr(access, "find_person", find_viewer)
+    project_id = path.split("/")[2]
+    email, password = "bob@example.com", "a long enough pass phrase"
+    await users.create(
+        house.app.state.ctx, email=email, name="Bob", password=password, project_ids=[project_id], role="viewer"
+    )
+    await house.client.post("/sign-in", data={"email": email, "password": password}, headers=HTML)
     assert "Saving needs the role developer." in (await browser.get(path)).text
     assert "Test endpoint" not in (await browser.get(path)).text
     assert 'role="switch" aria-checked' not in (await browser.get(listed)).text
@@ -261,3 +258,20 @@ async def test_a_database_that_is_away_is_an_error_page(house: House, monkeypatc
     page = await browser.get(path.replace("/greenhouse/configuration", ""))
     assert (page.status_code, page.headers["retry-after"]) == (503, "5")
     assert "Try again" in page.text
+
+
+async def test_ashby_has_its_own_fields_and_keeps_questions(house: House) -> None:
+    """A field that the dialog does not show keeps its value."""
+    browser, path = await open_dialog(house)
+    path = path.replace("greenhouse", "ashby")
+    ctx, project_id = house.app.state.ctx, path.split("/")[2]
+    questions = ({"id": "q1", "label": "Why?", "type": "text", "required": False, "options": []},)
+    values = {"package_id": "pkg_1", "settings": {"partner_id": None, "questions": questions}}
+    await integrations.put(ctx, project_id, "ashby", values)
+    page = (await browser.get(path)).text
+    assert "Partner id" in page
+    assert "Partner's Username" not in page
+    saved = await browser.submit(path, {**fields_of(page), "partner_id": "p1", "tenant_id": "acme"}, on=path)
+    assert saved.status_code == 303, saved.text
+    stored = await integrations.get(ctx, project_id, "ashby")
+    assert (stored.settings["partner_id"], stored.settings["questions"]) == ("p1", questions)

@@ -47,8 +47,8 @@ async def test_a_person_confirms_what_cannot_be_observed(house: House) -> None:
     await house.link("proctor")
     browser, path = await visit_setup(house)
     await browser.submit(f"{path}/greenhouse/directory_listing/confirm", on=path)
-    assert "Confirmed by hand by Owner." in (await browser.get(path)).text
+    assert "Confirmed by hand by Owner by sign-in link." in (await browser.get(path)).text
     await browser.submit(f"{path}/greenhouse/directory_listing/withdraw", on=path)
-    assert "Confirmed by hand by Owner." not in (await browser.get(path)).text
+    assert "Confirmed by hand by Owner by sign-in link." not in (await browser.get(path)).text
     refused = await browser.submit(f"{path}/greenhouse/packages_source/confirm", on=path)
     assert refused.status_code == 404
