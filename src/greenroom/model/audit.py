@@ -1,4 +1,4 @@
-"""The audit log: who changed or revealed what, when, and from where."""
+"""The audit log: changes and reveals of secrets, with actor, time and address."""
 
 from __future__ import annotations
 

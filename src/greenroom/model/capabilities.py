@@ -1,4 +1,4 @@
-"""What an ATS can do, as data: the core reads these facts and knows no ATS by name. No I/O."""
+"""The capabilities of an ATS, as data: the core reads these facts and knows no ATS by name. No I/O."""
 
 from __future__ import annotations
 

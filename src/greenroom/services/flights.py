@@ -1,4 +1,4 @@
-"""What the pages of an order and of a delivery show, and what people send again from there."""
+"""Orders and deliveries with their attempts, as pages show them, and the repetitions that people ask for there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from greenroom.model.events import body
 from greenroom.model.order_sentences import Leg
 from greenroom.model.orders import Order
 from greenroom.security.signatures import webhook_headers
-from greenroom.services import accounts, deliveries, signed_webhooks, timelines
+from greenroom.services import accounts, audit, deliveries, signed_webhooks, timelines
 from greenroom.services.deliveries import Delivery
 from greenroom.services.timelines import TimelineEntry
 from greenroom.store import deliveries as delivery_rows
@@ -128,7 +128,7 @@ async def sign_again(ctx: Context, tx: Tx, project_id: str, delivery_id: str) ->
 
 
 @transaction(queues=True)
-async def retry_shown(_: Context, tx: Tx, project_id: str, delivery_ids: Sequence[str]) -> int:
+async def retry_shown(ctx: Context, tx: Tx, project_id: str, delivery_ids: Sequence[str]) -> int:
     """
     Makes deliveries due now; returns their number.
 
@@ -137,17 +137,24 @@ async def retry_shown(_: Context, tx: Tx, project_id: str, delivery_ids: Sequenc
     due = 0
     for delivery_id in sorted(set(delivery_ids[:MOST_AT_ONCE])):
         if await delivery_rows.find(tx, project_id, delivery_id) is not None:
-            due += await delivery_rows.make_due(tx, delivery_id)
+            due += await _retry(ctx, tx, project_id, delivery_id)
     return due
 
 
 @transaction(queues=True)
-async def retry_order(_: Context, tx: Tx, project_id: str, order_id: str, lane: Lane) -> int:
+async def retry_order(ctx: Context, tx: Tx, project_id: str, order_id: str, lane: Lane) -> int:
     """Makes an order's deliveries of a lane due now; returns their number."""
     rows = await delivery_rows.list_deliveries(
         tx, project_id, {"order_id": order_id, "lane": lane}, before=None, limit=MOST_OF_ORDER
     )
-    return sum([await delivery_rows.make_due(tx, row["id"]) for row in sorted(rows, key=lambda row: str(row["id"]))])
+    return sum([await _retry(ctx, tx, project_id, row["id"]) for row in sorted(rows, key=lambda row: str(row["id"]))])
+
+
+async def _retry(ctx: Context, tx: Tx, project_id: str, delivery_id: str) -> bool:
+    if not await delivery_rows.make_due(tx, delivery_id):
+        return False
+    await audit.record(ctx, tx, "delivery.retried", delivery_id, project_id=project_id)
+    return True
 
 
 async def _account(tx: Tx, order: Order) -> Account | None:

@@ -1,4 +1,4 @@
-"""Access to pages: who is signed in, with which role, to which project, and whether a form is genuine."""
+"""Access to pages: the signed-in person, their role in the project, and the check that a form is genuine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Home: what is wrong, what to do next, and the latest orders."""
+"""Home: problems, the next step, and the latest orders."""
 
 from __future__ import annotations
 

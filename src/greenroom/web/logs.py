@@ -1,4 +1,4 @@
-"""Logs: the requests of a project's ATSs and of its own servers, and each request with what was called meanwhile."""
+"""Logs: the requests of a project's ATSs and of its own servers, and each request with the calls that it caused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An order: where it stands, what happened, and what people do about it."""
+"""The order page: its state, its history and its actions."""
 
 from __future__ import annotations
 

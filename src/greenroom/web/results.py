@@ -1,4 +1,4 @@
-"""Send result: a form that is made from the connector's fields, and what the recruiter would see."""
+"""Send result: a form that is made from the connector's fields, and a preview of the recruiter's view."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/v1/audit_log`: who changed or revealed what in the project."""
+"""`/v1/audit_log`: changes and reveals of secrets in the project."""
 
 from __future__ import annotations
 

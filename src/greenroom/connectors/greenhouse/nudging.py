@@ -10,7 +10,7 @@ NUDGING = Nudging(
     waits=(timedelta(minutes=2), timedelta(minutes=15), timedelta(hours=2)),
     unread=(
         "The ATS accepted {times} notifications but never requested the result (test_status), so it shows no result. "
-        "Ask the ATS's support to compare the test_status URL they call with `endpoints` of the integration, then retry "
-        "the delivery."
+        "Ask the ATS's support to compare the test_status URL they call with `endpoints` of the integration, then "
+        "retry the delivery."
     ),
 )

@@ -1,4 +1,4 @@
-"""Table of what the set-up checks observed."""
+"""Table of the observations of set-up checks."""
 
 from __future__ import annotations
 
