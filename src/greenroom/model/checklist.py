@@ -68,7 +68,7 @@ def check_token(facts: Facts) -> CheckResult:
         "Waits for a linked account.",
         help=(
             f"Only {facts.ats} Support can enable the integration for a customer. This takes 1 to 3 working days.",
-            "If the integration is missing under Jobs › Interview Plan, the token at Greenhouse is wrong or the "
+            f"If the integration is missing under Jobs › Interview Plan, the token at {facts.ats} is wrong or the "
             "integration is not active there.",
         ),
     )

@@ -28,8 +28,8 @@ def check_application(facts: Facts) -> CheckResult:
         action=Action("Show the URLs", f"{facts.form}#endpoints"),
         help=(
             "Select Assessment API, Webhook and Harvest API in the application form, and paste the endpoint URLs.",
-            "Greenhouse reviews applications on the first Monday of every month. This check turns done as soon as one "
-            "of the endpoints is called.",
+            f"{facts.ats} reviews applications on the first Monday of every month. This check turns done as soon as "
+            "one of the endpoints is called.",
         ),
         by_hand=True,
     )

@@ -27,8 +27,6 @@ from greenroom.store import checks as check_rows
 from greenroom.store import packages as package_rows
 from greenroom.store.db import Row, Tx, from_ms, maybe_from_ms, to_json
 
-#: provider of the guide, whose checks are shown while none is configured
-FIRST = "greenhouse"
 #: kinds of observations
 PROBE = "probe"
 WEBHOOK_TEST = "webhook_test"
@@ -70,12 +68,12 @@ async def run(ctx: Context, tx: Tx, project_id: str, known: Sequence[Ats], provi
     """
     Returns the result of every check of one integration, from what was observed; calls nobody.
 
-    Without a provider, this is the project's first enabled integration, then its first one, then `FIRST`.
+    Without a provider, this is the project's first enabled integration, then its first one, then the last of `known`.
     """
     configured = {one.provider: one for one in await integrations.read_all(ctx, tx, project_id)}
     enabled = [one.provider for one in configured.values() if one.enabled]
-    wanted = provider or next(iter([*enabled, *configured, FIRST]))
-    ats = next((one for one in known if one.provider == wanted), known[0])
+    wanted = provider or next(iter([*enabled, *configured]), None)
+    ats = next((one for one in known if one.provider == wanted), known[-1])
     integration = configured.get(ats.provider)
     rows = await check_rows.list_observations(tx, project_id, ats.provider)
     facts = await _gather(tx, project_id, ats, integration, rows)

@@ -25,6 +25,8 @@ NAVIGATION: tuple[tuple[str, tuple[Place, ...]], ...] = (
             Place("", "house", "Home"),
             Place("setup", "list-checks", "Setup"),
             Place("orders", "clipboard-list", "Orders"),
+            Place("deliveries", "send", "Deliveries"),
+            Place("replays", "rotate-cw", "Replays"),
             Place("accounts", "building-2", "Accounts"),
             Place("logs", "scroll-text", "Logs"),
         ),

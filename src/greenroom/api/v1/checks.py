@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from greenroom.api.callers import Caller, Ctx
+from greenroom.api.callers import Caller, Ctx, KeyedRoute
 from greenroom.api.faults import documented
 from greenroom.api.shapes import Plain
 from greenroom.api.v1.integrations import get_connector
@@ -17,7 +17,7 @@ from greenroom.model.checks import CheckResult
 from greenroom.model.events import stamp
 from greenroom.services import checks
 
-router = APIRouter(prefix="/v1/checks", tags=["Checks"])
+router = APIRouter(prefix="/v1/checks", tags=["Checks"], route_class=KeyedRoute)
 
 
 class CheckActionOut(BaseModel):
