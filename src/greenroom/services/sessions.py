@@ -168,8 +168,3 @@ async def sign_out(ctx: Context, tx: Tx, token: str, client: Client | None = Non
     if row is not None:
         actor = Actor("user", row["id"], row["email"], address)
     await audit.record(ctx, tx, "session.ended", session_id, project_id=None, actor=actor)
-
-
-def form_token(ctx: Context, token: str) -> str:
-    """Returns the CSRF token of a session's forms; compare with `hmac.compare_digest`."""
-    return token_hash(f"form {token}", ctx.pepper)

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
-import structlog
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
@@ -19,8 +18,6 @@ from greenroom.services.request_logs import Asked
 from greenroom.web import kit
 from greenroom.web.access import Visit
 from greenroom.web.forms import Form
-
-log = structlog.get_logger("greenroom.web")
 
 PAGE = 25
 LATEST = 5
@@ -83,19 +80,13 @@ async def show_list(visit: Visit) -> Response:
         )
         seen = await accounts.last_seen(visit.ctx, [one.id for one in found])
     except Unavailable as error:
-        log.warning("accounts_page_failed", cause=error.message)
-        answer = kit.render(visit, "accounts/list.html", 503, problem=error.message, rows=[], first=None,
-                            following=None, **common)  # fmt: skip
-        answer.headers["retry-after"] = str(error.retry_after or 1)
-        return answer
-    following = found[PAGE - 1].id if len(found) > PAGE else None
+        return kit.render_unavailable(visit, "accounts/list.html", error, rows=[], first=None, following=None, **common)
     return kit.render(
         visit,
         "accounts/list.html",
         problem=None,
         rows=[(one, state_of(one, seen.get(one.id)), seen.get(one.id)) for one in found[:PAGE]],
-        first=kit.with_query(visit.request, before=None) if asked["before"] else None,
-        following=kit.with_query(visit.request, before=following) if following else None,
+        **kit.page_links(visit, [one.id for one in found], PAGE),
         **common,
     )
 

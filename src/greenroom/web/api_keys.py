@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, cast
 
-import structlog
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
@@ -15,8 +14,6 @@ from greenroom.services import projects
 from greenroom.web import kit
 from greenroom.web.access import Visit
 from greenroom.web.forms import Form
-
-log = structlog.get_logger("greenroom.web")
 
 #: keys that the list shows; those that ended long ago are left out first
 MOST = 200
@@ -46,10 +43,7 @@ async def show_list(visit: Visit) -> Response:
     try:
         keys = await projects.list_keys(visit.ctx, visit.project.id)
     except Unavailable as error:
-        log.warning("api_keys_page_failed", cause=error.message)
-        answer = kit.render(visit, "api_keys/list.html", 503, problem=error.message, keys=[])
-        answer.headers["retry-after"] = str(error.retry_after or 1)
-        return answer
+        return kit.render_unavailable(visit, "api_keys/list.html", error, keys=[])
     now = visit.ctx.now()
     shown = [(key, find_state(key, visit)) for key in reversed(keys)]
     shown.sort(key=lambda one: one[1] != "active")

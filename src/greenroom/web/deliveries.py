@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-import structlog
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
@@ -15,8 +14,6 @@ from greenroom.services import breakers, deliveries, flights, lookup, webhooks
 from greenroom.services.deliveries import attempt_detail
 from greenroom.web import formats, kit, recorder
 from greenroom.web.access import Visit
-
-log = structlog.get_logger("greenroom.web")
 
 PAGE = 25
 #: the tabs of the list: the state and the label
@@ -57,11 +54,7 @@ async def show_list(visit: Visit) -> Response:
             visit.ctx, visit.project.id, _filters(asked), before=asked["before"] or None, limit=PAGE + 1
         )
     except Unavailable as error:
-        log.warning("deliveries_page_failed", cause=error.message)
-        answer = kit.render(visit, "deliveries/list.html", 503, problem=error.message, **_common(visit, asked, {}))
-        answer.headers["retry-after"] = str(error.retry_after or 1)
-        return answer
-    following = found[PAGE - 1].id if len(found) > PAGE else None
+        return kit.render_unavailable(visit, "deliveries/list.html", error, **_common(visit, asked, {}))
     shown = found[:PAGE]
     return kit.render(
         visit,
@@ -69,8 +62,7 @@ async def show_list(visit: Visit) -> Response:
         problem=None,
         deliveries=shown,
         again=[one.id for one in shown if can_retry(one)],
-        first=kit.with_query(visit.request, before=None) if asked["before"] else None,
-        following=kit.with_query(visit.request, before=following) if following else None,
+        **kit.page_links(visit, [one.id for one in found], PAGE),
         **_common(visit, asked, {one.id: one.name for one in hooks}),
     )
 

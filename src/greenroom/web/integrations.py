@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
@@ -18,8 +17,6 @@ from greenroom.model.integrations import Integration
 from greenroom.services import accounts, checks, integrations
 from greenroom.web import configuration, kit
 from greenroom.web.access import Visit
-
-log = structlog.get_logger("greenroom.web")
 
 LONGEST_SEARCH = 100
 
@@ -76,18 +73,15 @@ async def show_list(visit: Visit) -> Response:
     """Shows every connector with its state; the filters are in the URL."""
     query = visit.request.query_params
     asked = {"q": query.get("q", "").strip()[:LONGEST_SEARCH], "only": "on" if query.get("only") else ""}
-    values: dict[str, Any] = {"asked": asked, "problem": None, "rows": [], "total": len(discover())}
+    values: dict[str, Any] = {"asked": asked, "rows": [], "total": len(discover())}
     known = [checks.Ats(key, one.manifest.name, one.manifest.calls) for key, one in discover().items()]
     try:
         found = await checks.run(visit.ctx, visit.project.id, known)
     except Unavailable as error:
-        log.warning("integrations_page_failed", cause=error.message)
-        answer = kit.render(visit, "integrations/list.html", 503, **{**values, "problem": error.message})
-        answer.headers["retry-after"] = str(error.retry_after or 1)
-        return answer
+        return kit.render_unavailable(visit, "integrations/list.html", error, **values)
     rows = [_row(found, one.manifest) for one in discover().values()]
     shown = [one for one in rows if _matches(one, asked)]
-    return kit.render(visit, "integrations/list.html", **{**values, "rows": shown})
+    return kit.render(visit, "integrations/list.html", problem=None, **{**values, "rows": shown})
 
 
 async def set_enabled(visit: Visit) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, unquote, urlencode
@@ -17,7 +17,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from greenroom.context import Context
-from greenroom.errors import NotFound, Refused, SecretUnreadable
+from greenroom.errors import NotFound, Refused, SecretUnreadable, Unavailable
 from greenroom.model.people import Role
 from greenroom.security.headers import PAGE_POLICY
 from greenroom.security.vault import VaultError
@@ -132,6 +132,27 @@ def render_refused(visit: Visit, template: str, form: Form, error: Refused | Non
         form.refuse(error)
     status = error.status if error is not None and error.status in (409, 412) else 422
     return render(visit, template, status, form=form, **values)
+
+
+def render_unavailable(visit: Visit, template: str, error: Unavailable, **values: Any) -> Response:
+    """Returns a list's page without its rows, for a database that does not answer; 503, with the time to retry."""
+    log.warning(f"{template.partition('/')[0]}_page_failed", cause=error.message)
+    response = render(visit, template, 503, problem=error.message, **values)
+    response.headers["retry-after"] = str(error.retry_after or 1)
+    return response
+
+
+def page_links(visit: Visit, ids: Sequence[str], size: int) -> dict[str, Any]:
+    """
+    Returns the addresses `first` and `following` of a list's pager, whose cursor is `before` in the URL.
+
+    `ids` are those of the rows found, one more than `size` if there is a following page.
+    """
+    is_first = not visit.request.query_params.get("before", "").strip()
+    return {
+        "first": None if is_first else with_query(visit.request, before=None),
+        "following": with_query(visit.request, before=ids[size - 1]) if len(ids) > size else None,
+    }
 
 
 def into_project(visit: Visit, project_id: str, path: str) -> Response:

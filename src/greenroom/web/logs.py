@@ -7,7 +7,6 @@ import shlex
 from datetime import timedelta
 from typing import Any
 
-import structlog
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
@@ -19,8 +18,6 @@ from greenroom.services import accounts, lookup, request_logs
 from greenroom.services.request_logs import Asked
 from greenroom.web import kit
 from greenroom.web.access import Visit
-
-log = structlog.get_logger("greenroom.web")
 
 PAGE = 25
 LONGEST = 320
@@ -71,18 +68,13 @@ async def show_list(visit: Visit) -> Response:
         offered = await accounts.list_page(visit.ctx, visit.project.id, limit=MOST_ACCOUNTS)
         found = await _find(visit.ctx, visit.project.id, asked)
     except Unavailable as error:
-        log.warning("logs_page_failed", cause=error.message)
-        answer = kit.render(visit, "logs/list.html", 503, problem=error.message, **_common(visit, asked, {}))
-        answer.headers["retry-after"] = str(error.retry_after or 1)
-        return answer
-    following = found[PAGE - 1].id if len(found) > PAGE else None
+        return kit.render_unavailable(visit, "logs/list.html", error, **_common(visit, asked, {}))
     return kit.render(
         visit,
         "logs/list.html",
         problem=None,
         entries=found[:PAGE],
-        first=kit.with_query(visit.request, before=None) if asked["before"] else None,
-        following=kit.with_query(visit.request, before=following) if following else None,
+        **kit.page_links(visit, [one.id for one in found], PAGE),
         **_common(visit, asked, {one.id: one.origin_owner_name for one in offered}),
     )
 

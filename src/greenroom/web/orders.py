@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import structlog
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
@@ -15,8 +14,6 @@ from greenroom.model.orders import FINAL, ID, Order
 from greenroom.services import accounts, lookup, orders
 from greenroom.web import formats, kit
 from greenroom.web.access import Visit
-
-log = structlog.get_logger("greenroom.web")
 
 PAGE = 25
 #: accounts that the filter offers
@@ -60,19 +57,14 @@ async def show_list(visit: Visit) -> Response:
         offered = await accounts.list_page(visit.ctx, visit.project.id, limit=MOST_ACCOUNTS)
         found = await _find(visit.ctx, visit.project.id, asked)
     except Unavailable as error:
-        log.warning("orders_page_failed", cause=error.message)
-        answer = kit.render(visit, "orders/list.html", 503, problem=error.message, **_common(visit, asked, {}))
-        answer.headers["retry-after"] = str(error.retry_after or 1)
-        return answer
+        return kit.render_unavailable(visit, "orders/list.html", error, **_common(visit, asked, {}))
     names = {one.id: one.origin_owner_name for one in offered}
-    following = found[PAGE - 1].id if len(found) > PAGE else None
     return kit.render(
         visit,
         "orders/list.html",
         problem=None,
         orders=found[:PAGE],
-        first=kit.with_query(visit.request, before=None) if asked["before"] else None,
-        following=kit.with_query(visit.request, before=following) if following else None,
+        **kit.page_links(visit, [one.id for one in found], PAGE),
         **_common(visit, asked, names),
     )
 

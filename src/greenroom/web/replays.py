@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast, get_args
 
-import structlog
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
@@ -15,8 +14,6 @@ from greenroom.services import replays, webhooks
 from greenroom.web import kit
 from greenroom.web.access import Visit
 from greenroom.web.forms import Form
-
-log = structlog.get_logger("greenroom.web")
 
 PAGE = 25
 #: what a replay sends: the value, the label and the note
@@ -55,16 +52,11 @@ async def show_list(visit: Visit) -> Response:
             limit=PAGE + 1,
         )  # fmt: skip
     except Unavailable as error:
-        log.warning("replays_page_failed", cause=error.message)
-        answer = kit.render(visit, "replays/list.html", 503, problem=error.message, is_live=False, **common)
-        answer.headers["retry-after"] = str(error.retry_after or 1)
-        return answer
-    following = found[PAGE - 1][0].id if len(found) > PAGE else None
+        return kit.render_unavailable(visit, "replays/list.html", error, is_live=False, **common)
     is_live = any(one.state == "running" for one, _ in found[:PAGE])
     return kit.render(
         visit, "replays/list.html", live=is_live, is_live=is_live, problem=None, replays=found[:PAGE], words=WORDS,
-        first=kit.with_query(visit.request, before=None) if asked["before"] else None,
-        following=kit.with_query(visit.request, before=following) if following else None, **common,
+        **kit.page_links(visit, [one.id for one, _ in found], PAGE), **common,
     )  # fmt: skip
 
 

@@ -230,7 +230,6 @@ async def show_audit_log(visit: Visit) -> Response:
         )
     except Unavailable as error:
         problem = error.message
-    following = found[PAGE - 1].id if len(found) > PAGE else None
     selects = [
         ("action", "Every action", list(ACTIONS.items()), asked["action"]),
         ("by", "By anybody", list(ACTOR_KINDS.items()), asked["by"]),
@@ -255,8 +254,7 @@ async def show_audit_log(visit: Visit) -> Response:
         entries=found[:PAGE],
         actions=ACTIONS,
         actor_kinds=ACTOR_KINDS,
-        first=kit.with_query(visit.request, before=None) if asked["before"] else None,
-        following=kit.with_query(visit.request, before=following) if following else None,
+        **kit.page_links(visit, [one.id for one in found], PAGE),
         export=f"{visit.base}/settings/audit-log/export" + (f"?{export}" if export else ""),
     )
 

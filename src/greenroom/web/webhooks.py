@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-import structlog
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
@@ -22,8 +21,6 @@ from greenroom.services.webhooks import Held
 from greenroom.web import charts, kit
 from greenroom.web.access import Visit
 from greenroom.web.forms import Form
-
-log = structlog.get_logger("greenroom.web")
 
 LATEST = 8
 PAGE = 25
@@ -103,10 +100,7 @@ async def show_list(visit: Visit) -> Response:
         conditions = await breakers.conditions(visit.ctx, ids)
         held = await webhooks.held(visit.ctx, ids)
     except Unavailable as error:
-        log.warning("webhooks_page_failed", cause=error.message)
-        answer = kit.render(visit, "webhooks/list.html", 503, problem=error.message, rows=[])
-        answer.headers["retry-after"] = str(error.retry_after or 1)
-        return answer
+        return kit.render_unavailable(visit, "webhooks/list.html", error, rows=[])
     rows = [(one, state_of(one, conditions[one.id]), conditions[one.id], held[one.id]) for one in found]
     return kit.render(visit, "webhooks/list.html", problem=None, rows=rows)
 
@@ -304,15 +298,13 @@ async def show_health(visit: Visit) -> Response:
     found = await deliveries.list_deliveries(
         ctx, project_id, {"destination_id": webhook.id, "state": state or None}, before=before, limit=PAGE + 1
     )
-    following = found[PAGE - 1].id if len(found) > PAGE else None
     return kit.render(
         visit,
         "webhooks/health.html",
         **_common(visit, webhook, *await _standing(visit, webhook)),
         deliveries=found[:PAGE],
         state=state,
-        first=kit.with_query(visit.request, before=None) if before else None,
-        following=kit.with_query(visit.request, before=following) if following else None,
+        **kit.page_links(visit, [one.id for one in found], PAGE),
         charts=[charts.deliveries_chart(days), charts.latency_chart(days)],
         totals=_totals(days),
         sampled=statistics.SAMPLED,
