@@ -22,7 +22,7 @@ log = structlog.get_logger("greenroom.health")
 #: seconds for which the figures from the database are reused
 FRESH_S = 5.0
 OLDEST_DUE = Gauge("greenroom_oldest_due_seconds", "How long the oldest due delivery has waited.", ["queue"])
-IN_FLIGHT = Gauge("greenroom_deliveries_in_flight", "Attempts under way, over all workers.")
+IN_FLIGHT = Gauge("greenroom_deliveries_in_flight", "Attempts in flight, over all workers.")
 STUCK = Gauge("greenroom_deliveries_stuck", "Deliveries that are held or dead.", ["state"])
 HELD = Gauge("greenroom_events_held", "Order events that are held because no webhook subscribes to them.")
 OLDEST_HELD = Gauge("greenroom_oldest_held_seconds", "How long the oldest of these events has been held.")

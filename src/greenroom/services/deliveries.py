@@ -291,7 +291,10 @@ async def retry(ctx: Context, tx: Tx, project_id: str, delivery_id: str) -> Deli
             code="NoWebhook",
         )
     if not due:
-        raise Conflict("An attempt is under way; look again in a few seconds.", code="DeliveryUnderWay")
+        raise Conflict(
+            "An attempt at this delivery is in flight, so it is not retried. Check its result in a few seconds.",
+            code="DeliveryUnderWay",
+        )
     await audit.record(ctx, tx, "delivery.retried", delivery_id, project_id=project_id)
     return delivery
 
