@@ -23,7 +23,11 @@ from tests.support import stem
 from tests.support.postgres import Postgres, in_thread
 
 TINY = ["--seconds", "0.2", "--rounds", "1", "--scale", "0.02"]
-LEASE_MS = int(LEASE.total_seconds() * 1000)
+#: ends every lease; the table's lock first, because row locks alone can deadlock with a worker's claim
+END_LEASES = (
+    "LOCK TABLE deliveries IN SHARE ROW EXCLUSIVE MODE; "
+    f"UPDATE deliveries SET due_at = due_at - {int(LEASE.total_seconds() * 1000)}"
+)
 FIELDS = {
     "section",
     "name",
@@ -130,7 +134,7 @@ def test_sections_on_postgresql(tmp_path: Path, postgres: Postgres) -> None:
     def end_leases(line: str) -> None:  # the run would wait for the leases of the killed workers
         if "waiting for all" in line:
             for name in left(url)[0]:
-                in_thread(execute(postgres.url(name), f"UPDATE deliveries SET due_at = due_at - {LEASE_MS}"))
+                in_thread(execute(postgres.url(name), END_LEASES))
 
     assert set(SECTIONS) == {*SQLITE, "growth"}
     url = postgres.create_database()
@@ -146,8 +150,10 @@ def test_sections_on_postgresql(tmp_path: Path, postgres: Postgres) -> None:
 
 async def execute(url: str, sql: str) -> None:
     connection = await asyncpg.connect(url)
-    await connection.execute(sql)
-    await connection.close()
+    try:
+        await connection.execute(sql)
+    finally:
+        await connection.close()
 
 
 def left(url: str) -> tuple[list[str], list[str]]:
@@ -156,11 +162,13 @@ def left(url: str) -> tuple[list[str], list[str]]:
 
     async def look() -> None:
         connection = await asyncpg.connect(url)
-        rows = await connection.fetch("SELECT datname FROM pg_database WHERE datname LIKE 'greenroom%bench%'")
-        found[0].extend(row["datname"] for row in rows)
-        rows = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-        found[1].extend(row["tablename"] for row in rows)
-        await connection.close()
+        try:
+            rows = await connection.fetch("SELECT datname FROM pg_database WHERE datname LIKE 'greenroom%bench%'")
+            found[0].extend(row["datname"] for row in rows)
+            rows = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+            found[1].extend(row["tablename"] for row in rows)
+        finally:
+            await connection.close()
 
     in_thread(look())
     return found

@@ -183,7 +183,7 @@ async def test_workers_that_live_obtain_their_sessions_again(
         before = len(neighbours.heard)
         more = Load(installation, neighbours, rate=1000, _numbers=FEW)
         await more.run(60, until=lambda: more.sent == FEW + 1)
-        await until(lambda: len(neighbours.heard) > before)
+        await until(lambda: len(neighbours.heard) == before + 2)
         assert [MARK in lease for lease in await installation.sql(f"SELECT lease {LEASED}")] == [True] * 2
         assert not [line for line in serving.lines() if "Traceback" in line]
         held.let_go.set()
