@@ -54,7 +54,7 @@ def basic(user: str, password: str = "") -> str:
 
 
 @dataclass
-class Heard:
+class Received:
     """A request that a neighbour received."""
 
     method: str
@@ -73,7 +73,7 @@ class Neighbour:
     """An HTTP server under the control of a test: it sends `answers` in turn and repeats the last one."""
 
     url: str = ""
-    heard: list[Heard] = field(default_factory=list)
+    received: list[Received] = field(default_factory=list)
     answers: list[tuple[int, dict[str, str], bytes]] = field(default_factory=lambda: [(200, {}, b"{}")])
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     #: coroutine function that is awaited before the answer, to inspect the gateway during the call
@@ -84,8 +84,8 @@ class Neighbour:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
-        self.heard.append(
-            Heard(request.method, request.path_qs, {k.lower(): v for k, v in request.headers.items()}, body)
+        self.received.append(
+            Received(request.method, request.path_qs, {k.lower(): v for k, v in request.headers.items()}, body)
         )
         self.arrived.set()
         if self.inside is not None:
@@ -96,13 +96,13 @@ class Neighbour:
             request.transport.abort()
         return web.Response(status=status or 200, headers=headers, body=content)
 
-    async def hear(self, count: int) -> list[Heard]:
+    async def receive(self, count: int) -> list[Received]:
         """Waits until this many requests have arrived."""
         async with asyncio.timeout(20):
-            while len(self.heard) < count:
+            while len(self.received) < count:
                 self.arrived.clear()
                 await self.arrived.wait()
-        return self.heard
+        return self.received
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 
 from greenroom import api
 from greenroom.api import faults, health
-from greenroom.api.limits import BodyLimit, Quota
+from greenroom.api.limits import BodyLimit, KeyRateLimit
 from greenroom.api.proxies import TrustedProxies
 from greenroom.api.rate_limit import RateLimit
 from greenroom.api.request_logging import RequestLogMiddleware
@@ -199,7 +199,7 @@ def build_app(settings: Settings, gateway: Gateway | None = None) -> FastAPI:
     for router in api.build_routers():
         # include_router would build every route anew for each application and slow down each request
         app.router.routes.extend(router.routes)
-    app.add_middleware(Quota, free={route.path for route in health.router.routes if isinstance(route, APIRoute)})
+    app.add_middleware(KeyRateLimit, free={route.path for route in health.router.routes if isinstance(route, APIRoute)})
     app.add_middleware(BodyLimit, https_only=settings.is_https)
     app.add_middleware(RequestLogMiddleware)
     app.add_middleware(TrustedProxies, networks=settings.trusted_proxies)

@@ -14,7 +14,7 @@ async def erase(linked: Linked, order: str) -> dict[str, Any]:
     """Erases an order's content once no attempt is in flight, and returns the answer."""
     async with asyncio.timeout(20):
         while (answer := await linked.api("DELETE", f"/v1/orders/{order}/content")).status_code == 409:
-            assert answer.json()["errorCode"] == "DeliveryUnderWay"
+            assert answer.json()["errorCode"] == "DeliveryInFlight"
             assert int(answer.headers["retry-after"]) > 0
             await asyncio.sleep(0.05)
     assert answer.status_code == 200, answer.text
@@ -32,9 +32,9 @@ async def linked(on_each_database: Linked) -> Linked:
 async def order(linked: Linked) -> str:
     """An erased order: its webhook was notified, and the ATS had read its result."""
     placed = await linked.send_test()
-    await linked.house.vendor.hear(1)
+    await linked.house.vendor.receive(1)
     await linked.give_result(placed)
-    await linked.house.greenhouse.hear(1)
+    await linked.house.greenhouse.receive(1)
     await linked.status(placed)
     await erase(linked, placed)
     return placed
@@ -85,7 +85,7 @@ async def test_every_read_still_answers(linked: Linked, order: str) -> None:
 async def test_writes_are_refused(linked: Linked, order: str) -> None:
     """A result, a progress report and a retry are refused with the time of the erasure."""
     (delivery,) = (await linked.api("GET", f"/v1/deliveries?order_id={order}&lane=vendor")).json()["data"]
-    heard = len(linked.house.vendor.heard)
+    received = len(linked.house.vendor.received)
     preview = (await linked.api("POST", f"/v1/orders/{order}/result:preview", json=RESULT)).json()
     for refused in (
         await linked.give_result(order),
@@ -98,7 +98,7 @@ async def test_writes_are_refused(linked: Linked, order: str) -> None:
 
     assert (preview["accepted"], "content was erased" in preview["problem"]) == (False, True)
     assert await linked.house.engine_once() == 0
-    assert len(linked.house.vendor.heard) == heard
+    assert len(linked.house.vendor.received) == received
 
 
 async def test_greenhouse_is_told_that_it_is_gone(linked: Linked, order: str) -> None:
@@ -124,7 +124,7 @@ async def test_a_pending_push_is_cancelled(linked: Linked) -> None:
     linked.house.greenhouse.will_answer(503)
     order = await linked.send_test()
     await linked.give_result(order)
-    await linked.house.greenhouse.hear(1)
+    await linked.house.greenhouse.receive(1)
     await erase(linked, order)
     found = (await linked.api("GET", f"/v1/deliveries?order_id={order}&lane=ats")).json()["data"]
 

@@ -36,10 +36,10 @@ async def test_an_order_waits_for_a_webhook_in_everybodys_sight(on_each_database
     assert "greenroom_oldest_held_seconds " in metrics
 
     made = await webhook(linked, ["assessment.created"])
-    (heard,) = await linked.house.vendor.hear(1)
+    (received,) = await linked.house.vendor.receive(1)
 
     assert (made["released"], made["held"]["count"]) == (1, 0)
-    assert (heard.json["event"], heard.json["record_id"]) == ("assessment.created", order_id)
+    assert (received.json["event"], received.json["record_id"]) == ("assessment.created", order_id)
     assert (await linked.order(order_id))["held_at"] is None
     assert (await linked.api("GET", "/v1/orders?delivery=held")).json()["data"] == []
     kinds = [one["kind"] for one in (await linked.api("GET", f"/v1/orders/{order_id}/timeline")).json()["data"]]
@@ -61,8 +61,8 @@ async def test_held_events_are_released_from_a_time_or_cancelled(on_each_databas
     changed = await linked.api("PATCH", path, json={"events": ["ats_assessments.created"], "held_since": since})
 
     assert changed.json()["released"] == 1
-    (heard,) = await linked.house.vendor.hear(1)
-    assert heard.json["record_id"] == second
+    (received,) = await linked.house.vendor.receive(1)
+    assert received.json["record_id"] == second
     states = {one["order_id"]: one["state"] for one in (await linked.api("GET", "/v1/deliveries")).json()["data"]}
     assert states.pop(second) in ("pending", "delivered")
     assert list(states.values()) == ["cancelled"]

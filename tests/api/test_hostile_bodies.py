@@ -80,9 +80,9 @@ async def test_many_faults_are_twenty_lines_and_a_number(proctor: Linked) -> Non
     """A list within its limit with many errors gets twenty lines and the number of the others."""
     packages = [{"id": "", "name": "x"}] * 1000
     answer = await proctor.api("PUT", "/v1/packages", json={"category": "assessments", "packages": packages})
-    told = answer.json()
-    assert (answer.status_code, len(told["errors"])) == (422, 20)
-    assert told["message"].endswith("; and 980 more problems")
+    answered = answer.json()
+    assert (answer.status_code, len(answered["errors"])) == (422, 20)
+    assert answered["message"].endswith("; and 980 more problems")
 
 
 @pytest.mark.parametrize(

@@ -83,5 +83,5 @@ async def test_a_request_in_flight_holds_its_key(on_each_database: Linked) -> No
         await idempotency.begin(ctx, project, "k", "print")
     await ctx.store.write(lambda tx: tx.run("UPDATE idempotency_keys SET created_at = created_at - 61000"))
 
-    assert refused.value.code == "RequestUnderWay"
+    assert refused.value.code == "RequestInFlight"
     assert await idempotency.begin(ctx, project, "k", "print") is None

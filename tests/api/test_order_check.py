@@ -46,7 +46,7 @@ async def test_the_vendor_is_asked_with_a_signed_order(proctor: Linked, check: N
     order = await proctor.send_test()
     again = await proctor.send_test()
 
-    (asked,) = check.heard
+    (asked,) = check.received
     assert again == order
     assert asked.path == "/check"
     assert sorted(asked.json) == ["account_id", "order", "provider"]
@@ -77,7 +77,7 @@ async def test_a_recruiter_at_ashby_reads_why(northwind: Ashby, check: Neighbour
     assert (order["status"], order["status_message"], order["held_at"]) == ("rejected", "No tests left.", None)
     assert await northwind.alerts(order["id"]) == []
     _, placed = await northwind.start()
-    (hook,) = await northwind.house.vendor.hear(1)
+    (hook,) = await northwind.house.vendor.receive(1)
     assert hook.json["record_id"] == placed
 
 
@@ -94,7 +94,7 @@ async def test_where_the_ats_shows_no_reason_there_is_an_alert(proctor: Linked, 
     assert order["status"] == "rejected"
     (alert,) = await entries(proctor, order["id"], "alert")
     assert alert == "The vendor refused the order: No tests  left. The ATS shows no reason; tell the recruiter."
-    assert len(check.heard) == 1
+    assert len(check.received) == 1
     check.will_answer((200, {}, b'{"accept": true}'))
     assert await proctor.send_test(2)
 

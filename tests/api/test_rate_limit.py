@@ -311,7 +311,7 @@ async def test_a_flood_leaves_its_first_refusals_in_the_request_log(
     limited: Linked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The request log has the first refusals of each minute."""
-    monkeypatch.setattr("greenroom.api.rate_limit.LISTED", 3)
+    monkeypatch.setattr("greenroom.api.rate_limit.LOGGED_REFUSALS", 3)
     for _ in range(2):
         for _ in range(40):
             await limited.unified("GET", "/assessments/packages")

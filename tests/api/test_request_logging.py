@@ -189,13 +189,13 @@ async def streams(request: Request) -> Response:
     from greenroom.api.callers import get_project
 
     await get_project(request)
-    heard: asyncio.Event = request.app.state.heard
+    received: asyncio.Event = request.app.state.received
 
     async def pieces() -> AsyncIterator[bytes]:
         for number in range(3):
             yield f"{number}\n".encode()
-            await heard.wait()
-            heard.clear()
+            await received.wait()
+            received.clear()
 
     return StreamingResponse(pieces())
 
@@ -206,13 +206,13 @@ async def test_a_stream_is_not_held_back(tmp_path: Path, bodies: str) -> None:
     async with open_house(tmp_path, log_bodies=bodies) as house:
         proctor = await house.link("proctor")
         house.app.router.routes.append(Route("/streams", streams))
-        house.app.state.heard = asyncio.Event()
+        house.app.state.received = asyncio.Event()
         headers = {"authorization": basic(proctor.key)}
         pieces = []
         async with asyncio.timeout(20), house.client.stream("GET", "/streams", headers=headers) as answer:
             async for piece in answer.aiter_bytes():
                 pieces.append(piece)
-                house.app.state.heard.set()
+                house.app.state.received.set()
 
         assert b"".join(pieces) == b"0\n1\n2\n"
         request_id = answer.headers["x-request-id"]
@@ -289,7 +289,7 @@ async def test_a_caller_that_goes_away_costs_nothing(proctor: Linked) -> None:
     gone = asyncio.Event()
     proctor.house.vendor.inside = gone.wait
     asking = asyncio.create_task(proctor.unified("GET", "/assessments/packages"))
-    await proctor.house.vendor.hear(1)
+    await proctor.house.vendor.receive(1)
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
     gone.set()

@@ -107,7 +107,7 @@ async def test_every_misspelled_field_is_named_and_nothing_final_leaves(house: H
     preview = await proctor.api("POST", f"/v1/orders/{order}/result:preview", json={**RESULT, **MISSPELLED})
     after_refusal = await proctor.order(order)
     corrected = await proctor.give_result(order, RESULT, category)
-    await house.greenhouse.hear(1)
+    await house.greenhouse.receive(1)
 
     assert (refused.status_code, refused.json()["errors"]) == (422, SAID)
     assert (preview.status_code, preview.json()["accepted"]) == (200, False)
@@ -197,7 +197,7 @@ async def test_a_result_that_cannot_be_pushed_says_so_at_once(
         assert said in warning["message"]
     assert polled["partner_status"] == "complete"
     assert "unified_warnings" not in after_poll.json()
-    assert house.greenhouse.heard == []
+    assert house.greenhouse.received == []
 
 
 async def test_a_result_that_the_ats_refused_says_so_when_it_comes_again(house: House, proctor: Linked) -> None:

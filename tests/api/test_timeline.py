@@ -47,7 +47,7 @@ async def test_a_flood_of_reports_is_a_short_timeline(on_each_database: Linked) 
     rows = await linked.house.app.state.ctx.store.read(lambda tx: tx.all("SELECT * FROM response_errors"))
     assert len(str([dict(row) for row in rows])) < 20 * reports.REPORT_BYTES + 20_000
     assert (await linked.give_result(order)).status_code == 200
-    await linked.house.greenhouse.hear(1)
+    await linked.house.greenhouse.receive(1)
 
 
 async def test_pages_of_a_timeline(proctor: Linked) -> None:

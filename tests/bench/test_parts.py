@@ -83,39 +83,39 @@ async def test_hanging_requests_are_answered_at_the_next_change(receiver: httpx2
 
 async def test_orders_look_like_greenhouses_and_differ() -> None:
     """The bodies have 2 to 4 kB and are read by the gateway's own parser."""
-    heard: list[bytes] = []
+    received: list[bytes] = []
 
     async def answer(request: web.BaseRequest) -> web.Response:
         assert request.headers["authorization"].startswith("Basic ")
-        heard.append(await request.read())
+        received.append(await request.read())
         return web.Response()
 
     async with listening(answer) as url:
         load = await run_job(Job("open", url, 0.2, rate=100, token="gr_x"))
 
-    assert load.done == len(load.due) == len(load.answered) == len(heard) - 1
-    assert len({wire.order_request(json.loads(body)).dedupe_key for body in heard}) == len(heard)
-    assert all(2000 < len(body) < 4000 for body in heard)
+    assert load.done == len(load.due) == len(load.answered) == len(received) - 1
+    assert len({wire.order_request(json.loads(body)).dedupe_key for body in received}) == len(received)
+    assert all(2000 < len(body) < 4000 for body in received)
     assert Load.from_json(json.loads(json.dumps(load.__dict__))) == load
 
 
 async def test_orders_for_an_account_fit_the_unified_api_and_differ() -> None:
     """The requests have the API key as a vendor sends it."""
-    heard: list[bytes] = []
+    received: list[bytes] = []
 
     async def answer(request: web.BaseRequest) -> web.Response:
         assert request.headers["authorization"].startswith("Basic ")
         assert request.headers["x-account-id"] == "acc_1"
-        heard.append(await request.read())
+        received.append(await request.read())
         return web.Response()
 
     async with listening(answer) as url:
         load = await run_job(Job("open", url, 0.2, rate=100, token="gk_x", account="acc_1"))
 
-    assert load.done == len(heard) - 1
-    placed = [request_of(OrderBody.model_validate_json(body), json.loads(body)) for body in heard]
+    assert load.done == len(received) - 1
+    placed = [request_of(OrderBody.model_validate_json(body), json.loads(body)) for body in received]
     assert {order.package_id for order in placed} == {payload.PACKAGE}
-    assert len({order.dedupe_key for order in placed}) == len(heard)
+    assert len({order.dedupe_key for order in placed}) == len(received)
 
 
 async def test_only_a_429_with_retry_after_counts_as_refused() -> None:
@@ -124,16 +124,16 @@ async def test_only_a_429_with_retry_after_counts_as_refused() -> None:
 
     The request that opens the connection is not counted.
     """
-    heard: list[int] = []
+    received: list[int] = []
 
     async def answer(_: web.BaseRequest) -> web.Response:
-        heard.append(len(heard))
-        return web.Response(status=429, headers={} if heard[-1] % 2 else {"Retry-After": "7"})
+        received.append(len(received))
+        return web.Response(status=429, headers={} if received[-1] % 2 else {"Retry-After": "7"})
 
     async with listening(answer) as url:
         load = await run_job(Job("closed", url, 0.1))
 
-    assert (load.done, load.failed) == (0, len(heard) - 1)
+    assert (load.done, load.failed) == (0, len(received) - 1)
     assert load.refused == load.failed // 2
 
 

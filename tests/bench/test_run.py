@@ -54,9 +54,9 @@ def environment(directory: Path) -> dict[str, str]:
 
 
 def bench(
-    directory: Path, *arguments: str, hear: Callable[[str], None] = lambda _: None
+    directory: Path, *arguments: str, receive: Callable[[str], None] = lambda _: None
 ) -> subprocess.CompletedProcess[str]:
-    """Runs the command; `hear` gets each line of its standard error as it comes."""
+    """Runs the command; `receive` gets each line of its standard error as it comes."""
     said = []
     with subprocess.Popen(
         command(*arguments),
@@ -70,7 +70,7 @@ def bench(
         assert process.stderr is not None
         for line in process.stderr:
             said.append(line)
-            hear(line)
+            receive(line)
         printed = process.stdout.read()
     return subprocess.CompletedProcess(process.args, process.returncode, printed, "".join(said))
 
@@ -138,7 +138,7 @@ def test_sections_on_postgresql(tmp_path: Path, postgres: Postgres) -> None:
 
     assert set(SECTIONS) == {*SQLITE, "growth"}
     url = postgres.create_database()
-    done = bench(tmp_path, *TINY, "--only", "growth,killed", "--database-url", url, "--json", hear=end_leases)
+    done = bench(tmp_path, *TINY, "--only", "growth,killed", "--database-url", url, "--json", receive=end_leases)
 
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)

@@ -47,13 +47,13 @@ async def balance(installation: Installation, load: Load, neighbours: Neighbours
     _nothing_lost(deliveries, load, neighbours)
     _ids_are_stable(deliveries, neighbours)
     _all_on_record(deliveries, neighbours)
-    requests = len(neighbours.heard)
+    requests = len(neighbours.received)
     return Books(
         accepted=len(load.accepted),
         refused=load.refused.total(),
         delivered=len(deliveries),
         requests=requests,
-        duplicates=requests - len({one.subject for one in neighbours.heard}),
+        duplicates=requests - len({one.subject for one in neighbours.received}),
         unrecorded=sum(one["attempts_made"] - len(with_result(one)) for one in deliveries),
     )
 
@@ -83,22 +83,22 @@ def _nothing_lost(deliveries: list[Any], load: Load, neighbours: Neighbours) -> 
     assert len(deliveries) == 2 * len(by_order), "an event is queued twice"
     assert by_order.keys() == set(load.accepted.values()), "orders on record are not those that were accepted"
     assert all(lanes == {"vendor", "ats"} for lanes in by_order.values())
-    told = {one.subject for one in neighbours.heard}
+    arrived = {one.subject for one in neighbours.received}
     expected = {f"/take_home_tests/{number}" for number in load.accepted} | set(load.accepted.values())
-    assert told == expected, f"{len(expected - told)} never arrived, {len(told - expected)} nobody sent"
+    assert arrived == expected, f"{len(expected - arrived)} never arrived, {len(arrived - expected)} nobody sent"
     assert len(load.accepted) == len(set(load.accepted.values())) == load.sent
 
 
 def _ids_are_stable(deliveries: list[Any], neighbours: Neighbours) -> None:
-    said = {(one.subject, one.event_id, one.digest) for one in neighbours.heard}
-    assert len(said) == len({one.subject for one in neighbours.heard}), "a repeat had another id or other bytes"
+    said = {(one.subject, one.event_id, one.digest) for one in neighbours.received}
+    assert len(said) == len({one.subject for one in neighbours.received}), "a repeat had another id or other bytes"
     event_ids = {one["order_id"]: one["event_id"] for one in deliveries if one["lane"] == "vendor"}
     assert all(event_ids.get(subject, event_id) == event_id for subject, event_id, _ in said)
 
 
 def _all_on_record(deliveries: list[Any], neighbours: Neighbours) -> None:
     """Checks that each request is a recorded attempt; an attempt without a recorded end counts."""
-    requests = Counter(one.subject for one in neighbours.heard)
+    requests = Counter(one.subject for one in neighbours.received)
     for one in deliveries:
         subject = one["order_id"]
         if one["lane"] == "ats":

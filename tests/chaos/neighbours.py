@@ -20,7 +20,7 @@ _NUMBER = re.compile(r"/take_home_tests/(\d+)$")
 
 
 @dataclass
-class Heard:
+class Received:
     """
     A request. `subject` is the order's id for a webhook, the call-back's path for a result.
 
@@ -40,10 +40,10 @@ class Heard:
 
 
 #: handles a request instead of the 200; returns the status, or "reset" to break the connection
-Mishap = Callable[[Heard], Awaitable[str | int]]
+Mishap = Callable[[Received], Awaitable[str | int]]
 
 
-async def quick(_: Heard) -> int:
+async def quick(_: Received) -> int:
     """Answers 200 at once."""
     await asyncio.sleep(0.02)
     return 200
@@ -54,7 +54,7 @@ class Neighbours:
     """A receiver that answers 200 after 20 ms, unless `mishap` decides otherwise; it can stop and restart on its port."""
 
     port: int = field(default_factory=free_port)
-    heard: list[Heard] = field(default_factory=list)
+    received: list[Received] = field(default_factory=list)
     mishap: Mishap = quick
     in_hand: int = 0
     #: requests that `stop` broke off
@@ -81,10 +81,10 @@ class Neighbours:
             self._runner = None
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        heard = self._hear(request, await request.read())
+        received = self._receive(request, await request.read())
         self.in_hand += 1
         try:
-            what = await self.mishap(heard)
+            what = await self.mishap(received)
         except asyncio.CancelledError:
             self.cut += 1
             raise
@@ -96,17 +96,17 @@ class Neighbours:
             request.transport.abort()
         return web.Response(status=what if isinstance(what, int) else 200)
 
-    def _hear(self, request: web.BaseRequest, body: bytes) -> Heard:
+    def _receive(self, request: web.BaseRequest, body: bytes) -> Received:
         subject = request.path if _NUMBER.search(request.path) else str(_json(body)["record_id"])
         count = self._by_subject[subject] = self._by_subject.get(subject, 0) + 1
         event_id = request.headers.get("webhook-id", subject)
         now = time.time()
         signed_s = float(request.headers.get("webhook-timestamp", now)) - now
-        one = Heard(subject, event_id, hashlib.sha256(body).hexdigest(), count, signed_s)
-        self.heard.append(one)
+        one = Received(subject, event_id, hashlib.sha256(body).hexdigest(), count, signed_s)
+        self.received.append(one)
         return one
 
-    def has_heard(self, subject: str) -> bool:
+    def has_received(self, subject: str) -> bool:
         """Returns whether a request about the subject has arrived."""
         return subject in self._by_subject
 

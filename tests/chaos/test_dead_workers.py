@@ -15,7 +15,7 @@ from tests.chaos.books import balance
 from tests.chaos.conftest import Install
 from tests.chaos.installation import LEASED, Installation
 from tests.chaos.load import Load
-from tests.chaos.neighbours import Heard, Neighbours
+from tests.chaos.neighbours import Neighbours, Received
 from tests.chaos.report import Report
 from tests.support.postgres import Postgres
 
@@ -37,8 +37,8 @@ class Held:
         self._first = first
         neighbours.mishap = self._answer
 
-    async def _answer(self, heard: Heard) -> int:
-        if heard.count > 1:
+    async def _answer(self, received: Received) -> int:
+        if received.count > 1:
             return 200
         await self.let_go.wait()
         return self._first
@@ -55,7 +55,7 @@ class Held:
 
     async def all_repeated(self) -> None:
         """Waits until each has been requested again."""
-        await until(lambda: sum(heard.count == 2 for heard in self._neighbours.heard) == 2 * FEW)
+        await until(lambda: sum(received.count == 2 for received in self._neighbours.received) == 2 * FEW)
 
 
 @pytest.fixture(autouse=True)
@@ -180,10 +180,10 @@ async def test_workers_that_live_obtain_their_sessions_again(
         assert books.duplicates <= 2 * FEW
 
         held.let_go.clear()
-        before = len(neighbours.heard)
+        before = len(neighbours.received)
         more = Load(installation, neighbours, rate=1000, _numbers=FEW)
         await more.run(60, until=lambda: more.sent == FEW + 1)
-        await until(lambda: len(neighbours.heard) == before + 2)
+        await until(lambda: len(neighbours.received) == before + 2)
         assert [MARK in lease for lease in await installation.sql(f"SELECT lease {LEASED}")] == [True] * 2
         assert not [line for line in serving.lines() if "Traceback" in line]
         held.let_go.set()

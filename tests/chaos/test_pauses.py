@@ -17,7 +17,7 @@ from tests.chaos.books import all_delivered, balance
 from tests.chaos.conftest import Install
 from tests.chaos.installation import Installation
 from tests.chaos.load import Load
-from tests.chaos.neighbours import Heard, Neighbours
+from tests.chaos.neighbours import Neighbours, Received
 from tests.chaos.report import Report
 from tests.chaos.sizes import LONG, SHORT, Size, sized
 
@@ -46,8 +46,8 @@ async def test_a_process_is_suspended_past_its_lease(
     began = time.monotonic()
     let_go = asyncio.Event()
 
-    async def hold_the_first(heard: Heard) -> int:
-        if heard.count > 1 or heard.is_result:
+    async def hold_the_first(received: Received) -> int:
+        if received.count > 1 or received.is_result:
             return 200
         await let_go.wait()
         return 404
@@ -69,7 +69,7 @@ async def test_a_process_is_suspended_past_its_lease(
         else:
             await installation.end_leases()
         async with asyncio.timeout(20):
-            while sum(heard.count == 2 for heard in neighbours.heard) < FEW:
+            while sum(received.count == 2 for received in neighbours.received) < FEW:
                 await asyncio.sleep(0.02)
         let_go.set()
         serving.resume()
@@ -121,10 +121,10 @@ async def test_a_clock_is_off(
         await all_delivered(installation)
         clock.put(wrong, off)
         await noticed(serving.url, off)
-        before = len(neighbours.heard)
+        before = len(neighbours.received)
         await load.run(size.seconds / 4)
         assert any("clock_off" in line for line in serving.lines())
-        assert len(neighbours.heard) == before, "it has sent something with a wrong clock"
+        assert len(neighbours.received) == before, "it has sent something with a wrong clock"
 
         clock.put(wrong, 50)  # off, but within the limit
         await load.run(size.seconds / 4)
@@ -132,5 +132,5 @@ async def test_a_clock_is_off(
         await load.finish()
         books = await balance(installation, load, neighbours)
     assert (books.duplicates, books.unrecorded, books.refused) == (0, 0, 0)
-    assert not [heard for heard in neighbours.heard if abs(heard.signed_s) > MOST_OFF_S]
+    assert not [received for received in neighbours.received if abs(received.signed_s) > MOST_OFF_S]
     report.add(f"clock off by {off:+} s, postgres", books, allowed=0, faults=2, since=began)

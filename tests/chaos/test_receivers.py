@@ -12,7 +12,7 @@ from tests.chaos.books import all_delivered, balance
 from tests.chaos.conftest import Install
 from tests.chaos.installation import Installation
 from tests.chaos.load import Load
-from tests.chaos.neighbours import Heard, Neighbours, quick
+from tests.chaos.neighbours import Neighbours, Received, quick
 from tests.chaos.report import Report
 from tests.chaos.sizes import LONG, SHORT, Size
 
@@ -47,13 +47,13 @@ async def test_answers_are_lost(
     began = time.monotonic()
     lost: list[str] = []
 
-    async def lose(heard: Heard) -> int | str:
+    async def lose(received: Received) -> int | str:
         # by order of arrival: if all concurrent requests failed together, the breaker would open
-        is_lost = heard.count == 1 and len(neighbours.heard) % LOST == 0
+        is_lost = received.count == 1 and len(neighbours.received) % LOST == 0
         await asyncio.sleep(0.02)
         if not is_lost:
             return 200
-        lost.append(heard.subject)
+        lost.append(received.subject)
         if size.real_leases and len(lost) % 10 == 0:
             await asyncio.sleep(DEADLINE_S + 1)
             return 200

@@ -20,7 +20,7 @@ from tests.chaos.conftest import Install
 from tests.chaos.installation import EVENT, Installation
 from tests.chaos.kills import Killed
 from tests.chaos.load import Load
-from tests.chaos.neighbours import Heard, Neighbours
+from tests.chaos.neighbours import Neighbours, Received
 from tests.chaos.report import Report
 from tests.chaos.sizes import LONG, SHORT, Size
 
@@ -96,8 +96,8 @@ async def test_a_replay_is_killed(
         await all_delivered(installation)
         await add_dead_deliveries(installation, next(iter(load.accepted.values())), size.dead)
         promised = await expected_requests(installation)
-        assert promised >= {get_identity(one) for one in neighbours.heard if not one.is_result}
-        heard_before, unrecorded_before = len(neighbours.heard), await unrecorded(installation)
+        assert promised >= {get_identity(one) for one in neighbours.received if not one.is_result}
+        heard_before, unrecorded_before = len(neighbours.received), await unrecorded(installation)
 
         began = time.monotonic()
         replay = await Replay.start(installation)
@@ -114,18 +114,20 @@ async def test_a_replay_is_killed(
 
         assert await installation.sql("SELECT DISTINCT state FROM deliveries") == ["delivered"]
         assert (await Replay.start(installation)).total == 0
-        heard = [one for one in neighbours.heard[heard_before:] if not one.is_result]
-        told = [one.subject for one in heard]
+        received = [one for one in neighbours.received[heard_before:] if not one.is_result]
+        subjects = [one.subject for one in received]
         books = Books(
             accepted=len(promised) + len(new),
             refused=load.refused.total(),
-            delivered=len(set(told)),
-            requests=len(told),
-            duplicates=len(told) - len(set(told)),
+            delivered=len(set(subjects)),
+            requests=len(subjects),
+            duplicates=len(subjects) - len(set(subjects)),
             unrecorded=await unrecorded(installation) - unrecorded_before,
         )
-    assert {get_identity(one) for one in heard if one.subject not in new} == promised
-    assert all(set(told[told.index(order_id) :]) - set(new) for order_id in new), "an order waited for the replay"
+    assert {get_identity(one) for one in received if one.subject not in new} == promised
+    assert all(set(subjects[subjects.index(order_id) :]) - set(new) for order_id in new), (
+        "an order waited for the replay"
+    )
     assert books.duplicates <= books.unrecorded <= len(killed.in_flight)
     report.add(
         f"replay of {size.dead:,} killed, {database}",
@@ -169,9 +171,9 @@ async def expected_requests(installation: Installation) -> set[Identity]:
     }
 
 
-def get_identity(heard: Heard) -> Identity:
+def get_identity(received: Received) -> Identity:
     """Returns the identity of a request."""
-    return heard.subject, heard.event_id, heard.digest
+    return received.subject, received.event_id, received.digest
 
 
 async def unrecorded(installation: Installation) -> int:
@@ -186,6 +188,6 @@ async def order_during_replay(load: Load, neighbours: Neighbours) -> str:
     number = load.sent + 1
     await load.run(60, until=lambda: load.sent == number)
     async with asyncio.timeout(PATIENCE_S):
-        while not neighbours.has_heard(load.accepted[number]):
+        while not neighbours.has_received(load.accepted[number]):
             await asyncio.sleep(0.02)
     return load.accepted[number]

@@ -11,7 +11,7 @@ import pytest
 from tests.chaos.books import balance
 from tests.chaos.conftest import Install
 from tests.chaos.load import Load
-from tests.chaos.neighbours import Heard, Neighbours
+from tests.chaos.neighbours import Neighbours, Received
 from tests.chaos.report import Report
 from tests.chaos.sizes import LONG, Size, sized
 
@@ -22,7 +22,7 @@ async def test_a_stop_finishes_attempts_in_flight(install: Install, neighbours: 
     """On either signal a delivery in flight is completed and recorded, and the process exits with 0."""
     let_go = asyncio.Event()
 
-    async def hold(_: Heard) -> int:
+    async def hold(_: Received) -> int:
         await let_go.wait()
         return 200
 

@@ -49,8 +49,8 @@ async def test_genuine_webhooks_are_printed_and_forwarded(tmp_path: Path) -> Non
             log = running.log("listen")
 
     assert answers == [202, 500]
-    assert [one.body for one in application.heard] == [BODY, BODY]
-    assert application.heard[0].headers["webhook-id"] == "evt_1"
+    assert [one.body for one in application.received] == [BODY, BODY]
+    assert application.received[0].headers["webhook-id"] == "evt_1"
     assert "→ 202 from" in log
     assert "(sent before)" in log
     assert log.count("refused: the signature") == 5

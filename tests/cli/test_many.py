@@ -27,7 +27,7 @@ COMMAND = [sys.executable, "-m", "greenroom", "serve", "--workers", "2", "--port
 
 
 @dataclass
-class Team:
+class WorkerProcesses:
     """The started process, the log of it and its workers, and their address."""
 
     process: subprocess.Popen[bytes]
@@ -60,13 +60,13 @@ def until(what: Callable[[], object]) -> None:
 
 
 @contextmanager
-def serving(database_url: str, data: Path) -> Iterator[Team]:
+def serving(database_url: str, data: Path) -> Iterator[WorkerProcesses]:
     """Runs two workers."""
     with (data / "log").open("wb") as log:
         process = subprocess.Popen(
             COMMAND, env=environment(database_url, data), stdout=log, stderr=log, start_new_session=True
         )
-        team = Team(process, data / "log")
+        team = WorkerProcesses(process, data / "log")
         try:
             until(lambda: team.lines("Greenroom:") or process.poll() is not None)
             team.url = team.lines("Greenroom:")[0].split()[1]

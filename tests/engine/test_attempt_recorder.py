@@ -51,7 +51,7 @@ async def test_one_that_cannot_be_stored_keeps_nobody_from_it(store: Store) -> N
     async def settle(some: Sequence[FinishedAttempt]) -> list[Recorded | None]:
         if any(one.claimed.id == batch[2].claimed.id for one in some):
             raise ValueError
-        return await deliveries.settle(ctx, some, worker="w")
+        return await deliveries.record_attempts(ctx, some, worker="w")
 
     written = AttemptRecorder(settle, left.append, worker="w")
     for one in batch:
@@ -64,8 +64,8 @@ async def test_one_that_cannot_be_stored_keeps_nobody_from_it(store: Store) -> N
     ]
     bare = replace(batch[2], exchange=Exchange(status=200, response_body=attempt_recorder.NOT_STORED))
     assert left == [*batch[:2], bare, *batch[3:]]
-    told = [line["delivery_id"] for line in lines if line["event"] == "attempt_not_recorded"]
-    assert told == [batch[2].claimed.id]
+    logged = [line["delivery_id"] for line in lines if line["event"] == "attempt_not_recorded"]
+    assert logged == [batch[2].claimed.id]
     for one in await ended(ctx, 3):  # together again
         written.add(one)
     await written.write()
@@ -78,7 +78,7 @@ async def test_one_whose_exchange_cannot_be_stored_is_on_record_without_it(store
     batch = await ended(ctx, 3)
     fault = TryLater("It answered 500.", kind="http_status")
     batch[1] = replace(batch[1], fault=fault, exchange=Exchange(status=500, address="\ud800"))
-    written = AttemptRecorder(partial(deliveries.settle, ctx, worker="w"), lambda _: None, worker="w")
+    written = AttemptRecorder(partial(deliveries.record_attempts, ctx, worker="w"), lambda _: None, worker="w")
     for one in batch:
         written.add(one)
     with capture_logs() as lines:
@@ -99,7 +99,7 @@ async def test_a_lost_lease_is_told_of_and_the_others_are_settled(store: Store) 
     lost = batch[1].claimed
     await claims.release(ctx, [lost])
     left: list[FinishedAttempt] = []
-    written = AttemptRecorder(partial(deliveries.settle, ctx, worker="w"), left.append, worker="w")
+    written = AttemptRecorder(partial(deliveries.record_attempts, ctx, worker="w"), left.append, worker="w")
     for one in batch:
         written.add(one)
     with capture_logs() as lines:
@@ -124,7 +124,7 @@ async def test_an_outage_is_waited_for(store: Store, monkeypatch: pytest.MonkeyP
         if away:
             away -= 1
             raise Unavailable
-        return await deliveries.settle(ctx, some, worker="w")
+        return await deliveries.record_attempts(ctx, some, worker="w")
 
     written = AttemptRecorder(settle, left.append, worker="w")
     running = asyncio.create_task(written.run())
@@ -149,7 +149,7 @@ async def test_a_defect_in_what_is_told_ends_no_record(store: Store, monkeypatch
             raise KeyError(one.id)
         written.stop()
 
-    written = AttemptRecorder(partial(deliveries.settle, ctx, worker="w"), done, worker="w")
+    written = AttemptRecorder(partial(deliveries.record_attempts, ctx, worker="w"), done, worker="w")
     with capture_logs() as lines:
         running = asyncio.create_task(written.run())
         written.add(first[0])
@@ -186,7 +186,7 @@ async def test_an_answer_that_never_got_on_record_is_repeated_under_the_same_id(
     house: House, proctor: Linked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another attempt repeats a delivery whose result was not recorded in time; the late record changes nothing else."""
-    settle: Any = deliveries.settle
+    settle: Any = deliveries.record_attempts
     reached, go_on = asyncio.Event(), asyncio.Event()
 
     async def stopped(*args: Any, **kwargs: Any) -> Any:
@@ -194,16 +194,16 @@ async def test_an_answer_that_never_got_on_record_is_repeated_under_the_same_id(
         await go_on.wait()
         return await settle(*args, **kwargs)
 
-    monkeypatch.setattr(deliveries, "settle", stopped)
+    monkeypatch.setattr(deliveries, "record_attempts", stopped)
     await webhook(proctor)
     await proctor.send_test()
     async with asyncio.timeout(20):
         await reached.wait()
-    monkeypatch.setattr(deliveries, "settle", settle)
+    monkeypatch.setattr(deliveries, "record_attempts", settle)
     await claims.interrupt(house.app.state.ctx, lease=LEASE)
-    heard = await house.vendor.hear(2)
-    assert heard[0].headers["webhook-id"] == heard[1].headers["webhook-id"]
-    assert heard[0].body == heard[1].body
+    received = await house.vendor.receive(2)
+    assert received[0].headers["webhook-id"] == received[1].headers["webhook-id"]
+    assert received[0].body == received[1].body
     go_on.set()
 
     async with asyncio.timeout(20):
@@ -221,10 +221,10 @@ async def test_an_attempt_is_one_line_that_says_all(proctor: Linked) -> None:
     proctor.house.vendor.will_answer(503, 200)
     with capture_logs() as lines:
         order = await proctor.send_test()
-        (heard,) = await proctor.house.vendor.hear(1)
-        while not (told := [line for line in lines if line["event"] == "attempt"]):
+        (received,) = await proctor.house.vendor.receive(1)
+        while not (logged := [line for line in lines if line["event"] == "attempt"]):
             await proctor.api("GET", "/healthz")
-    line: dict[str, Any] = dict(told[0])
+    line: dict[str, Any] = dict(logged[0])
 
     (delivery,) = (await proctor.api("GET", f"/v1/deliveries?order_id={order}")).json()["data"]
     assert line["worker"].endswith(f":{os.getpid()}")
@@ -233,7 +233,7 @@ async def test_an_attempt_is_one_line_that_says_all(proctor: Linked) -> None:
     assert line["next_attempt_at"] == delivery["attempts"][0]["next_due_at"]
     same = {
         "delivery_id": delivery["id"],
-        "event_id": heard.headers["webhook-id"],
+        "event_id": received.headers["webhook-id"],
         "order_id": order,
         "destination_id": hook["id"],
         "lane": "vendor",

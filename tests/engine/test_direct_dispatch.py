@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from greenroom.engine.slots import TAKEN
+from greenroom.engine.slots import DIRECT_LIMIT
 from greenroom.engine.worker import Engine
 from greenroom.model.deliveries import PER_DESTINATION, SLOTS
 from greenroom.services.claims import ClaimBatch
@@ -63,7 +63,7 @@ async def test_an_order_is_delivered_without_a_claim(
 
     house.vendor.inside = look
     await proctor.send_test()
-    await house.vendor.hear(1)
+    await house.vendor.receive(1)
     async with asyncio.timeout(20):
         while (done := await only_delivery(proctor, hook))["state"] != "delivered":
             await asyncio.sleep(0.01)
@@ -72,7 +72,7 @@ async def test_an_order_is_delivered_without_a_claim(
     assert [attempt["number"] for attempt in done["attempts"]] == [1]
     assert done["attempts"][0]["worker"] == engine.worker
     assert engine._slots._held.total() == 0
-    assert len(house.vendor.heard) == 1
+    assert len(house.vendor.received) == 1
 
 
 async def test_what_is_in_the_way_is_waited_for(house: House, proctor: Linked, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +93,7 @@ async def test_what_is_in_the_way_is_waited_for(house: House, proctor: Linked, m
     await sql(house, "UPDATE deliveries SET state = 'cancelled' WHERE destination_id = $1", free)
     await proctor.api("PATCH", f"/v1/webhooks/{free}", json={"enabled": True})
     await proctor.send_test(2)
-    await house.vendor.hear(1)
+    await house.vendor.receive(1)
 
     for hook in (limited, troubled, waited_for):
         found = await deliveries(proctor, hook)
@@ -110,12 +110,12 @@ async def test_without_room_it_waits(house: House, proctor: Linked, monkeypatch:
     if held == "by everybody":
         engine._slots._held["again"] = SLOTS * 3 // 4
     else:
-        engine._slots._in_flight[hook] = TAKEN
+        engine._slots._in_flight[hook] = DIRECT_LIMIT
     await proctor.send_test(1)
 
     waiting = await only_delivery(proctor, hook)
     assert (waiting["state"], waiting["in_flight"], waiting["attempts_made"]) == ("pending", False, 0)
-    assert TAKEN < PER_DESTINATION
+    assert DIRECT_LIMIT < PER_DESTINATION
 
 
 async def watched(
@@ -136,7 +136,7 @@ async def test_an_engine_is_woken_for_what_it_may_claim(
     """A delivery to an endpoint at its concurrency limit does not wake the engine: that would cost a claim per order."""
     hook = (await webhook(proctor))["id"]
     engine, woken = await watched(house, monkeypatch, hook, behind=behind)
-    engine._slots._in_flight[hook] = TAKEN
+    engine._slots._in_flight[hook] = DIRECT_LIMIT
     await proctor.send_test()
 
     assert bool(woken) is not behind
@@ -151,7 +151,7 @@ async def test_an_attempt_on_record_wakes_the_engine_where_something_waits_for_i
     hook = (await webhook(proctor))["id"]
     engine, woken = await watched(house, monkeypatch, hook, behind=behind)
     await proctor.send_test()
-    await house.vendor.hear(1)
+    await house.vendor.receive(1)
     async with asyncio.timeout(20):
         while (await only_delivery(proctor, hook))["state"] != "delivered" or engine._slots._unrecorded:
             await asyncio.sleep(0.01)
@@ -192,7 +192,7 @@ async def test_what_is_being_stored_at_a_stop_is_delivered_and_put_on_record(
         await asyncio.sleep(0)
     let_go.set()
     await sending
-    await house.vendor.hear(1)
+    await house.vendor.receive(1)
 
     async with asyncio.timeout(20):
         while (done := await only_delivery(proctor, hook))["state"] != "delivered":
@@ -218,14 +218,14 @@ async def test_what_is_not_stored_holds_no_place(
 
     monkeypatch.setattr(order_rows, "log", written)
     await proctor.send_test()
-    await house.vendor.hear(1)
+    await house.vendor.receive(1)
 
 
 async def test_orders_that_come_together_are_each_delivered_once(house: House, proctor: Linked) -> None:
     """Concurrent orders are each delivered once, by direct dispatch or by a claim."""
     await webhook(proctor)
-    count = 5 * TAKEN
+    count = 5 * DIRECT_LIMIT
     await asyncio.gather(*(proctor.send_test(number) for number in range(1, count + 1)))
-    heard = await house.vendor.hear(count)
+    received = await house.vendor.receive(count)
 
-    assert len({one.headers["webhook-id"] for one in heard}) == len(heard) == count
+    assert len({one.headers["webhook-id"] for one in received}) == len(received) == count

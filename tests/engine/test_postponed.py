@@ -64,7 +64,7 @@ async def test_without_descriptors_a_delivery_waits_and_then_arrives(
         async with asyncio.timeout(30):
             await enough.wait()
         waiting = (await proctor.api("GET", f"/v1/deliveries?destination_id={hook}")).json()["data"][0]
-    await any_house.vendor.hear(1)
+    await any_house.vendor.receive(1)
     async with asyncio.timeout(20):
         while (done := (await proctor.api("GET", f"/v1/deliveries/{waiting['id']}")).json())["state"] == "pending":
             await asyncio.sleep(0.02)

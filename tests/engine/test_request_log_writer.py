@@ -16,7 +16,7 @@ from greenroom.engine.request_log_writer import RequestLogWriter, lost
 from greenroom.errors import Unavailable
 from greenroom.model.request_logs import LogEntry, LoggedExchange, Operation, Source
 from greenroom.services import projects, request_logs
-from greenroom.services.request_logs import Asked
+from greenroom.services.request_logs import LogQuery
 
 
 async def lines(ctx: Context, count: int) -> list[LogEntry]:
@@ -32,7 +32,7 @@ async def lines(ctx: Context, count: int) -> list[LogEntry]:
 async def written(ctx: Context) -> list[str]:
     """Returns the ids of the stored entries, oldest first."""
     project = await projects.ensure(ctx, "proctor")
-    asked = Asked({}, descending=False, limit=10_000)
+    asked = LogQuery({}, descending=False, limit=10_000)
     return [entry.id for entry in await request_logs.list_requests(ctx, project.id, "platform", asked)]
 
 

@@ -65,7 +65,7 @@ async def test_a_delivery_waits_for_the_key_and_then_arrives(
     destination = (await webhook(proctor))["id"]
     if lane == "ats":
         await proctor.send_test()
-        await any_house.vendor.hear(1)
+        await any_house.vendor.receive(1)
         destination = proctor.account_id
     await seal_under(ctx, table, OTHER, OURS)
 

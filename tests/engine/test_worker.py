@@ -101,7 +101,7 @@ async def test_what_makes_our_own_code_fail_stops_nobody_else(house: House, proc
     assert (failed["state"], failed["attempts"][0]["error_kind"]) == ("pending", "internal")
     assert failed["due_at"] is not None
     assert failed["last_error"].startswith("Greenroom itself failed: Error at base64.py:")
-    assert len(house.vendor.heard) == 1
+    assert len(house.vendor.received) == 1
 
 
 async def test_a_database_that_blinks_costs_no_place_and_no_attempt(house: House, proctor: Linked) -> None:
@@ -122,7 +122,7 @@ async def test_a_database_that_blinks_costs_no_place_and_no_attempt(house: House
         assert one._slots._held.total() == 0
 
     assert (done["state"], done["attempts_made"], len(done["attempts"])) == ("delivered", 1, 1)
-    assert len(house.vendor.heard) == 1
+    assert len(house.vendor.received) == 1
 
 
 class Away:
@@ -170,11 +170,11 @@ async def test_what_was_claimed_long_ago_is_not_begun(
     async with engine(house):
         async with asyncio.timeout(20):
             await given_back.wait()
-        assert house.vendor.heard == []
+        assert house.vendor.received == []
         monkeypatch.undo()
         delivered = await recorded(proctor, hook)
 
-    assert (delivered["state"], delivered["attempts_made"], len(house.vendor.heard)) == ("delivered", 1, 1)
+    assert (delivered["state"], delivered["attempts_made"], len(house.vendor.received)) == ("delivered", 1, 1)
 
 
 @pytest.mark.postgres
@@ -206,7 +206,7 @@ async def test_what_was_leased_before_the_session_was_lost_is_not_begun(
         assert len(leases) == 2
         assert MARK in leases[0]
         assert [attempt["number"] for attempt in delivered["attempts"]] == [1]
-        assert len(house.vendor.heard) == 1
+        assert len(house.vendor.received) == 1
 
 
 async def test_after_a_long_outage_others_may_put_on_record_what_they_did(
@@ -238,12 +238,12 @@ async def test_after_a_long_outage_others_may_put_on_record_what_they_did(
                 while not (await deliveries(proctor, hook))[0]["attempts"]:
                     await asyncio.sleep(0.01)
                 await proctor.send_test(2)  # and then it goes on
-                await house.vendor.hear(1)
+                await house.vendor.receive(1)
 
     assert "database_back" in {line["event"] for line in lines}
     first = [one for one in await deliveries(proctor, hook) if one["id"] == claimed.id]
     assert [(one["attempts_made"], len(one["attempts"])) for one in first] == [(1, 1)]
-    assert len(house.vendor.heard) == 1
+    assert len(house.vendor.received) == 1
 
 
 async def test_a_success_whose_body_never_ends_is_one(

@@ -24,12 +24,12 @@ async def test_from_send_test_to_complete(proctor: Linked, sdk: Sdk) -> None:
     (listed,) = (await proctor.call("list_tests")).json()
     packages = await sdk.ats("listAssessmentsPackages")
     interview = await proctor.send_test()
-    (heard,) = await proctor.house.vendor.hear(1)
-    event = heard.json
-    digest = hmac.digest(hook["secret"].encode(), heard.body, hashlib.sha256)
+    (received,) = await proctor.house.vendor.receive(1)
+    event = received.json
+    digest = hmac.digest(hook["secret"].encode(), received.body, hashlib.sha256)
 
     assert [one["id"] for one in packages["assessmentPackagePaginated"]["data"]] == [listed["partner_test_id"]]
-    assert heard.headers["x-stackone-signature"] == base64.urlsafe_b64encode(digest).decode().rstrip("=")
+    assert received.headers["x-stackone-signature"] == base64.urlsafe_b64encode(digest).decode().rstrip("=")
     assert (event["event"], event["account_id"]) == ("ats_assessments.created", proctor.account_id)
     assert event["event_data"]["candidate"]["emails"][0]["value"] == "ada@example.test"
     assert (await proctor.status(interview))["partner_status"] == "received"
@@ -42,7 +42,7 @@ async def test_from_send_test_to_complete(proctor: Linked, sdk: Sdk) -> None:
     }
     order = event["record_id"]
     updated = await sdk.ats("updateAssessmentsResult", id=order, **{BODY: body})
-    (pushed,) = await proctor.house.greenhouse.hear(1)
+    (pushed,) = await proctor.house.greenhouse.receive(1)
     status = await proctor.status(interview)
 
     assert updated["updateResult"]["statusCode"] == 200

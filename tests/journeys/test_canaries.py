@@ -82,8 +82,8 @@ async def test_no_secret_in_logs_files_or_answers(tmp_path: Path) -> None:
             order = sent.json()["partner_interview_id"]
             path = f"/unified/ats/assessments/orders/{order}/result"
             await call("PATCH", path, json=RESULT, headers={"x-account-id": account["id"]})
-            await greenhouse.hear(1)
-            await vendor.hear(1)
+            await greenhouse.receive(1)
+            await vendor.receive(1)
             async with asyncio.timeout(20):
                 while (await call("GET", f"/v1/orders/{order}")).json()["delivery"] != "refused":
                     await asyncio.sleep(0.05)

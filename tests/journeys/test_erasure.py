@@ -62,14 +62,14 @@ async def played(house: House) -> tuple[Linked, str]:
     house.greenhouse.will_answer((500, {}, SAID.encode()))
     await webhook(linked)
     order = await linked.send_test(candidate=CANARIES, sent_by=SENDER, questionnaire={"answer": RAW})
-    await house.vendor.hear(1)
+    await house.vendor.receive(1)
     await linked.send_test(candidate=CANARIES, sent_by=SENDER, questionnaire={"answer": RAW})
     progress = {"status": "in_progress", "message": TYPED}
     keyed = {"idempotency-key": "k"}
     assert (await linked.api("POST", f"/v1/orders/{order}/status", json=progress, headers=keyed)).status_code == 200
     assert (await linked.give_result(order, RESULT)).status_code == 200
     assert (await linked.give_result(order, {**RESULT, "summary": "canary-refused"})).status_code == 409
-    await house.greenhouse.hear(1)
+    await house.greenhouse.receive(1)
     await linked.status(order)
     complaint = {"api_call": "test_status", "errors": [f"bad: {SAID}"], "candidate_email": CANARIES["email"]}
     await linked.call("response_error", json={**complaint, "partner_interview_id": order})

@@ -56,8 +56,8 @@ async def resulted(linked: Linked, **body: Any) -> str:
 async def test_an_ats_that_never_reads_the_result_gets_three_nudges_and_an_alert(northwind: Linked) -> None:
     order = await resulted(northwind)
     waits = []
-    for told in range(1, len(NUDGES) + 1):
-        push = await recorded(northwind, order, told, state="pending")
+    for nudge in range(1, len(NUDGES) + 1):
+        push = await recorded(northwind, order, nudge, state="pending")
         seen = await northwind.order(order)
         assert seen["delivery"] == "sent"
         assert f"notified again at {push['attempts'][-1]['next_due_at']}" in seen["delivery_detail"]
@@ -98,7 +98,7 @@ async def test_reading_the_result_ends_the_nudges(northwind: Linked) -> None:
     assert (push["state"], push["due_at"]) == ("delivered", None)
     await let_pass(northwind.house)
     assert await northwind.house.engine_once() == 0
-    assert len(northwind.house.greenhouse.heard) == 1
+    assert len(northwind.house.greenhouse.received) == 1
 
 
 async def test_reading_during_the_first_push_ends_the_nudges(northwind: Linked) -> None:
@@ -166,9 +166,9 @@ async def test_a_refused_nudge_ends_the_delivery_with_its_reason(northwind: Link
 
 async def test_a_manual_retry_resets_the_nudges(northwind: Linked) -> None:
     order = await resulted(northwind)
-    for told in range(2, len(NUDGES) + 2):
+    for nudge in range(2, len(NUDGES) + 2):
         await let_pass(northwind.house)
-        await recorded(northwind, order, told)
+        await recorded(northwind, order, nudge)
     ended = await push_of(northwind, order)
 
     await northwind.api("POST", f"/v1/deliveries/{ended['id']}/retry")
@@ -185,7 +185,7 @@ async def test_nudges_survive_a_restart(tmp_path: Path) -> None:
         async with open_house(tmp_path) as house:
             await let_pass(house)
             linked.house = house
-            await greenhouse.hear(2)
+            await greenhouse.receive(2)
             await recorded(linked, order, 2, state="pending")
 
 

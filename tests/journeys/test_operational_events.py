@@ -15,10 +15,10 @@ async def test_a_disabled_webhook_is_reported_to_another_webhook(northwind: Link
     async with neighbour() as operators:
         watching = await webhook(northwind, list(OPERATIONAL_EVENTS), name="operators", url=f"{operators.url}/news")
         order = await northwind.send_test()
-        heard = await operators.hear(2)
+        received = await operators.receive(2)
 
     news = {}
-    for one in heard:
+    for one in received:
         Webhook(watching["secret"]).verify(one.body, one.headers)
         news[one.json["event"]] = one.json
     assert set(news) == {"webhook.disabled", "delivery.exhausted"}
@@ -39,7 +39,7 @@ async def test_a_result_that_the_ats_refuses_is_reported(northwind: Linked) -> N
     order = await northwind.send_test()
     await northwind.give_result(order)
 
-    (news,) = await northwind.house.vendor.hear(1)
+    (news,) = await northwind.house.vendor.receive(1)
 
     assert (news.json["lane"], news.json["order_id"]) == ("ats", order)
     assert (news.json["account_id"], news.json["destination_id"]) == (northwind.account_id, northwind.account_id)

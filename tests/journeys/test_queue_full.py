@@ -46,5 +46,5 @@ async def test_a_full_queue_refuses_new_orders_until_it_has_room(house: House) -
         while queue_limit.is_full(project_id):
             await asyncio.sleep(0.02)
             await queue_limit.refresh(LIMIT)
-    assert len(house.vendor.heard) == LIMIT
+    assert len(house.vendor.received) == LIMIT
     assert await linked.send_test(LIMIT) not in placed

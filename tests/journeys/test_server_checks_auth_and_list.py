@@ -170,7 +170,7 @@ async def test_the_package_call_is_signed_authenticated_and_paged(house: House) 
 
     listed = (await linked.call("list_tests")).json()
 
-    first, second = house.vendor.heard
+    first, second = house.vendor.received
     assert [one["partner_test_id"] for one in listed] == ["pkg_core_sql", "4711"]
     assert first.json == {"account_id": linked.account_id, "provider": "greenhouse"}
     assert second.json == {"account_id": linked.account_id, "provider": "greenhouse", "next": "two"}
@@ -221,13 +221,13 @@ async def test_one_call_for_many_recruiters_who_look_at_once(house: House) -> No
     house.vendor.inside = gate.wait
     house.vendor.will_answer((200, {}, json.dumps({"data": PACKAGES}).encode()))
     calls = [asyncio.create_task(linked.call("list_tests")) for _ in range(8)]
-    await house.vendor.hear(1)
+    await house.vendor.receive(1)
     gate.set()
 
     answers = await asyncio.gather(*calls)
 
     assert {answer.status_code for answer in answers} == {200}
-    assert len(house.vendor.heard) == 1
+    assert len(house.vendor.received) == 1
 
 
 async def test_s15_the_wrong_method_is_405(northwind: Linked) -> None:

@@ -19,13 +19,13 @@ async def test_s43_one_patch_to_the_exact_url(northwind: Linked) -> None:
     order = await northwind.send_test(900417)
     await northwind.give_result(order)
 
-    (patch,) = await northwind.house.greenhouse.hear(1)
+    (patch,) = await northwind.house.greenhouse.receive(1)
 
     assert (patch.method, patch.path) == ("PATCH", "/integrations/testing_partners/take_home_tests/900417")
     assert patch.body == b""
     assert patch.headers["authorization"] == basic("partner", "correct horse")
     await northwind.becomes(order, delivery="sent")
-    assert len(northwind.house.greenhouse.heard) == 1
+    assert len(northwind.house.greenhouse.received) == 1
 
 
 async def test_s43_the_account_key_reading(house: House) -> None:
@@ -33,7 +33,7 @@ async def test_s43_the_account_key_reading(house: House) -> None:
     order = await linked.send_test()
     await linked.give_result(order)
 
-    (patch,) = await house.greenhouse.hear(1)
+    (patch,) = await house.greenhouse.receive(1)
 
     assert patch.headers["authorization"] == basic(linked.token)
 
@@ -69,7 +69,7 @@ async def test_s45_a_passing_fault_is_tried_again(northwind: Linked, fault: int)
     northwind.house.greenhouse.will_answer(fault, 200)
     order = await northwind.send_test()
     await northwind.give_result(order)
-    await northwind.house.greenhouse.hear(1)
+    await northwind.house.greenhouse.receive(1)
 
     delivery = await _failed_once(northwind, order)
 
@@ -99,7 +99,7 @@ async def test_s45_a_refusal_ends_it_with_an_alert(northwind: Linked, status: in
     assert str(status) in seen["delivery_detail"]
     moments = (await northwind.api("GET", f"/v1/orders/{order}/timeline")).json()["data"]
     assert "alert" in {moment["kind"] for moment in moments}
-    assert northwind.house.vendor.heard == []
+    assert northwind.house.vendor.received == []
     northwind.house.greenhouse.will_answer(200)  # the cause is fixed
     (delivery,) = (await northwind.api("GET", f"/v1/deliveries?order_id={order}&lane=ats")).json()["data"]
     await northwind.api("POST", f"/v1/deliveries/{delivery['id']}/retry")
@@ -118,7 +118,7 @@ async def test_s46_a_different_second_result_is_refused(northwind: Linked) -> No
     assert other.status_code == 409
     assert "score.value" in other.json()["message"]
     assert (await northwind.status(order))["partner_score"] == 82.5
-    assert len(northwind.house.greenhouse.heard) == 1
+    assert len(northwind.house.greenhouse.received) == 1
 
 
 async def test_s46_two_results_at_once_are_one(northwind: Linked) -> None:
@@ -129,7 +129,7 @@ async def test_s46_two_results_at_once_are_one(northwind: Linked) -> None:
 
     assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409, 409, 409]
     await northwind.becomes(order, delivery="sent")
-    assert len(northwind.house.greenhouse.heard) == 1
+    assert len(northwind.house.greenhouse.received) == 1
 
 
 async def test_s47_without_a_url_the_poll_delivers(northwind: Linked) -> None:
@@ -148,7 +148,7 @@ async def test_progress_is_reported_and_never_complete(northwind: Linked) -> Non
         answer = await northwind.give_result(order, {"result": {"value": value}})
         assert answer.status_code == 200
         assert await northwind.status(order) == {"partner_status": status}
-    assert northwind.house.greenhouse.heard == []
+    assert northwind.house.greenhouse.received == []
 
 
 @pytest.mark.parametrize(
@@ -161,10 +161,10 @@ async def test_an_end_without_success_reaches_the_recruiter(
     order = await northwind.send_test()
     await northwind.give_result(order, {"result": {"value": value}, "result_url": RESULT["result_url"]})
 
-    told = await northwind.status(order)
+    answered = await northwind.status(order)
 
-    assert told["partner_status"] == "complete"
-    assert told["metadata"] == {"Outcome": row}
+    assert answered["partner_status"] == "complete"
+    assert answered["metadata"] == {"Outcome": row}
     assert (await northwind.order(order))["status"] == status
 
 
@@ -172,12 +172,12 @@ async def test_the_webhook_carries_both_signatures(northwind: Linked) -> None:
     made = await webhook(northwind)
     order = await northwind.send_test()
 
-    (heard,) = await northwind.house.vendor.hear(1)
+    (received,) = await northwind.house.vendor.receive(1)
 
-    Webhook(made["secret"]).verify(heard.body, heard.headers)
-    expected = hmac.new(made["secret"].encode(), heard.body, hashlib.sha256).digest()
-    assert heard.headers["x-stackone-signature"] == base64.urlsafe_b64encode(expected).decode().rstrip("=")
-    body = heard.json
+    Webhook(made["secret"]).verify(received.body, received.headers)
+    expected = hmac.new(made["secret"].encode(), received.body, hashlib.sha256).digest()
+    assert received.headers["x-stackone-signature"] == base64.urlsafe_b64encode(expected).decode().rstrip("=")
+    body = received.json
     assert body["event"] == "ats_assessments.created"
     assert body["record_id"] == order
     assert body["account_id"] == northwind.account_id
@@ -194,10 +194,10 @@ async def test_the_category_decides_the_event_in_the_spelling_subscribed(house: 
     await webhook(linked, [spelling, "ats_assessments.created"])
     order = await linked.send_test()
 
-    (heard,) = await house.vendor.hear(1)
+    (received,) = await house.vendor.receive(1)
 
-    assert heard.json["event"] == spelling
-    assert heard.json["event_data"]["results_update_url"].endswith(f"/background_checks/orders/{order}/result")
+    assert received.json["event"] == spelling
+    assert received.json["event_data"]["results_update_url"].endswith(f"/background_checks/orders/{order}/result")
     assert (await linked.give_result(order)).status_code == 404  # the other category's path
     assert (await linked.give_result(order, category="background_checks")).status_code == 200
 
@@ -206,7 +206,7 @@ async def test_retries_keep_the_event_id_and_the_bytes(northwind: Linked) -> Non
     await webhook(northwind)
     northwind.house.vendor.will_answer(500, 200)
     order = await northwind.send_test()
-    await northwind.house.vendor.hear(1)
+    await northwind.house.vendor.receive(1)
     async with asyncio.timeout(20):
         while True:
             (delivery,) = (await northwind.api("GET", f"/v1/deliveries?order_id={order}")).json()["data"]
@@ -215,7 +215,7 @@ async def test_retries_keep_the_event_id_and_the_bytes(northwind: Linked) -> Non
             await asyncio.sleep(0.02)
     await northwind.api("POST", f"/v1/deliveries/{delivery['id']}/retry")
 
-    first, second = await northwind.house.vendor.hear(2)
+    first, second = await northwind.house.vendor.receive(2)
 
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
     assert first.body == second.body
@@ -239,8 +239,8 @@ async def test_410_disables_the_webhook_and_holds_later_deliveries(northwind: Li
     assert "410 Gone" in alert
     northwind.house.vendor.will_answer(200)
     await northwind.api("PATCH", f"/v1/webhooks/{made['id']}", json={"enabled": True})
-    heard = await northwind.house.vendor.hear(2)
-    assert heard[1].json["record_id"] == second
+    received = await northwind.house.vendor.receive(2)
+    assert received[1].json["record_id"] == second
 
 
 async def test_a_failed_delivery_of_a_disabled_webhook_is_held(northwind: Linked) -> None:
@@ -250,7 +250,7 @@ async def test_a_failed_delivery_of_a_disabled_webhook_is_held(northwind: Linked
     vendor.will_answer(500)
     vendor.inside = going.wait
     order = await northwind.send_test()
-    await vendor.hear(1)
+    await vendor.receive(1)
     await northwind.api("PATCH", f"/v1/webhooks/{made['id']}", json={"enabled": False})
     going.set()
     await _becomes(northwind, order, "pending", attempts=1)
@@ -259,9 +259,9 @@ async def test_a_failed_delivery_of_a_disabled_webhook_is_held(northwind: Linked
 
     held = await _becomes(northwind, order, "held", attempts=1)
 
-    assert (held["attempts_made"], held["due_at"], len(vendor.heard)) == (1, None, 1)
+    assert (held["attempts_made"], held["due_at"], len(vendor.received)) == (1, None, 1)
     await northwind.api("PATCH", f"/v1/webhooks/{made['id']}", json={"enabled": True})
-    first, second = await vendor.hear(2)
+    first, second = await vendor.receive(2)
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
     await _becomes(northwind, order, "delivered", attempts=2)
 
@@ -287,4 +287,4 @@ async def test_a_deleted_account_gets_no_more_pushes(northwind: Linked) -> None:
     (push,) = (await northwind.api("GET", f"/v1/deliveries?order_id={order}&lane=ats")).json()["data"]
 
     assert (push["state"], push["due_at"], len(push["attempts"])) == ("cancelled", None, 1)
-    assert len(northwind.house.greenhouse.heard) == 1
+    assert len(northwind.house.greenhouse.received) == 1

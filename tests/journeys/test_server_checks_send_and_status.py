@@ -48,9 +48,9 @@ async def test_s19_unknown_fields_are_kept_in_the_raw_record(northwind: Linked) 
     await webhook(northwind)
     await northwind.send_test(new_field={"deep": [1]}, candidate={**ADA, "pronouns": "she"})
 
-    (heard,) = await northwind.house.vendor.hear(1)
+    (received,) = await northwind.house.vendor.receive(1)
 
-    raw = heard.json["raw_event"]["body"]
+    raw = received.json["raw_event"]["body"]
     assert raw["new_field"] == {"deep": [1]}
     assert raw["candidate"]["pronouns"] == "she"
 
@@ -125,7 +125,7 @@ async def test_s24_a_foreign_url_is_never_called(northwind: Linked, url: str) ->
     seen = await northwind.becomes(order, delivery="refused")
 
     assert seen["callback_problem"]
-    assert northwind.house.greenhouse.heard == []
+    assert northwind.house.greenhouse.received == []
     assert (await northwind.status(order))["partner_status"] == "complete"  # polling still delivers
 
 
@@ -196,9 +196,9 @@ async def test_s29_names_come_back_as_they_were(northwind: Linked, name: str) ->
     await webhook(northwind)
     await northwind.send_test(candidate={**ADA, "first_name": name})
 
-    (heard,) = await northwind.house.vendor.hear(1)
+    (received,) = await northwind.house.vendor.receive(1)
 
-    assert heard.json["event_data"]["candidate"]["first_name"] == name
+    assert received.json["event_data"]["candidate"]["first_name"] == name
 
 
 async def test_s30_the_vendor_may_be_down(house: House) -> None:

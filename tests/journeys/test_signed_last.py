@@ -59,8 +59,8 @@ async def test_the_signature_has_the_time_of_the_write(
 
     shown = await send(replace(house.app.state.ctx, now=clock), house.app.state.out, linked, made["id"])
 
-    heard = house.vendor.heard[-1]
-    assert begun < heard.headers["webhook-timestamp"] == clock.stamp
-    assert Webhook(secret).verify(heard.body, heard.headers)
-    assert shown is None or shown.items() <= heard.headers.items()
+    received = house.vendor.received[-1]
+    assert begun < received.headers["webhook-timestamp"] == clock.stamp
+    assert Webhook(secret).verify(received.body, received.headers)
+    assert shown is None or shown.items() <= received.headers.items()
     assert shown is None or shown["webhook-timestamp"] == clock.stamp

@@ -66,7 +66,7 @@ async def test_a_silent_dns_server_delays_no_other_vendor(house: House, dns: Nam
 
     assert [one["attempts_made"] for one in arrived] == [1] * (NAMES + 1)
     assert {(one["state"], len(one["attempts"])) for one in waiting} == {("pending", 0)}
-    assert not any(one.path == "/slow" for one in house.vendor.heard)
+    assert not any(one.path == "/slow" for one in house.vendor.received)
 
     dns.release()
     assert [one["attempts_made"] for one in await delivered(slow, NAMES)] == [1] * NAMES

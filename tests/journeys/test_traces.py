@@ -128,9 +128,9 @@ async def test_one_trace_from_the_recruiter_to_the_kit(tmp_path: Path, tracing: 
         assert await one.kill(signal.SIGTERM) == 0
         await one.start()
         await parties.api("POST", f"/v1/deliveries/{delivery['id']}/retry")
-        await vendor.hear(2)
+        await vendor.receive(2)
         await parties.api("PATCH", f"/unified/ats/assessments/orders/{order}/result", json=RESULT)
-        await greenhouse.hear(1)
+        await greenhouse.receive(1)
         await parties.call(f"test_status?tenant-id=proctor&partner_interview_id={order}")
 
         names = ["accept order", "attempt", "attempt", "record result", "attempt", "ATS reads result"]
@@ -154,10 +154,10 @@ async def test_one_trace_from_the_recruiter_to_the_kit(tmp_path: Path, tracing: 
         everything = str([said(span) for span in spans] + [span.status.message for span in spans])
         private = ["http:", "@", "Ada", "Authorization", credentials[0], credentials[2], "whsec_"]
         assert [word for word in private if word in everything] == []
-        carried = [heard.headers.get("traceparent", "").rpartition("-")[0] for heard in vendor.heard]
+        carried = [received.headers.get("traceparent", "").rpartition("-")[0] for received in vendor.received]
         ids = [f"00-{span.trace_id.hex()}-{span.span_id.hex()}" for span in (failed, again)]
         assert carried == (ids if tracing == "forward" else ["", ""])
-        assert "traceparent" not in greenhouse.heard[0].headers
+        assert "traceparent" not in greenhouse.received[0].headers
 
 
 async def test_without_a_collector_everything_else_goes_on(tmp_path: Path) -> None:
@@ -180,9 +180,9 @@ async def test_without_tracing_there_is_no_header_column_or_import(northwind: Li
     """Without tracing there is no header, no column value and no import of OpenTelemetry."""
     await webhook(northwind)
     await northwind.send_test()
-    (heard,) = await northwind.house.vendor.hear(1)
+    (received,) = await northwind.house.vendor.receive(1)
 
-    assert "traceparent" not in heard.headers
+    assert "traceparent" not in received.headers
     rows = await northwind.house.app.state.ctx.store.read(lambda tx: tx.all("SELECT trace FROM events"))
     assert {row["trace"] for row in rows} == {None}
     code = (

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from greenroom.errors import GiveUp, RemoteError, TryLater
-from greenroom.model.breakers import FIRST_WAIT_MS, LONGEST_WAIT_MS, OPENS_AT, WHOLE_ROOM, Breaker, is_down
+from greenroom.model.breakers import FIRST_WAIT_MS, FULL_LIMIT, LONGEST_WAIT_MS, OPENS_AT, Breaker, is_down
 from greenroom.model.deliveries import PER_DESTINATION
 
 
@@ -22,7 +22,7 @@ def test_it_opens_at_the_fifth_failure() -> None:
     """The breaker opens at the fifth failure; failures of attempts in flight do not extend the wait."""
     assert failing(OPENS_AT - 1).health(1000) == "closed"
     opened = failing(OPENS_AT)
-    assert (opened.health(1000), opened.places(1000)) == ("open", 0)
+    assert (opened.health(1000), opened.free_slots(1000)) == ("open", 0)
     assert failing(3, opened).open_until == opened.open_until == 1000 + FIRST_WAIT_MS
 
 
@@ -32,7 +32,7 @@ def test_one_probe_after_a_wait_that_grows() -> None:
     waits = []
     for _ in range(8):
         now = breaker.open_until
-        assert (breaker.health(now), breaker.places(now)) == ("half_open", 1)
+        assert (breaker.health(now), breaker.free_slots(now)) == ("half_open", 1)
         breaker = breaker.failed("away", now)
         waits.append(breaker.open_until - now)
 
@@ -47,10 +47,10 @@ def test_the_limit_doubles_until_the_breaker_closes() -> None:
     while breaker != Breaker():
         for _ in range(rounds[-1]):
             breaker = breaker.answered(now, well=True)
-        rounds.append(min(breaker.places(now), WHOLE_ROOM))
+        rounds.append(min(breaker.free_slots(now), FULL_LIMIT))
 
     assert rounds == [1, 2, 4, 8, 16]
-    assert Breaker().places(now) == PER_DESTINATION
+    assert Breaker().free_slots(now) == PER_DESTINATION
 
 
 def test_a_failure_while_half_open_opens_it_again() -> None:
@@ -67,16 +67,16 @@ def test_an_answer_resets_the_failures() -> None:
 
 def test_the_notification_is_remembered_until_a_success() -> None:
     """A refusal resets the failures, but not that the project was notified."""
-    notified = replace(failing(OPENS_AT - 1), told=True)
-    assert notified.answered(1000, well=False) == Breaker(told=True, last_error="away")
+    notified = replace(failing(OPENS_AT - 1), notified=True)
+    assert notified.answered(1000, well=False) == Breaker(notified=True, last_error="away")
     assert notified.answered(1000, well=True) == Breaker()
-    assert replace(failing(OPENS_AT), told=True).answered(10**9, well=True).told is False
+    assert replace(failing(OPENS_AT), notified=True).answered(10**9, well=True).notified is False
 
 
 def test_a_requested_pause_is_kept() -> None:
     """A success of another attempt in flight does not end the pause."""
     paused = Breaker(failures=2).paused("429", 60_000, 1000)
-    assert (paused.places(1000), paused.health(61_000)) == (0, "half_open")
+    assert (paused.free_slots(1000), paused.health(61_000)) == (0, "half_open")
     assert paused.answered(1000, well=True) == paused
 
 

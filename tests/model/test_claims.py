@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from greenroom.model.claims import Cursor, Waiting, deal
+from greenroom.model.claims import Cursor, Waiting, allocate
 
 
 def candidates(*due: int) -> list[Waiting]:
@@ -27,13 +27,13 @@ def candidates(*due: int) -> list[Waiting]:
 )
 def test_deal(due: tuple[int, ...], slots: int, expected: list[int]) -> None:
     """Destinations get slots round-robin."""
-    assert deal(candidates(*due), slots) == expected
+    assert allocate(candidates(*due), slots) == expected
 
 
 @given(st.lists(st.integers(0, 20), max_size=8), st.integers(0, 64))
 def test_deal_is_complete_and_fair(due: list[int], slots: int) -> None:
     """All slots are used, and shares differ by one at most while deliveries are due."""
-    shares = deal(candidates(*due), slots)
+    shares = allocate(candidates(*due), slots)
 
     assert sum(shares) == min(slots, sum(due))
     hungry = [share for share, count in zip(shares, due, strict=True) if share < count]

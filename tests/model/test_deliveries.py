@@ -51,18 +51,23 @@ def test_jitter_is_only_ever_added(lane: Lane, step: int, chance: float) -> None
 
 
 @pytest.mark.parametrize(
-    ("following", "told", "asked", "expected"),
+    ("following", "nudge_count", "asked", "expected"),
     [
-        (Next("delivered"), 0, False, Next("pending", NUDGES[0], told=1)),
-        (Next("delivered"), 2, False, Next("pending", NUDGES[2], told=3)),
-        (Next("delivered"), 3, False, Next("delivered", told=4)),  # no nudges are left
+        (Next("delivered"), 0, False, Next("pending", NUDGES[0], nudge_count=1)),
+        (Next("delivered"), 2, False, Next("pending", NUDGES[2], nudge_count=3)),
+        (Next("delivered"), 3, False, Next("delivered", nudge_count=4)),  # no nudges are left
         (Next("delivered"), 0, True, Next("delivered")),  # the ATS requested the result during the attempt
-        (Next("pending", timedelta(seconds=5)), 1, False, Next("pending", timedelta(seconds=5), told=1)),
-        (Next("pending", timedelta(seconds=5)), 1, True, Next("delivered", told=1)),  # the ATS has requested the result
-        (Next("dead"), 1, True, Next("delivered", told=1)),
+        (Next("pending", timedelta(seconds=5)), 1, False, Next("pending", timedelta(seconds=5), nudge_count=1)),
+        (
+            Next("pending", timedelta(seconds=5)),
+            1,
+            True,
+            Next("delivered", nudge_count=1),
+        ),  # the ATS has requested the result
+        (Next("dead"), 1, True, Next("delivered", nudge_count=1)),
         (Next("dead"), 0, True, Next("dead")),
     ],
 )
-def test_nudge_until_read(following: Next, told: int, asked: bool, expected: Next) -> None:
+def test_nudge_until_read(following: Next, nudge_count: int, asked: bool, expected: Next) -> None:
     """An ATS is nudged a few times until it requests the result."""
-    assert nudge_until_read(following, told, NUDGES, asked=asked, chance=0.0) == expected
+    assert nudge_until_read(following, nudge_count, NUDGES, asked=asked, chance=0.0) == expected

@@ -53,9 +53,9 @@ class Counted(str):
 def test_ten_thousand_packages_of_one_name_need_linear_time() -> None:
     """A name is compared a few times, not with each other name."""
     Counted.comparisons = 0
-    told = unique([Package(str(number), Counted("Test")) for number in range(10_000)])
+    renamed = unique([Package(str(number), Counted("Test")) for number in range(10_000)])
 
-    assert [package.name for package in told] == [f"Test ({number})" for number in range(10_000)]
+    assert [package.name for package in renamed] == [f"Test ({number})" for number in range(10_000)]
     assert Counted.comparisons < 100_000
 
 

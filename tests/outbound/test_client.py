@@ -27,7 +27,7 @@ class ScriptedPeer:
 
     def __init__(self, *parts: bytes, stays: bool = True) -> None:
         self.connections = 0
-        self.heard: list[bytes] = []
+        self.received: list[bytes] = []
         self._parts = parts
         self._stays = stays
 
@@ -35,7 +35,7 @@ class ScriptedPeer:
         self.connections += 1
         while head := await reader.readuntil(b"\r\n\r\n"):
             length = next((int(line[15:]) for line in head.split(b"\r\n") if line.startswith(b"content-length:")), 0)
-            self.heard.append(head + await reader.readexactly(length))
+            self.received.append(head + await reader.readexactly(length))
             for part in self._parts:
                 writer.write(part)
                 await writer.drain()
@@ -79,7 +79,7 @@ async def test_a_connection_is_used_again_after_a_whole_answer(
     assert (answer.body, answer.truncated) == (body, False)
     assert "link" not in answer.headers
     assert "x" not in answer.headers
-    assert (peer.connections, len(peer.heard)) == (1, 3)
+    assert (peer.connections, len(peer.received)) == (1, 3)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ async def test_a_connection_is_not_used_again_after_any_other_answer(out: Outbou
     answer = await ask(out, peer, times=3)
 
     assert (answer.status, answer.body, answer.truncated) == (200, b"ok", False)
-    assert (peer.connections, len(peer.heard)) == (3, 3)
+    assert (peer.connections, len(peer.received)) == (3, 3)
 
 
 async def test_the_answer_to_head_has_no_body(out: Outbound) -> None:
@@ -232,7 +232,7 @@ async def test_a_request_on_the_wire(out: Outbound, method: str, body: bytes | N
         headers = {"Content-Length": "7", "User-Agent": "WorkerState", "X-Name": "Nguyễn"}
         await out.send(Request(method, f"http://127.0.0.1:{port}/a?b", headers, body), deadline=5)
 
-    head, _, sent = peer.heard[0].partition(b"\r\n\r\n")
+    head, _, sent = peer.received[0].partition(b"\r\n\r\n")
     first, *lines = head.split(b"\r\n")
     said = dict(line.split(b": ", 1) for line in lines)
     assert first == f"{method} /a?b HTTP/1.1".encode()

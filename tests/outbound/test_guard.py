@@ -82,7 +82,7 @@ async def test_literals_and_local_names(
         await guarded.send(Request("POST", f"http://{host}:{port}/", {}, b"x"), deadline=5)
 
     assert connections == []
-    assert server.heard == []
+    assert server.received == []
 
 
 async def test_the_refusal_names_the_address_and_the_setting(guarded: Outbound) -> None:
@@ -124,7 +124,7 @@ async def test_the_vetted_address_is_the_one_connected_to(
 
     assert (asked, connections) == (["rebind.example.com"], ["127.0.0.1"])
     assert answer.address == "127.0.0.1"
-    assert server.heard[0].headers["host"] == f"rebind.example.com:{port}"
+    assert server.received[0].headers["host"] == f"rebind.example.com:{port}"
     with pytest.raises(GiveUp):
         await out.send(Request("GET", "http://127.0.0.2/", {}), deadline=5)
     await out.aclose()

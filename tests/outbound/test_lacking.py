@@ -36,7 +36,7 @@ async def test_without_file_descriptors(out: Outbound, peer: Neighbour) -> None:
     assert (caught.value.kind, caught.value.process_wide) == ("no_resources", True)
     assert "Too many open files" in caught.value.reason
     assert "file descriptors" in caught.value.reason
-    assert peer.heard == []
+    assert peer.received == []
     assert (await out.send(Request("POST", peer.url, {}, b"x"), deadline=5)).status == 200
 
 

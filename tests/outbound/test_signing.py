@@ -75,23 +75,23 @@ async def test_the_time_is_that_after_a_slow_look_up(
     with recording_calls() as steps:
         await out.send(request := signed(f"http://slow.example.com:{port}/hook", clock), deadline=5)
 
-    heard = peer.heard[0].headers
-    assert begun < heard["webhook-timestamp"] == clock.stamp
-    assert Webhook(SECRET).verify(peer.heard[0].body, heard) == {"x": 1}
+    received = peer.received[0].headers
+    assert begun < received["webhook-timestamp"] == clock.stamp
+    assert Webhook(SECRET).verify(peer.received[0].body, received) == {"x": 1}
     assert steps[0].request_headers == request.headers
-    assert request.headers.items() <= heard.items()
+    assert request.headers.items() <= received.items()
 
 
 async def test_the_time_is_that_after_a_slow_handshake(clock: Stepping) -> None:
     """The signature's time is later than the TLS handshake."""
-    authority, heard = trustme.CA(), list[bytes]()
+    authority, received = trustme.CA(), list[bytes]()
     served, trusting = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
     authority.issue_cert("localhost").configure_cert(served)
     authority.configure_trust(trusting)
     served.sni_callback = lambda *_: clock.step()  # after the client's hello, before the server's
 
     async def fine(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heard.append(await reader.readuntil(BODY))
+        received.append(await reader.readuntil(BODY))
         writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
         await writer.drain()
 
@@ -101,7 +101,7 @@ async def test_the_time_is_that_after_a_slow_handshake(clock: Stepping) -> None:
     await out.aclose()
 
     assert clock.stamp != begun
-    assert f"webhook-timestamp: {clock.stamp}\r\n".encode() in heard[0]
+    assert f"webhook-timestamp: {clock.stamp}\r\n".encode() in received[0]
 
 
 async def test_the_time_is_that_after_a_wait_for_a_slot(
@@ -120,7 +120,7 @@ async def test_the_time_is_that_after_a_wait_for_a_slot(
     await asyncio.gather(*(out.send(signed(peer.url, clock), deadline=5) for _ in range(3)))
     await out.aclose()
 
-    assert [one.headers["webhook-timestamp"] for one in peer.heard] == stamps
+    assert [one.headers["webhook-timestamp"] for one in peer.received] == stamps
     assert len(set(stamps)) == 3
 
 
@@ -130,19 +130,19 @@ async def test_a_reused_connection_gets_a_new_signature(out: Outbound, peer: Nei
     for _ in range(2):
         clock.step()
         await out.send(request, deadline=5)
-        assert peer.heard[-1].headers["webhook-timestamp"] == clock.stamp
+        assert peer.received[-1].headers["webhook-timestamp"] == clock.stamp
 
-    first, second = (one.headers["webhook-signature"] for one in peer.heard)
+    first, second = (one.headers["webhook-signature"] for one in peer.received)
     assert first != second
     assert request.headers["webhook-signature"] == second
 
 
 async def test_a_replaced_connection_gets_a_new_signature(out: Outbound, clock: Stepping) -> None:
     """A request over a connection that replaces a closed one is signed for it."""
-    heard: list[bytes] = []
+    received: list[bytes] = []
 
     async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heard.append(await reader.readuntil(BODY))
+        received.append(await reader.readuntil(BODY))
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
         await writer.drain()
 
@@ -150,8 +150,8 @@ async def test_a_replaced_connection_gets_a_new_signature(out: Outbound, clock: 
         for number in (1, 2, 3):
             clock.step()
             await out.send(signed(f"http://127.0.0.1:{port}/", clock), deadline=5)
-            assert len(heard) == number
-            assert f"webhook-timestamp: {clock.stamp}\r\n".encode() in heard[-1]
+            assert len(received) == number
+            assert f"webhook-timestamp: {clock.stamp}\r\n".encode() in received[-1]
             while [one for one in out._pool._open if one.is_clean]:  # until the client has seen the peer's close
                 await asyncio.sleep(0)
 
@@ -169,11 +169,11 @@ async def test_an_unsent_request_is_not_signed(out: Outbound, clock: Stepping) -
 
 async def test_an_error_while_signing_is_raised_and_keeps_the_connection(out: Outbound) -> None:
     """An error in `sign` is raised as it is, and no request is sent."""
-    heard: list[bytes] = []
+    received: list[bytes] = []
 
     async def fine(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
-            heard.append(await request_of(reader))
+            received.append(await request_of(reader))
             writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
 
     def broken() -> dict[str, str]:
@@ -185,4 +185,4 @@ async def test_an_error_while_signing_is_raised_and_keeps_the_connection(out: Ou
             with pytest.raises(ValueError, match=r"no key|line break"):
                 await out.send(Request("POST", url, {}, b"x", sign), deadline=5)
         await out.send(Request("POST", url, {}, b"x"), deadline=5)
-        assert (len(heard), len(out._pool._open)) == (1, 1)
+        assert (len(received), len(out._pool._open)) == (1, 1)

@@ -20,7 +20,7 @@ SERVICES = Path(greenroom.services.__file__).parent
 #: transactions that record nothing, and why
 NOT_AUDITED = {
     # the engine's work, in the attempts and timelines of deliveries
-    "claims.claim", "claims.release", "claims.interrupt", "deliveries.settle", "deliveries.dead_letter_overdue",
+    "claims.claim", "claims.release", "claims.interrupt", "deliveries.record_attempts", "deliveries.dead_letter_overdue",
     "replays._advance",
     # batches of a change that is recorded with the webhook itself
     "webhooks._release_some", "webhooks._switch_some", "webhooks._cancel_held", "webhooks._cancel",
@@ -30,9 +30,9 @@ NOT_AUDITED = {
     "accounts.note_call", "cancellations.cancel", "orders.acknowledge", "reports.keep", "packages.keep_list",
     "packages.note_problem",
     # bookkeeping of requests
-    "idempotency.begin", "idempotency.finish", "idempotency.forget", "projects.draw_permits", "request_logs._add",
+    "idempotency.begin", "idempotency.finish", "idempotency.delete", "projects.draw_permits", "request_logs._add",
     # retention, whose days are a setting
-    "audit.delete_old", "request_logs.forget_old", "retention.sweep", "retention.delete_old_reports",
+    "audit.delete_old", "request_logs.delete_old", "retention.delete_expired", "retention.delete_old_reports",
     # the start prints this link; its use is recorded
     "sessions.first_link",
     # what changes no right: a session's last use, counted attempts, a second factor that is not confirmed yet

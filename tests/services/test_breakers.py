@@ -30,10 +30,10 @@ async def claim(ctx: Context, most: int = 64) -> list[Claimed]:
     ).claimed
 
 
-async def settle(ctx: Context, claimed: list[Claimed], fault: RemoteError | None, status: int | None = None) -> None:
+async def record(ctx: Context, claimed: list[Claimed], fault: RemoteError | None, status: int | None = None) -> None:
     now, exchange = datetime.now(UTC), Exchange(status=status)
     ended = [FinishedAttempt(ctx.new_id("att"), one, now, timedelta(0), fault, exchange) for one in claimed]
-    await deliveries.settle(ctx, ended, worker="w", watched={one.destination_id for one in claimed})
+    await deliveries.record_attempts(ctx, ended, worker="w", watched={one.destination_id for one in claimed})
 
 
 async def let_pass(store: Store, ms: int) -> None:
@@ -45,7 +45,7 @@ async def let_pass(store: Store, ms: int) -> None:
 async def opened(ctx: Context) -> None:
     """Opens a breaker with five failures in a row, and queues twenty more deliveries."""
     await queue(ctx.store, {"whk_1": OPENS_AT})
-    await settle(ctx, await claim(ctx), AWAY)
+    await record(ctx, await claim(ctx), AWAY)
     await queue(ctx.store, {"whk_1": 20})
 
 
@@ -70,7 +70,7 @@ async def test_one_probe_then_a_ramp(store: Store) -> None:
         probes = await claim(ctx)
         assert len(probes) == expected
         assert await claim(ctx) == []
-        await settle(ctx, probes, None, 200)
+        await record(ctx, probes, None, 200)
 
     assert (await breakers.conditions(ctx, ["whk_1"]))["whk_1"] == breakers.Condition()
 
@@ -80,7 +80,7 @@ async def test_a_probe_that_fails_waits_longer(store: Store) -> None:
     ctx = context(store)
     await opened(ctx)
     await let_pass(store, FIRST_WAIT_MS)
-    await settle(ctx, await claim(ctx), AWAY)
+    await record(ctx, await claim(ctx), AWAY)
     await let_pass(store, FIRST_WAIT_MS)
     assert await claim(ctx) == []
     await let_pass(store, FIRST_WAIT_MS)
@@ -97,7 +97,7 @@ async def test_a_retry_by_hand_goes_through(store: Store) -> None:
     claimed = await claim(ctx)
 
     assert [one.id for one in claimed] == [by_hand]
-    await settle(ctx, claimed, None, 200)
+    await record(ctx, claimed, None, 200)
     assert (await breakers.conditions(ctx, ["whk_1"]))["whk_1"].state == "half_open"
 
 
@@ -105,7 +105,7 @@ async def test_a_refusal_is_an_answer(store: Store) -> None:
     """A 404 neither opens a breaker nor keeps one from closing."""
     ctx = context(store)
     await queue(store, {"whk_1": OPENS_AT})
-    await settle(ctx, await claim(ctx), TryLater("404", kind="http_status"), 404)
+    await record(ctx, await claim(ctx), TryLater("404", kind="http_status"), 404)
 
     assert (await breakers.conditions(ctx, ["whk_1"]))["whk_1"].state == "closed"
 
@@ -118,13 +118,13 @@ async def test_a_429_of_the_ats_pauses_that_account_alone(store: Store, said_s: 
     lanes: list[Lane] = ["ats", "vendor"]
     for lane in lanes:
         await queue(store, {f"{lane}_1": 1}, lane=lane)
-        await settle(ctx, await claim(ctx), asked, 429)
+        await record(ctx, await claim(ctx), asked, 429)
     await queue(store, {"ats_1": 3, "ats_2": 1}, lane="ats")
     await queue(store, {"vendor_1": 1})
 
     others = await claim(ctx)
     assert sorted(one.destination_id for one in others) == ["ats_2", "vendor_1"]
-    await settle(ctx, others, None, 200)
+    await record(ctx, others, None, 200)
     await let_pass(store, (paused_s - 10) * 1000)
     assert [one.destination_id for one in await claim(ctx)] == ([] if said_s else ["vendor_1"])
     await let_pass(store, 20_000)

@@ -95,8 +95,10 @@ async def test_the_result_of_an_interrupted_attempt_takes_its_place(store: Store
         return FinishedAttempt(ctx.new_id("att"), claimed, ctx.now(), timedelta(0), fault, Exchange(status=status))
 
     late = ended(first, 410, GiveUp("It is gone.", kind="http_status"))
-    assert await deliveries.settle(ctx, [late], worker="w1") == [None]
-    assert await deliveries.settle(ctx, [ended(second, 200, None)], worker="w2") == [Recorded("delivered", None)]
+    assert await deliveries.record_attempts(ctx, [late], worker="w1") == [None]
+    assert await deliveries.record_attempts(ctx, [ended(second, 200, None)], worker="w2") == [
+        Recorded("delivered", None)
+    ]
     found = await deliveries.get(ctx, PROJECT, cut)
     made = [(one.number, one.status, one.worker) for one in found.attempts]
     assert (found.state, sorted(made)) == ("delivered", [(1, 410, "w1"), (2, 200, "w2")])
@@ -167,7 +169,7 @@ async def test_where_there_is_trouble_an_attempt_counts_until_it_is_on_record(st
     """A destination that is being probed gets its next request only after the first one's outcome is recorded."""
     ctx = context(store)
     await queue(store, {"whk_a": 5})
-    tried = Breaker(room=1)
+    tried = Breaker(limit=1)
     await store.write(lambda tx: breaker_rows.lock(tx, "whk_a"))
     await store.write(lambda tx: breaker_rows.save(tx, "whk_a", tried))
     places = Slots(ctx)

@@ -34,8 +34,8 @@ def ended(ctx: Context, claimed: Claimed, fault: RemoteError | None = None, stat
     return FinishedAttempt(ctx.new_id("att"), claimed, datetime.now(UTC), timedelta(0), fault, Exchange(status=status))
 
 
-async def settle(ctx: Context, batch: list[FinishedAttempt], *, worker: str) -> list[State | None]:
-    return [one and one.state for one in await deliveries.settle(ctx, batch, worker=worker)]
+async def record(ctx: Context, batch: list[FinishedAttempt], *, worker: str) -> list[State | None]:
+    return [one and one.state for one in await deliveries.record_attempts(ctx, batch, worker=worker)]
 
 
 async def stands(ctx: Context, delivery_id: str) -> tuple[str, list[tuple[int, int | None]]]:
@@ -51,7 +51,7 @@ async def test_each_is_settled_by_what_became_of_it(store: Store) -> None:
     good, bad = await claim(ctx)
     fault = TryLater("It answered 503.", kind="http_status")
 
-    states = await settle(ctx, [ended(ctx, good), ended(ctx, bad, fault, 503)], worker="w")
+    states = await record(ctx, [ended(ctx, good), ended(ctx, bad, fault, 503)], worker="w")
 
     assert states == ["delivered", "pending"]
     assert await stands(ctx, good.id) == ("delivered", [(1, 200)])
@@ -72,12 +72,12 @@ async def test_a_lease_that_has_passed_is_anothers_and_the_others_are_settled(st
     first, last = await claim(ctx)
     fault = TryLater("No connection.", kind="connect")
 
-    states = await settle(ctx, [ended(ctx, first), ended(ctx, slept, fault, 503), ended(ctx, last)], worker="w")
+    states = await record(ctx, [ended(ctx, first), ended(ctx, slept, fault, 503), ended(ctx, last)], worker="w")
 
     assert states == ["delivered", None, "delivered"]
     assert await stands(ctx, slept.id) == ("pending", [(1, 503)])
     assert (await deliveries.get(ctx, PROJECT, slept.id)).in_flight
-    assert await settle(ctx, [ended(ctx, taken)], worker="w2") == ["delivered"]
+    assert await record(ctx, [ended(ctx, taken)], worker="w2") == ["delivered"]
 
 
 async def test_of_two_attempts_at_one_delivery_the_last_claim_decides(store: Store) -> None:
@@ -88,7 +88,7 @@ async def test_of_two_attempts_at_one_delivery_the_last_claim_decides(store: Sto
     await expire(store)
     (taken,) = await claim(ctx)
 
-    states = await settle(ctx, [ended(ctx, taken, status=204), ended(ctx, slept)], worker="w")
+    states = await record(ctx, [ended(ctx, taken, status=204), ended(ctx, slept)], worker="w")
 
     assert states == ["delivered", None]
     assert await stands(ctx, slept.id) == ("delivered", [(1, 200), (2, 204)])
@@ -100,8 +100,8 @@ async def test_what_is_written_twice_is_on_record_once(store: Store) -> None:
     await queue(store, {"whk_1": 1})
     batch = [ended(ctx, one) for one in await claim(ctx)]
 
-    assert await settle(ctx, batch, worker="w") == ["delivered"]
-    assert await settle(ctx, batch, worker="w") == [None]
+    assert await record(ctx, batch, worker="w") == ["delivered"]
+    assert await record(ctx, batch, worker="w") == [None]
     assert await stands(ctx, batch[0].claimed.id) == ("delivered", [(1, 200)])
 
 
@@ -132,7 +132,7 @@ async def test_what_waits_for_its_rate_or_a_pause_is_not_given_up(store: Store) 
     ctx = context(store)
     await queue(store, {"acc_1": 1}, lane="ats")
     paused = TryLater("It answered 429.", kind="http_status", wait=timedelta(hours=1))
-    await settle(ctx, [ended(ctx, one, paused, 429) for one in await claim(ctx)], worker="w")
+    await record(ctx, [ended(ctx, one, paused, 429) for one in await claim(ctx)], worker="w")
     await let_pass(store, 2 * WEEK_MS)
     await open_again(store)
 
@@ -148,7 +148,7 @@ async def test_what_is_under_way_is_not_given_up(store: Store) -> None:
     await open_again(store)
 
     assert await deliveries.dead_letter_overdue(ctx) == OPENS_AT + 20 - 1
-    assert await settle(ctx, [ended(ctx, probe)], worker="w") == ["delivered"]
+    assert await record(ctx, [ended(ctx, probe)], worker="w") == ["delivered"]
 
 
 async def open_again(store: Store) -> None:

@@ -80,7 +80,7 @@ async def test_what_is_still_on_its_way_is_cancelled(store: Store) -> None:
     ctx = context(store)
     order = await placed(ctx, hooks=3)
     first, *_ = await claim(ctx)
-    await deliveries.settle(ctx, [ended(ctx, first)], worker="w")
+    await deliveries.record_attempts(ctx, [ended(ctx, first)], worker="w")
     await expire(store)
     await store.write(lambda tx: tx.run("UPDATE deliveries SET state = 'held', lease = NULL WHERE id = $1", first.id))
     await store.write(lambda tx: tx.run("UPDATE deliveries SET state = 'dead' WHERE id > $1", first.id))
@@ -119,7 +119,7 @@ async def test_who_slept_past_the_lease_writes_nothing_back(store: Store) -> Non
     await erasure.erase(ctx, PROJECT, order.id)
     await claim(ctx)
 
-    assert await deliveries.settle(ctx, [ended(ctx, one) for one in slept], worker="w") == [None, None]
+    assert await deliveries.record_attempts(ctx, [ended(ctx, one) for one in slept], worker="w") == [None, None]
     erased, whole = sorted(await attempts(ctx), key=lambda attempt: CANARY in str(attempt))
     for attempt in (erased, whole):
         assert (attempt["number"], attempt["status"], attempt["error_kind"]) == (1, 503, "http_status")
@@ -144,7 +144,9 @@ async def test_what_comes_in_the_middle_of_it(
     (slept,) = await claim(ctx)
     await expire(store)
     (taken,) = await claim(ctx)
-    await deliveries.settle(ctx, [replace(ended(ctx, taken), fault=None)], worker="w")  # delivered, by another worker
+    await deliveries.record_attempts(
+        ctx, [replace(ended(ctx, taken), fault=None)], worker="w"
+    )  # delivered, by another worker
     reached, go = asyncio.Event(), asyncio.Event()
     erase = step.erase
 
@@ -156,7 +158,7 @@ async def test_what_comes_in_the_middle_of_it(
     monkeypatch.setattr(step, "erase", slow)
     expunging = asyncio.create_task(erasure.erase(ctx, PROJECT, order.id))
     await reached.wait()
-    settling = asyncio.create_task(deliveries.settle(ctx, [ended(ctx, slept)], worker="w2"))
+    settling = asyncio.create_task(deliveries.record_attempts(ctx, [ended(ctx, slept)], worker="w2"))
     line = asyncio.create_task(request_logs.keep(ctx, [line_about(order)]))
     retrying = asyncio.create_task(deliveries.retry(ctx, PROJECT, slept.id))
     progress = asyncio.create_task(

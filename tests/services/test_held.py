@@ -232,7 +232,7 @@ async def test_what_is_held_is_bounded_and_outlasts_its_age(ctx: Context) -> Non
     old = to_ms(LONG_AGO)
     await ctx.store.write(lambda tx: tx.run("UPDATE deliveries SET created_at = $1", old))
     later = replace(ctx, now=lambda: datetime.now(UTC) + timedelta(days=400))
-    assert await retention.sweep(later) == (None, 0)
+    assert await retention.delete_expired(later) == (None, 0)
 
     held, oldest_s = (await overview.overview(ctx)).held
     assert held == 2
@@ -268,8 +268,8 @@ async def test_a_replay_sends_what_never_had_a_delivery(ctx: Context, monkeypatc
     assert {(row["event_name"], row["account_id"], row["trigger"]) for row in sent} == {
         ("assessment.created", "acc_1", "replay")
     }
-    told = await rows(ctx, f"SELECT * FROM deliveries WHERE destination_id = '{first.id}' AND account_id = 'acc_1'")
-    assert {row["event_id"] for row in sent} == {row["event_id"] for row in told}
+    later = await rows(ctx, f"SELECT * FROM deliveries WHERE destination_id = '{first.id}' AND account_id = 'acc_1'")
+    assert {row["event_id"] for row in sent} == {row["event_id"] for row in later}
 
 
 async def test_a_replay_tells_no_webhook_of_itself(ctx: Context) -> None:

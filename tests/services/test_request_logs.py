@@ -12,7 +12,7 @@ from greenroom.errors import NotFound
 from greenroom.model.request_logs import LogEntry, LoggedExchange, LoggedMessage, Operation, Source
 from greenroom.security.vault import Vault
 from greenroom.services import projects, request_logs
-from greenroom.services.request_logs import Asked
+from greenroom.services.request_logs import LogQuery
 
 AT = datetime(2026, 11, 3, 9, 5, 0, 123456, tzinfo=UTC)
 CANARY = "canary-7f3a"
@@ -38,7 +38,7 @@ async def test_what_was_noted_is_what_is_read(ctx: Context) -> None:
     """Every field is read as it was written, times to the millisecond."""
     one = await line(ctx)
     await request_logs.keep(ctx, [one])
-    (entry,) = await request_logs.list_requests(ctx, one.project_id, "unified", Asked({}))
+    (entry,) = await request_logs.list_requests(ctx, one.project_id, "unified", LogQuery({}))
 
     assert (entry.id, entry.request_id, entry.project_id) == (one.id, one.id, one.project_id)
     assert (entry.account_id, entry.provider) == ("acc_1", "greenhouse")
@@ -60,7 +60,7 @@ async def test_steps_have_their_requests_words(ctx: Context) -> None:
     one, two = await line(ctx, 1, steps=(step, replace(step, status=200, error=None))), await line(ctx, 2)
     await request_logs.keep(ctx, [one, two])
 
-    first, second = await request_logs.list_requests(ctx, one.project_id, "unified", Asked({}), steps=True)
+    first, second = await request_logs.list_requests(ctx, one.project_id, "unified", LogQuery({}), steps=True)
     assert first.step_requests == ()
     assert second.step_requests is not None
     assert [(made.id, made.request_id, made.success) for made in second.step_requests] == [
@@ -71,7 +71,7 @@ async def test_steps_have_their_requests_words(ctx: Context) -> None:
     assert (made.http_method, made.path, made.error) == ("POST", "/list", "No answer.")
     assert (made.account_id, made.provider, made.resource) == ("acc_1", "greenhouse", "assessments")
     assert (await request_logs.get(ctx, one.project_id, "req_001")).step_requests == second.step_requests
-    listed = await request_logs.list_steps(ctx, one.project_id, Asked({}))
+    listed = await request_logs.list_steps(ctx, one.project_id, LogQuery({}))
     assert tuple(reversed(listed)) == second.step_requests
 
 
@@ -85,8 +85,8 @@ async def test_another_projects_request_is_not_found(ctx: Context) -> None:
         with pytest.raises(NotFound):
             await request_logs.get(ctx, project_id, request_id)
     for listed in ("unified", "platform"):
-        assert await request_logs.list_requests(ctx, mallory.id, listed, Asked({})) == []  # type: ignore[arg-type]
-    assert await request_logs.list_steps(ctx, mallory.id, Asked({})) == []
+        assert await request_logs.list_requests(ctx, mallory.id, listed, LogQuery({})) == []  # type: ignore[arg-type]
+    assert await request_logs.list_steps(ctx, mallory.id, LogQuery({})) == []
 
 
 async def test_bodies_are_kept_with_their_credentials_hidden(ctx: Context) -> None:
@@ -147,6 +147,6 @@ async def test_forgetting(ctx: Context) -> None:
     today = replace(young.exchange, started_at=ctx.now() - timedelta(days=89))
     await request_logs.keep(ctx, [replace(old, exchange=long_ago), replace(young, exchange=today)])
 
-    assert not await request_logs.forget_old(ctx, kept=timedelta(days=90))
-    left = await request_logs.list_requests(ctx, old.project_id, "unified", Asked({}))
+    assert not await request_logs.delete_old(ctx, kept=timedelta(days=90))
+    left = await request_logs.list_requests(ctx, old.project_id, "unified", LogQuery({}))
     assert [entry.id for entry in left] == [young.id]

@@ -43,7 +43,7 @@ async def test_old_and_ended_goes_the_rest_stays(store: Store) -> None:
     held, pending = await aged(store, "held", 31), await aged(store, "pending", 31)
     young = await aged(store, "delivered", 29)
 
-    assert (await retention.sweep(ctx))[0] is None
+    assert (await retention.delete_expired(ctx))[0] is None
     assert await left(store, "deliveries") == {held, pending, young}
     assert len(await left(store, "events")) == 3
     assert await left(store, "attempts", "delivery_id") == {young}
@@ -60,11 +60,11 @@ async def test_it_goes_on_where_the_last_batch_ended(store: Store) -> None:
             [(f"evt_0{number:04}", PROJECT) for number in range(old)],
         )
     )
-    last, deleted = await retention.sweep(ctx)
+    last, deleted = await retention.delete_expired(ctx)
     assert (last, deleted) == (f"evt_0{old - 1:04}", old)
     assert last is not None
 
-    assert await retention.sweep(ctx, after=last) == (None, 0)
+    assert await retention.delete_expired(ctx, after=last) == (None, 0)
     assert await left(store, "attempts") == set()
     assert await left(store, "deliveries") == set(ids)
 
@@ -80,8 +80,8 @@ async def test_each_project_for_as_long_as_it_says(store: Store) -> None:
     await projects.keep_for(ctx, "prj_short", 7)
     await projects.keep_for(ctx, "prj_long", 365)
 
-    assert await retention.sweep(ctx) == (None, len(old))
+    assert await retention.delete_expired(ctx) == (None, len(old))
     assert await left(store, "deliveries") == {*young, held}
     assert await left(store, "attempts", "delivery_id") == set(young)
     await projects.keep_for(ctx, "prj_long", None)
-    assert await retention.sweep(ctx) == (None, 1)
+    assert await retention.delete_expired(ctx) == (None, 1)

@@ -42,12 +42,12 @@ async def queue(store: Store, count: int) -> None:
 async def claim(store: Store, lease: str, limit: int = 100) -> list[Claimed]:
     """Claims up to `limit` deliveries of each queue."""
     shares: list[tuple[Queue, str, int]] = [(queue, "whk_1", limit) for queue in SHARES]
-    return await store.write(lambda tx: claim_rows.take(tx, shares, lease=lease, lease_ms=LEASE_MS))
+    return await store.write(lambda tx: claim_rows.claim(tx, shares, lease=lease, lease_ms=LEASE_MS))
 
 
 async def complete(store: Store, claimed: Claimed, state: State = "delivered", wait_ms: int = 0) -> bool:
     ended = [(claimed.id, claimed.lease, state, wait_ms, None, 0)]
-    return await store.write(lambda tx: delivery_rows.settle(tx, ended)) == {claimed.id}
+    return await store.write(lambda tx: delivery_rows.complete(tx, ended)) == {claimed.id}
 
 
 async def expire(store: Store) -> None:
@@ -129,18 +129,18 @@ async def test_a_suspended_worker_does_not_block_the_claims_of_others(postgres: 
     locked, resumed = asyncio.Event(), asyncio.Event()
 
     async def claim_and_pause(tx: Tx) -> None:
-        await claim_rows.wait_turn(tx)
+        await claim_rows.take_claim_lock(tx)
         locked.set()
         await resumed.wait()
-        await claim_rows.wait_turn(tx)
+        await claim_rows.take_claim_lock(tx)
 
     holding = asyncio.create_task(stopped.write(claim_and_pause))
     await locked.wait()
     async with asyncio.timeout(20):
-        await other.write(claim_rows.wait_turn)
+        await other.write(claim_rows.take_claim_lock)
     resumed.set()
     with pytest.raises(Unavailable):
         await holding
-    await stopped.write(claim_rows.wait_turn)
+    await stopped.write(claim_rows.take_claim_lock)
     await stopped.close()
     await other.close()

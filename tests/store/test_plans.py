@@ -28,12 +28,14 @@ ROWS = 20_000
 DESTINATIONS = 200
 
 HOT: dict[str, Callable[[Tx], Awaitable[object]]] = {
-    "look": lambda tx: claim_rows.look(
+    "find candidates": lambda tx: claim_rows.find_candidates(
         tx, {"first": "", "again": "whk_100"}, steps=64, most=16, over_ms=29_000, but="wrk"
     ),
-    "take": lambda tx: claim_rows.take(tx, [("first", "whk_100", 8)], lease="lse_1", lease_ms=1000),
+    "take": lambda tx: claim_rows.claim(tx, [("first", "whk_100", 8)], lease="lse_1", lease_ms=1000),
     "expired": lambda tx: claim_rows.leased(tx, expired=True),
-    "settle": lambda tx: delivery_rows.settle(tx, [(f"dlv_{n}", "lse_1", "delivered", 0, None, 0) for n in range(50)]),
+    "complete": lambda tx: delivery_rows.complete(
+        tx, [(f"dlv_{n}", "lse_1", "delivered", 0, None, 0) for n in range(50)]
+    ),
     "next_due": delivery_rows.next_due_ms,
 }
 
@@ -63,12 +65,12 @@ class Explaining:
         for values in rows:
             await self.all(sql, *values)
 
-    async def together(self, sql: str, columns: Any, rows: Any) -> Sequence[Row]:
-        self._note(await self._tx.together(f"{self._word} {sql}", columns, rows))
-        return await self._tx.together(sql, columns, rows)
+    async def run_rows(self, sql: str, columns: Any, rows: Any) -> Sequence[Row]:
+        self._note(await self._tx.run_rows(f"{self._word} {sql}", columns, rows))
+        return await self._tx.run_rows(sql, columns, rows)
 
     async def add(self, sql: str, columns: Any, values: Any) -> None:
-        await self.together(sql, columns, [values])
+        await self.run_rows(sql, columns, [values])
 
     def _note(self, plan: Sequence[Row]) -> None:
         lines = (list(row.values() if hasattr(row, "values") else tuple(row)) for row in plan)
@@ -109,7 +111,7 @@ async def test_candidates_of_a_long_queue_need_no_scan(store: Store) -> None:
 
     async def work(tx: Tx) -> None:
         explaining = Explaining(tx, postgres=isinstance(store, PostgresStore))
-        await HOT["look"](explaining)
+        await HOT["find candidates"](explaining)
         plans.extend(explaining.plans)
 
     await store.write(work)

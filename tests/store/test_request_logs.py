@@ -178,7 +178,7 @@ async def test_deletion_takes_the_oldest_requests_with_their_steps(store: Store)
 
     async def forget(limit: int) -> int:
         older_ms = int(timedelta(hours=1.5).total_seconds() * 1000)
-        return await store.write(lambda tx: log_rows.forget_old(tx, older_ms=older_ms, limit=limit))
+        return await store.write(lambda tx: log_rows.delete_old(tx, older_ms=older_ms, limit=limit))
 
     assert await forget(2) == 2
     assert await found(store) == ["req_2", "req_1", "req_0"]

@@ -95,8 +95,8 @@ EVERYDAY: dict[str, Doing] = {
     ),
     "finish enabling": lambda _, tx: webhook_rows.list_half_switched(tx),
     "give up": inside(deliveries.dead_letter_overdue),
-    "retention": inside(retention.sweep),
-    "retention, further on": inside(retention.sweep, after=name("evt", 700)),
+    "retention": inside(retention.delete_expired),
+    "retention, further on": inside(retention.delete_expired, after=name("evt", 700)),
 }
 
 

@@ -25,7 +25,7 @@ async def test_waiting_units_fail_with_the_batch_before_them() -> None:
             raise Unavailable
         return [None] * len(works)
 
-    runner = BatchRunner(run, lambda work: run([work]), hopeless=Unavailable)
+    runner = BatchRunner(run, lambda work: run([work]), fatal=Unavailable)
     results = await asyncio.gather(*(runner.do(nothing) for _ in range(3 * GROUP)), return_exceptions=True)
     assert {type(one) for one in results} == {Unavailable}
     assert batch_sizes == [GROUP]

@@ -73,13 +73,13 @@ async def test_an_answer_on_another_connection_counts() -> None:
     """Nothing is dropped if only the probe fails, as on an overloaded machine."""
     connection, other, rounds, looked = FakeConnection(), FakeConnection(), list[int](), asyncio.Event()
 
-    def heard(dog: Watchdog) -> None:
+    def received(dog: Watchdog) -> None:
         with dog.watching(other):
             rounds.append(len(rounds))
         if len(rounds) == 3:
             looked.set()
 
-    with make_watchdog(False, connections=[connection], meanwhile=heard).watching(connection):
+    with make_watchdog(False, connections=[connection], meanwhile=received).watching(connection):
         await ends(looked.wait())
         assert not connection.dropped.is_set()
 

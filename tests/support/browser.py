@@ -37,19 +37,19 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @contextmanager
-def listening(page: Page, heard: list[str]) -> Iterator[None]:
+def listening(page: Page, received: list[str]) -> Iterator[None]:
     """Adds the page's errors, and its requests to other hosts, to the list as they occur."""
 
     def say(said: ConsoleMessage) -> None:
         if said.type in ("error", "warning"):
-            heard.append(said.text)
+            received.append(said.text)
 
     def fail(error: Error) -> None:
-        heard.append(str(error))
+        received.append(str(error))
 
     def ask(request: Request) -> None:
         if _foreign(page, request.url):
-            heard.append(f"asks {request.url}")
+            received.append(f"asks {request.url}")
 
     page.on("console", say)
     page.on("pageerror", fail)

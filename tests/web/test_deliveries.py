@@ -54,7 +54,7 @@ async def test_a_waiting_delivery_says_why_and_is_retried(visitor: Visitor, proc
     path = page.url.path
     answer = await visitor.submit(f"{path}/retry", on=path)
     assert answer.status_code in (303, 409)
-    await house.vendor.hear(2)
+    await house.vendor.receive(2)
     async with asyncio.timeout(20):
         while "Delivered to the webhook" not in (await visitor.get(path)).text:
             await asyncio.sleep(0.05)
@@ -84,8 +84,8 @@ async def test_exactly_what_is_shown_is_sent_again(visitor: Visitor, proctor: Li
     assert (
         await visitor.submit(f"{path}/deliveries/retry", {"id": second}, on=f"{path}/deliveries")
     ).status_code == 303
-    heard = await house.vendor.hear(3)
-    assert heard[2].json["record_id"] == heard[1].json["record_id"]
+    received = await house.vendor.receive(3)
+    assert received[2].json["record_id"] == received[1].json["record_id"]
     assert (await visitor.submit(f"{path}/deliveries/retry", on=f"{path}/deliveries")).status_code == 422
 
 
@@ -101,7 +101,7 @@ async def test_a_replay_is_started_watched_and_listed(visitor: Visitor, proctor:
     assert 'value="2019-01-01T00:00"' in refused.text
     started = await visitor.submit(f"{path}/replays/new", {**values, "until": ""}, on=f"{path}/replays/new")
     assert started.status_code == 303
-    await house.vendor.hear(2)
+    await house.vendor.receive(2)
     page = await visitor.get(started.headers["location"])
     assert "Replay to" in page.text
     assert "Queued: 1 of 1" in page.text or "is running" in page.text

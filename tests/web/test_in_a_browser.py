@@ -46,11 +46,11 @@ async def opened(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tupl
 async def test_nothing_is_wrong_with_a_page(opened: tuple[Page, dict[str, str]], path: str) -> None:
     """No axe-core violation, sideways scrolling, browser error or foreign request."""
     page, ids = opened
-    heard: list[str] = []
-    with listening(page, heard):
+    received: list[str] = []
+    with listening(page, received):
         await page.goto(path.format(**ids))
         assert await flaws(page) == []
-    assert [said for said in heard if "404" not in said] == []
+    assert [said for said in received if "404" not in said] == []
     if SCREENSHOTS:
         await keep_screenshots(page, Path(SCREENSHOTS), re.sub(r"\W+", "-", path.format(**dict.fromkeys(ids, "x"))))
 

@@ -114,9 +114,9 @@ async def test_testing_the_endpoint_needs_no_account_and_saves_nothing(house: Ho
     assert "temporary secret" in tested.text
     assert "a-very-secret-key" not in tested.text
     assert fields_of(tested.text)["packages_url"] == values["packages_url"]
-    (heard,) = house.vendor.heard
-    assert heard.json == {"account_id": "acc_probe", "provider": "greenhouse"}
-    assert "x-stackone-signature" in heard.headers or "webhook-signature" in heard.headers
+    (received,) = house.vendor.received
+    assert received.json == {"account_id": "acc_probe", "provider": "greenhouse"}
+    assert "x-stackone-signature" in received.headers or "webhook-signature" in received.headers
     assert ">Confirm<" in (await browser.get(path)).text
 
 
@@ -144,12 +144,12 @@ async def test_the_second_of_two_people_is_told_what_changed(house: House) -> No
     assert (await browser.submit(path, theirs, on=path)).status_code == 303
 
     mine |= {"package_name": "My name for it"}
-    told = await browser.submit(path, mine, on=path)
-    assert told.status_code == 409
-    assert "Another person saved this configuration" in told.text
-    assert "empty became SQL basics" in told.text
-    assert "partner became other" in told.text
-    kept = fields_of(told.text)
+    answered = await browser.submit(path, mine, on=path)
+    assert answered.status_code == 409
+    assert "Another person saved this configuration" in answered.text
+    assert "empty became SQL basics" in answered.text
+    assert "partner became other" in answered.text
+    kept = fields_of(answered.text)
     assert (kept["package_name"], kept["partner_username"]) == ("My name for it", "other")
     assert (await stored(linked))["package_name"] == "SQL basics"
 
@@ -184,7 +184,7 @@ async def test_the_signing_secret_is_revealed_and_rotated_by_a_form_alone(house:
     assert "Both secrets sign until" in rotated.text
     house.vendor.will_answer(GOOD)
     await linked.call("list_tests")
-    signatures = house.vendor.heard[-1].headers["webhook-signature"].split()
+    signatures = house.vendor.received[-1].headers["webhook-signature"].split()
     assert len(signatures) == 2
     assert (await browser.submit(path, fields_of(rotated.text), on=path)).status_code == 303
     assert (await browser.get(f"{path}/rotate")).status_code == 200

@@ -44,8 +44,8 @@ async def test_the_button_links_the_account(proctor: Linked) -> None:
     assert again.text == linked.text
     assert "This was done before" in (await client.get(path)).text
     assert (await proctor.api("GET", f"/accounts/{made['account_id']}")).json()["status"] == "active"
-    (heard,) = await proctor.house.vendor.hear(1)
-    assert (heard.json["event"], heard.json["account_id"]) == ("account.created", made["account_id"])
+    (received,) = await proctor.house.vendor.receive(1)
+    assert (received.json["event"], received.json["account_id"]) == ("account.created", made["account_id"])
     assert len((await proctor.api("GET", "/v1/deliveries")).json()["data"]) == 1
 
 

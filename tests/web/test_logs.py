@@ -72,9 +72,9 @@ async def test_the_search_finds_anything_by_any_id(visitor: Visitor, base: str, 
     """Orders, accounts, deliveries, webhooks, requests, events, customers and candidates."""
     made = await webhook(proctor)
     order = await proctor.send_test()
-    heard = await house.vendor.hear(1)
+    received = await house.vendor.receive(1)
     ids = await ids_of(proctor)
-    event = heard[0].headers["webhook-id"]
+    event = received[0].headers["webhook-id"]
     expected = {
         order: f"{base}/orders/{order}",
         made["id"]: f"{base}/webhooks/{made['id']}",

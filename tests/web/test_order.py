@@ -25,7 +25,7 @@ async def test_a_fresh_order_says_whose_turn_it_is(visitor: Visitor, proctor: Li
     """Escaped, whatever a candidate is called; both sides have a tab."""
     await webhook(proctor)
     order = await proctor.send_test(candidate={**ADA, "first_name": "<script>alert(1)</script>"})
-    await house.vendor.hear(1)
+    await house.vendor.receive(1)
     async with asyncio.timeout(20):
         while (await proctor.api("GET", f"/v1/deliveries?order_id={order}")).json()["data"][0]["state"] != "delivered":
             await asyncio.sleep(0.02)
@@ -67,7 +67,7 @@ async def test_a_result_is_sent_from_the_form(visitor: Visitor, proctor: Linked,
 
     sent = await visitor.submit(f"{path}/result", values, on=f"{path}/result")
     assert sent.status_code == 303
-    await house.greenhouse.hear(1)
+    await house.greenhouse.receive(1)
     assert (await proctor.order(order))["outcome"] == "passed"
     closed = await visitor.get(f"{path}/result")
     assert "Read-only." in closed.text
@@ -88,7 +88,7 @@ async def test_a_refused_push_is_pushed_again(visitor: Visitor, proctor: Linked,
     assert "401" in page.text
 
     assert (await visitor.submit(f"{path}/push", on=path)).status_code == 303
-    await house.greenhouse.hear(2)
+    await house.greenhouse.receive(2)
     await proctor.status(order)
     await proctor.becomes(order, delivery="acknowledged")
     assert "has read the result" in (await visitor.get(path)).text

@@ -86,7 +86,7 @@ async def test_an_order_with_everything_that_happened_to_it(house: House, procto
     order = await proctor.send_test(
         candidate={**ADA, "first_name": "<script>alert(1)</script>"}, url="https://evil.example/1"
     )
-    await house.vendor.hear(1)
+    await house.vendor.receive(1)
     await proctor.give_result(order)
     await proctor.becomes(order, delivery="refused")
     await house.client.get(await sign_in_link(house))
@@ -108,7 +108,7 @@ async def test_an_order_whose_content_was_erased(house: House, proctor: Linked) 
     """Every page that shows orders says so, and since when."""
     order = await proctor.send_test()
     await proctor.give_result(order)
-    await house.greenhouse.hear(1)
+    await house.greenhouse.receive(1)
     await proctor.status(order)
     await proctor.becomes(order, delivery="acknowledged")
     async with asyncio.timeout(20):

@@ -97,9 +97,9 @@ async def test_a_disabled_webhook_holds_events_and_sends_them_when_enabled(
 
     page = await visitor.get(here)
     assert "This webhook is disabled, and 1 delivery waits for it." in page.text
-    assert house.vendor.heard == []
+    assert house.vendor.received == []
     await visitor.submit(f"{here}/switch", {"enabled": "on", "held": "send"})
-    await house.vendor.hear(1)
+    await house.vendor.receive(1)
     assert "Enabled, and no attempt has failed" in (await visitor.get(here)).text
 
 
@@ -143,7 +143,7 @@ async def test_health_counts_deliveries_per_day(visitor: Visitor, base: str, pro
     """As a picture and as a table."""
     made = await webhook(proctor)
     await proctor.send_test()
-    await house.vendor.hear(1)
+    await house.vendor.receive(1)
     page = await visitor.get(f"{base}/webhooks/{made['id']}/health")
 
     assert page.text.count('<svg class="chart"') in (1, 2)

@@ -63,7 +63,7 @@ async def _once(request: Request, key: str, handler: Callable[[Request], Corouti
     try:
         response = await handler(request)
     except BaseException:
-        await idempotency.forget(ctx, project.id, key)
+        await idempotency.delete(ctx, project.id, key)
         raise
     answer = Kept(response.status_code, bytes(response.body).decode())
     await idempotency.finish(ctx, project.id, key, answer, order_id=_get_order_id(request, answer))

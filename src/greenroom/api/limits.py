@@ -63,7 +63,7 @@ def _too_large(most: int) -> PayloadTooLarge:
     return PayloadTooLarge(f"The body is over {most // 1024} KiB, the limit of this path. Send less in one request.")
 
 
-class Quota:
+class KeyRateLimit:
     """
     Middleware that refuses requests of an API key with 429 once this process knows that its rate limit is reached.
 

@@ -20,7 +20,7 @@ SHARE = 8
 #: seconds without counting after a write to the database failed: reads may still be possible
 UNCOUNTED_S = 5.0
 #: refusals per window that the request log records: a client can repeat a refused request 10,000 times a second
-LISTED = 100
+LOGGED_REFUSALS = 100
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class RateLimit:
         if window is None or error is None:
             return None
         window.refused += 1
-        return Refusal(window.project, error, listed=window.refused <= LISTED)
+        return Refusal(window.project, error, listed=window.refused <= LOGGED_REFUSALS)
 
     def _take_permit(self, window: _Window) -> bool:
         """Spends a permit from memory; returns False if the database has to be asked."""

@@ -81,7 +81,7 @@ class NullStore:
     async def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Writes nothing."""
 
-    async def together(self, sql: str, columns: Any, rows: Any) -> Sequence[Row]:
+    async def run_rows(self, sql: str, columns: Any, rows: Any) -> Sequence[Row]:
         """Writes nothing."""
         return []
 

@@ -24,7 +24,7 @@ POLL_S = 0.2
 AGAIN_S = 1.0
 
 
-class Team:
+class WorkerProcesses:
     """
     A fixed number of processes that each run `serve(settings, listener, ready)`.
 

@@ -27,7 +27,7 @@ from greenroom.app import (
 )
 from greenroom.bootstrap import open_context
 from greenroom.cli import logs
-from greenroom.cli.many import Team
+from greenroom.cli.many import WorkerProcesses
 from greenroom.errors import Refused
 from greenroom.security.vault import VaultError
 from greenroom.server import Server
@@ -67,7 +67,7 @@ def serve(
 
     if workers > 1:
         asyncio.run(_check(settings))
-        raise typer.Exit(Team(workers, _serve_as_worker, settings, listener).run(print_address))
+        raise typer.Exit(WorkerProcesses(workers, _serve_as_worker, settings, listener).run(print_address))
     _run(_serve(settings, listener, print_address))
 
 

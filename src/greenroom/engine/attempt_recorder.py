@@ -32,18 +32,18 @@ LONGEST_PAUSE_S = 2.0
 NOT_STORED = "(What was sent and answered could not be stored; the log of the worker says why.)"
 
 #: records attempts and returns each delivery's state; None if its lease has passed to another worker
-Settle = Callable[[Sequence[FinishedAttempt]], Awaitable[list[Recorded | None]]]
+Record = Callable[[Sequence[FinishedAttempt]], Awaitable[list[Recorded | None]]]
 
 
 class AttemptRecorder:
     """
-    Passes added attempts to `settle` in order, and retries while the database is unavailable.
+    Passes added attempts to `record` in order, and retries while the database is unavailable.
 
     Calls `done` for each attempt that is recorded, or that cannot be recorded and will be repeated.
     """
 
-    def __init__(self, settle: Settle, done: Callable[[FinishedAttempt], None], *, worker: str) -> None:
-        self._settle = settle
+    def __init__(self, record: Record, done: Callable[[FinishedAttempt], None], *, worker: str) -> None:
+        self._record = record
         self._done = done
         self._worker = worker
         self._waiting: list[FinishedAttempt] = []
@@ -114,7 +114,7 @@ class AttemptRecorder:
     async def _write_some(self) -> None:
         batch = self._waiting[: 1 if self._alone else TOGETHER]
         try:
-            recorded = await self._settle(batch)
+            recorded = await self._record(batch)
         except Unavailable:
             raise
         except Exception:

@@ -72,7 +72,7 @@ async def _delete_expired(ctx: Context) -> None:
 
     async def sweep() -> float:
         nonlocal after
-        after, deleted = await retention.sweep(ctx, after=after or "")
+        after, deleted = await retention.delete_expired(ctx, after=after or "")
         return PAUSE_S if deleted or after else SWEEP_S
 
     await _forever("retention", sweep)

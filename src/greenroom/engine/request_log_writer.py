@@ -100,7 +100,7 @@ class RequestLogWriter:
         kept = timedelta(days=self._ctx.settings.log_retention_days)
         more = False
         try:
-            more = await request_logs.forget_old(self._ctx, kept=kept)
+            more = await request_logs.delete_old(self._ctx, kept=kept)
         except Unavailable:
             more = True
         except Exception:

@@ -29,7 +29,7 @@ LONGEST = timedelta(seconds=DEADLINE_S + 1)
 
 #: in-flight attempts per destination below which this worker dispatches directly. Only a claim counts the attempts of
 #: all workers; an eighth of the limit keeps eight workers within it together
-TAKEN = PER_DESTINATION // 8
+DIRECT_LIMIT = PER_DESTINATION // 8
 
 
 class Slots:
@@ -102,7 +102,7 @@ class Slots:
         """Returns whether a delivery may `take` a slot without a claim, at no cost to waiting deliveries."""
         if self._closed or self._postponed.is_limited(claimed.destination_id):
             return False
-        return self.free > SLOTS // 4 and self._in_flight[claimed.destination_id] < TAKEN
+        return self.free > SLOTS // 4 and self._in_flight[claimed.destination_id] < DIRECT_LIMIT
 
     def is_limited_by_destination(self, destination_id: str) -> bool:
         """Returns whether the destination's own limits hold its due deliveries back until an attempt ends."""

@@ -82,7 +82,7 @@ async def _try_out(ctx: Context, out: Outbound, webhook: Webhook) -> Tried:
     payload = {"project_id": webhook.project_id, "event_date": stamp(now), "sent_at": stamp(now), "record_type": "test"}
     claimed = Claimed(
         id="", project_id=webhook.project_id, event_id=ctx.new_id("evt"), order_id=None, account_id=None, lane="vendor",
-        destination_id=webhook.id, event_name=TEST, queue="hand", trigger="test", attempt=1, step=1, told=0,
+        destination_id=webhook.id, event_name=TEST, queue="hand", trigger="test", attempt=1, step=1, nudge_count=0,
         lease="", payload=json.dumps(payload), created_at=now,
     )  # fmt: skip
     request = webhook_request(claimed, destination, now=ctx.now)

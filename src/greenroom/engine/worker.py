@@ -312,7 +312,7 @@ class Engine:
     async def _settle(self, ended: Sequence[FinishedAttempt]) -> list[Recorded | None]:
         self._slots.troubled.update(one.claimed.destination_id for one in ended if one.fault is not None)
         watched = frozenset(self._slots.troubled)
-        settled = await deliveries.settle(self._ctx, ended, worker=self.worker, watched=watched)
+        settled = await deliveries.record_attempts(self._ctx, ended, worker=self.worker, watched=watched)
         if any(one.claimed.lane == "ats" for one in ended):  # the next update of the order may be due
             self.wake()
         return settled

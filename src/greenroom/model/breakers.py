@@ -17,9 +17,9 @@ FIRST_WAIT_MS = 30_000
 #: longest wait before a probe, in ms
 LONGEST_WAIT_MS = 15 * 60_000
 #: consecutive failures of a destination, or failed attempts at one delivery, after which the project is notified
-TOLD_AT = 4
+ALERT_AFTER = 4
 #: concurrency limit at which a half-open breaker closes; from there on `PER_DESTINATION` is the limit
-WHOLE_ROOM = 16
+FULL_LIMIT = 16
 #: kinds of failure that mean that the endpoint is unreachable or down; a 5xx answer means the same
 DOWN = frozenset({"connect", "timeout", "reset", "tls", "dns", "dns_unknown"})
 
@@ -29,29 +29,29 @@ class Breaker:
     """
     The failure state of one destination. Times are in ms since 1970 by the database's clock.
 
-    Until `open_until` the breaker is open and no attempt starts; 0 means not open. Then it is half-open: `room` is the
-    concurrency limit, which starts at one and grows by one with each answer, until the breaker closes at `WHOLE_ROOM`.
-    `told` is set once the project was notified of the failure, until an attempt succeeds. `Breaker()` is a healthy one.
+    Until `open_until` the breaker is open and no attempt starts; 0 means not open. Then it is half-open: `limit` is the
+    concurrency limit, which starts at one and grows by one with each answer, until the breaker closes at `FULL_LIMIT`.
+    `notified` is set once the project was notified of the failure, until an attempt succeeds. `Breaker()` is healthy.
     """
 
     failures: int = 0
     trips: int = 0
     open_until: int = 0
-    room: int = WHOLE_ROOM
+    limit: int = FULL_LIMIT
     last_error: str = ""
-    told: bool = False
+    notified: bool = False
 
     def health(self, now: int) -> Health:
         """Returns the state: closed, open or half_open."""
         if self.open_until > now:
             return "open"
-        return "half_open" if self.room < WHOLE_ROOM else "closed"
+        return "half_open" if self.limit < FULL_LIMIT else "closed"
 
-    def places(self, now: int) -> int:
+    def free_slots(self, now: int) -> int:
         """Returns how many attempts may be in flight now."""
         if self.open_until > now:
             return 0
-        return self.room if self.room < WHOLE_ROOM else PER_DESTINATION
+        return self.limit if self.limit < FULL_LIMIT else PER_DESTINATION
 
     def failed(self, error: str, now: int) -> Breaker:
         """
@@ -60,10 +60,10 @@ class Breaker:
         Attempts that were in flight when the breaker opened do not open it again.
         """
         worse = replace(self, failures=self.failures + 1, last_error=error)
-        if self.open_until > now or (worse.failures < OPENS_AT and self.room == WHOLE_ROOM):
+        if self.open_until > now or (worse.failures < OPENS_AT and self.limit == FULL_LIMIT):
             return worse
         wait = min(FIRST_WAIT_MS * 2**self.trips, LONGEST_WAIT_MS)
-        return replace(worse, trips=min(self.trips + 1, 16), open_until=now + wait, room=1)
+        return replace(worse, trips=min(self.trips + 1, 16), open_until=now + wait, limit=1)
 
     def answered(self, now: int, *, well: bool) -> Breaker:
         """
@@ -71,17 +71,17 @@ class Breaker:
 
         A pause that the endpoint asked for goes on.
         """
-        told = self.told and not well
+        notified = self.notified and not well
         if self.open_until > now and not self.failures:
-            return replace(self, told=told)
-        if self.room + 1 < WHOLE_ROOM:
-            return replace(self, failures=0, open_until=0, room=self.room + 1, told=told)
-        return Breaker(told=True, last_error=self.last_error) if told else Breaker()
+            return replace(self, notified=notified)
+        if self.limit + 1 < FULL_LIMIT:
+            return replace(self, failures=0, open_until=0, limit=self.limit + 1, notified=notified)
+        return Breaker(notified=True, last_error=self.last_error) if notified else Breaker()
 
     def paused(self, error: str, wait_ms: int, now: int) -> Breaker:
         """Returns the breaker after the endpoint asked for a pause of `wait_ms`."""
         until = max(self.open_until, now + wait_ms)
-        return replace(self, failures=0, open_until=until, room=1, last_error=error)
+        return replace(self, failures=0, open_until=until, limit=1, last_error=error)
 
 
 def is_down(fault: RemoteError | None, status: int | None) -> bool:

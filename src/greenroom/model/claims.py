@@ -64,14 +64,14 @@ class Cursor:
         )
 
 
-def deal(met: Sequence[Waiting], places: int) -> list[int]:
+def allocate(met: Sequence[Waiting], slots: int) -> list[int]:
     """Allocates free slots round-robin, one per destination, until the slots or the due deliveries are used up."""
     shares = [0] * len(met)
-    while places > 0:
+    while slots > 0:
         hungry = [n for n, one in enumerate(met) if shares[n] < one.due]
         if not hungry:
             break
-        for n in hungry[:places]:
+        for n in hungry[:slots]:
             shares[n] += 1
-        places -= len(hungry)
+        slots -= len(hungry)
     return shares

@@ -67,8 +67,8 @@ class Claimed:
     """
     A delivery that this worker has claimed until its lease expires.
 
-    `attempt` is the number of this attempt, from 1; `step` is its number since the retry schedule last began. `told` is
-    how many notifications the ATS has acknowledged before without requesting the result.
+    `attempt` is the number of this attempt, from 1; `step` is its number since the retry schedule last began.
+    `nudge_count` is how many notifications the ATS has acknowledged before without requesting the result.
     """
 
     id: str
@@ -83,7 +83,7 @@ class Claimed:
     trigger: Trigger
     attempt: int
     step: int
-    told: int
+    nudge_count: int
     lease: str
     payload: str
     created_at: datetime
@@ -106,11 +106,11 @@ class Nudging:
 
 @dataclass(frozen=True)
 class Next:
-    """The next state of a delivery; `wait` before the next attempt while pending; `told` as in `Claimed`."""
+    """The next state of a delivery; `wait` before the next attempt while pending; `nudge_count` as in `Claimed`."""
 
     state: State
     wait: timedelta | None = None
-    told: int = 0
+    nudge_count: int = 0
 
 
 def after_attempt(lane: Lane, step: int, fault: RemoteError | None, *, chance: float) -> Next:
@@ -129,17 +129,19 @@ def after_attempt(lane: Lane, step: int, fault: RemoteError | None, *, chance: f
     return Next("pending", max(schedule[step], asked or timedelta(0)) * (1 + JITTER * chance))
 
 
-def nudge_until_read(following: Next, told: int, waits: Sequence[timedelta], *, asked: bool, chance: float) -> Next:
+def nudge_until_read(
+    following: Next, nudge_count: int, waits: Sequence[timedelta], *, asked: bool, chance: float
+) -> Next:
     """
     Returns the next state of a delivery to an ATS: nudges the ATS a few times until it requests the result.
 
-    `waits` are those of `Nudging`. `following` is the state without nudges, `told` how many notifications the ATS
-    acknowledged before this attempt, `asked` whether it has requested the result.
+    `waits` are those of `Nudging`. `following` is the state without nudges, `nudge_count` how many notifications the
+    ATS acknowledged before this attempt, `asked` whether it has requested the result.
     """
-    if asked and told:
-        return Next("delivered", told=told)
+    if asked and nudge_count:
+        return Next("delivered", nudge_count=nudge_count)
     if asked or following.state != "delivered":
-        return replace(following, told=told)
-    if told == len(waits):
-        return Next("delivered", told=told + 1)
-    return Next("pending", waits[told] * (1 + JITTER * chance), told=told + 1)
+        return replace(following, nudge_count=nudge_count)
+    if nudge_count == len(waits):
+        return Next("delivered", nudge_count=nudge_count + 1)
+    return Next("pending", waits[nudge_count] * (1 + JITTER * chance), nudge_count=nudge_count + 1)

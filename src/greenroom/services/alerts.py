@@ -25,7 +25,7 @@ EVERY = timedelta(hours=1)
 _EVERY_MS = int(EVERY.total_seconds() * 1000)
 
 
-async def failing(ctx: Context, tx: Tx, webhook_id: str, reason: str) -> bool:
+async def publish_failing(ctx: Context, tx: Tx, webhook_id: str, reason: str) -> bool:
     """
     Publishes that a webhook fails repeatedly.
 
@@ -38,19 +38,19 @@ async def failing(ctx: Context, tx: Tx, webhook_id: str, reason: str) -> bool:
     return True
 
 
-async def recovered(ctx: Context, tx: Tx, project_id: str, webhook_id: str) -> None:
+async def publish_recovered(ctx: Context, tx: Tx, project_id: str, webhook_id: str) -> None:
     """Publishes that a webhook reported as failing accepted a delivery."""
     webhook = await webhook_rows.find(tx, project_id, webhook_id)
     if webhook is not None:
         await _publish(ctx, tx, webhook, WEBHOOK_RECOVERED, None)
 
 
-async def disabled(ctx: Context, tx: Tx, webhook: Webhook) -> None:
+async def publish_disabled(ctx: Context, tx: Tx, webhook: Webhook) -> None:
     """Publishes that a webhook was disabled automatically."""
     await _publish(ctx, tx, webhook, WEBHOOK_DISABLED, webhook.disabled_reason)
 
 
-async def exhausted(ctx: Context, tx: Tx, claimed: Claimed, reason: str) -> None:
+async def publish_dead_letter(ctx: Context, tx: Tx, claimed: Claimed, reason: str) -> None:
     """
     Publishes that a delivery was dead-lettered: each to an ATS, those to a webhook once an hour.
 

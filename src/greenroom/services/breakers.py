@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from greenroom.context import Context, snapshot
 from greenroom.errors import TryLater
 from greenroom.model.attempts import FinishedAttempt
-from greenroom.model.breakers import TOLD_AT, Breaker, Health, is_down
+from greenroom.model.breakers import ALERT_AFTER, Breaker, Health, is_down
 from greenroom.services import alerts
 from greenroom.store import breakers as breaker_rows
 from greenroom.store.db import Tx, from_ms
@@ -64,12 +64,12 @@ async def record(ctx: Context, tx: Tx, ended: Sequence[FinishedAttempt], *, watc
 async def _publish_alert(ctx: Context, tx: Tx, last: FinishedAttempt, before: Breaker, breaker: Breaker) -> Breaker:
     """Publishes a failing or recovered webhook; returns its breaker with the alert noted."""
     claimed = last.claimed
-    if before.told and not breaker.told:
-        await alerts.recovered(ctx, tx, claimed.project_id, claimed.destination_id)
-    elif last.fault is not None and claimed.lane == "vendor" and not breaker.told:
-        worn = breaker.failures >= TOLD_AT or claimed.step >= TOLD_AT
-        if worn and await alerts.failing(ctx, tx, claimed.destination_id, last.fault.reason):
-            return replace(breaker, told=True, last_error=last.fault.reason)
+    if before.notified and not breaker.notified:
+        await alerts.publish_recovered(ctx, tx, claimed.project_id, claimed.destination_id)
+    elif last.fault is not None and claimed.lane == "vendor" and not breaker.notified:
+        worn = breaker.failures >= ALERT_AFTER or claimed.step >= ALERT_AFTER
+        if worn and await alerts.publish_failing(ctx, tx, claimed.destination_id, last.fault.reason):
+            return replace(breaker, notified=True, last_error=last.fault.reason)
     return breaker
 
 

@@ -38,9 +38,9 @@ async def cancel(ctx: Context, tx: Tx, account: Account, order_id: str) -> Order
     await delivery_rows.cancel_updates(tx, order.id)
     event_type = ORDER_UPDATED[order.category]
     payload = updated_payload(changed, update_url=orders.update_url(ctx, order), at=now)
-    told = await events.publish(
+    recipients = await events.publish(
         ctx, tx, order.project_id, event_type, payload, account_id=order.account_id, order_id=order.id
     )
-    message = f"The ATS cancelled the order; {orders.describe_recipients(told, event_type)}."
+    message = f"The ATS cancelled the order; {orders.describe_recipients(recipients, event_type)}."
     await order_rows.log(tx, ctx.new_id("log"), order.id, "status", message)
     return changed

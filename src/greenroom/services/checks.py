@@ -102,7 +102,7 @@ async def withdraw(_: Context, tx: Tx, project_id: str, provider: str, code: str
         NotFound: there is no such check, or it is observed.
     """
     _require_by_hand(code)
-    await check_rows.forget(tx, project_id, provider, code)
+    await check_rows.delete(tx, project_id, provider, code)
 
 
 @transaction

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from greenroom.context import Context, transaction
 from greenroom.model.attempts import INTERRUPTED
-from greenroom.model.claims import Cursor, Waiting, deal
+from greenroom.model.claims import Cursor, Waiting, allocate
 from greenroom.model.deliveries import PER_DESTINATION, SHARES, Claimed, Queue
 from greenroom.model.webhooks import Destination
 from greenroom.services import signed_webhooks
@@ -91,9 +91,9 @@ async def claim(
     begins = {queue: turns[queue].after for queue in SHARES if free[queue] > 0}
     if not begins:
         return ClaimBatch([], {})
-    await claim_rows.wait_turn(tx)
+    await claim_rows.take_claim_lock(tx)
     lease_ms, longest_ms = _ms(lease), _ms(longest)
-    candidates = await claim_rows.look(
+    candidates = await claim_rows.find_candidates(
         tx, begins, steps=STEPS, most=PER_DESTINATION, over_ms=lease_ms - longest_ms, but=own.worker
     )
     if any(one.expired for found in candidates.values() for one in found):
@@ -102,7 +102,7 @@ async def claim(
     limited = {id_: (one.bucket, one.now * 1000) for id_, one in candidates_by_id.items() if one.bucket}
     limits = _Limits(
         held={id_: one.held + own.held(id_, troubled=one.breaker is not None) for id_, one in candidates_by_id.items()},
-        cap={id_: one.breaker.places(one.now) for id_, one in candidates_by_id.items() if one.breaker},
+        cap={id_: one.breaker.free_slots(one.now) for id_, one in candidates_by_id.items() if one.breaker},
         tokens={id_: bucket.tokens(now) for id_, (bucket, now) in limited.items()},
         limits=own.limits,
     )
@@ -110,14 +110,14 @@ async def claim(
     moved: dict[Queue, Cursor] = {}
     for queue, found in candidates.items():
         waiting = [limits.waiting(queue, one) for one in found]
-        given = deal(waiting, min(slots, free[queue]))
+        given = allocate(waiting, min(slots, free[queue]))
         for one, count in zip(found, given, strict=True):
             limits.leaves(one.destination_id, count)
         shares += [(queue, one.destination_id, count) for one, count in zip(found, given, strict=True) if count]
         slots -= sum(given)
         moved[queue] = turns[queue].moved(waiting, given, ended=len(found) < STEPS)
     token = ctx.new_id(own.lease_prefix or own.worker)
-    claimed = await claim_rows.take(tx, shares, lease=token, lease_ms=lease_ms)
+    claimed = await claim_rows.claim(tx, shares, lease=token, lease_ms=lease_ms)
     spent = {id_: (bucket.taken(limits.left[id_], now), now) for id_, (bucket, now) in limited.items()}
     await rate_rows.save(tx, {id_: bucket for id_, (bucket, _) in spent.items() if limits.left[id_]})
     waits = {one.destination_id for found in candidates.values() for one in found if one.due and limits.is_spent(one)}

@@ -71,7 +71,7 @@ async def create(ctx: Context, tx: Tx, project_id: str, new: NewSession) -> Open
         Conflict: as many sessions are open, or accounts linked, as the project may have.
     """
     if ctx.chance() < CLEARING:
-        await session_rows.forget_old(tx, project_id, older_ms=KEPT_MS)
+        await session_rows.delete_old(tx, project_id, older_ms=KEPT_MS)
     await project_rows.lock(tx, project_id)
     most = ctx.settings.max_connect_sessions
     if await session_rows.count_open(tx, project_id) >= most:

@@ -83,7 +83,7 @@ async def backlog_age(_: Context, tx: Tx) -> timedelta:
 
 
 @transaction(kind="short")
-async def settle(
+async def record_attempts(
     ctx: Context, tx: Tx, ended: Sequence[FinishedAttempt], *, worker: str, watched: Set[str] = frozenset()
 ) -> list[Recorded | None]:
     """
@@ -120,14 +120,16 @@ async def settle(
 async def dead_letter_overdue(ctx: Context, tx: Tx) -> int:
     """Dead-letters a batch of deliveries overdue by `PATIENCE` behind an open breaker; returns how many."""
     over_ms = _ms(PATIENCE)
-    overdue = await claim_rows.overdue(tx, over_ms=over_ms, most=TOGETHER)
+    overdue = await claim_rows.find_overdue(tx, over_ms=over_ms, most=TOGETHER)
     if not overdue:
         return 0
     fault = GiveUp(
         f"The delivery was due for {PATIENCE.days} days, and its destination did not answer.", kind="timeout"
     )
     orders = await _lock_orders(tx, overdue)
-    dead_ids = await delivery_rows.give_up(tx, sorted(one.id for one in overdue), over_ms=over_ms, error=fault.reason)
+    dead_ids = await delivery_rows.dead_letter(
+        tx, sorted(one.id for one in overdue), over_ms=over_ms, error=fault.reason
+    )
     for one in overdue:
         if one.id not in dead_ids:
             continue
@@ -143,7 +145,7 @@ async def _move_on(
 ) -> list[Next | None]:
     """Writes each delivery's new state and returns it; None if its lease has passed to another worker."""
     following = [_after(ctx, one, orders.get(one.claimed.id)) for one in ended]
-    held = await delivery_rows.settle(
+    held = await delivery_rows.complete(
         tx,
         [
             (
@@ -152,7 +154,7 @@ async def _move_on(
                 after.state,
                 _ms(after.wait),
                 one.fault.reason if one.fault else None,
-                after.told,
+                after.nudge_count,
             )
             for one, after in zip(ended, following, strict=True)
         ],
@@ -171,7 +173,7 @@ def _after(ctx: Context, ended: FinishedAttempt, order: Order | None) -> Next:
     if order is None or ended.nudging is None:
         return following
     return nudge_until_read(
-        following, claimed.told, ended.nudging.waits, asked=order.delivery == "acknowledged", chance=ctx.chance()
+        following, claimed.nudge_count, ended.nudging.waits, asked=order.delivery == "acknowledged", chance=ctx.chance()
     )
 
 
@@ -229,7 +231,7 @@ async def _dead_letter(ctx: Context, tx: Tx, claimed: Claimed, fault: RemoteErro
         await order_rows.log(tx, ctx.new_id("log"), claimed.order_id, "alert", alert)
     if isinstance(fault, GiveUp) and fault.gone:
         await _disable(ctx, tx, claimed)
-    await alerts.exhausted(ctx, tx, claimed, fault.reason)
+    await alerts.publish_dead_letter(ctx, tx, claimed, fault.reason)
 
 
 async def _disable(ctx: Context, tx: Tx, claimed: Claimed) -> None:
@@ -240,7 +242,7 @@ async def _disable(ctx: Context, tx: Tx, claimed: Claimed) -> None:
     webhook = replace(webhook, enabled=False, disabled_reason="it answered 410 Gone", updated_at=ctx.now())
     await webhook_rows.save(tx, webhook)
     await delivery_rows.change_state(tx, webhook.id, old="pending", new="held", most=TOGETHER)
-    await alerts.disabled(ctx, tx, webhook)
+    await alerts.publish_disabled(ctx, tx, webhook)
 
 
 @snapshot
@@ -293,7 +295,7 @@ async def retry(ctx: Context, tx: Tx, project_id: str, delivery_id: str) -> Deli
     if not due:
         raise Conflict(
             "An attempt at this delivery is in flight, so it is not retried. Check its result in a few seconds.",
-            code="DeliveryUnderWay",
+            code="DeliveryInFlight",
         )
     await audit.record(ctx, tx, "delivery.retried", delivery_id, project_id=project_id)
     return delivery

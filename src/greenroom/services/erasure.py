@@ -38,7 +38,7 @@ async def erase(ctx: Context, tx: Tx, project_id: str, order_id: str) -> Order:
     if await delivery_rows.in_flight(tx, order.id):
         raise Conflict(
             "A delivery attempt for this order is in flight, so nothing was erased. Try again within a minute.",
-            code="DeliveryUnderWay",
+            code="DeliveryInFlight",
             retry_after=SOON_S,
         )
     now = ctx.now()

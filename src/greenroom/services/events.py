@@ -64,7 +64,7 @@ async def publish(
             claimed = Claimed(
                 id=delivery_id, project_id=project_id, event_id=event_id, order_id=order_id, account_id=account_id,
                 lane="vendor", destination_id=webhook.id, event_name=name, queue="first", trigger="auto", attempt=1,
-                step=1, told=0, lease=dispatch.lease, payload=content, created_at=ctx.now(), trace=ctx.trace,
+                step=1, nudge_count=0, lease=dispatch.lease, payload=content, created_at=ctx.now(), trace=ctx.trace,
             )  # fmt: skip
             if not dispatch.accepts(claimed, partial(_destination, ctx, webhook, secrets), clear=clear):
                 dispatch = None

@@ -37,15 +37,15 @@ async def begin(ctx: Context, tx: Tx, project_id: str, key: str, fingerprint: st
         Conflict: the key was used for another request, or that request is still in flight.
     """
     if ctx.chance() < CLEARING:
-        await key_rows.forget_old(tx, project_id, older_ms=KEPT_MS)
-    await key_rows.forget_abandoned(tx, project_id, key, older_ms=ABANDONED_MS)
+        await key_rows.delete_old(tx, project_id, older_ms=KEPT_MS)
+    await key_rows.delete_abandoned(tx, project_id, key, older_ms=ABANDONED_MS)
     if await key_rows.begin(tx, project_id, key, fingerprint):
         return None
     row = await key_rows.find(tx, project_id, key)
     if row is None or row["status"] is None:
         raise Conflict(
             "An earlier request with this Idempotency-Key is still in flight. Repeat the request in a few seconds.",
-            code="RequestUnderWay",
+            code="RequestInFlight",
         )
     if row["fingerprint"] != fingerprint:
         raise Conflict(
@@ -65,13 +65,13 @@ async def finish(ctx: Context, tx: Tx, project_id: str, key: str, answer: Kept, 
     is released instead.
     """
     if order_id and any(row["expunged_at"] for row in await order_rows.share(tx, [order_id])):
-        await key_rows.forget(tx, project_id, key)
+        await key_rows.delete(tx, project_id, key)
         return
     sealed = ctx.vault.seal(answer.body, table="idempotency_keys", row=key, column="response_sealed")
     await key_rows.finish(tx, project_id, key, status=answer.status, response_sealed=sealed, order_id=order_id)
 
 
 @transaction
-async def forget(_: Context, tx: Tx, project_id: str, key: str) -> None:
+async def delete(_: Context, tx: Tx, project_id: str, key: str) -> None:
     """Releases the key of a request that was refused and changed nothing."""
-    await key_rows.forget(tx, project_id, key)
+    await key_rows.delete(tx, project_id, key)

@@ -118,8 +118,10 @@ async def _place(ctx: Context, tx: Tx, order: Order, decision: Decision, *, show
         return known
     if order.source == "api":
         await audit.record(ctx, tx, "order.placed", order.id, project_id=order.project_id)
-    told = await _publish(ctx, tx, order) if decision.accept else "the vendor refused it, so no webhook receives it"
-    await _log(ctx, tx, order, "received", f"Order received; {told}.", {"package_id": request.package_id})
+    recipients = (
+        await _publish(ctx, tx, order) if decision.accept else "the vendor refused it, so no webhook receives it"
+    )
+    await _log(ctx, tx, order, "received", f"Order received; {recipients}.", {"package_id": request.package_id})
     if not decision.accept:
         refused = _sentence(f"The vendor refused the order: {decision.message}")
         untold = " The ATS shows no reason; tell the recruiter." if order.source == "ats" and not shows_refusals else ""
@@ -368,7 +370,7 @@ async def acknowledge(ctx: Context, tx: Tx, account: Account, order_id: str) -> 
     await order_rows.save(
         tx, replace(order, delivery="acknowledged", delivery_detail=None, acknowledged_at=now, updated_at=now)
     )
-    await delivery_rows.end_asked(tx, order.id)
+    await delivery_rows.end_nudges(tx, order.id)
     await _log(ctx, tx, order, "acknowledged", "The ATS has read the result.")
 
 

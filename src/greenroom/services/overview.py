@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from greenroom.context import Context, snapshot
-from greenroom.model.breakers import WHOLE_ROOM
+from greenroom.model.breakers import FULL_LIMIT
 from greenroom.model.deliveries import SHARES, Queue
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import overview as overview_rows
@@ -49,5 +49,5 @@ async def overview(_: Context, tx: Tx) -> Overview:
         in_flight=await overview_rows.leased(tx),
         stuck=await overview_rows.stuck(tx),
         held=await overview_rows.held_for_projects(tx),
-        breakers=await overview_rows.breakers(tx, whole_room=WHOLE_ROOM),
+        breakers=await overview_rows.breakers(tx, full_limit=FULL_LIMIT),
     )

@@ -28,7 +28,7 @@ FORGET = 500
 
 
 @dataclass(frozen=True)
-class Asked:
+class LogQuery:
     """
     A query of the log; see `store.request_logs.list_entries`.
 
@@ -116,7 +116,7 @@ async def get(ctx: Context, tx: Tx, project_id: str, request_id: str, *, details
 
 @snapshot
 async def list_requests(
-    _: Context, tx: Tx, project_id: str, listed: Listed, asked: Asked, *, steps: bool = False
+    _: Context, tx: Tx, project_id: str, listed: Listed, asked: LogQuery, *, steps: bool = False
 ) -> list[Entry]:
     """Lists a project's requests of one list; `steps` adds the calls made for each."""
     filters = {**asked.filters, "listed": listed}
@@ -130,19 +130,19 @@ async def list_requests(
 
 
 @snapshot
-async def list_steps(_: Context, tx: Tx, project_id: str, asked: Asked) -> list[Entry]:
+async def list_steps(_: Context, tx: Tx, project_id: str, asked: LogQuery) -> list[Entry]:
     """Lists the outgoing calls made while a project's requests were served, of every list."""
     return [_entry(row) for row in await _rows(tx, "request_steps", project_id, asked)]
 
 
 @transaction
-async def forget_old(_: Context, tx: Tx, *, kept: timedelta) -> bool:
+async def delete_old(_: Context, tx: Tx, *, kept: timedelta) -> bool:
     """Deletes a batch of requests older than `kept`; returns whether there may be more."""
     older_ms = int(kept.total_seconds() * 1000)
-    return await log_rows.forget_old(tx, older_ms=older_ms, limit=FORGET) == FORGET
+    return await log_rows.delete_old(tx, older_ms=older_ms, limit=FORGET) == FORGET
 
 
-async def _rows(tx: Tx, table: log_rows.Table, project_id: str, asked: Asked) -> Sequence[Row]:
+async def _rows(tx: Tx, table: log_rows.Table, project_id: str, asked: LogQuery) -> Sequence[Row]:
     return await log_rows.list_entries(
         tx,
         table,

@@ -17,7 +17,7 @@ DAY_MS = 24 * 3600 * 1000
 
 
 @transaction
-async def sweep(ctx: Context, tx: Tx, *, after: str = "") -> tuple[str | None, int]:
+async def delete_expired(ctx: Context, tx: Tx, *, after: str = "") -> tuple[str | None, int]:
     """
     Deletes the expired events among the next batch, with their deliveries and attempts.
 

@@ -118,7 +118,7 @@ async def _finish(
         token_id, hashed = ctx.new_id("sif"), token_hash(token, ctx.pepper)
         await token_rows.add(tx, token_id, "second_factor", hashed, lives_ms=lives_ms, user_id=user_id)
         return SignedIn(token, user, needs_code=True)
-    await failure_rows.forget(tx, pair)
+    await failure_rows.delete(tx, pair)
     return SignedIn(await sessions.begin(ctx, tx, Actor("user", user.id, user.email), client), user)
 
 
@@ -141,7 +141,7 @@ async def _finish_with_code(ctx: Context, tx: Tx, hashed: str, code: str, pair: 
         raise Unauthorized(WRONG_CODE)
     if not await token_rows.use(tx, "second_factor", hashed):
         raise _expired()
-    await failure_rows.forget(tx, pair)
+    await failure_rows.delete(tx, pair)
     user = user_rows.read_user(row)
     return SignedIn(await sessions.begin(ctx, tx, Actor("user", user.id, user.email), client), user)
 

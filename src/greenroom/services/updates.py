@@ -128,7 +128,7 @@ async def record_attempt(
         )
         await _save(ctx, tx, order, delivery="sent", delivery_detail=detail)
     else:
-        alert = nudging.unread.format(times=following.told)
+        alert = nudging.unread.format(times=following.nudge_count)
         await order_rows.log(tx, ctx.new_id("log"), order.id, "alert", alert)
         await _save(ctx, tx, order, delivery="sent", delivery_detail=alert)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from greenroom.model.breakers import WHOLE_ROOM, Breaker
+from greenroom.model.breakers import FULL_LIMIT, Breaker
 from greenroom.store.db import Row, Tx, marks
 
 
@@ -15,7 +15,7 @@ async def lock(tx: Tx, destination_id: str) -> tuple[Breaker, int]:
         "VALUES ($1, 0, 0, 0, $2, '', 0) ON CONFLICT (destination_id) DO UPDATE SET room = breakers.room "
         "RETURNING *, now_ms() AS now",
         destination_id,
-        WHOLE_ROOM,
+        FULL_LIMIT,
     )
     assert row is not None  # noqa: S101 - just written
     return read(row), row["now"]
@@ -34,9 +34,9 @@ async def save(tx: Tx, destination_id: str, breaker: Breaker | None) -> None:
         breaker.failures,
         breaker.trips,
         breaker.open_until,
-        breaker.room,
+        breaker.limit,
         breaker.last_error,
-        int(breaker.told),
+        int(breaker.notified),
     )
 
 
@@ -57,7 +57,7 @@ def read(row: Row) -> Breaker:
         failures=row["failures"],
         trips=row["trips"],
         open_until=row["open_until"],
-        room=row["room"],
+        limit=row["room"],
         last_error=row["last_error"],
-        told=bool(row["told"]),
+        notified=bool(row["told"]),
     )

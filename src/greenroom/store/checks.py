@@ -31,7 +31,7 @@ async def observe(tx: Tx, project_id: str, subject: str, kind: str, detail: str)
     )
 
 
-async def forget(tx: Tx, project_id: str, subject: str, kind: str) -> None:
+async def delete(tx: Tx, project_id: str, subject: str, kind: str) -> None:
     """Deletes the observation of a kind."""
     await tx.run(
         "DELETE FROM check_observations WHERE project_id = $1 AND subject = $2 AND kind = $3", project_id, subject, kind

@@ -25,7 +25,7 @@ _CLAIMED = (
 )
 
 
-async def wait_turn(tx: Tx) -> None:
+async def take_claim_lock(tx: Tx) -> None:
     """Takes the claim lock, so that no other worker changes the counts of deliveries in flight."""
     await tx.run("UPDATE claim_turn SET id = id")
 
@@ -49,7 +49,7 @@ class Candidate:
     now: int
 
 
-async def look(
+async def find_candidates(
     tx: Tx, begins: Mapping[Queue, str], *, steps: int, most: int, over_ms: int, but: str
 ) -> dict[Queue, list[Candidate]]:
     """
@@ -97,7 +97,7 @@ async def look(
     return found
 
 
-async def take(tx: Tx, shares: Sequence[tuple[Queue, str, int]], *, lease: str, lease_ms: int) -> list[Claimed]:
+async def claim(tx: Tx, shares: Sequence[tuple[Queue, str, int]], *, lease: str, lease_ms: int) -> list[Claimed]:
     """
     Claims due deliveries, up to a number for each queue and destination, the longest due first.
 
@@ -118,7 +118,7 @@ async def take(tx: Tx, shares: Sequence[tuple[Queue, str, int]], *, lease: str, 
     return [_claimed(row) for row in rows]
 
 
-async def overdue(tx: Tx, *, over_ms: int, most: int) -> list[Claimed]:
+async def find_overdue(tx: Tx, *, over_ms: int, most: int) -> list[Claimed]:
     """
     Returns unclaimed deliveries that were due for more than `over_ms`, to destinations whose breaker is open.
 
@@ -198,7 +198,7 @@ async def interrupt(tx: Tx, interrupted: Sequence[Leased]) -> None:
 
     The attempts stay counted, but do not advance the retry schedule.
     """
-    await tx.together(
+    await tx.run_rows(
         "UPDATE deliveries SET lease = NULL, attempts_before = attempts_before + 1, "
         "due_at = coalesce((SELECT min(due_at) - 1 FROM deliveries AS others WHERE others.state = 'pending' "
         "AND others.queue = deliveries.queue AND others.destination_id = deliveries.destination_id "
@@ -223,7 +223,7 @@ def _claimed(row: Row) -> Claimed:
         trigger=row["trigger"],
         attempt=row["attempts"],
         step=row["attempts"] - row["attempts_before"],
-        told=row["told"],
+        nudge_count=row["told"],
         lease=row["lease"] or "",
         payload=row["payload"],
         trace=row["trace"],

@@ -63,7 +63,7 @@ async def mark_linked(tx: Tx, session_id: int) -> None:
     await tx.run("UPDATE connect_sessions SET linked_at = now_ms() WHERE id = $1 AND linked_at IS NULL", session_id)
 
 
-async def forget_old(tx: Tx, project_id: str, *, older_ms: int) -> int:
+async def delete_old(tx: Tx, project_id: str, *, older_ms: int) -> int:
     """Deletes sessions of a project that expired more than `older_ms` ago; returns their number."""
     return await tx.run(
         "DELETE FROM connect_sessions WHERE project_id = $1 AND expires_at < now_ms() - $2", project_id, older_ms

@@ -5,7 +5,7 @@ A unit of work is an `async` function that takes a `Tx` and awaits nothing else.
 of its own; on SQLite all waiting units share one commit (group commit). The SQL is the same for both: parameters are
 `$1, $2, …`, the database's clock is `now_ms()`, and there are placeholders: `{skip_locked}`, `{for_share}` (other
 transactions cannot change the rows until this one ends), `{for_update}` (nor insert rows that refer to them), and
-`{given}` in `Tx.together`.
+`{given}` in `Tx.run_rows`.
 
 A *short* transaction touches a few hundred rows at the most, each found by an index. On SQLite it runs on the event
 loop, without the cost of a thread; on PostgreSQL it is like any other.
@@ -53,7 +53,7 @@ class Tx(Protocol):
         """Executes a statement once for each row of values."""
         ...
 
-    async def together(
+    async def run_rows(
         self, sql: str, columns: Mapping[str, ColumnType], rows: Sequence[Sequence[Any]]
     ) -> Sequence[Row]:
         """
@@ -65,7 +65,7 @@ class Tx(Protocol):
 
     async def add(self, sql: str, columns: Mapping[str, ColumnType], values: Sequence[Any]) -> None:
         """
-        Executes an INSERT for one row of values, in the syntax of `together`, without a result.
+        Executes an INSERT for one row of values, in the syntax of `run_rows`, without a result.
 
         In a batchable transaction consecutive calls may be sent as one message, before the next other statement or the
         end of the transaction.

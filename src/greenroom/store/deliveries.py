@@ -73,7 +73,7 @@ async def add(
     )
 
 
-async def settle(tx: Tx, ended: Sequence[tuple[str, str, State, int, str | None, int]]) -> set[str]:
+async def complete(tx: Tx, ended: Sequence[tuple[str, str, State, int, str | None, int]]) -> set[str]:
     """
     Completes the attempts of claimed deliveries; returns the ids of the updated deliveries.
 
@@ -81,7 +81,7 @@ async def settle(tx: Tx, ended: Sequence[tuple[str, str, State, int, str | None,
     Deliveries whose lease has passed to another worker are not updated. The retry schedule restarts whenever the ATS
     has acknowledged one more notification.
     """
-    rows = await tx.together(
+    rows = await tx.run_rows(
         "UPDATE deliveries SET state = given.state, due_at = now_ms() + given.wait_ms, last_error = given.error, "
         "lease = NULL, queue = 'again', trigger = CASE WHEN given.told > 0 THEN 'nudge' ELSE 'auto' END, "
         "attempts_before = CASE WHEN given.told > deliveries.told THEN attempts ELSE attempts_before END, "
@@ -116,7 +116,7 @@ ATTEMPT: Mapping[str, ColumnType] = {
 async def add_attempts(tx: Tx, attempts: Sequence[Sequence[Any]]) -> None:
     """Records attempts, each with the values of `ATTEMPT`; attempts that are already recorded stay unchanged."""
     columns = ", ".join(ATTEMPT)
-    await tx.together(
+    await tx.run_rows(
         f"INSERT INTO attempts ({columns}) SELECT {columns} FROM {{given}} WHERE true ON CONFLICT (id) DO NOTHING",  # noqa: S608
         ATTEMPT,
         attempts,
@@ -220,7 +220,7 @@ async def make_due(tx: Tx, delivery_id: str) -> bool:
     )
 
 
-async def give_up(tx: Tx, delivery_ids: Sequence[str], *, over_ms: int, error: str) -> set[str]:
+async def dead_letter(tx: Tx, delivery_ids: Sequence[str], *, over_ms: int, error: str) -> set[str]:
     """Dead-letters those of these deliveries that are unclaimed and `over_ms` overdue; returns their ids."""
     rows = await tx.all(
         "UPDATE deliveries SET state = 'dead', last_error = $1, updated_at = now_ms() WHERE state = 'pending' "  # noqa: S608
@@ -232,7 +232,7 @@ async def give_up(tx: Tx, delivery_ids: Sequence[str], *, over_ms: int, error: s
     return {row["id"] for row in rows}
 
 
-async def end_asked(tx: Tx, order_id: str) -> None:
+async def end_nudges(tx: Tx, order_id: str) -> None:
     """Ends the nudges of an order whose result the ATS has requested; an attempt in flight is not cancelled."""
     await tx.run(
         "UPDATE deliveries SET state = 'delivered', updated_at = now_ms() "
@@ -394,7 +394,7 @@ async def release(
     Each entry of `taken` has the id, the event's name as the webhook spells it, and the new state. Returns `order_id`
     and `state` of the deliveries that were still held.
     """
-    return await tx.together(
+    return await tx.run_rows(
         "UPDATE deliveries SET destination_id = given.webhook_id, event_name = given.event_name, state = given.state, "
         "due_at = now_ms(), updated_at = now_ms() FROM {given} WHERE deliveries.id = given.id "
         "AND deliveries.destination_id = given.project_id AND deliveries.state = 'held' "

@@ -44,19 +44,19 @@ async def erase(tx: Tx, project_id: str, order_id: str) -> None:
     await tx.run("DELETE FROM idempotency_keys WHERE project_id = $1 AND order_id = $2", project_id, order_id)
 
 
-async def forget(tx: Tx, project_id: str, key: str) -> None:
+async def delete(tx: Tx, project_id: str, key: str) -> None:
     """Deletes a key whose request changed nothing."""
     await tx.run("DELETE FROM idempotency_keys WHERE project_id = $1 AND key = $2", project_id, key)
 
 
-async def forget_old(tx: Tx, project_id: str, *, older_ms: int) -> int:
+async def delete_old(tx: Tx, project_id: str, *, older_ms: int) -> int:
     """Deletes keys of a project older than `older_ms`; returns their number."""
     return await tx.run(
         "DELETE FROM idempotency_keys WHERE project_id = $1 AND created_at < now_ms() - $2", project_id, older_ms
     )
 
 
-async def forget_abandoned(tx: Tx, project_id: str, key: str, *, older_ms: int) -> bool:
+async def delete_abandoned(tx: Tx, project_id: str, key: str, *, older_ms: int) -> bool:
     """Deletes a key older than `older_ms` without an answer, as a killed process leaves it."""
     return (
         await tx.run(

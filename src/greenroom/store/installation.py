@@ -91,7 +91,7 @@ async def reseal(tx: Tx, where: SealedColumn, rows: Sequence[Sequence[str]]) -> 
     """
     columns: dict[str, ColumnType] = dict.fromkeys((*where.key, "was", "becomes"), "TEXT")
     same = " AND ".join(f"{where.table}.{name} = given.{name}" for name in where.key)
-    replaced = await tx.together(
+    replaced = await tx.run_rows(
         f"UPDATE {where.table} SET {where.column} = given.becomes FROM {{given}} "  # noqa: S608 - names from our schema
         f"WHERE {same} AND {where.column} = given.was RETURNING 1 AS replaced",
         columns,

@@ -110,7 +110,7 @@ async def add_deliveries(
         for event in events
         if event["order_id"] not in erased
     ]
-    return len(await tx.together(_ADD, _NEW, rows))
+    return len(await tx.run_rows(_ADD, _NEW, rows))
 
 
 def _first_id(ms: int) -> str:

@@ -133,7 +133,7 @@ async def share(tx: Tx, order_ids: Iterable[str]) -> list[Row]:
     ids = sorted(order_ids)
     found: list[Row] = []
     for first in range(0, len(ids), LOCK_CHUNK):
-        found += await tx.together(
+        found += await tx.run_rows(
             "SELECT orders.id, orders.project_id, orders.expunged_at FROM {given} JOIN orders ON orders.id = given.id "
             "ORDER BY orders.id {for_share}",
             {"id": "TEXT"},
@@ -249,7 +249,7 @@ async def log(
 
 async def log_all(tx: Tx, entries: Sequence[tuple[str, str, str, str]]) -> None:
     """Adds entries to the logs of several orders, each with id, order id, kind and message."""
-    await tx.together(_LOG, _LOGGED, [(*entry, "{}") for entry in entries])
+    await tx.run_rows(_LOG, _LOGGED, [(*entry, "{}") for entry in entries])
 
 
 def _searchable(email: str) -> str:

@@ -41,11 +41,11 @@ async def queue_full_projects(tx: Tx, *, limit: int) -> frozenset[str]:
     return frozenset(row["project_id"] for row in rows)
 
 
-async def breakers(tx: Tx, *, whole_room: int) -> dict[str, int]:
+async def breakers(tx: Tx, *, full_limit: int) -> dict[str, int]:
     """Counts open and half-open breakers."""
     rows = await tx.all(
         "SELECT CASE WHEN open_until > now_ms() THEN 'open' ELSE 'half_open' END AS state, count(*) AS n "
         "FROM breakers WHERE open_until > now_ms() OR room < $1 GROUP BY 1",
-        whole_room,
+        full_limit,
     )
     return {"open": 0, "half_open": 0} | {row["state"]: row["n"] for row in rows}

@@ -66,13 +66,13 @@ class PostgresTx:
         if listed := list(rows):  # an empty list would still cost a round trip
             await self._connection.executemany(dialect(sql), listed)
 
-    async def together(
+    async def run_rows(
         self, sql: str, columns: Mapping[str, ColumnType], rows: Sequence[Sequence[Any]]
     ) -> Sequence[Row]:
         return await self.all(unnested(sql, tuple(columns.items())), *zip(*rows, strict=True)) if rows else []
 
     async def add(self, sql: str, columns: Mapping[str, ColumnType], values: Sequence[Any]) -> None:
-        await self.together(sql, columns, [values])
+        await self.run_rows(sql, columns, [values])
 
 
 _UNREACHABLE = (
@@ -113,8 +113,8 @@ class PostgresStore:
         self._abandoned: set[int] = set()
         self._watchdog = Watchdog(self._answers_probe, self._drop_all)
         write = partial(self.write, within=BATCH_WRITE_S)
-        self._write_batches = BatchRunner(self._write_batched, write, hopeless=Unavailable)
-        self._read_batches = BatchRunner(self._read_batched, self._read_one, hopeless=Unavailable)
+        self._write_batches = BatchRunner(self._write_batched, write, fatal=Unavailable)
+        self._read_batches = BatchRunner(self._read_batched, self._read_one, fatal=Unavailable)
 
     async def write(self, work: Work[T], *, within: float = math.inf) -> T:
         for _ in range(RETRIES):
@@ -135,10 +135,10 @@ class PostgresStore:
             return await work(PostgresTx(connection))
 
     async def batchable_write(self, work: Work[T]) -> T:
-        return await self._write_batches.do(work)
+        return await self._write_batches.run(work)
 
     async def batchable_read(self, work: Work[T]) -> T:
-        return await self._read_batches.do(work)
+        return await self._read_batches.run(work)
 
     def worker_session(self, worker: str) -> PostgresWorkerSession:
         return PostgresWorkerSession(worker, self._connect, self._watchdog.watching)

@@ -128,7 +128,7 @@ async def advance(tx: Tx, replay_id: str, *, most: int, new_id: Callable[[str], 
         return await _add_missing(tx, job, room, new_id)
     ids = await _next(tx, job, states[0], room)
     # waits for rows that another transaction has locked: it may leave them in the same state
-    queued = await tx.together(
+    queued = await tx.run_rows(
         "UPDATE deliveries SET state = 'pending', queue = 'replay', trigger = 'replay', attempts_before = attempts, "
         "replay_id = given.replay_id, due_at = now_ms(), updated_at = now_ms() "
         "FROM {given} WHERE deliveries.id = given.id AND deliveries.state = given.state AND expunged_at IS NULL "

@@ -143,7 +143,7 @@ async def list_steps_of(tx: Tx, project_id: str, request_ids: Sequence[str]) -> 
     )
 
 
-async def forget_old(tx: Tx, *, older_ms: int, limit: int) -> int:
+async def delete_old(tx: Tx, *, older_ms: int, limit: int) -> int:
     """Deletes up to `limit` requests older than `older_ms`, oldest first, with their steps; returns their number."""
     return await tx.run(
         "DELETE FROM request_logs WHERE id IN "

@@ -40,7 +40,7 @@ async def add(tx: Tx, pair_hash: str, *, blocked_ms: int) -> None:
     )
 
 
-async def forget(tx: Tx, pair_hash: str) -> None:
+async def delete(tx: Tx, pair_hash: str) -> None:
     """Deletes a pair's failures, after a sign-in."""
     await tx.run("DELETE FROM sign_in_failures WHERE pair_hash = $1", pair_hash)
 

@@ -87,7 +87,7 @@ class SqliteTx:
         now = self._clock()
         self._connection.executemany(text, [(*row, now) for row in listed] if timed else listed)
 
-    async def together(
+    async def run_rows(
         self, sql: str, columns: Mapping[str, ColumnType], rows: Sequence[Sequence[Any]]
     ) -> Sequence[Row]:
         return await self.all(_write_out(sql, tuple(columns), len(rows)), *chain.from_iterable(rows)) if rows else []

@@ -75,7 +75,7 @@ class _Tx:
         for values in rows:
             await self.run(sql, *values)
 
-    async def together(
+    async def run_rows(
         self, sql: str, columns: Mapping[str, ColumnType], rows: Sequence[Sequence[Any]]
     ) -> Sequence[Row]:
         return await self.all(unnested(sql, tuple(columns.items())), *zip(*rows, strict=True)) if rows else []
@@ -219,18 +219,18 @@ class BatchRunner:
     """
     Runs units of work in batches, one batch at a time; units that arrive meanwhile form the next batch.
 
-    `run` returns the results of several units of work, an exception for one that raised; or raises, with all of them
-    rolled back. `alone` runs a single unit.
+    `run_together` returns the results of several units of work, an exception for one that raised; or raises, with all
+    of them rolled back. `run_alone` runs a single unit.
     """
 
-    run: Callable[[Sequence[Work[Any]]], Awaitable[Sequence[Any]]]
-    alone: Callable[[Work[Any]], Awaitable[Any]]
+    run_together: Callable[[Sequence[Work[Any]]], Awaitable[Sequence[Any]]]
+    run_alone: Callable[[Work[Any]], Awaitable[Any]]
     #: error after which neither the units of the batch nor the waiting ones are tried one by one
-    hopeless: type[Exception]
+    fatal: type[Exception]
     _waiting: deque[tuple[Work[Any], asyncio.Future[Any]]] = field(default_factory=deque)
     _running: asyncio.Task[None] | None = None
 
-    async def do(self, work: Work[T]) -> T:
+    async def run(self, work: Work[T]) -> T:
         """Runs a unit of work in a batch; returns its result or raises its exception."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._waiting.append((work, future))
@@ -250,7 +250,7 @@ class BatchRunner:
             results = await self._results([work for work, _ in batch])
             for (_, future), result in zip(batch, results, strict=True):
                 _complete(future, result)
-                if isinstance(result, self.hopeless):
+                if isinstance(result, self.fatal):
                     self._fail_waiting(result)
         self._running = None
 
@@ -262,12 +262,12 @@ class BatchRunner:
     async def _results(self, works: Sequence[Work[Any]]) -> Sequence[Any]:
         if len(works) > 1:
             try:
-                return await self.run(works)
-            except self.hopeless as error:
+                return await self.run_together(works)
+            except self.fatal as error:
                 return [error] * len(works)
             except Exception:  # noqa: BLE001, S110 - one unit failed the batch, so each runs alone below
                 pass
-        return await asyncio.gather(*(self.alone(work) for work in works), return_exceptions=True)
+        return await asyncio.gather(*(self.run_alone(work) for work in works), return_exceptions=True)
 
 
 def _complete(future: asyncio.Future[Any], result: Any) -> None:

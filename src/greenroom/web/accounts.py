@@ -14,7 +14,7 @@ from greenroom.errors import Invalid, Refused, Unavailable
 from greenroom.model.accounts import Account, AccountStatus
 from greenroom.services import accounts, connect_sessions, integrations, orders, request_logs
 from greenroom.services.connect_sessions import NewSession
-from greenroom.services.request_logs import Asked
+from greenroom.services.request_logs import LogQuery
 from greenroom.web import kit
 from greenroom.web.access import Visit
 from greenroom.web.forms import Form
@@ -165,7 +165,7 @@ async def _account(visit: Visit, *, is_revealed: bool = False) -> Response:
         here=f"{visit.base}/accounts/{account_id}",
         orders=await orders.list_orders(ctx, project_id, {"account_id": account_id}, limit=LATEST),
         entries=await request_logs.list_requests(
-            ctx, project_id, "unified", Asked({"account_ids": [account_id]}, limit=LATEST)
+            ctx, project_id, "unified", LogQuery({"account_ids": [account_id]}, limit=LATEST)
         ),
     )
 

@@ -15,7 +15,7 @@ from greenroom.errors import Unavailable
 from greenroom.model.orders import ID as ORDER_ID
 from greenroom.model.request_logs import Entry, Listed
 from greenroom.services import accounts, lookup, request_logs
-from greenroom.services.request_logs import Asked
+from greenroom.services.request_logs import LogQuery
 from greenroom.web import kit
 from greenroom.web.access import Visit
 
@@ -97,7 +97,7 @@ async def _find(ctx: Context, project_id: str, asked: dict[str, str]) -> list[En
     elif asked["q"]:
         filters["request_ids"] = [asked["q"]]
     return await request_logs.list_requests(
-        ctx, project_id, listed, Asked(filters, after=asked["before"] or None, limit=PAGE + 1)
+        ctx, project_id, listed, LogQuery(filters, after=asked["before"] or None, limit=PAGE + 1)
     )
 
 

@@ -143,14 +143,16 @@ async def test_events_of_an_account(proctor: Linked) -> None:
     await proctor.api("PATCH", path, json={"label": "EMEA"})
     await proctor.api("PATCH", path, json={"label": "EMEA"})
     await proctor.api("DELETE", path)
-    heard = sorted((one.json for one in await proctor.house.vendor.hear(3)), key=lambda event: event["event_date"])
+    received = sorted(
+        (one.json for one in await proctor.house.vendor.receive(3)), key=lambda event: event["event_date"]
+    )
     async with asyncio.timeout(20):
         while (await proctor.api("GET", "/v1/deliveries?state=pending")).json()["data"]:
             await asyncio.sleep(0.02)
 
-    assert [event["event"] for event in heard] == EVENTS
-    assert len(proctor.house.vendor.heard) == 3
-    created = heard[0]
+    assert [event["event"] for event in received] == EVENTS
+    assert len(proctor.house.vendor.received) == 3
+    created = received[0]
     assert created == {
         "event": "account.created",
         "project_id": created["project_id"],

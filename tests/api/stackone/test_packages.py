@@ -230,9 +230,9 @@ async def test_a_list_endpoint_that_breaks_the_connection(listing: Linked) -> No
     assert said.json()["provider_errors"] == [{"url": f"{listing.house.vendor.url}/packages"}]
 
 
-@pytest.mark.parametrize("heard", [False, True])
+@pytest.mark.parametrize("received", [False, True])
 async def test_a_list_endpoint_that_is_not_done_in_time_is_408(
-    listing: Linked, monkeypatch: pytest.MonkeyPatch, heard: bool
+    listing: Linked, monkeypatch: pytest.MonkeyPatch, received: bool
 ) -> None:
     """The 408 has Retry-After, with or without a received status; Greenhouse gets 503; later lists succeed."""
     monkeypatch.setattr(catalog, "DEADLINE_S", 0.3)
@@ -240,7 +240,7 @@ async def test_a_list_endpoint_that_is_not_done_in_time_is_408(
 
     async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        if heard:
+        if received:
             writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{")
         await ended.wait()
         writer.close()
@@ -272,7 +272,7 @@ async def test_the_last_good_list_stands_in_for_a_failing_endpoint(listing: Link
     await store.write(lambda tx: tx.run("UPDATE package_lists SET fetched_at = fetched_at - 60000"))
 
     assert (await listing.unified("GET", "/assessments/packages/v1")).status_code == 200
-    assert len(vendor.heard) == 2
+    assert len(vendor.received) == 2
     (kept,) = await store.read(lambda tx: tx.all("SELECT problem FROM package_lists"))
     assert kept["problem"].startswith("The endpoint answered 500 Internal Server Error; 200 with a list")
 
@@ -590,6 +590,6 @@ async def test_raw_shows_the_calls_that_were_made(proctor: Linked) -> None:
     assert "raw" not in plain.json()
     for shown in (listed.json()["raw"], one.json()["raw"]):
         assert shown == [{"method": "POST", "url": url, "body": asked, "response": answer}]
-    assert len(proctor.house.vendor.heard) == 3
+    assert len(proctor.house.vendor.received) == 3
     await proctor.api("PUT", "/v1/integrations/greenhouse", json={"tenant_id": "proctor", "package_id": "x"})
     assert (await proctor.unified("GET", "/assessments/packages?raw=true")).json()["raw"] == []

@@ -171,8 +171,15 @@ async def test_another_accounts_order_looks_like_an_unknown_one(house: House, pr
             said = []
             for asked in (order, "ord_" + "0" * 26):
                 answer = await mallory.unified(method, f"/{category}/orders/{asked}{part}", json=WHOLE_RESULT)
-                told = answer.json()
-                said.append((answer.status_code, told["message"].replace(asked, "ID"), told["errorCode"], told.keys()))
+                answered = answer.json()
+                said.append(
+                    (
+                        answer.status_code,
+                        answered["message"].replace(asked, "ID"),
+                        answered["errorCode"],
+                        answered.keys(),
+                    )
+                )
             assert said[0] == said[1]
             assert said[0][:3] == (404, "No order ID here.", "NotFound")
 
@@ -265,11 +272,11 @@ async def test_the_read_model_is_what_the_event_carried(proctor: Linked) -> None
     """A read has the same keys and values as the event, so that it can replace a lost one."""
     await webhook(proctor)
     order = await proctor.send_test()
-    (heard,) = await proctor.house.vendor.hear(1)
+    (received,) = await proctor.house.vendor.receive(1)
     read = (await proctor.unified("GET", f"/assessments/orders/{order}")).json()["data"]
     (listed,) = (await proctor.unified("GET", "/assessments/orders")).json()["data"]
 
-    assert read == listed == heard.json["event_data"]
+    assert read == listed == received.json["event_data"]
 
 
 @pytest.mark.parametrize(
@@ -301,10 +308,10 @@ async def test_an_orders_event_is_json_whatever_numbers_came(proctor: Linked) ->
     )
     headers = {"x-account-id": proctor.account_id, "content-type": "application/json"}
     placed = await proctor.api("POST", "/unified/ats/assessments/orders", content=body, headers=headers)
-    (heard,) = await proctor.house.vendor.hear(1)
+    (received,) = await proctor.house.vendor.receive(1)
     read = (await proctor.unified("GET", f"/assessments/orders/{placed.json()['id']}")).json()["data"]
 
-    assert b"NaN" not in heard.body
-    assert b"Infinity" not in heard.body
+    assert b"NaN" not in received.body
+    assert b"Infinity" not in received.body
     assert read["passthrough"] == {"odd": [None, None, {"x": None}], "fine": 1.5}
     assert (read["job_id"], read["job"]["hiring_team"][0]["email"]) == ("7", "h@b.example")

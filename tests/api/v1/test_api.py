@@ -226,13 +226,13 @@ async def test_rotation_of_a_webhooks_secret(house: House, proctor: Linked) -> N
     new = (await proctor.api("POST", f"{path}/rotate-secret", json={"overlap_seconds": 60})).json()["secret"]
     assert (await proctor.api("POST", f"{path}/test")).json()["ok"]
     for secret in (new, made["secret"]):
-        Webhook(secret).verify(house.vendor.heard[0].body, house.vendor.heard[0].headers)
+        Webhook(secret).verify(house.vendor.received[0].body, house.vendor.received[0].headers)
     newest = (await proctor.api("POST", f"{path}/rotate-secret", json={"overlap_seconds": 0})).json()["secret"]
     await proctor.api("POST", f"{path}/test")
-    Webhook(newest).verify(house.vendor.heard[1].body, house.vendor.heard[1].headers)
+    Webhook(newest).verify(house.vendor.received[1].body, house.vendor.received[1].headers)
     for secret in (new, made["secret"]):
         with pytest.raises(WebhookVerificationError):
-            Webhook(secret).verify(house.vendor.heard[1].body, house.vendor.heard[1].headers)
+            Webhook(secret).verify(house.vendor.received[1].body, house.vendor.received[1].headers)
 
 
 async def test_a_test_event_shows_the_whole_exchange(house: House, proctor: Linked) -> None:
@@ -252,7 +252,7 @@ async def test_deleting_a_webhook_ends_what_is_on_its_way(house: House, proctor:
     made = await webhook(proctor)
     house.vendor.will_answer(500)
     order = await proctor.send_test()
-    await house.vendor.hear(1)
+    await house.vendor.receive(1)
     async with asyncio.timeout(20):
         while not (await proctor.api("GET", f"/v1/deliveries?order_id={order}")).json()["data"][0]["attempts"]:
             await asyncio.sleep(0.02)

@@ -78,7 +78,7 @@ async def test_each_change_and_reveal_is_recorded_with_its_key(house: House, pro
         async with asyncio.timeout(20):
             while True:
                 answer = await proctor.api(method, path, headers={"x-account-id": proctor.account_id}, **kwargs)
-                if "DeliveryUnderWay" not in answer.text:
+                if "DeliveryInFlight" not in answer.text:
                     break
                 await asyncio.sleep(0.02)
         assert answer.status_code < 300, (method, path, answer.text)

@@ -44,7 +44,7 @@ async def follow_the_story(house: House) -> None:
     assert (await proctor.api("POST", f"/v1/webhooks/{made['id']}/test")).json()["ok"]
     assert (await proctor.call("list_tests")).status_code == 200
     order = await proctor.send_test()
-    await house.vendor.hear(4)
+    await house.vendor.receive(4)
     await proctor.give_result(order)
     await proctor.becomes(order, delivery="sent")
     await proctor.status(order)

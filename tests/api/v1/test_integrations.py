@@ -191,7 +191,7 @@ async def test_a_rotated_signing_secret_overlaps(house: House) -> None:
 
     assert second["previous_expires_at"] is not None
     assert len({first, second["signing_secret"], third["signing_secret"]}) == 3
-    both, one = (call.headers["webhook-signature"].split() for call in house.vendor.heard)
+    both, one = (call.headers["webhook-signature"].split() for call in house.vendor.received)
     assert (len(both), len(one)) == (2, 1)
     refused = await proctor.api("POST", f"{path}/rotate-secret", json={"overlap_seconds": -1})
     assert refused.status_code == 422

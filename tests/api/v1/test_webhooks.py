@@ -20,7 +20,7 @@ async def test_an_endpoint_in_trouble_is_seen_and_a_new_url_is_a_new_start(on_ea
     linked.house.vendor.will_answer(503)
     for number in range(5):
         await linked.send_test(number)
-    await linked.house.vendor.hear(5)
+    await linked.house.vendor.receive(5)
     while (health := (await linked.api("GET", f"/v1/webhooks/{hook['id']}")).json()["health"])["state"] != "open":
         await asyncio.sleep(0.02)
 
@@ -38,14 +38,14 @@ async def test_a_replay_sends_the_same_events_again(on_each_database: Linked) ->
     linked = on_each_database
     hook = await webhook(linked)
     await linked.send_test()
-    (first,) = await linked.house.vendor.hear(1)
+    (first,) = await linked.house.vendor.receive(1)
     while (await linked.api("GET", "/v1/deliveries")).json()["data"][0]["state"] != "delivered":
         await asyncio.sleep(0.02)
     body = {"since": "2020-01-01T00:00:00Z", "status": "delivered"}
     answer = await linked.api("POST", f"/v1/webhooks/{hook['id']}/replay", json=body)
     assert (answer.status_code, answer.json()["total"]) == (202, 1)
     path = f"/v1/webhooks/{hook['id']}/replays/{answer.json()['id']}"
-    _, second = await linked.house.vendor.hear(2)
+    _, second = await linked.house.vendor.receive(2)
     while len((delivery := (await linked.api("GET", "/v1/deliveries")).json()["data"][0])["attempts"]) < 2:
         await asyncio.sleep(0.02)
 
@@ -73,9 +73,9 @@ async def test_what_is_held_is_counted_and_the_operator_chooses_what_is_sent(on_
 
     since = made[second]["created_at"]
     enabled = await linked.api("PATCH", path, json={"enabled": True, "held_since": since})
-    (heard,) = await linked.house.vendor.hear(1)
+    (received,) = await linked.house.vendor.receive(1)
 
-    assert (enabled.json()["held"], heard.json["record_id"]) == ({"count": 0, "oldest_at": None}, second)
+    assert (enabled.json()["held"], received.json["record_id"]) == ({"count": 0, "oldest_at": None}, second)
     (older,) = (await linked.api("GET", f"/v1/deliveries?order_id={first}")).json()["data"]
     assert (older["state"], older["attempts"]) == ("cancelled", [])
 
@@ -111,13 +111,13 @@ async def test_a_rate_limit_is_kept_while_others_are_not_slowed(on_each_database
     for number in range(12):
         await linked.send_test(number)
     async with asyncio.timeout(20):
-        while len([one for one in vendor.heard if one.path == "/fast"]) < 12:
+        while len([one for one in vendor.received if one.path == "/fast"]) < 12:
             await asyncio.sleep(0.01)
     begun = time.monotonic()
     await linked.api("PATCH", f"/v1/webhooks/{slow['id']}", json={"enabled": True})
-    await vendor.hear(24)
+    await vendor.receive(24)
 
-    slowly = [one.at - begun for one in vendor.heard if one.path == "/slow"]
+    slowly = [one.at - begun for one in vendor.received if one.path == "/slow"]
     assert slow["rate_limit"] == 5
     assert [count for count, at in enumerate(slowly, start=1) if count > 2.5 + 5 * at + 0.1] == []
     page = await linked.api("GET", f"/v1/deliveries?destination_id={slow['id']}")
@@ -126,7 +126,7 @@ async def test_a_rate_limit_is_kept_while_others_are_not_slowed(on_each_database
         await linked.send_test(number)
     changed = await linked.api("PATCH", f"/v1/webhooks/{slow['id']}", json={"name": "any", "rate_limit": None})
     assert (changed.json()["rate_limit"], changed.json()["name"]) == (None, "any")
-    await vendor.hear(48)
+    await vendor.receive(48)
 
 
 @pytest.mark.parametrize("limit", [0, -1, 0.001, 1e9, "fast", True])

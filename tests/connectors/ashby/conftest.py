@@ -84,7 +84,7 @@ class Ashby(Linked):
     async def updates(self, count: int) -> list[dict[str, Any]]:
         """Waits until Ashby has received so many calls, and returns their bodies."""
         assert self.ashby is not None
-        return [one.json for one in await self.ashby.hear(count)]
+        return [one.json for one in await self.ashby.receive(count)]
 
     async def alerts(self, order: str) -> list[str]:
         entries = (await self.api("GET", f"/v1/orders/{order}/timeline")).json()["data"]

@@ -73,7 +73,7 @@ async def test_questions_are_custom_fields(northwind: Ashby, call: str) -> None:
         {"id": "notes", "name": "Notes", "type": "LongText", "isRequired": False},
     ]
     await northwind.start(additional_fields={"language": "fr"})
-    (hook,) = await northwind.house.vendor.hear(1)
+    (hook,) = await northwind.house.vendor.receive(1)
     assert hook.json["event_data"]["passthrough"] == {"additional_fields": {"language": "fr"}}
 
 

@@ -25,13 +25,13 @@ def said(update: dict[str, Any]) -> str:
 async def test_from_start_to_result(northwind: Ashby) -> None:
     """The vendor's webhook, the result by the unified API, one assessment.update."""
     assessment, order = await northwind.start()
-    (hook,) = await northwind.house.vendor.hear(1)
+    (hook,) = await northwind.house.vendor.receive(1)
 
     assert (await northwind.give_result(order)).status_code == 200
 
     (update,) = await northwind.updates(1)
     assert northwind.ashby is not None
-    (call,) = northwind.ashby.heard
+    (call,) = northwind.ashby.received
     assert (call.method, call.path) == ("POST", "/assessment.update")
     assert call.headers["authorization"] == basic("ashby-key-1")
     assert call.headers["accept"] == "application/json; version=1"
@@ -153,7 +153,7 @@ async def test_a_fault_that_passes_is_tried_again(northwind: Ashby) -> None:
         while not await northwind.house.engine_once():
             await let_pass(northwind.house)
             await asyncio.sleep(0.02)
-            if len(northwind.ashby.heard) > count:
+            if len(northwind.ashby.received) > count:
                 break
     await northwind.updates(3)
     await northwind.becomes(order, delivery="acknowledged")
@@ -170,7 +170,7 @@ async def test_a_cancel_reaches_the_vendor_and_ends_deliveries(northwind: Ashby)
     answer = await northwind.ats("assessment.cancel", {"assessment_id": assessment})
 
     assert answer.json() == {"success": True, "results": {"assessment_id": assessment}}
-    hooks = [one.json for one in await northwind.house.vendor.hear(2)]
+    hooks = [one.json for one in await northwind.house.vendor.receive(2)]
     assert [one["event"] for one in hooks] == ["ats_assessments.created", "ats_assessments.updated"]
     assert hooks[1]["status"] == hooks[1]["event_data"]["status"] == "cancelled"
     assert hooks[1]["record_id"] == order
@@ -229,7 +229,7 @@ async def test_a_result_without_an_order(northwind: Ashby) -> None:
     first = await northwind.api("POST", path, json=body)
     again = await northwind.api("POST", path, json=body)
 
-    (call,) = await northwind.ashby.hear(1)
+    (call,) = await northwind.ashby.receive(1)
     assert (first.status_code, again.status_code, again.json()["id"]) == (201, 201, first.json()["id"])
     assert call.path == "/assessment.addCompletedToCandidate"
     assert (call.json["candidateId"], call.json["partnerId"]) == (candidate, "proctor")
@@ -240,4 +240,4 @@ async def test_a_result_without_an_order(northwind: Ashby) -> None:
     await northwind.becomes(first.json()["id"], delivery="acknowledged", source="result")
     unknown = await northwind.api("POST", path, json={**body, "package_id": "gone"})
     assert unknown.status_code == 422
-    assert len(northwind.house.vendor.heard) == 0
+    assert len(northwind.house.vendor.received) == 0

@@ -131,7 +131,7 @@ def test_the_endpoints_are_the_calls(connector: Connector) -> None:
 def test_a_push_carries_no_secret_in_its_url_or_body(connector: Connector, status: str) -> None:
     """Credentials are in the Authorization header alone; the URL is https."""
     if status not in ("completed", *connector.manifest.capabilities.progress):
-        pytest.skip("the ATS is not told of it")
+        pytest.skip("the ATS is not notified of it")
     push = a_push(connector, Update(status, at_ms=1))  # type: ignore[arg-type]
     request = connector.push_request(push)
     assert isinstance(request, Request)

@@ -23,9 +23,9 @@ async def test_the_order_event_has_one_shape(northwind: Ashby) -> None:  # noqa:
     greenhouse: Linked = await northwind.house.link("other", tenant="other", package_id="pkg_core_sql")
     await webhook(greenhouse, EVENTS)
     await northwind.start()
-    await northwind.house.vendor.hear(1)
+    await northwind.house.vendor.receive(1)
     await greenhouse.send_test()
-    ashby, other = [one.json for one in await northwind.house.vendor.hear(2)]
+    ashby, other = [one.json for one in await northwind.house.vendor.receive(2)]
 
     assert (ashby["provider"], other["provider"]) == ("ashby", "greenhouse")
     team = ashby["event_data"]["job"].pop("hiring_team")

@@ -130,8 +130,8 @@ async def test_a_test_of_any_content(proctor: Linked, change: dict[str, Any], in
     for path in (f"/v1/orders/{order}", f"/v1/orders/{order}/timeline"):
         assert (await proctor.api("GET", path)).status_code == 200
     assert (await proctor.unified("GET", f"/assessments/orders/{order}")).status_code == 200
-    heard = await proctor.house.vendor.hear(1)
-    for one in heard:
+    received = await proctor.house.vendor.receive(1)
+    for one in received:
         json.loads(one.body.decode(), parse_constant=no_constant)
 
 

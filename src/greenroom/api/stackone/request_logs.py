@@ -23,7 +23,7 @@ from greenroom.errors import BadRequest
 from greenroom.model.events import stamp
 from greenroom.model.request_logs import Entry
 from greenroom.services import request_logs
-from greenroom.services.request_logs import Asked
+from greenroom.services.request_logs import LogQuery
 
 router = APIRouter(prefix="/requests", tags=["Request logs"], route_class=KeyedRoute)
 
@@ -332,13 +332,13 @@ async def list_platform_logs(
     return page([PlatformLogEntry.model_validate(one) for one in found], asked.page_size, [one.id for one in found])
 
 
-def _to_query(asked: StepsAsked) -> Asked:
+def _to_query(asked: StepsAsked) -> LogQuery:
     filters: dict[str, Sequence[Any] | bool | datetime | None] = {}
     for name, value in asked.model_dump(exclude={"order_by", "order_direction", *APART}).items():
         filters[name] = split(value) if isinstance(value, str) else value
     filters["http_methods"] = [method.upper() for method in split(asked.http_methods)]
     filters["status_codes"] = [int(status) for status in split(asked.status_codes)]
-    return Asked(
+    return LogQuery(
         filters,
         order=asked.order_by,
         descending=asked.order_direction == "desc",

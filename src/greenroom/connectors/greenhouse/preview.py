@@ -18,9 +18,7 @@ def preview(order: Order, result: Result) -> list[FieldPreview]:
     shown = [*_score(result), *_rows(result), *_report(result), *_dropped(result)]
     if result.is_final:
         return shown
-    return [
-        FieldPreview(item.field, "dropped", "Progress: Greenhouse is told of final results only.") for item in shown
-    ]
+    return [FieldPreview(item.field, "dropped", "Progress: Greenhouse receives final results only.") for item in shown]
 
 
 def _report(result: Result) -> list[FieldPreview]:
