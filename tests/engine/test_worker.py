@@ -225,7 +225,7 @@ async def test_after_a_long_outage_others_may_put_on_record_what_they_did(
     recording: list[asyncio.Task[object]] = []
 
     async def returned() -> None:
-        recording.append(asyncio.create_task(delivery_services.settle(ctx, [done], worker="other")))
+        recording.append(asyncio.create_task(delivery_services.record_attempts(ctx, [done], worker="other")))
 
     store = Away(ctx.store, returned)
     with capture_logs() as lines:
