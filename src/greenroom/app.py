@@ -27,6 +27,7 @@ from greenroom.engine.queue_limit import QueueLimit
 from greenroom.engine.request_log_writer import RequestLogWriter
 from greenroom.engine.slots import LEASE
 from greenroom.engine.worker import Engine
+from greenroom.hub.routes import build_routes as build_hub_routes
 from greenroom.intake import Intake
 from greenroom.model.audit import SYSTEM
 from greenroom.outbound import Outbound
@@ -183,7 +184,7 @@ def build_app(settings: Settings, gateway: Gateway | None = None) -> FastAPI:
             app.state.first_link = await sessions.first_link(opened.ctx)
             # the ATS routes come first: they serve most requests, and each route before them costs a match
             called = [route for one in discover().values() for route in one.routes(opened.ctx, opened.intake)]
-            app.router.routes[:] = [*called, *app.router.routes, *build_routes()]
+            app.router.routes[:] = [*called, *app.router.routes, *build_hub_routes(), *build_routes()]
             yield
 
     app = FastAPI(

@@ -11,7 +11,7 @@ from greenroom.api import health
 from greenroom.api.stackone import accounts as linked_accounts
 from greenroom.api.stackone import connect_sessions, proxy, request_logs, unified
 from greenroom.api.stackone import connectors as connector_meta
-from greenroom.api.v1 import accounts, audit_log, checks, deliveries, integrations, orders, packages, webhooks
+from greenroom.api.v1 import accounts, audit_log, checks, deliveries, hub, integrations, orders, packages, webhooks
 
 
 def build_routers() -> list[APIRouter]:
@@ -25,6 +25,7 @@ def build_routers() -> list[APIRouter]:
         orders.router,
         deliveries.router,
         audit_log.router,
+        hub.router,
         unified.build_router("assessments"),
         unified.build_router("background_checks"),
         linked_accounts.router,

@@ -13,6 +13,7 @@ READING = frozenset({"preview_result"})
 ADMINISTERING = frozenset(
     {
         "put_integration",
+        "put_hub",
         "create_webhook",
         "change_webhook",
         "delete_webhook",

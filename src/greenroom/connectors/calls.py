@@ -45,7 +45,7 @@ class Calls:
         self._provider = provider
         self._get_tenant = get_tenant
         self._render = render
-        self._noted: dict[tuple[str, str, bool], float] = {}
+        self._noted: dict[tuple[str, str, bool, int], float] = {}
 
     def endpoint(self, call: str, answer: Answering) -> Callable[[Request], Awaitable[Response]]:
         """Returns the endpoint of a call, which `answer` answers for an authenticated account."""
@@ -72,17 +72,17 @@ class Calls:
         try:
             response = await answer(request, account)
         except Refused as refusal:
-            await self._note(account, call, refusal.status)
+            await self._note(account, str(token), call, refusal.status)
             raise
-        await self._note(account, call, response.status_code)
+        await self._note(account, str(token), call, response.status_code)
         return response
 
-    async def _note(self, account: Account, call: str, status: int) -> None:
-        key, now = (account.id, call, status < 400), time.monotonic()
+    async def _note(self, account: Account, token: str, call: str, status: int) -> None:
+        key, now = (account.id, call, status < 400, hash(token)), time.monotonic()
         if now - self._noted.get(key, float("-inf")) < NOTE_S or status >= 500:
             return
         self._noted[key] = now
-        await accounts.note_call(self._ctx, account.id, call, status)
+        await accounts.note_call(self._ctx, account, token, call, status)
 
 
 async def read_json(request: Request) -> object:

@@ -37,8 +37,14 @@ class Account:
 
 @dataclass(frozen=True)
 class AccountToken:
-    """A decrypted external trigger token; `expires_at` is set once a newer token has replaced it."""
+    """
+    A decrypted external trigger token; `expires_at` is set once a newer token has replaced it.
+
+    `first_used_at` and `last_used_at` are when the ATS called with it, the latter to the minute.
+    """
 
     token: str = field(repr=False)
     created_at: datetime
     expires_at: datetime | None
+    first_used_at: datetime | None = None
+    last_used_at: datetime | None = None

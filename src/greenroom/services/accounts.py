@@ -28,6 +28,13 @@ UNFINISHED = {
     "code": "linking_unfinished",
     "description": "The customer has seen the token and has not finished linking.",
 }
+#: further status reason once the ATS calls for such an account
+IN_USE = {
+    "code": "token_in_use",
+    "description": "The ATS already calls with the token, although the customer has not finished linking.",
+}
+#: the use of a token is stored at most this often
+TOKEN_USE_MS = 60_000
 
 
 @dataclass(frozen=True)
@@ -121,6 +128,28 @@ async def finish(ctx: Context, tx: Tx, account: Account, *, credentials: Mapping
         await _merge_credentials(ctx, tx, account.id, credentials)
     await _publish(ctx, tx, linked, ACCOUNT_CREATED)
     return linked
+
+
+async def store_link(ctx: Context, tx: Tx, account: Account, credentials: Mapping[str, Any]) -> Account:
+    """
+    Stores what a customer entered in the hub: activates the account, or publishes `account.updated` if it is linked.
+
+    Runs inside another service's transaction. An account with an error becomes active; equal values change nothing.
+    """
+    if account.status == "inactive":
+        return await finish(ctx, tx, account, credentials=credentials)
+    stored = await open_credentials(ctx, tx, account.id)
+    changed = sorted(name for name, value in credentials.items() if stored.get(name) != value)
+    if not changed and account.status == "active":
+        return account
+    if changed:
+        await _merge_credentials(ctx, tx, account.id, credentials)
+    updated = replace(account, status="active", status_reasons=(), updated_at=ctx.now())
+    await account_rows.save(tx, updated)
+    await _publish(ctx, tx, updated, ACCOUNT_UPDATED)
+    detail = {"fields": ["credentials"] * bool(changed)}
+    await audit.record(ctx, tx, "account.changed", account.id, project_id=account.project_id, detail=detail)
+    return updated
 
 
 @transaction(queues=True)
@@ -248,10 +277,7 @@ async def list_tokens(ctx: Context, tx: Tx, project_id: str, account_id: str) ->
     """
     await read(tx, project_id, account_id)
     await audit.record(ctx, tx, "account.token_revealed", account_id, project_id=project_id)
-    return [
-        AccountToken(_open(ctx, row), from_ms(row["created_at"]), maybe_from_ms(row["expires_at"]))
-        for row in await account_rows.list_live_tokens(tx, account_id)
-    ]
+    return [_account_token(ctx, row) for row in await account_rows.list_live_tokens(tx, account_id)]
 
 
 @dataclass(frozen=True)
@@ -291,20 +317,29 @@ async def get_profile(ctx: Context, tx: Tx, project_id: str, account_id: str) ->
     Raises:
         NotFound: the account does not exist or is another project's.
     """
-    account = await read(tx, project_id, account_id)
-    sealed = await account_rows.find_credentials(tx, account_id)
-    location = {"table": "accounts", "row": account_id, "column": "credentials_sealed"}
+    return await read_profile(ctx, tx, await read(tx, project_id, account_id))
+
+
+async def read_profile(ctx: Context, tx: Tx, account: Account) -> Profile:
+    """Returns the profile of an account, inside another service's transaction."""
     return Profile(
         account,
-        tokens=tuple(
-            AccountToken(_open(ctx, row), from_ms(row["created_at"]), maybe_from_ms(row["expires_at"]))
-            for row in await account_rows.list_live_tokens(tx, account_id)
-        ),
+        tokens=tuple(_account_token(ctx, row) for row in await account_rows.list_live_tokens(tx, account.id)),
         calls=tuple(
             LastCall(row["call"], from_ms(row["called_at"]), row["status"])
-            for row in await account_rows.list_calls(tx, account_id)
+            for row in await account_rows.list_calls(tx, account.id)
         ),
-        credential_names=tuple(sorted(from_json(ctx.vault.open(sealed, **location)))) if sealed else (),
+        credential_names=tuple(sorted(await open_credentials(ctx, tx, account.id))),
+    )
+
+
+def _account_token(ctx: Context, row: Row) -> AccountToken:
+    return AccountToken(
+        _open(ctx, row),
+        created_at=from_ms(row["created_at"]),
+        expires_at=maybe_from_ms(row["expires_at"]),
+        first_used_at=maybe_from_ms(row["first_used_at"]),
+        last_used_at=maybe_from_ms(row["last_used_at"]),
     )
 
 
@@ -320,10 +355,15 @@ async def rotate_token(
     """
     await project_rows.lock(tx, project_id)
     account = await read(tx, project_id, account_id)
-    await account_rows.expire_tokens(tx, account_id, overlap_ms=int(overlap.total_seconds() * 1000))
+    return account, await replace_token(ctx, tx, account, overlap)
+
+
+async def replace_token(ctx: Context, tx: Tx, account: Account, overlap: timedelta) -> str:
+    """Does the same as `rotate_token`, inside another service's transaction that has locked the project."""
+    await account_rows.expire_tokens(tx, account.id, overlap_ms=int(overlap.total_seconds() * 1000))
     detail = {"overlap_seconds": int(overlap.total_seconds())}
-    await audit.record(ctx, tx, "account.token_rotated", account_id, project_id=project_id, detail=detail)
-    return account, await _mint(ctx, tx, account_id)
+    await audit.record(ctx, tx, "account.token_rotated", account.id, project_id=account.project_id, detail=detail)
+    return await _mint(ctx, tx, account.id)
 
 
 @snapshot(kind="batchable")
@@ -343,10 +383,34 @@ async def authenticate(ctx: Context, tx: Tx, provider: str, token: str | None, t
     return account_rows.get_account(row)
 
 
-@transaction
-async def note_call(_: Context, tx: Tx, account_id: str, call: str, status: int) -> None:
-    """Stores the time and the response status of an ATS's last call."""
-    await account_rows.note_call(tx, account_id, call, status)
+@transaction(queues=True)
+async def note_call(ctx: Context, tx: Tx, account: Account, token: str, call: str, status: int) -> None:
+    """
+    Stores the time and the response status of an ATS's last call, and that its token is in use.
+
+    The first call for an account whose linking is unfinished is published as `account.updated`, and is a status reason
+    from then on.
+    """
+    await account_rows.note_call(tx, account.id, call, status)
+    await account_rows.note_token_use(tx, account.id, token_hash(token, ctx.pepper), every_ms=TOKEN_USE_MS)
+    if account.status == "inactive" and not _is_in_use(account):
+        await _publish_use(ctx, tx, account)
+
+
+def _is_in_use(account: Account) -> bool:
+    return any(reason.get("code") == IN_USE["code"] for reason in account.status_reasons)
+
+
+async def _publish_use(ctx: Context, tx: Tx, account: Account) -> None:
+    await project_rows.lock(tx, account.project_id)
+    current = await account_rows.find(tx, account.project_id, account.id)
+    if current is None or current.status != "inactive" or _is_in_use(current):
+        return
+    now = ctx.now()
+    reason = {**IN_USE, "timestamp": stamp(now)}
+    used = replace(current, status_reasons=(*current.status_reasons, reason), updated_at=now)
+    await account_rows.save(tx, used)
+    await _publish(ctx, tx, used, ACCOUNT_UPDATED)
 
 
 async def _publish(ctx: Context, tx: Tx, account: Account, event_type: str) -> None:

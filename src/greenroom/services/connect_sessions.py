@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal
@@ -11,16 +12,21 @@ from greenroom.context import Context, snapshot, transaction
 from greenroom.errors import Conflict, Gone, NotFound
 from greenroom.model.accounts import Account
 from greenroom.model.audit import Actor
-from greenroom.model.connect_sessions import ConnectSession
+from greenroom.model.connect_sessions import ConnectSession, SessionState
 from greenroom.security.tokens import token_hash
 from greenroom.services import accounts, audit, integrations
 from greenroom.services.accounts import NewAccount
 from greenroom.store import connect_sessions as session_rows
+from greenroom.store import hub_settings as setting_rows
 from greenroom.store import projects as project_rows
 from greenroom.store.db import Tx
 
 #: how long an expired session is kept, and answered with "has expired" rather than "unknown", in milliseconds
 KEPT_MS = 90 * 86_400_000
+#: how long a token lives that a link was exchanged for, until use extends it
+TOKEN_LIVES = timedelta(minutes=30)
+#: limit of such tokens of one session; an older one ends
+MOST_TOKENS = 20
 #: share of new sessions that also delete expired ones
 CLEARING = 0.01
 
@@ -56,6 +62,11 @@ class Opened:
     token: str = field(repr=False)
     link: str = field(repr=False)
     external_trigger_token: str | None = field(repr=False)
+
+
+def new_token(project_id: str) -> str:
+    """Returns a new token for the hub: its public part names the project, 256 random bits are the secret."""
+    return f"pk_{project_id}.{secrets.token_urlsafe(32)}"
 
 
 @transaction
@@ -95,10 +106,11 @@ async def create(ctx: Context, tx: Tx, project_id: str, new: NewSession) -> Open
         type=new.type,
         metadata=new.metadata,
         integration_id=new.integration_id,
+        multiple=new.multiple,
         created_at=now,
         expires_at=now + new.lives,
     )
-    token, code = f"pk_{project_id}.{secrets.token_urlsafe(32)}", secrets.token_urlsafe(32)
+    token, code = new_token(project_id), secrets.token_urlsafe(32)
     await session_rows.add(
         tx, session, token_hash=token_hash(token, ctx.pepper), link_hash=token_hash(code, ctx.pepper)
     )
@@ -133,12 +145,109 @@ async def authenticate(ctx: Context, tx: Tx, project_id: str, token: str) -> tup
 
     Raises:
         NotFound: the token is not one of this project.
-        Gone: the session has expired.
+        Gone: the session has expired, was closed, or was finished more than ten minutes ago.
     """
     found = await session_rows.find_by_token(tx, project_id, token_hash(token, ctx.pepper))
-    session, trigger_token = await _open(ctx, tx, found)
+    session = await _require_open(tx, found)
     await audit.record(ctx, tx, "connect_session.token_revealed", str(session.id), project_id=project_id)
-    return session, trigger_token
+    return session, await accounts.live_token(ctx, tx, session.account_id) if session.account_id else None
+
+
+async def _require_open(tx: Tx, found: tuple[ConnectSession, SessionState] | None) -> ConnectSession:
+    if found is None:
+        raise NotFound("There is no such link. Check that you opened it as it was sent.", code="UnknownConnectSession")
+    session, state = found
+    if state != "open":
+        raise ended(state, await read_vendor(tx, session.project_id))
+    return session
+
+
+async def read_vendor(tx: Tx, project_id: str) -> str:
+    """Returns the name that customers know a project by, inside another service's transaction."""
+    look = (await setting_rows.find(tx, project_id)).branding
+    project = await project_rows.find(tx, project_id)
+    return look.product_name or (project.name if project else project_id)
+
+
+def ended(state: SessionState, vendor: str) -> Gone:
+    """Returns the error of a session that can no longer be used, in words for the customer."""
+    if state == "used":
+        return Gone(
+            f"This link has been used already. To change anything, ask {vendor} for a new one.",
+            code="ConnectSessionUsed",
+        )
+    if state == "closed":
+        return Gone(f"This link was withdrawn or closed. Ask {vendor} for a new one.", code="ConnectSessionClosed")
+    return Gone(f"This link has expired. Ask {vendor} for a new one.", code="ConnectSessionExpired")
+
+
+@snapshot
+async def list_open(
+    _: Context, tx: Tx, project_id: str, *, before: int | None = None, limit: int = 25
+) -> Sequence[ConnectSession]:
+    """Lists the sessions of a project that can still be used, newest first, after the session with the id `before`."""
+    return await session_rows.list_open(tx, project_id, before=before, limit=limit)
+
+
+@transaction
+async def revoke(ctx: Context, tx: Tx, project_id: str, session_id: int) -> None:
+    """
+    Ends a session with its link and tokens; an account that was linked stays.
+
+    Raises:
+        NotFound: the project has no such open session.
+    """
+    if not await session_rows.close(tx, project_id, session_id):
+        raise NotFound("There is no such open connect session.", code="UnknownConnectSession")
+    await audit.record(ctx, tx, "connect_session.closed", str(session_id), project_id=project_id)
+
+
+@snapshot(kind="batchable")
+async def describe_link(ctx: Context, tx: Tx, code: str) -> tuple[ConnectSession, str]:
+    """
+    Returns a hosted link's session and the vendor's name; changes nothing, since mail scanners open links, too.
+
+    Raises:
+        NotFound: there is no such link.
+        Gone: the link has expired, was revoked, or was used.
+    """
+    session = await _require_open(tx, await session_rows.find_by_link(tx, token_hash(code, ctx.pepper)))
+    return session, await read_vendor(tx, session.project_id)
+
+
+@transaction
+async def exchange_link(ctx: Context, tx: Tx, code: str) -> tuple[ConnectSession, str]:
+    """
+    Returns a hosted link's session and a new token for the hub; the link stays valid.
+
+    Raises:
+        NotFound: there is no such link.
+        Gone: the link has expired, was revoked, or was used.
+    """
+    session = await _require_open(tx, await session_rows.find_by_link(tx, token_hash(code, ctx.pepper)))
+    await session_rows.lock(tx, session.id)
+    token = new_token(session.project_id)
+    await session_rows.add_token(
+        tx,
+        session.id,
+        token_hash(token, ctx.pepper),
+        lives_ms=int(TOKEN_LIVES.total_seconds() * 1000),
+        most=MOST_TOKENS,
+    )
+    await audit.record(
+        ctx,
+        tx,
+        "connect_session.link_opened",
+        str(session.id),
+        project_id=session.project_id,
+        actor=get_actor(ctx, session),
+    )
+    return session, token
+
+
+def get_actor(ctx: Context, session: ConnectSession) -> Actor:
+    """Returns the customer who uses a session, as the audit log names them."""
+    return Actor("connect_session", str(session.id), session.origin_owner_name, ctx.actor.address)
 
 
 @snapshot(kind="batchable")
@@ -150,15 +259,7 @@ async def by_link(ctx: Context, tx: Tx, code: str) -> tuple[ConnectSession, str 
         NotFound: there is no such link.
         Gone: the link has expired.
     """
-    return await _open(ctx, tx, await session_rows.find_by_link(tx, token_hash(code, ctx.pepper)))
-
-
-async def _open(ctx: Context, tx: Tx, found: tuple[ConnectSession, bool] | None) -> tuple[ConnectSession, str | None]:
-    if found is None:
-        raise NotFound("There is no such connect session.", code="UnknownConnectSession")
-    session, is_open = found
-    if not is_open:
-        raise Gone("This link has expired. Ask the person who sent it for a new one.", code="ConnectSessionExpired")
+    session = await _require_open(tx, await session_rows.find_by_link(tx, token_hash(code, ctx.pepper)))
     token = await accounts.live_token(ctx, tx, session.account_id) if session.account_id else None
     return session, token
 
@@ -172,13 +273,13 @@ async def finish(ctx: Context, tx: Tx, code: str) -> tuple[ConnectSession, Accou
         NotFound: there is no such link, its account was deleted, or its provider is not chosen yet.
         Gone: the link has expired.
     """
-    session, _ = await _open(ctx, tx, await session_rows.find_by_link(tx, token_hash(code, ctx.pepper)))
+    session = await _require_open(tx, await session_rows.find_by_link(tx, token_hash(code, ctx.pepper)))
     if session.account_id is None:
         raise NotFound("There is nothing to link: no integration is enabled.")
     await project_rows.lock(tx, session.project_id)
     account = await accounts.finish(ctx, tx, await accounts.read(tx, session.project_id, session.account_id))
     await session_rows.mark_linked(tx, session.id)
-    actor = Actor("connect_session", str(session.id), session.origin_owner_name, ctx.actor.address)
+    actor = get_actor(ctx, session)
     await audit.record(
         ctx,
         tx,

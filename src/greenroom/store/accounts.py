@@ -29,6 +29,18 @@ async def find_by_owner(tx: Tx, project_id: str, provider: str, owner_id: str) -
     return get_account(row) if row else None
 
 
+async def find_pending(tx: Tx, project_id: str, provider: str, owner_id: str) -> Account | None:
+    """Returns the newest account of a customer that is not linked yet."""
+    row = await tx.one(
+        "SELECT * FROM accounts WHERE project_id = $1 AND provider = $2 AND origin_owner_id = $3 "
+        "AND status = 'inactive' AND deleted_at IS NULL ORDER BY id DESC LIMIT 1",
+        project_id,
+        provider,
+        owner_id,
+    )
+    return get_account(row) if row else None
+
+
 async def find_by_token(tx: Tx, provider: str, token_hash: str) -> Row | None:
     """Returns the account of a live external trigger token, with the `tenant_id` of its enabled integration."""
     return await tx.one(
@@ -178,6 +190,17 @@ async def note_call(tx: Tx, account_id: str, call: str, status: int) -> None:
         account_id,
         call,
         status,
+    )
+
+
+async def note_token_use(tx: Tx, account_id: str, token_hash: str, *, every_ms: int) -> None:
+    """Records that the ATS calls with a token, at most once in `every_ms`."""
+    await tx.run(
+        "UPDATE account_tokens SET last_used_at = now_ms(), first_used_at = COALESCE(first_used_at, now_ms()) "
+        "WHERE account_id = $1 AND token_hash = $2 AND (last_used_at IS NULL OR last_used_at <= now_ms() - $3)",
+        account_id,
+        token_hash,
+        every_ms,
     )
 
 

@@ -29,6 +29,14 @@ async def count(tx: Tx, pair_hash: str) -> tuple[int, int]:
     return (row["failures"], row["left_ms"]) if row else (0, 0)
 
 
+async def find_block(tx: Tx, pair_hash: str) -> int:
+    """Returns for how many milliseconds a pair is still blocked; 0 or less: it is not."""
+    row = await tx.one(
+        "SELECT blocked_until - now_ms() AS left_ms FROM sign_in_failures WHERE pair_hash = $1", pair_hash
+    )
+    return int(row["left_ms"]) if row else 0
+
+
 async def add(tx: Tx, pair_hash: str, *, blocked_ms: int) -> None:
     """Counts a failure of a pair, and blocks the pair for so long."""
     await tx.run(

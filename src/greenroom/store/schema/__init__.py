@@ -8,7 +8,14 @@ Only types that mean the same in both are used: TEXT, BIGINT, INTEGER, FLOAT. Co
 
 from __future__ import annotations
 
-from greenroom.store.schema.account import account_tokens, accounts, connect_sessions, trigger_calls
+from greenroom.store.schema.account import (
+    account_tokens,
+    accounts,
+    connect_sessions,
+    connection_attempts,
+    hub_tokens,
+    trigger_calls,
+)
 from greenroom.store.schema.base import metadata
 from greenroom.store.schema.check import check_observations
 from greenroom.store.schema.delivery import attempts, breakers, claim_turn, deliveries, events, replays
@@ -25,7 +32,7 @@ from greenroom.store.schema.people import (
     sign_in_failures,
     users,
 )
-from greenroom.store.schema.project import api_keys, idempotency_keys, projects
+from greenroom.store.schema.project import api_keys, hub_settings, idempotency_keys, projects
 from greenroom.store.schema.request_log import request_logs, request_orders, request_steps
 from greenroom.store.schema.webhook import webhook_secrets, webhooks
 
@@ -39,8 +46,11 @@ __all__ = [
     "check_observations",
     "claim_turn",
     "connect_sessions",
+    "connection_attempts",
     "deliveries",
     "events",
+    "hub_settings",
+    "hub_tokens",
     "idempotency_keys",
     "installation",
     "integrations",

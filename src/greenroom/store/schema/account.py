@@ -1,4 +1,4 @@
-"""Tables of accounts: connect sessions, external trigger tokens and requests of the ATS."""
+"""Tables of accounts: connect sessions with their tokens and attempts, external trigger tokens, requests of the ATS."""
 
 from __future__ import annotations
 
@@ -49,7 +49,39 @@ connect_sessions = Table(
     timestamp("created_at"),
     timestamp("expires_at"),
     timestamp("linked_at", nullable=True),
+    #: closed by the customer, or revoked by the vendor
+    timestamp("closed_at", nullable=True),
+    integer("multiple", default=0),
     Index("ix_connect_sessions_project_id", "project_id"),
+)
+
+#: tokens for the hub that a session's link was exchanged for; the vendor's token is in its session
+hub_tokens = Table(
+    "hub_tokens",
+    metadata,
+    Column("token_hash", Text, primary_key=True),
+    Column("session_id", BigInteger, ForeignKey("connect_sessions.id", ondelete="CASCADE"), nullable=False),
+    timestamp("created_at"),
+    timestamp("expires_at"),
+    Index("ix_hub_tokens_session_id", "session_id"),
+)
+
+#: attempts to link by consent at the ATS
+connection_attempts = Table(
+    "connection_attempts",
+    metadata,
+    id_column(),
+    reference("project_id", "projects"),
+    Column("session_id", BigInteger, ForeignKey("connect_sessions.id", ondelete="CASCADE"), nullable=False),
+    reference("account_id", "accounts", nullable=True),
+    required_text("status"),
+    optional_text("error_code"),
+    optional_text("error_description"),
+    timestamp("created_at"),
+    timestamp("expires_at"),
+    Index("ix_connection_attempts_project_id", "project_id"),
+    Index("ix_connection_attempts_session_id", "session_id"),
+    Index("ix_connection_attempts_account_id", "account_id"),
 )
 
 #: external trigger tokens; an account may have two during a rotation
@@ -62,6 +94,8 @@ account_tokens = Table(
     required_text("token_sealed"),
     timestamp("created_at"),
     timestamp("expires_at", nullable=True),
+    timestamp("first_used_at", nullable=True),
+    timestamp("last_used_at", nullable=True),
     Index("ix_account_tokens_account_id", "account_id"),
 )
 

@@ -1,4 +1,4 @@
-"""Tables of projects: API keys and idempotency keys."""
+"""Tables of projects: their hub, API keys and idempotency keys."""
 
 from __future__ import annotations
 
@@ -14,6 +14,18 @@ projects = Table(
     #: days; None means GREENROOM_RETENTION_DAYS
     Column("retention_days", Integer, nullable=True),
     timestamp("created_at"),
+)
+
+#: what a project's customers see in the hub, and the origins that may embed it
+hub_settings = Table(
+    "hub_settings",
+    metadata,
+    Column("project_id", Text, ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True),
+    required_text("allowed_origins", default="[]"),
+    optional_text("accent"),
+    optional_text("logo_url"),
+    optional_text("product_name"),
+    timestamp("updated_at"),
 )
 
 api_keys = Table(

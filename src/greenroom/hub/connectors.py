@@ -1,0 +1,93 @@
+"""`/hub/settings` and `/hub/connectors`: what a session may link, and the form of each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.routing import BaseRoute
+
+from greenroom.connectors import discover
+from greenroom.connectors.contract import Connector
+from greenroom.hub import logos
+from greenroom.hub.forms import build_fields
+from greenroom.hub.gate import Call, route
+from greenroom.services import hub_sessions
+
+#: version and environment of every form; the official hub shows neither
+VERSION = "1.0.0"
+ENVIRONMENT = "production"
+
+
+def routes() -> list[BaseRoute]:
+    """Returns the routes of these paths."""
+    return [
+        route("/hub/settings", get=show_settings),
+        route("/hub/connectors", get=show_list),
+        route("/hub/connectors/{integration_id}", get=show_form),
+    ]
+
+
+async def show_settings(call: Call) -> dict[str, Any]:
+    """Answers whether a linked account is opened for editing."""
+    found = await hub_sessions.get_account(call.ctx, call.session)
+    is_linked = found is not None and found[0].account.status != "inactive"
+    return {"enabled_features": [], **({"existing_account_id": call.session.account_id} if is_linked else {})}
+
+
+async def show_list(call: Call) -> dict[str, Any]:
+    """Lists the enabled integrations that the session may link, with the token of its account."""
+    asked = call.request.query_params.get("provider")
+    rows = await hub_sessions.list_integrations(call.ctx, call.session)
+    shown = [row for row in rows if asked in (None, "", row["provider"])]
+    found = await hub_sessions.get_account(call.ctx, call.session)
+    answer: dict[str, Any] = {
+        "integrations": [
+            {
+                "active": True,
+                "name": discover()[row["provider"]].manifest.name,
+                "provider": row["provider"],
+                "type": "ats",
+                "version": VERSION,
+                "authentication_config_key": row["provider"],
+                "environment": ENVIRONMENT,
+                "integration_id": row["id"],
+                "logo_url": logos.get_url(call.ctx, row["provider"]),
+            }
+            for row in shown
+        ]
+    }
+    if found is not None and found[0].tokens and found[0].account.provider in {row["provider"] for row in shown}:
+        answer["external_trigger_token"] = found[0].tokens[0].token
+    return answer
+
+
+async def show_form(call: Call) -> dict[str, Any]:
+    """Answers with the form of an integration."""
+    row = await hub_sessions.get_integration(call.ctx, call.session, call.param("integration_id"))
+    connector = discover()[row["provider"]]
+    found = await hub_sessions.get_account(call.ctx, call.session)
+    is_same = found is not None and found[0].account.provider == row["provider"]
+    stored = found[1] if found is not None and is_same else {}
+    token = found[0].tokens[0].token if found is not None and is_same and found[0].tokens else None
+    manifest = connector.manifest
+    return {
+        "config": {
+            "key": row["provider"],
+            "name": manifest.name,
+            "type": "custom",
+            "assets": {"icon": logos.get_url(call.ctx, row["provider"])},
+            "support": {"link": manifest.docs, "description": f"You need administrator rights in {manifest.name}."},
+            "configNotices": _notices(connector, token),
+            "configFields": build_fields(connector, stored, token),
+        },
+        "hub_settings": {"configured_webhook_events": {}, "project_settings": {}},
+    }
+
+
+def _notices(connector: Connector, token: str | None) -> list[dict[str, Any]]:
+    name = connector.manifest.name
+    if token is None:
+        text = f"The External Trigger Token for {name} is made when you connect. Open this again afterwards to copy it."
+        return [{"key": "token-follows", "type": "info", "description": text}]
+    text = f"{name} calls with the External Trigger Token below. Linking is complete once {name} has entered it."
+    return [{"key": "token-use", "type": "info", "description": text}]
