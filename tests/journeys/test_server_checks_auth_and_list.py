@@ -155,10 +155,10 @@ async def test_s14_the_last_good_list_stands_in_for_a_vendor_that_is_down(house:
 
 
 async def _account(linked: Linked) -> object:
-    from greenroom.services import accounts
+    from greenroom.services import trigger_calls
 
     ctx = linked.house.app.state.ctx
-    return await accounts.authenticate(ctx, "greenhouse", linked.token, linked.tenant)
+    return await trigger_calls.authenticate(ctx, "greenhouse", linked.token, linked.tenant)
 
 
 async def test_the_package_call_is_signed_authenticated_and_paged(house: House) -> None:

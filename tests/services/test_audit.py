@@ -27,7 +27,7 @@ NOT_AUDITED = {
     # what was observed of a set-up, and a note of its checklist; changes no setting
     "checks.confirm", "checks.withdraw", "checks.record_probe", "checks.record_webhook_test",
     # an ATS's calls and a vendor's answers, in timelines and caches
-    "accounts.note_call", "cancellations.cancel", "orders.acknowledge", "reports.keep", "packages.keep_list",
+    "trigger_calls.note_call", "cancellations.cancel", "orders.acknowledge", "reports.keep", "packages.keep_list",
     "packages.note_problem",
     # bookkeeping of requests
     "idempotency.begin", "idempotency.finish", "idempotency.delete", "projects.draw_permits", "request_logs._add",
@@ -36,7 +36,9 @@ NOT_AUDITED = {
     # the start prints this link; its use is recorded
     "sessions.first_link",
     # what changes no right: a session's last use, counted attempts, a second factor that is not confirmed yet
-    "sessions._touch", "sign_in._count_attempt", "users.start_totp",
+    "sessions._touch", "sign_in._count_attempt", "users.start_totp", "hub_sessions._extend", "hub_sessions._count_guess",
+    # attempts to link by consent, whose success is recorded
+    "connection_attempts.create", "connection_attempts.cancel", "connection_attempts.fail",
 }  # fmt: skip
 
 

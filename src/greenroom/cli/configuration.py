@@ -1,4 +1,4 @@
-"""`greenroom apply` and `greenroom export`: projects, integrations and webhooks as one TOML file."""
+"""`greenroom apply` and `greenroom export`: projects with their integrations, webhooks and hub as one TOML file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import os
 import tomllib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +15,7 @@ import typer
 from pydantic import Field, ValidationError, create_model
 
 from greenroom.api.shapes import Label, StrictBody
+from greenroom.api.v1.hub import HubIn, read_settings
 from greenroom.api.v1.integrations import (
     BODIES,
     IntegrationPut,
@@ -27,11 +28,12 @@ from greenroom.api.v1.integrations import (
 from greenroom.api.v1.webhooks import WebhookIn, check_url, held_from
 from greenroom.bootstrap import open_context
 from greenroom.context import Context
+from greenroom.model.hub import HubSettings
 from greenroom.model.integrations import Integration
 from greenroom.model.projects import Project
 from greenroom.model.webhooks import Webhook
 from greenroom.security.signatures import check_secret
-from greenroom.services import integrations, projects, webhooks
+from greenroom.services import hub_settings, integrations, projects, webhooks
 from greenroom.settings import LONGEST_DAYS, Settings, SettingsError
 
 REFERENCES = ("env:", "file:")
@@ -55,12 +57,13 @@ Integrations: Any = create_model("Integrations", __base__=StrictBody, **_BY_PROV
 
 
 class ProjectEntry(StrictBody):
-    """A project in a file; without `retention_days`, GREENROOM_RETENTION_DAYS applies."""
+    """A project in a file; without `retention_days`, GREENROOM_RETENTION_DAYS applies. A hub left out stays as it is."""
 
     name: Label
     retention_days: int | None = Field(None, ge=1, le=LONGEST_DAYS)
     integrations: Integrations = Field(default_factory=Integrations)
     webhooks: list[WebhookEntry] = Field(default_factory=list)
+    hub: HubIn | None = None
 
 
 class Configuration(StrictBody):
@@ -115,6 +118,9 @@ async def _plan(ctx: Context, entry: ProjectEntry) -> list[Step]:
     """Returns the changes that bring one project to its entry, in order."""
     project = await projects.find_by_name(ctx, entry.name)
     steps = _project_steps(ctx, project, entry)
+    if entry.hub is not None:
+        stored = await hub_settings.get(ctx, project.id) if project else HubSettings()
+        steps += _hub_steps(ctx, entry.name, stored, read_settings(entry.hub))
     known = {one.provider: one for one in await integrations.list_integrations(ctx, project.id)} if project else {}
     for provider in entry.integrations.model_fields_set:
         body = getattr(entry.integrations, provider)
@@ -143,6 +149,17 @@ def _project_steps(ctx: Context, old: Project | None, entry: ProjectEntry) -> li
         await projects.keep_for(ctx, owner.id, entry.retention_days)
 
     return [Step(f"~ project {entry.name}: retention_days" if old else f"+ project {entry.name}", put)]
+
+
+def _hub_steps(ctx: Context, project: str, old: HubSettings, new: HubSettings) -> list[Step]:
+    if replace(old, updated_at=None) == new:
+        return []
+
+    async def put() -> None:
+        owner = await projects.ensure(ctx, project)
+        await hub_settings.put(ctx, owner.id, new)
+
+    return [Step(f"~ hub {project}", put)]
 
 
 def _integration_steps(
@@ -205,6 +222,7 @@ async def _export(settings: Settings) -> None:
                     **({"retention_days": project.retention_days} if project.retention_days is not None else {}),
                     "integrations": {one.provider: _shown(one) for one in configured},
                     "webhooks": [_webhook(one) for one in hooks],
+                    **_hub(await hub_settings.get(ctx, project.id)),
                 }
             )
     print(tomli_w.dumps({"projects": found}), end="")
@@ -216,6 +234,13 @@ def _shown(integration: Integration) -> dict[str, Any]:
 
     shown = configured(get_connector(integration.provider), integration, refer)
     return {name: value for name, value in shown.items() if value is not None}
+
+
+def _hub(settings: HubSettings) -> dict[str, Any]:
+    look = {name: value for name, value in asdict(settings.branding).items() if value is not None}
+    if not settings.allowed_origins and not look:
+        return {}
+    return {"hub": {"allowed_origins": list(settings.allowed_origins), **({"branding": look} if look else {})}}
 
 
 def _webhook(webhook: Webhook) -> dict[str, Any]:

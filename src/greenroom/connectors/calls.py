@@ -16,7 +16,7 @@ from greenroom.model import documents
 from greenroom.model.accounts import Account
 from greenroom.security.tokens import basic_user
 from greenroom.security.vault import VaultError
-from greenroom.services import accounts
+from greenroom.services import trigger_calls
 
 log = structlog.get_logger("greenroom.connectors")
 
@@ -67,7 +67,7 @@ class Calls:
 
     async def _answer(self, request: Request, call: str, answer: Answering) -> Response:
         token = basic_user(request.headers.get("authorization"))
-        account = await accounts.authenticate(self._ctx, self._provider, token, self._get_tenant(request))
+        account = await trigger_calls.authenticate(self._ctx, self._provider, token, self._get_tenant(request))
         request.state.account, request.state.call = account, call
         try:
             response = await answer(request, account)
@@ -82,7 +82,7 @@ class Calls:
         if now - self._noted.get(key, float("-inf")) < NOTE_S or status >= 500:
             return
         self._noted[key] = now
-        await accounts.note_call(self._ctx, account, token, call, status)
+        await trigger_calls.note_call(self._ctx, account, token, call, status)
 
 
 async def read_json(request: Request) -> object:

@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute
 
 from greenroom.connectors import discover
 from greenroom.errors import BadRequest
-from greenroom.hub.connectors import ENVIRONMENT, VERSION
+from greenroom.hub.connectors import ENVIRONMENT, VERSION, read_form
 from greenroom.hub.forms import read_credentials, redact, show_plain
 from greenroom.hub.gate import Call, route
 from greenroom.hub.sessions import show_session
@@ -23,7 +23,7 @@ def routes() -> list[BaseRoute]:
     """Returns the routes of these paths."""
     one = "/hub/accounts/{id}"
     return [
-        route("/hub/accounts", post=link),
+        route("/hub/accounts", creates=True, post=link),
         route(one, get=show, patch=change),
         route(f"{one}/rotate-token", post=rotate_token),
     ]
@@ -32,13 +32,8 @@ def routes() -> list[BaseRoute]:
 async def link(call: Call) -> dict[str, Any]:
     """Links the owner's account at an integration."""
     integration_id = call.text("integration_id")
-    row = await hub_sessions.get_integration(call.ctx, call.session, integration_id)
-    connector = discover()[row["provider"]]
-    found = await hub_sessions.get_account(call.ctx, call.session)
-    is_same = found is not None and found[0].account.provider == row["provider"]
-    stored = found[1] if found is not None and is_same else {}
-    token = found[0].tokens[0].token if found is not None and is_same and found[0].tokens else None
-    credentials = read_credentials(connector, call.body.get("credentials"), stored, token)
+    form = await read_form(call, integration_id)
+    credentials = read_credentials(form.connector, call.body.get("credentials"), form.stored, form.token)
     account = await hub_sessions.link(call.ctx, call.session, credentials, integration_id=integration_id)
     return {"id": account.id, "provider": account.provider}
 

@@ -15,7 +15,7 @@ from greenroom.services import connection_attempts
 def routes() -> list[BaseRoute]:
     """Returns the routes of these paths."""
     return [
-        route("/hub/connection_attempts", post=create),
+        route("/hub/connection_attempts", creates=True, post=create),
         route("/hub/connection_attempts/{id}", get=show, delete=cancel),
     ]
 

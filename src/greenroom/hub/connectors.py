@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.routing import BaseRoute
@@ -11,6 +12,7 @@ from greenroom.connectors.contract import Connector
 from greenroom.hub import logos
 from greenroom.hub.forms import build_fields
 from greenroom.hub.gate import Call, route
+from greenroom.model.integrations import Integration
 from greenroom.services import hub_sessions
 
 #: version and environment of every form; the official hub shows neither
@@ -63,25 +65,41 @@ async def show_list(call: Call) -> dict[str, Any]:
 
 async def show_form(call: Call) -> dict[str, Any]:
     """Answers with the form of an integration."""
-    row = await hub_sessions.get_integration(call.ctx, call.session, call.param("integration_id"))
-    connector = discover()[row["provider"]]
-    found = await hub_sessions.get_account(call.ctx, call.session)
-    is_same = found is not None and found[0].account.provider == row["provider"]
-    stored = found[1] if found is not None and is_same else {}
-    token = found[0].tokens[0].token if found is not None and is_same and found[0].tokens else None
-    manifest = connector.manifest
+    form = await read_form(call, call.param("integration_id"))
+    manifest = form.connector.manifest
     return {
         "config": {
-            "key": row["provider"],
+            "key": manifest.provider,
             "name": manifest.name,
             "type": "custom",
-            "assets": {"icon": logos.get_url(call.ctx, row["provider"])},
+            "assets": {"icon": logos.get_url(call.ctx, manifest.provider)},
             "support": {"link": manifest.docs, "description": f"You need administrator rights in {manifest.name}."},
-            "configNotices": _notices(connector, token),
-            "configFields": build_fields(connector, stored, token),
+            "configNotices": _notices(form.connector, form.token),
+            "configFields": build_fields(form.connector, form.stored, form.token),
         },
         "hub_settings": {"configured_webhook_events": {}, "project_settings": {}},
     }
+
+
+@dataclass(frozen=True)
+class Form:
+    """What the form of an integration is made of; the values are those of the session's account there, if any."""
+
+    connector: Connector
+    integration: Integration
+    stored: dict[str, Any] = field(repr=False)
+    token: str | None = field(repr=False)
+
+
+async def read_form(call: Call, integration_id: str) -> Form:
+    """Returns the form of an integration that the session may link."""
+    integration = await hub_sessions.get_integration(call.ctx, call.session, integration_id)
+    connector = discover()[integration.provider]
+    found = await hub_sessions.get_account(call.ctx, call.session)
+    if found is None or found[0].account.provider != integration.provider:
+        return Form(connector, integration, {}, None)
+    profile, stored = found
+    return Form(connector, integration, stored, profile.tokens[0].token if profile.tokens else None)
 
 
 def _notices(connector: Connector, token: str | None) -> list[dict[str, Any]]:

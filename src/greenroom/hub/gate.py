@@ -83,12 +83,12 @@ class Call:
 Handler = Callable[[Call], Awaitable[Any]]
 
 
-def route(path: str, *, polls: bool = False, **handlers: Handler) -> Route:
+def route(path: str, *, polls: bool = False, creates: bool = False, **handlers: Handler) -> Route:
     """
     Returns the route of a path with a handler for each method (`get`, `post`, `patch`, `delete`).
 
     A handler returns the JSON of its answer. `polls` says that GET is repeated by itself, and so does not extend the
-    session.
+    session; `creates` that POST is answered 201.
     """
     methods = {name.upper(): handler for name, handler in handlers.items()}
 
@@ -96,7 +96,8 @@ def route(path: str, *, polls: bool = False, **handlers: Handler) -> Route:
         if request.method == "OPTIONS":
             return _respond(request, None, PREFLIGHT)
         try:
-            return await _answer(request, methods[request.method], is_use=not (polls and request.method == "GET"))
+            content = await _answer(request, methods[request.method], is_use=not (polls and request.method == "GET"))
+            return _respond(request, content, {}, status=201 if creates and request.method == "POST" else 200)
         except Refused as error:
             return render(request, error)
         except VaultError as error:
@@ -112,7 +113,7 @@ def route(path: str, *, polls: bool = False, **handlers: Handler) -> Route:
     return found
 
 
-async def _answer(request: Request, handler: Handler, *, is_use: bool) -> Response:
+async def _answer(request: Request, handler: Handler, *, is_use: bool) -> Any:
     ctx: Context = request.app.state.ctx
     address = request.client.host if request.client else None
     ctx = replace(ctx, actor=replace(SYSTEM, address=address))
@@ -124,8 +125,7 @@ async def _answer(request: Request, handler: Handler, *, is_use: bool) -> Respon
     if is_use:
         await hub_sessions.use(ctx, opened.hub)
     body = await _read_body(request) if request.method in ("POST", "PATCH") else {}
-    content = await handler(Call(request, ctx, opened, body))
-    return _respond(request, content, {}, status=201 if request.method == "POST" else 200)
+    return await handler(Call(request, ctx, opened, body))
 
 
 def check_origin(ctx: Context, request: Request, opened: Opened) -> None:

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute
 from greenroom.connectors import discover
 from greenroom.hub.gate import Call, route
 from greenroom.model.accounts import Account, AccountToken
+from greenroom.model.connect_sessions import HubSession
 from greenroom.model.events import stamp
 from greenroom.model.hub import DEFAULT_ACCENT, ON_ACCENT
 from greenroom.services import hub_sessions
@@ -114,11 +115,11 @@ async def extend(call: Call) -> dict[str, Any]:
     return await show_session(_with(call, await hub_sessions.extend(call.ctx, call.opened.hub)))
 
 
-def _with(call: Call, hub: Any) -> Call:
+def _with(call: Call, hub: HubSession) -> Call:
     return replace(call, opened=replace(call.opened, hub=hub))
 
 
 async def close(call: Call) -> dict[str, Any]:
-    """Ends the session: its token and its link are refused from now on."""
-    await hub_sessions.close(call.ctx, call.session)
+    """Ends the token, and the session unless a hosted link leads to it."""
+    await hub_sessions.close(call.ctx, call.opened.hub)
     return {"closed": True}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from greenroom.context import Context, snapshot, transaction
-from greenroom.errors import Conflict, NotFound, Unauthorized
+from greenroom.errors import Conflict, NotFound
 from greenroom.model.accounts import Account, AccountStatus, AccountToken
 from greenroom.model.events import ACCOUNT_CREATED, ACCOUNT_DELETED, ACCOUNT_UPDATED, account_payload, stamp
 from greenroom.security.tokens import new_external_trigger_token, token_hash
@@ -28,13 +27,6 @@ UNFINISHED = {
     "code": "linking_unfinished",
     "description": "The customer has seen the token and has not finished linking.",
 }
-#: further status reason once the ATS calls for such an account
-IN_USE = {
-    "code": "token_in_use",
-    "description": "The ATS already calls with the token, although the customer has not finished linking.",
-}
-#: the use of a token is stored at most this often
-TOKEN_USE_MS = 60_000
 
 
 @dataclass(frozen=True)
@@ -126,7 +118,7 @@ async def finish(ctx: Context, tx: Tx, account: Account, *, credentials: Mapping
     await account_rows.save(tx, linked)
     if credentials:
         await _merge_credentials(ctx, tx, account.id, credentials)
-    await _publish(ctx, tx, linked, ACCOUNT_CREATED)
+    await publish(ctx, tx, linked, ACCOUNT_CREATED)
     return linked
 
 
@@ -146,7 +138,7 @@ async def store_link(ctx: Context, tx: Tx, account: Account, credentials: Mappin
         await _merge_credentials(ctx, tx, account.id, credentials)
     updated = replace(account, status="active", status_reasons=(), updated_at=ctx.now())
     await account_rows.save(tx, updated)
-    await _publish(ctx, tx, updated, ACCOUNT_UPDATED)
+    await publish(ctx, tx, updated, ACCOUNT_UPDATED)
     detail = {"fields": ["credentials"] * bool(changed)}
     await audit.record(ctx, tx, "account.changed", account.id, project_id=account.project_id, detail=detail)
     return updated
@@ -179,7 +171,7 @@ async def change(
         return account
     changed = replace(changed, updated_at=ctx.now())
     await account_rows.save(tx, changed)
-    await _publish(ctx, tx, changed, ACCOUNT_UPDATED)
+    await publish(ctx, tx, changed, ACCOUNT_UPDATED)
     fields = [name for name in changes if getattr(changed, name) != getattr(account, name)]
     detail = {"fields": fields + ["credentials"] * bool(credentials)}
     await audit.record(ctx, tx, "account.changed", account_id, project_id=project_id, detail=detail)
@@ -200,7 +192,7 @@ async def delete(ctx: Context, tx: Tx, project_id: str, account_id: str) -> Acco
     account = await read(tx, project_id, account_id)
     await account_rows.delete(tx, account_id)
     await delivery_rows.cancel_for(tx, account_id)
-    await _publish(ctx, tx, account, ACCOUNT_DELETED)
+    await publish(ctx, tx, account, ACCOUNT_DELETED)
     await audit.record(ctx, tx, "account.unlinked", account_id, project_id=project_id)
     return account
 
@@ -366,54 +358,8 @@ async def replace_token(ctx: Context, tx: Tx, account: Account, overlap: timedel
     return await _mint(ctx, tx, account.id)
 
 
-@snapshot(kind="batchable")
-async def authenticate(ctx: Context, tx: Tx, provider: str, token: str | None, tenant_id: str | None) -> Account:
-    """
-    Returns the account of a calling ATS, whose token and tenant id must both match.
-
-    Raises:
-        Unauthorized: either is missing, unknown, expired, or they do not match each other; the body is always the same.
-    """
-    row = await account_rows.find_by_token(tx, provider, token_hash(token, ctx.pepper)) if token else None
-    # also compared for an unknown token, so that the response time does not reveal which of the two is wrong
-    expected = (row["tenant_id"] if row else None) or ""
-    same = hmac.compare_digest(expected.encode(), (tenant_id or "").encode())
-    if row is None or not tenant_id or not same:
-        raise Unauthorized("The API key or the tenant-id is not valid.")
-    return account_rows.get_account(row)
-
-
-@transaction(queues=True)
-async def note_call(ctx: Context, tx: Tx, account: Account, token: str, call: str, status: int) -> None:
-    """
-    Stores the time and the response status of an ATS's last call, and that its token is in use.
-
-    The first call for an account whose linking is unfinished is published as `account.updated`, and is a status reason
-    from then on.
-    """
-    await account_rows.note_call(tx, account.id, call, status)
-    await account_rows.note_token_use(tx, account.id, token_hash(token, ctx.pepper), every_ms=TOKEN_USE_MS)
-    if account.status == "inactive" and not _is_in_use(account):
-        await _publish_use(ctx, tx, account)
-
-
-def _is_in_use(account: Account) -> bool:
-    return any(reason.get("code") == IN_USE["code"] for reason in account.status_reasons)
-
-
-async def _publish_use(ctx: Context, tx: Tx, account: Account) -> None:
-    await project_rows.lock(tx, account.project_id)
-    current = await account_rows.find(tx, account.project_id, account.id)
-    if current is None or current.status != "inactive" or _is_in_use(current):
-        return
-    now = ctx.now()
-    reason = {**IN_USE, "timestamp": stamp(now)}
-    used = replace(current, status_reasons=(*current.status_reasons, reason), updated_at=now)
-    await account_rows.save(tx, used)
-    await _publish(ctx, tx, used, ACCOUNT_UPDATED)
-
-
-async def _publish(ctx: Context, tx: Tx, account: Account, event_type: str) -> None:
+async def publish(ctx: Context, tx: Tx, account: Account, event_type: str) -> None:
+    """Publishes an event about an account, inside another service's transaction."""
     payload = account_payload(account, at=ctx.now())
     await events.publish(ctx, tx, account.project_id, event_type, payload, account_id=account.id)
 

@@ -17,8 +17,9 @@ from greenroom.errors import Gone, NotFound, TooManyRequests, Unauthorized
 from greenroom.model.accounts import Account
 from greenroom.model.connect_sessions import ConnectSession, HubSession
 from greenroom.model.hub import HubSettings
+from greenroom.model.integrations import Integration
 from greenroom.security.tokens import token_hash
-from greenroom.services import accounts, audit, connect_sessions
+from greenroom.services import accounts, audit, connect_sessions, integrations
 from greenroom.services.accounts import NewAccount, Profile
 from greenroom.services.connect_sessions import TOKEN_LIVES, get_actor
 from greenroom.store import accounts as account_rows
@@ -129,10 +130,18 @@ def _ms(time: timedelta) -> int:
 
 
 @transaction
-async def close(ctx: Context, tx: Tx, session: ConnectSession) -> None:
-    """Ends a session at the customer's wish; repeating it changes nothing."""
+async def close(ctx: Context, tx: Tx, hub: HubSession) -> None:
+    """
+    Ends a token at the customer's wish, and the session with it if the vendor's backend handed out the token.
+
+    A hosted link stays: its tokens end one by one.
+    """
+    if await session_rows.delete_token(tx, hub.token_hash):
+        return
+    session = hub.session
     if await session_rows.close(tx, session.project_id, session.id):
-        await _record(ctx, tx, "connect_session.closed", session)
+        ctx = _as_customer(ctx, session)
+        await audit.record(ctx, tx, "connect_session.closed", str(session.id), project_id=session.project_id)
 
 
 @snapshot
@@ -158,14 +167,15 @@ async def _require_integration(tx: Tx, session: ConnectSession, integration_id: 
 
 
 @snapshot
-async def get_integration(_: Context, tx: Tx, session: ConnectSession, integration_id: str) -> Row:
+async def get_integration(ctx: Context, tx: Tx, session: ConnectSession, integration_id: str) -> Integration:
     """
     Returns an enabled integration that a session may link.
 
     Raises:
         NotFound: there is none with this id for the session.
     """
-    return await _require_integration(tx, session, integration_id)
+    row = await _require_integration(tx, session, integration_id)
+    return await integrations.read(ctx, tx, session.project_id, row["provider"])
 
 
 @snapshot
@@ -246,7 +256,10 @@ async def read_choice(ctx: Context, tx: Tx, session: ConnectSession, integration
     )
     account = pending or (await accounts.ensure(ctx, tx, session.project_id, wanted, another=session.multiple))[0]
     await session_rows.choose(tx, session.id, account.id)
-    await _record(ctx, tx, "connect_session.provider_chosen", session, account_id=account.id)
+    ctx, detail = _as_customer(ctx, session), {"provider": provider, "account_id": account.id}
+    await audit.record(
+        ctx, tx, "connect_session.provider_chosen", str(session.id), project_id=session.project_id, detail=detail
+    )
     return account
 
 
@@ -285,10 +298,12 @@ async def complete(
 
     The transaction has locked the project.
     """
-    actor = get_actor(ctx, session)
-    linked = await accounts.store_link(replace(ctx, actor=actor), tx, account, credentials)
+    ctx, detail = _as_customer(ctx, session), {"account_id": account.id}
+    linked = await accounts.store_link(ctx, tx, account, credentials)
     await session_rows.mark_linked(tx, session.id)
-    await _record(ctx, tx, "connect_session.finished", session, account_id=account.id)
+    await audit.record(
+        ctx, tx, "connect_session.finished", str(session.id), project_id=session.project_id, detail=detail
+    )
     return linked
 
 
@@ -302,16 +317,8 @@ async def rotate_token(ctx: Context, tx: Tx, session: ConnectSession, account_id
     """
     await project_rows.lock(tx, session.project_id)
     account = await _read_owned(tx, session, account_id)
-    await accounts.replace_token(replace(ctx, actor=get_actor(ctx, session)), tx, account, overlap)
+    await accounts.replace_token(_as_customer(ctx, session), tx, account, overlap)
 
 
-async def _record(ctx: Context, tx: Tx, action: str, session: ConnectSession, **detail: Any) -> None:
-    await audit.record(
-        ctx,
-        tx,
-        action,
-        str(session.id),
-        project_id=session.project_id,
-        detail=detail,
-        actor=get_actor(ctx, session),
-    )
+def _as_customer(ctx: Context, session: ConnectSession) -> Context:
+    return replace(ctx, actor=get_actor(ctx, session))

@@ -176,6 +176,11 @@ async def add_token(tx: Tx, session_id: int, token_hash: str, *, lives_ms: int, 
     )
 
 
+async def delete_token(tx: Tx, token_hash: str) -> bool:
+    """Deletes a token that a link was exchanged for; returns False if there is no such token."""
+    return await tx.run("DELETE FROM hub_tokens WHERE token_hash = $1", token_hash) == 1
+
+
 async def choose(tx: Tx, session_id: int, account_id: str) -> None:
     """Records the account that the customer chose by its provider; the session's own provider stays open."""
     await tx.run("UPDATE connect_sessions SET account_id = $2 WHERE id = $1", session_id, account_id)

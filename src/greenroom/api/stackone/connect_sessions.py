@@ -10,12 +10,12 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, BeforeValidator, Field, StrictBool
 
 from greenroom.api.callers import Caller, Ctx, KeyedRoute
 from greenroom.api.faults import documented
-from greenroom.api.shapes import MOST, Label, Plain, example
+from greenroom.api.shapes import MOST, Label, PageSize, Plain, example
 from greenroom.connectors import discover
 from greenroom.errors import Invalid
 from greenroom.model.connect_sessions import ConnectSession
@@ -30,6 +30,8 @@ Category = Literal[
     "screening", "messaging", "accounting", "scheduling",
 ]  # fmt: skip
 LONGEST = timedelta(days=31)
+#: the largest id of a session: a number that every JSON parser keeps
+MOST_ID = 2**53 - 1
 #: id of the organization: an installation has exactly one
 ORGANIZATION = 1
 #: first version of the TypeScript client that reads `organization_id` as text; older ones only accept a number
@@ -113,6 +115,60 @@ async def create(ctx: Ctx, project: Caller, body: ConnectSessionIn, request: Req
     opened = await connect_sessions.create(ctx, project.id, _new(body))
     shown = _shown(opened.session, opened.external_trigger_token, request)
     return NewConnectSessionOut(**shown.model_dump(), token=opened.token, auth_link_url=opened.link)
+
+
+class OpenConnectSessionOut(BaseModel):
+    """A session that can still be used, without its secrets; `linked_at` is set for ten minutes after linking."""
+
+    id: int
+    provider: str | None
+    account_id: str | None
+    origin_owner_id: str
+    origin_owner_name: str
+    label: str | None
+    type: Literal["production", "test"]
+    created_at: str
+    expires_at: str
+    linked_at: str | None
+
+
+SessionId = Annotated[int, Path(ge=0, le=MOST_ID, description="The session's id.")]
+
+
+@router.get("", operation_id="list_connect_sessions", responses=documented(400, 401))
+async def list_open(
+    ctx: Ctx,
+    project: Caller,
+    before: Annotated[
+        int | None, Query(ge=0, le=MOST_ID, description="Id of the last session of the page before.")
+    ] = None,
+    page_size: PageSize = 25,
+) -> list[OpenConnectSessionOut]:
+    """Connect sessions that can still be used, newest first."""
+    found = await connect_sessions.list_open(ctx, project.id, before=before, limit=page_size)
+    return [
+        OpenConnectSessionOut(
+            id=one.id,
+            provider=one.provider,
+            account_id=one.account_id,
+            origin_owner_id=one.origin_owner_id,
+            origin_owner_name=one.origin_owner_name,
+            label=one.label,
+            type=one.type,
+            created_at=stamp(one.created_at),
+            expires_at=stamp(one.expires_at),
+            linked_at=stamp(one.linked_at) if one.linked_at else None,
+        )
+        for one in found
+    ]
+
+
+@router.delete(
+    "/{session_id}", status_code=204, operation_id="revoke_connect_session", responses=documented(400, 401, 404)
+)
+async def revoke(ctx: Ctx, project: Caller, session_id: SessionId) -> None:
+    """Revoke a connect session with its token and link; a linked account stays."""
+    await connect_sessions.revoke(ctx, project.id, session_id)
 
 
 @router.post(
