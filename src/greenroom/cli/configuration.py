@@ -57,7 +57,7 @@ Integrations: Any = create_model("Integrations", __base__=StrictBody, **_BY_PROV
 
 
 class ProjectEntry(StrictBody):
-    """A project in a file; without `retention_days`, GREENROOM_RETENTION_DAYS applies. A hub left out stays as it is."""
+    """A project in a file; without `retention_days`, GREENROOM_RETENTION_DAYS applies, without `hub`, it stays."""
 
     name: Label
     retention_days: int | None = Field(None, ge=1, le=LONGEST_DAYS)

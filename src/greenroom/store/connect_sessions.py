@@ -118,7 +118,7 @@ async def list_open(tx: Tx, project_id: str, *, before: int | None, limit: int) 
     rows = await tx.all(
         "SELECT s.* FROM connect_sessions s WHERE s.project_id = $1 AND s.closed_at IS NULL "  # noqa: S608
         f"AND s.expires_at > now_ms() AND (s.linked_at IS NULL OR s.linked_at > now_ms() - {USABLE_AFTER_LINKING_MS}) "
-        "AND ($2 IS NULL OR (s.created_at, s.id) < "
+        "AND (CAST($2 AS BIGINT) IS NULL OR (s.created_at, s.id) < "
         "(SELECT b.created_at, b.id FROM connect_sessions b WHERE b.id = $2 AND b.project_id = $1)) "
         "ORDER BY s.created_at DESC, s.id DESC LIMIT $3",
         project_id,
