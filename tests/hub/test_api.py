@@ -25,8 +25,8 @@ async def test_a_customer_links_an_account(proctor: Linked, customer: Customer) 
     assert await customer.post("/accounts", body) == linked
 
     assert (await customer.get("/settings"))["existing_account_id"] == linked["id"]
-    (heard,) = await proctor.house.vendor.hear(1)
-    assert heard.json["event"] == "account.created"
+    (received,) = await proctor.house.vendor.receive(1)
+    assert received.json["event"] == "account.created"
     assert len((await proctor.api("GET", "/v1/deliveries")).json()["data"]) == 1
     assert (await customer.get("/session"))["linked_at"] is not None
 

@@ -35,8 +35,8 @@ async def test_a_call_for_a_pending_account_is_published_once(vendor: Linked) ->
     await customer.post("/accounts", {"integration_id": one["integration_id"]})
     assert await list_tests(vendor, token) == 200
     assert (await vendor.api("GET", path)).json()["status_reasons"] == []
-    heard = await vendor.house.vendor.hear(2)
-    assert sorted(one.json["event"] for one in heard) == ["account.created", "account.updated"]
+    received = await vendor.house.vendor.receive(2)
+    assert sorted(one.json["event"] for one in received) == ["account.created", "account.updated"]
     assert len((await vendor.api("GET", "/v1/deliveries")).json()["data"]) == 2
 
 

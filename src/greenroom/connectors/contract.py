@@ -60,7 +60,8 @@ class Field:
 
     `secret` fields are write-only. `options` are the values of a choice with their labels. `required_if` says when the
     field must have a value: None never, an empty mapping always, else when each named field has one of the values.
-    `check` returns the value as it is stored, or raises ValueError with the problem.
+    `check` returns the value as it is stored, or raises ValueError with the problem. `used_if` says with which values
+    of the integration's fields a credential field is of use; None: always.
     """
 
     name: str
@@ -72,6 +73,11 @@ class Field:
     default: Any = None
     required_if: Mapping[str, tuple[str, ...]] | None = None
     check: Callable[[Any], Any] | None = field(default=None, repr=False)
+    used_if: Mapping[str, tuple[str, ...]] | None = None
+
+    def is_used(self, settings: Mapping[str, Any]) -> bool:
+        """Returns whether a credential field is of use, given the settings of the integration."""
+        return all(settings.get(name) in wanted for name, wanted in (self.used_if or {}).items())
 
     def is_required(self, values: Mapping[str, Any]) -> bool:
         """Returns whether the field must have a value, given the values of all fields."""

@@ -9,8 +9,8 @@ from starlette.routing import BaseRoute
 
 from greenroom.connectors import discover
 from greenroom.errors import BadRequest
-from greenroom.hub.connectors import ENVIRONMENT, VERSION, read_form
-from greenroom.hub.forms import read_credentials, redact, show_plain
+from greenroom.hub.connectors import ENVIRONMENT, VERSION, get_token, read_form
+from greenroom.hub.forms import build_form, read_credentials, redact, show_plain
 from greenroom.hub.gate import Call, route
 from greenroom.hub.sessions import show_session
 from greenroom.services import accounts, hub_sessions
@@ -32,15 +32,15 @@ def routes() -> list[BaseRoute]:
 async def link(call: Call) -> dict[str, Any]:
     """Links the owner's account at an integration."""
     integration_id = call.text("integration_id")
-    form = await read_form(call, integration_id)
-    credentials = read_credentials(form.connector, call.body.get("credentials"), form.stored, form.token)
+    _, form = await read_form(call, integration_id)
+    credentials = read_credentials(form, call.body.get("credentials"))
     account = await hub_sessions.link(call.ctx, call.session, credentials, integration_id=integration_id)
     return {"id": account.id, "provider": account.provider}
 
 
 async def show(call: Call) -> dict[str, Any]:
     """Shows an account with its secrets redacted."""
-    profile, stored, integration_id = await hub_sessions.get_owned(call.ctx, call.session, call.param("id"))
+    profile, stored, integration = await hub_sessions.get_owned(call.ctx, call.session, call.param("id"))
     connector = discover()[profile.account.provider]
     return {
         "secureId": profile.account.id,
@@ -48,7 +48,7 @@ async def show(call: Call) -> dict[str, Any]:
         "setupInformation": show_plain(connector, stored),
         "secrets": redact(connector, stored),
         "version": VERSION,
-        "integrationId": integration_id,
+        "integrationId": integration.id,
         "authConfigKey": profile.account.provider,
         "environment": ENVIRONMENT,
     }
@@ -56,10 +56,10 @@ async def show(call: Call) -> dict[str, Any]:
 
 async def change(call: Call) -> dict[str, Any]:
     """Stores new credentials of an account; what is left out is kept."""
-    profile, stored, _ = await hub_sessions.get_owned(call.ctx, call.session, call.param("id"))
+    profile, stored, integration = await hub_sessions.get_owned(call.ctx, call.session, call.param("id"))
     account = profile.account
-    token = profile.tokens[0].token if profile.tokens else None
-    credentials = read_credentials(discover()[account.provider], call.body.get("credentials"), stored, token)
+    form = build_form(discover()[account.provider], integration.settings, stored, get_token(profile))
+    credentials = read_credentials(form, call.body.get("credentials"))
     changed = await hub_sessions.link(call.ctx, call.session, credentials, account_id=account.id)
     return {"id": changed.id, "provider": changed.provider}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.routing import BaseRoute
@@ -10,10 +9,10 @@ from starlette.routing import BaseRoute
 from greenroom.connectors import discover
 from greenroom.connectors.contract import Connector
 from greenroom.hub import logos
-from greenroom.hub.forms import build_fields
+from greenroom.hub.forms import Form, build_form, show_fields
 from greenroom.hub.gate import Call, route
-from greenroom.model.integrations import Integration
 from greenroom.services import hub_sessions
+from greenroom.services.accounts import Profile
 
 #: version and environment of every form; the official hub shows neither
 VERSION = "1.0.0"
@@ -65,8 +64,8 @@ async def show_list(call: Call) -> dict[str, Any]:
 
 async def show_form(call: Call) -> dict[str, Any]:
     """Answers with the form of an integration."""
-    form = await read_form(call, call.param("integration_id"))
-    manifest = form.connector.manifest
+    connector, form = await read_form(call, call.param("integration_id"))
+    manifest = connector.manifest
     return {
         "config": {
             "key": manifest.provider,
@@ -74,37 +73,32 @@ async def show_form(call: Call) -> dict[str, Any]:
             "type": "custom",
             "assets": {"icon": logos.get_url(call.ctx, manifest.provider)},
             "support": {"link": manifest.docs, "description": f"You need administrator rights in {manifest.name}."},
-            "configNotices": _notices(form.connector, form.token),
-            "configFields": build_fields(form.connector, form.stored, form.token),
+            "configNotices": _notices(form),
+            "configFields": show_fields(form),
         },
         "hub_settings": {"configured_webhook_events": {}, "project_settings": {}},
     }
 
 
-@dataclass(frozen=True)
-class Form:
-    """What the form of an integration is made of; the values are those of the session's account there, if any."""
-
-    connector: Connector
-    integration: Integration
-    stored: dict[str, Any] = field(repr=False)
-    token: str | None = field(repr=False)
-
-
-async def read_form(call: Call, integration_id: str) -> Form:
-    """Returns the form of an integration that the session may link."""
+async def read_form(call: Call, integration_id: str) -> tuple[Connector, Form]:
+    """Returns the connector and the form of an integration that the session may link."""
     integration = await hub_sessions.get_integration(call.ctx, call.session, integration_id)
     connector = discover()[integration.provider]
     found = await hub_sessions.get_account(call.ctx, call.session)
     if found is None or found[0].account.provider != integration.provider:
-        return Form(connector, integration, {}, None)
+        return connector, build_form(connector, integration.settings, {}, None)
     profile, stored = found
-    return Form(connector, integration, stored, profile.tokens[0].token if profile.tokens else None)
+    return connector, build_form(connector, integration.settings, stored, get_token(profile))
 
 
-def _notices(connector: Connector, token: str | None) -> list[dict[str, Any]]:
-    name = connector.manifest.name
-    if token is None:
+def get_token(profile: Profile) -> str | None:
+    """Returns the newest live token of an account."""
+    return profile.tokens[0].token if profile.tokens else None
+
+
+def _notices(form: Form) -> list[dict[str, Any]]:
+    name = form.name
+    if form.token is None:
         text = f"The External Trigger Token for {name} is made when you connect. Open this again afterwards to copy it."
         return [{"key": "token-follows", "type": "info", "description": text}]
     text = f"{name} calls with the External Trigger Token below. Linking is complete once {name} has entered it."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from greenroom.connectors.contract import Connector, Field
@@ -21,10 +22,31 @@ LONGEST = 2000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
-def build_fields(connector: Connector, stored: Mapping[str, Any], token: str | None) -> list[dict[str, Any]]:
-    """Returns the fields of a form; `stored` are the account's credentials, `token` is None until it is minted."""
-    fields = [_token_field(connector.manifest.name, token)] if token else []
-    return [*fields, *(_field(one, stored) for one in connector.credential_fields)]
+@dataclass(frozen=True)
+class Form:
+    """
+    The form of an integration for one account.
+
+    `fields` are those of use with the integration's settings, `stored` the account's credentials; `token` is None until
+    it is minted.
+    """
+
+    name: str
+    fields: tuple[Field, ...]
+    stored: Mapping[str, Any] = field(repr=False)
+    token: str | None = field(repr=False)
+
+
+def build_form(connector: Connector, settings: Mapping[str, Any], stored: Mapping[str, Any], token: str | None) -> Form:
+    """Returns the form of a connector, given the settings of its integration."""
+    used = tuple(one for one in connector.credential_fields if one.is_used(settings))
+    return Form(connector.manifest.name, used, stored, token)
+
+
+def show_fields(form: Form) -> list[dict[str, Any]]:
+    """Returns the fields of a form as the hub shows them."""
+    token = [_token_field(form.name, form.token)] if form.token else []
+    return [*token, *(_field(one, form.stored) for one in form.fields)]
 
 
 def _token_field(name: str, token: str) -> dict[str, Any]:
@@ -41,30 +63,30 @@ def _token_field(name: str, token: str) -> dict[str, Any]:
     }
 
 
-def _field(field: Field, stored: Mapping[str, Any]) -> dict[str, Any]:
-    kind = "select" if field.type == "choice" else "password" if field.secret else "text"
-    has_value = stored.get(field.name) not in (None, "")
+def _field(declared: Field, stored: Mapping[str, Any]) -> dict[str, Any]:
+    kind = "select" if declared.type == "choice" else "password" if declared.secret else "text"
+    has_value = stored.get(declared.name) not in (None, "")
     shown: dict[str, Any] = {
-        "key": field.name,
-        "label": field.label,
+        "key": declared.name,
+        "label": declared.label,
         "type": kind,
         # an account that is edited keeps what is left out
-        "required": field.required_if == {} and not has_value,
+        "required": declared.required_if == {} and not has_value,
         "readOnly": False,
-        "secret": field.secret,
+        "secret": declared.secret,
         "placeholder": "",
-        "description": field.help,
+        "description": declared.help,
     }
-    if field.type == "choice":
-        shown["options"] = [{"value": value, "label": label} for value, label in field.options.items()]
-    if has_value and not field.secret:
-        shown["value"] = stored[field.name]
+    if declared.type == "choice":
+        shown["options"] = [{"value": value, "label": label} for value, label in declared.options.items()]
+    if has_value and not declared.secret:
+        shown["value"] = stored[declared.name]
     return shown
 
 
 def redact(connector: Connector, stored: Mapping[str, Any]) -> dict[str, str]:
     """Returns the stored secrets of a form as they are shown."""
-    names = [field.name for field in connector.credential_fields if field.secret]
+    names = [one.name for one in connector.credential_fields if one.secret]
     return {name: _redacted(str(stored[name])) for name in names if stored.get(name)}
 
 
@@ -74,15 +96,13 @@ def _redacted(secret: str) -> str:
 
 def show_plain(connector: Connector, stored: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the stored values of a form that are no secrets."""
-    names = [field.name for field in connector.credential_fields if not field.secret]
+    names = [one.name for one in connector.credential_fields if not one.secret]
     return {name: stored[name] for name in names if stored.get(name) is not None}
 
 
-def read_credentials(
-    connector: Connector, given: object, stored: Mapping[str, Any], token: str | None
-) -> dict[str, Any]:
+def read_credentials(form: Form, given: object) -> dict[str, Any]:
     """
-    Returns the credentials that a customer entered; `stored` are those that the account has already.
+    Returns the credentials that a customer entered into a form.
 
     Empty values and redacted ones are dropped. The token is sent back with the form, and is not a credential.
 
@@ -93,25 +113,25 @@ def read_credentials(
         given = {}
     if not isinstance(given, dict):
         raise Invalid("credentials: expected an object", errors=["credentials: expected an object"])
-    fields = {field.name: field for field in connector.credential_fields}
+    fields = {one.name: one for one in form.fields}
     problems: list[str] = []
     values: dict[str, Any] = {}
     for name, value in given.items():
         if value in (None, "") or (isinstance(value, str) and value.startswith(REDACTED)):
             continue
         if name == TOKEN_FIELD:
-            if value != token:
+            if value != form.token:
                 problems.append(f"{name}: this is not the token of this account; reload the page")
             continue
         try:
             values[name] = _read(fields, name, value)
         except ValueError as error:
             problems.append(f"{str(name)[:60]}: {error}")
-    effective = {**stored, **values}
+    effective = {**form.stored, **values}
     problems += [
-        f"{name}: enter the {field.label}"
-        for name, field in fields.items()
-        if field.is_required(effective) and effective.get(name) in (None, "") and not _is_named(problems, name)
+        f"{name}: enter the {one.label}"
+        for name, one in fields.items()
+        if one.is_required(effective) and effective.get(name) in (None, "") and not _is_named(problems, name)
     ]
     if problems:
         raise Invalid("; ".join(problems[:5]), errors=[f"credentials.{line}" for line in problems[:20]])
@@ -123,12 +143,12 @@ def _is_named(problems: list[str], name: str) -> bool:
 
 
 def _read(fields: Mapping[str, Field], name: str, value: object) -> Any:
-    field = fields.get(name)
-    if field is None:
+    declared = fields.get(name)
+    if declared is None:
         raise ValueError("there is no such field")
     if not isinstance(value, str) or len(value) > LONGEST or _CONTROL.search(value):
         raise ValueError(f"expected one line of at most {LONGEST} characters")
     text = value.strip()
-    if field.type == "choice" and text not in field.options:
+    if declared.type == "choice" and text not in declared.options:
         raise ValueError("choose one of the options")
-    return field.check(text) if field.check else text
+    return declared.check(text) if declared.check else text

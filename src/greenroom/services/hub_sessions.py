@@ -189,16 +189,16 @@ async def get_account(ctx: Context, tx: Tx, session: ConnectSession) -> tuple[Pr
 @snapshot
 async def get_owned(
     ctx: Context, tx: Tx, session: ConnectSession, account_id: str
-) -> tuple[Profile, dict[str, Any], str]:
+) -> tuple[Profile, dict[str, Any], Integration]:
     """
-    Returns an account of the session's owner with its credentials, and the id of its integration.
+    Returns an account of the session's owner with its credentials and its integration.
 
     Raises:
         NotFound: the account does not exist, or is another owner's.
     """
     profile, credentials = await _profile(ctx, tx, session, account_id)
-    row = await integration_rows.find(tx, session.project_id, profile.account.provider)
-    return profile, credentials, row["id"] if row else ""
+    integration = await integrations.read(ctx, tx, session.project_id, profile.account.provider)
+    return profile, credentials, integration
 
 
 async def _profile(ctx: Context, tx: Tx, session: ConnectSession, account_id: str) -> tuple[Profile, dict[str, Any]]:
