@@ -80,7 +80,8 @@ async def open_vault(settings: Settings, store: Store) -> Vault:
         return Vault(parse_keys(settings.secret_key))
     path = key_file(settings)
     # a new key could not open the sealed values, and would hide that the right one is missing
-    if not path.exists() and await installation.has_sealed_values(store):
+    # looked for again afterwards: another process may have created the key and sealed a value in between
+    if not path.exists() and await installation.has_sealed_values(store) and not path.exists():
         raise VaultError(
             f"The encryption key is missing: the database has sealed values, but there is no {path}, and "
             "GREENROOM_SECRET_KEY is not set. Put the key file back (its copy, or FILE.key beside a backup), or set "

@@ -165,6 +165,27 @@ def test_apply_twice_changes_nothing(tmp_path: Path) -> None:
     assert "retention_days" not in greenroom("export", data=data).stdout
 
 
+def test_the_hub_is_applied_once(tmp_path: Path) -> None:
+    """And stays as it is when the file does not have it; a bad origin is refused."""
+    data, file = tmp_path / "data", tmp_path / "greenroom.toml"
+    project = '[[projects]]\nname = "acme"\n'
+    hub = '[projects.hub]\nallowed_origins = ["https://app.vendor.example"]\nbranding = {accent = "#0b5fff"}\n'
+    file.write_text(project + hub)
+    first = greenroom("apply", str(file), "--yes", data=data)
+    assert first.stdout.splitlines() == ["+ project acme", "~ hub acme", "Done."], first.stderr
+    exported = greenroom("export", data=data).stdout
+    assert tomllib.loads(exported)["projects"][0]["hub"] == {
+        "allowed_origins": ["https://app.vendor.example"],
+        "branding": {"accent": "#0b5fff"},
+    }
+    for content in (exported, project):
+        file.write_text(content)
+        assert greenroom("apply", str(file), "--yes", data=data).stdout == "Nothing to change.\n"
+    file.write_text(project + hub.replace("https", "http"))
+    refused = greenroom("apply", str(file), "--yes", data=data)
+    assert (refused.returncode, "allowed_origins" in refused.stderr) == (1, True)
+
+
 def test_the_settings_of_any_connector_are_applied_once(tmp_path: Path) -> None:
     """Those that are kept in one document, too; what was exported can be applied again."""
     data, file = tmp_path / "data", tmp_path / "greenroom.toml"

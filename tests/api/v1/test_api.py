@@ -36,6 +36,7 @@ def body_for(path: str) -> dict[str, Any] | None:
         "/replay": {"since": "2026-01-01T00:00:00Z"},
         "/connect_sessions": {"origin_owner_id": "1", "origin_owner_name": "x"},
         "/authenticate": {"token": "pk_x"},
+        "/hub": {"allowed_origins": ["https://mallory.example"]},
     }
     return next((body for end, body in bodies.items() if path.endswith(end)), {})
 
@@ -61,6 +62,9 @@ async def test_a_stranger_sees_nothing(house: House, proctor: Linked, method: st
     kinds = {"/packages/{id}": "pkg_core_sql", "/accounts/{id}": proctor.account_id}
     ids |= {"replay_id": await start_replay(proctor, hook["id"])}
     ids |= {"provider": "greenhouse", "id": next((one for kind, one in kinds.items() if kind in path), order)}
+    opened = {"origin_owner_id": "1", "origin_owner_name": "x", "provider": "greenhouse"}
+    session = (await proctor.api("POST", "/connect_sessions", json=opened)).json()
+    ids |= {"session_id": str(session["id"])}
     url = re.sub(r"\{(\w+)\}", lambda name: ids[name[1]], path)
     query = "?category=assessments" if path == "/v1/packages" else ""
     body = None if method == "GET" else body_for(path)
@@ -74,10 +78,12 @@ async def test_a_stranger_sees_nothing(house: House, proctor: Linked, method: st
     if ("{" in path and "{provider}" not in path) or "unified" in path:
         assert answer.status_code == 404, answer.text
     asked = url + str(headers)
-    for hers in (order, second, hook["id"], delivery, proctor.account_id, proctor.token):
+    for hers in (order, second, hook["id"], delivery, proctor.account_id, proctor.token, str(session["id"])):
         assert hers in asked or hers not in answer.text
     assert (await proctor.order(order))["status"] == "received"
     assert (await proctor.api("GET", f"/v1/webhooks/{hook['id']}")).status_code == 200
+    assert (await proctor.api("GET", "/v1/hub")).json()["allowed_origins"] == []
+    assert len((await proctor.api("GET", "/connect_sessions")).json()) == 1
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,8 @@ RECORDED: dict[str, str | None] = {
     "ats_update_background_check_result": "order.result_recorded",
     "stackone_create_connect_session": "connect_session.created",
     "stackone_authenticate_connect_session": "connect_session.token_revealed",
+    "revoke_connect_session": "connect_session.closed",
+    "put_hub": "hub.changed",
     "stackone_proxy_request": None,
 }
 
@@ -109,6 +111,9 @@ async def test_each_change_and_reveal_is_recorded_with_its_key(house: House, pro
         "POST", "/connect_sessions", json={"origin_owner_id": "n2", "origin_owner_name": "N", "provider": "greenhouse"}
     )
     await do("POST", "/connect_sessions/authenticate", json={"token": session["token"]})
+    await do("DELETE", f"/connect_sessions/{session['id']}")
+    for _ in range(2):  # the second one changes nothing
+        await do("PUT", "/v1/hub", json={"allowed_origins": ["https://app.vendor.example"]})
     await do("POST", "/unified/ats/assessments/orders", json=placed)
     await do("PATCH", account, json={"label": "Pilot"})
     await do("DELETE", account)
@@ -120,7 +125,8 @@ async def test_each_change_and_reveal_is_recorded_with_its_key(house: House, pro
     assert {(one["actor"]["name"], one["actor"]["address"]) for one in found} == {("tests", "127.0.0.1")}
     (renamed, *_) = [one for one in found if one["action"] == "webhook.changed" and one["detail"]["fields"] == ["name"]]
     assert (renamed["object_type"], renamed["object_id"]) == ("webhook", hook["id"])
-    assert len([one for one in found if one["action"] == "delivery.retried"]) == 1
+    for once in ("delivery.retried", "hub.changed"):
+        assert len([one for one in found if one["action"] == once]) == 1
     for secret in secrets:
         assert secret not in json.dumps(found)
 
@@ -159,11 +165,14 @@ async def test_what_cannot_be_read_is_refused(proctor: Linked, query: str) -> No
 
 
 async def test_a_customer_who_links_is_recorded_by_the_session(house: House, proctor: Linked) -> None:
-    """Of the hosted link: they have no key."""
+    """They have no key, but the session's token."""
     body = {"origin_owner_id": "n3", "origin_owner_name": "Northwind", "provider": "greenhouse"}
     session = (await proctor.api("POST", "/connect_sessions", json=body)).json()
+    headers = {"x-hub-session-token": session["token"]}
+    (one,) = (await house.client.get("/hub/connectors", headers=headers)).json()["integrations"]
+    linked = {"integration_id": one["integration_id"]}
 
-    assert (await house.client.post(session["auth_link_url"].partition("8000")[2])).status_code == 200
+    assert (await house.client.post("/hub/accounts", json=linked, headers=headers)).status_code == 201
 
     (finished,) = await entries(proctor, "&action=connect_session.finished")
     assert finished["actor"]["kind"] == "connect_session"
