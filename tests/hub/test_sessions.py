@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from greenroom.services import connect_sessions, connection_attempts, hub_sessions
+from greenroom.errors import NotFound, TooManyRequests
+from greenroom.services import connect_sessions, connection_attempts, guesses, hub_sessions
 from tests.house import Linked
 from tests.hub.customers import OWNER, Customer, allow
 
@@ -148,17 +149,29 @@ async def test_guessing_is_limited_per_address(vendor: Linked) -> None:
     customer = await Customer.open(vendor)
     guesser = Customer(vendor.house, {}, "pk_x.guess")
     statuses = []
-    for _ in range(3 * hub_sessions.FREE_GUESSES):
+    for _ in range(3 * guesses.FREE):
         answer = await guesser.call("GET", "/session")
         statuses.append(answer.status_code)
         if answer.status_code == 429:
             break
     assert set(statuses[:-1]) == {401}
-    assert len(statuses) >= hub_sessions.FREE_GUESSES
+    assert len(statuses) >= guesses.FREE
     assert (answer.status_code, answer.json()["statusCode"]) == (429, 429)
     assert int(answer.headers["retry-after"]) >= 1
+    ctx, code = vendor.house.app.state.ctx, customer.session["auth_link_url"].rpartition("/")[2]
+    await run_sql(vendor, "UPDATE sign_in_failures SET blocked_until = blocked_until + 60000")
+    assert (await customer.call("GET", "/session")).status_code == 429
+    for use in (connect_sessions.describe_link, connect_sessions.exchange_link):
+        with pytest.raises(Exception, match="Too many links"):
+            await use(ctx, code, source="127.0.0.1/32")
+        assert (await use(ctx, code, source="192.0.2.7/32"))[0].id == customer.session["id"]
     await run_sql(vendor, "UPDATE sign_in_failures SET blocked_until = 0")
     await customer.get("/session")
+    for _ in range(guesses.FREE):
+        with pytest.raises(NotFound):
+            await connect_sessions.describe_link(ctx, "guess", source="192.0.2.8/32")
+    with pytest.raises(TooManyRequests):
+        await connect_sessions.describe_link(ctx, "guess", source="192.0.2.8/32")
 
 
 async def test_a_missing_or_unknown_token_says_nothing(vendor: Linked) -> None:

@@ -58,6 +58,7 @@ async def test_the_customer_rotates_a_token_with_overlap(vendor: Linked) -> None
     assert await list_tests(vendor, new) == 200
     shown: list[dict[str, Any]] = (await customer.get("/session"))["account"]["tokens"]
     assert all(one["first_used_at"] for one in shown)
+    assert (await vendor.api("GET", f"/v1/accounts/{account_id}")).json()["tokens"] == shown
     await customer.call("POST", f"/accounts/{account_id}/rotate-token", {"overlap_seconds": 0})
     assert await list_tests(vendor, old) == 401
     assert await list_tests(vendor, new) == 401

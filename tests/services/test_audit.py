@@ -36,7 +36,7 @@ NOT_AUDITED = {
     # the start prints this link; its use is recorded
     "sessions.first_link",
     # what changes no right: a session's last use, counted attempts, a second factor that is not confirmed yet
-    "sessions._touch", "sign_in._count_attempt", "users.start_totp", "hub_sessions._extend", "hub_sessions._count_guess",
+    "sessions._touch", "sign_in._count_attempt", "users.start_totp", "hub_sessions._extend", "guesses.count",
     # attempts to link by consent, whose success is recorded
     "connection_attempts.create", "connection_attempts.cancel", "connection_attempts.fail",
 }  # fmt: skip

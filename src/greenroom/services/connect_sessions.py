@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal
@@ -14,7 +14,7 @@ from greenroom.model.accounts import Account
 from greenroom.model.audit import Actor
 from greenroom.model.connect_sessions import ConnectSession, SessionState
 from greenroom.security.tokens import token_hash
-from greenroom.services import accounts, audit, integrations
+from greenroom.services import accounts, audit, guesses, integrations
 from greenroom.services.accounts import NewAccount
 from greenroom.store import connect_sessions as session_rows
 from greenroom.store import hub_settings as setting_rows
@@ -202,28 +202,38 @@ async def revoke(ctx: Context, tx: Tx, project_id: str, session_id: int) -> None
     await audit.record(ctx, tx, "connect_session.closed", str(session_id), project_id=project_id)
 
 
-@snapshot(kind="batchable")
-async def describe_link(ctx: Context, tx: Tx, code: str) -> tuple[ConnectSession, str]:
+async def describe_link(ctx: Context, code: str, *, source: str | None = None) -> tuple[ConnectSession, str]:
     """
     Returns a hosted link's session and the vendor's name; changes nothing, since mail scanners open links, too.
+
+    `source` is the network that the request came from; guesses from it are limited.
 
     Raises:
         NotFound: there is no such link.
         Gone: the link has expired, was revoked, or was used.
+        TooManyRequests: many unknown links came from this source.
     """
+    return await _limited(_describe_link, ctx, code, source)
+
+
+@snapshot(kind="batchable")
+async def _describe_link(ctx: Context, tx: Tx, code: str) -> tuple[ConnectSession, str]:
     session = await _require_open(tx, await session_rows.find_by_link(tx, token_hash(code, ctx.pepper)))
     return session, await read_vendor(tx, session.project_id)
 
 
-@transaction
-async def exchange_link(ctx: Context, tx: Tx, code: str) -> tuple[ConnectSession, str]:
+async def exchange_link(ctx: Context, code: str, *, source: str | None = None) -> tuple[ConnectSession, str]:
     """
     Returns a hosted link's session and a new token for the hub; the link stays valid.
 
     Raises:
-        NotFound: there is no such link.
-        Gone: the link has expired, was revoked, or was used.
+        NotFound, Gone, TooManyRequests: as `describe_link`.
     """
+    return await _limited(_exchange_link, ctx, code, source)
+
+
+@transaction
+async def _exchange_link(ctx: Context, tx: Tx, code: str) -> tuple[ConnectSession, str]:
     session = await _require_open(tx, await session_rows.find_by_link(tx, token_hash(code, ctx.pepper)))
     await session_rows.lock(tx, session.id)
     token = new_token(session.project_id)
@@ -243,6 +253,20 @@ async def exchange_link(ctx: Context, tx: Tx, code: str) -> tuple[ConnectSession
         actor=get_actor(ctx, session),
     )
     return session, token
+
+
+async def _limited(
+    use: Callable[[Context, str], Awaitable[tuple[ConnectSession, str]]], ctx: Context, code: str, source: str | None
+) -> tuple[ConnectSession, str]:
+    """Returns what a link opens, unless its source has to wait; counts an unknown link as a guess."""
+    if source is None:
+        return await use(ctx, code)
+    await guesses.check(ctx, source)
+    try:
+        return await use(ctx, code)
+    except NotFound:
+        await guesses.count(ctx, source)
+        raise
 
 
 def get_actor(ctx: Context, session: ConnectSession) -> Actor:

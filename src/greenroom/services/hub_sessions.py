@@ -13,13 +13,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from greenroom.context import Context, snapshot, transaction
-from greenroom.errors import Gone, NotFound, TooManyRequests, Unauthorized
+from greenroom.errors import Gone, NotFound, Unauthorized
 from greenroom.model.accounts import Account
 from greenroom.model.connect_sessions import ConnectSession, HubSession
 from greenroom.model.hub import HubSettings
 from greenroom.model.integrations import Integration
 from greenroom.security.tokens import token_hash
-from greenroom.services import accounts, audit, connect_sessions, integrations
+from greenroom.services import accounts, audit, connect_sessions, guesses, integrations
 from greenroom.services.accounts import NewAccount, Profile
 from greenroom.services.connect_sessions import TOKEN_LIVES, get_actor
 from greenroom.store import accounts as account_rows
@@ -27,7 +27,6 @@ from greenroom.store import connect_sessions as session_rows
 from greenroom.store import hub_settings as setting_rows
 from greenroom.store import integrations as integration_rows
 from greenroom.store import projects as project_rows
-from greenroom.store import sign_in_failures as failure_rows
 from greenroom.store.connect_sessions import FoundToken
 from greenroom.store.db import Row, Tx, from_ms
 
@@ -35,9 +34,6 @@ from greenroom.store.db import Row, Tx, from_ms
 LONGEST = timedelta(hours=2)
 #: use extends a token when that gains as much, so that most requests write nothing
 LEAST_GAIN = timedelta(minutes=1)
-#: unknown tokens from one address without a delay, then each one doubles it
-FREE_GUESSES = 20
-LONGEST_DELAY_S = 60
 
 
 @dataclass(frozen=True)
@@ -63,17 +59,11 @@ async def authenticate(ctx: Context, token: str | None, source: str) -> Opened:
         Gone: the session has expired, was closed or was used; the message is for the customer.
         TooManyRequests: many unknown tokens came from this source.
     """
-    guesser = token_hash(f"hub {source}", ctx.pepper)
     hashed = token_hash(token, ctx.pepper) if token else ""
-    left_ms, found, settings, vendor = await _find(ctx, hashed, guesser)
-    if left_ms > 0:
-        wait = -(-left_ms // 1000)
-        raise TooManyRequests(
-            f"Too many links from your network were not valid. Try again in {wait} s.", retry_after=wait
-        )
+    found, settings, vendor = await _find(ctx, hashed, source)
     if found is None:
         if token:
-            await _count_guess(ctx, guesser)
+            await guesses.count(ctx, source)
         raise Unauthorized(
             "This link is not valid. Open it again from the application that showed it, or ask for a new one.",
             code="UnknownConnectSession",
@@ -86,22 +76,14 @@ async def authenticate(ctx: Context, token: str | None, source: str) -> Opened:
 
 
 @snapshot(kind="batchable")
-async def _find(_: Context, tx: Tx, hashed: str, guesser: str) -> tuple[int, FoundToken | None, HubSettings, str]:
-    left_ms = await failure_rows.find_block(tx, guesser)
-    found = await session_rows.find_for_hub(tx, hashed) if left_ms <= 0 else None
+async def _find(ctx: Context, tx: Tx, hashed: str, source: str) -> tuple[FoundToken | None, HubSettings, str]:
+    await guesses.check_inside(ctx, tx, source)
+    found = await session_rows.find_for_hub(tx, hashed)
     if found is None:
-        return left_ms, None, HubSettings(), ""
+        return None, HubSettings(), ""
     project_id = found.session.project_id
     vendor = await connect_sessions.read_vendor(tx, project_id)
-    return left_ms, found, await setting_rows.find(tx, project_id), vendor
-
-
-@transaction
-async def _count_guess(_: Context, tx: Tx, guesser: str) -> None:
-    failures, _left_ms = await failure_rows.count(tx, guesser)
-    over = failures + 1 - FREE_GUESSES
-    delay_s = 0 if over < 0 else min(2 ** min(over, 20), LONGEST_DELAY_S)
-    await failure_rows.add(tx, guesser, blocked_ms=delay_s * 1000)
+    return found, await setting_rows.find(tx, project_id), vendor
 
 
 async def use(ctx: Context, hub: HubSession) -> None:

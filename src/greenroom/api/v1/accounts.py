@@ -17,12 +17,16 @@ from greenroom.api.shapes import Label, Next, Page, PageSize, Plain, StrictBody,
 from greenroom.api.v1.integrations import MASK, get_connector
 from greenroom.api.v1.orders import OrderOut
 from greenroom.api.v1.orders import shown as shown_order
+from greenroom.context import Context
 from greenroom.errors import Invalid, NotSupported
-from greenroom.model.accounts import Account
+from greenroom.model.accounts import Account, AccountToken
 from greenroom.model.events import stamp
 from greenroom.model.orders import digest
 from greenroom.services import accounts
 from greenroom.services.accounts import NewAccount
+
+#: characters of a token that are shown to tell it from another
+HINT = 4
 
 router = APIRouter(prefix="/v1/accounts", tags=["Accounts"], route_class=IdempotentRoute)
 AccountId = Annotated[Plain, Path(alias="account_id", description="The account's id.")]
@@ -46,6 +50,16 @@ class AccountIn(StrictBody):
     )
 
 
+class TokenOut(BaseModel):
+    """A live external trigger token: its last characters, and when the ATS called with it (to the minute)."""
+
+    hint: str
+    created_at: str
+    expires_at: str | None = Field(description="Set once a newer token has replaced this one.")
+    first_used_at: str | None
+    last_used_at: str | None
+
+
 class AccountOut(BaseModel):
     """A linked account with the token of its ATS; reads mask the token as `********` unless `reveal=true`."""
 
@@ -60,6 +74,9 @@ class AccountOut(BaseModel):
     status_reasons: list[dict[str, Any]]
     external_trigger_token: str | None = Field(
         description="The key with which the ATS calls; /connectors/meta says what the customer does with it."
+    )
+    tokens: list[TokenOut] | None = Field(
+        None, description="The live tokens, newest first; null in lists and for a new account."
     )
     created_at: str
     updated_at: str
@@ -112,9 +129,8 @@ async def get(
     reveal: Annotated[bool, Query(description="Show the external trigger token.")] = False,
 ) -> AccountOut:
     """Show a linked account."""
-    if reveal:
-        return _shown(*await accounts.reveal_token(ctx, project.id, account_id))
-    return _shown(await accounts.get(ctx, project.id, account_id), MASK)
+    token = (await accounts.reveal_token(ctx, project.id, account_id))[1] if reveal else MASK
+    return await _with_tokens(ctx, project.id, account_id, token)
 
 
 @router.post("/{account_id}/rotate-token", operation_id="rotate_token", responses=documented(400, 401, 404, 409, 422))
@@ -123,7 +139,8 @@ async def rotate_token(
 ) -> AccountOut:
     """Replace the external trigger token; the one before stays valid for the overlap."""
     overlap = timedelta(seconds=(body or TokenRotationIn()).overlap_seconds)
-    return _shown(*await accounts.rotate_token(ctx, project.id, account_id, overlap=overlap))
+    _, token = await accounts.rotate_token(ctx, project.id, account_id, overlap=overlap)
+    return await _with_tokens(ctx, project.id, account_id, token)
 
 
 class UnorderedResultIn(StrictBody):
@@ -163,6 +180,21 @@ async def add_result(
         account, body.candidate_remote_id, body.package_id, result, fingerprint, manifest.capabilities
     )
     return shown_order(order)
+
+
+async def _with_tokens(ctx: Context, project_id: str, account_id: str, token: str | None) -> AccountOut:
+    profile = await accounts.get_profile(ctx, project_id, account_id)
+    return _shown(profile.account, token).model_copy(update={"tokens": [_token(one) for one in profile.tokens]})
+
+
+def _token(token: AccountToken) -> TokenOut:
+    return TokenOut(
+        hint=token.token[-HINT:],
+        created_at=stamp(token.created_at),
+        expires_at=stamp(token.expires_at) if token.expires_at else None,
+        first_used_at=stamp(token.first_used_at) if token.first_used_at else None,
+        last_used_at=stamp(token.last_used_at) if token.last_used_at else None,
+    )
 
 
 def _shown(account: Account, token: str | None) -> AccountOut:
