@@ -26,6 +26,6 @@ async def vendor(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 
 @pytest.fixture
 async def customer(proctor: Linked) -> Customer:
-    """A customer who links the project's only integration, on SQLite."""
+    """A customer at the hub of a project with one integration, on SQLite."""
     await allow(proctor)
     return await Customer.open(proctor)

@@ -138,7 +138,7 @@ async def test_an_integration_that_is_not_enabled_is_not_offered(proctor: Linked
 
 
 async def test_a_disconnected_account_ends_its_session(proctor: Linked, customer: Customer) -> None:
-    """Whoever still has the page open is told."""
+    """A page that is still open gets 410."""
     await proctor.api("DELETE", f"/accounts/{customer.session['account_id']}")
     answer = await customer.call("GET", "/session")
     assert (answer.status_code, answer.json()["errorCode"]) == (410, "AccountDisconnected")

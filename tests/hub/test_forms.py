@@ -39,7 +39,7 @@ def test_fields_are_those_that_the_integration_uses() -> None:
 
 
 def test_a_field_is_required_as_declared() -> None:
-    """Also when it depends on another one; what is stored counts."""
+    """Also when it depends on another one; stored values count."""
     with pytest.raises(Invalid) as refused:
         read_credentials(form(), {})
     assert refused.value.errors == ["credentials.region: enter the Region"]

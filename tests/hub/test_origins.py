@@ -61,7 +61,7 @@ def test_anything_else_is_no_origin(text: str) -> None:
 
 @given(st.text(max_size=60))
 def test_no_text_slips_through(text: str) -> None:
-    """What is accepted has a form that is safe in a header."""
+    """Every accepted origin is safe in a header."""
     try:
         origin = check_origin("https://" + text)
     except ValueError:
@@ -107,7 +107,7 @@ def test_contrast_is_that_of_wcag() -> None:
 
 
 async def test_put_replaces_the_hub(proctor: Linked) -> None:
-    """What is left out is cleared; another project has its own."""
+    """Fields left out are cleared; another project has its own."""
     assert (await proctor.api("GET", "/v1/hub")).json() == {
         "allowed_origins": [],
         "branding": {"accent": None, "logo_url": None, "product_name": None},
@@ -168,7 +168,7 @@ async def test_a_page_of_another_origin_is_told_how_to_allow_it(proctor: Linked,
 
 
 async def test_our_own_pages_and_localhost_of_test_sessions_need_no_entry(proctor: Linked) -> None:
-    """A production session is told about the type; no origin at all is no page of another site."""
+    """The error of a production session names the type; a request without an origin is no other site's page."""
     live, test = await Customer.open(proctor), await Customer.open(proctor, type="test")
     for customer in (live, test):
         customer.origin = proctor.house.settings.public_url

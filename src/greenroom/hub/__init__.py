@@ -1,5 +1,5 @@
 """
-What customers' browsers meet: the hub's JSON API, with its own CORS.
+The hub for customers' browsers: its JSON API, with its own CORS.
 
 Nothing here names an ATS: forms and next steps come from what each connector declares.
 """

@@ -55,7 +55,7 @@ async def show(call: Call) -> dict[str, Any]:
 
 
 async def change(call: Call) -> dict[str, Any]:
-    """Stores new credentials of an account; what is left out is kept."""
+    """Stores new credentials of an account; fields left out keep their values."""
     profile, stored, integration = await hub_sessions.get_owned(call.ctx, call.session, call.param("id"))
     account = profile.account
     form = build_form(discover()[account.provider], integration.settings, stored, get_token(profile))

@@ -1,4 +1,4 @@
-"""`/hub/settings` and `/hub/connectors`: what a session may link, and the form of each."""
+"""`/hub/settings` and `/hub/connectors`: the integrations that a session may link, and the form of each."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def _field(declared: Field, stored: Mapping[str, Any]) -> dict[str, Any]:
         "key": declared.name,
         "label": declared.label,
         "type": kind,
-        # an account that is edited keeps what is left out
+        # fields left out of an edited account keep their values
         "required": declared.required_if == {} and not has_value,
         "readOnly": False,
         "secret": declared.secret,

@@ -189,7 +189,7 @@ async def _read_body(request: Request) -> dict[str, Any]:
 
 
 def render(request: Request, error: Refused) -> Response:
-    """Returns an error as an answer; `provider_response` is what the ATS said, which the hub shows on demand."""
+    """Returns an error as an answer; `provider_response` is the ATS's, which the hub shows on demand."""
     more: dict[str, Any] = {"errors": error.errors} if error.errors else {}
     if error.provider_errors:
         more["provider_response"] = [{"status": one.status, "body": one.raw} for one in error.provider_errors]

@@ -1,5 +1,5 @@
 """
-What a project's customers see of it in the hub: allowed origins and branding.
+A project's hub: allowed origins and branding.
 
 Pure functions: which page may embed the hub, and which accent colours can be read.
 """

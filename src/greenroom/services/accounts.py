@@ -124,7 +124,7 @@ async def finish(ctx: Context, tx: Tx, account: Account, *, credentials: Mapping
 
 async def store_link(ctx: Context, tx: Tx, account: Account, credentials: Mapping[str, Any]) -> Account:
     """
-    Stores what a customer entered in the hub: activates the account, or publishes `account.updated` if it is linked.
+    Stores a customer's entries in the hub: activates the account, or publishes `account.updated` if it is linked.
 
     Runs inside another service's transaction. An account with an error becomes active; equal values change nothing.
     """

@@ -258,7 +258,7 @@ async def _exchange_link(ctx: Context, tx: Tx, code: str) -> tuple[ConnectSessio
 async def _limited(
     use: Callable[[Context, str], Awaitable[tuple[ConnectSession, str]]], ctx: Context, code: str, source: str | None
 ) -> tuple[ConnectSession, str]:
-    """Returns what a link opens, unless its source has to wait; counts an unknown link as a guess."""
+    """Returns the result of `use`, unless the source has to wait; counts an unknown link as a guess."""
     if source is None:
         return await use(ctx, code)
     await guesses.check(ctx, source)
@@ -270,7 +270,7 @@ async def _limited(
 
 
 def get_actor(ctx: Context, session: ConnectSession) -> Actor:
-    """Returns the customer who uses a session, as the audit log names them."""
+    """Returns the customer of a session, as the audit log names them."""
     return Actor("connect_session", str(session.id), session.origin_owner_name, ctx.actor.address)
 
 

@@ -84,7 +84,7 @@ async def complete(
     ctx: Context, tx: Tx, attempt_id: str, integration_id: str, credentials: Mapping[str, Any]
 ) -> Account:
     """
-    Links the account of an attempt's session with what the ATS granted, and ends the attempt as `authenticated`.
+    Links the account of an attempt's session with the ATS's grant, and ends the attempt as `authenticated`.
 
     `credentials` are the connector's to check. An attempt is completed once.
 

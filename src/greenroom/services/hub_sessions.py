@@ -1,5 +1,5 @@
 """
-The hub's side of connect sessions: what a customer's browser may do with a session's token.
+The hub's side of connect sessions: the actions of a customer's browser with a session's token.
 
 A token gives access to one owner's accounts at a project and nothing else. Use extends it; it ends ten minutes after
 the account is linked.

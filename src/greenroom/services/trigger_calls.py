@@ -1,4 +1,4 @@
-"""The calls of ATSs: the account of an external trigger token, and what the calls say about it."""
+"""The calls of ATSs: the account of an external trigger token, and the record of its use."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ projects = Table(
     timestamp("created_at"),
 )
 
-#: what a project's customers see in the hub, and the origins that may embed it
+#: a project's hub: its look, and the origins that may embed it
 hub_settings = Table(
     "hub_settings",
     metadata,
