@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from greenroom.context import Context, snapshot, transaction
-from greenroom.model.hub import HubSettings, SessionType, is_origin_allowed
+from greenroom.model.hub import HubSettings
 from greenroom.services import audit
 from greenroom.store import hub_settings as setting_rows
 from greenroom.store import projects as project_rows
@@ -16,12 +16,6 @@ from greenroom.store.db import Tx
 async def get(_: Context, tx: Tx, project_id: str) -> HubSettings:
     """Returns a project's hub settings; the defaults if it has set none, or does not exist."""
     return await setting_rows.find(tx, project_id)
-
-
-@snapshot(kind="batchable")
-async def is_allowed(_: Context, tx: Tx, project_id: str, origin: str, session_type: SessionType) -> bool:
-    """Returns whether a page of this origin may embed a project's hub and call its API."""
-    return is_origin_allowed(await setting_rows.find(tx, project_id), origin, session_type=session_type)
 
 
 @transaction
