@@ -1,0 +1,98 @@
+"""
+The catalogue of causes: every code with its severity and texts.
+
+The one source of the texts on the command line, in the API, on pages and in the docs.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from importlib import resources
+from typing import Any, Literal
+
+from greenroom.model.findings import Finding, Severity, Subject, Who
+
+#: headings of the areas, in the order of the docs
+AREAS = {
+    "ats": "The ATS does not reach Greenroom",
+    "packages": "The package list",
+    "webhook": "The webhook is not received",
+    "hiring_team": "The hiring team is not included",
+    "result": "The result is not accepted or not shown",
+    "order": "Nobody complains, and still",
+    "gateway": "The installation",
+}
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A cause that the doctor tells apart; `{ats}` in the texts is the name of the ATS."""
+
+    code: str
+    severity: Severity
+    who: Who
+    title: str
+    about: str
+    next_step: str
+
+    @property
+    def area(self) -> str:
+        """Returns the part of the code before the dot."""
+        return self.code.partition(".")[0]
+
+
+@cache
+def causes() -> Mapping[str, Cause]:
+    """Returns every cause by its code, in the order of the docs."""
+    text = resources.files("greenroom.doctor").joinpath("causes.toml").read_text(encoding="utf-8")
+    areas = tomllib.loads(text)
+    return {
+        f"{area}.{name}": Cause(code=f"{area}.{name}", **facts) for area in AREAS for name, facts in areas[area].items()
+    }
+
+
+def find(
+    code: str,
+    subject: Subject,
+    *,
+    ats: str = "the ATS",
+    severity: Severity | None = None,
+    title: str | None = None,
+    cause: str | None = None,
+    next_step: str | None = None,
+    proof: Mapping[str, Any] | None = None,
+    since: datetime | None = None,
+    last_seen_at: datetime | None = None,
+    count: int = 1,
+    count_is: Literal["exact", "at_least"] = "exact",
+    account_id: str | None = None,
+    order_id: str | None = None,
+) -> Finding:
+    """Returns a finding with the catalogue's texts, save those that are given."""
+    known = causes()[code]
+    return Finding(
+        code=code,
+        severity=severity or known.severity,
+        subject=subject,
+        title=title or _named(known.title, ats),
+        cause=cause or _named(known.about, ats),
+        next_step=next_step or _named(known.next_step, ats),
+        who=known.who,
+        proof=proof or {},
+        since=since,
+        last_seen_at=last_seen_at,
+        count=count,
+        count_is=count_is,
+        account_id=account_id,
+        order_id=order_id,
+    )
+
+
+def _named(text: str, ats: str) -> str:
+    """Returns a text with the name of the ATS; the first letter of a sentence is a capital."""
+    text = text.replace("{ats}", ats)
+    return text[:1].upper() + text[1:]
