@@ -11,7 +11,18 @@ from greenroom.api import health
 from greenroom.api.stackone import accounts as linked_accounts
 from greenroom.api.stackone import connect_sessions, proxy, request_logs, unified
 from greenroom.api.stackone import connectors as connector_meta
-from greenroom.api.v1 import accounts, audit_log, checks, deliveries, hub, integrations, orders, packages, webhooks
+from greenroom.api.v1 import (
+    accounts,
+    audit_log,
+    checks,
+    deliveries,
+    findings,
+    hub,
+    integrations,
+    orders,
+    packages,
+    webhooks,
+)
 
 
 def build_routers() -> list[APIRouter]:
@@ -19,6 +30,7 @@ def build_routers() -> list[APIRouter]:
     routers = [
         integrations.router,
         checks.router,
+        findings.router,
         packages.router,
         accounts.router,
         webhooks.router,

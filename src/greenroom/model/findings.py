@@ -32,7 +32,7 @@ class Finding:
 
     `code` is stable and the same in command line, API, pages, docs and metrics. `proof` has observed facts alone:
     JSON values, without secrets. `count` is how often the cause was seen since `since`; `count_is` is `at_least` once
-    the count has reached its bound. `account_id` and `order_id` relate a finding to what it concerns besides its subject.
+    the count has reached its bound. `account_id` and `order_id` relate a finding to further objects than its subject.
     """
 
     code: str

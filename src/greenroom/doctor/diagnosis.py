@@ -1,0 +1,57 @@
+"""Joins the areas: gathers each area's facts by its service and lets its pure function judge them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from greenroom.connectors import discover
+from greenroom.context import Context
+from greenroom.doctor import webhooks
+from greenroom.model.findings import SEVERITIES, Finding, Severity
+from greenroom.services import webhook_facts
+
+
+@dataclass(frozen=True)
+class Area:
+    """An area of causes: `gather` reads the facts of a project, `judge` returns the findings in them."""
+
+    gather: Callable[[Context, str], Awaitable[Any]]
+    judge: Callable[[Any], Sequence[Finding]]
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which findings are wanted; None means any."""
+
+    account_id: str | None = None
+    order_id: str | None = None
+    severity: Severity | None = None
+    code: str | None = None
+
+    def takes(self, one: Finding) -> bool:
+        """Returns whether a finding is wanted; one about an account or order concerns it as subject or relation."""
+        if self.account_id and self.account_id not in (one.account_id, one.subject.id):
+            return False
+        if self.order_id and self.order_id not in (one.order_id, one.subject.id):
+            return False
+        return self.severity in (None, one.severity) and self.code in (None, one.code)
+
+
+#: the areas, in the order of the catalogue
+AREAS: tuple[Area, ...] = (Area(webhook_facts.gather, webhooks.judge),)
+
+
+async def diagnose(ctx: Context, project_id: str, wanted: Filter | None = None) -> list[Finding]:
+    """Returns the findings of a project from what was observed, the most severe first; calls nobody."""
+    wanted = wanted or Filter()
+    found: list[Finding] = []
+    for area in AREAS:
+        found += area.judge(await area.gather(ctx, project_id))
+    return sorted((one for one in found if wanted.takes(one)), key=lambda one: SEVERITIES.index(one.severity))
+
+
+def ats_names() -> dict[str, str]:
+    """Returns the name of each ATS by its provider."""
+    return {key: one.manifest.name for key, one in discover().items()}
