@@ -25,13 +25,31 @@ DOWN = frozenset({"connect", "timeout", "reset", "tls", "dns", "dns_unknown"})
 
 
 @dataclass(frozen=True)
+class Failure:
+    """
+    The attempts at a destination that failed since the last one that succeeded. Times are in ms since 1970.
+
+    `kind`, `status`, `reason` and `delivery_id` are the latest attempt's.
+    """
+
+    since: int
+    at: int
+    count: int
+    kind: str
+    status: int | None
+    reason: str
+    delivery_id: str
+
+
+@dataclass(frozen=True)
 class Breaker:
     """
     The failure state of one destination. Times are in ms since 1970 by the database's clock.
 
     Until `open_until` the breaker is open and no attempt starts; 0 means not open. Then it is half-open: `limit` is the
     concurrency limit, which starts at one and grows by one with each answer, until the breaker closes at `FULL_LIMIT`.
-    `notified` is set once the project was notified of the failure, until an attempt succeeds. `Breaker()` is healthy.
+    `notified` is set once the project was notified of the failure, until an attempt succeeds. `failure` is set
+    until then, too. `Breaker()` is healthy.
     """
 
     failures: int = 0
@@ -40,6 +58,7 @@ class Breaker:
     limit: int = FULL_LIMIT
     last_error: str = ""
     notified: bool = False
+    failure: Failure | None = None
 
     def health(self, now: int) -> Health:
         """Returns the state: closed, open or half_open."""

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from greenroom.context import Context, snapshot
 from greenroom.errors import TryLater
 from greenroom.model.attempts import FinishedAttempt
-from greenroom.model.breakers import ALERT_AFTER, Breaker, Health, is_down
+from greenroom.model.breakers import ALERT_AFTER, Breaker, Failure, Health, is_down
 from greenroom.services import alerts
 from greenroom.store import breakers as breaker_rows
 from greenroom.store.db import Tx, from_ms
@@ -56,7 +56,7 @@ async def record(ctx: Context, tx: Tx, ended: Sequence[FinishedAttempt], *, watc
     for destination_id, (before, now) in breakers.items():
         breaker = before
         for one in relevant[destination_id]:
-            breaker = _after(breaker, one, now)
+            breaker = replace(_after(breaker, one, now), failure=_failure(breaker.failure, one, now))
         breaker = await _publish_alert(ctx, tx, relevant[destination_id][-1], before, breaker)
         await breaker_rows.save(tx, destination_id, breaker if breaker != Breaker() else None)
 
@@ -79,6 +79,21 @@ def _after(breaker: Breaker, one: FinishedAttempt, now: int) -> Breaker:
     if one.fault is not None and (asked := _asked(one)):
         return breaker.paused(one.fault.reason, int(asked.total_seconds() * 1000), now)
     return breaker.answered(now, well=one.fault is None) if one.exchange.status is not None else breaker
+
+
+def _failure(before: Failure | None, one: FinishedAttempt, now: int) -> Failure | None:
+    """Returns what failed since the last success, after one more attempt."""
+    if one.fault is None:
+        return None
+    return Failure(
+        since=before.since if before else now,
+        at=now,
+        count=before.count + 1 if before else 1,
+        kind=one.fault.kind,
+        status=one.exchange.status,
+        reason=one.fault.reason,
+        delivery_id=one.claimed.id,
+    )
 
 
 def _is_down(one: FinishedAttempt) -> bool:

@@ -23,6 +23,7 @@ from greenroom.model.checks import (
 )
 from greenroom.model.integrations import Integration
 from greenroom.services import integrations
+from greenroom.store import breakers as breaker_rows
 from greenroom.store import checks as check_rows
 from greenroom.store import packages as package_rows
 from greenroom.store.db import Row, Tx, from_ms, maybe_from_ms, to_json
@@ -124,6 +125,8 @@ async def record_probe(_: Context, tx: Tx, project_id: str, provider: str, url: 
 async def record_webhook_test(_: Context, tx: Tx, project_id: str, webhook_id: str, problem: str | None) -> None:
     """Records the outcome of a test event; `problem` is None when the endpoint took it."""
     detail = to_json({"problem": problem and problem[:LONGEST]})
+    if problem is None:
+        await breaker_rows.clear_failure(tx, webhook_id)
     await check_rows.observe(tx, project_id, webhook_id, WEBHOOK_TEST, detail)
 
 

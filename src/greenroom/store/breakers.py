@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import asdict
 
-from greenroom.model.breakers import FULL_LIMIT, Breaker
-from greenroom.store.db import Row, Tx, marks
+from greenroom.model.breakers import FULL_LIMIT, Breaker, Failure
+from greenroom.store.db import Row, Tx, marks, to_json
 
 
 async def lock(tx: Tx, destination_id: str) -> tuple[Breaker, int]:
@@ -28,8 +30,7 @@ async def save(tx: Tx, destination_id: str, breaker: Breaker | None) -> None:
         return
     await tx.run(
         "UPDATE breakers SET failures = $2, trips = $3, open_until = $4, room = $5, last_error = $6, "
-        "told = $7 "
-        "WHERE destination_id = $1",
+        "told = $7, failure = $8 WHERE destination_id = $1",
         destination_id,
         breaker.failures,
         breaker.trips,
@@ -37,7 +38,13 @@ async def save(tx: Tx, destination_id: str, breaker: Breaker | None) -> None:
         breaker.limit,
         breaker.last_error,
         int(breaker.notified),
+        to_json(asdict(breaker.failure)) if breaker.failure else "",
     )
+
+
+async def clear_failure(tx: Tx, destination_id: str) -> None:
+    """Clears the failure of a destination, whose endpoint answered well outside the queue."""
+    await tx.run("UPDATE breakers SET failure = '' WHERE destination_id = $1", destination_id)
 
 
 async def find(tx: Tx, destination_ids: Sequence[str]) -> dict[str, tuple[Breaker, int]]:
@@ -60,4 +67,5 @@ def read(row: Row) -> Breaker:
         limit=row["room"],
         last_error=row["last_error"],
         notified=bool(row["told"]),
+        failure=Failure(**json.loads(row["failure"])) if row["failure"] else None,
     )

@@ -124,6 +124,8 @@ breakers = Table(
     integer("room"),
     required_text("last_error"),
     integer("told", default=0),
+    #: model.breakers.Failure as JSON; empty when the latest attempt succeeded
+    required_text("failure", default=""),
 )
 
 attempts = Table(
