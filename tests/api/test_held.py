@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from greenroom.services import sessions
 from tests.house import Linked, open_house, webhook
+from tests.web.visitors import Visitor
 
 
 async def test_an_order_waits_for_a_webhook_in_everybodys_sight(on_each_database: Linked) -> None:
@@ -28,8 +28,7 @@ async def test_an_order_waits_for_a_webhook_in_everybodys_sight(on_each_database
     refused = await linked.api("POST", f"/v1/deliveries/{delivery['id']}/retry")
     assert (refused.status_code, refused.json()["errorCode"]) == (409, "NoWebhook")
     client = linked.house.client
-    link = await sessions.make_link(linked.house.app.state.ctx)
-    await client.get(f"/sign-in/{link.rpartition('/')[2]}")
+    await Visitor.sign_in(linked.house)
     assert "no enabled webhook takes it" in (await client.get(f"/orders/{order_id}", follow_redirects=True)).text
     metrics = (await client.get("/metrics")).text
     assert "greenroom_events_held 1.0" in metrics

@@ -7,9 +7,10 @@ import html
 import re
 from typing import Any
 
-from greenroom.services import reports, sessions
+from greenroom.services import reports
 from greenroom.web.order import ENTRIES
 from tests.house import Linked
+from tests.web.visitors import Visitor
 
 
 async def report(linked: Linked, order: str, count: int) -> None:
@@ -74,7 +75,7 @@ async def test_pages_of_the_orders_page(proctor: Linked) -> None:
     order = await proctor.send_test()
     await log(proctor, order, ENTRIES + 10)
     client = proctor.house.client
-    await client.get("/sign-in/" + (await sessions.make_link(proctor.house.app.state.ctx)).rpartition("/")[2])
+    await Visitor.sign_in(proctor.house)
     first = await client.get(f"/orders/{order}", follow_redirects=True)
     later = re.search(r'href="([^"]+)"[^>]*>(?:<[^>]+>|\s)*Later entries', first.text)
     assert later

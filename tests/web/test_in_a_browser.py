@@ -15,7 +15,7 @@ from greenroom.services import members, projects, users
 from tests.house import open_house
 from tests.support.browser import SCHEMES, WIDTHS, chromium, flaws, listening, tab_to
 from tests.web.pages import PAGES
-from tests.web.visitors import ids_of, sign_in_link
+from tests.web.visitors import ids_of, sign_in_tab
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 EMAIL, PASSWORD = "ada@example.com", "correct horse battery"
@@ -37,7 +37,7 @@ async def opened(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tupl
         await users.create(ctx, email=EMAIL, name="Ada", password=PASSWORD, project_ids=[project.id])
         await members.invite(ctx, project.id, email="bob@example.com", role="viewer")
         page = await browser.new_page(base_url=str(house.client.base_url), reduced_motion="reduce")
-        await page.goto(await sign_in_link(house))
+        await sign_in_tab(page, house)
         known = {"order": orders[0], "open_order": orders[1], "project": page.url.rpartition("/")[2]}
         yield page, {**known, **ids}
 

@@ -9,23 +9,29 @@ from html.parser import HTMLParser
 import pytest
 
 from tests.house import ADA, House, Linked, webhook
-from tests.web.visitors import Visitor, sign_in_link
+from tests.web.visitors import HTML, Visitor, sign_in_link
 
 
 async def test_a_link_signs_in_once(house: House, proctor: Linked) -> None:
-    """A preview's HEAD does not use it up; the second visit, and a made-up one, say what to do."""
+    """Looking does not use it up, only its button does; the second visit, and a made-up link, say what to do."""
     path = await sign_in_link(house)
     assert (await house.client.head(path)).status_code == 200
-    first = await house.client.get(path)
+    for _ in range(2):
+        looked = await house.client.get(path)
+        assert (looked.status_code, looked.headers["referrer-policy"]) == (200, "no-referrer")
+        assert "greenroom_session" not in house.client.cookies
+    first = await Visitor(house).submit(path, on=path, origin="null")
+    assert (await house.client.post(path, headers=HTML)).status_code == 403
+    used = await Visitor(house).submit(path, on="/sign-in/made-up")
     home = await house.client.get("/", follow_redirects=True)
     again = await house.client.get(path)
 
     assert (first.status_code, first.headers["location"]) == (303, "/")
-    cookie = first.headers["set-cookie"]
+    cookie = next(one for one in first.headers.get_list("set-cookie") if one.startswith("greenroom_session"))
     assert "HttpOnly" in cookie
     assert "SameSite=lax" in cookie
     assert "<h1>Home</h1>" in home.text
-    for refused in (again, await house.client.get("/sign-in/made-up")):
+    for refused in (used, again, await house.client.get("/sign-in/made-up")):
         assert refused.status_code == 401
         assert "greenroom sign-in-link" in refused.text
 
@@ -41,9 +47,10 @@ async def test_a_link_signs_in_once(house: House, proctor: Linked) -> None:
 async def test_signing_in_leads_to_the_page_that_was_asked_for(house: House, asked: str, reached: str) -> None:
     """Once, and never to another host."""
     await house.client.get(asked)
-    signed_in = await house.client.get(await sign_in_link(house))
+    first, second = await sign_in_link(house), await sign_in_link(house)
+    signed_in = await Visitor(house).submit(first, on=first)
     house.client.cookies.delete("greenroom_session")
-    again = await house.client.get(await sign_in_link(house))
+    again = await Visitor(house).submit(second, on=second)
 
     assert signed_in.headers["location"] == reached
     assert again.headers["location"] == "/"
@@ -54,7 +61,9 @@ async def test_signing_in_leads_to_the_page_that_was_asked_for(house: House, ask
 )
 async def test_a_forged_cookie_leads_home(house: House, cookie: str) -> None:
     """The cookie's value is untrusted."""
-    answer = await house.client.get(await sign_in_link(house), headers={"cookie": f"greenroom_next={cookie}"})
+    path = await sign_in_link(house)
+    house.client.cookies.set("greenroom_next", cookie)
+    answer = await Visitor(house).submit(path, on=path)
 
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
 
@@ -74,7 +83,7 @@ async def test_nobody_else_gets_in(house: House, path: str) -> None:
     house.client.cookies.set("greenroom_session", "made-up")
     assert (await house.client.get(path)).headers["location"] == "/sign-in"
     house.client.cookies.clear()
-    await house.client.get(await sign_in_link(house))
+    await Visitor.sign_in(house)
     assert (await house.client.get(path)).status_code in (200, 302, 404)
     await Visitor(house).submit("/sign-out")
     assert (await house.client.get(path)).headers["location"] == "/sign-in"
@@ -89,7 +98,7 @@ async def test_an_order_with_everything_that_happened_to_it(house: House, procto
     await house.vendor.receive(1)
     await proctor.give_result(order)
     await proctor.becomes(order, delivery="refused")
-    await house.client.get(await sign_in_link(house))
+    await Visitor.sign_in(house)
 
     listed = await Visitor(house).get("/orders")
     page = await Visitor(house).get(f"/orders/{order}")
@@ -115,7 +124,7 @@ async def test_an_order_whose_content_was_erased(house: House, proctor: Linked) 
         while (answer := await proctor.api("DELETE", f"/v1/orders/{order}/content")).status_code != 200:
             await asyncio.sleep(0.05)
     day = answer.json()["erased_at"][:10]
-    await house.client.get(await sign_in_link(house))
+    await Visitor.sign_in(house)
 
     for path in ("/", "/orders", f"/orders/{order}"):
         page = await Visitor(house).get(path)
@@ -129,7 +138,7 @@ async def test_an_order_whose_content_was_erased(house: House, proctor: Linked) 
 async def test_every_page_keeps_the_rules(house: House, proctor: Linked) -> None:
     """One h1, a title, a language, landmarks, no inline style or script, a strict policy, nothing cached."""
     order = await proctor.send_test()
-    await house.client.get(await sign_in_link(house))
+    await Visitor.sign_in(house)
     for path in ("/", "/orders", f"/orders/{order}", "/orders/ord_none", "/sign-in"):
         answer = await Visitor(house).get(path)
         outline = Outline()

@@ -37,7 +37,8 @@ async def join(house: House, role: Role, email: str = "bob@example.com", project
 
 async def sign_in(house: House, email: str = "bob@example.com", password: str = PASSWORD) -> httpx2.Response:
     """Submits the sign-in form."""
-    return await house.client.post("/sign-in", data={"email": email, "password": password}, headers=HTML)
+    house.client.cookies.pop("greenroom_session", None)  # the form is for people without a session
+    return await Visitor(house).submit("/sign-in", {"email": email, "password": password}, on="/sign-in")
 
 
 def path_of(link: str, house: House) -> str:
@@ -76,10 +77,28 @@ async def test_a_foreign_site_cannot_submit_the_sign_in_form(house: House, proct
     """Its origin is refused, with the right password too."""
     await join(house, "viewer")
     data = {"email": "bob@example.com", "password": PASSWORD}
-    answer = await house.client.post("/sign-in", data=data, headers={**HTML, "origin": "https://evil.example"})
+    answer = await Visitor(house).submit("/sign-in", data, on="/sign-in", origin="https://evil.example")
 
     assert answer.status_code == 403
     assert "greenroom_session" not in house.client.cookies
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/sign-in/code", "/sign-in/x", "/invitations/x", "/reset-password/x"])
+async def test_a_public_form_needs_the_token_of_this_browser(house: House, path: str) -> None:
+    """Without a token, with a forged one, or with one of another browser; then with its own."""
+    visitor = Visitor(house)
+    assert (await visitor.submit(path, on="/sign-in")).status_code in (401, 404)
+    own = dict(house.client.cookies)
+    house.client.cookies.clear()
+    for data in ({}, {"csrf": "0.0"}):
+        assert (await house.client.post(path, data=data, headers=HTML)).status_code == 403
+    page = (await visitor.get("/sign-in")).text
+    foreign = {"csrf": field(page, "csrf")}
+    house.client.cookies.clear()
+    house.client.cookies.update(own)
+    refused = await house.client.post(path, data=foreign, headers=HTML)
+    assert (refused.status_code, "Allow cookies" in refused.text) == (403, True)
+    assert (await visitor.submit(path, on="/sign-in")).status_code in (401, 404)
 
 
 async def test_two_factor_sign_in_is_turned_on_used_and_turned_off(house: House, proctor: Linked) -> None:
@@ -102,8 +121,8 @@ async def test_two_factor_sign_in_is_turned_on_used_and_turned_off(house: House,
     assert half.headers["location"] == "/sign-in/code"
     assert (await house.client.get("/me")).headers["location"] == "/sign-in"
     assert "Enter your code" in (await visitor.get("/sign-in/code")).text
-    refused = await house.client.post("/sign-in/code", data={"code": "000000"}, headers=HTML)
-    taken = await house.client.post("/sign-in/code", data={"code": recovery[0]}, headers=HTML)
+    refused = await visitor.submit("/sign-in/code", {"code": "000000"}, on="/sign-in/code")
+    taken = await visitor.submit("/sign-in/code", {"code": recovery[0]}, on="/sign-in/code")
     assert (refused.status_code, taken.status_code) == (401, 303)
     assert "9 recovery codes" in (await visitor.get("/me")).text
 
@@ -187,11 +206,10 @@ async def test_an_invitation_is_accepted_by_its_form(house: House, proctor: Link
         looked = await house.client.get(path, headers=HTML)
         assert "invites ann@example.com as developer" in looked.text
         assert looked.headers["referrer-policy"] == "no-referrer"
-    short = await house.client.post(path, data={"name": "Ann", "password": "short"}, headers=HTML)
+    short = await owner.submit(path, {"name": "Ann", "password": "short"}, on=path)
     assert short.status_code == 422
     assert field(short.text, "name") == "Ann"
-    origin = {**HTML, "origin": "null"}
-    joined = await house.client.post(path, data={"name": "Ann", "password": PASSWORD}, headers=origin)
+    joined = await owner.submit(path, {"name": "Ann", "password": PASSWORD}, on=path, origin="null")
     assert (joined.status_code, joined.headers["location"]) == (303, f"/projects/{project_id}")
     assert "Your role is developer" in (await Visitor(house).get(base)).text
     ended = await house.client.get(path, headers=HTML)
@@ -210,11 +228,11 @@ async def test_a_user_joins_another_project_after_signing_in(house: House, proct
 
     await sign_in(house, "eve@example.com")
     assert "You are signed in as eve@example.com" in (await house.client.get(path)).text
-    assert (await house.client.post(path, headers=HTML)).status_code == 403
+    assert (await Visitor(house).submit(path, on="/sign-in/made-up")).status_code == 403
     await Visitor(house).submit("/sign-out")
     assert "has a user already" in (await house.client.get(path)).text
     assert (await sign_in(house)).headers["location"] == path
-    joined = await house.client.post(path, headers=HTML)
+    joined = await Visitor(house).submit(path, on=path)
     assert joined.headers["location"] == f"/projects/{other}"
     assert (await Visitor(house).get(f"/projects/{other}")).status_code == 200
 
@@ -231,9 +249,9 @@ async def test_a_reset_link_changes_the_password_once(house: House, proctor: Lin
 
     for _ in range(2):
         assert "For bob@example.com" in (await house.client.get(path)).text
-    assert (await house.client.post(path, data={"password": "short"}, headers=HTML)).status_code == 422
-    assert "Password changed" in (await house.client.post(path, data={"password": NEW_PASSWORD}, headers=HTML)).text
-    assert (await house.client.post(path, data={"password": NEW_PASSWORD}, headers=HTML)).status_code == 404
+    assert (await owner.submit(path, {"password": "short"}, on=path)).status_code == 422
+    assert "Password changed" in (await owner.submit(path, {"password": NEW_PASSWORD}, on=path)).text
+    assert (await owner.submit(path, {"password": NEW_PASSWORD}, on="/sign-in")).status_code == 404
     assert (await sign_in(house)).status_code == 401
     assert (await sign_in(house, password=NEW_PASSWORD)).status_code == 303
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import httpx2
+from playwright.async_api import Page
 
 from greenroom.services import sessions
 from tests.house import House, Linked, webhook
@@ -22,6 +23,13 @@ async def sign_in_link(house: House) -> str:
     return "/sign-in/" + url.rpartition("/")[2]
 
 
+async def sign_in_tab(page: Page, house: House) -> None:
+    """Signs in the owner in a browser's tab."""
+    await page.goto(await sign_in_link(house))
+    await page.get_by_role("button", name="Sign in").click()
+    await page.wait_for_url(re.compile(r"/projects/"))
+
+
 @dataclass
 class Visitor:
     """Somebody who uses the pages of a gateway."""
@@ -31,8 +39,11 @@ class Visitor:
     @classmethod
     async def sign_in(cls, house: House) -> Visitor:
         """Signs in the owner."""
-        await house.client.get(await sign_in_link(house))
-        return cls(house)
+        visitor = cls(house)
+        path = await sign_in_link(house)
+        answer = await visitor.submit(path, on=path)
+        assert answer.status_code == 303, answer.text
+        return visitor
 
     async def get(self, path: str) -> httpx2.Response:
         """Opens a page as a browser does, and follows redirects."""

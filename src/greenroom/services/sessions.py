@@ -57,6 +57,21 @@ async def _link(ctx: Context, tx: Tx, code_id: str) -> str | None:
     return f"{ctx.settings.public_url}/sign-in/{code}"
 
 
+WRONG_LINK = "This link was used or has expired. `greenroom sign-in-link` prints a new one."
+
+
+@snapshot
+async def check_link(ctx: Context, tx: Tx, code: str) -> None:
+    """
+    Checks that a sign-in link can be used, without using it.
+
+    Raises:
+        Unauthorized: the code is unknown, used or expired; the message is always the same.
+    """
+    if not await session_rows.is_open_code(tx, token_hash(code, ctx.pepper)):
+        raise Unauthorized(WRONG_LINK)
+
+
 @transaction
 async def sign_in(ctx: Context, tx: Tx, code: str, client: Client | None = None) -> str:
     """
@@ -66,7 +81,7 @@ async def sign_in(ctx: Context, tx: Tx, code: str, client: Client | None = None)
         Unauthorized: the code is unknown, used or expired; the message is always the same.
     """
     if not await session_rows.use_code(tx, token_hash(code, ctx.pepper)):
-        raise Unauthorized("This link was used or has expired. `greenroom sign-in-link` prints a new one.")
+        raise Unauthorized(WRONG_LINK)
     return await begin(ctx, tx, Actor("sign_in_link", name="sign-in link"), client or Client())
 
 
@@ -111,12 +126,6 @@ async def _identify(_: Context, tx: Tx, hashed: str, project_id: str | None) -> 
 @transaction(kind="short")
 async def _touch(_: Context, tx: Tx, session_id: str) -> None:
     await session_rows.touch(tx, session_id)
-
-
-async def is_signed_in(ctx: Context, token: str | None) -> bool:
-    """Returns whether a token is of a live session without a user, an owner of every project."""
-    found = await identify(ctx, token)
-    return found is not None and found.user is None
 
 
 @snapshot

@@ -29,6 +29,14 @@ async def has_codes(tx: Tx) -> bool:
     return await tx.one("SELECT id FROM sign_in_codes LIMIT 1") is not None
 
 
+async def is_open_code(tx: Tx, code_hash: str) -> bool:
+    """Returns whether a code can be used now."""
+    found = await tx.one(
+        "SELECT id FROM sign_in_codes WHERE code_hash = $1 AND used_at IS NULL AND expires_at > now_ms()", code_hash
+    )
+    return found is not None
+
+
 async def use_code(tx: Tx, code_hash: str) -> bool:
     """Uses a code; returns False if it does not exist, was used, or has expired."""
     return (

@@ -26,6 +26,8 @@ NEXT_LIVES_S = 3600
 PROJECT = "greenroom_project"
 PROJECT_LIVES_S = 365 * 24 * 3600
 CSRF_FIELD = "csrf"
+#: the browser to which the forms of people without a session are bound
+BROWSER = "greenroom_browser"
 MOST_FIELDS = 500
 
 
@@ -203,6 +205,25 @@ def refuse_foreign_origin(ctx: Context, request: Request, *, without_referrer: b
             f"This form was sent from {(origin or 'another site')[:200]}, not from {ctx.settings.public_url}. "
             "If that is how you reach Greenroom, set GREENROOM_PUBLIC_URL to it."
         )
+
+
+async def read_public_form(ctx: Context, request: Request, *, without_referrer: bool = False) -> dict[str, list[str]]:
+    """
+    Returns the fields of a form that somebody without a session submitted.
+
+    Raises:
+        Forbidden: another site sent the form, or its token is not of this browser.
+        BadRequest: the form cannot be read.
+    """
+    refuse_foreign_origin(ctx, request, without_referrer=without_referrer)
+    fields = await read_form(request)
+    browser = request.cookies.get(BROWSER)
+    if not browser or not is_csrf_token(ctx, f"browser:{browser}", "".join(fields.pop(CSRF_FIELD, []))):
+        raise Forbidden(
+            "This form has expired, was not sent from Greenroom, or the browser keeps no cookies. "
+            "Allow cookies for Greenroom, go back, reload the page and retry."
+        )
+    return fields
 
 
 def csrf_token(ctx: Context, session: str) -> str:

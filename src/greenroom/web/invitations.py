@@ -50,7 +50,7 @@ async def show_invitation(request: Request, ctx: Context) -> Response:
 def _show_invitation(
     request: Request, invitation: Invitation, form: Form, user: User | None, status: int = 200
 ) -> Response:
-    return kit.render(
+    return kit.render_public_form(
         request, INVITATION, status, headers=kit.SECRET_ADDRESS, invitation=invitation, form=form, user=user
     )
 
@@ -61,9 +61,8 @@ def _ended(request: Request, error: Refused, title: str) -> Response:
 
 async def accept(request: Request, ctx: Context) -> Response:
     """Uses up the invitation: makes the user and signs them in, or adds the user who is signed in."""
-    access.refuse_foreign_origin(ctx, request, without_referrer=True)
+    form = Form.submitted(await access.read_public_form(ctx, request, without_referrer=True))
     token = request.path_params["token"]
-    form = Form.submitted(await access.read_form(request))
     person = await access.find_person(ctx, request)
     user = person.user if person else None
     try:
@@ -97,14 +96,13 @@ async def show_reset(request: Request, ctx: Context) -> Response:
 
 
 def _show_reset(request: Request, user: User, form: Form, status: int = 200, *, done: bool = False) -> Response:
-    return kit.render(request, RESET, status, headers=kit.SECRET_ADDRESS, user=user, form=form, done=done)
+    return kit.render_public_form(request, RESET, status, headers=kit.SECRET_ADDRESS, user=user, form=form, done=done)
 
 
 async def reset(request: Request, ctx: Context) -> Response:
     """Uses up the link: replaces the password."""
-    access.refuse_foreign_origin(ctx, request, without_referrer=True)
+    form = Form.submitted(await access.read_public_form(ctx, request, without_referrer=True))
     token = request.path_params["token"]
-    form = Form.submitted(await access.read_form(request))
     password = str(form.values.get("password", ""))
     try:
         user = await users.find_reset(ctx, token)

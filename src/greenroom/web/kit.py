@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import hmac
+import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -107,7 +108,7 @@ def render(
         visit=visit,
         request=request,
         path=request.url.path,
-        csrf=access.csrf_token(ctx, visit.person.session) if visit else "",
+        csrf=values.pop("csrf", "") or (access.csrf_token(ctx, visit.person.session) if visit else ""),
         theme=theme if theme in THEMES else "system",
         notice=notice,
         now=datetime.now(UTC),
@@ -123,6 +124,19 @@ def render(
     response = HTMLResponse(body, status_code=status, headers=sent)
     if notice is not None:
         response.delete_cookie(NOTICE)
+    return response
+
+
+def render_public_form(
+    request: Request, template: str, status: int = 200, *, headers: dict[str, str] | None = None, **values: Any
+) -> Response:
+    """Returns a page with a form for people without a session; `access.read_public_form` reads the form."""
+    ctx: Context = request.app.state.ctx
+    browser = request.cookies.get(access.BROWSER) or secrets.token_urlsafe(16)
+    csrf = access.csrf_token(ctx, f"browser:{browser}")
+    response = render(request, template, status, headers=headers, csrf=csrf, **values)
+    if access.BROWSER not in request.cookies:
+        response.set_cookie(access.BROWSER, browser, httponly=True, samesite="lax", secure=ctx.settings.is_https)
     return response
 
 

@@ -29,7 +29,8 @@ def routes() -> list[BaseRoute]:
         Route("/sign-in", kit.public(check_password), methods=["POST"]),
         Route("/sign-in/code", kit.public(ask_for_code), methods=["GET"]),
         Route("/sign-in/code", kit.public(check_code), methods=["POST"]),
-        Route("/sign-in/{code}", kit.public(sign_in), methods=["GET"]),
+        Route("/sign-in/{code}", kit.public(show_link), methods=["GET"]),
+        Route("/sign-in/{code}", kit.public(sign_in), methods=["POST"]),
         kit.route("/sign-out", sign_out, methods=("POST",)),
         kit.route("/theme", set_theme, methods=("POST",)),
     ]
@@ -39,13 +40,12 @@ async def ask_to_sign_in(request: Request, ctx: Context) -> Response:
     """Shows the form; leads somebody who is signed in to their page."""
     if await access.find_person(ctx, request) is not None:
         return RedirectResponse("/", status_code=303, headers=kit.HEADERS)
-    return kit.render(request, "sign_in/ask.html", form=Form(), refused=None)
+    return kit.render_public_form(request, "sign_in/ask.html", form=Form(), refused=None)
 
 
 async def check_password(request: Request, ctx: Context) -> Response:
     """Opens a session, or asks for a code where the user has two-factor sign-in."""
-    access.refuse_foreign_origin(ctx, request)
-    form = Form.submitted(await access.read_form(request))
+    form = Form.submitted(await access.read_public_form(ctx, request))
     password = str(form.values.get("password", ""))
     try:
         signed_in = await sign_in_service.with_password(ctx, form.get("email"), password, access.find_client(request))
@@ -62,13 +62,12 @@ async def ask_for_code(request: Request, _: Context) -> Response:
     """Asks for the code of the authenticator app."""
     if SECOND_FACTOR not in request.cookies:
         return RedirectResponse("/sign-in", status_code=303, headers=kit.HEADERS)
-    return kit.render(request, "sign_in/code.html", form=Form(), refused=None)
+    return kit.render_public_form(request, "sign_in/code.html", form=Form(), refused=None)
 
 
 async def check_code(request: Request, ctx: Context) -> Response:
     """Opens a session with the code."""
-    access.refuse_foreign_origin(ctx, request)
-    form = Form.submitted(await access.read_form(request))
+    form = Form.submitted(await access.read_public_form(ctx, request))
     token = request.cookies.get(SECOND_FACTOR, "")
     try:
         signed_in = await sign_in_service.with_code(ctx, token, form.get("code"), access.find_client(request))
@@ -84,7 +83,7 @@ async def check_code(request: Request, ctx: Context) -> Response:
 
 
 def _ask_again(request: Request, template: str, form: Form, error: Refused) -> Response:
-    response = kit.render(request, template, error.status, form=form, refused=error.message)
+    response = kit.render_public_form(request, template, error.status, form=form, refused=error.message)
     if error.retry_after is not None:
         response.headers["retry-after"] = str(error.retry_after)
     return response
@@ -106,14 +105,28 @@ def _set_cookie(ctx: Context, response: Response, name: str, value: str, lives: 
     response.set_cookie(name, value, max_age=max_age, httponly=True, samesite="lax", secure=secure)
 
 
+async def show_link(request: Request, ctx: Context) -> Response:
+    """Asks whether to use a sign-in link: previews and mail scanners open it, too, and must not use it up."""
+    try:
+        await sessions.check_link(ctx, request.path_params["code"])
+    except Unauthorized as error:
+        return _link_refused(request, error)
+    return kit.render_public_form(request, "sign_in/link.html", headers=kit.SECRET_ADDRESS)
+
+
+def _link_refused(request: Request, error: Unauthorized) -> Response:
+    return kit.render_public_form(
+        request, "sign_in/ask.html", 401, headers=kit.SECRET_ADDRESS, form=Form(), refused=error.message
+    )
+
+
 async def sign_in(request: Request, ctx: Context) -> Response:
     """Uses up a sign-in link, and opens a session."""
+    await access.read_public_form(ctx, request, without_referrer=True)
     try:
         token = await sessions.sign_in(ctx, request.path_params["code"], access.find_client(request))
     except Unauthorized as error:
-        return kit.render(
-            request, "sign_in/ask.html", 401, headers=kit.SECRET_ADDRESS, form=Form(), refused=error.message
-        )
+        return _link_refused(request, error)
     return open_session(ctx, request, token, headers=kit.SECRET_ADDRESS)
 
 
