@@ -101,6 +101,39 @@ async def test_tokens_are_shown_on_request_alone_and_two_are_live_after_a_rotati
     assert (await visitor.submit(f"{here}/rotate", {"overlap": "x"})).status_code in (400, 422)
 
 
+async def test_a_paused_account_refuses_its_ats_until_it_is_resumed(
+    visitor: Visitor, base: str, proctor: Linked
+) -> None:
+    """The list and the account say so; the ATS gets the answer of a disabled integration; the audit log has both."""
+    order = await proctor.send_test()
+    here = f"{base}/accounts/{proctor.account_id}"
+    assert (await visitor.submit(f"{here}/pause")).status_code == 303
+    assert (await visitor.submit(f"{here}/pause")).status_code == 303  # changes nothing
+    assert "Paused since" in (await visitor.get(here)).text
+    listed = (await visitor.get(f"{base}/accounts")).text
+    assert "Paused" in listed
+    assert re.search(r'orders\?account=\w+">1<', listed)
+    refused = await proctor.call("list_tests")
+    assert (refused.status_code, refused.json()["message"]) == (
+        401,
+        (await proctor.call("list_tests", token="x")).json()["message"],
+    )
+    assert (await proctor.give_result(order)).status_code == 200
+    shown = (await proctor.api("GET", f"/v1/accounts/{proctor.account_id}")).json()
+    assert shown["paused_at"] is not None
+
+    assert (await visitor.submit(f"{here}/resume")).status_code == 303
+    assert (await proctor.call("list_tests")).status_code == 200
+    assert (await proctor.api("POST", f"/v1/accounts/{proctor.account_id}/pause")).json()["paused_at"] is not None
+    assert (await proctor.call("list_tests")).status_code == 401
+    resumed = await proctor.api("POST", f"/v1/accounts/{proctor.account_id}/resume")
+    assert (resumed.status_code, resumed.json()["paused_at"]) == (200, None)
+    assert (await proctor.call("list_tests")).status_code == 200
+    log = (await proctor.api("GET", "/v1/audit_log")).json()["data"]
+    actions = [one["action"] for one in log if one["action"] in ("account.paused", "account.resumed")]
+    assert actions == ["account.resumed", "account.paused"] * 2
+
+
 async def test_an_account_shows_its_orders_and_is_disconnected(visitor: Visitor, base: str, proctor: Linked) -> None:
     """Disconnecting needs the customer's name, and ends the token."""
     order = await proctor.send_test()

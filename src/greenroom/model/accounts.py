@@ -15,7 +15,7 @@ class Account:
     A linked customer ATS.
 
     An account is `inactive` until the customer has finished linking; its token already works. `status_reasons` are
-    objects `{code, description, timestamp}`. `setup_information` has the customer's settings without the secret ones,
+    objects `{code, description, timestamp}`. While an account is paused, its ATS's calls are refused. `setup_information` has the customer's settings without the secret ones,
     `metadata` is set by the vendor.
     """
 
@@ -33,6 +33,7 @@ class Account:
     status_reasons: tuple[dict[str, Any], ...] = ()
     setup_information: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
+    paused_at: datetime | None = None
 
 
 @dataclass(frozen=True)

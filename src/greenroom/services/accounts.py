@@ -179,6 +179,30 @@ async def change(
 
 
 @transaction(queues=True)
+async def set_paused(ctx: Context, tx: Tx, project_id: str, account_id: str, paused: bool) -> Account:
+    """
+    Pauses or resumes an account and publishes `account.updated` unless nothing changed.
+
+    While an account is paused, calls of its ATS are refused as if its integration were disabled; results of its orders
+    still go out.
+
+    Raises:
+        NotFound: the account does not exist or is another project's.
+    """
+    await project_rows.lock(tx, project_id)
+    account = await read(tx, project_id, account_id)
+    if paused == (account.paused_at is not None):
+        return account
+    now = ctx.now()
+    changed = replace(account, paused_at=now if paused else None, updated_at=now)
+    await account_rows.save(tx, changed)
+    await _publish(ctx, tx, changed, ACCOUNT_UPDATED)
+    action = "account.paused" if paused else "account.resumed"
+    await audit.record(ctx, tx, action, account_id, project_id=project_id)
+    return changed
+
+
+@transaction(queues=True)
 async def delete(ctx: Context, tx: Tx, project_id: str, account_id: str) -> Account:
     """
     Unlinks an account and publishes `account.deleted`.
@@ -259,19 +283,6 @@ async def reveal_token(ctx: Context, tx: Tx, project_id: str, account_id: str) -
     return account, await live_token(ctx, tx, account_id)
 
 
-@transaction
-async def list_tokens(ctx: Context, tx: Tx, project_id: str, account_id: str) -> list[AccountToken]:
-    """
-    An account's live tokens in the open, newest first; audited.
-
-    Raises:
-        NotFound: the account does not exist or is another project's.
-    """
-    await read(tx, project_id, account_id)
-    await audit.record(ctx, tx, "account.token_revealed", account_id, project_id=project_id)
-    return [_account_token(ctx, row) for row in await account_rows.list_live_tokens(tx, account_id)]
-
-
 @dataclass(frozen=True)
 class LastCall:
     """The latest request of one kind from an account's ATS, and the status that answered it."""
@@ -285,6 +296,12 @@ class LastCall:
 async def last_seen(_: Context, tx: Tx, account_ids: Sequence[str]) -> dict[str, datetime]:
     """Returns when the ATS of each of these accounts called last; accounts that were never called for are left out."""
     return {id_: from_ms(at) for id_, at in (await account_rows.last_seen(tx, account_ids)).items()}
+
+
+@snapshot
+async def count_orders(_: Context, tx: Tx, account_ids: Sequence[str], *, most: int) -> dict[str, int]:
+    """Counts the orders of each of these accounts of a project, up to `most`."""
+    return await account_rows.count_orders(tx, account_ids, most=most)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ from greenroom.web.forms import Form
 
 PAGE = 25
 LATEST = 5
+#: orders of an account that are counted; more are shown as "1000+"
+MOST_COUNTED = 1000
 LONGEST = 200
 #: the tabs of the list: the parameter and the label
 VIEWS = (("", "All"), ("active", "Linked"), ("inactive", "Pending"), ("error", "Needs attention"))
@@ -45,6 +47,8 @@ def routes() -> list[BaseRoute]:
         kit.in_project(one, show_account),
         kit.in_project(f"{one}/reveal", reveal, role="developer", methods=post),
         kit.in_project(f"{one}/rotate", rotate, role="developer", methods=post),
+        kit.in_project(f"{one}/pause", pause, role="developer", methods=post),
+        kit.in_project(f"{one}/resume", resume, role="developer", methods=post),
         kit.in_project(f"{one}/delete", show_delete, role="developer"),
         kit.in_project(f"{one}/delete", delete, role="developer", methods=post),
     ]
@@ -52,6 +56,8 @@ def routes() -> list[BaseRoute]:
 
 def state_of(account: Account, seen: datetime | None) -> str:
     """Returns the state of an account, in the words of `formats.LOOKS`."""
+    if account.paused_at is not None:
+        return "paused"
     if account.status == "active":
         return "active" if seen else "waiting"
     return "attention" if account.status == "error" else "inactive"
@@ -79,6 +85,7 @@ async def show_list(visit: Visit) -> Response:
             limit=PAGE + 1,
         )
         seen = await accounts.last_seen(visit.ctx, [one.id for one in found])
+        counts = await accounts.count_orders(visit.ctx, [one.id for one in found[:PAGE]], most=MOST_COUNTED + 1)
     except Unavailable as error:
         return kit.render_unavailable(visit, "accounts/list.html", error, rows=[], first=None, following=None, **common)
     return kit.render(
@@ -86,6 +93,8 @@ async def show_list(visit: Visit) -> Response:
         "accounts/list.html",
         problem=None,
         rows=[(one, state_of(one, seen.get(one.id)), seen.get(one.id)) for one in found[:PAGE]],
+        counts=counts,
+        most=MOST_COUNTED,
         **kit.page_links(visit, [one.id for one in found], PAGE),
         **common,
     )
@@ -185,6 +194,21 @@ async def rotate(visit: Visit) -> Response:
     if days != "0":
         said = f"New token created. The one before stays valid for {dict(OVERLAPS)[days]}."
     return kit.redirect(visit, f"{visit.base}/accounts/{visit.param('id')}", notice=said)
+
+
+async def pause(visit: Visit) -> Response:
+    """Pauses an account."""
+    return await _set_paused(visit, True, "Paused. Calls of the ATS are refused until you resume it.")
+
+
+async def resume(visit: Visit) -> Response:
+    """Resumes an account."""
+    return await _set_paused(visit, False, "Resumed. Calls of the ATS are answered again.")
+
+
+async def _set_paused(visit: Visit, paused: bool, notice: str) -> Response:
+    account = await accounts.set_paused(visit.ctx, visit.project.id, visit.param("id"), paused)
+    return kit.redirect(visit, f"{visit.base}/accounts/{account.id}", notice=notice)
 
 
 async def show_delete(visit: Visit) -> Response:

@@ -76,6 +76,7 @@ LOOKS: dict[str, Look] = {
     "active": Look("ok", "circle-check", "Active"),
     "inactive": Look("mute", "circle-dashed", "Pending"),
     "waiting": Look("wait", "hourglass", "Waiting for Greenhouse"),
+    "paused": Look("wait", "hand", "Paused"),
     "attention": Look("bad", "circle-alert", "Needs attention"),
     "enabled": Look("ok", "circle-check", "Enabled"),
     "disabled": Look("mute", "ban", "Disabled"),

@@ -78,6 +78,7 @@ class AccountOut(BaseModel):
     tokens: list[TokenOut] | None = Field(
         None, description="The live tokens, newest first; null in lists and for a new account."
     )
+    paused_at: str | None = Field(description="Since when calls of the ATS are refused; null: they are answered.")
     created_at: str
     updated_at: str
 
@@ -141,6 +142,18 @@ async def rotate_token(
     overlap = timedelta(seconds=(body or TokenRotationIn()).overlap_seconds)
     _, token = await accounts.rotate_token(ctx, project.id, account_id, overlap=overlap)
     return await _with_tokens(ctx, project.id, account_id, token)
+
+
+@router.post("/{account_id}/pause", operation_id="pause_account", responses=documented(400, 401, 404, 409))
+async def pause(ctx: Ctx, project: Caller, account_id: AccountId) -> AccountOut:
+    """Refuse the calls of an account's ATS until it is resumed; results still go out."""
+    return _shown(await accounts.set_paused(ctx, project.id, account_id, True), MASK)
+
+
+@router.post("/{account_id}/resume", operation_id="resume_account", responses=documented(400, 401, 404, 409))
+async def resume(ctx: Ctx, project: Caller, account_id: AccountId) -> AccountOut:
+    """Answer the calls of a paused account's ATS again."""
+    return _shown(await accounts.set_paused(ctx, project.id, account_id, False), MASK)
 
 
 class UnorderedResultIn(StrictBody):
@@ -209,6 +222,7 @@ def _shown(account: Account, token: str | None) -> AccountOut:
         status=account.status,
         status_reasons=list(account.status_reasons),
         external_trigger_token=token,
+        paused_at=stamp(account.paused_at) if account.paused_at else None,
         created_at=stamp(account.created_at),
         updated_at=stamp(account.updated_at),
     )

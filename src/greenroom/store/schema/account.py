@@ -25,6 +25,8 @@ accounts = Table(
     timestamp("created_at"),
     timestamp("updated_at"),
     timestamp("deleted_at", nullable=True),
+    #: since when the ATS's calls are refused on the project's wish
+    timestamp("paused_at", nullable=True),
     Index("ix_accounts_project_id_provider_origin_owner_id", "project_id", "provider", "origin_owner_id"),
 )
 

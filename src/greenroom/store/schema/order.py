@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Table, text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Table, Text, text
 
 from greenroom.store.schema.base import id_column, integer, metadata, optional_text, reference, required_text, timestamp
 
@@ -60,6 +60,18 @@ orders = Table(
         postgresql_where=text("acknowledged_at IS NOT NULL"),
         sqlite_where=text("acknowledged_at IS NOT NULL"),
     ),
+)
+
+#: counts per day in UTC, by its start, for the figures; `is_counted` is 0 until maintenance has counted a finished day
+order_days = Table(
+    "order_days",
+    metadata,
+    Column("project_id", Text, ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True),
+    Column("day", BigInteger, primary_key=True, autoincrement=False),
+    integer("ordered", default=0),
+    integer("resulted", default=0),
+    integer("was_read", default=0),
+    integer("is_counted", default=0),
 )
 
 #: log of each order, in the order of time

@@ -14,6 +14,8 @@ projects = Table(
     #: days; None means GREENROOM_RETENTION_DAYS
     Column("retention_days", Integer, nullable=True),
     timestamp("created_at"),
+    #: since when the project is gone for everybody; maintenance deletes its rows in batches
+    timestamp("deleted_at", nullable=True),
 )
 
 #: a project's hub: its look, and the origins that may embed it
