@@ -50,7 +50,7 @@ class Visitor:
         return await self.house.client.get(path, headers=HTML, follow_redirects=True)
 
     async def submit(
-        self, path: str, fields: Mapping[str, str] | None = None, *, on: str = "/components", **headers: str
+        self, path: str, fields: Mapping[str, str | list[str]] | None = None, *, on: str = "/components", **headers: str
     ) -> httpx2.Response:
         """Submits a form with the token of the page `on`."""
         found = TOKEN.search((await self.get(on)).text)

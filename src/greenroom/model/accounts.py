@@ -15,8 +15,8 @@ class Account:
     A linked customer ATS.
 
     An account is `inactive` until the customer has finished linking; its token already works. `status_reasons` are
-    objects `{code, description, timestamp}`. While an account is paused, its ATS's calls are refused. `setup_information` has the customer's settings without the secret ones,
-    `metadata` is set by the vendor.
+    objects `{code, description, timestamp}`. `setup_information` has the customer's settings without the secret ones,
+    `metadata` is set by the vendor. While an account is paused, calls of its ATS are refused.
     """
 
     id: str

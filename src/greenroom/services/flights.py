@@ -150,6 +150,24 @@ async def retry_order(ctx: Context, tx: Tx, project_id: str, order_id: str, lane
     return sum([await _retry(ctx, tx, project_id, row["id"]) for row in sorted(rows, key=lambda row: str(row["id"]))])
 
 
+@transaction(queues=True)
+async def resend_notifications(ctx: Context, tx: Tx, project_id: str, order_ids: Sequence[str]) -> int:
+    """
+    Makes the deliveries to webhooks of several orders due now; returns the number of orders for which there was one.
+
+    Left out are orders of other projects, those without content, and those whose deliveries are in flight or that no
+    webhook takes.
+    """
+    sent = 0
+    for order_id in sorted(set(order_ids[:MOST_AT_ONCE])):
+        rows = await delivery_rows.list_deliveries(
+            tx, project_id, {"order_id": order_id, "lane": "vendor"}, before=None, limit=MOST_OF_ORDER
+        )
+        ids = sorted(str(row["id"]) for row in rows)
+        sent += any([await _retry(ctx, tx, project_id, delivery_id) for delivery_id in ids])
+    return sent
+
+
 async def _retry(ctx: Context, tx: Tx, project_id: str, delivery_id: str) -> bool:
     if not await delivery_rows.make_due(tx, delivery_id):
         return False

@@ -346,6 +346,22 @@ async def list_orders(
 
 
 @snapshot
+async def list_with_counts(
+    _: Context,
+    tx: Tx,
+    project_id: str,
+    filters: Mapping[str, Any],
+    *,
+    before: str | None = None,
+    limit: int = 25,
+    most: int,
+) -> tuple[list[Order], dict[str, int]]:
+    """Lists orders as `list_orders` does; also counts all, refused, held and completed ones, up to `most` each."""
+    found = await order_rows.list_orders(tx, project_id, filters, before=before, limit=limit)
+    return found, await order_rows.count_some(tx, project_id, most=most)
+
+
+@snapshot
 async def look_up(_: Context, tx: Tx, account: Account, order_id: str) -> Order:
     """
     Returns an account's order, for a request of its ATS.

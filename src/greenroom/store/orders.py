@@ -40,6 +40,8 @@ _HELD = (
     "id IN (SELECT order_id FROM deliveries WHERE state = 'held' "
     "AND destination_id IN (SELECT id FROM webhooks WHERE project_id = $1 UNION ALL SELECT $1))"
 )
+#: a literal, since a partial index does not serve a parameter
+_REFUSED = "delivery = 'refused'"
 #: the newest order for the same candidate and package
 _PREVIOUS = (
     "(SELECT id FROM orders WHERE account_id = {account_id} AND candidate_email = {candidate_email} "
@@ -211,6 +213,8 @@ async def list_orders(
     for name in ("id", "account_id", "package_id", "status", "delivery", "category", "candidate_email"):
         if name == "delivery" and filters.get(name) == "held":
             where.append(_HELD)
+        elif name == "delivery" and filters.get(name) == "refused":
+            where.append(_REFUSED)
         elif filters.get(name) is not None:
             values.append(_searchable(filters[name]) if name == "candidate_email" else filters[name])
             where.append(f"{name} = ${len(values)}")
@@ -227,6 +231,22 @@ async def list_orders(
         *values,
     )
     return [_order(row) for row in rows]
+
+
+async def count_some(tx: Tx, project_id: str, *, most: int) -> dict[str, int]:
+    """Counts a project's orders, and those that are refused, held and completed, up to `most` each, from indexes."""
+    conditions = {
+        "all": "project_id = $1",
+        "refused": f"project_id = $1 AND {_REFUSED}",
+        "held": f"project_id = $1 AND {_HELD}",
+        # results have an index, statuses do not
+        "completed": "project_id = $1 AND result_at IS NOT NULL AND status = 'completed'",
+    }
+    counts = [
+        f"SELECT '{name}' AS name, (SELECT count(*) FROM (SELECT 1 FROM orders WHERE {where} LIMIT $2) AS some) AS n"  # noqa: S608
+        for name, where in conditions.items()
+    ]
+    return {row["name"]: int(row["n"]) for row in await tx.all(" UNION ALL ".join(counts), project_id, most)}
 
 
 #: columns of a log entry whose values the caller gives

@@ -44,6 +44,14 @@ orders = Table(
     # begins with the key: of two indexes that begin with account_id, a planner without statistics may use the wrong one
     Index("uq_orders_dedupe_key_account_id", "dedupe_key", "account_id", unique=True),
     Index("ix_orders_project_id_id", "project_id", "id"),
+    #: for the tab of refused orders and for Home; few orders are refused
+    Index(
+        "ix_orders_refused",
+        "project_id",
+        "id",
+        postgresql_where=text("delivery = 'refused'"),
+        sqlite_where=text("delivery = 'refused'"),
+    ),
     Index("ix_orders_latest", "account_id", "candidate_email", "package_id", "id"),
     #: for the figures per day
     Index(

@@ -10,6 +10,8 @@ down_revision = "0028"
 branch_labels = None
 depends_on = None
 
+REFUSED = sa.text("delivery = 'refused'")
+
 
 def upgrade() -> None:
     op.add_column("accounts", sa.Column("paused_at", sa.BigInteger(), nullable=True))
@@ -25,3 +27,4 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name="fk_order_days_project_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("project_id", "day", name="pk_order_days"),
     )
+    op.create_index("ix_orders_refused", "orders", ["project_id", "id"], postgresql_where=REFUSED, sqlite_where=REFUSED)
