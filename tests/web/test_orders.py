@@ -43,7 +43,7 @@ async def test_notifications_of_selected_orders_are_sent_again(visitor: Visitor,
     orders = [await proctor.send_test(number) for number in range(3)]
     mallory = await proctor.house.link("mallory", tenant="mallory", package_id="pkg_core_sql")
     foreign = await mallory.send_test(9)
-    await proctor.house.vendor.hear(3)
+    await proctor.house.vendor.receive(3)
     for order in orders:
         await proctor.becomes(order, held_at=None)
         await _delivered(proctor, order)
@@ -52,11 +52,11 @@ async def test_notifications_of_selected_orders_are_sent_again(visitor: Visitor,
 
     fields = {"id": [*orders[:2], foreign], "back": f"{base}/orders?status=received"}
     sent = await visitor.submit(f"{base}/orders/resend", fields, on=f"{base}/orders")
-    heard = await proctor.house.vendor.hear(5)
+    received = await proctor.house.vendor.receive(5)
 
     assert (sent.status_code, sent.headers["location"]) == (303, f"{base}/orders?status=received")
     assert "2 notifications of 3 orders sent again now. 1 left out" in (await visitor.get(f"{base}/orders")).text
-    assert sorted(one.json["record_id"] for one in heard[3:]) == sorted(orders[:2])
+    assert sorted(one.json["record_id"] for one in received[3:]) == sorted(orders[:2])
     empty = await visitor.submit(f"{base}/orders/resend", {"back": "//evil.example"}, on=f"{base}/orders")
     assert empty.headers["location"] == f"{base}/orders"
     assert "No order was selected" in (await visitor.get(f"{base}/orders")).text

@@ -13,7 +13,7 @@ import structlog
 
 from greenroom.context import Context
 from greenroom.errors import Unavailable
-from greenroom.services import audit, deliveries, replays, retention, webhooks
+from greenroom.services import audit, deliveries, replays, retention, statistics, webhooks
 
 log = structlog.get_logger("greenroom.maintenance")
 
@@ -28,8 +28,8 @@ async def run_maintenance(ctx: Context) -> None:
     """
     Runs every maintenance job until cancelled.
 
-    The jobs advance replays, complete interrupted webhook changes, dead-letter overdue deliveries and delete data that
-    is past its retention.
+    The jobs advance replays, complete interrupted webhook changes, dead-letter overdue deliveries, delete data that is
+    past its retention, and count the orders of finished days.
     """
     await asyncio.gather(
         _replay(ctx),
@@ -38,6 +38,7 @@ async def run_maintenance(ctx: Context) -> None:
         _delete_expired(ctx),
         _delete_reports(ctx),
         _delete_audit(ctx),
+        _count_days(ctx),
     )
 
 
@@ -90,6 +91,13 @@ async def _delete_audit(ctx: Context) -> None:
         return PAUSE_S if await audit.delete_old(ctx) else SWEEP_S
 
     await _forever("audit_retention", delete_audit)
+
+
+async def _count_days(ctx: Context) -> None:
+    async def count_day() -> float:
+        return PAUSE_S if await statistics.count_next_day(ctx) else SWEEP_S
+
+    await _forever("order_days", count_day)
 
 
 async def _forever(job: str, batch: Callable[[], Awaitable[float]]) -> None:

@@ -17,7 +17,7 @@ from greenroom.model.events import ORDER_CREATED, order_payload, stamp
 from greenroom.model.order_checks import Decision
 from greenroom.model.orders import Category, Order, OrderRequest, OrderSource, Status
 from greenroom.model.results import Result
-from greenroom.services import audit, events, updates
+from greenroom.services import audit, events, statistics, updates
 from greenroom.services.traces import traced
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import orders as order_rows
@@ -253,6 +253,8 @@ async def record_result(
     await _log(ctx, tx, order, "result", f"Result recorded; the order is {changed.status}.", _summary(result))
     changed = await updates.queue(ctx, tx, changed, ats)
     await order_rows.save(tx, changed)
+    if order.result_at is not None:  # a second result moves the order to another day
+        await statistics.forget_days(tx, project_id, [order.result_at, order.acknowledged_at])
     detail = {"status": changed.status}
     await audit.record(ctx, tx, "order.result_recorded", order_id, project_id=project_id, detail=detail)
     return changed

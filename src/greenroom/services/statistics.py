@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from greenroom.context import Context, snapshot
+from greenroom.context import Context, snapshot, transaction
 from greenroom.model.webhooks import Webhook
 from greenroom.security.tokens import first_id
+from greenroom.store import order_days as order_day_rows
 from greenroom.store import statistics as statistic_rows
 from greenroom.store import webhooks as webhook_rows
-from greenroom.store.db import Tx, to_ms
+from greenroom.store.db import Tx, from_ms, to_ms
 
 DAYS = 7
+#: how long after its end a day is counted: an order of its last moment is committed by then
+SETTLED = timedelta(minutes=10)
 #: deliveries of each day whose response times are looked at
 SAMPLED = 200
 
@@ -88,6 +91,44 @@ async def order_days(ctx: Context, tx: Tx, project_id: str, *, days: int = DAYS)
         OrderDay(start, counts[number, "ordered"], counts[number, "resulted"], counts[number, "read"])
         for number, start in enumerate(starts[:-1])
     ]
+
+
+async def count_next_day(ctx: Context) -> bool:
+    """Counts one finished day of one project, for `order_days`; returns False when there is none to count."""
+    day = await _add_day(ctx)
+    if day is None:
+        return False
+    await _count_day(ctx, *day)
+    return True
+
+
+@transaction
+async def _add_day(ctx: Context, tx: Tx) -> tuple[str, int] | None:
+    starts = _starts(ctx.now() - SETTLED, DAYS)[:-2]  # without the day that is not over
+    found = await order_day_rows.find_uncounted(tx, [to_ms(start) for start in starts])
+    if found is not None:
+        await order_day_rows.add(tx, *found)
+    return found
+
+
+@transaction
+async def _count_day(_: Context, tx: Tx, project_id: str, day: int) -> None:
+    if not await order_day_rows.lock(tx, project_id, day):
+        return  # the project was deleted
+    bounds = [from_ms(day), from_ms(day) + timedelta(days=1)]
+    rows = await statistic_rows.count_orders(
+        tx, project_id, [first_id("ord", bound) for bound in bounds], [to_ms(bound) for bound in bounds]
+    )
+    counts = {row["step"]: int(row["n"]) for row in rows}
+    await order_day_rows.save(
+        tx, project_id, day, ordered=counts["ordered"], resulted=counts["resulted"], was_read=counts["read"]
+    )
+
+
+async def forget_days(tx: Tx, project_id: str, times: Sequence[datetime | None]) -> None:
+    """Lets the days of these times be counted again, inside another service's transaction."""
+    midnights = [at.replace(hour=0, minute=0, second=0, microsecond=0) for at in times if at is not None]
+    await order_day_rows.forget(tx, project_id, [to_ms(midnight) for midnight in midnights])
 
 
 def percentile(values: Sequence[int], share: float) -> int | None:

@@ -51,19 +51,25 @@ async def count_orders(tx: Tx, project_id: str, ids: Sequence[str], times: Seque
     """
     Counts a project's orders by `period` and `step`: ordered, resulted and read.
 
-    `ids` and `times` are the same bounds of the periods, as ids and in ms since 1970.
+    `ids` and `times` are the same bounds of the periods, as ids and in ms since 1970. A day that maintenance has
+    counted is read from `order_days`.
     """
-    periods = len(ids) - 1
     counts = []
-    for number in range(periods):
+    for number in range(len(ids) - 1):
         by_id, by_time = 2 + number, 2 + len(ids) + number
-        counts += [
-            f"SELECT {number} AS period, 'ordered' AS step, count(*) AS n FROM orders "  # noqa: S608
-            f"WHERE project_id = $1 AND id >= ${by_id} AND id < ${by_id + 1}",
-            *(
-                f"SELECT {number}, '{step}', count(*) FROM orders WHERE project_id = $1 "  # noqa: S608
-                f"AND {column} IS NOT NULL AND {column} >= ${by_time} AND {column} < ${by_time + 1}"
-                for step, column in (("resulted", "result_at"), ("read", "acknowledged_at"))
-            ),
-        ]
+        for step, stored, condition in (
+            ("ordered", "ordered", f"id >= ${by_id} AND id < ${by_id + 1}"),
+            ("resulted", "resulted", _between("result_at", by_time)),
+            ("read", "was_read", _between("acknowledged_at", by_time)),
+        ):
+            # the second subquery runs only where the first has no row
+            counts.append(
+                f"SELECT {number} AS period, '{step}' AS step, coalesce((SELECT {stored} FROM order_days "  # noqa: S608
+                f"WHERE project_id = $1 AND day = ${by_time} AND is_counted = 1), "
+                f"(SELECT count(*) FROM orders WHERE project_id = $1 AND {condition})) AS n"
+            )
     return await tx.all(" UNION ALL ".join(counts), project_id, *ids, *times)
+
+
+def _between(column: str, first: int) -> str:
+    return f"{column} IS NOT NULL AND {column} >= ${first} AND {column} < ${first + 1}"
