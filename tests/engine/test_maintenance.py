@@ -9,7 +9,7 @@ import pytest
 
 from greenroom.engine.maintenance import PAUSE_S, SOON_S, run_maintenance
 from greenroom.errors import Unavailable
-from greenroom.services import deliveries, replays, retention, webhooks
+from greenroom.services import deliveries, replays, retention, statistics, webhooks
 from greenroom.store.sqlite import SqliteStore
 from tests.support.queues import context
 
@@ -33,7 +33,13 @@ async def test_a_replay_is_looked_at_soon_while_it_goes_on(tmp_path: Path, monke
         return await asyncio.Event().wait()
 
     monkeypatch.setattr(replays, "advance", advance)
-    for service, name in ((retention, "sweep"), (webhooks, "switch_over"), (deliveries, "dead_letter_overdue")):
+    jobs = (
+        (retention, "delete_expired"),
+        (webhooks, "switch_over"),
+        (deliveries, "dead_letter_overdue"),
+        (statistics, "count_next_day"),
+    )
+    for service, name in jobs:
         monkeypatch.setattr(service, name, never)
     monkeypatch.setattr(asyncio, "sleep", sleep)
     with pytest.raises(asyncio.CancelledError):

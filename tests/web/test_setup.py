@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from greenroom.services import projects
+from greenroom.services import audit, projects
 from tests.house import PACKAGES, House
 from tests.web.visitors import Visitor
 
@@ -50,5 +50,8 @@ async def test_a_person_confirms_what_cannot_be_observed(house: House) -> None:
     assert "Confirmed by hand by Owner by sign-in link." in (await browser.get(path)).text
     await browser.submit(f"{path}/greenhouse/directory_listing/withdraw", on=path)
     assert "Confirmed by hand by Owner by sign-in link." not in (await browser.get(path)).text
+    entries = await audit.list_entries(house.app.state.ctx, path.split("/")[2])
+    audited = [(one.action, one.object_id) for one in entries if one.object_type == "check"]
+    assert audited == [("check.withdrawn", "directory_listing"), ("check.confirmed", "directory_listing")]
     refused = await browser.submit(f"{path}/greenhouse/packages_source/confirm", on=path)
     assert refused.status_code == 404

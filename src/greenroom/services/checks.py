@@ -22,7 +22,7 @@ from greenroom.model.checks import (
     WebhookFacts,
 )
 from greenroom.model.integrations import Integration
-from greenroom.services import integrations
+from greenroom.services import audit, integrations
 from greenroom.store import breakers as breaker_rows
 from greenroom.store import checks as check_rows
 from greenroom.store import packages as package_rows
@@ -83,7 +83,7 @@ async def run(ctx: Context, tx: Tx, project_id: str, known: Sequence[Ats], provi
 
 
 @transaction
-async def confirm(_: Context, tx: Tx, project_id: str, provider: str, code: str, *, by: str) -> None:
+async def confirm(ctx: Context, tx: Tx, project_id: str, provider: str, code: str, *, by: str) -> None:
     """
     Records that a person confirms a check which Greenroom cannot observe.
 
@@ -92,10 +92,12 @@ async def confirm(_: Context, tx: Tx, project_id: str, provider: str, code: str,
     """
     _require_by_hand(code)
     await check_rows.observe(tx, project_id, provider, code, to_json({"by": by[:LONGEST]}))
+    detail = {"provider": provider}
+    await audit.record(ctx, tx, "check.confirmed", code, project_id=project_id, detail=detail)
 
 
 @transaction
-async def withdraw(_: Context, tx: Tx, project_id: str, provider: str, code: str) -> None:
+async def withdraw(ctx: Context, tx: Tx, project_id: str, provider: str, code: str) -> None:
     """
     Deletes a person's confirmation.
 
@@ -104,6 +106,8 @@ async def withdraw(_: Context, tx: Tx, project_id: str, provider: str, code: str
     """
     _require_by_hand(code)
     await check_rows.delete(tx, project_id, provider, code)
+    detail = {"provider": provider}
+    await audit.record(ctx, tx, "check.withdrawn", code, project_id=project_id, detail=detail)
 
 
 @transaction

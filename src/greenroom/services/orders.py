@@ -348,6 +348,12 @@ async def list_orders(
 
 
 @snapshot
+async def list_stuck(_: Context, tx: Tx, project_id: str, *, limit: int) -> list[Order]:
+    """Lists a project's newest orders whose result is refused, and its newest whose event is held, `limit` of each."""
+    return await order_rows.list_stuck(tx, project_id, limit=limit)
+
+
+@snapshot
 async def list_with_counts(
     _: Context,
     tx: Tx,

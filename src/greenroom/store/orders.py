@@ -233,6 +233,16 @@ async def list_orders(
     return [_order(row) for row in rows]
 
 
+async def list_stuck(tx: Tx, project_id: str, *, limit: int) -> list[Order]:
+    """Lists a project's newest orders whose result is refused, and its newest whose event is held, `limit` of each."""
+    parts = [
+        f"SELECT * FROM ({_SELECT} WHERE project_id = $1 AND {where} ORDER BY id DESC LIMIT $2) AS {name}"  # noqa: S608
+        for name, where in (("refused", _REFUSED), ("held", _HELD))
+    ]
+    found = {row["id"]: row for row in await tx.all(" UNION ALL ".join(parts), project_id, limit)}
+    return [_order(row) for row in found.values()]
+
+
 async def count_some(tx: Tx, project_id: str, *, most: int) -> dict[str, int]:
     """Counts a project's orders, and those that are refused, held and completed, up to `most` each, from indexes."""
     conditions = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,8 +11,9 @@ from starlette.routing import BaseRoute
 
 from greenroom.model.orders import Order
 from greenroom.model.webhooks import Webhook
-from greenroom.services import accounts, integrations, orders, webhooks
-from greenroom.web import kit
+from greenroom.services import accounts, breakers, integrations, orders, webhooks
+from greenroom.services.breakers import Condition
+from greenroom.web import formats, kit
 from greenroom.web.access import Visit
 
 LATEST = 5
@@ -46,12 +48,13 @@ async def show_home(visit: Visit) -> Response:
     """Shows the project's problems, the next step of an unfinished setup, and its latest orders."""
     ctx, project_id = visit.ctx, visit.project.id
     latest = await orders.list_orders(ctx, project_id, {}, limit=LATEST)
-    refused = await orders.list_orders(ctx, project_id, {"delivery": "refused"}, limit=MOST_COUNTED + 1)
-    held = await orders.list_orders(ctx, project_id, {"delivery": "held"}, limit=MOST_COUNTED + 1)
+    stuck = await orders.list_stuck(ctx, project_id, limit=MOST_COUNTED + 1)
+    refused, held = [one for one in stuck if one.delivery == "refused"], [one for one in stuck if one.held_at]
     linked = await accounts.list_page(ctx, project_id, limit=100)
     # an account is linked through an enabled integration, so the question is asked of new projects only
     enabled = bool(linked) or bool(await integrations.enabled_providers(ctx, project_id))
     hooks = await webhooks.list_webhooks(ctx, project_id)
+    conditions = await breakers.conditions(ctx, [one.id for one in hooks if one.enabled])
     steps = [
         ("Enable an integration", "With the credentials that Greenhouse gave you.", "integrations", enabled),
         ("Add a webhook", "Your endpoint receives each order there.", "webhooks", any(one.enabled for one in hooks)),
@@ -63,7 +66,7 @@ async def show_home(visit: Visit) -> Response:
         "home/home.html",
         orders=latest,
         names={one.id: one.origin_owner_name for one in linked},
-        problems=find_problems(refused, held, hooks),
+        problems=find_problems(refused, held, hooks, conditions),
         steps=steps,
         done=sum(step[3] for step in steps),
         refused=_counted(refused),
@@ -73,7 +76,9 @@ async def show_home(visit: Visit) -> Response:
     )
 
 
-def find_problems(refused: list[Order], held: list[Order], hooks: list[Webhook]) -> list[Problem]:
+def find_problems(
+    refused: list[Order], held: list[Order], hooks: list[Webhook], conditions: Mapping[str, Condition]
+) -> list[Problem]:
     """Returns what somebody must act on, the worst first."""
     found = []
     if refused:
@@ -84,6 +89,18 @@ def find_problems(refused: list[Order], held: list[Order], hooks: list[Webhook])
         Problem("bad", f"Webhook “{one.name}” was disabled", one.disabled_reason, "Open webhooks", "/webhooks")
         for one in hooks
         if not one.enabled and one.disabled_reason
+    ]
+    found += [
+        Problem(
+            "bad",
+            f"Webhook “{one.name}” is failing",
+            f"{formats.plural(condition.consecutive_failures, 'failure')} in a row. The last one: "
+            f"{condition.last_error or 'no usable answer'}. Deliveries are retried.",
+            "Open its health",
+            f"/webhooks/{one.id}/health",
+        )
+        for one in hooks
+        if (condition := conditions.get(one.id)) and (condition.state != "closed" or condition.consecutive_failures)
     ]
     if held:
         title = f"{_counted(held)} order event{' is' if len(held) == 1 else 's are'} held"
