@@ -7,6 +7,7 @@ import re
 
 import httpx2
 import pytest
+import segno
 
 from greenroom.model.people import Client, Role
 from greenroom.security import totp
@@ -108,6 +109,10 @@ async def test_two_factor_sign_in_is_turned_on_used_and_turned_off(house: House,
     visitor = Visitor(house)
     started = await visitor.submit("/me/two-factor", on="/me")
     secret, uri = field(started.text, "secret"), field(started.text, "uri")
+    drawn = re.search(r'<svg[^>]*class="qr".*?</svg>', started.text)
+    assert drawn
+    assert f'd="{qr_path(uri)}"' in drawn[0]
+    assert not re.search(r"style=|<script|on\w+=", drawn[0])
     wrong = await visitor.submit("/me/two-factor/confirm", {"secret": secret, "uri": uri, "code": "1"}, on="/me")
     assert wrong.status_code == 422
     assert field(wrong.text, "secret") == secret
@@ -129,6 +134,13 @@ async def test_two_factor_sign_in_is_turned_on_used_and_turned_off(house: House,
     assert (await visitor.submit("/me/two-factor/off", {"current": "wrong"}, on="/me")).status_code == 422
     assert (await visitor.submit("/me/two-factor/off", {"current": PASSWORD}, on="/me")).status_code == 303
     assert "Two-factor sign-in is off." in (await visitor.get("/me")).text
+
+
+def qr_path(uri: str) -> str:
+    """The dark modules of a QR code, as a path."""
+    found = re.search(r'stroke="#000" d="([^"]+)"', segno.make(uri, error="m").svg_inline())
+    assert found
+    return found[1]
 
 
 def totp_code(house: House, secret: str) -> str:

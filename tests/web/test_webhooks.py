@@ -38,6 +38,20 @@ async def test_a_webhook_is_added_with_its_events(visitor: Visitor, base: str, h
     assert url in (await visitor.get(f"{base}/webhooks")).text
 
 
+async def test_a_webhook_for_another_category_is_warned_about(visitor: Visitor, base: str, proctor: Linked) -> None:
+    """Until its events match; one for accounts alone is meant so."""
+    made = await webhook(proctor, ["background_check_order.created"])
+    await webhook(proctor, ["account.created"])
+    page = (await visitor.get(f"{base}/webhooks")).text
+    warning = "Your Greenhouse category is Assessments, but this webhook only listens to Background Check Order."
+    assert page.count(warning) == 1
+    assert page.count("but this webhook only listens to") == 1
+
+    changed = {"events": ["ats_assessments.created", "background_check_order.created"]}
+    assert (await proctor.api("PATCH", f"/v1/webhooks/{made['id']}", json=changed)).status_code == 200
+    assert "only listens to" not in (await visitor.get(f"{base}/webhooks")).text
+
+
 async def test_a_refused_form_keeps_its_values(visitor: Visitor, base: str) -> None:
     """422, each error beside its field, nothing is added."""
     fields = {"name": "Mine", "url": "ftp://vendor.example/x", "accounts": "some", "rate_limit": "nan"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -49,6 +50,12 @@ OPERATIONAL_EVENTS = (WEBHOOK_FAILING, WEBHOOK_RECOVERED, WEBHOOK_DISABLED, DELI
 
 #: every name that a webhook can subscribe to
 NAMES = (*ORDER_CREATED.values(), *ORDER_UPDATED.values(), *ALIASES, *ACCOUNT_EVENTS, *OPERATIONAL_EVENTS)
+
+
+def order_categories(names: Sequence[str]) -> frozenset[Category]:
+    """Returns the categories of whose orders these names of events tell."""
+    canonical = {ALIASES.get(name, name) for name in names}
+    return frozenset(one for one in ORDER_CREATED if canonical & {ORDER_CREATED[one], ORDER_UPDATED[one]})
 
 
 def subscribed_name(event_type: str, names: tuple[str, ...]) -> str | None:

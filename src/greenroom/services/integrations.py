@@ -12,6 +12,7 @@ from greenroom.context import Context, snapshot, transaction
 from greenroom.errors import Conflict, Invalid, NotFound
 from greenroom.model.accounts import Account
 from greenroom.model.integrations import Integration
+from greenroom.model.orders import Category
 from greenroom.security.tokens import new_webhook_secret
 from greenroom.services import audit
 from greenroom.store import accounts as account_rows
@@ -132,6 +133,13 @@ async def enabled_providers(_: Context, tx: Tx, project_id: str) -> frozenset[st
     """Returns the providers whose integration is enabled in a project."""
     rows = await integration_rows.list_integrations(tx, project_id)
     return frozenset(row["provider"] for row in rows if row["enabled"])
+
+
+@snapshot
+async def enabled_categories(_: Context, tx: Tx, project_id: str) -> dict[Category, str]:
+    """Returns the categories of a project's enabled integrations, each with one of its providers."""
+    rows = await integration_rows.list_integrations(tx, project_id)
+    return {row["partner_category"]: row["provider"] for row in rows if row["enabled"]}
 
 
 async def only_enabled(tx: Tx, project_id: str) -> str | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import segno
+from markupsafe import Markup
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
@@ -15,6 +17,8 @@ from greenroom.web.access import Visit
 from greenroom.web.forms import Form
 
 PAGE = "me/me.html"
+#: characters that a QR code can hold
+LONGEST_URI = 1000
 
 
 def routes() -> list[BaseRoute]:
@@ -97,10 +101,18 @@ async def end_others(visit: Visit) -> Response:
     return kit.redirect(visit, "/me", notice="Your other sessions have ended.")
 
 
+def draw_qr(uri: str) -> Markup:
+    """Returns a URI as a QR code: an SVG element of black on white, in both themes, without a script or a style."""
+    code = segno.make(uri[:LONGEST_URI], error="m")
+    title = "QR code of the key, for the authenticator app"
+    svg = code.svg_inline(dark="#000", light="#fff", omitsize=True, svgclass="qr", lineclass=None, title=title)
+    return Markup(svg)  # noqa: S704 - the URI is drawn, not written
+
+
 async def start_totp(visit: Visit) -> Response:
     """Shows a new secret for the authenticator app, and asks for its code."""
     secret, uri = await users.start_totp(visit.ctx, _user(visit).id)
-    return kit.render(visit, "me/two_factor.html", form=Form({"secret": secret, "uri": uri}))
+    return kit.render(visit, "me/two_factor.html", form=Form({"secret": secret, "uri": uri}), qr=draw_qr(uri))
 
 
 async def confirm_totp(visit: Visit) -> Response:
@@ -111,7 +123,7 @@ async def confirm_totp(visit: Visit) -> Response:
     try:
         codes = await users.confirm_totp(visit.ctx, _user(visit).id, form.get("code"))
     except Invalid as error:
-        return kit.render_refused(visit, "me/two_factor.html", form, error)
+        return kit.render_refused(visit, "me/two_factor.html", form, error, qr=draw_qr(form.get("uri")))
     return kit.render(visit, "me/codes.html", codes=codes)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,9 +13,11 @@ from starlette.routing import BaseRoute
 
 from greenroom.engine import vendor
 from greenroom.errors import Invalid, NotFound, Refused, Unavailable
+from greenroom.model.events import order_categories
+from greenroom.model.orders import Category
 from greenroom.model.webhooks import Webhook
 from greenroom.outbound import callable_problem
-from greenroom.services import accounts, breakers, deliveries, lookup, statistics, webhooks
+from greenroom.services import accounts, breakers, deliveries, integrations, lookup, statistics, webhooks
 from greenroom.services.breakers import Condition
 from greenroom.services.webhooks import Held
 from greenroom.web import charts, kit
@@ -58,6 +60,11 @@ EVENTS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         ),
     ),
 )
+CATEGORY_NAMES: dict[Category, str] = {"assessments": "Assessments", "background_checks": "Background Checks"}
+CATEGORY_EVENTS: dict[Category, str] = {
+    "assessments": "Assessments Order",
+    "background_checks": "Background Check Order",
+}
 KNOWN = frozenset(name for _, group in EVENTS for name, _, _ in group)
 LABELS = {name: label if group != "Linked Account Events" else f"Account: {label}" for group, names in EVENTS
           for name, label, _ in names}  # fmt: skip
@@ -99,10 +106,26 @@ async def show_list(visit: Visit) -> Response:
         ids = [one.id for one in found]
         conditions = await breakers.conditions(visit.ctx, ids)
         held = await webhooks.held(visit.ctx, ids)
+        categories = await integrations.enabled_categories(visit.ctx, visit.project.id)
     except Unavailable as error:
         return kit.render_unavailable(visit, "webhooks/list.html", error, rows=[])
     rows = [(one, state_of(one, conditions[one.id]), conditions[one.id], held[one.id]) for one in found]
-    return kit.render(visit, "webhooks/list.html", problem=None, rows=rows)
+    mismatches = {one.id: said for one in found if (said := find_mismatch(one, categories))}
+    return kit.render(visit, "webhooks/list.html", problem=None, rows=rows, mismatches=mismatches)
+
+
+def find_mismatch(webhook: Webhook, categories: Mapping[Category, str]) -> str | None:
+    """
+    Returns a warning about a webhook that takes orders, but none of the categories of the enabled integrations.
+
+    A webhook for other events alone is meant so.
+    """
+    taken = order_categories(webhook.events)
+    if not webhook.enabled or not taken or not categories or taken & set(categories):
+        return None
+    (category, provider), *_ = sorted(categories.items())
+    listens = " and ".join(CATEGORY_EVENTS[one] for one in sorted(taken))
+    return f"Your {provider.capitalize()} category is {CATEGORY_NAMES[category]}, but this webhook only listens to {listens}."
 
 
 def state_of(webhook: Webhook, condition: Condition) -> str:
