@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import httpx2
 from playwright.async_api import Page
@@ -50,7 +51,7 @@ class Visitor:
         return await self.house.client.get(path, headers=HTML, follow_redirects=True)
 
     async def submit(
-        self, path: str, fields: Mapping[str, str | list[str]] | None = None, *, on: str = "/components", **headers: str
+        self, path: str, fields: Mapping[str, Any] | None = None, *, on: str = "/components", **headers: str
     ) -> httpx2.Response:
         """Submits a form with the token of the page `on`."""
         found = TOKEN.search((await self.get(on)).text)

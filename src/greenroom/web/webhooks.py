@@ -125,7 +125,8 @@ def find_mismatch(webhook: Webhook, categories: Mapping[Category, str]) -> str |
         return None
     (category, provider), *_ = sorted(categories.items())
     listens = " and ".join(CATEGORY_EVENTS[one] for one in sorted(taken))
-    return f"Your {provider.capitalize()} category is {CATEGORY_NAMES[category]}, but this webhook only listens to {listens}."
+    wanted = f"Your {provider.capitalize()} category is {CATEGORY_NAMES[category]}"
+    return f"{wanted}, but this webhook only listens to {listens}."
 
 
 def state_of(webhook: Webhook, condition: Condition) -> str:
