@@ -9,7 +9,7 @@ import pytest
 
 from greenroom.engine.maintenance import PAUSE_S, SOON_S, run_maintenance
 from greenroom.errors import Unavailable
-from greenroom.services import deliveries, replays, retention, statistics, webhooks
+from greenroom.services import deliveries, project_deletion, replays, retention, statistics, webhooks
 from greenroom.store.sqlite import SqliteStore
 from tests.support.queues import context
 
@@ -38,6 +38,7 @@ async def test_a_replay_is_looked_at_soon_while_it_goes_on(tmp_path: Path, monke
         (webhooks, "switch_over"),
         (deliveries, "dead_letter_overdue"),
         (statistics, "count_next_day"),
+        (project_deletion, "delete_next"),
     )
     for service, name in jobs:
         monkeypatch.setattr(service, name, never)

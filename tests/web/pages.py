@@ -36,6 +36,7 @@ PAGES = (
     "/projects/{project}/api-keys",
     "/projects/{project}/api-keys/new",
     "/projects/{project}/settings",
+    "/projects/{project}/settings/delete",
     "/projects/{project}/settings/members",
     "/projects/{project}/settings/members/invite",
     "/projects/{project}/settings/audit-log",

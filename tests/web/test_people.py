@@ -325,6 +325,20 @@ async def test_members_change_and_the_last_owner_stays(house: House, proctor: Li
     assert (await visitor.submit(f"{page}/{eve.id}/remove")).status_code == 404
 
 
+async def test_a_project_is_renamed(house: House, proctor: Linked) -> None:
+    """By an owner; a name that is taken or empty is refused with its value kept."""
+    await house.link("other", tenant="other", package_id="pkg_core_sql")
+    owner = await Visitor.sign_in(house)
+    base = f"/projects/{await project_of(house, 'proctor')}/settings"
+    for wrong, status in (("other", 409), ("", 422)):
+        answer = await owner.submit(f"{base}/rename", {"name": wrong})
+        assert (answer.status_code, field(answer.text, "name")) == (status, wrong)
+    assert (await owner.submit(f"{base}/rename", {"name": "Proctor & Sons"})).status_code == 303
+    assert "Proctor &amp; Sons" in (await owner.get(base)).text
+    entries = await audit.list_entries(house.app.state.ctx, base.split("/")[2])
+    assert (entries[0].action, entries[0].detail) == ("project.renamed", {"from": "proctor", "to": "Proctor & Sons"})
+
+
 async def test_retention_is_saved(house: House, proctor: Linked) -> None:
     """Only whole days; empty means the server's default."""
     owner = await Visitor.sign_in(house)

@@ -13,7 +13,7 @@ import structlog
 
 from greenroom.context import Context
 from greenroom.errors import Unavailable
-from greenroom.services import audit, deliveries, replays, retention, statistics, webhooks
+from greenroom.services import audit, deliveries, project_deletion, replays, retention, statistics, webhooks
 
 log = structlog.get_logger("greenroom.maintenance")
 
@@ -29,7 +29,7 @@ async def run_maintenance(ctx: Context) -> None:
     Runs every maintenance job until cancelled.
 
     The jobs advance replays, complete interrupted webhook changes, dead-letter overdue deliveries, delete data that is
-    past its retention, and count the orders of finished days.
+    past its retention or of a deleted project, and count the orders of finished days.
     """
     await asyncio.gather(
         _replay(ctx),
@@ -39,6 +39,7 @@ async def run_maintenance(ctx: Context) -> None:
         _delete_reports(ctx),
         _delete_audit(ctx),
         _count_days(ctx),
+        _delete_projects(ctx),
     )
 
 
@@ -98,6 +99,17 @@ async def _count_days(ctx: Context) -> None:
         return PAUSE_S if await statistics.count_next_day(ctx) else SWEEP_S
 
     await _forever("order_days", count_day)
+
+
+async def _delete_projects(ctx: Context) -> None:
+    after: str | None = ""
+
+    async def delete_projects() -> float:
+        nonlocal after
+        after = await project_deletion.delete_next(ctx, after=after or "")
+        return SWEEP_S if after is None else SOON_S
+
+    await _forever("project_deletion", delete_projects)
 
 
 async def _forever(job: str, batch: Callable[[], Awaitable[float]]) -> None:

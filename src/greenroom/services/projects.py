@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from greenroom.context import Context, snapshot, transaction
-from greenroom.errors import Invalid, NotFound, Unauthorized
+from greenroom.errors import Conflict, Invalid, NotFound, Unauthorized
 from greenroom.model.events import stamp
 from greenroom.model.projects import ApiKey, Project, Scope
 from greenroom.security.tokens import new_api_key, token_hash
 from greenroom.services import audit
+from greenroom.store import installation as installation_rows
 from greenroom.store import projects as project_rows
 from greenroom.store import users as user_rows
 from greenroom.store.db import Tx
@@ -89,6 +90,28 @@ async def _ensure(ctx: Context, tx: Tx, name: str) -> Project:
             await user_rows.add_member(tx, project.id, ctx.actor.id, "owner")
         await audit.record(ctx, tx, "project.created", project.id, project_id=project.id, detail={"name": name})
     return project
+
+
+@transaction
+async def rename(ctx: Context, tx: Tx, project_id: str, name: str) -> None:
+    """
+    Renames a project. Customers see the name as the vendor's.
+
+    Raises:
+        Invalid: an empty or too long name.
+        Conflict: another project has the name.
+        NotFound: there is no such project.
+    """
+    _check_name("name", name)
+    await installation_rows.lock(tx)  # or two projects could take the same name at once
+    project = await project_rows.find(tx, project_id)
+    if project is None:
+        raise NotFound(f"No project {project_id[:80]}.")
+    if not await project_rows.rename(tx, project_id, name.strip()):
+        problem = f"name: another project is called {name.strip()}; choose another name"
+        raise Conflict(problem, code="NameTaken", errors=[problem])
+    detail = {"from": project.name, "to": name.strip()}
+    await audit.record(ctx, tx, "project.renamed", project_id, project_id=project_id, detail=detail)
 
 
 @transaction

@@ -63,13 +63,24 @@ async def lock_orders(tx: Tx, project_id: str) -> None:
 
 async def list_projects(tx: Tx) -> list[Project]:
     """Lists all projects, by name."""
-    return [_project(row) for row in await tx.all("SELECT * FROM projects ORDER BY name")]
+    return [_project(row) for row in await tx.all("SELECT * FROM projects WHERE deleted_at IS NULL ORDER BY name")]
 
 
 async def kept_for(tx: Tx) -> dict[str, int]:
     """Returns the retention, in days, of each project that has one of its own."""
     rows = await tx.all("SELECT id, retention_days FROM projects WHERE retention_days IS NOT NULL")
     return {row["id"]: row["retention_days"] for row in rows}
+
+
+async def rename(tx: Tx, project_id: str, name: str) -> bool:
+    """Renames a project; returns False if another one has the name."""
+    renamed = await tx.run(
+        "UPDATE projects SET name = $2 WHERE id = $1 AND NOT EXISTS "
+        "(SELECT 1 FROM projects WHERE name = $2 AND id <> $1)",
+        project_id,
+        name,
+    )
+    return renamed == 1
 
 
 async def keep_for(tx: Tx, project_id: str, days: int | None) -> None:

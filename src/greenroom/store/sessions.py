@@ -94,7 +94,8 @@ async def identify(tx: Tx, token_hash: str, project_id: str | None, *, idle_ms: 
         f"SELECT s.id, s.user_id, {LAST_USED} < now_ms() - $4 AS is_idle, u.email, u.name, u.created_at, "  # noqa: S608
         "u.totp_enabled_at, p.id AS project_id, p.name AS project_name, p.retention_days, "
         "CASE WHEN p.id IS NULL THEN NULL WHEN s.user_id IS NULL THEN 'owner' ELSE m.role END AS role "
-        "FROM sessions s LEFT JOIN users u ON u.id = s.user_id LEFT JOIN projects p ON p.id = $2 "
+        "FROM sessions s LEFT JOIN users u ON u.id = s.user_id LEFT JOIN projects p "
+        "ON p.id = $2 AND p.deleted_at IS NULL "
         "LEFT JOIN members m ON m.project_id = p.id AND m.user_id = s.user_id "
         f"WHERE s.token_hash = $1 AND s.expires_at > now_ms() AND {LAST_USED} > now_ms() - $3 "
         "AND (s.user_id IS NULL OR u.id IS NOT NULL)",

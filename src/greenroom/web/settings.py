@@ -14,7 +14,7 @@ from greenroom.errors import Conflict, Invalid, NotFound, Refused, Unavailable
 from greenroom.model.audit import ACTIONS, ActorKind, AuditEntry, AuditFilter
 from greenroom.model.events import stamp
 from greenroom.model.people import ROLES, Member
-from greenroom.services import audit, members, projects, users
+from greenroom.services import audit, members, project_deletion, projects, users
 from greenroom.web import formats, kit
 from greenroom.web.access import Visit
 from greenroom.web.forms import Form
@@ -36,6 +36,9 @@ def routes() -> list[BaseRoute]:
     return [
         kit.in_project("/settings", show_project),
         kit.in_project("/settings/retention", save_retention, role="owner", methods=("POST",)),
+        kit.in_project("/settings/rename", rename, role="owner", methods=("POST",)),
+        kit.in_project("/settings/delete", ask_to_delete, role="owner"),
+        kit.in_project("/settings/delete", delete, role="owner", methods=("POST",)),
         kit.in_project("/settings/leave", ask_to_leave),
         kit.in_project("/settings/leave", leave, methods=("POST",)),
         kit.in_project("/settings/members", show_members),
@@ -59,18 +62,20 @@ def _tabs(visit: Visit) -> list[tuple[str, str, None]]:
 async def show_project(visit: Visit) -> Response:
     """Shows the project, its retention and the danger zone."""
     days = visit.project.retention_days
-    return _show_project(visit, Form({"days": "" if days is None else days}))
+    return _show_project(visit, Form({"days": "" if days is None else days, "name": visit.project.name}))
 
 
-def _show_project(visit: Visit, form: Form) -> Response:
+def _show_project(visit: Visit, form: Form, error: Refused | None = None) -> Response:
     settings = visit.ctx.settings
     values: dict[str, Any] = {
         "tabs": _tabs(visit),
         "default_days": settings.retention_days,
         "public_url": settings.public_url,
     }
-    if form.is_refused:
-        return kit.render_refused(visit, "settings/project.html", form, **values)
+    if form.is_refused or error is not None:
+        days = visit.project.retention_days  # one of the page's two forms was submitted, the other keeps its value
+        form.values = {"days": "" if days is None else days, "name": visit.project.name, **form.values}
+        return kit.render_refused(visit, "settings/project.html", form, error, **values)
     return kit.render(visit, "settings/project.html", form=form, **values)
 
 
@@ -83,6 +88,31 @@ async def save_retention(visit: Visit) -> Response:
         return _show_project(visit, form)
     await projects.keep_for(visit.ctx, visit.project.id, int(asked) if asked else None)
     return kit.redirect(visit, f"{visit.base}/settings", notice="Retention saved.")
+
+
+async def rename(visit: Visit) -> Response:
+    """Renames the project."""
+    form = Form.submitted(visit.form)
+    try:
+        await projects.rename(visit.ctx, visit.project.id, form.get("name"))
+    except (Invalid, Conflict) as error:
+        return _show_project(visit, form, error)
+    return kit.redirect(visit, f"{visit.base}/settings", notice="Project renamed.")
+
+
+async def ask_to_delete(visit: Visit) -> Response:
+    """Says what is deleted with the project, and asks for its name."""
+    return kit.render(visit, "settings/delete.html", form=Form())
+
+
+async def delete(visit: Visit) -> Response:
+    """Deletes the project whose name was typed."""
+    form = Form.submitted(visit.form)
+    if form.get("confirm") != visit.project.name:
+        form.errors["confirm"] = f"Expected {visit.project.name}."
+        return kit.render_refused(visit, "settings/delete.html", form)
+    await project_deletion.delete(visit.ctx, visit.project.id)
+    return kit.redirect(visit, "/", notice=f"{visit.project.name} is deleted.")
 
 
 async def ask_to_leave(visit: Visit) -> Response:
