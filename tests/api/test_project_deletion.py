@@ -42,7 +42,7 @@ async def test_a_project_is_deleted_with_everything_of_it(
     assert (await linked.call("list_tests")).status_code == 401
     after: str | None = ""
     for _ in range(200):
-        if (after := await project_deletion.delete_next(ctx, after=after)) is None:
+        if (after := await project_deletion.delete_next(ctx, after=after or "")) is None:
             break
     assert after is None
     for table in metadata.sorted_tables:

@@ -109,7 +109,7 @@ async def rename(ctx: Context, tx: Tx, project_id: str, name: str) -> None:
         raise NotFound(f"No project {project_id[:80]}.")
     if not await project_rows.rename(tx, project_id, name.strip()):
         problem = f"name: another project is called {name.strip()}; choose another name"
-        raise Conflict(problem, code="NameTaken", errors=[problem])
+        raise Conflict(problem, errors=[problem])
     detail = {"from": project.name, "to": name.strip()}
     await audit.record(ctx, tx, "project.renamed", project_id, project_id=project_id, detail=detail)
 

@@ -253,13 +253,24 @@ async def show_audit_log(visit: Visit) -> Response:
     """Shows who changed or revealed what, newest first; the filters and the cursor are in the URL."""
     asked = _asked(visit)
     wanted = _read_filter(visit, asked)
-    problem, found = None, []
     try:
         found = await audit.list_entries(
             visit.ctx, visit.project.id, wanted, before=asked["before"] or None, limit=PAGE + 1
         )
     except Unavailable as error:
-        problem = error.message
+        shown = {**_audit_values(visit, asked), "entries": [], "first": None, "following": None}
+        return kit.render_unavailable(visit, "settings/audit_log.html", error, **shown)
+    return kit.render(
+        visit,
+        "settings/audit_log.html",
+        problem=None,
+        entries=found[:PAGE],
+        **kit.page_links(visit, [one.id for one in found], PAGE),
+        **_audit_values(visit, asked),
+    )
+
+
+def _audit_values(visit: Visit, asked: dict[str, str]) -> dict[str, Any]:
     selects = [
         ("action", "Every action", list(ACTIONS.items()), asked["action"]),
         ("by", "By anybody", list(ACTOR_KINDS.items()), asked["by"]),
@@ -272,21 +283,15 @@ async def show_audit_log(visit: Visit) -> Response:
         if value and name != "before"
     ]
     export = kit.with_query(visit.request, before=None).partition("?")[2]
-    return kit.render(
-        visit,
-        "settings/audit_log.html",
-        503 if problem else 200,
-        tabs=_tabs(visit),
-        asked=asked,
-        selects=selects,
-        chips=chips,
-        problem=problem,
-        entries=found[:PAGE],
-        actions=ACTIONS,
-        actor_kinds=ACTOR_KINDS,
-        **kit.page_links(visit, [one.id for one in found], PAGE),
-        export=f"{visit.base}/settings/audit-log/export" + (f"?{export}" if export else ""),
-    )
+    return {
+        "tabs": _tabs(visit),
+        "asked": asked,
+        "selects": selects,
+        "chips": chips,
+        "actions": ACTIONS,
+        "actor_kinds": ACTOR_KINDS,
+        "export": f"{visit.base}/settings/audit-log/export" + (f"?{export}" if export else ""),
+    }
 
 
 async def export_audit_log(visit: Visit) -> Response:
