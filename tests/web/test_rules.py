@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from greenroom.static_files import IMMUTABLE
 from greenroom.store.sqlite import SqliteTx
 from greenroom.web import assets
 from tests.house import House, Linked
@@ -64,7 +65,7 @@ async def test_a_page_transfers_little_and_has_no_inline_code(visitor: Visitor, 
     files = 0
     for name in latin:
         async with visitor.house.client.stream("GET", assets.url(name)) as answer:
-            assert answer.headers["cache-control"] == assets.IMMUTABLE
+            assert answer.headers["cache-control"] == IMMUTABLE
             files += len(b"".join([part async for part in answer.aiter_raw()]))
     for path in await paths(visitor, proctor):
         async with visitor.house.client.stream("GET", path, headers=HTML) as answer:
