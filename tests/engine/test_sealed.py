@@ -92,30 +92,31 @@ async def test_a_delivery_waits_for_the_key_and_then_arrives(
 
 
 async def test_a_request_that_needs_the_secret_gets_503(any_house: House) -> None:
-    """Vendor's, ATS's and a customer's on the linking page; the log names the cause, and then they are served."""
+    """Vendor's, ATS's and a customer's in the hub; the log names the cause, and then they are served."""
     ctx: Context = any_house.app.state.ctx
     proctor = await any_house.link("proctor", package_id="pkg_core_sql")
     session = {"origin_owner_id": "proctor-1", "origin_owner_name": "N", "provider": "greenhouse"}
-    link = (await proctor.api("POST", "/connect_sessions", json=session)).json()["auth_link_url"].partition("/link/")[2]
+    token = (await proctor.api("POST", "/connect_sessions", json=session)).json()["token"]
+    customer = {"x-hub-session-token": token}
     for table in ("integrations", "account_tokens"):
         await seal_under(ctx, table, OTHER, OURS)
 
     with capture_logs() as lines:
         api = await proctor.api("GET", "/v1/integrations/greenhouse")
         ats = await proctor.call("send_test", json=proctor.test_body())
-        page = await any_house.client.post(f"/link/{link}")
+        hub = await any_house.client.get("/hub/connectors", headers=customer)
     for table in ("integrations", "account_tokens"):
         await seal_under(ctx, table, OURS, OTHER)
 
-    for answer in (api, ats, page):
+    for answer in (api, ats, hub):
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
         assert "operator" in answer.text
     assert api.json()["errorCode"] == "SecretUnreadable"
-    assert "<html" in page.text
+    assert hub.json()["statusCode"] == 503
     causes = [line for line in lines if line["event"] == "secret_unreadable"]
     assert len(causes) == 3
     assert all("GREENROOM_SECRET_KEY" in line["cause"] for line in causes)
-    assert link not in str(lines)
+    assert token not in str(lines)
     assert (await proctor.api("GET", "/v1/integrations/greenhouse")).status_code == 200
     assert (await proctor.call("send_test", json=proctor.test_body())).status_code == 200
-    assert (await any_house.client.post(f"/link/{link}")).status_code == 200
+    assert (await any_house.client.get("/hub/connectors", headers=customer)).status_code == 200

@@ -33,6 +33,7 @@ __all__ = [
     "FieldPreview",
     "FieldType",
     "HiringTeam",
+    "LinkStep",
     "Manifest",
     "Nudging",
     "Push",
@@ -87,13 +88,30 @@ class Field:
 
 
 @dataclass(frozen=True)
+class LinkStep:
+    """
+    A step that the customer's administrator takes at the ATS, as the hub shows it; `{vendor}` stands for the vendor.
+
+    `done` names the event that completes the step: `copy` of the token, its first `use` by the ATS, or '' for neither.
+    `copy_text` is a text to send to the ATS's support, and never has the token; `copy_label` is its button.
+    """
+
+    title: str
+    text: str
+    done: Literal["copy", "use", ""] = ""
+    copy_label: str = ""
+    copy_text: str = ""
+
+
+@dataclass(frozen=True)
 class Manifest:
     """
     The facts of a connector, from its `manifest.toml`.
 
     `categories` are the kinds of order it can send. `calls` are the ATS's calls to Greenroom, by name. `addresses` are
     the default URLs of the ATS by the name that GREENROOM_ATS_URLS uses. `link_steps` tell the customer's administrator
-    what to do with the token; `no_proxy` says why a vendor's own request cannot be passed through.
+    what to do with the token; `guide` has the same for the hub, by language. `no_proxy` says why a vendor's own request
+    cannot be passed through.
     """
 
     provider: str
@@ -103,6 +121,7 @@ class Manifest:
     calls: tuple[str, ...]
     addresses: Mapping[str, str]
     link_steps: tuple[str, ...]
+    guide: Mapping[str, tuple[LinkStep, ...]]
     no_proxy: str
     capabilities: Capabilities
 
@@ -218,6 +237,7 @@ def read_manifest(package: str) -> Manifest:
         calls=tuple(facts["calls"]),
         addresses=facts["addresses"],
         link_steps=tuple(facts["link_steps"]),
+        guide={language: tuple(LinkStep(**step) for step in steps) for language, steps in facts["guide"].items()},
         no_proxy=facts["no_proxy"],
         capabilities=_capabilities(facts["capabilities"]),
     )

@@ -6,7 +6,7 @@ A header that the answer sets itself stays as it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -27,13 +27,16 @@ _DEFAULTS = {
 }
 
 
-def missing(sent: Iterable[tuple[bytes, bytes]], *, https: bool) -> list[tuple[bytes, bytes]]:
+def missing(sent: Sequence[tuple[bytes, bytes]], *, https: bool) -> list[tuple[bytes, bytes]]:
     """
     Returns the security headers that are not among the headers of an answer.
 
     `https` says that the public URL is an https URL: only then is Strict-Transport-Security added.
     """
     known = {name.lower() for name, _ in sent}
+    policy = next((value for name, value in sent if name.lower() == b"content-security-policy"), b"")
+    if b"frame-ancestors" in policy and b"frame-ancestors 'none'" not in policy:
+        known.add(b"x-frame-options")  # it knows no list of origins
     added = [(name, value) for name, value in _DEFAULTS.items() if name not in known]
     return [*added, HTTPS_ONLY] if https and HTTPS_ONLY[0] not in known else added
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -272,45 +272,3 @@ async def _limited(
 def get_actor(ctx: Context, session: ConnectSession) -> Actor:
     """Returns the customer of a session, as the audit log names them."""
     return Actor("connect_session", str(session.id), session.origin_owner_name, ctx.actor.address)
-
-
-@snapshot(kind="batchable")
-async def by_link(ctx: Context, tx: Tx, code: str) -> tuple[ConnectSession, str | None]:
-    """
-    Returns a hosted link's session and the external trigger token of its account; the link stays valid.
-
-    Raises:
-        NotFound: there is no such link.
-        Gone: the link has expired.
-    """
-    session = await _require_open(tx, await session_rows.find_by_link(tx, token_hash(code, ctx.pepper)))
-    token = await accounts.live_token(ctx, tx, session.account_id) if session.account_id else None
-    return session, token
-
-
-@transaction(queues=True)
-async def finish(ctx: Context, tx: Tx, code: str) -> tuple[ConnectSession, Account]:
-    """
-    Activates the account of a hosted link; repeating it changes nothing.
-
-    Raises:
-        NotFound: there is no such link, its account was deleted, or its provider is not chosen yet.
-        Gone: the link has expired.
-    """
-    session = await _require_open(tx, await session_rows.find_by_link(tx, token_hash(code, ctx.pepper)))
-    if session.account_id is None:
-        raise NotFound("There is nothing to link: no integration is enabled.")
-    await project_rows.lock(tx, session.project_id)
-    account = await accounts.finish(ctx, tx, await accounts.read(tx, session.project_id, session.account_id))
-    await session_rows.mark_linked(tx, session.id)
-    actor = get_actor(ctx, session)
-    await audit.record(
-        ctx,
-        tx,
-        "connect_session.finished",
-        str(session.id),
-        project_id=session.project_id,
-        detail={"account_id": account.id},
-        actor=actor,
-    )
-    return replace(session, linked_at=session.linked_at or ctx.now()), account

@@ -20,7 +20,6 @@ from greenroom.web import (
     integrations,
     invitations,
     kit,
-    link,
     logs,
     me,
     order,
@@ -50,7 +49,6 @@ NOUNS = (
     sign_in,
     invitations,
     me,
-    link,
     development,
 )
 
