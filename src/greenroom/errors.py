@@ -7,6 +7,7 @@ Hierarchy of the deliberate errors.
     │   ├── TooSlow 408 · Conflict 409 · PreconditionFailed 412 · PayloadTooLarge 413 · Invalid 422
     │   ├── TooManyRequests 429 · HeadTooLarge 431 · NotSupported 501 · BadGateway 502 (RequestTimeout 408)
     │   ├── Unavailable 503 · SecretUnreadable 503 · QueueFull 503 · TooManyConnections 503
+    ├── AccessError            a customer's access to an ATS's API cannot be used; carries a code of the causes
     └── RemoteError            an outgoing call that failed; carries the retry policy
         ├── TryLater           the other side is not able to answer now
         ├── GiveUp             a repeated call would fail, too
@@ -294,3 +295,20 @@ class LocalFault(RemoteError):
     def __init__(self, reason: str, *, kind: Kind, process_wide: bool = False) -> None:
         super().__init__(reason, kind=kind)
         self.process_wide = process_wide
+
+
+class AccessError(GreenroomError):
+    """
+    A call of an ATS's API with a customer's access failed, or cannot be made.
+
+    `code` is one of the catalogue of causes (`hiring_team.…`). `reason` says without any secret what happened and what
+    to do. `wait` is the time after which a repeated call may succeed; None: a person must act first. `status` is the
+    ATS's answer, if there was one.
+    """
+
+    def __init__(self, code: str, reason: str, *, wait: timedelta | None = None, status: int | None = None) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+        self.wait = wait
+        self.status = status

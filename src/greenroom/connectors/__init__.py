@@ -12,7 +12,9 @@ import pkgutil
 from functools import cache
 
 from greenroom.connectors.contract import Connector, Push, Update
+from greenroom.connectors.oauth import TokenSource
 from greenroom.context import Context
+from greenroom.outbound import Outbound
 from greenroom.services import updates
 from greenroom.settings import Settings, SettingsError
 
@@ -46,6 +48,14 @@ def get_addresses(settings: Settings) -> dict[str, str]:
                 "GREENROOM_ALLOW_HTTP=true permits http."
             )
     return {**known, **settings.ats_urls}
+
+
+def open_token_source(ctx: Context, out: Outbound, provider: str) -> TokenSource | None:
+    """Returns the access tokens of a provider's accounts; None when its connector has no need of any."""
+    connector = discover().get(provider)
+    if connector is None or connector.access is None:
+        return None
+    return TokenSource(ctx, out, connector.access, get_addresses(ctx.settings))
 
 
 async def find_push(ctx: Context, project_id: str, order_id: str, update: Update) -> tuple[Connector, Push]:

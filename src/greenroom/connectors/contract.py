@@ -36,6 +36,7 @@ __all__ = [
     "LinkStep",
     "Manifest",
     "Nudging",
+    "OAuth",
     "Push",
     "ResultDelivery",
     "ResultField",
@@ -173,6 +174,35 @@ class Push:
     allow_http: bool = False
 
 
+@dataclass(frozen=True)
+class OAuth:
+    """
+    A customer's access to the ATS's API by OAuth 2.0.
+
+    `api` is the API's name for people, `scopes` are all that it is used with. `address` names the authorization server
+    in the manifest's addresses. `client_id` and `client_secret` name fields of the integration (a client of the vendor,
+    to which the customer consents) and credential fields of the account (a client of the customer, used with Client
+    Credentials; it takes precedence); `subject` names the credential field of the user that the customer's client acts
+    for. `used_if` are the values of the integration's fields with which the access is used; otherwise `unused`, a code
+    of the causes and a sentence, says why it is not.
+    """
+
+    api: str
+    address: str
+    authorize_path: str
+    token_path: str
+    scopes: tuple[str, ...]
+    client_id: str
+    client_secret: str
+    subject: str
+    used_if: Mapping[str, tuple[str, ...]]
+    unused: tuple[str, str]
+
+    def is_used(self, settings: Mapping[str, Any]) -> bool:
+        """Returns whether the access is used, given the settings of the integration."""
+        return all(settings.get(name) in wanted for name, wanted in self.used_if.items())
+
+
 class Connector(Protocol):
     """The code for one ATS."""
 
@@ -184,6 +214,8 @@ class Connector(Protocol):
     result_fields: tuple[ResultField, ...]
     #: repeated notifications of an ATS that has not read a result; None where a push carries the result
     nudging: Nudging | None
+    #: the customers' access to the ATS's API; None where the ATS has no need of it
+    access: OAuth | None
 
     def routes(self, ctx: Context, intake: Intake) -> list[BaseRoute]:
         """

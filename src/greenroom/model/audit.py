@@ -10,6 +10,7 @@ ActorKind = Literal["user", "api_key", "cli", "sign_in_link", "connect_session",
 
 #: every audited action with its sentence for people; the part before the dot is the kind of the changed object
 ACTIONS: dict[str, str] = {
+    "account.access_connected": "Connected the API of a customer's ATS",
     "account.changed": "Changed a linked account",
     "account.linked": "Linked an account",
     "account.paused": "Paused an account",

@@ -14,6 +14,7 @@ from greenroom.model.accounts import Account, AccountStatus, AccountToken
 from greenroom.model.events import ACCOUNT_CREATED, ACCOUNT_DELETED, ACCOUNT_UPDATED, account_payload, stamp
 from greenroom.security.tokens import new_external_trigger_token, token_hash
 from greenroom.services import audit, events
+from greenroom.store import access as access_rows
 from greenroom.store import accounts as account_rows
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import projects as project_rows
@@ -207,7 +208,8 @@ async def delete(ctx: Context, tx: Tx, project_id: str, account_id: str) -> Acco
     """
     Unlinks an account and publishes `account.deleted`.
 
-    Its tokens end now, waiting deliveries to its ATS are cancelled, and its orders are kept.
+    Its tokens and its access to the ATS's API end now, waiting deliveries to its ATS are cancelled, and its orders are
+    kept.
 
     Raises:
         NotFound: the account does not exist or is another project's.
@@ -215,6 +217,7 @@ async def delete(ctx: Context, tx: Tx, project_id: str, account_id: str) -> Acco
     await project_rows.lock(tx, project_id)
     account = await read(tx, project_id, account_id)
     await account_rows.delete(tx, account_id)
+    await access_rows.delete(tx, account_id)
     await delivery_rows.cancel_for(tx, account_id)
     await publish(ctx, tx, account, ACCOUNT_DELETED)
     await audit.record(ctx, tx, "account.unlinked", account_id, project_id=project_id)
@@ -373,6 +376,30 @@ async def replace_token(ctx: Context, tx: Tx, account: Account, overlap: timedel
     detail = {"overlap_seconds": int(overlap.total_seconds())}
     await audit.record(ctx, tx, "account.token_rotated", account.id, project_id=account.project_id, detail=detail)
     return await _mint(ctx, tx, account.id)
+
+
+async def set_error(ctx: Context, tx: Tx, account: Account, code: str, description: str) -> None:
+    """
+    Sets an account to `error` with one reason and publishes `account.updated`, inside another service's transaction.
+
+    An account whose linking is unfinished stays `inactive`.
+    """
+    if account.status == "inactive":
+        return
+    reason = {"code": code, "description": description, "timestamp": stamp(ctx.now())}
+    await _set_status(ctx, tx, replace(account, status="error", status_reasons=(reason,)))
+
+
+async def clear_error(ctx: Context, tx: Tx, account: Account, codes: Sequence[str]) -> None:
+    """Ends the `error` of an account that one of these codes caused, inside another service's transaction."""
+    if account.status == "error" and all(one.get("code") in codes for one in account.status_reasons):
+        await _set_status(ctx, tx, replace(account, status="active", status_reasons=()))
+
+
+async def _set_status(ctx: Context, tx: Tx, account: Account) -> None:
+    changed = replace(account, updated_at=ctx.now())
+    await account_rows.save(tx, changed)
+    await publish(ctx, tx, changed, ACCOUNT_UPDATED)
 
 
 async def publish(ctx: Context, tx: Tx, account: Account, event_type: str) -> None:

@@ -32,6 +32,7 @@ SEALED = (
     SealedColumn("integrations", "previous_secret_sealed"),
     SealedColumn("integrations", "signing_secret_sealed"),
     SealedColumn("request_logs", "detail_sealed"),
+    SealedColumn("account_access", "tokens_sealed", ("account_id",)),
     SealedColumn("account_tokens", "token_sealed"),
     SealedColumn("request_steps", "detail_sealed"),
     SealedColumn("webhook_secrets", "secret_sealed"),

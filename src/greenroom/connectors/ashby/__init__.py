@@ -23,6 +23,7 @@ class Ashby:
     credential_fields = configuration.CREDENTIALS
     result_fields = preview.RESULT_FIELDS
     nudging: Nudging | None = None
+    access = None
 
     def routes(self, ctx: Context, intake: Intake) -> list[BaseRoute]:
         return routes.AshbyCalls(ctx, intake, self.manifest.capabilities).routes()

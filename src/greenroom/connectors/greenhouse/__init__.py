@@ -6,8 +6,9 @@ from urllib.parse import quote
 
 from starlette.routing import BaseRoute
 
-from greenroom.connectors.contract import Field, FieldPreview, Push, read_manifest
+from greenroom.connectors.contract import FieldPreview, Push, read_manifest
 from greenroom.connectors.greenhouse import configuration, nudging, preview, push, routes, wire
+from greenroom.connectors.greenhouse.harvest import ACCESS
 from greenroom.context import Context
 from greenroom.intake import Intake
 from greenroom.model.orders import Order
@@ -20,9 +21,10 @@ class Greenhouse:
 
     manifest = read_manifest(__name__)
     configuration_fields = configuration.FIELDS
-    credential_fields: tuple[Field, ...] = ()
+    credential_fields = configuration.CREDENTIALS
     result_fields = wire.RESULT_FIELDS
     nudging = nudging.NUDGING
+    access = ACCESS
 
     def routes(self, ctx: Context, intake: Intake) -> list[BaseRoute]:
         return routes.GreenhouseCalls(ctx, intake, self.manifest.capabilities).routes()

@@ -18,14 +18,14 @@ FIELDS = (
     Field(
         "authentication_type",
         "Authentication type",
-        "public_partner adds the hiring team to events; partner does not.",
+        "Public + Partner adds the job, the application, the requester and the hiring team to each order's event: they "
+        "are read from Greenhouse's Harvest API v3, for which each customer authorises you. With Partner API the event "
+        "has what Greenhouse sends with the order and no more.",
         type="choice",
         options={"public": "Public", "partner": "Partner", "public_partner": "Public + Partner"},
         default="partner",
     ),
-    Field(
-        "partner_username", "Partner user name", "Issued by Greenhouse; for the result push.", check=_user_name
-    ),
+    Field("partner_username", "Partner user name", "Issued by Greenhouse; for the result push.", check=_user_name),
     Field("partner_password", "Partner password", "Issued by Greenhouse; for the result push.", secret=True),
     Field(
         "callback_auth",
@@ -42,9 +42,37 @@ FIELDS = (
         type="hosts",
         default=CALLBACK_HOSTS,
     ),
-    Field("harvest_client_id", "Harvest client id", "Of the Harvest v3 OAuth client, for the hiring team."),
     Field(
-        "harvest_client_secret", "Harvest client secret", "Of the Harvest v3 OAuth client, for the hiring team.",
+        "harvest_client_id",
+        "Harvest client id",
+        "Issued by Greenhouse Partner Support for Public + Partner. Give them the redirect URI "
+        "{PUBLIC_URL}/connect/oauth2/callback. Customers can have a client of their own instead.",
+    ),
+    Field(
+        "harvest_client_secret",
+        "Harvest client secret",
+        "Issued by Greenhouse Partner Support with the client id.",
         secret=True,
+    ),
+)
+
+_HARVEST = {"authentication_type": ("public_partner",)}
+
+CREDENTIALS = (
+    Field(
+        "harvest_client_id",
+        "Harvest client id",
+        "Of a Harvest v3 client that the customer's administrator made in Greenhouse's Dev Center. Leave it out when "
+        "the customer authorises your partner client.",
+        used_if=_HARVEST,
+    ),
+    Field(
+        "harvest_client_secret", "Harvest client secret", "Of the same client.", secret=True, used_if=_HARVEST
+    ),
+    Field(
+        "harvest_user_id",
+        "Greenhouse user id",
+        "The id of the Site Admin for whom the client reads; without it, the client's service account.",
+        used_if=_HARVEST,
     ),
 )  # fmt: skip

@@ -8,6 +8,7 @@ Only types that mean the same in both are used: TEXT, BIGINT, INTEGER, FLOAT. Co
 
 from __future__ import annotations
 
+from greenroom.store.schema.access import account_access, account_api_windows, oauth_states
 from greenroom.store.schema.account import (
     account_tokens,
     accounts,
@@ -37,6 +38,8 @@ from greenroom.store.schema.request_log import request_logs, request_orders, req
 from greenroom.store.schema.webhook import webhook_secrets, webhooks
 
 __all__ = [
+    "account_access",
+    "account_api_windows",
     "account_tokens",
     "accounts",
     "api_keys",
@@ -56,6 +59,7 @@ __all__ = [
     "integrations",
     "members",
     "metadata",
+    "oauth_states",
     "one_time_tokens",
     "order_log",
     "orders",
