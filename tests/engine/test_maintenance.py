@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from greenroom import connectors
 from greenroom.engine.maintenance import PAUSE_S, SOON_S, run_maintenance
 from greenroom.errors import Unavailable
+from greenroom.outbound import Outbound
 from greenroom.services import deliveries, project_deletion, replays, retention, statistics, webhooks
 from greenroom.store.sqlite import SqliteStore
 from tests.support.queues import context
@@ -42,9 +44,10 @@ async def test_a_replay_is_looked_at_soon_while_it_goes_on(tmp_path: Path, monke
     )
     for service, name in jobs:
         monkeypatch.setattr(service, name, never)
+    monkeypatch.setattr(connectors, "refresh_tokens", never)
     monkeypatch.setattr(asyncio, "sleep", sleep)
     with pytest.raises(asyncio.CancelledError):
-        await run_maintenance(context(SqliteStore(tmp_path / "unused.db")))
+        await run_maintenance(context(SqliteStore(tmp_path / "unused.db")), Outbound())
 
     doubled = [SOON_S * 2**step for step in range(1, 5)]
     assert pauses == [PAUSE_S, SOON_S, SOON_S, *doubled[:2], PAUSE_S, PAUSE_S, *doubled[2:], SOON_S]

@@ -15,8 +15,11 @@ from greenroom.connectors.contract import Connector, Push, Update
 from greenroom.connectors.oauth import TokenSource
 from greenroom.context import Context
 from greenroom.outbound import Outbound
-from greenroom.services import updates
+from greenroom.services import access, updates
 from greenroom.settings import Settings, SettingsError
+
+#: accounts whose tokens are refreshed in one batch
+REFRESHES = 20
 
 
 @cache
@@ -56,6 +59,16 @@ def open_token_source(ctx: Context, out: Outbound, provider: str) -> TokenSource
     if connector is None or connector.access is None:
         return None
     return TokenSource(ctx, out, connector.access, get_addresses(ctx.settings))
+
+
+async def refresh_tokens(ctx: Context, out: Outbound) -> int:
+    """Refreshes the tokens of accounts that are due, some at a time; returns the number of those that it tried."""
+    due = await access.list_due(ctx, limit=REFRESHES)
+    for provider, project_id, account_id in due:
+        source = open_token_source(ctx, out, provider)
+        if source is not None:
+            await source.refresh_scheduled(project_id, account_id)
+    return len(due)
 
 
 async def find_push(ctx: Context, project_id: str, order_id: str, update: Update) -> tuple[Connector, Push]:

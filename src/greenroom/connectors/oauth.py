@@ -24,6 +24,7 @@ from greenroom.errors import AccessError, NotFound, RemoteError, Unavailable
 from greenroom.model.access import Problem, Tokens
 from greenroom.outbound import Outbound, Request
 from greenroom.security.tokens import token_hash
+from greenroom.security.vault import VaultError
 from greenroom.services import access
 from greenroom.services.access import Loaded
 
@@ -39,6 +40,8 @@ POLL_S = 0.1
 RETRY = timedelta(seconds=30)
 #: the same after a refusal that only a person can end, such as a wrong client secret
 REFUSED_RETRY = timedelta(minutes=5)
+#: the same for a scheduled refresh
+LATER = timedelta(minutes=15)
 #: tries to store an answered pair while the database is away, and the seconds between them
 STORE_TRIES = 20
 STORE_PAUSE_S = 0.5
@@ -162,6 +165,17 @@ class TokenSource:
         """
         await _shielded(self._renew(project_id, account_id, due=True))
 
+    async def refresh_scheduled(self, project_id: str, account_id: str) -> bool:
+        """Refreshes an account's tokens as `refresh` does; returns False, and tries later, if that failed."""
+        try:
+            await self.refresh(project_id, account_id)
+        except (AccessError, VaultError) as error:
+            cause = error.code if isinstance(error, AccessError) else str(error)
+            log.warning("tokens_not_refreshed", account=account_id, cause=cause)
+            await access.postpone_refresh(self._ctx, account_id, LATER)
+            return False
+        return True
+
     async def report(
         self, project_id: str, account_id: str, token: str, error: AccessError, *, scope: str | None = None
     ) -> None:
@@ -179,28 +193,32 @@ class TokenSource:
 
     async def exchange(
         self, project_id: str, account_id: str, *, code: str, redirect_uri: str, connected_by: str
-    ) -> None:
+    ) -> AccessError | None:
         """
         Exchanges the code of a consent for the account's first tokens, and stores them.
+
+        Returns the problem of a consent that did not grant every scope, for `report_consent`.
 
         Raises:
             AccessError: the authorization server refused the code, or did not answer.
         """
-        await _shielded(self._exchange(project_id, account_id, code, redirect_uri, connected_by))
+        return await _shielded(self._exchange(project_id, account_id, code, redirect_uri, connected_by))
 
     async def _exchange(
         self, project_id: str, account_id: str, code: str, redirect_uri: str, connected_by: str
-    ) -> None:
+    ) -> AccessError | None:
         found = await self._load(project_id, account_id)
         client = find_vendor_client(self._oauth, found.integration.settings)
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
         tokens = await self._request(client, form)
         await self._store(found, client, tokens, is_new=True, connected_by=connected_by)
-        lacking = oauth_answers.lacking_scopes(self._oauth, tokens)
-        if lacking is not None:
-            found = await self._load(project_id, account_id)
-            scope = next(one for one in self._oauth.scopes if one in lacking.reason)
-            await access.report(self._ctx, found, lacking, scope=scope)
+        return oauth_answers.lacking_scopes(self._oauth, tokens)
+
+    async def report_consent(self, project_id: str, account_id: str, error: AccessError) -> None:
+        """Stores that a consent did not grant every scope."""
+        found = await self._load(project_id, account_id)
+        scope = next((one for one in self._oauth.scopes if one in error.reason), None)
+        await access.report(self._ctx, found, error, scope=scope)
 
     async def _load(self, project_id: str, account_id: str) -> Loaded:
         try:

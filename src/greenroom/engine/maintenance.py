@@ -1,7 +1,7 @@
 """
 Background maintenance in small batches.
 
-Replays, interrupted webhook changes, overdue deliveries and retention.
+Replays, interrupted webhook changes, overdue deliveries, tokens of ATSs and retention.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from greenroom import connectors
 from greenroom.context import Context
 from greenroom.errors import Unavailable
+from greenroom.outbound import Outbound
 from greenroom.services import audit, deliveries, project_deletion, replays, retention, statistics, webhooks
 
 log = structlog.get_logger("greenroom.maintenance")
@@ -24,17 +26,18 @@ SOON_S = 0.02
 SWEEP_S = 600.0
 
 
-async def run_maintenance(ctx: Context) -> None:
+async def run_maintenance(ctx: Context, out: Outbound) -> None:
     """
     Runs every maintenance job until cancelled.
 
-    The jobs advance replays, complete interrupted webhook changes, dead-letter overdue deliveries, delete data that is
-    past its retention or of a deleted project, and count the orders of finished days.
+    The jobs advance replays, complete interrupted webhook changes, dead-letter overdue deliveries, refresh tokens of
+    ATSs, delete data that is past its retention or of a deleted project, and count the orders of finished days.
     """
     await asyncio.gather(
         _replay(ctx),
         _switch_over(ctx),
         _dead_letter(ctx),
+        _refresh_tokens(ctx, out),
         _delete_expired(ctx),
         _delete_reports(ctx),
         _delete_audit(ctx),
@@ -67,6 +70,13 @@ async def _dead_letter(ctx: Context) -> None:
         return PAUSE_S if await deliveries.dead_letter_overdue(ctx) else SWEEP_S
 
     await _forever("give_up", dead_letter)
+
+
+async def _refresh_tokens(ctx: Context, out: Outbound) -> None:
+    async def refresh_tokens() -> float:
+        return PAUSE_S if await connectors.refresh_tokens(ctx, out) else SWEEP_S
+
+    await _forever("token_refresh", refresh_tokens)
 
 
 async def _delete_expired(ctx: Context) -> None:

@@ -111,7 +111,7 @@ class Engine:
     async def run(self) -> None:
         """Delivers until `stop`."""
         await self._liveness.begin()
-        maintenance = asyncio.create_task(run_maintenance(self._ctx), name="maintenance")
+        maintenance = asyncio.create_task(run_maintenance(self._ctx, self._out), name="maintenance")
         recording = asyncio.create_task(self._recorder.run(), name="attempt-recorder")
         watching = asyncio.create_task(self._liveness.run(self.wake), name="liveness")
         try:

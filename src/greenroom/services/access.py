@@ -175,9 +175,16 @@ async def expire_token(_: Context, tx: Tx, found: Loaded, *, retry_after: timede
 
 
 @snapshot
-async def list_due(_: Context, tx: Tx, *, limit: int) -> list[tuple[str, str]]:
-    """Lists the project and the id of accounts whose tokens are due for a refresh."""
-    return [(row["project_id"], row["account_id"]) for row in await access_rows.list_due(tx, limit=limit)]
+async def list_due(_: Context, tx: Tx, *, limit: int) -> list[tuple[str, str, str]]:
+    """Lists the provider, the project and the id of accounts whose tokens are due for a refresh."""
+    rows = await access_rows.list_due(tx, limit=limit)
+    return [(row["provider"], row["project_id"], row["account_id"]) for row in rows]
+
+
+@transaction(kind="short")
+async def postpone_refresh(_: Context, tx: Tx, account_id: str, by: timedelta) -> None:
+    """Makes a scheduled refresh due later, so that accounts behind it have their turn."""
+    await access_rows.postpone_refresh(tx, account_id, by_ms=_ms(by))
 
 
 @transaction(kind="short")

@@ -166,11 +166,20 @@ async def delete(tx: Tx, account_id: str) -> None:
 
 
 async def list_due(tx: Tx, *, limit: int) -> Sequence[Row]:
-    """Lists the accounts whose tokens are due for a refresh, in all projects."""
+    """Lists the accounts whose tokens are due for a refresh, in all projects, with their provider."""
     return await tx.all(
-        "SELECT account_id, project_id FROM account_access WHERE refresh_due_at <= now_ms() "
-        "ORDER BY refresh_due_at LIMIT $1",
+        "SELECT s.account_id, s.project_id, a.provider FROM account_access s JOIN accounts a ON a.id = s.account_id "
+        "WHERE s.refresh_due_at <= now_ms() ORDER BY s.refresh_due_at LIMIT $1",
         limit,
+    )
+
+
+async def postpone_refresh(tx: Tx, account_id: str, *, by_ms: int) -> None:
+    """Makes a scheduled refresh due later."""
+    await tx.run(
+        "UPDATE account_access SET refresh_due_at = now_ms() + $2 WHERE account_id = $1 AND refresh_due_at IS NOT NULL",
+        account_id,
+        by_ms,
     )
 
 

@@ -15,7 +15,7 @@ from greenroom.model.accounts import Account, AccountStatus
 from greenroom.services import accounts, connect_sessions, integrations, orders, request_logs
 from greenroom.services.connect_sessions import NewSession
 from greenroom.services.request_logs import LogQuery
-from greenroom.web import kit
+from greenroom.web import account_access, kit
 from greenroom.web.access import Visit
 from greenroom.web.forms import Form
 
@@ -162,9 +162,12 @@ async def _account(visit: Visit, *, is_revealed: bool = False) -> Response:
     ctx, project_id, account_id = visit.ctx, visit.project.id, visit.param("id")
     profile = await accounts.get_profile(ctx, project_id, account_id)
     seen = profile.calls[0].at if profile.calls else None
+    api = await account_access.build(visit, profile.account)
     return kit.render(
         visit,
         "accounts/account.html",
+        headers=api.headers if api else None,
+        api=api,
         profile=profile,
         account=profile.account,
         kind=state_of(profile.account, seen),

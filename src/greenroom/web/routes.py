@@ -14,6 +14,7 @@ from greenroom.web import (
     accounts,
     api_keys,
     assets,
+    consent,
     deliveries,
     development,
     home,
@@ -49,6 +50,7 @@ NOUNS = (
     sign_in,
     invitations,
     me,
+    consent,
     development,
 )
 

@@ -58,7 +58,6 @@ oauth_states = Table(
     reference("project_id", "projects"),
     reference("account_id", "accounts"),
     required_text("started_by"),
-    Column("connect_session_id", BigInteger, nullable=True),
     optional_text("attempt_id"),
     timestamp("created_at"),
     timestamp("expires_at"),

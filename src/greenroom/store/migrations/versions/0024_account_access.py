@@ -51,7 +51,6 @@ def upgrade() -> None:
         sa.Column("project_id", sa.Text(), sa.ForeignKey("projects.id", ondelete="CASCADE"), nullable=False),
         sa.Column("account_id", sa.Text(), sa.ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
         sa.Column("started_by", sa.Text(), nullable=False),
-        sa.Column("connect_session_id", sa.BigInteger(), nullable=True),
         sa.Column("attempt_id", sa.Text(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
