@@ -40,11 +40,15 @@ class ApiWindow:
         return replace(self, ends_at=now + WINDOW_MS, spare=self.size - 1)
 
     def answered(self, now: int, *, window_id: int, spare: int, size: int, ends_in_ms: int) -> ApiWindow:
-        """Returns the window after an answer, whose headers describe the ATS's own window."""
+        """
+        Returns the window after an answer, whose headers describe the ATS's own window.
+
+        An end that is past or too far means that the two clocks differ: a whole window is assumed then.
+        """
         if window_id < self.window_id:
             return self  # an answer of an earlier window arrived late
         if window_id > self.window_id:
-            ends_at = now + min(max(ends_in_ms, 0), WINDOW_MS)
+            ends_at = now + (ends_in_ms if 0 < ends_in_ms <= WINDOW_MS else WINDOW_MS)
             return replace(self, window_id=window_id, ends_at=ends_at, spare=spare, size=size)
         return replace(self, spare=min(self.spare, spare), size=size)
 

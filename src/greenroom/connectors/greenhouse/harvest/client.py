@@ -110,7 +110,8 @@ class Harvest:
                 f"Harvest's rate limit allows this account no request for {wait.total_seconds():.0f} s.",
                 wait=wait,
             )
-        url = f"{self._base}/{path}?{urlencode(params, safe=',|:')}"
+        query = urlencode(params, safe=",|:")
+        url = f"{self._base}/{path}{'?' if query else ''}{query}"
         headers = {"authorization": f"Bearer {token}", "accept": "application/json"}
         try:
             answer = await self._out.send(Request("GET", url, headers), deadline=deadline, max_body=MAX_BODY)
