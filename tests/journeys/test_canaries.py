@@ -67,7 +67,7 @@ async def test_no_secret_in_logs_files_or_answers(tmp_path: Path) -> None:
                         "provider": "greenhouse",
                         "origin_owner_id": "n",
                         "origin_owner_name": "N",
-                        "credentials": {"secret": "canary-credentials-31b8"},
+                        "credentials": {"harvest_client_id": "c", "harvest_client_secret": "canary-credentials-31b8"},
                     },
                 )
             ).json()

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from greenroom.context import Context
+from greenroom.model.access import Tokens
 from greenroom.security.vault import Vault
-from greenroom.services import idempotency, installation, users
+from greenroom.services import access, idempotency, installation, projects, users
 from greenroom.services.idempotency import Kept
 from greenroom.store import installation as installation_rows
 from greenroom.store import projects as project_rows
@@ -46,9 +47,11 @@ async def use_everything(house: House) -> None:
     linked = await house.link("proctor", **secrets)
     ashby = {"tenant_id": "a", "package_id": "p", "partner_id": "c"}
     assert (await linked.api("PUT", "/v1/integrations/ashby", json=ashby)).status_code == 200
-    customer = {"provider": "greenhouse", "origin_owner_id": "2", "origin_owner_name": "N", "credentials": {"a": "b"}}
+    customer: dict[str, Any] = {"provider": "greenhouse", "origin_owner_id": "2", "origin_owner_name": "N"}
+    customer["credentials"] = {"harvest_client_id": "c", "harvest_client_secret": "s"}
     hook = {"name": "kept", "url": f"{house.vendor.url}/h", "events": ["ats_assessments.created"]}
-    await linked.api("POST", "/v1/accounts", json=customer)
+    made = (await linked.api("POST", "/v1/accounts", json=customer)).json()
+    await store_tokens(house.app.state.ctx, made["id"])
     await linked.api("POST", "/v1/webhooks", json=hook, headers={"idempotency-key": "one"})
     await webhook(linked)
     user = await users.create(house.app.state.ctx, email="ada@example.com", name="Ada", password="a long password")
@@ -56,6 +59,13 @@ async def use_everything(house: House) -> None:
     await linked.call("list_tests")
     await linked.api("POST", "/v1/integrations/greenhouse/rotate-secret")
     await linked.api("GET", "/requests/logs")  # writes the lines of the request log that wait
+
+
+async def store_tokens(ctx: Context, account_id: str) -> None:
+    """Stores an access token of an account."""
+    (project,) = await projects.list_projects(ctx)
+    found = await access.load(ctx, project.id, account_id)
+    await access.save_tokens(ctx, found, Tokens("t"), client="c", client_hash="h", is_new=True)
 
 
 async def sealed_values(ctx: Context) -> dict[tuple[str, str], list[str]]:

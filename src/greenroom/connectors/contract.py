@@ -202,6 +202,11 @@ class OAuth:
         """Returns whether the access is used, given the settings of the integration."""
         return all(settings.get(name) in wanted for name, wanted in self.used_if.items())
 
+    def asks_consent(self, settings: Mapping[str, Any], credentials: Mapping[str, Any]) -> bool:
+        """Returns whether customers consent to the vendor's client, given an account's credentials."""
+        has_client = bool(settings.get(self.client_id) and settings.get(self.client_secret))
+        return self.is_used(settings) and has_client and not credentials.get(self.client_id)
+
 
 class Connector(Protocol):
     """The code for one ATS."""

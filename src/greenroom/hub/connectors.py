@@ -70,7 +70,7 @@ async def show_form(call: Call) -> dict[str, Any]:
         "config": {
             "key": manifest.provider,
             "name": manifest.name,
-            "type": "custom",
+            "type": "oauth2" if form.asks_consent else "custom",
             "assets": {"icon": logos.get_url(call.ctx, manifest.provider)},
             "support": {"link": manifest.docs, "description": f"You need administrator rights in {manifest.name}."},
             "configNotices": _notices(form),

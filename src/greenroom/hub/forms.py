@@ -28,19 +28,23 @@ class Form:
     The form of an integration for one account.
 
     `fields` are those of use with the integration's settings, `stored` the account's credentials; `token` is None until
-    it is minted.
+    it is minted. `asks_consent` says that the customer consents at the ATS, in place of entering a client of their own.
     """
 
     name: str
     fields: tuple[Field, ...]
     stored: Mapping[str, Any] = field(repr=False)
     token: str | None = field(repr=False)
+    asks_consent: bool = False
 
 
 def build_form(connector: Connector, settings: Mapping[str, Any], stored: Mapping[str, Any], token: str | None) -> Form:
     """Returns the form of a connector, given the settings of its integration."""
-    used = tuple(one for one in connector.credential_fields if one.is_used(settings))
-    return Form(connector.manifest.name, used, stored, token)
+    access = connector.access
+    asks_consent = access is not None and access.asks_consent(settings, stored)
+    own = {access.client_id, access.client_secret, access.subject} if access is not None and asks_consent else set()
+    used = tuple(one for one in connector.credential_fields if one.is_used(settings) and one.name not in own)
+    return Form(connector.manifest.name, used, stored, token, asks_consent)
 
 
 def show_fields(form: Form) -> list[dict[str, Any]]:

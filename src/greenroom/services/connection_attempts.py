@@ -68,6 +68,22 @@ async def get_pending(_: Context, tx: Tx, session: ConnectSession, attempt_id: s
 
 
 @transaction
+async def open_session(_: Context, tx: Tx, attempt_id: str) -> ConnectSession:
+    """
+    Returns the session of a pending attempt, whose id only the holder of the session's token knows.
+
+    Raises:
+        NotFound: there is no such attempt.
+        Gone: the attempt or its session has ended.
+    """
+    attempt = _require(await attempt_rows.find(tx, attempt_id))
+    session = await session_rows.lock(tx, attempt.session_id)
+    if attempt.status != "pending" or session is None or not await session_rows.is_open(tx, session.id):
+        raise _ended()
+    return session
+
+
+@transaction
 async def cancel(_: Context, tx: Tx, session: ConnectSession, attempt_id: str) -> None:
     """
     Cancels an attempt of a session; one that has ended stays as it is.

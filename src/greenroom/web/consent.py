@@ -59,23 +59,25 @@ async def start_in_hub(request: Request, ctx: Context) -> Response:
     """
     Sends a customer to the ATS, in a window that the hub has opened.
 
-    The query has the session's `token` and, from the hub, a `connection_attempt_id`. The hub's form fields and its
+    The query has a `connection_attempt_id`, or the session's `token`, or both. The hub's form fields and its
     `redirect_uri` are not used: the window ends on a page of ours, and the hub learns the outcome from the attempt.
     """
-    query, attempt_id = request.query_params, None
+    query, attempt_id = request.query_params, request.query_params.get("connection_attempt_id") or ""
     try:
-        opened = await hub_sessions.authenticate(ctx, query.get("token"), access.find_client(request).source)
-        session, attempt_id = opened.session, query.get("connection_attempt_id") or None
-        if attempt_id is None:
-            attempt_id = await connection_attempts.create(ctx, session)
-        await connection_attempts.get_pending(ctx, session, attempt_id)
-        row = await hub_sessions.get_integration(ctx, session, request.path_params["integration_id"])
-        account_id = await hub_sessions.choose(ctx, session, row["id"])
+        if "token" in query or not attempt_id:
+            opened = await hub_sessions.authenticate(ctx, query.get("token"), access.find_client(request).source)
+            session = opened.session
+            attempt_id = attempt_id or await connection_attempts.create(ctx, session)
+            await connection_attempts.get_pending(ctx, session, attempt_id)
+        else:
+            session = await connection_attempts.open_session(ctx, attempt_id)
+        integration = await hub_sessions.get_integration(ctx, session, request.path_params["integration_id"])
+        account_id = await hub_sessions.choose(ctx, session, integration.id)
         url, browser = await _begin(
-            ctx, request, session.project_id, row["provider"], account_id, session.origin_owner_name, attempt_id
+            ctx, request, session.project_id, integration.provider, account_id, session.origin_owner_name, attempt_id
         )
     except Refused as error:
-        if isinstance(error, Conflict) and attempt_id is not None:
+        if isinstance(error, Conflict) and attempt_id:
             await connection_attempts.fail(ctx, attempt_id, error.code, error.message)
         return _page(request, "Authorisation not started", error.message, status=error.status)
     return _away(ctx, url, browser)

@@ -20,7 +20,9 @@ async def link(linked: Linked, owner: str, **more: Any) -> str:
 
 async def test_an_account_has_the_shape_of_the_contract(proctor: Linked) -> None:
     """Required fields are there, times have a zone, credentials are never shown; the list is a bare array."""
-    await proctor.api("PATCH", f"/accounts/{proctor.account_id}", json={"credentials": {"key": "canary-4be1"}})
+    await proctor.api(
+        "PATCH", f"/accounts/{proctor.account_id}", json={"credentials": {"harvest_client_secret": "canary-4be1"}}
+    )
     read = await proctor.api("GET", f"/accounts/{proctor.account_id}")
     account = read.json()
 

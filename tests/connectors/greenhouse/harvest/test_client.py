@@ -173,7 +173,7 @@ async def test_a_list_without_an_end_is_named(hostile: tuple[Northwind, Neighbou
     northwind, harvest = hostile
     harvest.will_answer(TOKEN, (200, {**JSON, "link": link}, rows(1)))
     assert "without an end" in (await refusal(northwind)).reason
-    assert [one.path for one in harvest.heard[-2:]] == ["/v3/users", "/v3/users?cursor=same"]
+    assert [one.path for one in harvest.received[-2:]] == ["/v3/users", "/v3/users?cursor=same"]
 
 
 @pytest.mark.parametrize("link", ['<https://x/v3?other=1>; rel="next"', '<http://[>; rel="next"'])
@@ -224,11 +224,11 @@ async def test_two_refusals_of_fresh_tokens_end_the_attempts(hostile: tuple[Nort
     northwind, harvest = hostile
     harvest.will_answer(TOKEN, 401, TOKEN, 401)
     refused = await refusal(northwind)
-    assert (refused.code, len(harvest.heard)) == ("hiring_team.token_refused", 4)
+    assert (refused.code, len(harvest.received)) == ("hiring_team.token_refused", 4)
     again = await refusal(northwind)
     assert again.code == "hiring_team.token_refused"
     assert again.wait is not None
-    assert len(harvest.heard) == 4
+    assert len(harvest.received) == 4
     assert (await northwind.account()).status == "error"
     harvest.will_answer(TOKEN, (200, JSON, rows(1)))
     await northwind.ctx.store.write(lambda tx: tx.run("UPDATE account_access SET retry_at = 0"))
@@ -275,4 +275,4 @@ async def test_a_validity_that_makes_no_sense_does_no_harm(hostile: tuple[Northw
     harvest.will_answer(token, (200, JSON, rows(1)))
     for _ in range(2):
         assert (await northwind.harvest.read("users", {})).rows
-    assert len(harvest.heard) == 3
+    assert len(harvest.received) == 3

@@ -184,7 +184,7 @@ async def test_a_consent_with_fewer_scopes_is_named_at_once(consent: Consent) ->
         assert account["status"] == "error"
         assert account["status_reasons"][0]["code"] == "hiring_team.scope_missing"
         assert "harvest:applications:list" in account["status_reasons"][0]["description"]
-        await consent.proctor.house.vendor.hear(1)
+        await consent.proctor.house.vendor.receive(1)
     await consent.back(await press(consent))
     assert (await consent.account())["status"] == "active"
 
@@ -194,6 +194,9 @@ async def test_the_hub_learns_that_the_customer_consented(consent_anywhere: Cons
     consent = consent_anywhere
     customer = await Customer.open(consent.proctor)
     (integration,) = (await customer.get("/connectors"))["integrations"]
+    config = (await customer.get(f"/connectors/{integration['integration_id']}"))["config"]
+    assert config["type"] == "oauth2"
+    assert [one["key"] for one in config["configFields"]] == ["external-trigger-token"]
     attempt = await customer.post("/connection_attempts", {"token": customer.token})
     query = {
         "token": customer.token,
@@ -218,7 +221,7 @@ async def test_the_hub_learns_that_the_customer_refused(consent: Consent) -> Non
     customer = await Customer.open(consent.proctor)
     (integration,) = (await customer.get("/connectors"))["integrations"]
     attempt = await customer.post("/connection_attempts", {"token": customer.token})
-    query = {"token": customer.token, "connection_attempt_id": attempt["id"]}
+    query = {"connection_attempt_id": attempt["id"]}
     path = f"/connect/oauth2/{integration['integration_id']}"
     away = await consent.client.get(path, params=query)
     await consent.back(away.headers["location"], decision="deny")
