@@ -13,6 +13,7 @@ from greenroom.hub.forms import REDACTED, build_form, read_credentials, redact, 
 
 CONNECTOR: Any = SimpleNamespace(
     manifest=SimpleNamespace(name="Example ATS"),
+    access=None,
     credential_fields=(
         Field("region", "Region", "Where it runs.", type="choice", options={"eu": "EU", "us": "US"}, required_if={}),
         Field("client_id", "Client id", "Of your client.", used_if={"kind": ("full",)}),

@@ -18,7 +18,7 @@ from greenroom.store import access as access_rows
 from greenroom.store import projects as project_rows
 from greenroom.store.db import Row, Tx, from_json, from_ms, maybe_from_ms, to_json
 
-#: tokens are refreshed when they are this old, since some of Greenhouse's pages give a refresh token 24 hours
+#: tokens are refreshed when they are this old, since a refresh token may live for no longer than a day
 REFRESH_AFTER = timedelta(hours=8)
 #: an access token is not used in the last moments of its life, in which it could expire on the way
 MARGIN_S = 60
