@@ -21,7 +21,7 @@ from greenroom.api.rate_limit import RateLimit
 from greenroom.api.request_logging import RequestLogMiddleware
 from greenroom.bootstrap import open_context, sole_owner
 from greenroom.catalog import Catalog
-from greenroom.connectors import discover, get_addresses
+from greenroom.connectors import discover, get_addresses, oauth
 from greenroom.context import Context
 from greenroom.engine.queue_limit import QueueLimit
 from greenroom.engine.request_log_writer import RequestLogWriter
@@ -93,6 +93,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
             user_agent=f"Greenroom/{VERSION}",
         )
         stack.push_async_callback(out.aclose)
+        stack.push_async_callback(oauth.finish_requests)
         tracing = open_tracing(settings, version=VERSION)
         if tracing is not None:
             stack.push_async_callback(asyncio.to_thread, tracing.close)

@@ -301,9 +301,9 @@ class AccessError(GreenroomError):
     """
     A call of an ATS's API with a customer's access failed, or cannot be made.
 
-    `code` is one of the catalogue of causes (`hiring_team.…`). `reason` says without any secret what happened and what
-    to do. `wait` is the time after which a repeated call may succeed; None: a person must act first. `status` is the
-    ATS's answer, if there was one.
+    `code` is one of the catalogue of causes (`hiring_team.…`). `reason` is a message to people without any secret.
+    `wait` is the time after which a repeated call may succeed; None: a person must act first. `status` is the ATS's
+    answer, if there was one.
     """
 
     def __init__(self, code: str, reason: str, *, wait: timedelta | None = None, status: int | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The window of an API's rate limit: what is allowed follows from what the ATS says, and from our own count before."""
+"""The window of an API's rate limit follows the ATS's headers, and our own count before the first answer."""
 
 from __future__ import annotations
 

@@ -42,6 +42,8 @@ RETRY = timedelta(seconds=30)
 REFUSED_RETRY = timedelta(minutes=5)
 #: the same for a scheduled refresh
 LATER = timedelta(minutes=15)
+#: codes of tokens that are not used now: the integration or the account was changed after they were stored
+UNUSED = ("hiring_team.partner_only", "hiring_team.not_connected")
 #: tries to store an answered pair while the database is away, and the seconds between them
 STORE_TRIES = 20
 STORE_PAUSE_S = 0.5
@@ -65,7 +67,7 @@ class Client:
 
     @property
     def identity(self) -> str:
-        """Returns what tells the tokens of one client from those of another."""
+        """Returns a text that differs between clients whose tokens differ."""
         return f"{self.id} {self.subject}" if self.subject else self.id
 
     def digest(self, pepper: bytes) -> str:
@@ -171,7 +173,8 @@ class TokenSource:
             await self.refresh(project_id, account_id)
         except (AccessError, VaultError) as error:
             cause = error.code if isinstance(error, AccessError) else str(error)
-            log.warning("tokens_not_refreshed", account=account_id, cause=cause)
+            if cause not in UNUSED:
+                log.warning("tokens_not_refreshed", account=account_id, cause=cause)
             await access.postpone_refresh(self._ctx, account_id, LATER)
             return False
         return True
@@ -189,7 +192,9 @@ class TokenSource:
             return
         if scope is None:
             await access.expire_token(self._ctx, found, retry_after=REFUSED_RETRY)
-        await access.report(self._ctx, found, error, scope=scope)
+        known = found.access.problem
+        if known is None or known.code != error.code or found.account.status == "active":
+            await access.report(self._ctx, found, error, scope=scope)
 
     async def exchange(
         self, project_id: str, account_id: str, *, code: str, redirect_uri: str, connected_by: str
@@ -303,12 +308,12 @@ class TokenSource:
             return newer.access.access_token
         is_refusal = error.code == "hiring_team.token_refused"
         retry_after = error.wait or (REFUSED_RETRY if is_refusal else RETRY)
-        digest = client.digest(self._ctx.pepper)
-        await access.end_lease(self._ctx, found.account.id, lease, retry_after=retry_after, client_hash=digest)
         if is_refusal:
             await access.report(self._ctx, found, error)
-            if error.wait is None and not client.is_customers:
-                await access.end_tokens(self._ctx, found)
+        digest = client.digest(self._ctx.pepper)
+        await access.end_lease(self._ctx, found.account.id, lease, retry_after=retry_after, client_hash=digest)
+        if is_refusal and error.wait is None and not client.is_customers:
+            await access.end_tokens(self._ctx, found)
         raise error
 
     async def _request(self, client: Client, form: Mapping[str, str]) -> Tokens:
@@ -347,6 +352,13 @@ class TokenSource:
                     raise
                 await asyncio.sleep(STORE_PAUSE_S)
         raise AssertionError  # pragma: no cover - the loop returns or raises
+
+
+async def finish_requests() -> None:
+    """Waits for the requests for tokens in flight: their answers are stored before the process ends."""
+    loop = asyncio.get_running_loop()
+    if running := [task for task in _running if task.get_loop() is loop]:
+        await asyncio.wait(running, timeout=WAIT_S)
 
 
 def _form(found: Loaded, client: Client) -> dict[str, str]:

@@ -27,10 +27,11 @@ def read_tokens(oauth: OAuth, answer: Answer, *, is_code: bool) -> Tokens:
     """
     Returns the tokens in an answer of the token endpoint.
 
-    The validity is read from `expires_in` (RFC 6749) or `expires_at`. `is_code` says that a code was exchanged, not a refresh token.
+    The validity is read from `expires_in` (RFC 6749) or `expires_at`. `is_code` says that a code was
+    exchanged, not a refresh token.
 
     Raises:
-        AccessError: the answer is a refusal, or not what it should be.
+        AccessError: the answer is a refusal, or cannot be used.
     """
     who = f"The authorization server of {oauth.api}"
     body = _read_object(answer)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,9 +12,11 @@ from greenroom.context import Context, snapshot, transaction
 from greenroom.errors import AccessError
 from greenroom.model.access import Access, Problem, Tokens
 from greenroom.model.accounts import Account
+from greenroom.model.events import ACCOUNT_UPDATED, stamp
 from greenroom.model.integrations import Integration
 from greenroom.services import accounts, audit, integrations
 from greenroom.store import access as access_rows
+from greenroom.store import accounts as account_rows
 from greenroom.store import projects as project_rows
 from greenroom.store.db import Row, Tx, from_json, from_ms, maybe_from_ms, to_json
 
@@ -145,9 +147,12 @@ async def report(ctx: Context, tx: Tx, found: Loaded, error: AccessError, *, sco
     row = await access_rows.find(tx, account_id)
     if row is None or row["version"] != found.access.version:
         return
-    if await access_rows.set_problem(tx, account_id, error.code, error.reason, scope):
-        account = await accounts.read(tx, project_id, account_id)
-        await accounts.set_error(ctx, tx, account, error.code, error.reason)
+    is_new = await access_rows.set_problem(tx, account_id, error.code, error.reason, scope)
+    account = await accounts.read(tx, project_id, account_id)
+    # an account whose linking was unfinished when the problem began is active meanwhile
+    if account.status == "active" or (is_new and account.status == "error"):
+        reason = {"code": error.code, "description": error.reason, "timestamp": stamp(ctx.now())}
+        await _set_status(ctx, tx, replace(account, status="error", status_reasons=(reason,)))
 
 
 @transaction(queues=True)
@@ -158,8 +163,17 @@ async def clear_problem(ctx: Context, tx: Tx, project_id: str, account_id: str) 
 
 
 async def _clear(ctx: Context, tx: Tx, project_id: str, account_id: str) -> None:
-    if await access_rows.clear_problem(tx, account_id):
-        await accounts.clear_error(ctx, tx, await accounts.read(tx, project_id, account_id), PROBLEMS)
+    if not await access_rows.clear_problem(tx, account_id):
+        return
+    account = await accounts.read(tx, project_id, account_id)
+    if account.status == "error" and all(one.get("code") in PROBLEMS for one in account.status_reasons):
+        await _set_status(ctx, tx, replace(account, status="active", status_reasons=()))
+
+
+async def _set_status(ctx: Context, tx: Tx, account: Account) -> None:
+    changed = replace(account, updated_at=ctx.now())
+    await account_rows.save(tx, changed)
+    await accounts.publish(ctx, tx, changed, ACCOUNT_UPDATED)
 
 
 @transaction(kind="short")
@@ -207,7 +221,7 @@ async def note_answer(
     blocked_for: timedelta | None,
 ) -> None:
     """
-    Stores what an answer says of the rate limit: `window` (id, spare requests, size, ms until its end), and a wait.
+    Stores the rate limit in an answer: `window` (id, spare requests, size, ms until its end), and a wait.
     """
     known, now = await access_rows.lock_window(tx, account_id)
     changed = known

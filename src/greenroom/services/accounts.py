@@ -208,8 +208,7 @@ async def delete(ctx: Context, tx: Tx, project_id: str, account_id: str) -> Acco
     """
     Unlinks an account and publishes `account.deleted`.
 
-    Its tokens and its access to the ATS's API end now, waiting deliveries to its ATS are cancelled, and its orders are
-    kept.
+    Its tokens and its API access end now, waiting deliveries to its ATS are cancelled, and its orders are kept.
 
     Raises:
         NotFound: the account does not exist or is another project's.
@@ -376,30 +375,6 @@ async def replace_token(ctx: Context, tx: Tx, account: Account, overlap: timedel
     detail = {"overlap_seconds": int(overlap.total_seconds())}
     await audit.record(ctx, tx, "account.token_rotated", account.id, project_id=account.project_id, detail=detail)
     return await _mint(ctx, tx, account.id)
-
-
-async def set_error(ctx: Context, tx: Tx, account: Account, code: str, description: str) -> None:
-    """
-    Sets an account to `error` with one reason and publishes `account.updated`, inside another service's transaction.
-
-    An account whose linking is unfinished stays `inactive`.
-    """
-    if account.status == "inactive":
-        return
-    reason = {"code": code, "description": description, "timestamp": stamp(ctx.now())}
-    await _set_status(ctx, tx, replace(account, status="error", status_reasons=(reason,)))
-
-
-async def clear_error(ctx: Context, tx: Tx, account: Account, codes: Sequence[str]) -> None:
-    """Ends the `error` of an account that one of these codes caused, inside another service's transaction."""
-    if account.status == "error" and all(one.get("code") in codes for one in account.status_reasons):
-        await _set_status(ctx, tx, replace(account, status="active", status_reasons=()))
-
-
-async def _set_status(ctx: Context, tx: Tx, account: Account) -> None:
-    changed = replace(account, updated_at=ctx.now())
-    await account_rows.save(tx, changed)
-    await publish(ctx, tx, changed, ACCOUNT_UPDATED)
 
 
 async def publish(ctx: Context, tx: Tx, account: Account, event_type: str) -> None:

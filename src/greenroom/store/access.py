@@ -98,7 +98,7 @@ async def save_tokens(
 
 
 async def save_connection(tx: Tx, account_id: str, *, scopes: str | None, connected_by: str | None) -> None:
-    """Stores the granted scopes, and who connected the account now; None keeps what is stored."""
+    """Stores granted scopes, and that a person connected the account now; None keeps the stored value."""
     await tx.run(
         "UPDATE account_access SET scopes = coalesce($2, scopes), connected_by = coalesce($3, connected_by), "
         "connected_at = CASE WHEN $3 IS NOT NULL OR connected_at IS NULL THEN now_ms() ELSE connected_at END "

@@ -6,7 +6,7 @@ from greenroom.store.db import Row, Tx
 
 #: open authorizations of one account at most; older ones are deleted
 MOST = 20
-#: time for which an ended one is kept, to be answered with what happened to it
+#: time for which an ended one is kept, so that a late answer gets the reason
 KEPT_MS = 86_400_000
 
 

@@ -22,9 +22,9 @@ from greenroom.web.access import Visit
 @dataclass(frozen=True)
 class AccessCard:
     """
-    What the card shows.
+    The content of the card.
 
-    `lacks` says why the API is not read at all; `problem` is what it was refused last. `can_authorise` is of an account
+    `lacks` says why the API is not read at all; `problem` is the last refusal. `can_authorise` is of an account
     whose customer consents to the vendor's client.
     """
 

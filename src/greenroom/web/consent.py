@@ -137,7 +137,7 @@ def _away(ctx: Context, url: str, browser: str) -> Response:
 
 
 async def finish(request: Request, ctx: Context) -> Response:
-    """Takes the ATS's answer to a consent: exchanges its code, stores the tokens, and says what happened."""
+    """Takes the ATS's answer to a consent: exchanges its code, stores the tokens, and shows the outcome."""
     query = request.query_params
     try:
         found = await authorizations.use(ctx, query.get("state", "")[:LONGEST], request.cookies.get(COOKIE))

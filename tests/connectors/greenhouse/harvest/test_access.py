@@ -69,7 +69,7 @@ async def test_a_refused_access_token_is_refreshed_once(northwind: Northwind) ->
 
 
 async def test_many_readers_in_two_processes_refresh_once(northwind: Northwind, other: Northwind) -> None:
-    """The refresh token works once, and everybody reads."""
+    """The refresh token works once, and every reader has its rows."""
     await northwind.use_partner_client()
     other.account_id = northwind.account_id
     await expire(northwind)

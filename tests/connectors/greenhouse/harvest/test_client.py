@@ -1,4 +1,4 @@
-"""Reads of Harvest v3 over real sockets: pages, limits, and answers that are not what they should be."""
+"""Reads of Harvest v3 over real sockets: pages, limits, and answers that cannot be used."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ async def test_a_broken_answer_is_named(northwind: Northwind, fault: str, monkey
 
 @pytest.fixture
 async def hostile(northwind: Northwind) -> AsyncIterator[tuple[Northwind, Neighbour]]:
-    """An account whose Harvest says what the test wants."""
+    """An account whose Harvest sends the test's answers."""
     async with neighbour() as one:
         urls = {"greenhouse.harvest": one.url, "greenhouse.auth": one.url}
         given = " ".join(f"{name}={url}" for name, url in urls.items())

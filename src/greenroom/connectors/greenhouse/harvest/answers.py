@@ -32,7 +32,7 @@ def read_rows(path: str, params: Mapping[str, str], answer: Answer) -> tuple[lis
     Returns the rows of an answer and the cursor of the next page.
 
     Raises:
-        AccessError: the answer is an error, or not what it should be.
+        AccessError: the answer is an error, or cannot be used.
     """
     if answer.status != 200:
         raise _refusal(path, answer)
@@ -116,7 +116,7 @@ def read_window(headers: Mapping[str, str]) -> tuple[int, int, int, int] | None:
 
 
 def unusable(path: str, what: str) -> AccessError:
-    """Returns the error for an answer that is not what it should be."""
+    """Returns the error for an answer that cannot be used."""
     return AccessError(
         "hiring_team.unavailable",
         f"Harvest answered the list {path} with {what}, which cannot be used.",
