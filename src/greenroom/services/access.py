@@ -59,15 +59,12 @@ async def load(ctx: Context, tx: Tx, project_id: str, account_id: str) -> Loaded
 
 
 @snapshot
-async def get(ctx: Context, tx: Tx, project_id: str, account_id: str) -> Access:
-    """
-    Returns the access of a project's account; without tokens when it has none.
-
-    Raises:
-        NotFound: the account does not exist or is another project's.
-    """
-    await accounts.read(tx, project_id, account_id)
-    return _read(ctx, account_id, await access_rows.find(tx, account_id))
+async def find_for_page(ctx: Context, tx: Tx, account: Account) -> tuple[Integration, Access] | None:
+    """Returns the integration and the access of an account; None when the integration was never configured."""
+    row = await access_rows.find_with_integration(tx, account.project_id, account.provider, account.id)
+    if row is None:
+        return None
+    return integrations.open_row(ctx, row), _read(ctx, account.id, None if row["version"] is None else row)
 
 
 @transaction(kind="short")

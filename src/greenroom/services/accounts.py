@@ -328,11 +328,14 @@ async def get_profile(ctx: Context, tx: Tx, project_id: str, account_id: str) ->
     Raises:
         NotFound: the account does not exist or is another project's.
     """
-    return await read_profile(ctx, tx, await read(tx, project_id, account_id))
+    found = await account_rows.find_with_credentials(tx, project_id, account_id)
+    if found is None:
+        raise NotFound(f"No account {account_id} in this project.")
+    return await read_profile(ctx, tx, found[0], _opened(ctx, account_id, found[1]))
 
 
-async def read_profile(ctx: Context, tx: Tx, account: Account) -> Profile:
-    """Returns the profile of an account, inside another service's transaction."""
+async def read_profile(ctx: Context, tx: Tx, account: Account, credentials: Mapping[str, Any]) -> Profile:
+    """Returns the profile of an account with these credentials, inside another service's transaction."""
     return Profile(
         account,
         tokens=tuple(_account_token(ctx, row) for row in await account_rows.list_live_tokens(tx, account.id)),
@@ -340,7 +343,7 @@ async def read_profile(ctx: Context, tx: Tx, account: Account) -> Profile:
             LastCall(row["call"], from_ms(row["called_at"]), row["status"])
             for row in await account_rows.list_calls(tx, account.id)
         ),
-        credential_names=tuple(sorted(await open_credentials(ctx, tx, account.id))),
+        credential_names=tuple(sorted(credentials)),
     )
 
 
@@ -385,7 +388,10 @@ async def publish(ctx: Context, tx: Tx, account: Account, event_type: str) -> No
 
 async def open_credentials(ctx: Context, tx: Tx, account_id: str) -> dict[str, Any]:
     """Returns the decrypted credentials of an account, inside another service's transaction."""
-    sealed = await account_rows.find_credentials(tx, account_id)
+    return _opened(ctx, account_id, await account_rows.find_credentials(tx, account_id))
+
+
+def _opened(ctx: Context, account_id: str, sealed: str | None) -> dict[str, Any]:
     return from_json(ctx.vault.open(sealed, **_credentials_place(account_id))) if sealed else {}
 
 

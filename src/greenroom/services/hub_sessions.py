@@ -185,7 +185,8 @@ async def get_owned(
 
 async def _profile(ctx: Context, tx: Tx, session: ConnectSession, account_id: str) -> tuple[Profile, dict[str, Any]]:
     account = await _read_owned(tx, session, account_id)
-    return await accounts.read_profile(ctx, tx, account), await accounts.open_credentials(ctx, tx, account_id)
+    credentials = await accounts.open_credentials(ctx, tx, account_id)
+    return await accounts.read_profile(ctx, tx, account, credentials), credentials
 
 
 async def _read_owned(tx: Tx, session: ConnectSession, account_id: str) -> Account:

@@ -72,7 +72,7 @@ async def get(ctx: Context, tx: Tx, project_id: str, provider: str) -> Integrati
 async def find(ctx: Context, tx: Tx, project_id: str, provider: str) -> Integration | None:
     """Returns a project's integration with secrets decrypted; None if it was never configured."""
     row = await integration_rows.find(tx, project_id, provider)
-    return _opened(ctx, row) if row else None
+    return open_row(ctx, row) if row else None
 
 
 @transaction
@@ -91,7 +91,7 @@ async def reveal(ctx: Context, tx: Tx, project_id: str, provider: str) -> Integr
 
 async def read(ctx: Context, tx: Tx, project_id: str, provider: str) -> Integration:
     """Does the same as `get`, inside another service's transaction."""
-    return _opened(ctx, _require(await integration_rows.find(tx, project_id, provider), provider))
+    return open_row(ctx, _require(await integration_rows.find(tx, project_id, provider), provider))
 
 
 async def read_with_scope(ctx: Context, tx: Tx, account: Account) -> tuple[Integration, str | None]:
@@ -102,7 +102,7 @@ async def read_with_scope(ctx: Context, tx: Tx, account: Account) -> tuple[Integ
     """
     found = await integration_rows.find_with_scope(tx, account.project_id, account.provider, account.id)
     row = _require(found, account.provider)
-    return _opened(ctx, row), row["scope"]
+    return open_row(ctx, row), row["scope"]
 
 
 def _require(row: Row | None, provider: str) -> Row:
@@ -119,7 +119,7 @@ async def list_integrations(ctx: Context, tx: Tx, project_id: str) -> list[Integ
 
 async def read_all(ctx: Context, tx: Tx, project_id: str) -> list[Integration]:
     """Does the same as `list_integrations`, inside another service's transaction."""
-    return [_opened(ctx, row) for row in await integration_rows.list_integrations(tx, project_id)]
+    return [open_row(ctx, row) for row in await integration_rows.list_integrations(tx, project_id)]
 
 
 @snapshot
@@ -278,7 +278,7 @@ async def _replaced(
 ) -> tuple[Integration | None, Integration]:
     """Returns the stored integration and its replacement with `values`."""
     row = await integration_rows.find(tx, project_id, provider)
-    old = _opened(ctx, row) if row else None
+    old = open_row(ctx, row) if row else None
     now = ctx.now()
     new = Integration(
         id=old.id if old else ctx.new_id("int"),
@@ -346,7 +346,9 @@ def _sealed(ctx: Context, integration: Integration) -> dict[str, Any]:
     }
 
 
-def _opened(ctx: Context, row: Row) -> Integration:
+def open_row(ctx: Context, row: Row) -> Integration:
+    """Returns the integration of a row that has at least the columns of `integrations`."""
+
     def opened(column: str) -> Any:
         sealed = row[column]
         return sealed and ctx.vault.open(sealed, table="integrations", row=row["id"], column=column)

@@ -24,6 +24,21 @@ async def find(tx: Tx, account_id: str) -> Row | None:
     )
 
 
+async def find_with_integration(tx: Tx, project_id: str, provider: str, account_id: str) -> Row | None:
+    """Returns an integration, with the access of an account: the columns of `find`, all NULL if it has none."""
+    return await tx.one(
+        "SELECT i.*, s.version, s.tokens_sealed, s.client_hash, s.scopes, s.connected_by, s.connected_at, "
+        "s.refreshed_at, s.refresh_due_at, s.problem_code, s.problem_reason, s.problem_scope, s.problem_at, "
+        "coalesce(s.expires_at, 0) > now_ms() AS valid, coalesce(s.retry_at, 0) - now_ms() AS retry_ms, "
+        "coalesce(s.refresh_due_at <= now_ms(), 1 = 0) AS refresh_due "
+        "FROM integrations i LEFT JOIN account_access s ON s.account_id = $3 "
+        "WHERE i.project_id = $1 AND i.provider = $2",
+        project_id,
+        provider,
+        account_id,
+    )
+
+
 async def ensure(tx: Tx, account_id: str, project_id: str) -> None:
     """Adds the row of an account unless it exists."""
     await tx.run(

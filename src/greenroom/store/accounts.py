@@ -17,6 +17,14 @@ async def find(tx: Tx, project_id: str, account_id: str) -> Account | None:
     return get_account(row) if row else None
 
 
+async def find_with_credentials(tx: Tx, project_id: str, account_id: str) -> tuple[Account, str | None] | None:
+    """Returns an account as `find` does, with its sealed credentials."""
+    row = await tx.one(
+        "SELECT * FROM accounts WHERE id = $1 AND project_id = $2 AND deleted_at IS NULL", account_id, project_id
+    )
+    return (get_account(row), row["credentials_sealed"]) if row else None
+
+
 async def find_by_owner(tx: Tx, project_id: str, provider: str, owner_id: str) -> Account | None:
     """Returns the oldest account of a customer."""
     row = await tx.one(

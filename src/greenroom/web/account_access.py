@@ -10,11 +10,12 @@ from urllib.parse import urlsplit
 from greenroom.connectors import discover, get_addresses
 from greenroom.connectors.contract import OAuth
 from greenroom.connectors.oauth import find_client
-from greenroom.errors import AccessError, NotFound
+from greenroom.errors import AccessError
 from greenroom.model.access import Problem
 from greenroom.model.accounts import Account
 from greenroom.security.headers import PAGE_POLICY
 from greenroom.services import access
+from greenroom.services.access import Loaded
 from greenroom.web import kit
 from greenroom.web.access import Visit
 
@@ -41,22 +42,22 @@ class AccessCard:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-async def build(visit: Visit, account: Account) -> AccessCard | None:
+async def build(visit: Visit, account: Account, credential_names: Sequence[str]) -> AccessCard | None:
     """Returns the card of an account; None when the ATS has no API to be read, or the integration is not configured."""
     connector = discover().get(account.provider)
     if connector is None or connector.access is None:
         return None
     oauth, ats = connector.access, connector.manifest.name
-    try:
-        found = await access.load(visit.ctx, account.project_id, account.id)
-    except NotFound:
+    found = await access.find_for_page(visit.ctx, account)
+    if found is None:
         return None
+    integration, stored = found
     try:
-        client = find_client(oauth, found)
+        # the values of the credentials are of no matter here, only which of them there are
+        client = find_client(oauth, Loaded(account, integration, stored, {name: name for name in credential_names}))
     except AccessError as error:
         return AccessCard(oauth.api, ats, lacks=error.reason)
-    stored = found.access
-    has_tokens = stored.client == client.identity and stored.connected_at is not None
+    has_tokens = stored.connected_at is not None
     lacks = None
     if not has_tokens:
         lacks = (

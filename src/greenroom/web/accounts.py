@@ -162,7 +162,7 @@ async def _account(visit: Visit, *, is_revealed: bool = False) -> Response:
     ctx, project_id, account_id = visit.ctx, visit.project.id, visit.param("id")
     profile = await accounts.get_profile(ctx, project_id, account_id)
     seen = profile.calls[0].at if profile.calls else None
-    api = await account_access.build(visit, profile.account)
+    api = await account_access.build(visit, profile.account, profile.credential_names)
     return kit.render(
         visit,
         "accounts/account.html",

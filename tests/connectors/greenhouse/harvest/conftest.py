@@ -107,7 +107,7 @@ class Northwind:
         return parse_qs(urlsplit(agree(f"{self.greenhouse.address}/authorize", form)).query)["code"][0]
 
     async def access(self) -> Access:
-        return await access.get(self.ctx, self.project_id, self.account_id)
+        return (await access.load(self.ctx, self.project_id, self.account_id)).access
 
     async def account(self) -> Account:
         return await accounts.get(self.ctx, self.project_id, self.account_id)
