@@ -13,7 +13,7 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import quote, urlencode
 
 import structlog
 
@@ -124,7 +124,7 @@ def authorize_url(oauth: OAuth, client: Client, addresses: Mapping[str, str], *,
         "scope": " ".join(oauth.scopes),
         "state": state,
     }
-    return f"{addresses[oauth.address]}{oauth.authorize_path}?{urlencode(query)}"
+    return f"{addresses[oauth.address]}{oauth.authorize_path}?{urlencode(query, quote_via=quote)}"
 
 
 class Held(NamedTuple):
@@ -317,8 +317,8 @@ class TokenSource:
         raise error
 
     async def _request(self, client: Client, form: Mapping[str, str]) -> Tokens:
-        # RFC 6749, section 2.3.1: both parts are form-encoded before they are joined
-        basic = base64.b64encode(f"{quote_plus(client.id)}:{quote_plus(client.secret)}".encode()).decode()
+        # RFC 6749 has both parts form-encoded first; ATSs document and expect them as they are
+        basic = base64.b64encode(f"{client.id}:{client.secret}".encode()).decode()
         headers = {
             "authorization": f"Basic {basic}",
             "content-type": "application/x-www-form-urlencoded",
