@@ -52,6 +52,10 @@ class StaticFiles:
             raise KeyError(path)
         return f"{self._prefix}/{self._version}/{path}"
 
+    def get(self, path: str) -> Asset:
+        """Returns a file by its path."""
+        return self._files[path]
+
     async def serve(self, request: Request) -> Response:
         """Answers with a file, which a browser keeps for a year if it asked for the current version."""
         asset = self._files.get(request.path_params["path"])

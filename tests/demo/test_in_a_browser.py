@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from greenroom.demo import greenhouse
 from greenroom.demo import story as demo
 from greenroom.demo.processes import Ports, Processes, first_free
-from tests.support.browser import chromium, tab_to
+from tests.support.browser import chromium, keep_picture, tab_to
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=30_000)  # longer than any step takes, except on an overloaded machine
+#: a folder for the pictures of the README and of the docs, such as docs/images
+PICTURES = os.environ.get("PICTURES_DIR")
+#: how wide and high they are in CSS pixels
+PICTURE_SIZE = (1280, 860)
 NAME = "Zoë Nguyễn-O'Neill"
 
 
@@ -68,6 +74,9 @@ async def test_the_story_from_the_application_to_the_scored_kit() -> None:
             await asyncio.to_thread(demo.take_test, story)
             await asyncio.to_thread(greenhouse.check_kit, story)
             await see_the_result(user)
+            if PICTURES:
+                await asyncio.to_thread(demo.check_timeline, story)
+                await keep_pictures(browser, story, Path(PICTURES), user.page.url)
 
 
 async def apply(user: KeyboardUser, story: demo.Story) -> None:
@@ -135,3 +144,28 @@ async def see_the_result(user: KeyboardUser) -> None:
     assert labels == ["Report", "Score", "Started At", "Completed At", "Notes", "Outcome", "Score Range"]
     assert await user.read("Score") == "82.5"
     assert await user.read("Report") == "View Report"
+
+
+async def keep_pictures(browser: Browser, story: demo.Story, folder: Path, kit: str) -> None:
+    """Keeps pictures of the interview kit, and of the order's page and the setup page of the dashboard."""
+    width, height = PICTURE_SIZE
+    context = await browser.new_context(
+        viewport={"width": width, "height": height},
+        device_scale_factor=1.5,
+        color_scheme="light",
+        reduced_motion="reduce",
+    )
+    page = await context.new_page()
+    await page.set_viewport_size({"width": width, "height": 640})  # the kit is short
+    await page.goto(kit)
+    await keep_picture(page, folder / "sandbox.webp")
+    await page.set_viewport_size({"width": width, "height": height})
+    await page.goto(story.sign_in_link)
+    if await page.get_by_role("button", name="Sign in").count():
+        await page.get_by_role("button", name="Sign in").click()
+        await expect(page.get_by_role("heading", name="Home", level=1)).to_be_visible()
+    await page.goto(f"{story.gateway}/orders/{story.ids['order']}")
+    await keep_picture(page, folder / "order.webp")
+    await page.goto(page.url.partition("/orders")[0] + "/setup")
+    await keep_picture(page, folder / "setup.webp")
+    await context.close()

@@ -28,7 +28,7 @@ async def test_deliveries_are_counted_on_the_day_of_their_event(store: Store) ->
     await store.write(lambda tx: tx.run("UPDATE deliveries SET state = 'delivered' WHERE destination_id = $1", one.id))
 
     days = await statistics.delivery_days(ctx, PROJECT, one)
-    whole = await statistics.delivery_days(ctx, PROJECT)
+    _, whole = await statistics.project_days(ctx, PROJECT, [one, other])
 
     assert len(days) == statistics.DAYS
     assert sum(day.delivered for day in days) == COUNT
@@ -41,7 +41,7 @@ async def test_a_project_without_orders_has_days_without_orders(store: Store) ->
     """Every day is there."""
     await queue(store, {})
 
-    days = await statistics.order_days(context(store), PROJECT)
+    days, _ = await statistics.project_days(context(store), PROJECT, [])
 
     assert [(day.ordered, day.resulted, day.read) for day in days] == [(0, 0, 0)] * statistics.DAYS
 

@@ -17,7 +17,7 @@ from greenroom.model.order_checks import Decision
 from greenroom.model.orders import Candidate, OrderRequest
 from greenroom.model.results import Result, Score
 from greenroom.model.webhooks import Webhook
-from greenroom.services import claims, deliveries, orders, overview, retention, timelines, webhooks
+from greenroom.services import claims, deliveries, orders, overview, retention, statistics, timelines, webhooks
 from greenroom.store import accounts as account_rows
 from greenroom.store import missing
 from greenroom.store import webhooks as webhook_rows
@@ -89,6 +89,7 @@ EVERYDAY: dict[str, Doing] = {
     "what is queue_full_projects": inside(overview.queue_full_projects, limit=1000),
     "what is held": inside(webhooks.held, [name("whk", 0)]),
     "list held orders": inside(orders.list_orders, name("prj", 0), {"delivery": "held"}),
+    "show Home": inside(statistics.project_days, name("prj", 0), [HOOK]),
     "find held events": lambda _, tx: webhook_rows.list_enabled_with_held(tx),
     "find what a webhook has no delivery of": lambda _, tx: missing.find(
         tx, HOOK, after=name("evt", 700), since=0, until=2**42, limit=100

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -17,6 +19,8 @@ SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 #: widths of the window in CSS pixels; no page may scroll sideways at the smaller one
 WIDTHS = (1280, 320)
 MOST_TABS = 300
+#: limit of a picture in the docs
+PICTURE_BYTES = 150_000
 #: axe's script, without a report on passed checks: a third of the time
 RUN = "rules => axe.run(document, {...rules, resultTypes: ['violations'], preload: false}).then(({violations}) => violations)"
 #: the rules that depend on colours, for the second colour scheme
@@ -85,6 +89,16 @@ async def flaws(page: Page) -> list[str]:
                 f"{scheme}, {width} px: {rule['id']}: {node['html'][:200]}" for rule in broken for node in rule["nodes"]
             ]
     return found
+
+
+async def keep_picture(page: Page, path: Path) -> None:
+    """Stores what the window shows as a WebP file of at most `PICTURE_BYTES`."""
+    await page.evaluate("document.fonts.ready")
+    session = await page.context.new_cdp_session(page)
+    taken = await session.send("Page.captureScreenshot", {"format": "webp", "quality": 82})
+    content = base64.b64decode(taken["data"])
+    assert len(content) <= PICTURE_BYTES, f"{path.name} has {len(content)} bytes"
+    await asyncio.to_thread(path.write_bytes, content)
 
 
 def _axe() -> str:

@@ -1,11 +1,47 @@
-"""Home: what it calls a problem."""
+"""Home: the way to the first order, then figures, problems and charts."""
 
 from __future__ import annotations
 
 import asyncio
 
+from greenroom.services import projects
 from tests.house import House, Linked, webhook
 from tests.web.visitors import Visitor
+
+
+async def test_a_new_project_is_led_to_its_first_order(house: House) -> None:
+    """Four steps, the first of which is the next one; no chart, and no list of problems."""
+    await projects.create_key(house.app.state.ctx, name="tests", project="fresh")
+    page = await (await Visitor.sign_in(house)).get("/")
+
+    assert "0 of 4 steps to your first order done" in page.text
+    for folder in ("integrations", "webhooks/new", "accounts", "setup"):
+        assert f'href="{page.url.path}/{folder}"' in page.text
+    assert page.text.count('class="is-now"') == 1
+    assert "chart-orders" not in page.text
+    assert "Problems" not in page.text
+
+
+async def test_a_project_with_orders_has_figures_and_charts(house: House, proctor: Linked) -> None:
+    """The charts have the same numbers as tables; what somebody must act on stands above them."""
+    visitor = await Visitor.sign_in(house)
+    await proctor.send_test()
+    held = await visitor.get("/")
+    assert "1 order event is held" in held.text
+    assert "Setup: 3 of 4 done" in held.text
+
+    made = await webhook(proctor)
+    await house.vendor.receive(1)
+    quiet = await visitor.get("/")
+    assert "All quiet." in quiet.text
+    assert 'id="chart-orders"' in quiet.text
+    assert "1 ordered, 0 result recorded, 0 read by the ats" in quiet.text
+    assert '<span class="stat-value">1</span><span class="stat-note tone-mute">0 yesterday' in quiet.text
+
+    await proctor.api("PATCH", f"/v1/webhooks/{made['id']}", json={"enabled": False})
+    disabled = await visitor.get("/")
+    assert "Webhook “orders” is disabled" in disabled.text
+    assert "Disabled by hand. What it takes is held until it is enabled." in disabled.text
 
 
 async def test_a_failing_webhook_is_a_problem_until_it_answers_well(house: House, proctor: Linked) -> None:

@@ -14,8 +14,9 @@ from playwright.async_api import Page, expect
 from greenroom.services import members, projects, users
 from tests.house import open_house
 from tests.support.browser import SCHEMES, WIDTHS, chromium, flaws, listening, tab_to
+from tests.web import busy
 from tests.web.pages import PAGES
-from tests.web.visitors import ids_of, sign_in_tab
+from tests.web.visitors import sign_in_tab
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 EMAIL, PASSWORD = "ada@example.com", "correct horse battery"
@@ -27,19 +28,16 @@ SCREENSHOTS = os.environ.get("SCREENSHOTS_DIR")
 async def opened(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Page, dict[str, str]]]:
     """A signed-in tab, and the ids that the addresses of pages need."""
     async with open_house(tmp_path_factory.mktemp("house")) as house, chromium() as browser:
-        proctor = await house.link("proctor", package_id="pkg_core_sql")
-        orders = [await proctor.send_test(900 + number) for number in range(4)]
-        await proctor.give_result(orders[0])
-        ids = await ids_of(proctor)
+        proctor = await house.link("proctor", packages_url=f"{house.vendor.url}/packages")
         ctx = house.app.state.ctx
         project = await projects.find_by_name(ctx, "proctor")
         assert project is not None
+        ids = await busy.fill(house, proctor, project.id)
         await users.create(ctx, email=EMAIL, name="Ada", password=PASSWORD, project_ids=[project.id])
         await members.invite(ctx, project.id, email="bob@example.com", role="viewer")
         page = await browser.new_page(base_url=str(house.client.base_url), reduced_motion="reduce")
         await sign_in_tab(page, house)
-        known = {"order": orders[0], "open_order": orders[1], "project": page.url.rpartition("/")[2]}
-        yield page, {**known, **ids}
+        yield page, {**ids, "project": project.id}
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -100,6 +98,20 @@ async def keep(page: Page, name: str) -> None:
     """Keeps screenshots on request."""
     if SCREENSHOTS:
         await keep_screenshots(page, Path(SCREENSHOTS), name)
+
+
+async def test_a_dialog_stands_over_its_parent(opened: tuple[Page, dict[str, str]]) -> None:
+    """The parent is inert and repeats no id; a narrow window has the dialog alone."""
+    page, ids = opened
+    await page.set_viewport_size({"width": 1280, "height": 900})
+    await page.goto(f"/projects/{ids['project']}/accounts/auth-link")
+    await expect(page.locator("[data-behind] h1")).to_have_text("Accounts")
+    await expect(page.locator(".shell")).to_have_attribute("inert", "")
+    every = await page.locator("[id]").evaluate_all("found => found.map(one => one.id)")
+    assert len(every) == len(set(every))
+    await page.set_viewport_size({"width": 320, "height": 800})
+    await expect(page.locator(".shell")).to_be_hidden()
+    assert await flaws(page) == []
 
 
 async def test_the_narrow_menu_works_without_javascript(opened: tuple[Page, dict[str, str]]) -> None:

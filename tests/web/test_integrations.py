@@ -12,7 +12,7 @@ import pytest
 from greenroom.errors import Unavailable
 from greenroom.services import checks, integrations, projects, users
 from tests.house import PACKAGES, House, Linked
-from tests.web.visitors import HTML, Visitor
+from tests.web.visitors import Visitor
 
 GOOD = (200, {"content-type": "application/json"}, json.dumps({"data": PACKAGES}).encode())
 
@@ -234,7 +234,8 @@ async def test_a_viewer_reads_and_changes_nothing(house: House) -> None:
     await users.create(
         house.app.state.ctx, email=email, name="Bob", password=password, project_ids=[project_id], role="viewer"
     )
-    await house.client.post("/sign-in", data={"email": email, "password": password}, headers=HTML)
+    house.client.cookies.clear()
+    await browser.submit("/sign-in", {"email": email, "password": password}, on="/sign-in")
     assert "Saving needs the role developer." in (await browser.get(path)).text
     assert "Test endpoint" not in (await browser.get(path)).text
     assert 'role="switch" aria-checked' not in (await browser.get(listed)).text

@@ -151,11 +151,17 @@ async def test_every_page_keeps_the_rules(house: House, proctor: Linked) -> None
 
 
 class Outline(HTMLParser):
-    """Counts elements."""
+    """Counts elements outside drawings."""
 
     def __init__(self) -> None:
         super().__init__()
         self.count: dict[str, int] = {}
+        self.drawings = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.count[tag] = self.count.get(tag, 0) + 1
+        self.drawings += tag == "svg"
+        if not self.drawings:
+            self.count[tag] = self.count.get(tag, 0) + 1
+
+    def handle_endtag(self, tag: str) -> None:
+        self.drawings -= tag == "svg"

@@ -59,9 +59,9 @@ async def test_a_page_costs_few_queries(visitor: Visitor, proctor: Linked, monke
 
 
 async def test_a_page_transfers_little_and_has_no_inline_code(visitor: Visitor, proctor: Linked) -> None:
-    """As sent: the first visit with style sheet, scripts, icons and the fonts of English text."""
+    """As sent: the first visit with style sheet, scripts, icons and the fonts of Europe's languages."""
     latin = ("greenroom.css", "greenroom.js", "icons.svg", "favicon.svg", "fonts/inter-latin.woff2",
-             "fonts/geist-mono-latin.woff2", "vendor/htmx-2.0.8.min.js")  # fmt: skip
+             "fonts/inter-european.woff2", "fonts/geist-mono-latin.woff2", "vendor/htmx-2.0.8.min.js")  # fmt: skip
     files = 0
     for name in latin:
         async with visitor.house.client.stream("GET", assets.url(name)) as answer:
@@ -117,6 +117,30 @@ async def test_an_order_of_a_project_is_found_by_its_id(visitor: Visitor, procto
         assert (await visitor.get(path)).url.path.endswith(f"/orders/{order}")
     assert (await visitor.get("/orders/ord_none")).status_code == 404
     assert (await visitor.get("/projects/prj_none/orders")).status_code == 404
+
+
+def test_names_of_european_languages_need_one_small_file() -> None:
+    """Its range in the style sheet has the letters; no other file is asked for them."""
+    styles = assets.load().get("greenroom.css").content.decode()
+    ranges = dict(re.findall(r"url\(fonts/([\w-]+)\.woff2\).*?unicode-range: ([^;]+);", styles))
+    for letter in "ąćęłńóśźżĄŁŻčďěňřšťůžğışőűāēģșț":
+        found = [
+            name
+            for name, text in ranges.items()
+            for first, _, last in (one.strip()[2:].partition("-") for one in text.split(","))
+            if name.startswith("inter") and int(first, 16) <= ord(letter) <= int(last or first, 16)
+        ]
+        assert found in (["inter-latin"], ["inter-european"]), letter
+
+
+def test_newer_features_of_css_have_a_plain_value_before_them() -> None:
+    """For browsers that ignore a declaration with `dvh` or `light-dark()`."""
+    styles = assets.load().get("greenroom.css").content.decode()
+
+    for name, value in re.findall(r"([\w-]+): ([^;{}]*\ddvh[^;{}]*);", styles):
+        assert f"{name}: {value.replace('dvh', 'vh')}; {name}: {value};" in styles
+    for name in re.findall(r"(--[\w-]+): light-dark\(", styles):
+        assert re.search(rf"{name}: (?!light-dark)", styles.partition("@supports")[0]), name
 
 
 def test_htmx_is_the_published_file() -> None:

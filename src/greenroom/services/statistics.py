@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,7 +11,6 @@ from greenroom.model.webhooks import Webhook
 from greenroom.security.tokens import first_id
 from greenroom.store import order_days as order_day_rows
 from greenroom.store import statistics as statistic_rows
-from greenroom.store import webhooks as webhook_rows
 from greenroom.store.db import Tx, from_ms, to_ms
 
 DAYS = 7
@@ -50,22 +49,49 @@ class OrderDay:
 
 @snapshot
 async def delivery_days(
-    ctx: Context, tx: Tx, project_id: str, webhook: Webhook | None = None, *, days: int = DAYS
+    ctx: Context, tx: Tx, project_id: str, webhook: Webhook, *, days: int = DAYS
 ) -> list[DeliveryDay]:
-    """Counts the deliveries of one webhook of a project, or of all, for each of the last days, oldest first."""
+    """Counts the deliveries of one webhook of a project for each of the last days, oldest first."""
     starts = _starts(ctx.now(), days)
     bounds = [first_id("dlv", start) for start in starts]
-    hooks = [webhook] if webhook else await webhook_rows.list_webhooks(tx, project_id)
-    places = [one.id for one in hooks] + ([] if webhook else [project_id])
     counts = {
-        (row["period"], row["state"]): int(row["n"])
-        for row in await statistic_rows.count_deliveries(tx, places, bounds)
+        (row["period"], row["step"]): int(row["n"])
+        for row in await statistic_rows.count_deliveries(tx, [webhook.id], bounds)
     }
     durations: list[list[int]] = [[] for _ in range(days)]
-    for row in await statistic_rows.sample_durations(
-        tx, project_id, webhook.id if webhook else None, bounds, most=SAMPLED
-    ):
+    for row in await statistic_rows.sample_durations(tx, webhook.id, bounds, most=SAMPLED):
         durations[row["period"]].append(int(row["duration_ms"]))
+    return _delivery_days(starts, counts, durations)
+
+
+@snapshot
+async def project_days(
+    ctx: Context, tx: Tx, project_id: str, webhooks: Sequence[Webhook], *, days: int = DAYS
+) -> tuple[list[OrderDay], list[DeliveryDay]]:
+    """
+    Counts a project's orders, and the deliveries to its webhooks without response times, for each of the last days.
+
+    `webhooks` are those of the project; events that no webhook takes count as waiting.
+    """
+    starts = _starts(ctx.now(), days)
+    rows = await statistic_rows.count_project(
+        tx, project_id, [*(one.id for one in webhooks), project_id], [first_id("dlv", start) for start in starts],
+        [first_id("ord", start) for start in starts], [to_ms(start) for start in starts],
+    )  # fmt: skip
+    counts = {(row["period"], row["step"]): int(row["n"]) for row in rows}
+    return _order_days(starts, counts), _delivery_days(starts, counts, [[] for _ in range(days)])
+
+
+def _order_days(starts: Sequence[datetime], counts: Mapping[tuple[int, str], int]) -> list[OrderDay]:
+    return [
+        OrderDay(start, counts[number, "ordered"], counts[number, "resulted"], counts[number, "read"])
+        for number, start in enumerate(starts[:-1])
+    ]
+
+
+def _delivery_days(
+    starts: Sequence[datetime], counts: Mapping[tuple[int, str], int], durations: Sequence[Sequence[int]]
+) -> list[DeliveryDay]:
     return [
         DeliveryDay(
             start,

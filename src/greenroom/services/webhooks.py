@@ -22,6 +22,8 @@ from greenroom.store import webhooks as webhook_rows
 from greenroom.store.db import Tx, from_ms, maybe_from_ms, to_ms
 
 OVERLAP = timedelta(days=1)
+#: reason of a webhook that somebody disabled
+BY_HAND = "disabled by hand"
 #: `held_since` that sends no held event
 NOTHING_HELD = datetime.max.replace(tzinfo=UTC)
 #: fields whose change may subscribe a webhook to held events
@@ -267,7 +269,7 @@ async def _change(
     if RELEASING & changes.keys():
         new = replace(new, held_since=held_since)
     if new.enabled != old.enabled:
-        new = replace(new, disabled_reason=None if new.enabled else "disabled by hand")
+        new = replace(new, disabled_reason=None if new.enabled else BY_HAND)
     if new.url != old.url or (new.enabled and not old.enabled):
         await breaker_rows.save(tx, webhook_id, None)
     await webhook_rows.save(tx, new)

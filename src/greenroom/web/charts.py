@@ -45,13 +45,14 @@ class Bar:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart: `series` are tones and labels in the order of the cells; `top` is the scale's largest value as text."""
+    """A chart: `series` are tones and labels in the order of the cells; `top` and `half` label the scale."""
 
     id: str
     title: str
     series: tuple[tuple[str, str], ...]
     bars: tuple[Bar, ...]
     top: str
+    half: str
     is_empty: bool
 
     @property
@@ -76,7 +77,7 @@ def latency_chart(days: Sequence[DeliveryDay], id_: str = "chart-latency") -> Ch
 
 def orders_chart(days: Sequence[OrderDay], id_: str = "chart-orders") -> Chart:
     """Returns how far orders came per day: ordered, result recorded, result read by the ATS."""
-    series = (("info", "Ordered"), ("wait", "Result recorded"), ("ok", "Read by the ATS"))
+    series = (("mute", "Ordered"), ("info", "Result recorded"), ("ok", "Read by the ATS"))
     rows = [(formats.weekday(one.start), (one.ordered, one.resulted, one.read)) for one in days]
     return _stacked(id_, "Orders per day", series, rows, formats.number, are_beside=True)
 
@@ -99,10 +100,10 @@ def _stacked(
     tallest = max((max(values) if are_nested or are_beside else sum(values) for _, values in rows), default=0)
     scale = _round_up(tallest)
     slot = 100 / max(1, len(rows))
-    width = slot * 0.7
+    width = slot * 0.56
     bars = []
     for number, (label, values) in enumerate(rows):
-        x, parts, base = slot * (number + 0.15), [], float(ABOVE + HEIGHT)
+        x, parts, base = slot * (number + 0.22), [], float(ABOVE + HEIGHT)
         for place, ((tone, _), value) in enumerate(zip(series, values, strict=True)):
             before = values[place - 1] if are_nested and place else 0
             height = max((value - before) / scale * HEIGHT, SMALLEST) if value > before else 0
@@ -115,7 +116,7 @@ def _stacked(
         said = ", ".join(f"{write(value)} {name.lower()}" for (_, name), value in zip(series, values, strict=True))
         cells = tuple(write(value) for value in values)
         bars.append(Bar(round(x + width / 2, 2), label, f"{label}: {said}", tuple(parts), cells))
-    return Chart(id_, title, series, tuple(bars), write(scale), tallest == 0)
+    return Chart(id_, title, series, tuple(bars), write(scale), "" if scale % 2 else write(scale // 2), tallest == 0)
 
 
 def _part(tone: str, x: float, width: float, base: float, height: float) -> Part:
@@ -124,7 +125,7 @@ def _part(tone: str, x: float, width: float, base: float, height: float) -> Part
 
 def _round_up(value: int) -> int:
     """Returns the next number that is 1, 2 or 5 times a power of ten."""
-    if value <= 1:
-        return 1
+    if value <= 2:
+        return 2
     power = int(10 ** int(math.log10(value)))
     return next(step * power for step in (1, 2, 5, 10) if step * power >= value)

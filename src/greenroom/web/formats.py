@@ -89,6 +89,11 @@ LOOKS: dict[str, Look] = {
 }
 OUTCOMES = {"passed": "Passed", "failed": "Failed", "needs_review": "Needs review"}
 _TOKEN = re.compile(r'("(?:\\.|[^"\\])*")(\s*:)?|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|\b(true|false|null)\b')
+#: marks in user agents; an earlier one wins, since each browser also claims to be others
+_BROWSERS = (("Edg", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("HeadlessChrome/", "Headless Chrome"),
+             ("Chrome/", "Chrome"), ("Safari/", "Safari"))  # fmt: skip
+_SYSTEMS = (("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"),
+            ("Mac OS X", "macOS"), ("Linux", "Linux"))  # fmt: skip
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 
 
@@ -152,6 +157,20 @@ def short_id(value: str) -> str:
     return f"{prefix}_…{rest[-6:]}" if underscore and len(rest) > 10 else value
 
 
+def browser(agent: str | None) -> str:
+    """Returns a browser's user agent in words: `Firefox on Windows`; an unknown one stays as it is."""
+    name = next((name for mark, name in _BROWSERS if mark in (agent or "")), None)
+    system = next((name for mark, name in _SYSTEMS if mark in (agent or "")), None)
+    if name is None:
+        return (agent or "Unknown browser")[:80]
+    return f"{name} on {system}" if system else name
+
+
+def short_path(path: str) -> str:
+    """Returns a path whose ids are shortened as by `short_id`."""
+    return re.sub(r"\b[a-z]{2,5}_[0-9a-z]{20,}", lambda found: short_id(found[0]), path)
+
+
 def masked(secret: str | None) -> str:
     """Returns a secret as dots with its last four characters."""
     return f"{'•' * 12}{secret[-4:] if secret and len(secret) > 8 else ''}"
@@ -195,6 +214,8 @@ FILTERS = {
     "number": number,
     "money": money,
     "short_id": short_id,
+    "short_path": short_path,
+    "browser": browser,
     "masked": masked,
     "breakable": breakable,
     "paint": paint,

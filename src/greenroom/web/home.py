@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
+from greenroom.model.accounts import Account
 from greenroom.model.orders import Order
 from greenroom.model.webhooks import Webhook
-from greenroom.services import accounts, breakers, integrations, orders, webhooks
+from greenroom.services import accounts, breakers, integrations, orders, statistics, webhooks
 from greenroom.services.breakers import Condition
-from greenroom.web import formats, kit
+from greenroom.services.statistics import DeliveryDay, OrderDay
+from greenroom.web import charts, formats, kit
 from greenroom.web.access import Visit
 
 LATEST = 5
 #: refused orders that are counted; more are shown as "10+"
 MOST_COUNTED = 10
+#: accounts whose names and states are read
+MOST_ACCOUNTS = 100
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,26 @@ class Problem:
     text: str
     action: str
     path: str
+
+
+class Step(NamedTuple):
+    """A step to the first order; `folder` is the page on which it is done."""
+
+    title: str
+    text: str
+    folder: str
+    is_done: bool
+
+
+class Figure(NamedTuple):
+    """A number with one note on what is unusual about it, and the list that it counts."""
+
+    path: str
+    icon: str
+    label: str
+    value: str
+    note: str
+    tone: str = "mute"
 
 
 def routes() -> list[BaseRoute]:
@@ -50,17 +74,24 @@ async def show_home(visit: Visit) -> Response:
     latest = await orders.list_orders(ctx, project_id, {}, limit=LATEST)
     stuck = await orders.list_stuck(ctx, project_id, limit=MOST_COUNTED + 1)
     refused, held = [one for one in stuck if one.delivery == "refused"], [one for one in stuck if one.held_at]
-    linked = await accounts.list_page(ctx, project_id, limit=100)
+    linked = await accounts.list_page(ctx, project_id, limit=MOST_ACCOUNTS)
     # an account is linked through an enabled integration, so the question is asked of new projects only
     enabled = bool(linked) or bool(await integrations.enabled_providers(ctx, project_id))
     hooks = await webhooks.list_webhooks(ctx, project_id)
     conditions = await breakers.conditions(ctx, [one.id for one in hooks if one.enabled])
+    order_days: list[OrderDay] = []
+    delivery_days: list[DeliveryDay] = []
+    if latest:
+        order_days, delivery_days = await statistics.project_days(ctx, project_id, hooks)
     steps = [
-        ("Enable an integration", "With the credentials that Greenhouse gave you.", "integrations", enabled),
-        ("Add a webhook", "Your endpoint receives each order there.", "webhooks", any(one.enabled for one in hooks)),
-        ("Link an account", "A customer’s ATS, or a test account.", "accounts", bool(linked)),
-        ("Receive the first order", "A recruiter sends a test from the ATS.", "orders", bool(latest)),
-    ]
+        Step("Enable an integration", "With the credentials that the ATS gave you as its partner.", "integrations",
+             enabled),
+        Step("Add a webhook", "Your endpoint receives each order there, signed.", "webhooks/new",
+             any(one.enabled for one in hooks)),
+        Step("Link an account", "A customer’s ATS, or a test account of your own.", "accounts", bool(linked)),
+        Step("Receive the first order", "A recruiter sends a test. Setup shows what is still missing until then.",
+             "setup", bool(latest)),
+    ]  # fmt: skip
     return kit.render(
         visit,
         "home/home.html",
@@ -68,12 +99,32 @@ async def show_home(visit: Visit) -> Response:
         names={one.id: one.origin_owner_name for one in linked},
         problems=find_problems(refused, held, hooks, conditions),
         steps=steps,
-        done=sum(step[3] for step in steps),
-        refused=_counted(refused),
-        held=_counted(held),
-        account_count=len(linked),
-        webhook_count=sum(one.enabled for one in hooks),
+        done=sum(step.is_done for step in steps),
+        figures=count_figures(order_days, delivery_days, refused, linked),
+        charts=[charts.orders_chart(order_days), charts.deliveries_chart(delivery_days)] if latest else [],
     )
+
+
+def count_figures(
+    order_days: list[OrderDay], delivery_days: list[DeliveryDay], refused: list[Order], linked: list[Account]
+) -> list[Figure]:
+    """Returns the four figures of the page."""
+    before, today = [one.ordered for one in order_days[-2:]] or (0, 0)
+    failed, waiting = (sum(getattr(one, name) for one in delivery_days) for name in ("failed", "waiting"))
+    ill = [one for one in linked if one.status == "error"]
+    many = len(linked) == MOST_ACCOUNTS
+    return [
+        Figure("/orders", "clipboard-list", "Orders today", formats.number(today),
+               f"{formats.number(before)} yesterday, in UTC" if order_days else "None yet"),
+        Figure("/orders?view=refused", "circle-x", "Refused results", _counted(refused),
+               "Somebody must act" if refused else "The ATS refused none", "bad" if refused else "mute"),
+        Figure("/deliveries?state=dead", "send", "Failed deliveries, 7 days", formats.number(failed),
+               f"{formats.number(waiting)} waiting" if waiting else "Nothing waits", "bad" if failed else "mute"),
+        Figure("/accounts?view=error", "building-2", "Accounts needing attention", str(len(ill)),
+               ill[0].origin_owner_name if ill else
+               f"Of {len(linked)}{'+' if many else ''} linked" if linked else "No account yet",
+               "bad" if ill else "mute"),
+    ]  # fmt: skip
 
 
 def find_problems(
@@ -86,9 +137,25 @@ def find_problems(
         title = f"The ATS refused {_counted(refused)} result{'' if len(refused) == 1 else 's'}"
         found.append(Problem("bad", title, detail, "Show the orders", "/orders?view=refused"))
     found += [
-        Problem("bad", f"Webhook “{one.name}” was disabled", one.disabled_reason, "Open webhooks", "/webhooks")
+        Problem(
+            "wait" if one.disabled_reason == webhooks.BY_HAND else "bad", f"Webhook “{one.name}” is disabled",
+            f"{one.disabled_reason[:1].upper()}{one.disabled_reason[1:]}. What it takes is held until it is enabled.",
+            "Open webhook", f"/webhooks/{one.id}",
+        )
         for one in hooks
         if not one.enabled and one.disabled_reason
+    ]  # fmt: skip
+    found += [
+        Problem(
+            "bad",
+            f"Webhook “{one.name}” is failing",
+            f"{formats.plural(condition.consecutive_failures, 'failure')} in a row. The last one: "
+            f"{condition.last_error or 'no usable answer'}. Deliveries are retried.",
+            "Open its health",
+            f"/webhooks/{one.id}/health",
+        )
+        for one in hooks
+        if (condition := conditions.get(one.id)) and (condition.state != "closed" or condition.consecutive_failures)
     ]
     found += [
         Problem(
@@ -106,7 +173,7 @@ def find_problems(
         title = f"{_counted(held)} order event{' is' if len(held) == 1 else 's are'} held"
         text = "No enabled webhook takes it. It goes out by itself as soon as one does."
         found.append(Problem("wait", title, text, "Open webhooks", "/webhooks"))
-    return found
+    return sorted(found, key=lambda one: one.tone)  # bad ones first
 
 
 def _counted(found: list[Order]) -> str:

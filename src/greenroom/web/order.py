@@ -130,15 +130,30 @@ def stops(flight: Flight, ats: str) -> list[tuple[str, str, str, str]]:
     }
     icons = {"done": "check", "broken": "x", "now": "hourglass", "todo": "circle-dashed"}
     notes = {
-        "notified": "Taken" if notified else "Not taken" if lost else "Held" if order.held_at else "Under way",
-        "result": f"{order.result_at:%H:%M:%S}" if order.result_at else order.status.replace("_", " ").capitalize(),
-        "pushed": formats.look(order.delivery).word if has_result else "Not yet",
+        "notified": _answered(flight, "vendor") or ("Not taken" if lost else "Held" if order.held_at else "In flight"),
+        "result": f"{order.result_at:%H:%M:%S}"
+        if order.result_at
+        else formats.look(order.status).word
+        if ended
+        else "Awaited"
+        if notified
+        else "Not yet",
+        "pushed": (_answered(flight, "ats") or formats.look(order.delivery).word) if has_result else "Not yet",
         "read": f"{order.acknowledged_at:%H:%M:%S}" if order.acknowledged_at else "Not yet",
     }
     titles = {"notified": "Notified", "result": "Result received" if has_result else "Result", "read": "Read",
               "pushed": "Push refused" if kinds["pushed"] == "broken" else f"Pushed to {ats}"}  # fmt: skip
     first = ("done", "check", "Ordered", f"{order.created_at:%H:%M:%S}")
     return [first, *[(kinds[name], icons[kinds[name]], titles[name], notes[name]) for name in kinds]]
+
+
+def _answered(flight: Flight, lane: str) -> str | None:
+    """Returns the latest answer of one side, such as `204 in 143 ms`; None without an attempt."""
+    ids = {one.delivery.id for one in flight.sent if one.delivery.lane == lane}
+    made = [one.detail for one in flight.entries if one.kind == "attempt" and one.delivery_id in ids]
+    answer = made[-1].get("status") or made[-1].get("error_kind") if made else None
+    took = made[-1].get("duration_ms") if made else None
+    return f"{answer} in {formats.duration(took)}" if answer and took is not None else None
 
 
 async def resend(visit: Visit) -> Response:

@@ -89,6 +89,17 @@ document.addEventListener("htmx:afterSwap", (event) => {
   if (said && said !== announce.last) announce(announce.last = said);
 });
 
+// behind a dialog page stands its parent, to be looked at only: without ids, which would repeat those of the dialog
+const showParent = async (place) => {
+  const answer = await fetch(place.dataset.behind, { headers: { accept: "text/html" } });
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main > .page");
+  if (!answer.ok || !page) return;
+  for (const one of page.querySelectorAll("[id]")) one.removeAttribute("id");
+  place.replaceChildren(...page.childNodes);
+};
+const behind = document.querySelector("[data-behind]");
+if (behind?.offsetParent) showParent(behind).catch(() => {});
+
 // after a refusal, the first wrong field has the focus
 document.querySelector("[data-refused] [aria-invalid=true]")?.focus();
 
