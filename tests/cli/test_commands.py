@@ -33,6 +33,7 @@ FILE = """
 [[projects]]
 name = "acme"
 retention_days = 30
+order_retention_days = 400
 
 [projects.integrations.greenhouse]
 tenant_id = "acme"
@@ -154,14 +155,14 @@ def test_apply_twice_changes_nothing(tmp_path: Path) -> None:
     assert "pw" not in exported.stdout.replace("password", "")
     (project,) = tomllib.loads(exported.stdout)["projects"]
     assert project["webhooks"][0]["rate_limit"] == 2.5
-    assert project["retention_days"] == 30
+    assert (project["retention_days"], project["order_retention_days"]) == (30, 400)
     assert project["integrations"]["greenhouse"]["partner_password"] == "env:GREENHOUSE_PARTNER_PASSWORD"
     file.write_text(exported.stdout)
     again = greenroom("apply", str(file), "--yes", data=data, GREENHOUSE_PARTNER_PASSWORD="other")
     assert again.stdout.splitlines() == ["Nothing to change."], again.stderr
     file.write_text('projects = [{name = "acme"}]')
     cleared = greenroom("apply", str(file), "--yes", data=data)
-    assert cleared.stdout.splitlines() == ["~ project acme: retention_days", "Done."]
+    assert cleared.stdout.splitlines() == ["~ project acme: retention_days, order_retention_days", "Done."]
     assert "retention_days" not in greenroom("export", data=data).stdout
 
 

@@ -60,3 +60,21 @@ def test_people_are_made_and_the_audit_log_says_so(tmp_path: Path) -> None:
     assert "user.password_reset_created" in everything.stdout
     for secret in (key.stdout.strip(), PASSWORD, invited.stdout.rpartition("/")[2], reset.stdout.rpartition("/")[2]):
         assert secret.strip() not in everything.stdout
+
+
+def test_a_candidate_is_erased(tmp_path: Path) -> None:
+    """After a question; the certificate is JSON, and bad input is a line, not a traceback."""
+    greenroom("keys", "create", "--name", "ci", "--project", "acme", data=tmp_path)
+    asked = greenroom("erase", "--project", "acme", "--email", "ada@example.test", data=tmp_path)
+    done = greenroom("erase", "--project", "acme", "--email", "ada@example.test", "--yes", data=tmp_path)
+    bad = greenroom("erase", "--project", "acme", "--email", "ada", "--yes", data=tmp_path)
+    nowhere = greenroom("erase", "--project", "x", "--email", "ada@example.test", "--yes", data=tmp_path)
+
+    certificate = json.loads(done.stdout)
+    assert (certificate["order_ids"], certificate["counts"]["orders"], certificate["complete"]) == ([], 0, True)
+    assert "ada" not in done.stdout
+    assert asked.returncode == 1
+    for refused, said in ((bad, "email: "), (nowhere, "No project x")):
+        assert refused.returncode == 1
+        assert said in refused.stderr
+        assert "Traceback" not in refused.stderr

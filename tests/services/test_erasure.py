@@ -150,10 +150,10 @@ async def test_what_comes_in_the_middle_of_it(
     reached, go = asyncio.Event(), asyncio.Event()
     erase = step.erase
 
-    async def slow(*given: Any) -> None:
+    async def slow(*given: Any) -> int:
         reached.set()
         await go.wait()
-        await erase(*given)
+        return int(await erase(*given))
 
     monkeypatch.setattr(step, "erase", slow)
     expunging = asyncio.create_task(erasure.erase(ctx, PROJECT, order.id))

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from greenroom.context import Context
+from greenroom.model.accounts import Account
+from greenroom.model.orders import Candidate, OrderRequest
 from greenroom.security.tokens import first_id, new_id
-from greenroom.services import projects, retention
+from greenroom.services import deliveries, orders, projects, retention
 from greenroom.settings import Settings
+from greenroom.store import accounts as account_rows
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import projects as project_rows
 from greenroom.store.db import Store, to_ms
@@ -85,3 +89,61 @@ async def test_each_project_for_as_long_as_it_says(store: Store) -> None:
     assert await left(store, "attempts", "delivery_id") == set(young)
     await projects.keep_for(ctx, "prj_long", None)
     assert await retention.delete_expired(ctx) == (None, 1)
+
+
+async def aged_order(ctx: Context, number: int, days: int, project: str = PROJECT) -> str:
+    """Places an order of this age in days, whose event is held."""
+    at = ctx.now() - timedelta(days=days)
+    account = Account(f"acc_{project}", project, "greenhouse", "owner", "Owner", at, at)
+    await ctx.store.write(lambda tx: project_rows.ensure(tx, project, project))
+    if not await ctx.store.read(lambda tx: account_rows.find(tx, project, account.id)):
+        await ctx.store.write(lambda tx: account_rows.add(tx, account))
+    request = OrderRequest("pkg_1", Candidate(f"ada{number}@example.test"), dedupe_key=f"{number}")
+    order_id = first_id("ord", at)[:-6] + new_id("ord")[-6:]
+    await orders.place(
+        replace(ctx, now=lambda: at), account, request, category="assessments", package_name=None, order_id=order_id
+    )
+    return order_id
+
+
+async def erased(ctx: Context) -> set[str]:
+    rows = await ctx.store.read(lambda tx: tx.all("SELECT id FROM orders WHERE expunged_at IS NOT NULL"))
+    return {row["id"] for row in rows}
+
+
+async def test_old_orders_lose_their_content(store: Store) -> None:
+    """In batches, only in projects that say so; what is waiting is cancelled, and the timeline gives the reason."""
+    ctx = context(store)
+    old = [await aged_order(ctx, number, 31) for number in range(retention.ORDERS + 1)]
+    young, other = await aged_order(ctx, 100, 29), await aged_order(ctx, 101, 400, "prj_2")
+    assert await retention.erase_old_orders(ctx) == 0
+    await projects.keep_orders_for(ctx, PROJECT, 30)
+
+    assert await retention.erase_old_orders(ctx) == retention.ORDERS
+    assert await retention.erase_old_orders(ctx) == 1
+    assert await retention.erase_old_orders(ctx) == 0
+    assert await erased(ctx) == set(old)
+    await projects.keep_orders_for(ctx, PROJECT, 7)
+    assert await retention.erase_old_orders(ctx) == 1
+    assert await erased(ctx) == {*old, young}
+    found = await deliveries.list_deliveries(ctx, PROJECT, {"order_id": young}, before=None, limit=5)
+    assert {one.state for one in found} == {"cancelled"}
+    log = await store.read(lambda tx: tx.all("SELECT message FROM order_log WHERE kind = 'content_erased'"))
+    assert any("keeps it for 7 days" in row["message"] for row in log)
+    assert (await orders.get(ctx, "prj_2", other)).erased_at is None
+
+
+async def test_an_attempt_in_flight_is_waited_for(store: Store) -> None:
+    """Its order is erased by a later batch, and so are the orders after it."""
+    ctx = context(store)
+    first, second, third = [await aged_order(ctx, number, 31) for number in range(3)]
+    await projects.keep_orders_for(ctx, PROJECT, 30)
+    lease = "UPDATE deliveries SET state = 'pending', lease = $1, due_at = now_ms() + $2 WHERE order_id = $3"
+    await store.write(lambda tx: tx.run(lease, "l", 60_000, second))
+
+    assert await retention.erase_old_orders(ctx) == 1
+    assert await erased(ctx) == {first}
+    assert await retention.erase_old_orders(ctx) == 0
+    await store.write(lambda tx: tx.run(lease, "l", -1, second))
+    assert await retention.erase_old_orders(ctx) == 2
+    assert await erased(ctx) == {first, second, third}

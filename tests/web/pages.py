@@ -37,6 +37,7 @@ PAGES = (
     "/projects/{project}/api-keys/new",
     "/projects/{project}/settings",
     "/projects/{project}/settings/delete",
+    "/projects/{project}/settings/erase",
     "/projects/{project}/settings/members",
     "/projects/{project}/settings/members/invite",
     "/projects/{project}/settings/audit-log",

@@ -410,3 +410,39 @@ async def test_the_first_owner_creates_their_user(house: House, proctor: Linked)
     house.client.cookies.clear()
     await sign_in(house, "ada@example.com")
     assert (await owner.get(f"/projects/{await project_of(house, 'proctor')}/settings/audit-log")).status_code == 200
+
+
+async def test_an_owner_erases_a_candidate_and_gets_a_certificate(house: House, proctor: Linked) -> None:
+    """The address is typed twice; a developer may not."""
+    base = await join(house, "owner")
+    order = await proctor.send_test()
+    await sign_in(house)
+    visitor, path = Visitor(house), f"{base}/settings/erase"
+    twice = {"email": "ADA@example.test", "again": "ADA@example.test"}
+    other = await visitor.submit(path, {**twice, "again": "eve@example.test"})
+    wrong = await visitor.submit(path, {"email": "ada", "again": "ada"})
+    kept = (await proctor.order(order))["erased_at"]
+    done = await visitor.submit(path, twice)
+
+    assert (other.status_code, wrong.status_code, kept) == (422, 422, None)
+    assert (done.status_code, order in done.text) == (200, True)
+    assert "Certificate of erasure" in done.text
+    assert (await proctor.order(order))["erased_at"] is not None
+    project = await project_of(house, "proctor")
+    bob = (await members.list_members(house.app.state.ctx, project))[0].user
+    await join(house, "owner", "eve@example.com")
+    await members.change_role(house.app.state.ctx, project, bob.id, "developer")
+    assert (await visitor.get(path)).status_code == 403
+
+
+async def test_retention_of_orders_is_saved(house: House, proctor: Linked) -> None:
+    """Beside the retention of events; a bad value stays in its field."""
+    base = await join(house, "owner")
+    await sign_in(house)
+    visitor = Visitor(house)
+    bad = await visitor.submit(f"{base}/settings/retention", {"days": "", "order_days": "0"}, on=f"{base}/settings")
+    await visitor.submit(f"{base}/settings/retention", {"days": "30", "order_days": "400"}, on=f"{base}/settings")
+    page = await visitor.get(f"{base}/settings")
+
+    assert (bad.status_code, field(bad.text, "order_days")) == (422, "0")
+    assert (field(page.text, "days"), field(page.text, "order_days")) == ("30", "400")

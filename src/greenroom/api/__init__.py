@@ -14,6 +14,7 @@ from greenroom.api.stackone import connectors as connector_meta
 from greenroom.api.v1 import (
     accounts,
     audit_log,
+    candidates,
     checks,
     deliveries,
     findings,
@@ -21,6 +22,7 @@ from greenroom.api.v1 import (
     integrations,
     orders,
     packages,
+    project,
     webhooks,
 )
 
@@ -36,6 +38,8 @@ def build_routers() -> list[APIRouter]:
         webhooks.router,
         orders.router,
         deliveries.router,
+        candidates.router,
+        project.router,
         audit_log.router,
         hub.router,
         unified.build_router("assessments"),

@@ -22,6 +22,8 @@ ADMINISTERING = frozenset(
         "rotate_token",
         "stackone_delete_account",
         "expunge_order",
+        "erase_candidate",
+        "change_project",
         "list_audit_log",
     }
 )

@@ -28,6 +28,7 @@ COMMANDS = {
     "restore": ("backup.restore", "Put a backup in the place of the database, while no gateway runs."),
     "keys": ("keys.app", "API keys of projects; the encryption key's rotation."),
     "users": ("users.app", "People of the dashboard: create, list, invite, reset."),
+    "erase": ("erase.erase", "Erase all orders' content of a candidate, and print a certificate."),
     "audit": ("audit.app", "The audit log: who changed or revealed what."),
     "apply": (
         "configuration.apply",

@@ -37,6 +37,8 @@ from greenroom.services import hub_settings, integrations, projects, webhooks
 from greenroom.settings import LONGEST_DAYS, Settings, SettingsError
 
 REFERENCES = ("env:", "file:")
+#: fields of a project that say how long data is kept, and what sets them
+RETENTION = {"retention_days": projects.keep_for, "order_retention_days": projects.keep_orders_for}
 Data = Annotated[Path | None, typer.Option(help="Data directory (GREENROOM_DATA_DIR).")]
 
 
@@ -57,10 +59,16 @@ Integrations: Any = create_model("Integrations", __base__=StrictBody, **_BY_PROV
 
 
 class ProjectEntry(StrictBody):
-    """A project in a file; without `retention_days`, GREENROOM_RETENTION_DAYS applies, without `hub`, it stays."""
+    """
+    A project in a file.
+
+    Without `retention_days`, GREENROOM_RETENTION_DAYS applies; without `order_retention_days`, orders keep their
+    content; without `hub`, it stays.
+    """
 
     name: Label
     retention_days: int | None = Field(None, ge=1, le=LONGEST_DAYS)
+    order_retention_days: int | None = Field(None, ge=1, le=LONGEST_DAYS)
     integrations: Integrations = Field(default_factory=Integrations)
     webhooks: list[WebhookEntry] = Field(default_factory=list)
     hub: HubIn | None = None
@@ -141,14 +149,16 @@ async def _plan(ctx: Context, entry: ProjectEntry) -> list[Step]:
 
 
 def _project_steps(ctx: Context, old: Project | None, entry: ProjectEntry) -> list[Step]:
-    if old is not None and old.retention_days == entry.retention_days:
+    changed = [name for name in RETENTION if old is None or getattr(old, name) != getattr(entry, name)]
+    if not changed:
         return []
 
     async def put() -> None:
         owner = await projects.ensure(ctx, entry.name)
-        await projects.keep_for(ctx, owner.id, entry.retention_days)
+        for name in changed:
+            await RETENTION[name](ctx, owner.id, getattr(entry, name))
 
-    return [Step(f"~ project {entry.name}: retention_days" if old else f"+ project {entry.name}", put)]
+    return [Step(f"~ project {entry.name}: {', '.join(changed)}" if old else f"+ project {entry.name}", put)]
 
 
 def _hub_steps(ctx: Context, project: str, old: HubSettings, new: HubSettings) -> list[Step]:
@@ -219,7 +229,7 @@ async def _export(settings: Settings) -> None:
             found.append(
                 {
                     "name": project.name,
-                    **({"retention_days": project.retention_days} if project.retention_days is not None else {}),
+                    **{name: days for name in RETENTION if (days := getattr(project, name)) is not None},
                     "integrations": {one.provider: _shown(one) for one in configured},
                     "webhooks": [_webhook(one) for one in hooks],
                     **_hub(await hub_settings.get(ctx, project.id)),

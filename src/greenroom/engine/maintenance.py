@@ -31,7 +31,8 @@ async def run_maintenance(ctx: Context, out: Outbound) -> None:
     Runs every maintenance job until cancelled.
 
     The jobs advance replays, complete interrupted webhook changes, dead-letter overdue deliveries, refresh tokens of
-    ATSs, delete data that is past its retention or of a deleted project, and count the orders of finished days.
+    ATSs, delete data that is past its retention or of a deleted project, erase orders' content that is past its
+    retention, and count the orders of finished days.
     """
     await asyncio.gather(
         _replay(ctx),
@@ -40,6 +41,7 @@ async def run_maintenance(ctx: Context, out: Outbound) -> None:
         _refresh_tokens(ctx, out),
         _delete_expired(ctx),
         _delete_reports(ctx),
+        _erase_orders(ctx),
         _delete_audit(ctx),
         _count_days(ctx),
         _delete_projects(ctx),
@@ -95,6 +97,13 @@ async def _delete_reports(ctx: Context) -> None:
         return PAUSE_S if await retention.delete_old_reports(ctx) else SWEEP_S
 
     await _forever("report_retention", delete_reports)
+
+
+async def _erase_orders(ctx: Context) -> None:
+    async def erase_orders() -> float:
+        return PAUSE_S if await retention.erase_old_orders(ctx) else SWEEP_S
+
+    await _forever("order_retention", erase_orders)
 
 
 async def _delete_audit(ctx: Context) -> None:

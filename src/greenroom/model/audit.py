@@ -20,6 +20,7 @@ ACTIONS: dict[str, str] = {
     "account.unlinked": "Unlinked an account",
     "api_key.created": "Created an API key",
     "api_key.revoked": "Revoked an API key",
+    "candidate.erased": "Erased the content of all orders of a candidate",
     "check.confirmed": "Confirmed a set-up check",
     "check.withdrawn": "Withdrew the confirmation of a set-up check",
     "connect_session.closed": "Closed a connect session",

@@ -24,7 +24,7 @@ class Project:
 
     `key_id`, `key_name` and `scope` are those of the API key of the current request.
     `retention_days` is how long its events, ended deliveries and attempts are kept; None means the installation's
-    default.
+    default. `order_retention_days` is after how many days the content of its orders is erased; None means never.
     """
 
     id: str
@@ -33,6 +33,7 @@ class Project:
     retention_days: int | None = None
     key_name: str | None = None
     scope: Scope = "admin"
+    order_retention_days: int | None = None
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,14 @@ async def keep_for(ctx: Context, tx: Tx, project_id: str, days: int | None) -> N
     await audit.record(ctx, tx, "project.retention_changed", project_id, project_id=project_id, detail=detail)
 
 
+@transaction
+async def keep_orders_for(ctx: Context, tx: Tx, project_id: str, days: int | None) -> None:
+    """Erases the content of a project's orders so many days after they were placed; None: never."""
+    await project_rows.keep_orders_for(tx, project_id, days)
+    detail = {"order_retention_days": days}
+    await audit.record(ctx, tx, "project.retention_changed", project_id, project_id=project_id, detail=detail)
+
+
 @snapshot
 async def list_projects(_: Context, tx: Tx) -> list[Project]:
     """Lists all projects by name."""
@@ -132,6 +140,20 @@ async def list_projects(_: Context, tx: Tx) -> list[Project]:
 async def find_by_name(_: Context, tx: Tx, name: str) -> Project | None:
     """Returns the project of this name, or None."""
     return await project_rows.find_by_name(tx, name)
+
+
+@snapshot
+async def get(_: Context, tx: Tx, project_id: str) -> Project:
+    """
+    Returns a project.
+
+    Raises:
+        NotFound: the project does not exist.
+    """
+    project = await project_rows.find(tx, project_id)
+    if project is None:
+        raise NotFound(f"No project {project_id}.")
+    return project
 
 
 @snapshot

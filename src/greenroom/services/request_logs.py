@@ -21,8 +21,8 @@ from greenroom.store.db import Row, Tx, from_ms, to_json, to_ms, well_formed
 
 #: most characters kept of a text that the caller chose
 LONGEST = 2000
-#: query parameter whose value identifies a person, and is hidden
-PERSON = "candidate_email"
+#: query parameters whose values identify a person, and are hidden
+PERSON = ("candidate_email", "email")
 #: most entries deleted in one transaction
 FORGET = 500
 
@@ -211,7 +211,7 @@ def _mask_person(url: str) -> str:
     """Returns a URL with the value of a query for a person masked."""
     head, mark, query = url.partition("?")
     parts = [
-        f"{PERSON}={masks.HIDDEN}" if unquote_plus(part.partition("=")[0]) == PERSON else part
+        f"{name}={masks.HIDDEN}" if (name := unquote_plus(part.partition("=")[0])) in PERSON else part
         for part in query.split("&")
     ]
     return f"{head}{mark}{'&'.join(parts)}"

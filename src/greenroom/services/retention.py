@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from greenroom.context import Context, transaction
+from greenroom.context import Context, snapshot, transaction
+from greenroom.errors import Conflict
 from greenroom.security.tokens import first_id
+from greenroom.services import erasure
+from greenroom.store import orders as order_rows
 from greenroom.store import projects as project_rows
 from greenroom.store import reports as report_rows
 from greenroom.store import retention as retention_rows
@@ -14,6 +17,8 @@ from greenroom.store.db import Tx
 #: events of one batch, which takes a few milliseconds and so delays no other transaction
 BATCH = 100
 DAY_MS = 24 * 3600 * 1000
+#: orders of one batch of `erase_old_orders`
+ORDERS = 20
 
 
 @transaction
@@ -44,3 +49,38 @@ async def delete_old_reports(ctx: Context, tx: Tx) -> int:
     old = await report_rows.list_old(tx, days=days, shortest=min([days, *own.values()]), limit=BATCH)
     await report_rows.delete(tx, old)
     return len(old)
+
+
+async def erase_old_orders(ctx: Context) -> int:
+    """
+    Erases the content of one batch of each project's orders that are older than its `order_retention_days`.
+
+    Whether an order has ended makes no difference; its waiting deliveries are cancelled. An order with an attempt in
+    flight is left to a later batch. Returns how many orders were examined.
+    """
+    return sum([await _erase_old_orders(ctx, *project) for project in await _list_erasing(ctx)])
+
+
+@snapshot
+async def _list_erasing(_: Context, tx: Tx) -> list[tuple[str, int, str]]:
+    rows = await project_rows.list_erasing(tx)
+    return [(row["id"], row["order_retention_days"], row["orders_erased_up_to"] or "") for row in rows]
+
+
+@transaction
+async def _erase_old_orders(ctx: Context, tx: Tx, project_id: str, days: int, after: str) -> int:
+    # ids sort by time, and `after` is the last one of the batch before: erased orders are not read again
+    before = first_id("ord", ctx.now() - timedelta(days=days))
+    rows = await order_rows.next_orders(tx, project_id, after=after, before=before, limit=ORDERS)
+    examined = 0
+    for row in rows:
+        order = await order_rows.find_of_account(tx, row["account_id"], row["id"], lock=True)
+        if order is not None:
+            try:
+                await erasure.erase_locked(ctx, tx, order, reason=f" The project keeps it for {days} days.")
+            except Conflict:
+                break
+        after, examined = row["id"], examined + 1
+    if examined:
+        await project_rows.orders_erased_up_to(tx, project_id, after)
+    return examined

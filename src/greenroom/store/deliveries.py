@@ -312,19 +312,24 @@ async def in_flight(tx: Tx, order_id: str) -> bool:
     return any(row["state"] == "pending" and row["lease"] is not None and row["left_ms"] > 0 for row in rows)
 
 
-async def erase(tx: Tx, order_id: str, *, at: int) -> None:
-    """Cancels an order's open deliveries, and erases requests and answers of its attempts; `at` in ms since 1970."""
-    await tx.run(
+async def erase(tx: Tx, order_id: str, *, at: int) -> tuple[int, int]:
+    """
+    Cancels an order's open deliveries, and erases requests and answers of its attempts; `at` in ms since 1970.
+
+    Returns the numbers of deliveries and attempts.
+    """
+    deliveries = await tx.run(
         "UPDATE deliveries SET state = CASE WHEN state IN ('pending', 'held') THEN 'cancelled' ELSE state END, "
         "lease = NULL, last_error = NULL, expunged_at = $2, updated_at = now_ms() WHERE order_id = $1",
         order_id,
         at,
     )
-    await tx.run(
+    attempts = await tx.run(
         "UPDATE attempts SET request = '{}', response = '{}', error = NULL "
         "WHERE delivery_id IN (SELECT id FROM deliveries WHERE order_id = $1)",
         order_id,
     )
+    return deliveries, attempts
 
 
 async def erased(tx: Tx, delivery_ids: Sequence[str]) -> set[str]:

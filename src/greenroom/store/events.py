@@ -52,6 +52,6 @@ async def find(tx: Tx, project_id: str, event_id: str) -> Row | None:
     return await tx.one("SELECT * FROM events WHERE id = $1 AND project_id = $2", event_id, project_id)
 
 
-async def erase(tx: Tx, order_id: str) -> None:
-    """Erases the payloads of an order's events."""
-    await tx.run("UPDATE events SET payload = '{}' WHERE order_id = $1", order_id)
+async def erase(tx: Tx, order_id: str) -> int:
+    """Erases the payloads of an order's events; returns their number."""
+    return await tx.run("UPDATE events SET payload = '{}' WHERE order_id = $1", order_id)

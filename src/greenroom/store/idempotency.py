@@ -39,9 +39,9 @@ async def finish(
     )
 
 
-async def erase(tx: Tx, project_id: str, order_id: str) -> None:
-    """Deletes the keys whose answers contain an order."""
-    await tx.run("DELETE FROM idempotency_keys WHERE project_id = $1 AND order_id = $2", project_id, order_id)
+async def erase(tx: Tx, project_id: str, order_id: str) -> int:
+    """Deletes the keys whose answers contain an order; returns their number."""
+    return await tx.run("DELETE FROM idempotency_keys WHERE project_id = $1 AND order_id = $2", project_id, order_id)
 
 
 async def delete(tx: Tx, project_id: str, key: str) -> None:

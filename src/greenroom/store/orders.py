@@ -87,9 +87,9 @@ async def save(tx: Tx, order: Order) -> None:
     await update(tx, "orders", order.id, _changing(order))
 
 
-async def erase(tx: Tx, order: Order) -> None:
+async def erase(tx: Tx, order: Order) -> int:
     """
-    Overwrites a stored order with its erased form, and erases the details of its log.
+    Overwrites a stored order with its erased form, and erases its log's details; returns the number of log entries.
 
     A deduplication key that is a digest of the request, e-mail included, is replaced. Others stay, so that repeated
     requests of the ATS still find this order.
@@ -97,6 +97,7 @@ async def erase(tx: Tx, order: Order) -> None:
     assert order.erased_at is not None  # noqa: S101 - for the type checker
     changes = {
         "candidate_email": "",
+        "candidate_remote_id": None,
         "request": to_json(_request_columns(order.request)),
         "raw": "{}",
         "callback_url": None,
@@ -107,7 +108,7 @@ async def erase(tx: Tx, order: Order) -> None:
     }
     await update(tx, "orders", order.id, changes)
     await tx.run("UPDATE orders SET dedupe_key = 'erased:' || id WHERE id = $1 AND dedupe_key LIKE 'same:%'", order.id)
-    await tx.run(
+    return await tx.run(
         f"UPDATE order_log SET detail = '{{}}', message = CASE WHEN kind IN ({marks(SAFE_KINDS, 3)}) THEN message "  # noqa: S608
         "ELSE $2 END WHERE order_id = $1",
         order.id,
@@ -116,14 +117,14 @@ async def erase(tx: Tx, order: Order) -> None:
     )
 
 
-async def erase_response_errors(tx: Tx, account_id: str, order_id: str, email: str) -> None:
-    """Erases the ATS's reports on an order, and its reports without an order that have this e-mail."""
+async def erase_response_errors(tx: Tx, account_id: str, order_id: str, email: str) -> int:
+    """Erases the ATS's reports on an order, and those without an order that have this e-mail; returns how many."""
     named = to_json(email.casefold())[1:-1]
     rows = await tx.all("SELECT id, raw FROM response_errors WHERE account_id = $1 AND order_id IS NULL", account_id)
-    ids = [(row["id"],) for row in rows if named in row["raw"].casefold()]
+    ids = [(row["id"],) for row in rows if named and named in row["raw"].casefold()]
     erase = "UPDATE response_errors SET errors = '[]', raw = '{}'"
-    await tx.run(f"{erase} WHERE account_id = $1 AND order_id = $2", account_id, order_id)
     await tx.many(f"{erase} WHERE id = $1", ids)
+    return len(ids) + await tx.run(f"{erase} WHERE account_id = $1 AND order_id = $2", account_id, order_id)
 
 
 async def share(tx: Tx, order_ids: Iterable[str]) -> list[Row]:
@@ -197,6 +198,30 @@ async def ids_of(tx: Tx, account_id: str, email: str) -> list[str]:
         "SELECT id FROM orders WHERE account_id = $1 AND candidate_email = $2", account_id, _searchable(email)
     )
     return [row["id"] for row in rows]
+
+
+async def ids_of_candidate(tx: Tx, project_id: str, email: str, *, limit: int) -> list[Row]:
+    """Returns `id` and `account_id` of a project's orders for a candidate, sorted by id, at most `limit`."""
+    rows = await tx.all(
+        "SELECT id, account_id FROM orders WHERE account_id IN (SELECT id FROM accounts WHERE project_id = $1) "
+        "AND candidate_email = $2 ORDER BY id LIMIT $3",
+        project_id,
+        _searchable(email),
+        limit,
+    )
+    return list(rows)
+
+
+async def next_orders(tx: Tx, project_id: str, *, after: str, before: str, limit: int) -> list[Row]:
+    """Returns `id` and `account_id` of a project's next orders between two ids, sorted by id."""
+    rows = await tx.all(
+        "SELECT id, account_id FROM orders WHERE project_id = $1 AND id > $2 AND id < $3 ORDER BY id LIMIT $4",
+        project_id,
+        after,
+        before,
+        limit,
+    )
+    return list(rows)
 
 
 async def list_orders(

@@ -88,6 +88,30 @@ async def keep_for(tx: Tx, project_id: str, days: int | None) -> None:
     await tx.run("UPDATE projects SET retention_days = $2 WHERE id = $1", project_id, days)
 
 
+async def keep_orders_for(tx: Tx, project_id: str, days: int | None) -> None:
+    """Sets after how many days the content of a project's orders is erased; None means never."""
+    await tx.run("UPDATE projects SET order_retention_days = $2 WHERE id = $1", project_id, days)
+
+
+async def list_erasing(tx: Tx) -> list[Row]:
+    """Returns `id`, `order_retention_days` and `orders_erased_up_to` of each project that erases old orders."""
+    return list(
+        await tx.all(
+            "SELECT id, order_retention_days, orders_erased_up_to FROM projects "
+            "WHERE order_retention_days IS NOT NULL ORDER BY id"
+        )
+    )
+
+
+async def orders_erased_up_to(tx: Tx, project_id: str, order_id: str) -> None:
+    """Records that the content of all orders of a project up to this id is erased."""
+    await tx.run(
+        "UPDATE projects SET orders_erased_up_to = $2 WHERE id = $1 AND coalesce(orders_erased_up_to, '') < $2",
+        project_id,
+        order_id,
+    )
+
+
 async def add_key(tx: Tx, key: ApiKey, project_id: str, *, key_hash: str) -> None:
     """Stores a new API key's hash; the key itself is nowhere."""
     row = {
@@ -147,7 +171,12 @@ async def revoke_key(tx: Tx, key_id: str, *, project_id: str | None = None) -> t
 
 
 def _project(row: Row) -> Project:
-    return Project(row["id"], row["name"], retention_days=row["retention_days"])
+    return Project(
+        row["id"],
+        row["name"],
+        retention_days=row["retention_days"],
+        order_retention_days=row["order_retention_days"],
+    )
 
 
 def _key(row: Row) -> ApiKey:

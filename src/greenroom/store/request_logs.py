@@ -56,16 +56,18 @@ async def add(
     await tx.many("INSERT INTO request_orders (request_id, order_id) VALUES ($1, $2)", about)
 
 
-async def erase(tx: Tx, project_id: str, order_id: str) -> None:
-    """Erases stored headers and bodies of requests about an order, and of their steps."""
+async def erase(tx: Tx, project_id: str, order_id: str) -> int:
+    """Erases stored headers and bodies of requests about an order, and of their steps; returns their number."""
+    erased = 0
     about = "(SELECT request_id FROM request_orders WHERE order_id = $2)"
     for table, column in (("request_logs", "id"), ("request_steps", "request_id")):
-        await tx.run(
+        erased += await tx.run(
             f"UPDATE {table} SET detail_sealed = NULL WHERE project_id = $1 AND {column} IN {about}",  # noqa: S608
             project_id,
             order_id,
         )
     await tx.run("DELETE FROM request_orders WHERE order_id = $1", order_id)
+    return erased
 
 
 async def find(tx: Tx, project_id: str, request_id: str) -> Row | None:

@@ -92,7 +92,7 @@ async def identify(tx: Tx, token_hash: str, project_id: str | None, *, idle_ms: 
     """
     row = await tx.one(
         f"SELECT s.id, s.user_id, {LAST_USED} < now_ms() - $4 AS is_idle, u.email, u.name, u.created_at, "  # noqa: S608
-        "u.totp_enabled_at, p.id AS project_id, p.name AS project_name, p.retention_days, "
+        "u.totp_enabled_at, p.id AS project_id, p.name AS project_name, p.retention_days, p.order_retention_days, "
         "CASE WHEN p.id IS NULL THEN NULL WHEN s.user_id IS NULL THEN 'owner' ELSE m.role END AS role "
         "FROM sessions s LEFT JOIN users u ON u.id = s.user_id LEFT JOIN projects p "
         "ON p.id = $2 AND p.deleted_at IS NULL "
@@ -112,7 +112,12 @@ async def identify(tx: Tx, token_hash: str, project_id: str | None, *, idle_ms: 
         user = User(row["user_id"], row["email"], row["name"], has_totp, from_ms(row["created_at"]))
     project = None
     if row["role"] is not None:
-        project = Project(row["project_id"], row["project_name"], retention_days=row["retention_days"])
+        project = Project(
+            row["project_id"],
+            row["project_name"],
+            retention_days=row["retention_days"],
+            order_retention_days=row["order_retention_days"],
+        )
     return Identity(row["id"], user, project, row["role"], bool(row["is_idle"]))
 
 

@@ -141,7 +141,18 @@ async def list_projects(tx: Tx, user_id: str) -> list[tuple[Project, Role]]:
         "SELECT p.*, m.role FROM members m JOIN projects p ON p.id = m.project_id WHERE m.user_id = $1 ORDER BY p.name",
         user_id,
     )
-    return [(Project(row["id"], row["name"], retention_days=row["retention_days"]), row["role"]) for row in rows]
+    return [
+        (
+            Project(
+                row["id"],
+                row["name"],
+                retention_days=row["retention_days"],
+                order_retention_days=row["order_retention_days"],
+            ),
+            row["role"],
+        )
+        for row in rows
+    ]
 
 
 def read_user(row: Row) -> User:

@@ -14,7 +14,7 @@ from greenroom.errors import Conflict, Invalid, NotFound, Refused, Unavailable
 from greenroom.model.audit import ACTIONS, ActorKind, AuditEntry, AuditFilter
 from greenroom.model.events import stamp
 from greenroom.model.people import ROLES, Member
-from greenroom.services import audit, members, project_deletion, projects, users
+from greenroom.services import audit, erasure, members, project_deletion, projects, users
 from greenroom.web import formats, kit
 from greenroom.web.access import Visit
 from greenroom.web.forms import Form
@@ -39,6 +39,8 @@ def routes() -> list[BaseRoute]:
         kit.in_project("/settings/rename", rename, role="owner", methods=("POST",)),
         kit.in_project("/settings/delete", ask_to_delete, role="owner"),
         kit.in_project("/settings/delete", delete, role="owner", methods=("POST",)),
+        kit.in_project("/settings/erase", ask_to_erase, role="owner"),
+        kit.in_project("/settings/erase", erase, role="owner", methods=("POST",)),
         kit.in_project("/settings/leave", ask_to_leave),
         kit.in_project("/settings/leave", leave, methods=("POST",)),
         kit.in_project("/settings/members", show_members),
@@ -61,8 +63,9 @@ def _tabs(visit: Visit) -> list[tuple[str, str, None]]:
 
 async def show_project(visit: Visit) -> Response:
     """Shows the project, its retention and the danger zone."""
-    days = visit.project.retention_days
-    return _show_project(visit, Form({"days": "" if days is None else days, "name": visit.project.name}))
+    kept = {"days": visit.project.retention_days, "order_days": visit.project.order_retention_days}
+    values = {name: "" if days is None else days for name, days in kept.items()}
+    return _show_project(visit, Form({**values, "name": visit.project.name}))
 
 
 def _show_project(visit: Visit, form: Form, error: Refused | None = None) -> Response:
@@ -80,13 +83,19 @@ def _show_project(visit: Visit, form: Form, error: Refused | None = None) -> Res
 
 
 async def save_retention(visit: Visit) -> Response:
-    """Saves how long the project's events, deliveries and attempts are kept."""
+    """Saves how long the project's events, deliveries and attempts, and the content of its orders are kept."""
     form = Form.submitted(visit.form)
-    asked = form.get("days")
-    if asked and not (asked.isascii() and asked.isdigit() and 1 <= int(asked[:9]) <= LONGEST_RETENTION_DAYS):
-        form.errors["days"] = f"Expected a whole number of days from 1 to {LONGEST_RETENTION_DAYS}, or nothing."
+    asked = {name: form.get(name) for name in ("days", "order_days")}
+    for name, text in asked.items():
+        if text and not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= LONGEST_RETENTION_DAYS):
+            form.errors[name] = f"Expected a whole number of days from 1 to {LONGEST_RETENTION_DAYS}, or nothing."
+    if form.is_refused:
         return _show_project(visit, form)
-    await projects.keep_for(visit.ctx, visit.project.id, int(asked) if asked else None)
+    days, order_days = (int(text) if text else None for text in asked.values())
+    if days != visit.project.retention_days:
+        await projects.keep_for(visit.ctx, visit.project.id, days)
+    if order_days != visit.project.order_retention_days:
+        await projects.keep_orders_for(visit.ctx, visit.project.id, order_days)
     return kit.redirect(visit, f"{visit.base}/settings", notice="Retention saved.")
 
 
@@ -113,6 +122,24 @@ async def delete(visit: Visit) -> Response:
         return kit.render_refused(visit, "settings/delete.html", form)
     await project_deletion.delete(visit.ctx, visit.project.id)
     return kit.redirect(visit, "/", notice=f"{visit.project.name} is deleted.")
+
+
+async def ask_to_erase(visit: Visit) -> Response:
+    """Asks whose orders are erased, and for the address once more."""
+    return kit.render(visit, "settings/erase.html", form=Form())
+
+
+async def erase(visit: Visit) -> Response:
+    """Erases the content of all orders of a candidate, and shows the certificate."""
+    form = Form.submitted(visit.form)
+    if form.get("again") != form.get("email"):
+        form.errors["again"] = "Expected the same address once more."
+        return kit.render_refused(visit, "settings/erase.html", form)
+    try:
+        certificate = await erasure.erase_candidate(visit.ctx, visit.project.id, form.get("email"))
+    except (Invalid, Conflict) as error:
+        return kit.render_refused(visit, "settings/erase.html", form, error)
+    return kit.render(visit, "settings/erased.html", certificate=certificate)
 
 
 async def ask_to_leave(visit: Visit) -> Response:

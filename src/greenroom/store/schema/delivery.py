@@ -17,8 +17,16 @@ events = Table(
     required_text("payload"),
     #: traceparent of the request that caused the event, if tracing was on
     optional_text("trace"),
+    #: 1 until the payload is erased because every delivery has ended; None for events whose payload is kept
+    Column("erase_when_delivered", Integer, nullable=True),
     timestamp("created_at"),
     Index("ix_events_order_id", "order_id"),
+    Index(
+        "ix_events_erase_when_delivered",
+        "id",
+        postgresql_where=text("erase_when_delivered IS NOT NULL"),
+        sqlite_where=text("erase_when_delivered IS NOT NULL"),
+    ),
 )
 
 deliveries = Table(

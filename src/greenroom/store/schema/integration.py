@@ -28,6 +28,8 @@ integrations = Table(
     optional_text("harvest_client_secret_sealed"),
     required_text("signing_secret_sealed"),
     optional_text("order_check_url"),
+    #: full or minimal: see model.integrations.Store
+    required_text("store", default="full"),
     #: values of the connector's fields that have no column of their own
     optional_text("settings_sealed"),
     #: the secret before the last rotation, which also signs until it expires

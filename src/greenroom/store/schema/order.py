@@ -20,6 +20,12 @@ orders = Table(
     required_text("package_id"),
     optional_text("package_name"),
     required_text("candidate_email"),
+    #: the candidate's id at the ATS
+    optional_text("candidate_remote_id"),
+    #: hired, rejected or deleted, as the ATS reported it
+    optional_text("application_status"),
+    #: the integration's `store` when the order was placed; None means full
+    optional_text("store"),
     required_text("request"),
     required_text("raw"),
     optional_text("callback_url"),
@@ -53,6 +59,14 @@ orders = Table(
         sqlite_where=text("delivery = 'refused'"),
     ),
     Index("ix_orders_latest", "account_id", "candidate_email", "package_id", "id"),
+    #: for what an ATS reports about a candidate
+    Index(
+        "ix_orders_project_id_candidate_remote_id",
+        "project_id",
+        "candidate_remote_id",
+        postgresql_where=text("candidate_remote_id IS NOT NULL"),
+        sqlite_where=text("candidate_remote_id IS NOT NULL"),
+    ),
     #: for the figures per day
     Index(
         "ix_orders_project_id_result_at",

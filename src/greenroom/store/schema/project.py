@@ -13,6 +13,10 @@ projects = Table(
     Column("name", Text, nullable=False, unique=True),
     #: days; None means GREENROOM_RETENTION_DAYS
     Column("retention_days", Integer, nullable=True),
+    #: days after which the content of orders is erased; None means never
+    Column("order_retention_days", Integer, nullable=True),
+    #: the content of all orders up to this id was erased by retention
+    optional_text("orders_erased_up_to"),
     timestamp("created_at"),
     #: since when the project is gone for everybody; maintenance deletes its rows in batches
     timestamp("deleted_at", nullable=True),

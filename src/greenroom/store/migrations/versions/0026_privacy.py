@@ -1,0 +1,35 @@
+"""Add retention of orders, minimal storage, and the candidate's id at the ATS"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0026"
+down_revision = "0028"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("projects", sa.Column("order_retention_days", sa.Integer(), nullable=True))
+    op.add_column("projects", sa.Column("orders_erased_up_to", sa.Text(), nullable=True))
+    op.add_column("integrations", sa.Column("store", sa.Text(), nullable=False, server_default="full"))
+    op.add_column("orders", sa.Column("store", sa.Text(), nullable=True))
+    op.add_column("orders", sa.Column("candidate_remote_id", sa.Text(), nullable=True))
+    op.add_column("orders", sa.Column("application_status", sa.Text(), nullable=True))
+    op.create_index(
+        "ix_orders_project_id_candidate_remote_id",
+        "orders",
+        ["project_id", "candidate_remote_id"],
+        postgresql_where=sa.text("candidate_remote_id IS NOT NULL"),
+        sqlite_where=sa.text("candidate_remote_id IS NOT NULL"),
+    )
+    op.add_column("events", sa.Column("erase_when_delivered", sa.Integer(), nullable=True))
+    op.create_index(
+        "ix_events_erase_when_delivered",
+        "events",
+        ["id"],
+        postgresql_where=sa.text("erase_when_delivered IS NOT NULL"),
+        sqlite_where=sa.text("erase_when_delivered IS NOT NULL"),
+    )
