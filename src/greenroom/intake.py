@@ -76,6 +76,8 @@ class Intake:
         """
         name = package.name if package else None
         category = integration.partner_category
+        if integration.store == "minimal":
+            request = request.minimal()
         order_id = order_id or self._ctx.new_id("ord")
         decision = None
         if integration.order_check_url:
@@ -90,6 +92,7 @@ class Intake:
             order_id=order_id,
             decision=decision,
             shows_refusals=ats.refusal_message,
+            store=integration.store,
         )
         if order.was_refused:
             message = order.status_message or "The vendor refused the order."

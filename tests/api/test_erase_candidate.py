@@ -29,7 +29,7 @@ async def test_all_orders_of_a_candidate_are_erased(on_each_database: Linked) ->
     spelled = {**ADA, "email": "ADA@Example.test"}
     orders = [await linked.send_test(1), await linked.send_test(2, candidate=spelled)]
     other = await linked.send_test(3, candidate={**ADA, "email": "bob@example.test"})
-    await linked.house.vendor.hear(3)
+    await linked.house.vendor.receive(3)
     answer = await erase(linked, "aDa@example.TEST")
     again = (await erase(linked, "ada@example.test")).json()
 

@@ -142,6 +142,7 @@ async def get_linked_account(
     account = await accounts.get(ctx, project.id, x_account_id)
     request.state.account = account
     integration = await integrations.get(ctx, project.id, account.provider)
+    request.state.account = replace(account, store=integration.store)
     if not integration.enabled:
         raise PreconditionFailed(
             f"The integration {account.provider} is disabled. Enable it: PUT /v1/integrations/{account.provider}.",

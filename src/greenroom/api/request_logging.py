@@ -41,7 +41,8 @@ class RequestLogMiddleware:
     `request.state.orders` the orders in the response, where `fields` may leave their ids out.
 
     Requests without a project and those with `request.state.unlisted` are not recorded. Bodies are streamed; their
-    first bytes are kept only if GREENROOM_LOG_BODIES says so.
+    first bytes are kept only if GREENROOM_LOG_BODIES says so, and not for an account whose integration stores the
+    minimum.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -157,6 +158,10 @@ class _RequestRecord:
     def _keeps_bodies(self, status: int | None) -> bool:
         return self._bodies == "all" or (self._bodies == "errors" and (status is None or status >= 400))
 
+    def _is_minimal(self) -> bool:
+        account = self._account()
+        return account is not None and account.store == "minimal"
+
     def _account(self) -> Account | None:
         return self._state.get("account")
 
@@ -195,7 +200,7 @@ class _RequestRecord:
     def _exchange(self) -> LoggedExchange:
         path = self._scope["raw_path"].decode("latin-1")
         query = self._scope["query_string"].decode("latin-1")
-        kept = self._keeps_bodies(self.status)
+        kept = self._keeps_bodies(self.status) and not self._is_minimal()
         return LoggedExchange(
             method=self._scope["method"],
             url=f"{self._ctx.settings.public_url}{path}{'?' + query if query else ''}",
@@ -207,7 +212,7 @@ class _RequestRecord:
         )
 
     def _step(self, step: OutgoingCall) -> LoggedExchange:
-        kept = self._keeps_bodies(self.status) or self._keeps_bodies(step.status)
+        kept = (self._keeps_bodies(self.status) or self._keeps_bodies(step.status)) and not self._is_minimal()
         request = LoggedMessage(
             step.request_headers, (step.request_body or b"")[:KEPT], len(step.request_body or b"") > KEPT
         )

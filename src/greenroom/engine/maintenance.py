@@ -24,6 +24,8 @@ PAUSE_S = 0.5
 SOON_S = 0.02
 #: seconds until the next search after one that found nothing
 SWEEP_S = 600.0
+#: seconds until the next search for delivered events of minimal orders
+DELIVERED_S = 10.0
 
 
 async def run_maintenance(ctx: Context, out: Outbound) -> None:
@@ -42,6 +44,7 @@ async def run_maintenance(ctx: Context, out: Outbound) -> None:
         _delete_expired(ctx),
         _delete_reports(ctx),
         _erase_orders(ctx),
+        _erase_delivered(ctx),
         _delete_audit(ctx),
         _count_days(ctx),
         _delete_projects(ctx),
@@ -104,6 +107,17 @@ async def _erase_orders(ctx: Context) -> None:
         return PAUSE_S if await retention.erase_old_orders(ctx) else SWEEP_S
 
     await _forever("order_retention", erase_orders)
+
+
+async def _erase_delivered(ctx: Context) -> None:
+    after: str | None = ""
+
+    async def erase_delivered() -> float:
+        nonlocal after
+        after, erased = await retention.erase_delivered(ctx, after=after or "")
+        return PAUSE_S if erased or after else DELIVERED_S
+
+    await _forever("minimal_retention", erase_delivered)
 
 
 async def _delete_audit(ctx: Context) -> None:

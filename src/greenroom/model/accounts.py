@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from greenroom.model.orders import Storage
+
 AccountStatus = Literal["active", "inactive", "error"]
 
 
@@ -16,7 +18,8 @@ class Account:
 
     An account is `inactive` until the customer has finished linking; its token already works. `status_reasons` are
     objects `{code, description, timestamp}`. `setup_information` has the customer's settings without the secret ones,
-    `metadata` is set by the vendor. While an account is paused, calls of its ATS are refused.
+    `metadata` is set by the vendor. While an account is paused, calls of its ATS are refused. `store` is that of the
+    integration where the account was read with it.
     """
 
     id: str
@@ -34,6 +37,7 @@ class Account:
     setup_information: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
     paused_at: datetime | None = None
+    store: Storage = "full"
 
 
 @dataclass(frozen=True)

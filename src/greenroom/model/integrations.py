@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from greenroom.model.orders import Category
+from greenroom.model.orders import Category, Storage
 
 _HOST = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|(\*\.)?\[?[0-9a-f:]+\]?")
 _TENANT = re.compile(r"[A-Za-z0-9._~-]{1,100}")
@@ -44,9 +44,9 @@ class Integration:
     A project's configuration of one provider, with its secrets decrypted.
 
     `packages_url` takes precedence over stored packages, and these over the single `package_id` (labelled
-    `package_name`, or the id). `order_check_url` is asked before an order is placed. `signing_secret` signs both calls;
-    after a rotation `previous_secret` also signs until it expires. `settings` are the values of the fields that the
-    provider's connector declares.
+    `package_name`, or the id). `store` says what is stored of an order. `order_check_url` is asked before an order is
+    placed. `signing_secret` signs both calls; after a rotation `previous_secret` also signs until it expires.
+    `settings` are the values of the fields that the provider's connector declares.
     """
 
     id: str
@@ -62,6 +62,7 @@ class Integration:
     package_id: str | None = None
     package_name: str | None = None
     order_check_url: str | None = None
+    store: Storage = "full"
     signing_secret: str = field(default="", repr=False)
     previous_secret: str | None = field(default=None, repr=False)
     previous_secret_expires_at: datetime | None = None

@@ -20,6 +20,11 @@ AtsDelivery = Literal["pending", "sent", "acknowledged", "refused"]
 #: who placed an order: the ATS, the vendor through the API, or the vendor with a result for which there was no order
 OrderSource = Literal["ats", "api", "result"]
 
+#: what an ATS reported about the application of an order
+ApplicationStatus = Literal["active", "hired", "rejected", "deleted"]
+#: what of an order is stored; minimal: only what a vendor needs, see `OrderRequest.minimal`
+Storage = Literal["full", "minimal"]
+
 #: statuses before the end of an order; an order only moves forward in this sequence
 LINE: tuple[Status, ...] = ("received", "accepted", "invited", "in_progress")
 FINAL: frozenset[Status] = frozenset({"completed", "rejected", "cancelled", "expired", "error"})
@@ -108,6 +113,21 @@ class OrderRequest:
                 return path
         return None
 
+    def minimal(self) -> OrderRequest:
+        """
+        Returns the request with the fields alone that a vendor needs to invite the candidate.
+
+        Kept are the names and the e-mail address of the candidate, the ids, the title of the job, the callback URL and
+        `passthrough`, which the vendor chose or asked for.
+        """
+        return replace(
+            self,
+            candidate=replace(self.candidate, phone_number=None, resume_url=None, profile_url=None),
+            job={name: self.job.get(name) for name in ("id", "title")} if self.job else None,
+            requester_email=None,
+            raw={},
+        )
+
     def with_callback_problem(self, problem: str | None) -> OrderRequest:
         """Returns the request with the reason why its result cannot be pushed; itself for None."""
         return replace(self, callback_problem=problem) if problem else self
@@ -121,7 +141,9 @@ class Order:
     `package_name` is the name that the list had when the order was placed. The store sets `previous_id`. After
     `erased_at` the order has no personal data: the candidate's e-mail is empty, and only `callback_hash` is left of the
     callback URL. `held_at` is the time since when the order's event is held because no enabled webhook subscribes to
-    it, or None. `update_ms` is the time of its newest update for the ATS, in ms since 1970.
+    it, or None. `update_ms` is the time of its newest update for the ATS, in ms since 1970. `store` is what its
+    integration stored of an order when this one was placed. `application_status` is the ATS's last word on the
+    candidate's application, or None.
     """
 
     id: str
@@ -147,6 +169,8 @@ class Order:
     callback_hash: str | None = None
     held_at: datetime | None = None
     update_ms: int = 0
+    store: Storage = "full"
+    application_status: ApplicationStatus | None = None
 
     @property
     def is_final(self) -> bool:

@@ -39,7 +39,14 @@ async def cancel(ctx: Context, tx: Tx, account: Account, order_id: str) -> Order
     event_type = ORDER_UPDATED[order.category]
     payload = updated_payload(changed, update_url=orders.update_url(ctx, order), at=now)
     recipients = await events.publish(
-        ctx, tx, order.project_id, event_type, payload, account_id=order.account_id, order_id=order.id
+        ctx,
+        tx,
+        order.project_id,
+        event_type,
+        payload,
+        account_id=order.account_id,
+        order_id=order.id,
+        erase_when_delivered=order.store == "minimal",
     )
     message = f"The ATS cancelled the order; {orders.describe_recipients(recipients, event_type)}."
     await order_rows.log(tx, ctx.new_id("log"), order.id, "status", message)

@@ -285,7 +285,7 @@ async def retry(ctx: Context, tx: Tx, project_id: str, delivery_id: str) -> Deli
     delivery = await _read(tx, project_id, delivery_id)
     if delivery.erased_at is not None:
         when = stamp(delivery.erased_at)
-        raise Conflict(f"The order's content was erased at {when}: there is nothing to send.", code="ContentErased")
+        raise Conflict(f"The delivery's content was erased at {when}: there is nothing to send.", code="ContentErased")
     if delivery.destination_id == project_id:
         raise Conflict(
             f"No webhook subscribes to {delivery.event_name}, so the event is held. Create, enable or change a webhook "

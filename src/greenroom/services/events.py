@@ -30,13 +30,15 @@ async def publish(
     account_id: str | None,
     order_id: str | None = None,
     but: str | None = None,
+    erase_when_delivered: bool = False,
 ) -> int:
     """
     Stores an event and a delivery to every webhook that takes it; returns their number.
 
     Runs inside a transaction after which the engine is woken (`queues=True`). The webhook `but` is left out. The
     delivery to a disabled webhook is held. If no webhook takes an order's event, the event is held for the project
-    until `webhooks.release` queues it for one. Deliveries that this process dispatches directly are stored with a
+    until `webhooks.release` queues it for one. `erase_when_delivered` has `retention.erase_delivered` erase the payload
+    once every delivery has ended. Deliveries that this process dispatches directly are stored with a
     lease.
     """
     ACCEPTED.inc()
@@ -51,6 +53,7 @@ async def publish(
         account_id=account_id,
         order_id=order_id,
         trace=ctx.trace,
+        erase_when_delivered=erase_when_delivered,
     )
     count = 0
     for webhook, secrets, clear in webhooks:

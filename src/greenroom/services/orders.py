@@ -15,7 +15,7 @@ from greenroom.model.accounts import Account
 from greenroom.model.capabilities import Capabilities
 from greenroom.model.events import ORDER_CREATED, order_payload, stamp
 from greenroom.model.order_checks import Decision
-from greenroom.model.orders import Category, Order, OrderRequest, OrderSource, Status
+from greenroom.model.orders import Category, Order, OrderRequest, OrderSource, Status, Storage
 from greenroom.model.results import Result
 from greenroom.services import audit, events, statistics, updates
 from greenroom.services.traces import traced
@@ -41,13 +41,15 @@ async def place(
     order_id: str | None = None,
     decision: Decision | None = None,
     shows_refusals: bool = True,
+    store: Storage = "full",
 ) -> Order:
     """
     Stores an order, its event and one delivery per subscribed webhook together.
 
     A repeated request gives the order that is there, and writes nothing else. `order_id` is the id of a new order.
     `decision` is the vendor's: an order that it refused is stored as rejected, and no webhook is notified;
-    `shows_refusals` says that the ATS shows the recruiter why.
+    `shows_refusals` says that the ATS shows the recruiter why. With a minimal `store`, for which the request must be
+    minimal already, the event's payload is erased once it is delivered.
 
     Raises:
         Conflict: by the API, another order has this one's id, or one whose content was erased, so that nobody can tell.
@@ -66,6 +68,7 @@ async def place(
     order = draft(
         account, request, category, package_name, source, order_id=order_id or ctx.new_id("ord"), now=ctx.now()
     )
+    order = replace(order, store=store)
     return await _place(ctx, order, decision or Decision(), shows_refusals=shows_refusals)
 
 
@@ -198,7 +201,14 @@ async def _publish(ctx: Context, tx: Tx, order: Order) -> str:
     event_type = ORDER_CREATED[order.category]
     payload = order_payload(order, update_url=update_url(ctx, order), at=order.created_at)
     count = await events.publish(
-        ctx, tx, order.project_id, event_type, payload, account_id=order.account_id, order_id=order.id
+        ctx,
+        tx,
+        order.project_id,
+        event_type,
+        payload,
+        account_id=order.account_id,
+        order_id=order.id,
+        erase_when_delivered=order.store == "minimal",
     )
     return describe_recipients(count, event_type)
 

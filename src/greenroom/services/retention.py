@@ -8,6 +8,7 @@ from greenroom.context import Context, snapshot, transaction
 from greenroom.errors import Conflict
 from greenroom.security.tokens import first_id
 from greenroom.services import erasure
+from greenroom.store import events as event_rows
 from greenroom.store import orders as order_rows
 from greenroom.store import projects as project_rows
 from greenroom.store import reports as report_rows
@@ -84,3 +85,22 @@ async def _erase_old_orders(ctx: Context, tx: Tx, project_id: str, days: int, af
     if examined:
         await project_rows.orders_erased_up_to(tx, project_id, after)
     return examined
+
+
+@transaction
+async def erase_delivered(_: Context, tx: Tx, *, after: str = "") -> tuple[str | None, int]:
+    """
+    Erases the payloads of one batch of events of minimal orders whose deliveries have all ended.
+
+    Returns where the next batch begins, None after the last one, and how many were erased. A dead-lettered delivery
+    keeps its payload, since a retry sends it.
+    """
+    rows = await event_rows.next_to_erase(tx, after=after, limit=BATCH)
+    erased = 0
+    for row in rows:
+        if row["is_open"]:
+            continue
+        # a replay locks the order before it adds a delivery
+        await order_rows.find_of_account(tx, row["account_id"], row["order_id"], lock=True)
+        erased += await event_rows.erase_delivered(tx, row["id"])
+    return (rows[-1]["id"] if len(rows) == BATCH else None), erased

@@ -38,7 +38,7 @@ async def authenticate(ctx: Context, tx: Tx, provider: str, token: str | None, t
     same = hmac.compare_digest(expected.encode(), (tenant_id or "").encode())
     if row is None or not tenant_id or not same:
         raise Unauthorized("The API key or the tenant-id is not valid.")
-    return account_rows.get_account(row)
+    return replace(account_rows.get_account(row), store=row["store"])
 
 
 @transaction(queues=True)

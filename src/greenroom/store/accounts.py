@@ -50,9 +50,9 @@ async def find_pending(tx: Tx, project_id: str, provider: str, owner_id: str) ->
 
 
 async def find_by_token(tx: Tx, provider: str, token_hash: str) -> Row | None:
-    """Returns the account of a live external trigger token, with the `tenant_id` of its enabled integration."""
+    """Returns the account of a live external trigger token, with `tenant_id` and `store` of its integration."""
     return await tx.one(
-        "SELECT a.*, i.tenant_id FROM account_tokens t JOIN accounts a ON a.id = t.account_id "
+        "SELECT a.*, i.tenant_id, i.store FROM account_tokens t JOIN accounts a ON a.id = t.account_id "
         "JOIN integrations i ON i.project_id = a.project_id AND i.provider = a.provider AND i.enabled = 1 "
         "WHERE t.token_hash = $1 AND a.provider = $2 AND a.deleted_at IS NULL AND a.paused_at IS NULL "
         "AND (t.expires_at IS NULL OR t.expires_at > now_ms())",

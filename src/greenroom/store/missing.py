@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from greenroom.model.events import OPERATIONAL_EVENTS, is_about
 from greenroom.model.webhooks import Webhook
 from greenroom.security.tokens import first_id
+from greenroom.store import events as event_rows
 from greenroom.store import orders
 from greenroom.store.db import ColumnType, Row, Tx, from_ms, marks, to_ms
 
@@ -58,7 +59,7 @@ async def find(tx: Tx, webhook: Webhook, *, after: str, since: int, until: int, 
         f"CASE WHEN type IN ({marks(OPERATIONAL_EVENTS, 8)}) THEN payload END AS payload, "
         "(project_id = $3 AND created_at >= $4 AND created_at < $5 AND NOT EXISTS (SELECT 1 FROM deliveries "
         "WHERE event_id = events.id AND (destination_id = $6 OR destination_id = $3)) AND (SELECT "
-        "expunged_at FROM orders WHERE orders.id = events.order_id) IS NULL) AS missing "
+        "expunged_at FROM orders WHERE orders.id = events.order_id) IS NULL AND payload <> '{}') AS missing "
         "FROM events WHERE id > $1 AND id < $2 ORDER BY id LIMIT $7",
         after or _first_id(since - SKEW_MS),
         _first_id(until + SKEW_MS),
@@ -92,9 +93,10 @@ async def count(tx: Tx, webhook: Webhook, *, since: int, until: int) -> int:
 async def add_deliveries(
     tx: Tx, webhook: Webhook, events: Sequence[Row], *, replay_id: str, new_id: Callable[[str], str]
 ) -> int:
-    """Adds deliveries of these events, except those of erased orders; returns their number."""
+    """Adds deliveries of these events, except erased ones and those of erased orders; returns their number."""
     order_ids = {event["order_id"] for event in events if event["order_id"] is not None}
     erased = {row["id"] for row in await orders.share(tx, order_ids) if row["expunged_at"] is not None}
+    gone = await event_rows.erased(tx, [event["id"] for event in events]) if events else set()
     rows = [
         (
             new_id("dlv"),
@@ -108,7 +110,7 @@ async def add_deliveries(
             event["created_at"],
         )
         for event in events
-        if event["order_id"] not in erased
+        if event["order_id"] not in erased and event["id"] not in gone
     ]
     return len(await tx.run_rows(_ADD, _NEW, rows))
 

@@ -119,6 +119,16 @@ FIELDS: dict[str, Field] = {
             "Hosts to which a result may be announced, one a line; *. is allowed in front. Greenhouse's own if empty.",
             "hosts",
         ),
+        Field(
+            "store",
+            "What is stored of an order",
+            "The minimum has no phone number, résumé, profile link, recruiter, hiring team and body of the ATS. Your "
+            "webhook does not receive them either.",
+            "choice",
+            optional=False,
+            options={"full": "Everything that the ATS sends", "minimal": "Only what is needed to invite the candidate"},
+            default="full",
+        ),
         Field("harvest_client_id", "Harvest client id", "Of your Harvest API client, for the hiring team's data."),
         Field("harvest_client_secret", "Harvest client secret", "Of the same client.", secret=True),
     )

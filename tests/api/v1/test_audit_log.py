@@ -33,6 +33,8 @@ RECORDED: dict[str, str | None] = {
     "ats_update_background_check_package": "packages.stored",
     "ats_delete_background_check_package": "packages.stored",
     "expunge_order": "order.content_erased",
+    "erase_candidate": "candidate.erased",
+    "change_project": "project.retention_changed",
     "set_order_status": "order.status_recorded",
     "preview_result": None,
     # only for an ATS with such a call; services record it as for an order
@@ -107,6 +109,8 @@ async def test_each_change_and_reveal_is_recorded_with_its_key(house: House, pro
     await do("POST", f"/v1/orders/{order_id}/status", json={"status": "invited"})
     assert (await proctor.give_result(order_id)).status_code == 200
     await do("DELETE", f"/v1/orders/{order_id}/content")
+    await do("DELETE", "/v1/candidates?email=ada@example.test")
+    await do("PATCH", "/v1/project", json={"order_retention_days": 30})
     session = await do(
         "POST", "/connect_sessions", json={"origin_owner_id": "n2", "origin_owner_name": "N", "provider": "greenhouse"}
     )

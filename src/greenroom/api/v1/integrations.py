@@ -55,6 +55,11 @@ class IntegrationIn(StrictBody):
     order_check_url: Line | None = Field(
         None, description="LogQuery before an order is placed; may refuse it with a message for the recruiter."
     )
+    store: Literal["full", "minimal"] | None = Field(
+        "full",
+        description="What is stored of an order. `minimal`: without the ATS's body, phone number, resume, profile URL, "
+        "recruiter and hiring team; and the payload of an event is erased once it is delivered.",
+    )
 
     @field_validator("*", mode="before")
     @classmethod
@@ -113,6 +118,7 @@ class IntegrationOut(BaseModel):
     package_id: str | None
     package_name: str | None
     order_check_url: str | None
+    store: Literal["full", "minimal"]
     signing_secret: str = Field(description="Signs the package-list call; masked unless `reveal=true`.")
     endpoints: dict[str, str] = Field(description="What to put into the ATS's form for partners, by call.")
     last_called_at: dict[str, str | None] = Field(description="When the ATS last made each call, to the minute.")
