@@ -17,7 +17,7 @@ async def erase(linked: Linked, email: str) -> httpx2.Response:
     """Erases a candidate once no attempt is in flight."""
     async with asyncio.timeout(20):
         while (answer := await linked.api("DELETE", "/v1/candidates", params={"email": email})).status_code == 409:
-            assert answer.json()["errorCode"] == "DeliveryUnderWay"
+            assert answer.json()["errorCode"] == "DeliveryInFlight"
             await asyncio.sleep(0.05)
     return answer
 
@@ -80,7 +80,7 @@ async def test_nothing_is_erased_while_an_attempt_is_in_flight(on_each_database:
     go.set()
     done = await erase(linked, ADA["email"] or "")
 
-    assert (refused.status_code, refused.json()["errorCode"]) == (409, "DeliveryUnderWay")
+    assert (refused.status_code, refused.json()["errorCode"]) == (409, "DeliveryInFlight")
     assert int(refused.headers["retry-after"]) > 0
     assert kept == [None, None]
     assert done.json()["order_ids"] == [held, sent]

@@ -92,7 +92,7 @@ async def erase_candidate(ctx: Context, project_id: str, email: str) -> Certific
             raise Conflict(
                 f"The content of {len(order_ids)} orders was erased ({', '.join(order_ids[:BATCH])}). A delivery "
                 "attempt for another order of this candidate is in flight. Repeat the call within a minute.",
-                code="DeliveryUnderWay",
+                code="DeliveryInFlight",
                 retry_after=error.retry_after,
             ) from None
         order_ids += batch
