@@ -15,7 +15,16 @@ from greenroom import connectors
 from greenroom.context import Context
 from greenroom.errors import Unavailable
 from greenroom.outbound import Outbound
-from greenroom.services import audit, deliveries, project_deletion, replays, retention, statistics, webhooks
+from greenroom.services import (
+    ats_changes,
+    audit,
+    deliveries,
+    project_deletion,
+    replays,
+    retention,
+    statistics,
+    webhooks,
+)
 
 log = structlog.get_logger("greenroom.maintenance")
 
@@ -45,6 +54,7 @@ async def run_maintenance(ctx: Context, out: Outbound) -> None:
         _delete_reports(ctx),
         _erase_orders(ctx),
         _erase_delivered(ctx),
+        _delete_ats_events(ctx),
         _delete_audit(ctx),
         _count_days(ctx),
         _delete_projects(ctx),
@@ -118,6 +128,13 @@ async def _erase_delivered(ctx: Context) -> None:
         return PAUSE_S if erased or after else DELIVERED_S
 
     await _forever("minimal_retention", erase_delivered)
+
+
+async def _delete_ats_events(ctx: Context) -> None:
+    async def delete_ats_events() -> float:
+        return PAUSE_S if await ats_changes.delete_old(ctx) else SWEEP_S
+
+    await _forever("ats_event_retention", delete_ats_events)
 
 
 async def _delete_audit(ctx: Context) -> None:

@@ -17,7 +17,7 @@ ORDER_CREATED: dict[Category, str] = {
     "background_checks": "ats_background_checks.created",
 }
 
-#: canonical name of the event that an order has changed: its ATS cancelled it
+#: canonical name of the event that an order has changed: its ATS cancelled it, or reported on its candidate
 ORDER_UPDATED: dict[Category, str] = {
     "assessments": "ats_assessments.updated",
     "background_checks": "ats_background_checks.updated",
@@ -122,7 +122,7 @@ def order_model(order: Order, *, update_url: str) -> dict[str, Any]:
         "application": {
             "id": request.application_remote_id,
             "remote_id": request.application_remote_id,
-            "application_status": None,
+            "application_status": order.application_status and {"value": order.application_status},
         },
         "job": {
             "id": job.get("id"),
@@ -175,9 +175,14 @@ def order_payload(order: Order, *, update_url: str, at: datetime) -> dict[str, A
 
 
 def updated_payload(order: Order, *, update_url: str, at: datetime) -> dict[str, Any]:
-    """Returns the body without `event` of the event that an order has changed: an order event's, with its status."""
+    """
+    Returns the body without `event` of the event that an order has changed: an order event's, with its status.
+
+    After an erasure there is no personal data in it, and `erased_at` is set.
+    """
     payload = order_payload(order, update_url=update_url, at=at)
-    return {**payload, "status": order.status, "event_data": {**payload["event_data"], "status": order.status}}
+    changes = {"status": order.status, "erased_at": stamp(order.erased_at) if order.erased_at else None}
+    return {**payload, "status": order.status, "event_data": {**payload["event_data"], **changes}}
 
 
 def account_payload(account: Account, *, at: datetime) -> dict[str, Any]:

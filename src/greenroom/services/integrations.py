@@ -20,7 +20,7 @@ from greenroom.store import installation as installation_rows
 from greenroom.store import integrations as integration_rows
 from greenroom.store import packages as package_rows
 from greenroom.store import projects as project_rows
-from greenroom.store.db import Row, Tx, from_json, from_ms, maybe_from_ms, to_json, to_ms
+from greenroom.store.db import Row, Tx, from_json, from_ms, is_plain, maybe_from_ms, to_json, to_ms
 
 #: write-only fields: left out they are kept, null clears them
 SECRETS = ("packages_api_key",)
@@ -73,6 +73,13 @@ async def find(ctx: Context, tx: Tx, project_id: str, provider: str) -> Integrat
     """Returns a project's integration with secrets decrypted; None if it was never configured."""
     row = await integration_rows.find(tx, project_id, provider)
     return open_row(ctx, row) if row else None
+
+
+@snapshot
+async def find_by_tenant(ctx: Context, tx: Tx, provider: str, tenant_id: str) -> Integration | None:
+    """Returns the enabled integration with a tenant id, with secrets decrypted, or None."""
+    row = await integration_rows.find_by_tenant(tx, provider, tenant_id) if is_plain(tenant_id) else None
+    return _opened(ctx, row) if row else None
 
 
 @transaction

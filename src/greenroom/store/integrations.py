@@ -13,6 +13,13 @@ async def find(tx: Tx, project_id: str, provider: str) -> Row | None:
     return await tx.one("SELECT * FROM integrations WHERE project_id = $1 AND provider = $2", project_id, provider)
 
 
+async def find_by_tenant(tx: Tx, provider: str, tenant_id: str) -> Row | None:
+    """Returns the enabled integration with a tenant id, which one project at most has."""
+    return await tx.one(
+        "SELECT * FROM integrations WHERE provider = $1 AND tenant_id = $2 AND enabled = 1", provider, tenant_id
+    )
+
+
 async def find_with_scope(tx: Tx, project_id: str, provider: str, account_id: str) -> Row | None:
     """
     Returns an integration as `find` does, with the `scope` of the packages published for an account.

@@ -214,6 +214,31 @@ async def ids_of_candidate(tx: Tx, project_id: str, email: str, *, limit: int) -
     return list(rows)
 
 
+async def ids_of_remote_candidate(
+    tx: Tx, project_id: str, provider: str, candidate_id: str, *, after: str, limit: int
+) -> list[Row]:
+    """Returns `id` and `account_id` of the next orders for a candidate of an ATS, sorted by id."""
+    rows = await tx.all(
+        "SELECT id, account_id FROM orders WHERE project_id = $1 AND candidate_remote_id = $2 AND provider = $3 "
+        "AND id > $4 ORDER BY id LIMIT $5",
+        project_id,
+        candidate_id,
+        provider,
+        after,
+        limit,
+    )
+    return list(rows)
+
+
+async def save_candidate_id(tx: Tx, order: Order) -> None:
+    """Updates the candidate's id at the ATS."""
+    changes = {
+        "request": to_json(_request_columns(order.request)),
+        "candidate_remote_id": order.request.candidate.remote_id,
+    }
+    await update(tx, "orders", order.id, changes)
+
+
 async def next_orders(tx: Tx, project_id: str, *, after: str, before: str, limit: int) -> list[Row]:
     """Returns `id` and `account_id` of a project's next orders between two ids, sorted by id."""
     rows = await tx.all(

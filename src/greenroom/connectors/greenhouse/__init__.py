@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 from starlette.routing import BaseRoute
 
-from greenroom.connectors.contract import FieldPreview, Push, read_manifest
-from greenroom.connectors.greenhouse import configuration, nudging, preview, push, routes, wire
+from greenroom.connectors.contract import Field, FieldPreview, Push, read_manifest
+from greenroom.connectors.greenhouse import configuration, nudging, preview, push, recruiting, routes, wire
 from greenroom.connectors.greenhouse.harvest import ACCESS
 from greenroom.context import Context
 from greenroom.intake import Intake
@@ -27,7 +27,8 @@ class Greenhouse:
     access = ACCESS
 
     def routes(self, ctx: Context, intake: Intake) -> list[BaseRoute]:
-        return routes.GreenhouseCalls(ctx, intake, self.manifest.capabilities).routes()
+        calls = routes.GreenhouseCalls(ctx, intake, self.manifest.capabilities).routes()
+        return [*calls, *recruiting.RecruitingWebhooks(ctx).routes()]
 
     def endpoints(self, public_url: str, tenant_id: str | None) -> dict[str, str]:
         tenant = quote(tenant_id or "YOUR_TENANT_ID", safe="")

@@ -54,6 +54,13 @@ FIELDS = (
         "Issued by Greenhouse Partner Support with the client id.",
         secret=True,
     ),
+    Field(
+        "recruiting_webhook_secret",
+        "Secret of recruiting webhooks",
+        "The secret that the customer's administrator gave Greenhouse's webhooks to "
+        "/external-trigger/greenhouse/TENANT_ID/webhooks. They report hired, rejected, deleted and merged candidates.",
+        secret=True,
+    ),
 )
 
 _HARVEST = {"authentication_type": ("public_partner",)}

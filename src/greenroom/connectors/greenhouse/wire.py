@@ -114,10 +114,11 @@ def _ids(body: dict[str, Any], person: dict[str, Any], profile_url: str | None) 
     application = body.get("application")
     given = (person.get("id"), application.get("id") if isinstance(application, dict) else None)
     from_url = _ids_of_profile(profile_url)
-    return _id(given[0]) or from_url[0], _id(given[1]) or from_url[1]
+    return read_id(given[0]) or from_url[0], read_id(given[1]) or from_url[1]
 
 
-def _id(value: object) -> str | None:
+def read_id(value: object) -> str | None:
+    """Returns an id, a number or a text, as text; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
     return str(value) if 0 < len(str(value)) <= LONGEST and is_storable(str(value)) else None

@@ -126,3 +126,13 @@ response_errors = Table(
     Index("ix_response_errors_project_id_id", "project_id", "id"),
     Index("ix_response_errors_account_id_order_id", "account_id", "order_id"),
 )
+
+#: events of an ATS about candidates that changed orders; the id is a digest of the ATS's
+seen_ats_events = Table(
+    "seen_ats_events",
+    metadata,
+    id_column(),
+    reference("project_id", "projects"),
+    timestamp("at"),
+    Index("ix_seen_ats_events_at", "at"),
+)

@@ -33,3 +33,10 @@ def upgrade() -> None:
         postgresql_where=sa.text("erase_when_delivered IS NOT NULL"),
         sqlite_where=sa.text("erase_when_delivered IS NOT NULL"),
     )
+    op.create_table(
+        "seen_ats_events",
+        sa.Column("id", sa.Text(), primary_key=True),
+        sa.Column("project_id", sa.Text(), sa.ForeignKey("projects.id", ondelete="CASCADE"), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+    )
+    op.create_index("ix_seen_ats_events_at", "seen_ats_events", ["at"])
