@@ -93,6 +93,7 @@ class Intake:
             decision=decision,
             shows_refusals=ats.refusal_message,
             store=integration.store,
+            keeps_resume=integration.resume == "store",
         )
         if order.was_refused:
             message = order.status_message or "The vendor refused the order."

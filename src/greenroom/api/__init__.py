@@ -23,6 +23,7 @@ from greenroom.api.v1 import (
     orders,
     packages,
     project,
+    resumes,
     webhooks,
 )
 
@@ -39,6 +40,8 @@ def build_routers() -> list[APIRouter]:
         orders.router,
         deliveries.router,
         candidates.router,
+        resumes.router,
+        resumes.downloads,
         project.router,
         audit_log.router,
         hub.router,

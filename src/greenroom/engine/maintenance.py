@@ -54,6 +54,7 @@ async def run_maintenance(ctx: Context, out: Outbound) -> None:
         _delete_reports(ctx),
         _erase_orders(ctx),
         _erase_delivered(ctx),
+        _delete_resumes(ctx),
         _delete_ats_events(ctx),
         _delete_audit(ctx),
         _count_days(ctx),
@@ -128,6 +129,17 @@ async def _erase_delivered(ctx: Context) -> None:
         return PAUSE_S if erased or after else DELIVERED_S
 
     await _forever("minimal_retention", erase_delivered)
+
+
+async def _delete_resumes(ctx: Context) -> None:
+    after: str | None = ""
+
+    async def delete_resumes() -> float:
+        nonlocal after
+        after, deleted = await retention.delete_old_resumes(ctx, after=after or "")
+        return PAUSE_S if deleted or after else SWEEP_S
+
+    await _forever("resume_retention", delete_resumes)
 
 
 async def _delete_ats_events(ctx: Context) -> None:

@@ -26,6 +26,7 @@ from greenroom.engine.direct_dispatch import DirectDispatch
 from greenroom.engine.liveness import Liveness
 from greenroom.engine.maintenance import run_maintenance
 from greenroom.engine.queue_limit import QueueLimit
+from greenroom.engine.resume_fetcher import run_resumes
 from greenroom.engine.slots import LEASE, LONGEST, Slots
 from greenroom.errors import GiveUp, LocalFault, NotFound, RemoteError, TryLater, Unavailable
 from greenroom.model.attempts import Exchange, FinishedAttempt, Recorded
@@ -112,6 +113,7 @@ class Engine:
         """Delivers until `stop`."""
         await self._liveness.begin()
         maintenance = asyncio.create_task(run_maintenance(self._ctx, self._out), name="maintenance")
+        fetching = asyncio.create_task(run_resumes(self._ctx, self._out), name="resumes")
         recording = asyncio.create_task(self._recorder.run(), name="attempt-recorder")
         watching = asyncio.create_task(self._liveness.run(self.wake), name="liveness")
         try:
@@ -120,9 +122,9 @@ class Engine:
             self._recorder.stop()
             await recording
         finally:
-            for task in (maintenance, recording, watching):
+            for task in (maintenance, fetching, recording, watching):
                 task.cancel()
-            await asyncio.gather(maintenance, recording, watching, return_exceptions=True)
+            await asyncio.gather(maintenance, fetching, recording, watching, return_exceptions=True)
             self._liveness.close()
 
     async def stop(self) -> None:

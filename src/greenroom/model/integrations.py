@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from greenroom.model.orders import Category, Storage
 
@@ -44,9 +44,10 @@ class Integration:
     A project's configuration of one provider, with its secrets decrypted.
 
     `packages_url` takes precedence over stored packages, and these over the single `package_id` (labelled
-    `package_name`, or the id). `store` says what is stored of an order. `order_check_url` is asked before an order is
-    placed. `signing_secret` signs both calls; after a rotation `previous_secret` also signs until it expires.
-    `settings` are the values of the fields that the provider's connector declares.
+    `package_name`, or the id). `order_check_url` is asked before an order is placed. `store` says what is stored of an
+    order, `resume` whether only the ATS's link to a resume is passed on, or the file is fetched and stored as well.
+    `signing_secret` signs both calls; after a rotation `previous_secret` also signs until it expires. `settings` are
+    the values of the fields that the provider's connector declares.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Integration:
     package_name: str | None = None
     order_check_url: str | None = None
     store: Storage = "full"
+    resume: Literal["link", "store"] = "link"
     signing_secret: str = field(default="", repr=False)
     previous_secret: str | None = field(default=None, repr=False)
     previous_secret_expires_at: datetime | None = None

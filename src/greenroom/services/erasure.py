@@ -16,6 +16,7 @@ from greenroom.store import events as event_rows
 from greenroom.store import idempotency as key_rows
 from greenroom.store import orders as order_rows
 from greenroom.store import request_logs as log_rows
+from greenroom.store import resumes as resume_rows
 from greenroom.store.db import Tx, to_ms
 
 #: longest duration of an in-flight attempt in seconds, given as `retry_after`
@@ -27,6 +28,7 @@ MOST = 1000
 #: what an erasure counts
 COUNTED = (
     "orders", "events", "deliveries", "attempts", "timeline_entries", "reports", "logged_requests", "stored_answers",
+    "resumes",
 )  # fmt: skip
 
 
@@ -147,6 +149,7 @@ async def erase_locked(ctx: Context, tx: Tx, order: Order, *, reason: str = "") 
     counts["deliveries"], counts["attempts"] = await delivery_rows.erase(tx, order.id, at=to_ms(now))
     counts["logged_requests"] = await log_rows.erase(tx, project_id, order.id)
     counts["stored_answers"] = await key_rows.erase(tx, project_id, order.id)
+    counts["resumes"] = await resume_rows.delete(tx, order.id)
     message = "Content erased: the candidate, the request, the result, and the contents of deliveries and logs."
     await order_rows.log(tx, ctx.new_id("log"), order.id, "content_erased", f"{message}{reason}")
     await audit.record(ctx, tx, "order.content_erased", order.id, project_id=project_id)

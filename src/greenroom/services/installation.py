@@ -15,8 +15,6 @@ from greenroom.store.installation import SEALED, SealedColumn
 
 PEPPER = "pepper"
 PUBLIC_URL = "public_url"
-#: rows read, or values replaced, in one transaction
-BATCH = 100
 
 
 @dataclass
@@ -131,7 +129,7 @@ async def _reseal(store: Store, vault: Vault, where: SealedColumn) -> Column:
 async def _batches(store: Store, where: SealedColumn) -> AsyncIterator[list[Row]]:
     """Yields a column's values, each batch from a short transaction of its own."""
     after: tuple[str, ...] | None = None
-    while rows := await store.read(partial(installation_rows.list_sealed, where=where, after=after, limit=BATCH)):
+    while rows := await store.read(partial(installation_rows.list_sealed, where=where, after=after, limit=where.batch)):
         yield [row for row in rows if row["sealed"] is not None]
         after = _key(where, rows[-1])
 

@@ -21,6 +21,7 @@ from greenroom.services import audit, events, statistics, updates
 from greenroom.services.traces import traced
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import orders as order_rows
+from greenroom.store import resumes as resume_rows
 from greenroom.store.db import Tx, is_plain
 
 log = structlog.get_logger("greenroom.orders")
@@ -42,6 +43,7 @@ async def place(
     decision: Decision | None = None,
     shows_refusals: bool = True,
     store: Storage = "full",
+    keeps_resume: bool = False,
 ) -> Order:
     """
     Stores an order, its event and one delivery per subscribed webhook together.
@@ -49,7 +51,7 @@ async def place(
     A repeated request gives the order that is there, and writes nothing else. `order_id` is the id of a new order.
     `decision` is the vendor's: an order that it refused is stored as rejected, and no webhook is notified;
     `shows_refusals` says that the ATS shows the recruiter why. With a minimal `store`, for which the request must be
-    minimal already, the event's payload is erased once it is delivered.
+    minimal already, the event's payload is erased once it is delivered. `keeps_resume` has the engine fetch the resume.
 
     Raises:
         Conflict: by the API, another order has this one's id, or one whose content was erased, so that nobody can tell.
@@ -69,7 +71,8 @@ async def place(
         account, request, category, package_name, source, order_id=order_id or ctx.new_id("ord"), now=ctx.now()
     )
     order = replace(order, store=store)
-    return await _place(ctx, order, decision or Decision(), shows_refusals=shows_refusals)
+    keeps_resume = keeps_resume and request.candidate.resume_url is not None
+    return await _place(ctx, order, decision or Decision(), shows_refusals=shows_refusals, keeps_resume=keeps_resume)
 
 
 def draft(
@@ -112,13 +115,17 @@ async def find_repeated(
 
 
 @transaction(kind="batchable", queues=True)
-async def _place(ctx: Context, tx: Tx, order: Order, decision: Decision, *, shows_refusals: bool) -> Order:
+async def _place(
+    ctx: Context, tx: Tx, order: Order, decision: Decision, *, shows_refusals: bool, keeps_resume: bool
+) -> Order:
     request = order.request
     if not decision.accept:
         order = replace(order, status="rejected", status_message=decision.message, delivery="refused")
     known, differs = await _add(tx, order)
     if known is not None and differs is None:
         return known
+    if keeps_resume and decision.accept:
+        await resume_rows.add(tx, order.id, order.project_id)
     if order.source == "api":
         await audit.record(ctx, tx, "order.placed", order.id, project_id=order.project_id)
     recipients = (

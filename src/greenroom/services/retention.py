@@ -12,6 +12,7 @@ from greenroom.store import events as event_rows
 from greenroom.store import orders as order_rows
 from greenroom.store import projects as project_rows
 from greenroom.store import reports as report_rows
+from greenroom.store import resumes as resume_rows
 from greenroom.store import retention as retention_rows
 from greenroom.store.db import Tx
 
@@ -40,6 +41,22 @@ async def delete_expired(ctx: Context, tx: Tx, *, after: str = "") -> tuple[str 
     await retention_rows.delete_attempts(tx, [(event["id"], days * DAY_MS) for event, days in old if event["alive"]])
     deleted = await retention_rows.delete_events(tx, [event["id"] for event, _ in old if not event["alive"]])
     return (candidates[-1]["id"] if len(candidates) == BATCH else None), deleted
+
+
+@transaction
+async def delete_old_resumes(ctx: Context, tx: Tx, *, after: str = "") -> tuple[str | None, int]:
+    """
+    Deletes the resumes of the next batch of orders that are older than their project keeps events.
+
+    Returns where the next batch begins, None after the last one, and how many were deleted.
+    """
+    own = await project_rows.kept_for(tx)
+    default_days = ctx.settings.retention_days
+    too_young = {days: first_id("ord", ctx.now() - timedelta(days=days)) for days in {default_days, *own.values()}}
+    rows = await resume_rows.next_resumes(tx, after=after, before=max(too_young.values()), limit=BATCH)
+    old = [row["id"] for row in rows if row["id"] < too_young[own.get(row["project_id"], default_days)]]
+    deleted = sum([await resume_rows.delete(tx, order_id) for order_id in old])
+    return (rows[-1]["id"] if len(rows) == BATCH else None), deleted
 
 
 @transaction

@@ -18,6 +18,8 @@ class SealedColumn(NamedTuple):
     table: str
     column: str
     key: tuple[str, ...] = ("id",)
+    #: values read, or replaced, in one transaction
+    batch: int = 100
 
 
 #: all sealed columns, for key rotation. A literal list, because importing the schema would import SQLAlchemy
@@ -37,6 +39,7 @@ SEALED = (
     SealedColumn("request_steps", "detail_sealed"),
     SealedColumn("webhook_secrets", "secret_sealed"),
     SealedColumn("users", "totp_secret_sealed"),
+    SealedColumn("resumes", "content_sealed", batch=4),
 )
 
 

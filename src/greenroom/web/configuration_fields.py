@@ -129,6 +129,15 @@ FIELDS: dict[str, Field] = {
             options={"full": "Everything that the ATS sends", "minimal": "Only what is needed to invite the candidate"},
             default="full",
         ),
+        Field(
+            "resume",
+            "Résumés",
+            "The ATS's link ends after some days. A stored file is encrypted, and erased with the order's content.",
+            "choice",
+            optional=False,
+            options={"link": "Pass the ATS's link on", "store": "Also fetch and store the file"},
+            default="link",
+        ),
         Field("harvest_client_id", "Harvest client id", "Of your Harvest API client, for the hiring team's data."),
         Field("harvest_client_secret", "Harvest client secret", "Of the same client.", secret=True),
     )

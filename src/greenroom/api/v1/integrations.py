@@ -60,6 +60,11 @@ class IntegrationIn(StrictBody):
         description="What is stored of an order. `minimal`: without the ATS's body, phone number, resume, profile URL, "
         "recruiter and hiring team; and the payload of an event is erased once it is delivered.",
     )
+    resume: Literal["link", "store"] | None = Field(
+        "link",
+        description="`store`: a resume is also fetched and stored encrypted, for GET /v1/orders/{order_id}/resume. Not "
+        "with store: minimal.",
+    )
 
     @field_validator("*", mode="before")
     @classmethod
@@ -119,6 +124,7 @@ class IntegrationOut(BaseModel):
     package_name: str | None
     order_check_url: str | None
     store: Literal["full", "minimal"]
+    resume: Literal["link", "store"]
     signing_secret: str = Field(description="Signs the package-list call; masked unless `reveal=true`.")
     endpoints: dict[str, str] = Field(description="What to put into the ATS's form for partners, by call.")
     last_called_at: dict[str, str | None] = Field(description="When the ATS last made each call, to the minute.")

@@ -22,7 +22,7 @@ from greenroom.store.schema.check import check_observations
 from greenroom.store.schema.delivery import attempts, breakers, claim_turn, deliveries, events, replays
 from greenroom.store.schema.gateway import installation, sign_in_codes
 from greenroom.store.schema.integration import integrations
-from greenroom.store.schema.order import order_log, orders, response_errors, seen_ats_events
+from greenroom.store.schema.order import order_log, orders, response_errors, resumes, seen_ats_events
 from greenroom.store.schema.package import package_lists, packages
 from greenroom.store.schema.people import (
     audit_log,
@@ -72,6 +72,7 @@ __all__ = [
     "request_orders",
     "request_steps",
     "response_errors",
+    "resumes",
     "seen_ats_events",
     "sessions",
     "sign_in_codes",

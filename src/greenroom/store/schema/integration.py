@@ -30,6 +30,8 @@ integrations = Table(
     optional_text("order_check_url"),
     #: full or minimal: see model.integrations.Store
     required_text("store", default="full"),
+    #: link or store: see model.integrations.Integration
+    required_text("resume", default="link"),
     #: values of the connector's fields that have no column of their own
     optional_text("settings_sealed"),
     #: the secret before the last rotation, which also signs until it expires

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Table, Text, text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Text, text
 
 from greenroom.store.schema.base import id_column, integer, metadata, optional_text, reference, required_text, timestamp
 
@@ -125,6 +125,27 @@ response_errors = Table(
     Index("ix_response_errors_at", "at"),
     Index("ix_response_errors_project_id_id", "project_id", "id"),
     Index("ix_response_errors_account_id_order_id", "account_id", "order_id"),
+)
+
+#: resumes of orders, fetched once: `state` is pending, stored or failed; the id is the order's
+resumes = Table(
+    "resumes",
+    metadata,
+    Column("id", Text, ForeignKey("orders.id", ondelete="CASCADE"), primary_key=True),
+    reference("project_id", "projects"),
+    required_text("state"),
+    integer("attempts"),
+    timestamp("due_at"),
+    optional_text("media_type"),
+    Column("size", Integer, nullable=True),
+    optional_text("content_sealed"),
+    timestamp("created_at"),
+    Index(
+        "ix_resumes_due_at",
+        "due_at",
+        postgresql_where=text("state = 'pending'"),
+        sqlite_where=text("state = 'pending'"),
+    ),
 )
 
 #: events of an ATS about candidates that changed orders; the id is a digest of the ATS's

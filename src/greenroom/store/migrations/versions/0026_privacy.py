@@ -40,3 +40,23 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
     )
     op.create_index("ix_seen_ats_events_at", "seen_ats_events", ["at"])
+    op.add_column("integrations", sa.Column("resume", sa.Text(), nullable=False, server_default="link"))
+    op.create_table(
+        "resumes",
+        sa.Column("id", sa.Text(), sa.ForeignKey("orders.id", ondelete="CASCADE"), primary_key=True),
+        sa.Column("project_id", sa.Text(), sa.ForeignKey("projects.id", ondelete="CASCADE"), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("media_type", sa.Text(), nullable=True),
+        sa.Column("size", sa.Integer(), nullable=True),
+        sa.Column("content_sealed", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+    )
+    op.create_index(
+        "ix_resumes_due_at",
+        "resumes",
+        ["due_at"],
+        postgresql_where=sa.text("state = 'pending'"),
+        sqlite_where=sa.text("state = 'pending'"),
+    )
