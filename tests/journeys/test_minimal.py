@@ -1,4 +1,4 @@
-"""With `store: minimal` an integration stores only what the vendor needs, on both databases."""
+"""With `store: minimal` an integration stores only the fields that a vendor needs, on both databases."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tests.journeys.test_erasure import CANARIES, RAW, SENDER, kept, url
 
 __all__ = ["url"]
 
-#: what is never stored, and never sent
+#: fields that are never stored, and never sent
 LEFT_OUT = [CANARIES["phone_number"], CANARIES["resume_url"], CANARIES["greenhouse_profile_url"], RAW, SENDER]
-#: what the vendor needs to invite the candidate
+#: fields with which a vendor invites the candidate
 NEEDED = [CANARIES["email"], CANARIES["first_name"], CANARIES["last_name"]]
 
 

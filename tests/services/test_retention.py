@@ -112,7 +112,7 @@ async def erased(ctx: Context) -> set[str]:
 
 
 async def test_old_orders_lose_their_content(store: Store) -> None:
-    """In batches, only in projects that say so; what is waiting is cancelled, and the timeline gives the reason."""
+    """In batches, only in projects that say so; waiting deliveries are cancelled, and the timeline has the reason."""
     ctx = context(store)
     old = [await aged_order(ctx, number, 31) for number in range(retention.ORDERS + 1)]
     young, other = await aged_order(ctx, 100, 29), await aged_order(ctx, 101, 400, "prj_2")

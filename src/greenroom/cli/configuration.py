@@ -37,7 +37,7 @@ from greenroom.services import hub_settings, integrations, projects, webhooks
 from greenroom.settings import LONGEST_DAYS, Settings, SettingsError
 
 REFERENCES = ("env:", "file:")
-#: fields of a project that say how long data is kept, and what sets them
+#: fields of a project that say how long data is kept, each with the function that sets it
 RETENTION = {"retention_days": projects.keep_for, "order_retention_days": projects.keep_orders_for}
 Data = Annotated[Path | None, typer.Option(help="Data directory (GREENROOM_DATA_DIR).")]
 

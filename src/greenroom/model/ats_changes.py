@@ -1,4 +1,4 @@
-"""What an ATS reports about a candidate after an order was placed. No I/O."""
+"""Changes of a candidate that an ATS reports after an order was placed. No I/O."""
 
 from __future__ import annotations
 

@@ -44,10 +44,10 @@ class Integration:
     A project's configuration of one provider, with its secrets decrypted.
 
     `packages_url` takes precedence over stored packages, and these over the single `package_id` (labelled
-    `package_name`, or the id). `order_check_url` is asked before an order is placed. `store` says what is stored of an
-    order, `resume` whether only the ATS's link to a resume is passed on, or the file is fetched and stored as well.
-    `signing_secret` signs both calls; after a rotation `previous_secret` also signs until it expires. `settings` are
-    the values of the fields that the provider's connector declares.
+    `package_name`, or the id). `order_check_url` is asked before an order is placed. `store` is the
+    extent of stored orders, `resume` says whether only the ATS's link to a resume is passed on, or the file is fetched
+    and stored as well. `signing_secret` signs both calls; after a rotation `previous_secret` also signs until it
+    expires. `settings` are the values of the fields that the provider's connector declares.
     """
 
     id: str

@@ -20,9 +20,9 @@ AtsDelivery = Literal["pending", "sent", "acknowledged", "refused"]
 #: who placed an order: the ATS, the vendor through the API, or the vendor with a result for which there was no order
 OrderSource = Literal["ats", "api", "result"]
 
-#: what an ATS reported about the application of an order
+#: status of an application, as its ATS reported it
 ApplicationStatus = Literal["active", "hired", "rejected", "deleted"]
-#: what of an order is stored; minimal: only what a vendor needs, see `OrderRequest.minimal`
+#: extent of stored orders; minimal: only the fields that a vendor needs, see `OrderRequest.minimal`
 Storage = Literal["full", "minimal"]
 
 #: statuses before the end of an order; an order only moves forward in this sequence
@@ -141,8 +141,8 @@ class Order:
     `package_name` is the name that the list had when the order was placed. The store sets `previous_id`. After
     `erased_at` the order has no personal data: the candidate's e-mail is empty, and only `callback_hash` is left of the
     callback URL. `held_at` is the time since when the order's event is held because no enabled webhook subscribes to
-    it, or None. `update_ms` is the time of its newest update for the ATS, in ms since 1970. `store` is what its
-    integration stored of an order when this one was placed. `application_status` is the ATS's last word on the
+    it, or None. `update_ms` is the time of its newest update for the ATS, in ms since 1970. `store` is the
+    setting of its integration when it was placed. `application_status` is the ATS's last word on the
     candidate's application, or None.
     """
 

@@ -36,7 +36,7 @@ SENTENCES = {
 #: changes after which an ATS may not show a result any more
 CLOSING = ("hired", "rejected")
 UNREAD = " It had not read a result before, and may not show one any more: tell the recruiter of it."
-#: changes after which nobody may keep the candidate's data
+#: changes after which the candidate's data is erased
 ERASING = ("candidate_deleted", "anonymised")
 
 

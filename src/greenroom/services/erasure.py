@@ -25,7 +25,7 @@ SOON_S = 15
 BATCH = 50
 #: orders that one call erases at most
 MOST = 1000
-#: what an erasure counts
+#: kinds of records that an erasure counts
 COUNTED = (
     "orders", "events", "deliveries", "attempts", "timeline_entries", "reports", "logged_requests", "stored_answers",
     "resumes",
@@ -35,7 +35,7 @@ COUNTED = (
 @dataclass(frozen=True)
 class Certificate:
     """
-    What was erased for a candidate.
+    The certificate of a candidate's erasure.
 
     `candidate` is a keyed hash of the e-mail address, which the audit log has as well. `counts` has the number of
     changed records by the names of `COUNTED`. `is_complete` is False if the candidate has more orders than one call
@@ -71,7 +71,7 @@ async def erase(ctx: Context, tx: Tx, project_id: str, order_id: str) -> Order:
 
 async def erase_candidate(ctx: Context, project_id: str, email: str) -> Certificate:
     """
-    Erases the content of all orders of a project for an e-mail address, in any case; returns what was erased.
+    Erases the content of all orders of a project for an e-mail address, in any case; returns a certificate.
 
     A candidate without orders is answered alike, with counts of 0.
 
@@ -124,7 +124,7 @@ def hash_candidate(ctx: Context, email: str) -> str:
 
 async def erase_locked(ctx: Context, tx: Tx, order: Order, *, reason: str = "") -> tuple[Order, Counter[str]]:
     """
-    Erases an order that the surrounding transaction has locked; returns it, with what was erased as in a certificate.
+    Erases an order that the surrounding transaction has locked; returns it, with the counts of a certificate.
 
     `reason` is added to the order's timeline.
 

@@ -17,7 +17,7 @@ router = APIRouter(prefix="/v1/candidates", tags=["Orders"], route_class=KeyedRo
 
 
 class CertificateOut(BaseModel):
-    """What was erased. `counts` has the number of changed records of each kind."""
+    """The certificate of an erasure. `counts` has the number of changed records of each kind."""
 
     candidate: str = Field(description="A keyed hash of the e-mail address, as in the audit log; not the address.")
     erased_at: str

@@ -21,7 +21,7 @@ OrderId = Annotated[Plain, Path(alias="order_id", description="The order's id.")
 
 
 class ResumeOut(BaseModel):
-    """A link to the resume, which anybody can open until it expires."""
+    """A link to the resume, which works without a key until it expires."""
 
     url: str
     expires_at: str

@@ -59,7 +59,7 @@ orders = Table(
         sqlite_where=text("delivery = 'refused'"),
     ),
     Index("ix_orders_latest", "account_id", "candidate_email", "package_id", "id"),
-    #: for what an ATS reports about a candidate
+    #: for an ATS's events about a candidate
     Index(
         "ix_orders_project_id_candidate_remote_id",
         "project_id",
