@@ -11,7 +11,14 @@ from greenroom import connectors
 from greenroom.engine.maintenance import PAUSE_S, SOON_S, run_maintenance
 from greenroom.errors import Unavailable
 from greenroom.outbound import Outbound
-from greenroom.services import deliveries, project_deletion, replays, retention, statistics, webhooks
+from greenroom.services import (
+    deliveries,
+    project_deletion,
+    replays,
+    retention,
+    statistics,
+    webhooks,
+)
 from greenroom.store.sqlite import SqliteStore
 from tests.support.queues import context
 

@@ -240,13 +240,15 @@ async def test_the_secret_is_write_only(linked: Linked) -> None:
 
 
 async def test_the_simulators_candidate_is_hired_then_deleted(tmp_path: Path) -> None:
-    """Greenhouse's simulator signs, pings and sends; the vendor hears of both, and the order is erased."""
+    """The vendor is notified of both; the order is erased, with the resume that was fetched from the simulator."""
     async with (
         open_house(tmp_path) as house,
         simulator() as address,
         httpx2.AsyncClient(base_url=f"{address}/api", timeout=40, verify=False) as greenhouse,
     ):
-        linked = await house.link("proctor", package_id="pkg_core_sql", recruiting_webhook_secret=SECRET)
+        linked = await house.link(
+            "proctor", package_id="pkg_core_sql", recruiting_webhook_secret=SECRET, resume="store"
+        )
         await webhook(linked, EVENTS)
 
         async def call(method: str, path: str, **body: Any) -> Any:
@@ -275,6 +277,9 @@ async def test_the_simulators_candidate_is_hired_then_deleted(tmp_path: Path) ->
         await call("POST", "/clock/advance")
         (hired,) = await updates(linked, 1)
         await delivered(linked)
+        async with asyncio.timeout(20):
+            while (resume := await linked.api("GET", f"/v1/orders/{order}/resume")).status_code != 200:
+                await asyncio.sleep(0.02)
         await call("POST", "/candidates/17681502/delete")
         await call("POST", "/clock/advance")
         deleted = (await updates(linked, 2))[1]
@@ -282,6 +287,8 @@ async def test_the_simulators_candidate_is_hired_then_deleted(tmp_path: Path) ->
         assert hired["event_data"]["application"]["application_status"] == {"value": "hired"}
         assert (deleted["record_id"], deleted["status"]) == (order, "cancelled")
         assert (await linked.order(order))["erased_at"] is not None
+        assert resume.json()["media_type"] == "application/pdf"
+        assert (await linked.api("GET", f"/v1/orders/{order}/resume")).status_code == 404
         hooks = (await greenhouse.get("/organizations/101/webhooks")).json()["data"]
         states = [
             one["state"]

@@ -28,7 +28,10 @@ COMMANDS = {
     "restore": ("backup.restore", "Put a backup in the place of the database, while no gateway runs."),
     "keys": ("keys.app", "API keys of projects; the encryption key's rotation."),
     "users": ("users.app", "People of the dashboard: create, list, invite, reset."),
-    "erase": ("erase.erase", "Erase all orders' content of a candidate, and print a certificate."),
+    "erase": (
+        "erase.erase",
+        "Erase the content of all orders of a candidate, for good, and print a certificate as JSON.",
+    ),
     "audit": ("audit.app", "The audit log: who changed or revealed what."),
     "apply": (
         "configuration.apply",

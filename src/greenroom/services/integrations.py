@@ -79,7 +79,7 @@ async def find(ctx: Context, tx: Tx, project_id: str, provider: str) -> Integrat
 async def find_by_tenant(ctx: Context, tx: Tx, provider: str, tenant_id: str) -> Integration | None:
     """Returns the enabled integration with a tenant id, with secrets decrypted, or None."""
     row = await integration_rows.find_by_tenant(tx, provider, tenant_id) if is_plain(tenant_id) else None
-    return _opened(ctx, row) if row else None
+    return open_row(ctx, row) if row else None
 
 
 @transaction

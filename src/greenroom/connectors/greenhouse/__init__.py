@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from starlette.routing import BaseRoute
 
-from greenroom.connectors.contract import Field, FieldPreview, Push, read_manifest
+from greenroom.connectors.contract import FieldPreview, Push, read_manifest
 from greenroom.connectors.greenhouse import configuration, nudging, preview, push, recruiting, routes, wire
 from greenroom.connectors.greenhouse.harvest import ACCESS
 from greenroom.context import Context
