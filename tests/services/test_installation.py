@@ -15,14 +15,14 @@ import pytest
 from greenroom.context import Context
 from greenroom.model.access import Tokens
 from greenroom.security.vault import Vault
-from greenroom.services import access, idempotency, installation, projects, users
+from greenroom.services import access, idempotency, installation, projects, resumes, users
 from greenroom.services.idempotency import Kept
 from greenroom.store import installation as installation_rows
 from greenroom.store import projects as project_rows
 from greenroom.store.db import Tx
 from greenroom.store.installation import SEALED
 from greenroom.store.schema import metadata
-from tests.house import House, open_house, webhook
+from tests.house import ADA, House, open_house, webhook
 
 OLD, NEW = os.urandom(32), os.urandom(32)
 COLUMNS = {(where.table, where.column) for where in SEALED}
@@ -43,7 +43,12 @@ async def use_everything(house: House) -> None:
     """Makes a gateway seal at least one value for each of its sealed columns."""
     packages = b'{"packages": [{"id": "pkg_core_sql", "name": "SQL"}]}'
     house.vendor.will_answer((200, {"content-type": "application/json"}, packages))
-    secrets = {"packages_api_key": "a", "harvest_client_secret": "b", "packages_url": f"{house.vendor.url}/list"}
+    secrets = {
+        "packages_api_key": "a",
+        "harvest_client_secret": "b",
+        "packages_url": f"{house.vendor.url}/list",
+        "resume": "store",
+    }
     linked = await house.link("proctor", **secrets)
     ashby = {"tenant_id": "a", "package_id": "p", "partner_id": "c"}
     assert (await linked.api("PUT", "/v1/integrations/ashby", json=ashby)).status_code == 200
@@ -57,6 +62,8 @@ async def use_everything(house: House) -> None:
     user = await users.create(house.app.state.ctx, email="ada@example.com", name="Ada", password="a long password")
     await users.start_totp(house.app.state.ctx, user.id)
     await linked.call("list_tests")
+    order = await linked.send_test(candidate={**ADA, "resume_url": f"{house.vendor.url}/resume"})
+    await resumes.store(house.app.state.ctx, order, b"x", "text/plain")
     await linked.api("POST", "/v1/integrations/greenhouse/rotate-secret")
     await linked.api("GET", "/requests/logs")  # writes the lines of the request log that wait
 

@@ -15,6 +15,8 @@ from greenroom.store.installation import SEALED, SealedColumn
 
 PEPPER = "pepper"
 PUBLIC_URL = "public_url"
+#: values read, or replaced, in one transaction, unless the column has fewer
+BATCH = 100
 
 
 @dataclass
@@ -129,7 +131,9 @@ async def _reseal(store: Store, vault: Vault, where: SealedColumn) -> Column:
 async def _batches(store: Store, where: SealedColumn) -> AsyncIterator[list[Row]]:
     """Yields a column's values, each batch from a short transaction of its own."""
     after: tuple[str, ...] | None = None
-    while rows := await store.read(partial(installation_rows.list_sealed, where=where, after=after, limit=where.batch)):
+    while rows := await store.read(
+        partial(installation_rows.list_sealed, where=where, after=after, limit=min(BATCH, where.batch))
+    ):
         yield [row for row in rows if row["sealed"] is not None]
         after = _key(where, rows[-1])
 
