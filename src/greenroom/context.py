@@ -57,6 +57,10 @@ class LocalEngine(Protocol):
         """Notifies the engine that deliveries may be due."""
         ...
 
+    def enrich(self) -> None:
+        """Notifies the engine that orders may be due to be enriched."""
+        ...
+
     def open_dispatch(self) -> Dispatch | None:
         """Returns a direct dispatch for one unit of work, or None while the engine accepts none."""
         ...
@@ -70,6 +74,9 @@ class NoEngine:
     """The `LocalEngine` of commands and tests that deliver nothing."""
 
     def wake(self) -> None:
+        """Does nothing."""
+
+    def enrich(self) -> None:
         """Does nothing."""
 
     def open_dispatch(self) -> Dispatch | None:

@@ -8,8 +8,10 @@ from typing import Literal
 from greenroom.catalog import Catalog
 from greenroom.context import Context
 from greenroom.errors import BadGateway, Invalid, NotFound, Unavailable
+from greenroom.model import enrichment
 from greenroom.model.accounts import Account
 from greenroom.model.capabilities import Capabilities
+from greenroom.model.enrichment import Enrichment
 from greenroom.model.events import order_model
 from greenroom.model.integrations import Integration
 from greenroom.model.order_checks import Decision
@@ -64,11 +66,13 @@ class Intake:
         *,
         source: Literal["ats", "api"] = "ats",
         order_id: str | None = None,
+        lacks: str | None = None,
     ) -> Order:
         """
         Places an order, unless the vendor refuses it.
 
         A refused order is stored as rejected. Where the ATS shows no message, an alert asks to inform the recruiter.
+        `lacks` is the reason for which the integration's orders are not enriched, a key of `enrichment.REASONS`.
 
         Raises:
             OrderRefused: the vendor refused this order, now or when it was first requested.
@@ -94,11 +98,26 @@ class Intake:
             shows_refusals=ats.refusal_message,
             store=integration.store,
             keeps_resume=integration.resume == "store",
+            enrichment=self._enrichment(request, ats, source, lacks),
         )
         if order.was_refused:
             message = order.status_message or "The vendor refused the order."
             raise OrderRefused(message, errors=[message])
         return order
+
+    def _enrichment(
+        self, request: OrderRequest, ats: Capabilities, source: OrderSource, lacks: str | None
+    ) -> Enrichment | None:
+        now, team = self._ctx.now(), (request.job or {}).get("hiring_team")
+        if ats.hiring_team == "none":
+            return None
+        if ats.hiring_team == "inline" or team is not None:
+            return enrichment.inline(team, now)
+        if lacks:
+            return enrichment.missing(lacks, now)
+        if source == "api" and request.application_remote_id is None:  # the ATS knows nothing of such an order
+            return enrichment.missing(None, now)
+        return enrichment.waiting(now)
 
     async def record_result(
         self,

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, ValidationError
 from pydantic.fields import FieldInfo
 
 from greenroom.api.shapes import MOST, Label, Line, StrictBody
-from greenroom.connectors.contract import QUESTION_TYPES, Field
+from greenroom.connectors.contract import DAY_S, QUESTION_TYPES, Field
 from greenroom.errors import Invalid
 from greenroom.model.integrations import check_host
 
@@ -53,6 +53,7 @@ def annotation(field: Field) -> Any:
         "text": Line,
         "choice": Literal[tuple(field.options)] if field.options else Line,
         "hosts": Annotated[list[Label], pydantic.Field(max_length=MOST), AfterValidator(_hosts)],
+        "seconds": Annotated[int, pydantic.Field(ge=0, le=DAY_S)],
         "questions": Annotated[list[QuestionIn], pydantic.Field(max_length=MOST), AfterValidator(_questions)],
     }[field.type]
     if field.check is not None:

@@ -8,7 +8,7 @@ and the forms of dashboard and hub are generated from them. Nothing here names a
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any, Literal, Protocol
@@ -17,18 +17,21 @@ from starlette.routing import BaseRoute
 
 from greenroom.context import Context
 from greenroom.intake import Intake
+from greenroom.model.accounts import Account
 from greenroom.model.capabilities import Capabilities, HiringTeam, ResultDelivery, Source
 from greenroom.model.deliveries import Nudging
+from greenroom.model.enrichment import Batch
 from greenroom.model.integrations import Integration
 from greenroom.model.orders import Category, Order
 from greenroom.model.results import Result
 from greenroom.model.updates import Update
-from greenroom.outbound import Answer, Request
+from greenroom.outbound import Answer, Outbound, Request
 
 __all__ = [
     "QUESTION_TYPES",
     "Capabilities",
     "Connector",
+    "Enrichment",
     "Field",
     "FieldPreview",
     "FieldType",
@@ -41,13 +44,17 @@ __all__ = [
     "ResultDelivery",
     "ResultField",
     "Source",
+    "ToEnrich",
     "Update",
     "read_manifest",
 ]
 
 #: text: one line; choice: one of `options`; hosts: bare host names, `*.` allowed in front; questions: a vendor's
-#: questions for the recruiter
-FieldType = Literal["text", "choice", "hosts", "questions"]
+#: questions for the recruiter; seconds: a whole number of seconds, at most a day
+FieldType = Literal["text", "choice", "hosts", "questions", "seconds"]
+
+#: highest value of a field of seconds
+DAY_S = 86_400
 
 #: types of a question that an ATS asks the recruiter with an order
 QUESTION_TYPES = (
@@ -208,6 +215,35 @@ class OAuth:
         return self.is_used(settings) and has_client and not credentials.get(self.client_id)
 
 
+@dataclass(frozen=True)
+class ToEnrich:
+    """Orders of one account for which an ATS's API is read; `urls` are the ATS's addresses by name."""
+
+    account: Account
+    integration: Integration
+    orders: Sequence[Order]
+    urls: Mapping[str, str] = field(default_factory=dict)
+
+
+class Enrichment(Protocol):
+    """Reads what an ATS's own API knows of an order."""
+
+    def lacks(self, integration: Integration) -> str | None:
+        """Returns why orders of an integration are never enriched, a key of `model.enrichment.REASONS`; else None."""
+        ...
+
+    async def enrich(self, ctx: Context, out: Outbound, asked: ToEnrich) -> Batch:
+        """
+        Reads for a batch of orders of one account; returns an outcome for each.
+
+        No answer of the ATS makes it raise: a failed read is part of the outcome.
+
+        Raises:
+            VaultError: a secret cannot be decrypted.
+        """
+        ...
+
+
 class Connector(Protocol):
     """The code for one ATS."""
 
@@ -221,6 +257,8 @@ class Connector(Protocol):
     nudging: Nudging | None
     #: the customers' access to the ATS's API; None where the ATS has no need of it
     access: OAuth | None
+    #: None where the ATS's orders have everything
+    enrichment: Enrichment | None
 
     def routes(self, ctx: Context, intake: Intake) -> list[BaseRoute]:
         """

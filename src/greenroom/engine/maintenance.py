@@ -19,6 +19,7 @@ from greenroom.services import (
     ats_changes,
     audit,
     deliveries,
+    enrichments,
     project_deletion,
     replays,
     retention,
@@ -59,6 +60,7 @@ async def run_maintenance(ctx: Context, out: Outbound) -> None:
         _delete_audit(ctx),
         _count_days(ctx),
         _delete_projects(ctx),
+        _delete_cache(ctx),
     )
 
 
@@ -172,6 +174,13 @@ async def _delete_projects(ctx: Context) -> None:
         return SWEEP_S if after is None else SOON_S
 
     await _forever("project_deletion", delete_projects)
+
+
+async def _delete_cache(ctx: Context) -> None:
+    async def delete_cache() -> float:
+        return PAUSE_S if await enrichments.delete_old_cache(ctx) else SWEEP_S
+
+    await _forever("enrichment_cache", delete_cache)
 
 
 async def _forever(job: str, batch: Callable[[], Awaitable[float]]) -> None:

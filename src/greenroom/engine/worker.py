@@ -23,6 +23,7 @@ from greenroom.engine.attempt_recorder import ENOUGH, LONGEST_PAUSE_S, AttemptRe
 from greenroom.engine.attempt_traces import AttemptSpan, trace_attempt
 from greenroom.engine.clock import Clock
 from greenroom.engine.direct_dispatch import DirectDispatch
+from greenroom.engine.enricher import Enricher
 from greenroom.engine.liveness import Liveness
 from greenroom.engine.maintenance import run_maintenance
 from greenroom.engine.queue_limit import QueueLimit
@@ -84,6 +85,7 @@ class Engine:
         self._slots = Slots(ctx, self._liveness)
         self._clock = Clock(ctx)
         self.queue_limit = QueueLimit(ctx)
+        self.enricher = Enricher(ctx, out)
         self.worker = f"{socket.gethostname()}:{os.getpid()}"
         self._recorder = AttemptRecorder(self._settle, self._recorded, worker=self.worker)
         self._awake = asyncio.Event()
@@ -95,6 +97,10 @@ class Engine:
     def wake(self) -> None:
         """Makes the loop claim now, since deliveries may be due."""
         self._awake.set()
+
+    def enrich(self) -> None:
+        """Makes the enrichment loop look for orders now."""
+        self.enricher.wake()
 
     def open_dispatch(self) -> DirectDispatch | None:
         """Returns a direct dispatch for one unit of work, or None while the engine is impaired."""
@@ -116,15 +122,17 @@ class Engine:
         fetching = asyncio.create_task(run_resumes(self._ctx, self._out), name="resumes")
         recording = asyncio.create_task(self._recorder.run(), name="attempt-recorder")
         watching = asyncio.create_task(self._liveness.run(self.wake), name="liveness")
+        enriching = asyncio.create_task(self.enricher.run(), name="enricher")
         try:
             await self._run()
             await self._finish()
             self._recorder.stop()
             await recording
         finally:
-            for task in (maintenance, fetching, recording, watching):
+            tasks = (maintenance, fetching, recording, watching, enriching)
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(maintenance, fetching, recording, watching, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             self._liveness.close()
 
     async def stop(self) -> None:

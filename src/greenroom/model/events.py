@@ -9,6 +9,7 @@ from typing import Any
 
 from greenroom.model.accounts import Account
 from greenroom.model.deliveries import Claimed
+from greenroom.model.enrichment import Enrichment
 from greenroom.model.orders import Category, Order
 
 #: canonical name of a category's order event
@@ -105,11 +106,17 @@ def order_model(order: Order, *, update_url: str) -> dict[str, Any]:
 
     `remote_id` is the ATS's id. `id` is Greenroom's for orders and packages, and the ATS's for anything else. The flat
     `application_id`, `candidate_id` and `job_id` equal the nested ids.
+    What the enrichment found is added to what the request had; a hiring team without members is an empty list, an
+    unknown one null.
     Source: StackOne's unified ATS API, AssessmentOrder and BackgroundCheckOrder.
     """
-    request = order.request
+    request, found = order.request, order.enrichment
     candidate = request.candidate
-    job = request.job or {}
+    application, job = (found and found.application) or {}, request.job or (found and found.job) or {}
+    application_id = request.application_remote_id or application.get("id")
+    person = (found and found.candidate) or {}
+    candidate_id = candidate.remote_id or person.get("id") or application.get("candidate_id")
+    emails = [{"type": "personal", "value": candidate.email}] if candidate.email else None
     return {
         "id": order.id,
         "remote_id": remote_id(order),
@@ -120,22 +127,24 @@ def order_model(order: Order, *, update_url: str) -> dict[str, Any]:
             "description": None,
         },
         "application": {
-            "id": request.application_remote_id,
-            "remote_id": request.application_remote_id,
-            "application_status": order.application_status and {"value": order.application_status},
+            "id": application_id,
+            "remote_id": application_id,
+            "application_status": (order.application_status and {"value": order.application_status})
+            or application.get("application_status"),
         },
         "job": {
             "id": job.get("id"),
             "remote_id": job.get("id"),
             "title": job.get("title"),
             "hiring_team": job.get("hiring_team"),
+            "passthrough": job.get("passthrough"),
         },
         "candidate": {
-            "id": candidate.remote_id,
-            "remote_id": candidate.remote_id,
-            "first_name": candidate.first_name,
-            "last_name": candidate.last_name,
-            "emails": [{"type": "personal", "value": candidate.email}] if candidate.email else None,
+            "id": candidate_id,
+            "remote_id": candidate_id,
+            "first_name": candidate.first_name or person.get("first_name"),
+            "last_name": candidate.last_name or person.get("last_name"),
+            "emails": _with_others(emails, person.get("emails")),
             "profile_url": candidate.profile_url,
             "passthrough": {
                 "preferred_name": candidate.preferred_name,
@@ -143,14 +152,26 @@ def order_model(order: Order, *, update_url: str) -> dict[str, Any]:
                 "resume_url": candidate.resume_url,
             },
         },
-        "requester": member(request.requester_email),
+        "requester": (found and found.requester) or member(request.requester_email),
         "results_update_url": update_url,
         "passthrough": request.passthrough,
-        "application_id": request.application_remote_id,
-        "candidate_id": candidate.remote_id,
+        "application_id": application_id,
+        "candidate_id": candidate_id,
         "job_id": job.get("id"),
         "package_id": request.package_id,
+        "enrichment": enrichment_model(found),
     }
+
+
+def enrichment_model(found: Enrichment | None) -> dict[str, Any] | None:
+    """Returns how far an order was enriched, as JSON."""
+    return {"status": found.status, "reason": found.reason, "at": stamp(found.at)} if found else None
+
+
+def _with_others(emails: list[dict[str, Any]] | None, others: list[dict[str, Any]] | None) -> Any:
+    """Returns the request's addresses, which the ATS wants used, and after them the others of the candidate."""
+    known = {one["value"].casefold() for one in emails or ()}
+    return [*(emails or ()), *(one for one in others or () if one["value"].casefold() not in known)] or emails
 
 
 def order_payload(order: Order, *, update_url: str, at: datetime) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from greenroom.errors import Conflict
+from greenroom.model.enrichment import Enrichment
 from greenroom.model.results import ENDS, PROGRESS, Outcome, Result, difference
 
 Category = Literal["assessments", "background_checks"]
@@ -143,7 +144,8 @@ class Order:
     callback URL. `held_at` is the time since when the order's event is held because no enabled webhook subscribes to
     it, or None. `update_ms` is the time of its newest update for the ATS, in ms since 1970. `store` is the
     setting of its integration when it was placed. `application_status` is the ATS's last word on the
-    candidate's application, or None.
+    candidate's application, or None. `enrichment` is None for orders of earlier versions and for results without an
+    order.
     """
 
     id: str
@@ -171,6 +173,7 @@ class Order:
     update_ms: int = 0
     store: Storage = "full"
     application_status: ApplicationStatus | None = None
+    enrichment: Enrichment | None = None
 
     @property
     def is_final(self) -> bool:
@@ -271,6 +274,7 @@ class Order:
             status_message=None,
             delivery_detail=None,
             result=None,
+            enrichment=self.enrichment and self.enrichment.without_content(),
             erased_at=now,
             callback_hash=digest(self.request.callback_url) if self.request.callback_url else None,
             updated_at=now,

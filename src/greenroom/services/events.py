@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -31,6 +32,9 @@ async def publish(
     order_id: str | None = None,
     but: str | None = None,
     erase_when_delivered: bool = False,
+    event_id: str | None = None,
+    wait: timedelta | None = None,
+    hold: bool = True,
 ) -> int:
     """
     Stores an event and a delivery to every webhook that takes it; returns their number.
@@ -38,11 +42,13 @@ async def publish(
     Runs inside a transaction after which the engine is woken (`queues=True`). The webhook `but` is left out. The
     delivery to a disabled webhook is held. If no webhook takes an order's event, the event is held for the project
     until `webhooks.release` queues it for one. `erase_when_delivered` has `retention.erase_delivered` erase the payload
-    once every delivery has ended. Deliveries that this process dispatches directly are stored with a
-    lease.
+    once every delivery has ended. Deliveries that this process dispatches directly are stored with a lease. With `wait`
+    the deliveries are due only after that time, and none is dispatched directly; `event_id` is the event's id if the
+    caller has made one. Without `hold` an event that no webhook takes is not held.
     """
     ACCEPTED.inc()
-    event_id, content = ctx.new_id("evt"), to_json(payload)
+    event_id, content = event_id or ctx.new_id("evt"), to_json(payload)
+    wait_ms = int(wait.total_seconds() * 1000) if wait else 0
     webhooks = await webhook_rows.list_for_event(tx, project_id)  # read before the writes, which are then sent together
     await event_rows.add(
         tx,
@@ -62,7 +68,7 @@ async def publish(
             continue
         count += 1
         delivery_id = ctx.new_id("dlv")
-        dispatch = ctx.dispatch if webhook.enabled else None
+        dispatch = ctx.dispatch if webhook.enabled and not wait_ms else None
         if dispatch is not None:
             claimed = Claimed(
                 id=delivery_id, project_id=project_id, event_id=event_id, order_id=order_id, account_id=account_id,
@@ -83,8 +89,9 @@ async def publish(
             order_id=order_id,
             account_id=account_id,
             lease=(dispatch.lease, dispatch.lease_ms) if dispatch else None,
+            wait_ms=wait_ms,
         )
-    if not count and order_id is not None:
+    if not count and order_id is not None and hold:
         await delivery_rows.add(
             tx,
             ctx.new_id("dlv"),

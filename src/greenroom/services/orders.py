@@ -13,6 +13,7 @@ from greenroom.context import Context, snapshot, transaction
 from greenroom.errors import Conflict, NotFound, QueueFull
 from greenroom.model.accounts import Account
 from greenroom.model.capabilities import Capabilities
+from greenroom.model.enrichment import PATIENCE, Enrichment, missing
 from greenroom.model.events import ORDER_CREATED, order_payload, stamp
 from greenroom.model.order_checks import Decision
 from greenroom.model.orders import Category, Order, OrderRequest, OrderSource, Status, Storage
@@ -20,6 +21,7 @@ from greenroom.model.results import Result
 from greenroom.services import audit, events, statistics, updates
 from greenroom.services.traces import traced
 from greenroom.store import deliveries as delivery_rows
+from greenroom.store import enrichments as enrichment_rows
 from greenroom.store import orders as order_rows
 from greenroom.store import resumes as resume_rows
 from greenroom.store.db import Tx, is_plain
@@ -44,6 +46,7 @@ async def place(
     shows_refusals: bool = True,
     store: Storage = "full",
     keeps_resume: bool = False,
+    enrichment: Enrichment | None = None,
 ) -> Order:
     """
     Stores an order, its event and one delivery per subscribed webhook together.
@@ -52,6 +55,7 @@ async def place(
     `decision` is the vendor's: an order that it refused is stored as rejected, and no webhook is notified;
     `shows_refusals` says that the ATS shows the recruiter why. With a minimal `store`, for which the request must be
     minimal already, the event's payload is erased once it is delivered. `keeps_resume` has the engine fetch the resume.
+    The event of an order whose `enrichment` is pending waits for it, at most `PATIENCE`; the order itself never does.
 
     Raises:
         Conflict: by the API, another order has this one's id, or one whose content was erased, so that nobody can tell.
@@ -70,9 +74,12 @@ async def place(
     order = draft(
         account, request, category, package_name, source, order_id=order_id or ctx.new_id("ord"), now=ctx.now()
     )
-    order = replace(order, store=store)
+    order = replace(order, store=store, enrichment=enrichment)
     keeps_resume = keeps_resume and request.candidate.resume_url is not None
-    return await _place(ctx, order, decision or Decision(), shows_refusals=shows_refusals, keeps_resume=keeps_resume)
+    placed = await _place(ctx, order, decision or Decision(), shows_refusals=shows_refusals, keeps_resume=keeps_resume)
+    if placed.enrichment is not None and placed.enrichment.pending:
+        ctx.engine.enrich()
+    return placed
 
 
 def draft(
@@ -120,7 +127,9 @@ async def _place(
 ) -> Order:
     request = order.request
     if not decision.accept:
-        order = replace(order, status="rejected", status_message=decision.message, delivery="refused")
+        enrichment = order.enrichment and missing(None, order.created_at)
+        message = decision.message
+        order = replace(order, status="rejected", status_message=message, delivery="refused", enrichment=enrichment)
     known, differs = await _add(tx, order)
     if known is not None and differs is None:
         return known
@@ -207,6 +216,8 @@ async def _alert_shared_url(ctx: Context, tx: Tx, order: Order, known: Order, di
 async def _publish(ctx: Context, tx: Tx, order: Order) -> str:
     event_type = ORDER_CREATED[order.category]
     payload = order_payload(order, update_url=update_url(ctx, order), at=order.created_at)
+    is_enriched_later = order.enrichment is not None and order.enrichment.pending
+    event_id = ctx.new_id("evt")
     count = await events.publish(
         ctx,
         tx,
@@ -216,7 +227,11 @@ async def _publish(ctx: Context, tx: Tx, order: Order) -> str:
         account_id=order.account_id,
         order_id=order.id,
         erase_when_delivered=order.store == "minimal",
+        event_id=event_id,
+        wait=PATIENCE if is_enriched_later else None,
     )
+    if is_enriched_later:
+        await enrichment_rows.add(tx, order.id, order.account_id, event_id)
     return describe_recipients(count, event_type)
 
 

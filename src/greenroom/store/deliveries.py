@@ -24,10 +24,10 @@ _NEW: Mapping[str, ColumnType] = {
     "lease": "TEXT",
     "attempts": "BIGINT",
 }
-_GIVEN: Mapping[str, ColumnType] = {**_NEW, "lease_ms": "BIGINT"}
+_GIVEN: Mapping[str, ColumnType] = {**_NEW, "wait_ms": "BIGINT"}
 _ADD = (
     f"INSERT INTO deliveries ({', '.join(_NEW)}, queue, due_at, created_at, updated_at) "  # noqa: S608
-    f"SELECT {', '.join(_NEW)}, 'first', now_ms() + given.lease_ms, now_ms(), now_ms() FROM {{given}}"
+    f"SELECT {', '.join(_NEW)}, 'first', now_ms() + given.wait_ms, now_ms(), now_ms() FROM {{given}}"
 )
 
 
@@ -49,9 +49,10 @@ async def add(
     order_id: str | None = None,
     account_id: str | None = None,
     lease: tuple[str, int] | None = None,
+    wait_ms: int = 0,
 ) -> None:
-    """Adds a delivery that is due now; a `lease`, a token and a duration in ms, claims it."""
-    token, lease_ms = lease or (None, 0)
+    """Adds a delivery that is due now or after `wait_ms`; a `lease`, a token and a duration in ms, claims it."""
+    token, lasts_ms = lease or (None, wait_ms)
     await tx.add(
         _ADD,
         _GIVEN,
@@ -68,7 +69,7 @@ async def add(
             state,
             token,
             int(lease is not None),
-            lease_ms,
+            lasts_ms,
         ),
     )
 
@@ -217,6 +218,21 @@ async def make_due(tx: Tx, delivery_id: str) -> bool:
             delivery_id,
         )
         == 1
+    )
+
+
+async def lock_unattempted(tx: Tx, event_id: str) -> bool:
+    """Locks an event's deliveries until this transaction ends; returns whether none of them was ever attempted."""
+    rows = await tx.all("SELECT attempts FROM deliveries WHERE event_id = $1 ORDER BY id {for_update}", event_id)
+    return all(row["attempts"] == 0 for row in rows)
+
+
+async def make_event_due(tx: Tx, event_id: str) -> None:
+    """Makes an event's waiting deliveries due now."""
+    await tx.run(
+        "UPDATE deliveries SET due_at = now_ms(), updated_at = now_ms() "
+        "WHERE event_id = $1 AND state = 'pending' AND lease IS NULL AND due_at > now_ms()",
+        event_id,
     )
 
 

@@ -55,6 +55,11 @@ async def find(tx: Tx, project_id: str, event_id: str) -> Row | None:
     return await tx.one("SELECT * FROM events WHERE id = $1 AND project_id = $2", event_id, project_id)
 
 
+async def replace_payload(tx: Tx, event_id: str, payload: str) -> None:
+    """Replaces the payload of an event of which no delivery was attempted: what was sent once never changes."""
+    await tx.run("UPDATE events SET payload = $2 WHERE id = $1", event_id, payload)
+
+
 async def erase(tx: Tx, order_id: str) -> int:
     """Erases the payloads of an order's events; returns their number."""
     return await tx.run("UPDATE events SET payload = '{}', erase_when_delivered = NULL WHERE order_id = $1", order_id)

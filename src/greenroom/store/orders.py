@@ -7,6 +7,7 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
+from greenroom.model.enrichment import Enrichment
 from greenroom.model.orders import EMAIL_LIMIT, FINAL, Candidate, Order, OrderRequest
 from greenroom.model.results import Result
 from greenroom.store.db import (
@@ -164,6 +165,16 @@ async def _lock(tx: Tx, order_id: str, *, wanted: bool) -> None:
     # a no-op update takes the row lock on PostgreSQL; on SQLite the writer holds the write lock anyway
     if wanted:
         await tx.run("UPDATE orders SET updated_at = updated_at WHERE id = $1", order_id)
+
+
+async def list_by_id(tx: Tx, account_id: str, order_ids: Sequence[str]) -> list[Order]:
+    """Lists those of these orders that are the account's."""
+    if not order_ids:
+        return []
+    rows = await tx.all(
+        f"{_SELECT} WHERE account_id = $1 AND id IN ({marks(order_ids, 2)}) ORDER BY id", account_id, *order_ids
+    )
+    return [_order(row) for row in rows]
 
 
 async def find_by_dedupe_key(tx: Tx, account_id: str, dedupe_key: str) -> Order | None:
@@ -358,8 +369,24 @@ def _changing(order: Order) -> dict[str, Any]:
         "result_at": to_ms(order.result_at) if order.result_at else None,
         "acknowledged_at": to_ms(order.acknowledged_at) if order.acknowledged_at else None,
         "update_ms": order.update_ms,
+        "enrichment": _enrichment_column(order.enrichment),
         "updated_at": to_ms(order.updated_at),
     }
+
+
+def _enrichment_column(found: Enrichment | None) -> str | None:
+    if found is None:
+        return None
+    return to_json(
+        {name: value for name, value in asdict(found).items() if value is not None} | {"at": to_ms(found.at)}
+    )
+
+
+def _enrichment(text: str | None) -> Enrichment | None:
+    if text is None:
+        return None
+    kept = from_json(text)
+    return Enrichment(**{"reason": None, **kept, "at": from_ms(kept["at"])})
 
 
 def _order(row: Row) -> Order:
@@ -395,6 +422,7 @@ def _order(row: Row) -> Order:
         update_ms=row["update_ms"],
         store=row["store"] or "full",
         application_status=row["application_status"],
+        enrichment=_enrichment(row["enrichment"]),
         created_at=from_ms(row["created_at"]),
         updated_at=from_ms(row["updated_at"]),
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from dataclasses import fields as dataclass_fields
 from typing import Any, Literal
 
-from greenroom.connectors.contract import Connector
+from greenroom.connectors.contract import DAY_S, Connector
 from greenroom.connectors.contract import Field as Declared
 from greenroom.model.integrations import Integration, check_host, check_tenant_id
 from greenroom.outbound import callable_problem
@@ -28,7 +28,7 @@ class Field:
     name: str
     label: str
     help: str = ""
-    type: Literal["text", "url", "choice", "hosts"] = "text"
+    type: Literal["text", "url", "choice", "hosts", "seconds"] = "text"
     secret: bool = False
     optional: bool = True
     options: Mapping[str, str] = field(default_factory=dict)
@@ -160,8 +160,8 @@ def fields_of(connector: Connector) -> dict[str, Field]:
 
 
 def _generated(one: Declared) -> Field:
-    kind: Literal["text", "choice", "hosts"] = "text"
-    if one.type in ("choice", "hosts"):
+    kind: Literal["text", "choice", "hosts", "seconds"] = "text"
+    if one.type in ("choice", "hosts", "seconds"):
         kind = one.type
     return Field(
         one.name, one.label, one.help, kind, secret=one.secret, optional=one.required_if is None,
@@ -250,6 +250,8 @@ def _shown(one: Field, integration: Integration | None) -> str:
     if one.secret:
         return ""
     value = _stored(one, integration) if integration else one.default
+    if one.type == "seconds":
+        return str(one.default if value is None else value)
     return "\n".join(value) if isinstance(value, tuple) else value or ""
 
 
@@ -273,11 +275,19 @@ def _value(one: Field, text: str, *, allow_http: bool) -> Any:
         return text
     if not text:
         return None
+    if one.type == "seconds":
+        return _seconds(text)
     if re.search(r"[\x00-\x1f\x7f]", text):
         raise ValueError("has a line break or a control character")
     if one.type == "url" and (problem := callable_problem(text, allow_http=allow_http)):
         raise ValueError(problem)
     return one.check(text) if one.check else text
+
+
+def _seconds(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 9 and int(text) <= DAY_S):
+        raise ValueError(f"expected a whole number of seconds, at most {DAY_S}")
+    return int(text)
 
 
 def _hosts(text: str) -> list[str]:

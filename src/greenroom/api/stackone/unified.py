@@ -88,8 +88,10 @@ def _add_orders(router: APIRouter, category: Category, noun: str) -> None:
             integration, package = await intake.packages.find(account, asked.package_id)
         except NotFound as error:
             raise Invalid(error.message, errors=[f"package.id: {error.message}"]) from error
-        ats = get_connector(account.provider).manifest.capabilities
-        order = await intake.place(account, asked, integration, package, ats, source="api")
+        connector = get_connector(account.provider)
+        lacks = connector.enrichment.lacks(integration) if connector.enrichment else None
+        ats = connector.manifest.capabilities
+        order = await intake.place(account, asked, integration, package, ats, source="api", lacks=lacks)
         return OrderPlaced(id=order.id, remote_id=None, test_url=None)
 
     @router.patch(

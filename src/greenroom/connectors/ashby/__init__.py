@@ -24,6 +24,7 @@ class Ashby:
     result_fields = preview.RESULT_FIELDS
     nudging: Nudging | None = None
     access = None
+    enrichment = None
 
     def routes(self, ctx: Context, intake: Intake) -> list[BaseRoute]:
         return routes.AshbyCalls(ctx, intake, self.manifest.capabilities).routes()

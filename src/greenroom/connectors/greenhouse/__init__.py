@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute
 
 from greenroom.connectors.contract import FieldPreview, Push, read_manifest
 from greenroom.connectors.greenhouse import configuration, nudging, preview, push, recruiting, routes, wire
+from greenroom.connectors.greenhouse.enrichment import ENRICHMENT
 from greenroom.connectors.greenhouse.harvest import ACCESS
 from greenroom.context import Context
 from greenroom.intake import Intake
@@ -25,6 +26,7 @@ class Greenhouse:
     result_fields = wire.RESULT_FIELDS
     nudging = nudging.NUDGING
     access = ACCESS
+    enrichment = ENRICHMENT
 
     def routes(self, ctx: Context, intake: Intake) -> list[BaseRoute]:
         calls = routes.GreenhouseCalls(ctx, intake, self.manifest.capabilities).routes()

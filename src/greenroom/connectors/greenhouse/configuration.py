@@ -61,6 +61,13 @@ FIELDS = (
         "/external-trigger/greenhouse/TENANT_ID/webhooks. They report hired, rejected, deleted and merged candidates.",
         secret=True,
     ),
+    Field(
+        "enrichment_ttl_seconds",
+        "Hiring team is kept for",
+        "Seconds for which a job's hiring team is kept before it is read again; 0 reads it for each order.",
+        type="seconds",
+        default=600,
+    ),
 )
 
 _HARVEST = {"authentication_type": ("public_partner",)}

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 from greenroom.connectors.calls import Answering, Calls, read_json
 from greenroom.connectors.contract import Capabilities
 from greenroom.connectors.greenhouse import wire
+from greenroom.connectors.greenhouse.enrichment import ENRICHMENT
 from greenroom.connectors.greenhouse.push import callback_problem
 from greenroom.context import Context
 from greenroom.errors import BadRequest
@@ -67,7 +68,8 @@ class GreenhouseCalls:
             parsed.callback_url, integration.settings["callback_hosts"], allow_http=self._ctx.settings.allow_http
         )
         asked = parsed.with_callback_problem(problem or None)
-        order = await self._intake.place(account, asked, integration, package, self._capabilities)
+        lacks = ENRICHMENT.lacks(integration)
+        order = await self._intake.place(account, asked, integration, package, self._capabilities, lacks=lacks)
         return JSONResponse({"partner_interview_id": order.id})
 
     async def test_status(self, request: Request, account: Account) -> Response:

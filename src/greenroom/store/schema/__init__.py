@@ -20,6 +20,7 @@ from greenroom.store.schema.account import (
 from greenroom.store.schema.base import metadata
 from greenroom.store.schema.check import check_observations
 from greenroom.store.schema.delivery import attempts, breakers, claim_turn, deliveries, events, replays
+from greenroom.store.schema.enrichment import enrichment_cache, enrichment_turns, enrichments
 from greenroom.store.schema.gateway import installation, sign_in_codes
 from greenroom.store.schema.integration import integrations
 from greenroom.store.schema.order import order_log, orders, response_errors, resumes, seen_ats_events
@@ -51,6 +52,9 @@ __all__ = [
     "connect_sessions",
     "connection_attempts",
     "deliveries",
+    "enrichment_cache",
+    "enrichment_turns",
+    "enrichments",
     "events",
     "hub_settings",
     "hub_tokens",

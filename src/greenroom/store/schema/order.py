@@ -45,6 +45,8 @@ orders = Table(
     timestamp("expunged_at", nullable=True),
     #: time of the newest update for the ATS, in ms; the next update's is later
     Column("update_ms", BigInteger, nullable=False, server_default=text("0")),
+    #: JSON of `model.enrichment.Enrichment`
+    optional_text("enrichment"),
     timestamp("created_at"),
     timestamp("updated_at"),
     # begins with the key: of two indexes that begin with account_id, a planner without statistics may use the wrong one
