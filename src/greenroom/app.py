@@ -19,6 +19,7 @@ from greenroom.api.limits import BodyLimit, KeyRateLimit
 from greenroom.api.proxies import TrustedProxies
 from greenroom.api.rate_limit import RateLimit
 from greenroom.api.request_logging import RequestLogMiddleware
+from greenroom.api.stackone.order_events import build_webhooks
 from greenroom.bootstrap import open_context, sole_owner
 from greenroom.catalog import Catalog
 from greenroom.connectors import discover, get_addresses, oauth
@@ -32,7 +33,7 @@ from greenroom.intake import Intake
 from greenroom.model.audit import SYSTEM
 from greenroom.outbound import Outbound
 from greenroom.security.headers import SecurityHeaders
-from greenroom.services import claims, sessions
+from greenroom.services import claims, enrichments, sessions
 from greenroom.settings import Settings
 from greenroom.store.load_shedding import LoadSheddingStore
 from greenroom.tracing import open_tracing
@@ -115,6 +116,7 @@ async def delivering(gateway: Gateway, *, alone: bool = False) -> AsyncIterator[
     """
     if alone:
         await claims.interrupt(gateway.ctx, lease=LEASE)
+        await enrichments.interrupt(gateway.ctx)
     running = asyncio.create_task(gateway.engine.run(), name="engine")
     try:
         yield
@@ -193,6 +195,7 @@ def build_app(settings: Settings, gateway: Gateway | None = None) -> FastAPI:
         version=VERSION,
         summary="Gateway between applicant-tracking systems and vendors of assessments and background checks",
         lifespan=lifespan,
+        webhooks=build_webhooks(),
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,  # a client that follows a redirect sends its key again, perhaps over plain http

@@ -95,6 +95,12 @@ async def _integration(ctx: Context, tx: Tx, account: Account) -> Integration | 
 
 
 @transaction
+async def interrupt(_: Context, tx: Tx) -> None:
+    """Ends the leases of a killed worker, where no other worker can use the database (SQLite)."""
+    await enrichment_rows.end_turns(tx)
+
+
+@transaction
 async def release(_: Context, tx: Tx, due: Due) -> None:
     """Ends a lease without a result: the orders stay due."""
     await enrichment_rows.end_turn(tx, due.account_id, due.lease, pause_ms=1000)

@@ -63,6 +63,11 @@ async def end_turn(tx: Tx, account_id: str, lease: str, *, pause_ms: int) -> Non
     )
 
 
+async def end_turns(tx: Tx) -> None:
+    """Ends every lease, after a restart of the only worker."""
+    await tx.run("UPDATE enrichment_turns SET lease = NULL, free_at = 0 WHERE lease IS NOT NULL")
+
+
 async def list_due(tx: Tx, account_id: str, *, limit: int) -> Sequence[Row]:
     """Lists an account's due orders, the longest due first: order_id, event_id, attempts."""
     return await tx.all(

@@ -10,6 +10,8 @@ from starlette.routing import BaseRoute
 from greenroom.connectors import discover
 from greenroom.errors import Conflict, Refused
 from greenroom.model.capabilities import Capabilities
+from greenroom.model.enrichment import explain
+from greenroom.model.events import order_model
 from greenroom.model.order_sentences import Standing, describe
 from greenroom.model.orders import Order
 from greenroom.services import erasure, flights, orders
@@ -68,6 +70,8 @@ async def show_order(visit: Visit) -> Response:
         after=kit.with_query(visit.request, after=None) if after else None,
         following=kit.with_query(visit.request, after=following) if following else None,
         recruiter=results.kit_of(order, order.result),
+        model=order_model(order, update_url=""),
+        team_problem=order.enrichment and explain(order.enrichment, ats),
         can_send=visit.person.may("developer") and results.closed_because(visit.ctx, order) is None,
         can_act=visit.person.may("developer") and order.erased_at is None,
     )

@@ -24,6 +24,7 @@ ICONS = {
     "acknowledged": "badge-check",
     "response_error": "triangle-alert",
     "content_erased": "trash-2",
+    "enrichment": "users",
 }
 
 
@@ -100,14 +101,24 @@ def _event(flight: Flight, one: TimelineEntry, names: Names, delta: float | None
     tone, icon = TONES.get(one.kind, "mute"), ICONS.get(one.kind, "circle-dot")
     title = {"received": "Order received", "result": "Result received", "status": "Progress reported",
              "acknowledged": f"{names.ats} read the result", "alert": "Needs attention", "released": "Released",
-             "response_error": f"{names.ats} reported an error", "content_erased": "Content erased"}.get(
+             "response_error": f"{names.ats} reported an error", "content_erased": "Content erased",
+             "enrichment": "Hiring team read" if one.detail.get("status") == "complete" else "Hiring team missing"}.get(
                  one.kind, one.kind.replace("_", " ").capitalize())  # fmt: skip
     way = {"received": (names.ats, "Greenroom"), "result": ("Vendor", "Greenroom"), "status": ("Vendor", "Greenroom"),
            "acknowledged": (names.ats, "Greenroom"), "response_error": (names.ats, "Greenroom"),
-           }.get(one.kind)  # fmt: skip
+           "enrichment": ("Greenroom", names.ats)}.get(one.kind)  # fmt: skip
     if one.kind == "received" and flight.order.source == "api":
         way = ("Vendor", "Greenroom")
-    side = {"received": "ats", "acknowledged": "ats", "response_error": "ats", "result": "vendor", "status": "vendor"}
+    if one.kind == "enrichment":
+        tone = "ok" if one.detail.get("status") == "complete" else "wait"
+    side = {
+        "received": "ats",
+        "acknowledged": "ats",
+        "response_error": "ats",
+        "enrichment": "ats",
+        "result": "vendor",
+        "status": "vendor",
+    }
     return Event(one.at, tone, icon, title, one.message, side.get(one.kind, ""), way, delta, _call(flight, one, names))
 
 
@@ -120,7 +131,19 @@ def _call(flight: Flight, one: TimelineEntry, names: Names) -> Call | None:
         return Call(line, None, None, [Payload("Recorded result", to_text(order.result.as_dict()))])
     if one.kind == "response_error":
         return Call("POST response_error", None, None, [Payload(f"Report from {names.ats}", to_text(one.detail))])
+    if one.kind == "enrichment" and one.detail:
+        reads = one.detail.get("reads") or []
+        return Call(f"{len(reads)} reads", None, sum(read["ms"] for read in reads), [Payload("Reads", _reads(reads))])
     return Call("Details", None, None, [Payload("Details", to_text(one.detail))]) if one.detail else None
+
+
+def _reads(reads: Sequence[dict[str, Any]]) -> str:
+    """Returns one line for each read of the ATS's API: time, list, status, duration and result."""
+    lines = [
+        f"{str(read['at'])[11:23]}  {read['name']}  {read['status'] or 'no answer'}  {read['ms']} ms  {read['result']}"
+        for read in reads
+    ]
+    return "\n".join(lines) or "Nothing was read."
 
 
 def _attempt(one: TimelineEntry, names: Names, delta: float | None, *, is_open: bool) -> Event:

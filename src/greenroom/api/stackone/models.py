@@ -6,7 +6,7 @@ Source: StackOne's published OpenAPI document for its unified ATS API.
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, Field
 
@@ -141,7 +141,10 @@ class UnifiedJob(BaseModel):
     id: str | None = None
     remote_id: str | None = None
     title: str | None = None
-    hiring_team: list[Member] | None = None
+    hiring_team: list[Member] | None = Field(
+        None, description="Empty: the job has none. Null: unknown; see enrichment."
+    )
+    passthrough: dict[str, Any] | None = Field(None, description="The ATS's own values, such as each member's role.")
 
 
 class UnifiedEmail(BaseModel):
@@ -163,6 +166,18 @@ class UnifiedCandidate(BaseModel):
     passthrough: dict[str, Any] | None = Field(None, description="preferred_name, phone_number, resume_url.")
 
 
+class OrderEnrichment(BaseModel):
+    """How much of job, hiring team, requester and application was read from the ATS's own API."""
+
+    status: Literal["complete", "partial", "none"]
+    reason: str | None = Field(
+        None,
+        description="Why something is missing: a code of docs/harvest.md, such as hiring_team.late; or null.",
+        examples=["hiring_team.partner_only"],
+    )
+    at: str = Field(description="When the status was set.", examples=["2026-11-24T10:15:02.000Z"])
+
+
 class UnifiedOrder(BaseModel):
     """An order, as its event carries it; the flat ids equal the nested ones."""
 
@@ -179,6 +194,7 @@ class UnifiedOrder(BaseModel):
     candidate_id: str | None = None
     job_id: str | None = None
     package_id: str | None = None
+    enrichment: OrderEnrichment | None = None
 
 
 class UnifiedScore(BaseModel):

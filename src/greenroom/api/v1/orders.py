@@ -12,10 +12,10 @@ from greenroom.api.faults import documented
 from greenroom.api.idempotent import IdempotentRoute
 from greenroom.api.results import ResultToTry, Unreadable, read_result
 from greenroom.api.shapes import MOST, Instant, Line, Next, Page, PageSize, Plain, StrictBody, after, example, page
-from greenroom.api.stackone.models import UnifiedResult, unified_result
+from greenroom.api.stackone.models import Member, OrderEnrichment, UnifiedJob, UnifiedResult, unified_result
 from greenroom.api.v1.integrations import get_connector
 from greenroom.errors import Invalid
-from greenroom.model.events import stamp
+from greenroom.model.events import order_model, stamp
 from greenroom.model.orders import AtsDelivery, Order, OrderSource, Status
 from greenroom.services import erasure, orders, timelines
 
@@ -70,6 +70,9 @@ class OrderOut(BaseModel):
     candidate_id: str | None
     job_id: str | None
     requester_email: str | None
+    job: UnifiedJob | None = Field(description="The job with its hiring team, where the ATS gave or was asked for it.")
+    requester: Member | None = Field(description="The person who sent the test.")
+    enrichment: OrderEnrichment | None = Field(description="Null for results without an order and for older orders.")
     callback_url: str | None
     callback_problem: str | None = Field(description="The reason why the result is never pushed to callback_url.")
     previous_id: str | None = Field(description="The previous order for the same candidate and package.")
@@ -89,7 +92,7 @@ class TimelineEntryOut(BaseModel):
     kind: str = Field(
         examples=[
             "received", "released", "attempt", "status", "result", "acknowledged", "response_error", "alert",
-            "content_erased",
+            "content_erased", "enrichment",
         ]
     )  # fmt: skip
     message: str
@@ -216,7 +219,7 @@ def _refused(lines: list[str], problem: str) -> PreviewOut:
 
 def shown(order: Order) -> OrderOut:
     """Returns an order as the API shows it."""
-    request = order.request
+    request, model = order.request, order_model(order, update_url="")
     return OrderOut(
         id=order.id,
         account_id=order.account_id,
@@ -230,10 +233,13 @@ def shown(order: Order) -> OrderOut:
         delivery_detail=order.delivery_detail,
         package=PackageRef(id=request.package_id, name=order.package_name),
         candidate=CandidateOut(**{**vars(request.candidate), "email": request.candidate.email or None}),
-        application_id=request.application_remote_id,
-        candidate_id=request.candidate.remote_id,
-        job_id=(request.job or {}).get("id"),
+        application_id=model["application_id"],
+        candidate_id=model["candidate_id"],
+        job_id=model["job_id"],
         requester_email=request.requester_email,
+        job=model["job"] if model["job_id"] else None,
+        requester=model["requester"],
+        enrichment=model["enrichment"],
         callback_url=request.callback_url,
         callback_problem=request.callback_problem,
         previous_id=order.previous_id,

@@ -276,7 +276,8 @@ async def test_every_cause_is_named_and_ends_with_its_repair(desk: Desk, code: s
     assert found is not None
     assert found.summary == (status, code)
     why, step = enrichment.explain(found, "Greenhouse") or ("", "")
-    assert why and step
+    assert why
+    assert step
     (entry,) = await desk.entries(order.id)
     assert code in entry.message
     assert [read["name"] for read in entry.detail["reads"] if "name" in read][: len(reads)] == reads
@@ -298,7 +299,9 @@ async def test_an_unusable_answer_is_named_and_read_again(desk: Desk, variant: s
     order = await desk.send_test()
     await desk.enrich()
     found = (await desk.order(order.id)).enrichment
-    assert found is not None and found.reason == "hiring_team.unavailable" and found.pending
+    assert found is not None
+    assert found.reason == "hiring_team.unavailable"
+    assert found.pending
     (entry,) = await desk.entries(order.id)
     assert "which cannot be used" in entry.message
 
@@ -322,7 +325,8 @@ async def test_what_stays_unread_is_given_up_in_the_end(desk: Desk) -> None:
         await desk.enrich()
         await desk.pass_waits()
     found = (await desk.order(order.id)).enrichment
-    assert found is not None and not found.pending
+    assert found is not None
+    assert not found.pending
     (event,) = await desk.deliver()
     assert event["event_data"]["enrichment"]["reason"] == "hiring_team.unavailable"
     assert len(await desk.entries(order.id)) == len(enrichment.WAITS) + 1
@@ -334,7 +338,8 @@ async def test_an_erased_order_is_not_enriched(desk: Desk) -> None:
     await erasure.erase(desk.northwind.ctx, desk.northwind.project_id, order.id)
     await desk.enrich()
     found = (await desk.order(order.id)).enrichment
-    assert found is not None and found.job is None
+    assert found is not None
+    assert found.job is None
     assert ((await desk.order(other.id)).enrichment or found).status == "complete"
     await erasure.erase(desk.northwind.ctx, desk.northwind.project_id, other.id)
     erased = order_model(await desk.order(other.id), update_url="x")
@@ -347,7 +352,8 @@ async def test_an_account_that_was_unlinked_meanwhile(desk: Desk) -> None:
     await accounts.delete(desk.northwind.ctx, desk.northwind.project_id, desk.northwind.account_id)
     await desk.enrich()
     found = (await desk.order(order.id)).enrichment
-    assert found is not None and found.summary == ("none", "hiring_team.not_connected")
+    assert found is not None
+    assert found.summary == ("none", "hiring_team.not_connected")
 
 
 async def test_a_partner_integration_is_never_read(desk: Desk) -> None:
@@ -356,7 +362,8 @@ async def test_a_partner_integration_is_never_read(desk: Desk) -> None:
     order = await desk.send_test()
     await desk.enrich()
     found = (await desk.order(order.id)).enrichment
-    assert found is not None and found.summary == ("none", "hiring_team.partner_only")
+    assert found is not None
+    assert found.summary == ("none", "hiring_team.partner_only")
     assert desk.paths() == []
 
 
@@ -370,5 +377,3 @@ async def test_a_retry_by_hand_does_not_wait(desk: Desk) -> None:
     await desk.enrich()
     assert [one["event"] for one in await desk.deliver()] == list(NAMES)
     assert (await desk.order(order.id)).held_at is None
-
-
