@@ -44,7 +44,7 @@ async def test_the_vendor_hears_of_job_and_hiring_team(house: House, greenhouse:
     linked = await connect(house, greenhouse)
     await webhook(linked, EVENTS)
     order_id = await linked.send_test(candidate=PROFILE, sent_by="hugo.hiring@hemlock.example")
-    (heard,) = await house.vendor.hear(1)
+    (heard,) = await house.vendor.receive(1)
     data = OrderEvent.model_validate(heard.json).event_data
 
     assert data.enrichment is not None
@@ -78,7 +78,7 @@ async def test_send_test_does_not_wait_for_harvest(house: House, greenhouse: Gre
     deliveries = (await linked.api("GET", "/v1/deliveries")).json()["data"]
     assert [one["state"] for one in deliveries] == ["pending"] * 5
     assert all(one["due_at"] > one["created_at"] for one in deliveries)
-    assert house.vendor.heard == []
+    assert house.vendor.received == []
     greenhouse.call("DELETE", "/faults")
 
 
@@ -88,7 +88,7 @@ async def test_an_order_that_is_never_enriched_says_why(house: House, kind: str,
     linked = await house.link("proctor", package_id="pkg_core_sql", authentication_type=kind)
     await webhook(linked)
     order_id = await linked.send_test()
-    (heard,) = await house.vendor.hear(1)
+    (heard,) = await house.vendor.receive(1)
     assert heard.json["event_data"]["enrichment"]["status"] == "none"
     assert heard.json["event_data"]["enrichment"]["reason"] == reason
     assert (await linked.order(order_id))["enrichment"] == heard.json["event_data"]["enrichment"]
@@ -99,7 +99,7 @@ async def test_an_unconnected_account_says_so(house: House) -> None:
     linked = await house.link("proctor", package_id="pkg_core_sql", authentication_type="public_partner")
     await webhook(linked)
     await linked.send_test()
-    (heard,) = await house.vendor.hear(1)
+    (heard,) = await house.vendor.receive(1)
     assert heard.json["event_data"]["enrichment"]["reason"] == "hiring_team.not_connected"
 
 

@@ -53,11 +53,11 @@ class Desk:
     async def deliver(self) -> list[Any]:
         """Delivers what is due; returns the bodies of all events so far."""
         await self.engine.run_once()
-        return [one.json for one in self.vendor.heard]
+        return [one.json for one in self.vendor.received]
 
     async def enriched(self, **changes: Any) -> dict[str, Any]:
         """Sends a test, enriches it, and returns the event's data."""
-        before = len(self.vendor.heard)
+        before = len(self.vendor.received)
         await self.send_test(**changes)
         await self.enrich()
         (event,) = (await self.deliver())[before:]
