@@ -101,7 +101,7 @@ def check(report: dict[str, Any], sections: list[str]) -> None:
         assert (figure["met"] is None) == (figure["bar"] is None)
 
 
-SQLITE = ["limits", "accept", "deliver", "latency", "isolation", "flood", "killed", "retention"]
+SQLITE = ["limits", "accept", "deliver", "latency", "enrichment", "isolation", "flood", "killed", "retention"]
 
 
 def test_sections_on_sqlite(tmp_path: Path) -> None:
@@ -118,6 +118,7 @@ def test_sections_on_sqlite(tmp_path: Path) -> None:
         ("accept", 0.5),
         ("deliver", 0.7),
         ("latency", 10),
+        ("enrichment", 1.2),
         ("isolation", 1.2),
         ("flood", 1.2),
         ("flood", 1.0),

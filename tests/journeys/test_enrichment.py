@@ -12,6 +12,7 @@ import pytest
 from greenroom.api.stackone.order_events import OrderEvent
 from greenroom_sandbox.testing.client import Greenhouse
 from tests.house import ADA, House, Linked, open_house, webhook
+from tests.web.visitors import Visitor
 
 PROFILE = {**ADA, "greenhouse_profile_url": "https://app.greenhouse.io/people/17681531?application_id=26234701"}
 EVENTS = ["ats_assessments.created", "ats_assessments.updated"]
@@ -62,6 +63,10 @@ async def test_the_vendor_hears_of_job_and_hiring_team(house: House, greenhouse:
     entries = (await linked.api("GET", f"/v1/orders/{order_id}/timeline")).json()["data"]
     (entry,) = [one for one in entries if one["kind"] == "enrichment"]
     assert len(entry["detail"]["reads"]) == 6
+    page = (await (await Visitor.sign_in(house)).get(f"/orders/{order_id}")).text
+    assert "Hiring team read" in page
+    assert "job_hiring_managers  200" in page
+    assert "Hugo Hiring" in page
 
 
 async def test_send_test_does_not_wait_for_harvest(house: House, greenhouse: Greenhouse) -> None:

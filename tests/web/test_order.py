@@ -103,3 +103,13 @@ async def test_content_is_erased_after_the_id_was_entered(visitor: Visitor, proc
     page = await visitor.get(path)
     assert "was erased on" in page.text
     assert ADA["email"] not in page.text
+
+
+async def test_a_missing_hiring_team_is_explained(visitor: Visitor, proctor: Linked) -> None:
+    """The order's page says why, with the code and the next step."""
+    order = await proctor.send_test()
+    page = await visitor.get(f"/orders/{order}")
+
+    assert "The authentication type of the integration is Partner API, which has no hiring team." in page.text
+    assert "hiring_team.partner_only" in page.text
+    assert "Choose Public + Partner in the Greenhouse integration" in page.text

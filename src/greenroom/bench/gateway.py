@@ -120,12 +120,14 @@ class Installation:
         queued: int = 0,
         delivered: int = 0,
         attempts: int = 1,
+        **settings: Any,
     ) -> Customer:
         """
         Creates a project, its account, and a webhook for each URL.
 
         `queued` deliveries are pending, over the webhooks in turn, and `delivered` ones were delivered a year ago,
-        after so many `attempts`. When the webhooks are not `enabled`, orders are accepted and held.
+        after so many `attempts`. When the webhooks are not `enabled`, orders are accepted and held. `settings` are of
+        the integration.
         """
 
         async def make(ctx: Context) -> Customer:
@@ -133,7 +135,7 @@ class Installation:
             values: dict[str, Any] = {
                 "tenant_id": tenant,
                 "package_id": payload.PACKAGE,
-                "settings": {"callback_hosts": ["app.greenhouse.io"]},
+                "settings": {"callback_hosts": ["app.greenhouse.io"], **settings},
             }
             await integrations.put(ctx, project.id, PROVIDER, values)
             owner = accounts.NewAccount(PROVIDER, origin_owner_id=tenant, origin_owner_name=tenant)

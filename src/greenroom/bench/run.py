@@ -14,6 +14,7 @@ from greenroom.bench.accept import accept
 from greenroom.bench.bench import Bench, BenchFailed, started
 from greenroom.bench.databases import describe
 from greenroom.bench.deliver import deliver
+from greenroom.bench.enrichment import enrichment
 from greenroom.bench.figures import Figure
 from greenroom.bench.flood import flood
 from greenroom.bench.growth import growth
@@ -30,6 +31,7 @@ SECTIONS: dict[str, Callable[[Bench], list[Figure]]] = {
     "accept": accept,
     "deliver": deliver,
     "latency": latency,
+    "enrichment": enrichment,
     "isolation": isolation,
     "flood": flood,
     "growth": growth,

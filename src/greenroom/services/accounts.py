@@ -17,6 +17,7 @@ from greenroom.services import audit, events
 from greenroom.store import access as access_rows
 from greenroom.store import accounts as account_rows
 from greenroom.store import deliveries as delivery_rows
+from greenroom.store import enrichments as enrichment_rows
 from greenroom.store import projects as project_rows
 from greenroom.store.db import Row, Tx, from_json, from_ms, maybe_from_ms
 
@@ -217,6 +218,7 @@ async def delete(ctx: Context, tx: Tx, project_id: str, account_id: str) -> Acco
     account = await read(tx, project_id, account_id)
     await account_rows.delete(tx, account_id)
     await access_rows.delete(tx, account_id)
+    await enrichment_rows.delete_cache(tx, account_id)
     await delivery_rows.cancel_for(tx, account_id)
     await publish(ctx, tx, account, ACCOUNT_DELETED)
     await audit.record(ctx, tx, "account.unlinked", account_id, project_id=project_id)

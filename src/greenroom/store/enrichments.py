@@ -118,6 +118,11 @@ async def save_cache(tx: Tx, account_id: str, contents: Mapping[str, str]) -> No
     )
 
 
+async def delete_cache(tx: Tx, account_id: str) -> None:
+    """Deletes the cached answers of an account."""
+    await tx.run("DELETE FROM enrichment_cache WHERE account_id = $1", account_id)
+
+
 async def delete_old_cache(tx: Tx, *, over_ms: int, most: int) -> int:
     """Deletes up to `most` cached answers that are older; returns their number."""
     return await tx.run(

@@ -32,6 +32,8 @@ MOST_IDS = 50
 #: time between two batches of an account: with two reads each they stay within a window of 50 requests in 30 seconds,
 #: and orders that arrive meanwhile share the next batch's reads
 PAUSE = timedelta(milliseconds=1250)
+#: time for which a user who is on no hiring team is cached
+SENDERS_KEPT = timedelta(days=1)
 #: seconds for which a job with its hiring team is cached, unless the integration says otherwise
 TTL_S = 600
 RATE_LIMITED, SCOPE_MISSING, PERMISSION = (
@@ -69,6 +71,13 @@ class _Reader:
             if part.error is None:
                 await self._read(part, name, {parameter: ",".join(chunk), "per_page": "500"})
         return part
+
+    async def read_users(self) -> list[Row]:
+        """Reads every user of the customer; an error leaves the requester without a name, and nothing else."""
+        part = _Part(error=self._stopped)
+        if part.error is None:
+            await self._read(part, "users", {"per_page": "500"})
+        return list(part.rows.values())
 
     async def _read(self, part: _Part, name: str, query: dict[str, str]) -> None:
         at, started = self._ctx.now(), time.monotonic()
@@ -118,14 +127,17 @@ class HarvestEnrichment:
         candidates = await reader.read("candidates", [one for one in people.values() if one])
         job_ids = {job_id for one in known.values() if one and (job_id := one["job_id"])}
         teams = await _read_teams(ctx, reader, account, integration, job_ids)
+        senders = await _read_senders(ctx, reader, asked, known, teams)
         outcomes = {}
         for order in orders:
             found = known[order.id]
             row = candidates.rows.get(people[order.id] or "")
             team = teams.get(found["job_id"]) if found else None
             candidate = _Part({"": row} if row else {}, candidates.error if people[order.id] else None)
-            outcomes[order.id] = _outcome(ctx, order, found, applications.error, candidate, team, reader.reads)
-        return Batch(outcomes, PAUSE)
+            sender = senders.get((order.request.requester_email or "").casefold())
+            outcomes[order.id] = _outcome(ctx, order, found, applications.error, candidate, team, sender, reader.reads)
+        made_requests = any(read.status for read in reader.reads)
+        return Batch(outcomes, PAUSE if made_requests else timedelta())
 
 
 def _find_application(order: Order, applications: _Part) -> dict[str, Any] | None:
@@ -165,6 +177,42 @@ async def _read_teams(
     return teams | fresh
 
 
+async def _read_senders(
+    ctx: Context,
+    reader: _Reader,
+    asked: ToEnrich,
+    known: Mapping[str, dict[str, Any] | None],
+    teams: Mapping[str, _Team],
+) -> dict[str, Row]:
+    """
+    Returns the users who sent the tests, by e-mail address in lower case.
+
+    Most are on the job's hiring team. Harvest finds no user by address: for others all users are read, and only those
+    that were looked for are kept.
+    """
+    found: dict[str, Row] = {}
+    wanted: set[str] = set()
+    for order in asked.orders:
+        email, application = order.request.requester_email, known[order.id]
+        if application and hiring.is_email(email):
+            team = teams.get(application["job_id"])
+            user = hiring.find_user(str(email), team.users if team else ())
+            if user:
+                found[str(email).casefold()] = user
+            else:
+                wanted.add(str(email).casefold())
+    wanted -= found.keys()
+    cached = await enrichments.read_cache(ctx, asked.account.id, [f"user:{one}" for one in wanted], ttl=SENDERS_KEPT)
+    found |= {key.removeprefix("user:"): one.content for key, one in cached.items() if one.content}
+    unknown = {one for one in wanted if f"user:{one}" not in cached}
+    if unknown and (users := await reader.read_users()):
+        fresh = {email: hiring.find_user(email, users) for email in unknown}
+        kept = {email: hiring.kept_of_user(user) for email, user in fresh.items() if user}
+        await enrichments.save_cache(ctx, asked.account.id, {f"user:{one}": kept.get(one) for one in unknown})
+        found |= kept
+    return found
+
+
 def _team(job_id: str, jobs: _Part, managers: _Part, owners: _Part, users: _Part, errors: list[AccessError]) -> _Team:
     row = jobs.rows.get(job_id)
     if managers.error or owners.error:
@@ -172,8 +220,7 @@ def _team(job_id: str, jobs: _Part, managers: _Part, owners: _Part, users: _Part
     rows = managers.of_job(job_id), owners.of_job(job_id)
     ids = hiring.user_ids([*rows[0], *rows[1]])
     people = {user_id: user for user_id, user in users.rows.items() if user_id in ids}
-    kept: list[Row] = [{name: user.get(name) for name in ("id", "first_name", "last_name", "primary_email", "emails")}
-            for user in people.values()]  # fmt: skip
+    kept = [hiring.kept_of_user(user) for user in people.values()]
     return _Team(hiring.job(row or {"id": job_id}, *rows, people), kept, errors)
 
 
@@ -184,6 +231,7 @@ def _outcome(
     application_error: AccessError | None,
     candidate: _Part,
     team: _Team | None,
+    sender: Row | None,
     reads: Sequence[Read],
 ) -> Enriched:
     error = application_error if application is None else None
@@ -191,11 +239,12 @@ def _outcome(
     row = candidate.rows.get("")
     job = team.job if team else None
     members = (job or {}).get("hiring_team") or ()
+    email = order.request.requester_email
     parts: dict[str, Any] = {
         "application": application,
         "candidate": hiring.candidate(row) if row else None,
         "job": job,
-        "requester": hiring.requester(order.request.requester_email, team.users if team else (), members),
+        "requester": hiring.requester(email, sender, members) if email and sender else None,
     }
     if errors:
         first = errors[0]

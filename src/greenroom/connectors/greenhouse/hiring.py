@@ -52,7 +52,7 @@ def candidate(row: Row) -> dict[str, Any]:
     emails = [
         {"type": get_text(one.get("type")), "value": one["value"]}
         for one in (given if isinstance(given, list) else ())[:MOST_EMAILS]
-        if isinstance(one, dict) and _email(one.get("value"))
+        if isinstance(one, dict) and is_email(one.get("value"))
     ]
     return {
         "id": get_id(row.get("id")),
@@ -90,14 +90,22 @@ def job_without_team(row: Row | None, job_id: str) -> dict[str, Any]:
     }
 
 
-def requester(email: str | None, users: Iterable[Row], team: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """Returns the user with an e-mail address, with their role on the hiring team; None when no user has it."""
-    for user in users if email else ():
-        if str(email).casefold() in (address.casefold() for address in _addresses(user)):
-            user_id = get_id(user.get("id"))
-            role = next((one["role"] for one in team if one["user_id"] == user_id), None)
-            return {**_person(user_id, user), "email": email, "role": role}
-    return None
+def find_user(email: str, users: Iterable[Row]) -> Row | None:
+    """Returns the user who has an e-mail address, or None."""
+    wanted = email.casefold()
+    return next((user for user in users if wanted in (one.casefold() for one in _addresses(user))), None)
+
+
+def requester(email: str, user: Row, team: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Returns the user who sent a test in the unified model, with their role on the hiring team if they have one."""
+    user_id = get_id(user.get("id"))
+    role = next((one["role"] for one in team if one["user_id"] == user_id), None)
+    return {**_person(user_id, user), "email": email, "role": role}
+
+
+def kept_of_user(user: Row) -> Row:
+    """Returns the fields of a user that are kept."""
+    return {name: user.get(name) for name in ("id", "first_name", "last_name", "primary_email", "emails")}
 
 
 def user_ids(rows: Iterable[Row]) -> set[str]:
@@ -138,8 +146,9 @@ def _addresses(user: Row) -> list[str]:
     """Returns a user's addresses, the primary one first; service accounts have none."""
     others = user.get("emails")
     given = [user.get("primary_email"), *(others if isinstance(others, list) else ())]
-    return [one for one in given[: MOST_EMAILS + 1] if _email(one)]
+    return [one for one in given[: MOST_EMAILS + 1] if is_email(one)]
 
 
-def _email(value: object) -> bool:
+def is_email(value: object) -> bool:
+    """Returns whether a value is an e-mail address that can be kept."""
     return isinstance(value, str) and len(value) <= EMAIL_LIMIT and EMAIL.fullmatch(value) is not None

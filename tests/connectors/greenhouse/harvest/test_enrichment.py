@@ -133,6 +133,24 @@ async def test_an_order_of_a_known_job_costs_two_requests(desk: Desk) -> None:
     assert [one["event_data"]["enrichment"]["status"] for one in bodies] == ["complete"] * 21
 
 
+async def test_a_requester_who_is_on_no_hiring_team_is_looked_up_once(desk: Desk) -> None:
+    """Harvest finds no user by address, so all users are read; an unknown one is not looked for again."""
+    await desk.northwind.use_customers_client()
+    data = await desk.enriched(sent_by="Greta.Grader@hemlock.example")
+    assert (data["requester"]["user_id"], data["requester"]["first_name"]) == ("903", "Greta")
+    assert data["requester"]["role"] is None
+    await desk.pass_waits()
+    await desk.enriched(sent_by="greta.grader@hemlock.example")
+    await desk.pass_waits()
+    data = await desk.enriched(sent_by="nobody@hemlock.example")
+    assert (data["requester"]["user_id"], data["requester"]["email"]) == (None, "nobody@hemlock.example")
+    await desk.pass_waits()
+    await desk.enriched(sent_by="nobody@hemlock.example")
+
+    two = ["applications", "candidates"]
+    assert desk.paths() == [*LISTS, "users", *two, *two, "users", *two]
+
+
 async def test_the_cache_ends_with_its_ttl(desk: Desk) -> None:
     await desk.northwind.use_customers_client()
     await desk.enriched()
