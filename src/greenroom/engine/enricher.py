@@ -24,7 +24,7 @@ log = structlog.get_logger("greenroom.enrichment")
 #: longest seconds until orders are noticed that another process accepted, or that became due
 POLL_S = 0.5
 #: accounts that one process reads for at a time
-SLOTS = 16
+SLOTS = 32
 #: seconds that a batch may take; less than its lease, so that no other worker reads for the account meanwhile
 DEADLINE_S = LEASE.total_seconds() - 15
 
