@@ -28,7 +28,7 @@ async def house(tmp_path: Path, database_url: str, greenhouse: Greenhouse) -> As
 
 
 async def connect(house: House, greenhouse: Greenhouse) -> Linked:
-    """Links a customer who has made a Harvest client."""
+    """Links a customer with a Harvest client of their own."""
     made = {"name": "own", "kind": "custom", "organization_id": 101}
     client = greenhouse.call("POST", "/harvest/clients", made)
     linked = await house.link("proctor", package_id="pkg_core_sql", authentication_type="public_partner")
@@ -140,7 +140,7 @@ WRONG: dict[str, tuple[int, dict[str, str], bytes]] = {
 
 @pytest.mark.parametrize("case", WRONG)
 async def test_a_wrong_answer_of_harvest_is_named(tmp_path: Path, case: str) -> None:
-    """Neither the order nor its event fails; the timeline says what was wrong."""
+    """Neither the order nor its event fails; the timeline names the fault."""
     async with open_house(tmp_path) as house:
         await _reopen(house)
         linked = await house.link("proctor", package_id="pkg_core_sql", authentication_type="public_partner")

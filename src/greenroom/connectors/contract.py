@@ -226,7 +226,7 @@ class ToEnrich:
 
 
 class Enrichment(Protocol):
-    """Reads what an ATS's own API knows of an order."""
+    """Completes orders from an ATS's own API."""
 
     def lacks(self, integration: Integration) -> str | None:
         """Returns why orders of an integration are never enriched, a key of `model.enrichment.REASONS`; else None."""

@@ -30,7 +30,7 @@ DEADLINE_S = LEASE.total_seconds() - 15
 
 
 class Enricher:
-    """Claims accounts with orders to be enriched, reads for them, and stores what was read."""
+    """Claims accounts with orders to be enriched, reads for them, and stores the results."""
 
     def __init__(self, ctx: Context, out: Outbound) -> None:
         self._ctx = ctx

@@ -1,4 +1,4 @@
-"""Enrichment: what an ATS's own API adds to an order after it was accepted. No I/O."""
+"""Enrichment: the facts that an ATS's own API adds to an accepted order. No I/O."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Read:
 @dataclass(frozen=True)
 class Enrichment:
     """
-    What is known of an order beyond its request.
+    The facts about an order beyond its request.
 
     `reason` is None or a key of `REASONS`. `pending` says that it is still to be read. The parts are in the unified
     model, and None when unknown; an empty hiring team is a list without members.

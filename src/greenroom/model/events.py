@@ -106,7 +106,7 @@ def order_model(order: Order, *, update_url: str) -> dict[str, Any]:
 
     `remote_id` is the ATS's id. `id` is Greenroom's for orders and packages, and the ATS's for anything else. The flat
     `application_id`, `candidate_id` and `job_id` equal the nested ids.
-    What the enrichment found is added to what the request had; a hiring team without members is an empty list, an
+    The facts of the enrichment are added to those of the request; a hiring team without members is an empty list, an
     unknown one null.
     Source: StackOne's unified ATS API, AssessmentOrder and BackgroundCheckOrder.
     """

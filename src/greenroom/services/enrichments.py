@@ -1,9 +1,9 @@
 """
-Enrichment of orders: claims orders to be read for, and stores what was read.
+Enrichment of orders: claims orders to be read for, and stores the results.
 
 The order's event waits for its enrichment at most `model.enrichment.PATIENCE`: its deliveries are stored with that due
-time. What is read before the first attempt is written into the event, whose deliveries are then due at once. What is
-read later is published as an event of its own.
+time. A result before the first attempt is written into the event, whose deliveries are then due at once. A later
+result is published as an event of its own.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ async def release(_: Context, tx: Tx, due: Due) -> None:
 @transaction(queues=True)
 async def complete(ctx: Context, tx: Tx, due: Due, batch: Batch) -> bool:
     """
-    Stores what was read for the orders of a claim, makes their waiting deliveries due, and ends the lease.
+    Stores the results for the orders of a claim, makes their waiting deliveries due, and ends the lease.
 
     Returns False, and writes nothing, if the lease has passed to another worker.
     """

@@ -56,7 +56,7 @@ async def find(tx: Tx, project_id: str, event_id: str) -> Row | None:
 
 
 async def replace_payload(tx: Tx, event_id: str, payload: str) -> None:
-    """Replaces the payload of an event of which no delivery was attempted: what was sent once never changes."""
+    """Replaces the payload of an event of which no delivery was attempted: a payload that was sent never changes."""
     await tx.run("UPDATE events SET payload = $2 WHERE id = $1", event_id, payload)
 
 

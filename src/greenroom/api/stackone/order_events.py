@@ -1,4 +1,4 @@
-"""The order's events in the OpenAPI document: what a webhook receives."""
+"""The order's events in the OpenAPI document: the bodies that webhooks receive."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ MOST_IDS = 50
 #: time between two batches of an account: with two reads each they stay within a window of 50 requests in 30 seconds,
 #: and orders that arrive meanwhile share the next batch's reads
 PAUSE = timedelta(milliseconds=1250)
-#: time for which a user who is on no hiring team is cached
+#: time for which a requester outside of the hiring team is cached
 SENDERS_KEPT = timedelta(days=1)
 #: seconds for which a job with its hiring team is cached, unless the integration says otherwise
 TTL_S = 600

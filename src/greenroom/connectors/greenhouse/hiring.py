@@ -23,7 +23,7 @@ LONGEST = 1000
 
 
 def get_id(value: object) -> str | None:
-    """Returns an id of Greenhouse as text; None for what is none."""
+    """Returns an id of Greenhouse as text; None for any other value."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
     text = str(value)
@@ -31,7 +31,7 @@ def get_id(value: object) -> str | None:
 
 
 def get_text(value: object) -> str | None:
-    """Returns a text that can be stored, cut to `LONGEST`; None for what is none."""
+    """Returns a text that can be stored, cut to `LONGEST`; None for any other value."""
     return value[:LONGEST] if isinstance(value, str) and value and is_storable(value) else None
 
 
@@ -91,7 +91,7 @@ def job_without_team(row: Row | None, job_id: str) -> dict[str, Any]:
 
 
 def find_user(email: str, users: Iterable[Row]) -> Row | None:
-    """Returns the user who has an e-mail address, or None."""
+    """Returns the user with an e-mail address, or None."""
     wanted = email.casefold()
     return next((user for user in users if wanted in (one.casefold() for one in _addresses(user))), None)
 

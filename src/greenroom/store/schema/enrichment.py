@@ -1,4 +1,4 @@
-"""Tables of enrichment: what an ATS's own API adds to orders."""
+"""Tables of enrichment, the facts that an ATS's own API adds to orders."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class Desk:
         await self.engine.enricher.run_once()
 
     async def deliver(self) -> list[Any]:
-        """Delivers what is due; returns the bodies of all events so far."""
+        """Delivers the due deliveries; returns the bodies of all events so far."""
         await self.engine.run_once()
         return [one.json for one in self.vendor.received]
 
@@ -386,7 +386,7 @@ async def test_a_partner_integration_is_never_read(desk: Desk) -> None:
 
 
 async def test_a_retry_by_hand_does_not_wait(desk: Desk) -> None:
-    """A person who resends the event gets it as it is; what is read later follows."""
+    """The event goes out as it is, and a later result follows."""
     await desk.northwind.use_customers_client()
     order = await desk.send_test()
     rows = await desk.northwind.ctx.store.read(lambda tx: tx.all("SELECT id FROM deliveries"))

@@ -1,4 +1,4 @@
-"""Add what an ATS's own API adds to orders: the jobs, the accounts' turns, the cache and the orders' column"""
+"""Add enrichment of orders: the jobs, the accounts' turns, the cache and the orders' column"""
 
 from __future__ import annotations
 
