@@ -98,7 +98,7 @@ class Intake:
             shows_refusals=ats.refusal_message,
             store=integration.store,
             keeps_resume=integration.resume == "store",
-            enrichment=self._enrichment(request, ats, source, lacks),
+            enrichment=None if integration.store == "minimal" else self._enrichment(request, ats, source, lacks),
         )
         if order.was_refused:
             message = order.status_message or "The vendor refused the order."

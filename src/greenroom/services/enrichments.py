@@ -137,6 +137,8 @@ async def _store(ctx: Context, tx: Tx, order: Order, job: Row, outcome: Enriched
         found = replace(before, reason=found.reason, at=found.at, pending=found.pending)
     order = replace(order, enrichment=found, updated_at=ctx.now())
     await order_rows.save(tx, order)
+    if found.candidate and found.candidate.get("id"):  # webhooks of the ATS name the candidate by this id
+        await order_rows.set_candidate(tx, order.id, str(found.candidate["id"]))
     wait = (outcome.wait or WAITS[job["attempts"]]) if retries else timedelta()
     if retries:
         await enrichment_rows.postpone(tx, order.id, wait_ms=_ms(wait))

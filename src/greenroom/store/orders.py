@@ -120,6 +120,13 @@ async def erase(tx: Tx, order: Order) -> int:
     )
 
 
+async def set_candidate(tx: Tx, order_id: str, remote_id: str) -> None:
+    """Stores the ATS's id of an order's candidate where it was unknown."""
+    await tx.run(
+        "UPDATE orders SET candidate_remote_id = $2 WHERE id = $1 AND candidate_remote_id IS NULL", order_id, remote_id
+    )
+
+
 async def erase_response_errors(tx: Tx, account_id: str, order_id: str, email: str) -> int:
     """Erases the ATS's reports on an order, and those without an order that have this e-mail; returns how many."""
     named = to_json(email.casefold())[1:-1]
