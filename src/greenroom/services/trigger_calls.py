@@ -41,24 +41,29 @@ async def authenticate(ctx: Context, tx: Tx, provider: str, token: str | None, t
     return replace(account_rows.get_account(row), store=row["store"])
 
 
-@transaction(queues=True)
-async def note_call(ctx: Context, tx: Tx, account: Account, token: str, call: str, status: int) -> None:
+async def note_call(ctx: Context, account: Account, token: str, call: str, status: int) -> None:
     """
     Stores the time and the response status of an ATS's last call, and that its token is in use.
 
     The first call for an account whose linking is unfinished is published as `account.updated`, and is a status reason
     from then on.
     """
+    await _store_call(ctx, account, token, call, status)
+    if account.status == "inactive" and not _is_in_use(account):
+        await _publish_use(ctx, account)
+
+
+@transaction
+async def _store_call(ctx: Context, tx: Tx, account: Account, token: str, call: str, status: int) -> None:
     await account_rows.note_call(tx, account.id, call, status)
     await account_rows.note_token_use(tx, account.id, token_hash(token, ctx.pepper), every_ms=TOKEN_USE_MS)
-    if account.status == "inactive" and not _is_in_use(account):
-        await _publish_use(ctx, tx, account)
 
 
 def _is_in_use(account: Account) -> bool:
     return any(reason.get("code") == IN_USE["code"] for reason in account.status_reasons)
 
 
+@transaction(queues=True)
 async def _publish_use(ctx: Context, tx: Tx, account: Account) -> None:
     await project_rows.lock(tx, account.project_id)
     current = await account_rows.find(tx, account.project_id, account.id)
