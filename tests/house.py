@@ -264,15 +264,17 @@ class _Server(Server):
 
 
 @asynccontextmanager
-async def open_house(data: Path, database_url: str | None = None, **settings: Any) -> AsyncIterator[House]:
-    """Runs a gateway and its neighbours on free ports; stops them in order at the end."""
+async def open_house(
+    data: Path, database_url: str | None = None, *, port: int = 0, **settings: Any
+) -> AsyncIterator[House]:
+    """Runs a gateway on a port, or a free one, and its neighbours; stops them in order at the end."""
     if database_url is None:
         sqlite.create_database(data / "greenroom.db")
     values = {"data_dir": data, "database_url": database_url, "allow_private_networks": LOOPBACK, "allow_http": True}
     values["rate_limit"] = 0  # tests poll the gateway often
     configured = Settings.model_validate({**values, **settings})
     app = build_app(configured)
-    server, listener = _Server(app), socket.create_server(("127.0.0.1", 0))
+    server, listener = _Server(app), socket.create_server(("127.0.0.1", port))
     port = listener.getsockname()[1]
     async with neighbour() as greenhouse, neighbour() as vendor:
         await server.open(listener)
