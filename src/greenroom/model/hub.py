@@ -22,6 +22,9 @@ DEFAULT_ACCENT = "#1f6f54"
 ON_ACCENT = "#ffffff"
 #: contrast of text that WCAG 2.2 AA asks for
 LEAST_CONTRAST = 4.5
+#: limits of the settings
+MOST_ORIGINS = 50
+LONGEST_NAME = 60
 
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|\[[0-9a-f:.]+\]")
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
@@ -111,6 +114,24 @@ def check_accent(text: str) -> str:
             f"nearest colour that passes is {find_readable(colour)}"
         )
     return colour
+
+
+def check_logo(text: str) -> str:
+    """
+    Returns the URL of a logo.
+
+    Raises:
+        ValueError: the text is no absolute https URL, or has characters that the pages' policy cannot have.
+    """
+    try:
+        parts = urlsplit(text)
+        is_fine = parts.scheme == "https" and bool(parts.hostname) and "@" not in parts.netloc
+    except ValueError:
+        is_fine = False
+    # the URL is part of a policy header, in which these characters end a source
+    if not is_fine or any(character in text for character in " ;,'\"\\<>"):
+        raise ValueError("expected an absolute https URL without a user name")
+    return text
 
 
 def find_readable(colour: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter
 from pydantic import AfterValidator, BaseModel, Field
@@ -12,25 +11,18 @@ from greenroom.api.callers import Caller, Ctx
 from greenroom.api.faults import documented
 from greenroom.api.idempotent import IdempotentRoute
 from greenroom.api.shapes import Label, Line, StrictBody, example
-from greenroom.model.hub import Branding, HubSettings, check_accent, check_origin
+from greenroom.model.hub import (
+    LONGEST_NAME,
+    MOST_ORIGINS,
+    Branding,
+    HubSettings,
+    check_accent,
+    check_logo,
+    check_origin,
+)
 from greenroom.services import hub_settings
 
 router = APIRouter(prefix="/v1/hub", tags=["Hub"], route_class=IdempotentRoute)
-
-MOST_ORIGINS = 50
-LONGEST_NAME = 60
-
-
-def _logo(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        is_fine = parts.scheme == "https" and bool(parts.hostname) and "@" not in parts.netloc
-    except ValueError:
-        is_fine = False
-    # the URL is part of a policy header, in which these characters end a source
-    if not is_fine or any(character in value for character in " ;,'\"\\<>"):
-        raise ValueError("expected an absolute https URL without a user name")
-    return value
 
 
 def _unique(values: list[str]) -> list[str]:
@@ -43,7 +35,7 @@ class BrandingIn(StrictBody):
     accent: Annotated[Line, AfterValidator(check_accent)] | None = Field(
         None, description="Colour of buttons; white text on it needs a contrast of 4.5:1.", examples=["#1f6f54"]
     )
-    logo_url: Annotated[Line, AfterValidator(_logo)] | None = Field(
+    logo_url: Annotated[Line, AfterValidator(check_logo)] | None = Field(
         None, description="An https URL.", examples=["https://cdn.vendor.example/logo.svg"]
     )
     product_name: Annotated[Label, Field(max_length=LONGEST_NAME)] | None = Field(
