@@ -28,6 +28,7 @@ PAGES = (
     "/projects/{project}/accounts",
     "/projects/{project}/accounts?q=nobody",
     "/projects/{project}/accounts/auth-link",
+    "/projects/{project}/accounts/links",
     "/projects/{project}/accounts/{account}",
     "/projects/{project}/accounts/{account}/delete",
     "/projects/{project}/logs",

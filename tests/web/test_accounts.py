@@ -7,9 +7,12 @@ import re
 
 import pytest
 
-from greenroom.services import projects
+from greenroom.errors import Unavailable
+from greenroom.services import connect_sessions, projects
 from tests.house import House, Linked
 from tests.web.visitors import Visitor
+
+OWNER = {"origin_owner_id": "cust-9", "origin_owner_name": "Hemlock & Rye", "provider": "greenhouse"}
 
 
 @pytest.fixture
@@ -76,13 +79,91 @@ async def test_a_refused_auth_link_keeps_its_values(visitor: Visitor, base: str)
     assert 'value="Kept"' in answer.text
 
 
-async def test_a_test_account_is_linked_on_the_page_that_customers_see(visitor: Visitor, base: str) -> None:
-    """The browser is led there."""
+async def test_a_test_account_is_linked_in_the_hub(visitor: Visitor, base: str, proctor: Linked) -> None:
+    """Its page has a session of type test; a reload leads back to the accounts."""
     answer = await visitor.submit(f"{base}/accounts/link-test")
+    found = re.search(r'data-token="([^"]+)" data-back="([^"]+)"', answer.text)
 
-    assert answer.status_code == 303
-    assert answer.headers["location"].startswith("/link/")
-    assert (await visitor.get(answer.headers["location"])).status_code == 200
+    assert found, answer.text
+    session = (await proctor.api("POST", "/connect_sessions/authenticate", json={"token": found[1]})).json()
+    assert session["type"] == "test"
+    assert found[2] == f"{base}/accounts"
+    assert "frame-src 'self'" in answer.headers["content-security-policy"]
+    assert (await visitor.get(f"{base}/accounts/link-test")).url.path == f"{base}/accounts"
+
+
+async def test_the_configuration_of_an_account_is_edited_in_the_hub(
+    visitor: Visitor, base: str, proctor: Linked
+) -> None:
+    """In a session for this account; another project's account is unknown."""
+    here = f"{base}/accounts/{proctor.account_id}"
+    answer = await visitor.submit(f"{here}/edit")
+    found = re.search(r'data-token="([^"]+)" data-back="([^"]+)"', answer.text)
+
+    assert found, answer.text
+    session = (await proctor.api("POST", "/connect_sessions/authenticate", json={"token": found[1]})).json()
+    assert session["account_id"] == proctor.account_id
+    assert found[2] == here
+    assert (await visitor.get(f"{here}/edit")).url.path == here
+    assert (await visitor.submit(f"{base}/accounts/acc_none/edit")).status_code == 404
+
+
+async def test_an_open_link_is_listed_and_revoked(visitor: Visitor, base: str, proctor: Linked) -> None:
+    """Without its secret; once revoked it opens nothing, and revoking it again finds nothing."""
+    made = (await proctor.api("POST", "/connect_sessions", json=OWNER)).json()
+    page = (await visitor.get(f"{base}/accounts/links")).text
+    code = made["auth_link_url"].rpartition("/")[2]
+    revoke = f"{base}/accounts/links/{made['id']}/revoke"
+
+    assert "Hemlock &amp; Rye" in page
+    assert revoke in page
+    assert code not in page
+    assert made["token"] not in page
+    assert (await visitor.submit(revoke)).headers["location"] == f"{base}/accounts/links"
+    assert "No open links" in (await visitor.get(f"{base}/accounts/links")).text
+    assert (await visitor.get(f"/link/{code}")).status_code == 410
+    for path in (revoke, f"{base}/accounts/links/x/revoke", f"{base}/accounts/links/{'9' * 40}/revoke"):
+        assert (await visitor.submit(path)).status_code == 404
+
+
+async def test_links_that_cannot_be_read_say_so(visitor: Visitor, base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """503 with the time to retry, and the page without its rows."""
+
+    async def fail(*_: object, **__: object) -> None:
+        raise Unavailable("The database is away.")
+
+    monkeypatch.setattr(connect_sessions, "list_open", fail)
+    page = await visitor.get(f"{base}/accounts/links")
+
+    assert (page.status_code, page.headers["retry-after"]) == (503, "5")
+    assert "The links could not be read" in page.text
+
+
+async def test_each_live_token_shows_its_last_use(visitor: Visitor, base: str, proctor: Linked) -> None:
+    """Never, until the ATS calls with it: then the vendor knows which of the two the customer has."""
+    here = f"{base}/accounts/{proctor.account_id}"
+    assert (await visitor.get(here)).text.count("Never used.") == 1
+    await visitor.submit(f"{here}/rotate", {"overlap": "30"})
+    assert (await proctor.call("list_tests")).status_code == 200
+    page = (await visitor.get(here)).text
+
+    assert page.count("Never used.") == 1
+    assert len(re.findall(r"Last used <time", page)) == 1
+    assert page.index("New token") < page.index("Never used.") < page.index("Previous token") < page.index("Last used")
+
+
+async def test_a_token_in_use_before_the_linking_was_finished_is_noticed(
+    visitor: Visitor, base: str, proctor: Linked
+) -> None:
+    """The page says that the ATS calls already, and leads to the end of the linking."""
+    made = (await proctor.api("POST", "/connect_sessions", json=OWNER)).json()
+    here = f"{base}/accounts/{made['account_id']}"
+    assert "The customer has not finished linking." in (await visitor.get(here)).text
+    assert (await proctor.call("list_tests", token=made["external_trigger_token"])).status_code == 200
+    page = (await visitor.get(here)).text
+
+    assert "already calls with this token, and linking was never finished" in page
+    assert "Finish linking" in page
 
 
 async def test_tokens_are_shown_on_request_alone_and_two_are_live_after_a_rotation(

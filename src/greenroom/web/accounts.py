@@ -1,19 +1,16 @@
-"""Accounts: the list, links with which customers connect their ATS, and each account with its token."""
+"""Accounts: the list, and each account with its tokens."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, Literal, get_args
-from urllib.parse import urlsplit
+from typing import Any, get_args
 
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from greenroom.connectors import discover
-from greenroom.errors import Invalid, Refused, Unavailable
+from greenroom.errors import Invalid, Unavailable
 from greenroom.model.accounts import Account, AccountStatus
-from greenroom.services import accounts, connect_sessions, integrations, orders, request_logs
-from greenroom.services.connect_sessions import NewSession
+from greenroom.services import accounts, orders, request_logs
 from greenroom.services.request_logs import LogQuery
 from greenroom.web import account_access, kit
 from greenroom.web.access import Visit
@@ -26,14 +23,8 @@ MOST_COUNTED = 1000
 LONGEST = 200
 #: the tabs of the list: the parameter and the label
 VIEWS = (("", "All"), ("active", "Linked"), ("inactive", "Pending"), ("error", "Needs attention"))
-#: how long a link is valid: the value in hours and its text
-VALIDITY = (("168", "7 days"), ("1", "1 hour"), ("24", "1 day"), ("744", "31 days"))
 #: how long the replaced token stays valid: the value in days and its text
 OVERLAPS = (("30", "30 days"), ("0", "End it now"), ("7", "7 days"), ("90", "90 days"))
-TYPES: tuple[tuple[Literal["production", "test"], str, str], ...] = (
-    ("production", "Production", "A customer's own ATS"),
-    ("test", "Test", "Marked as a test in every list"),
-)
 
 
 def routes() -> list[BaseRoute]:
@@ -41,9 +32,6 @@ def routes() -> list[BaseRoute]:
     one, post = "/accounts/{id}", ("POST",)
     return [
         kit.in_project("/accounts", show_list),
-        kit.in_project("/accounts/auth-link", show_link_form, role="developer"),
-        kit.in_project("/accounts/auth-link", create_link, role="developer", methods=post),
-        kit.in_project("/accounts/link-test", link_test, role="developer", methods=post),
         kit.in_project(one, show_account),
         kit.in_project(f"{one}/reveal", reveal, role="developer", methods=post),
         kit.in_project(f"{one}/rotate", rotate, role="developer", methods=post),
@@ -98,59 +86,6 @@ async def show_list(visit: Visit) -> Response:
         **kit.page_links(visit, [one.id for one in found], PAGE),
         **common,
     )
-
-
-async def show_link_form(visit: Visit) -> Response:
-    """Shows the form of a link for a customer."""
-    form = Form({"type": "production", "validity": "168"})
-    return kit.render(visit, "accounts/auth_link.html", form=form, **await _choices(visit))
-
-
-async def _choices(visit: Visit) -> dict[str, Any]:
-    enabled = await integrations.enabled_providers(visit.ctx, visit.project.id)
-    providers = [(key, one.manifest.name) for key, one in discover().items() if key in enabled]
-    return {"providers": providers, "types": TYPES, "validity": VALIDITY}
-
-
-async def create_link(visit: Visit) -> Response:
-    """Creates a link with which a customer connects their ATS; it is shown once."""
-    form, choices = Form.submitted(visit.form), await _choices(visit)
-    for name, label in (("origin_owner_id", "your id of the customer"), ("origin_owner_name", "the customer's name")):
-        if not form.get(name):
-            form.errors[name] = f"Enter {label}."
-    for name in ("origin_owner_id", "origin_owner_name", "label"):
-        if len(form.get(name)) > LONGEST:
-            form.errors[name] = f"At most {LONGEST} characters."
-    if form.get("provider") not in dict(choices["providers"]):
-        form.errors["provider"] = "Choose an integration that is enabled."
-    if form.get("validity") not in dict(VALIDITY):
-        form.errors["validity"] = "Choose how long the link is valid."
-    if form.errors:
-        return kit.render_refused(visit, "accounts/auth_link.html", form, **choices)
-    new = NewSession(
-        origin_owner_id=form.get("origin_owner_id"),
-        origin_owner_name=form.get("origin_owner_name"),
-        provider=form.get("provider"),
-        label=form.get("label") or None,
-        type="test" if form.get("type") == "test" else "production",
-        lives=timedelta(hours=int(form.get("validity"))),
-    )
-    try:
-        opened = await connect_sessions.create(visit.ctx, visit.project.id, new)
-    except Refused as error:
-        return kit.render_refused(visit, "accounts/auth_link.html", form, error, **choices)
-    return kit.render(visit, "accounts/auth_link_made.html", opened=opened)
-
-
-async def link_test(visit: Visit) -> Response:
-    """Opens the page that customers see, for a test account of the project itself."""
-    new = NewSession(
-        origin_owner_id=f"{visit.project.id}-test", origin_owner_name=f"{visit.project.name} (test)", type="test"
-    )
-    opened = await connect_sessions.create(visit.ctx, visit.project.id, new)
-    if opened.session.account_id is None:
-        raise Invalid("Enable one integration first: there is nothing that a test account could be linked to.")
-    return kit.redirect(visit, urlsplit(opened.link).path)
 
 
 async def show_account(visit: Visit) -> Response:

@@ -30,6 +30,8 @@ log = structlog.get_logger("greenroom.web")
 
 #: a form's origin is checked, and browsers name it only where a referrer is allowed
 HEADERS = {"content-security-policy": PAGE_POLICY, "referrer-policy": "same-origin"}
+#: for pages that show the hub in a frame
+FRAMED = {**HEADERS, "content-security-policy": f"{PAGE_POLICY}; frame-src 'self'"}
 #: for pages whose address is a secret
 SECRET_ADDRESS = {**HEADERS, "referrer-policy": "no-referrer"}
 NOTICE = "greenroom_notice"
