@@ -36,6 +36,7 @@ PAGES = (
     "/projects/{project}/logs/{request}",
     "/projects/{project}/api-keys",
     "/projects/{project}/api-keys/new",
+    "/projects/{project}/hub",
     "/projects/{project}/settings",
     "/projects/{project}/settings/delete",
     "/projects/{project}/settings/erase",

@@ -37,6 +37,7 @@ NAVIGATION: tuple[tuple[str, tuple[Place, ...]], ...] = (
             Place("integrations", "blocks", "Integrations"),
             Place("webhooks", "webhook", "Webhooks"),
             Place("api-keys", "key-round", "API keys"),
+            Place("hub", "plug", "Hub"),
             Place("settings", "settings-2", "Project settings"),
         ),
     ),
