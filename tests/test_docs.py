@@ -12,6 +12,7 @@ import pytest
 from greenroom.app import build_app
 from greenroom.model.events import NAMES, TEST
 from greenroom.settings import PREFIX, Settings
+from greenroom.web import hub_snippets
 
 ROOT = Path(__file__).parent.parent
 
@@ -46,6 +47,15 @@ def test_every_error_code_is_in_the_reference() -> None:
     listed = set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
 
     assert listed == given | {"MethodNotAllowed", "InternalServerError"}
+
+
+def test_the_code_for_the_hub_is_the_dashboards() -> None:
+    """docs/hub.md has the pieces of code that the dashboard shows and tests/web/test_hub.py runs."""
+    page = (ROOT / "docs" / "hub.md").read_text()
+    shown = hub_snippets.render(url="https://greenroom.example.com", script="/hub/v1/connect.js", integrity="HASH")
+    for one in (*shown["server"][1:], *shown["page"]):
+        code = one.code.replace(' integrity="HASH" crossorigin="anonymous"', "").strip()
+        assert f"\n{code}\n```" in page, one.title
 
 
 @pytest.mark.parametrize("name", [*NAMES, TEST])

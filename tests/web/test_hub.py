@@ -134,7 +134,7 @@ async def owner_of(linked: Linked, token: str) -> str:
 async def test_the_shell_command_opens_a_session(visitor: Visitor, page: str, proctor: Linked) -> None:
     """As it is copied, with the key in the environment."""
     command = ["bash", "-c", await code_of(visitor, page, "Shell")]
-    environment = {**os.environ, "GREENROOM_API_KEY": proctor.key}
+    environment = {**os.environ, "GATEWAY_API_KEY": proctor.key}
     done = await asyncio.to_thread(subprocess.run, command, env=environment, capture_output=True, text=True)
     found = re.search(r'"token":\s*"([^"]+)"', done.stdout)
 
@@ -153,7 +153,7 @@ async def test_a_server_example_gives_the_page_a_token(
     assert len(code.strip().splitlines()) <= 20
     file, port = tmp_path / "server.mjs", free_port()
     file.write_text(code)
-    environment = {**os.environ, "GREENROOM_API_KEY": proctor.key, "PORT": str(port)}
+    environment = {**os.environ, "GATEWAY_API_KEY": proctor.key, "PORT": str(port)}
     process = await asyncio.create_subprocess_exec(command, str(file), env=environment)
     try:
         answer = await ask(f"http://127.0.0.1:{port}/hub-session", process)

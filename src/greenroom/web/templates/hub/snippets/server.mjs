@@ -1,7 +1,7 @@
 // Opens a session for the customer who is signed in, and gives its token to your page.
 import { createServer } from "node:http";
 
-const key = Buffer.from(`${process.env.GREENROOM_API_KEY}:`).toString("base64");
+const key = Buffer.from(`${process.env.GATEWAY_API_KEY}:`).toString("base64");
 
 createServer(async (request, response) => {
   // check here who is signed in to your product
