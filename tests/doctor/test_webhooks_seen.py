@@ -62,7 +62,7 @@ async def test_an_endpoint_that_redirects(house: House, patient: Patient) -> Non
 
 
 async def test_an_endpoint_that_breaks_the_connection(house: House, patient: Patient) -> None:
-    """A connection that is closed before the answer is told from one that is refused."""
+    """A connection that is closed before the answer has a cause of its own."""
     house.vendor.will_answer((0, {}, b""))
     await failing(patient)
     await patient.has("webhook.reset")
