@@ -7,9 +7,15 @@ from typing import Any
 
 import pytest
 
+from greenroom.engine import vendor
+from greenroom.engine.worker import Engine
+from greenroom.model.breakers import OPENS_AT
 from greenroom.model.events import ORDER_CREATED
+from greenroom.outbound import Outbound
+from greenroom.outbound.names import Resolver
 from tests.doctor.scenarios import Patient
 from tests.house import House
+from tests.support.dns import name_server
 
 EVENT = ORDER_CREATED["assessments"]
 
@@ -114,8 +120,100 @@ async def test_webhooks_of_other_accounts(patient: Patient) -> None:
     await patient.is_healthy()
 
 
+async def test_a_host_without_an_address(house: House, patient: Patient) -> None:
+    """The URL is in the proof; correcting it ends the finding."""
+    await house.app.state.engine.stop()
+    async with name_server() as dns:
+        networks = house.settings.allow_private_networks
+        out = Outbound(allow_http=True, allowed_networks=networks, resolver=Resolver([dns.server]))
+        engine = Engine(house.app.state.ctx, out)
+        running = asyncio.create_task(engine.run())
+        wrong = f"http://hooks.proctor.test:{house.vendor.url.rpartition(':')[2]}/hooks"
+        await change(patient, url=wrong)
+        await failing(patient)
+        await patient.has("webhook.dns", url=wrong, waiting=1)
+        await change(patient, url=patient.hook["url"])
+        await due(house)
+        await becomes_healthy(patient)
+        await engine.stop()
+        await running
+        await out.aclose()
+
+
+async def test_an_endpoint_without_an_answer(house: House, patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time that it had is in the proof."""
+    ended = asyncio.Event()
+    house.vendor.inside = ended.wait
+    with monkeypatch.context() as patched:
+        patched.setattr(vendor, "DEADLINE_S", 0.1)
+        await failing(patient)
+    found = await patient.has("webhook.timeout", waiting=1)
+    assert "within 0.1 s" in found["proof"]["error"]
+    ended.set()
+    await recovers(patient)
+
+
+async def test_an_endpoint_that_fails_repeatedly(house: House, patient: Patient) -> None:
+    """The next attempt is in a finding beside the failure's; a probe that succeeds ends both."""
+    house.vendor.will_answer(500)
+    for number in range(OPENS_AT):
+        await patient.linked.send_test(number + 2, partner_test_id="pkg_static")
+    async with asyncio.timeout(20):
+        while (await open_breaker(patient)) is None:
+            await asyncio.sleep(0.02)
+    found = await patient.findings()
+    assert [(one["code"], one["severity"]) for one in found] == [
+        ("webhook.server_error", "error"),
+        ("webhook.breaker_open", "warning"),
+    ]
+    assert found[1]["proof"]["waiting"] == OPENS_AT
+    house.vendor.will_answer(200)
+    store = house.app.state.ctx.store
+    await store.write(lambda tx: tx.run("UPDATE breakers SET open_until = 1 WHERE open_until > 0"))
+    await due(house)
+    await becomes_healthy(patient)
+
+
+async def test_deliveries_that_wait_for_a_rate_limit(house: House, patient: Patient) -> None:
+    """The limit and how many wait are in the proof; lifting the limit ends the finding."""
+    async with asyncio.timeout(20):
+        while (await patient.linked.api("GET", "/v1/deliveries")).json()["data"][0]["state"] != "delivered":
+            await asyncio.sleep(0.02)
+    await change(patient, rate_limit=0.01)
+    for number in (2, 3):
+        await patient.linked.send_test(number, partner_test_id="pkg_static")
+    await patient.is_healthy()  # they wait, but not for long
+    await due(house, ms=120_000)
+    found = await patient.has("webhook.backlog", waiting=2, rate_limit=0.01)
+    assert (found["severity"], found["proof"]["overdue_s"] >= 120) == ("warning", True)
+    await change(patient, rate_limit=None)
+    await becomes_healthy(patient)
+
+
+async def open_breaker(patient: Patient) -> str | None:
+    """Returns the time of the next attempt at the webhook."""
+    found = [one for one in await patient.findings() if one["code"] == "webhook.breaker_open"]
+    return found[0]["proof"]["next_attempt_at"] if found else None
+
+
+async def due(house: House, ms: int = 3_600_000) -> None:
+    """Makes waiting deliveries due for so long."""
+    store = house.app.state.ctx.store
+    await store.write(
+        lambda tx: tx.run("UPDATE deliveries SET due_at = due_at - $1 WHERE state = 'pending' AND lease IS NULL", ms)
+    )
+
+
+async def becomes_healthy(patient: Patient) -> None:
+    """Attempts due deliveries until nothing is found."""
+    async with asyncio.timeout(20):
+        while await patient.findings():
+            await patient.linked.house.engine_once()
+            await asyncio.sleep(0.02)
+
+
 async def replayed(patient: Patient) -> None:
-    """Replays what was given up, and waits until nothing is found."""
+    """Replays dead-lettered deliveries, and waits until nothing is found."""
     replay = {"since": "2020-01-01T00:00:00Z", "status": "dead"}
     await patient.linked.api("POST", f"/v1/webhooks/{patient.hook['id']}/replay", json=replay)
     async with asyncio.timeout(20):
