@@ -14,7 +14,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from greenroom import catalog, outbound
+from greenroom import list_answers, outbound
 from greenroom.connectors.contract import Push
 from greenroom.connectors.greenhouse import push
 from greenroom.errors import LocalFault, RemoteError
@@ -84,7 +84,9 @@ def status_messages() -> Iterator[str]:
     for status in range(300, 600):
         for judge in (judge_webhook, judge_push, push.judge):
             yield get_message(lambda judge=judge, status=status: judge(answer(status, location=REDIRECT)))
-        yield get_message(lambda status=status: catalog._read(answer(status, location=REDIRECT), INTEGRATION))
+        yield get_message(
+            lambda status=status: list_answers.read_answer(answer(status, location=REDIRECT), INTEGRATION)
+        )
     yield get_message(lambda: judge_webhook(answer(302)))
 
 
@@ -99,15 +101,17 @@ def list_messages() -> Iterator[str]:
     integration = replace(INTEGRATION, partner_category="background_checks", packages_api_key=key)
     for body in bodies:
         yield get_message(lambda body=body: read_page(body, "background_checks"))
-        yield get_message(lambda body=body: catalog._read(answer(200, json.dumps(body).encode()), integration))
+        yield get_message(
+            lambda body=body: list_answers.read_answer(answer(200, json.dumps(body).encode()), integration)
+        )
     for text in (b"<html>", key.encode(), b"[" * 100_000):
-        yield get_message(lambda text=text: catalog._read(answer(200, text), integration))
-    long = Answer(200, {}, b"x" * catalog.PAGE_BYTES, True, None, 1.0)
-    yield get_message(lambda: catalog._read(long, integration))
-    yield get_message(lambda: catalog._read(replace(long, body=b"x"), integration))
+        yield get_message(lambda text=text: list_answers.read_answer(answer(200, text), integration))
+    long = Answer(200, {}, b"x" * list_answers.PAGE_BYTES, True, None, 1.0)
+    yield get_message(lambda: list_answers.read_answer(long, integration))
+    yield get_message(lambda: list_answers.read_answer(replace(long, body=b"x"), integration))
     for error in (InvalidPackageList("$", "JSON", "x"), LocalFault("Greenroom has no socket.", kind="no_resources")):
-        listed = replace(INTEGRATION, packages_url="https://vendor.example.com/packages")
-        yield str(catalog._failure(listed, error, [answer(200)]))
+        configured = replace(INTEGRATION, packages_url="https://vendor.example.com/packages")
+        yield str(list_answers.to_gateway_error(configured, error, [answer(200)]))
 
 
 def push_messages() -> Iterator[str]:

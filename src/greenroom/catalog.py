@@ -9,37 +9,27 @@ fails.
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import time
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
-from urllib.parse import urlsplit
 
 from greenroom.context import Context
-from greenroom.errors import BadGateway, LocalFault, NotFound, ProviderError, RemoteError, RequestTimeout, TryLater
+from greenroom.errors import BadGateway, NotFound, RemoteError
+from greenroom.list_answers import DEADLINE_S, PAGE_BYTES, RETRY_S, Pages, describe_call, read_answer, to_gateway_error
 from greenroom.model.accounts import Account
 from greenroom.model.checks import ListAnswer
 from greenroom.model.integrations import Integration
-from greenroom.model.packages import MOST, InvalidPackageList, Package, PackageList, read_page, unique
-from greenroom.outbound import Answer, Outbound, Request, describe_refusal
+from greenroom.model.list_calls import ListCall, basic_credentials
+from greenroom.model.packages import MOST, InvalidPackageList, Package, PackageList, unique
+from greenroom.outbound import Answer, Outbound, Request
 from greenroom.security.signatures import signing
 from greenroom.services import checks, packages
-from greenroom.store.db import to_json
 
 #: account id of a test before any account is linked
 TEST_ACCOUNT = "acc_probe"
-FRESH = timedelta(seconds=30)
-#: seconds for all pages together
-DEADLINE_S = 5.0
+FRESH = timedelta(seconds=RETRY_S)
 PAGES = 20
-PAGE_BYTES = 2 * 1024 * 1024
-#: headers of an unusable answer that the error repeats …
-QUOTED_HEADERS = frozenset({"content-type", "date", "retry-after", "server", "x-request-id"})
-#: … and the largest and deepest body that it repeats
-QUOTED_BYTES = 16 * 1024
-QUOTED_DEPTH = 200
 
 
 @dataclass(frozen=True)
@@ -57,6 +47,16 @@ class Probe:
     problem: str | None = None
     path: str | None = None
     expected: str | None = None
+
+
+@dataclass(frozen=True)
+class _Listing:
+    """A call of a list endpoint: its packages, or the error; the answers, and the outcome to record."""
+
+    packages: tuple[Package, ...]
+    error: RemoteError | InvalidPackageList | None
+    answers: list[Answer]
+    call: ListCall
 
 
 class Catalog:
@@ -137,9 +137,7 @@ class Catalog:
             self._failed_at[account.id] = time.monotonic()
             if kept is None:
                 raise
-            problem = str(error.__cause__)
-            await packages.note_problem(self._ctx, account.id, problem)
-            return replace(kept, problem=problem)
+            return replace(kept, problem=str(error.__cause__))
 
     async def probe(self, integration: Integration, account_id: str) -> Probe:
         """
@@ -152,24 +150,29 @@ class Catalog:
         """
         if not integration.packages_url:
             raise NotFound("No packages_url is configured, so there is nothing to probe.")
-        started = time.monotonic()
-        answers: list[Answer] = []
-        try:
-            found = await self._pages(integration, account_id, answers)
-        except InvalidPackageList as error:
-            return Probe(_ms(started), answers[-1].status, (), str(error), error.path, error.expected)
-        except RemoteError as error:
-            return Probe(_ms(started), answers[-1].status if answers else None, (), error.reason)
-        return Probe(_ms(started), answers[-1].status, found)
+        return _probe(await self._list(integration, account_id))
 
-    async def test(self, integration: Integration, account_id: str = TEST_ACCOUNT) -> Probe:
+    async def test_linked(self, integration: Integration) -> Probe:
         """
-        Probes the list endpoint and records the outcome for the set-up checks.
+        Does the same as `test`, for the account whose list failed last, else the newest one.
 
         Raises:
             NotFound: no list endpoint is configured.
         """
-        found = await self.probe(integration, account_id)
+        found = await packages.find_account_to_test(self._ctx, integration.project_id, integration.provider)
+        return await self.test(integration, found or TEST_ACCOUNT)
+
+    async def test(self, integration: Integration, account_id: str = TEST_ACCOUNT) -> Probe:
+        """
+        Probes the list endpoint and records the outcome for the set-up checks and the doctor.
+
+        Raises:
+            NotFound: no list endpoint is configured.
+        """
+        if not integration.packages_url:
+            raise NotFound("No packages_url is configured, so there is nothing to probe.")
+        listing = await self._list(integration, account_id)
+        found = _probe(listing)
         answer = ListAnswer(
             at=self._ctx.now(),
             problem=found.problem,
@@ -179,8 +182,12 @@ class Catalog:
             packages=tuple(package.name for package in found.packages),
             count=len(found.packages),
         )
-        url = str(integration.packages_url)
+        url = integration.packages_url
         await checks.record_probe(self._ctx, integration.project_id, integration.provider, url, answer)
+        known_id = "" if account_id == TEST_ACCOUNT else account_id
+        await packages.record_test(self._ctx, integration, known_id, listing.call)
+        if listing.error is None:
+            self._failed_at.pop(account_id, None)  # recruiters see the repaired list at once
         return found
 
     def _may_serve(self, account: Account, kept: PackageList) -> bool:
@@ -201,31 +208,43 @@ class Catalog:
         return await asyncio.shield(call)
 
     async def _fetch(self, account: Account, integration: Integration) -> PackageList:
-        answers: list[Answer] = []
-        try:
-            found = await self._pages(integration, account.id, answers)
-        except (RemoteError, InvalidPackageList) as error:
-            raise _failure(integration, error, answers) from error
-        await packages.keep_list(self._ctx, account.id, str(integration.packages_url), found)
+        listing = await self._list(integration, account.id)
+        url = str(integration.packages_url)
+        if listing.error is not None:
+            await packages.record_failure(self._ctx, account, url, listing.call)
+            raise to_gateway_error(integration, listing.error, listing.answers) from listing.error
+        await packages.keep_list(self._ctx, account, url, listing.packages, listing.call)
         self._failed_at.pop(account.id, None)
-        fetched = PackageList(found, "list_url", self._ctx.now())
+        fetched = PackageList(listing.packages, "list_url", self._ctx.now())
         self._answered[account.id] = (time.monotonic(), fetched)
         return fetched
 
-    async def _pages(self, integration: Integration, account_id: str, answers: list[Answer]) -> tuple[Package, ...]:
-        found: list[Package] = []
+    async def _list(self, integration: Integration, account_id: str) -> _Listing:
+        """Calls the list endpoint for all pages; an unusable answer and a failed call are outcomes, no exceptions."""
+        started, pages, error = time.monotonic(), Pages(), None
+        try:
+            await self._read_pages(integration, account_id, pages)
+        except (RemoteError, InvalidPackageList) as caught:
+            error = caught
+        call = describe_call(integration, pages, error, _ms(started))
+        return _Listing(() if error else unique(pages.packages[:MOST]), error, pages.answers, call)
+
+    async def _read_pages(self, integration: Integration, account_id: str, pages: Pages) -> None:
         following: str | None = None
         seen: set[str] = set()
         until = time.monotonic() + DEADLINE_S
         for _ in range(PAGES):
             answer = await self._call(integration, account_id, following, deadline=until - time.monotonic())
-            answers.append(answer)
-            page, following = _read(answer, integration)
-            found += page
-            if following is None or following in seen or len(found) >= MOST:
-                break
+            pages.answers.append(answer)
+            page, following = read_answer(answer, integration)
+            pages.packages += page
+            if len(pages.packages) > MOST or (len(pages.packages) == MOST and following):
+                pages.cut = f"{MOST} packages"
+                return
+            if following is None or following in seen:
+                return
             seen.add(following)
-        return unique(found[:MOST])
+        pages.cut = f"{PAGES} pages"
 
     async def _call(
         self, integration: Integration, account_id: str, following: str | None, *, deadline: float
@@ -240,107 +259,19 @@ class Catalog:
         body = json.dumps(asked | ({"next": following} if following else {})).encode()
         headers = {"content-type": "application/json", "accept": "application/json"}
         if integration.packages_api_key:
-            headers["authorization"] = f"Basic {_basic(integration.packages_api_key)}"
+            headers["authorization"] = f"Basic {basic_credentials(integration.packages_api_key)}"
         secrets = integration.signing_secrets(self._ctx.now())
         sign = signing(event_id=self._ctx.new_id("req"), body=body, secrets=secrets, now=self._ctx.now)
         request = Request("POST", str(integration.packages_url), headers, body, sign)
         return await self._out.send(request, deadline=max(deadline, 0.001), max_body=PAGE_BYTES)
 
 
-def _read(answer: Answer, integration: Integration) -> tuple[list[Package], str | None]:
-    if not 200 <= answer.status < 300:
-        raise _refused(answer)
-    if answer.truncated and len(answer.body) < PAGE_BYTES:
-        raise TryLater(f"The list did not come whole within {DEADLINE_S:.0f} s.", kind="timeout")
-    if answer.truncated:
-        expected = f"at most {PAGE_BYTES} bytes a page"
-        raise InvalidPackageList("$", expected, message=f"$: expected {expected}, and the answer is longer.")
-    try:
-        return read_page(json.loads(answer.body), integration.partner_category)
-    except InvalidPackageList as error:
-        if not _repeats_a_credential(answer.body.decode(errors="replace"), integration):
-            raise
-        raise _repeating(error.path, error.expected) from None
-    except ValueError:
-        if _repeats_a_credential(answer.body.decode(errors="replace"), integration):
-            raise _repeating("$", "JSON") from None
-        raise InvalidPackageList("$", "JSON", answer.body[:60].decode(errors="replace")) from None
-    except RecursionError:
-        expected = "JSON that is not nested so deeply"
-        raise InvalidPackageList("$", expected, message=f"$: expected {expected} as this answer.") from None
-
-
-def _refused(answer: Answer) -> InvalidPackageList:
-    """Returns the problem for a status that is not a success, with a hint at the cause."""
-    hint = {
-        401: " (check packages_api_key)",
-        403: " (check packages_api_key)",
-        404: " (check packages_url)",
-        405: " (it must take POST)",
-    }.get(answer.status, "")
-    expected = f"200 with a list of packages{hint}"
-    return InvalidPackageList("status", expected, message=describe_refusal("The endpoint", answer, expected=expected))
-
-
-def _repeating(path: str, expected: str) -> InvalidPackageList:
-    return InvalidPackageList(
-        path, expected, message=f"{path}: expected {expected}, found an answer that repeats a credential of ours."
-    )
-
-
-def _failure(integration: Integration, error: RemoteError | InvalidPackageList, answers: list[Answer]) -> BadGateway:
-    """Returns the error for a list endpoint that has no usable answer."""
-    ours = isinstance(error, LocalFault)
-    message = f"The packages list {'was not asked for' if ours else 'endpoint has no usable answer'}: {error}"
-    # only an unusable answer is repeated: when a call failed without one, the earlier pages are not at fault
-    said = [_provider_error(integration, answers[-1] if isinstance(error, InvalidPackageList) else None)]
-    if isinstance(error, TryLater) and error.kind == "timeout":
-        return RequestTimeout(message, retry_after=int(FRESH.total_seconds()), provider_errors=said)
-    return BadGateway(message, provider_errors=said)
-
-
-def _provider_error(integration: Integration, answer: Answer | None) -> ProviderError:
-    parts = urlsplit(str(integration.packages_url))
-    url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-    if answer is None:
-        return ProviderError(url)
-    headers = {name: text for name, text in answer.headers.items() if name in QUOTED_HEADERS}
-    if _repeats_a_credential(to_json(headers), integration):
-        headers = {}
-    return ProviderError(url, answer.status, _quote_body(answer, integration), headers or None)
-
-
-def _quote_body(answer: Answer, integration: Integration) -> dict[str, Any] | None:
-    """
-    Returns a body for an error message; None unless it may be shown.
-
-    It may be shown when it is a JSON object, is not too long or too deep, and repeats no credential.
-    """
-    depth = sum(answer.body.count(bracket) for bracket in (b"{", b"["))
-    if answer.truncated or len(answer.body) > QUOTED_BYTES or depth > QUOTED_DEPTH:
-        return None
-    try:
-        text = to_json(json.loads(answer.body))
-    except ValueError:
-        return None
-    quoted = json.loads(text)
-    return quoted if isinstance(quoted, dict) and not _repeats_a_credential(text, integration) else None
-
-
-def _repeats_a_credential(text: str, integration: Integration) -> bool:
-    """
-    Returns whether a text contains the API key of the endpoint.
-
-    The key is found as it is, in its Basic encoding, and as JSON escapes either.
-    """
-    key = integration.packages_api_key
-    sent = [key, _basic(key).rstrip("=")] if key else []
-    plain = text.replace("\\/", "/")
-    return any(one in plain or json.dumps(one)[1:-1] in plain for one in sent)
-
-
-def _basic(key: str) -> str:
-    return base64.b64encode(f"{key}:".encode()).decode()
+def _probe(listing: _Listing) -> Probe:
+    call, error = listing.call, listing.error
+    status = listing.answers[-1].status if listing.answers else None
+    if isinstance(error, InvalidPackageList):
+        return Probe(call.ms, status, (), str(error), error.path, error.expected)
+    return Probe(call.ms, status, listing.packages, error.reason if error else None)
 
 
 def _ms(started: float) -> int:

@@ -72,7 +72,7 @@ def test_ids_and_names_are_unique() -> None:
 
 @pytest.mark.parametrize(
     ("data", "found"),
-    [(500, "the number 500"), ("500", "the text '500'"), (None, "nothing"), (True, "true"), ({}, "an object")],
+    [(500, "the number 500"), ("500", "the text '500'"), (None, "null"), (True, "true"), ({}, "an object")],
 )
 def test_errors_name_json_types_in_plain_words(data: object, found: str) -> None:
     """Error messages have no names of Python types."""

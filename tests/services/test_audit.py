@@ -28,7 +28,7 @@ NOT_AUDITED = {
     "checks.confirm", "checks.withdraw", "checks.record_probe", "checks.record_webhook_test",
     # an ATS's calls and a vendor's answers, in timelines and caches
     "trigger_calls.note_call", "cancellations.cancel", "orders.acknowledge", "reports.keep", "packages.keep_list",
-    "packages.note_problem",
+    "packages.record_failure", "packages.record_test",
     # bookkeeping of requests
     "idempotency.begin", "idempotency.finish", "idempotency.delete", "projects.draw_permits", "request_logs._add",
     # retention, whose days are a setting

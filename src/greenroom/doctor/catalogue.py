@@ -71,6 +71,7 @@ def find(
     count_is: Literal["exact", "at_least"] = "exact",
     account_id: str | None = None,
     order_id: str | None = None,
+    account_ids: tuple[str, ...] = (),
 ) -> Finding:
     """Returns a finding with the catalogue's texts, save those that are given."""
     known = causes()[code]
@@ -89,6 +90,7 @@ def find(
         count_is=count_is,
         account_id=account_id,
         order_id=order_id,
+        account_ids=account_ids,
     )
 
 

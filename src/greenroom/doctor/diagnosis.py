@@ -8,9 +8,9 @@ from typing import Any
 
 from greenroom.connectors import discover
 from greenroom.context import Context
-from greenroom.doctor import webhooks
+from greenroom.doctor import packages, webhooks
 from greenroom.model.findings import SEVERITIES, Finding, Severity
-from greenroom.services import webhook_facts
+from greenroom.services import package_facts, webhook_facts
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Filter:
 
     def takes(self, one: Finding) -> bool:
         """Returns whether a finding is wanted; one about an account or order concerns it as subject or relation."""
-        if self.account_id and self.account_id not in (one.account_id, one.subject.id):
+        if self.account_id and self.account_id not in (one.account_id, one.subject.id, *one.account_ids):
             return False
         if self.order_id and self.order_id not in (one.order_id, one.subject.id):
             return False
@@ -40,11 +40,14 @@ class Filter:
 
 
 #: the areas, in the order of the catalogue
-AREAS: tuple[Area, ...] = (Area(webhook_facts.gather, webhooks.judge),)
+AREAS: tuple[Area, ...] = (
+    Area(package_facts.gather, packages.judge),
+    Area(webhook_facts.gather, webhooks.judge),
+)
 
 
 async def diagnose(ctx: Context, project_id: str, wanted: Filter | None = None) -> list[Finding]:
-    """Returns the findings of a project from what was observed, the most severe first; calls nobody."""
+    """Returns the findings of a project from observations, the most severe first; calls nobody."""
     wanted = wanted or Filter()
     found: list[Finding] = []
     for area in AREAS:

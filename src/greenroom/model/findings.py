@@ -32,7 +32,8 @@ class Finding:
 
     `code` is stable and the same in command line, API, pages, docs and metrics. `proof` has observed facts alone:
     JSON values, without secrets. `count` is how often the cause was seen since `since`; `count_is` is `at_least` once
-    the count has reached its bound. `account_id` and `order_id` relate a finding to further objects than its subject.
+    the count has reached its bound. `account_id` and `order_id` relate a finding to further objects than its subject,
+    `account_ids` one of an integration to the accounts in which it was seen.
     """
 
     code: str
@@ -49,6 +50,7 @@ class Finding:
     count_is: Literal["exact", "at_least"] = "exact"
     account_id: str | None = None
     order_id: str | None = None
+    account_ids: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[str, str, str]:

@@ -13,6 +13,13 @@ from greenroom.model.orders import Category
 MOST = 10_000
 #: tests of one published or stored package at the most
 MOST_TESTS = 100
+#: characters of a listed package's id and name at the most
+LONGEST = 255
+
+#: the fault of an answer: its status, its syntax, the JSON type of a value, a value, its length
+Problem = Literal["http_status", "not_json", "wrong_shape", "invalid_package", "too_long"]
+#: the value of a key that an object does not have
+_MISSING = object()
 
 
 @dataclass(frozen=True)
@@ -53,26 +60,41 @@ class InvalidPackageList(ValueError):
     """
     The error for a vendor's answer that is not a list of packages.
 
-    `path` is the JSON path of the invalid value, `expected` describes a valid one. `message` replaces the generated
-    sentence.
+    `problem` tells a value of another JSON type (`wrong_shape`) from one of the right type that cannot be used
+    (`invalid_package`). `path` is the JSON path of the invalid value, `expected` describes a valid one, `found` the
+    invalid one. `message` replaces the generated sentence.
     """
 
-    def __init__(self, path: str, expected: str, found: object = None, *, message: str | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        expected: str,
+        found: object = None,
+        *,
+        problem: Problem = "wrong_shape",
+        message: str | None = None,
+    ) -> None:
         self.path = path
         self.expected = expected
-        super().__init__(message or f"{path}: expected {expected}, found {_shown(found)}.")
+        self.problem = problem
+        self.found = None if message else _shown(found)
+        super().__init__(message or f"{path}: expected {expected}, found {self.found}.")
 
 
 def _shown(value: object) -> str:
     """Describes a JSON value in words for a message."""
-    if value is None:
+    if value is _MISSING:
         return "nothing"
+    if value is None:
+        return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
         return f"the number {str(value)[:60]}"
+    if isinstance(value, str) and len(value) > LONGEST:
+        return f"a text of {len(value)} characters"
     if isinstance(value, str):
-        return f"the text {value[:60]!r}"
+        return f"the text {value[:60]!r}" if value.strip() else "an empty text"
     return "an array" if isinstance(value, list) else "an object"
 
 
@@ -88,7 +110,7 @@ def read_page(body: object, category: Category) -> tuple[list[Package], str | No
     """
     if not isinstance(body, dict):
         raise InvalidPackageList("$", 'an object {"data": [...]}', body)
-    data = body.get("data")
+    data = body.get("data", _MISSING)
     if not isinstance(data, list):
         raise InvalidPackageList("$.data", "an array of packages", data)
     packages = [_package(item, f"$.data[{index}]", category) for index, item in enumerate(data)]
@@ -101,20 +123,26 @@ def read_page(body: object, category: Category) -> tuple[list[Package], str | No
 def _package(item: object, path: str, category: Category) -> Package:
     if not isinstance(item, dict):
         raise InvalidPackageList(path, "an object with id and name", item)
-    package_id = item.get("id")
-    if package_id is None:
-        package_id = item.get("remote_id")
+    package_id = item.get("id", _MISSING)
+    if package_id in (None, _MISSING):
+        package_id = item.get("remote_id", package_id)
     if isinstance(package_id, int) and not isinstance(package_id, bool):
         package_id = str(package_id)
-    if not isinstance(package_id, str) or not package_id.strip():
-        raise InvalidPackageList(f"{path}.id", "a text that is not empty", package_id)
-    name = item.get("name")
-    if not isinstance(name, str) or not name.strip():
-        raise InvalidPackageList(f"{path}.name", "a text that is not empty", name)
+    _check_label(package_id, f"{path}.id")
+    name = item.get("name", _MISSING)
+    _check_label(name, f"{path}.name")
     description = item.get("description")
     if description is not None and not isinstance(description, str):
         raise InvalidPackageList(f"{path}.description", "a text or null", description)
     return Package(package_id, name, description, _tests(item.get("tests"), f"{path}.tests", category))
+
+
+def _check_label(value: object, path: str) -> None:
+    """Raises `InvalidPackageList` unless a value can be the id or name of a package."""
+    if not isinstance(value, str):
+        raise InvalidPackageList(path, "a text", value)
+    if not value.strip() or len(value) > LONGEST:
+        raise InvalidPackageList(path, f"a text of 1 to {LONGEST} characters", value, problem="invalid_package")
 
 
 def _tests(value: object, path: str, category: Category) -> tuple[dict[str, Any], ...]:

@@ -28,7 +28,14 @@ from yarl import URL
 
 from greenroom.errors import GiveUp, LocalFault, RemoteError, TryLater
 from greenroom.outbound.addresses import Network, is_allowed, literal
-from greenroom.outbound.answers import Answer, describe_refusal, judge_push, judge_webhook, retry_after
+from greenroom.outbound.answers import (
+    Answer,
+    describe_refusal,
+    judge_push,
+    judge_webhook,
+    redirect_target,
+    retry_after,
+)
 from greenroom.outbound.call_log import OutgoingCall, is_recording, record, recording_calls
 from greenroom.outbound.client import NotHttp, Origin, Pool, Reply, request_bytes
 from greenroom.outbound.names import Resolver
@@ -45,6 +52,7 @@ __all__ = [
     "judge_webhook",
     "public_problem",
     "recording_calls",
+    "redirect_target",
     "retry_after",
 ]
 

@@ -83,7 +83,7 @@ def describe_refusal(who: str, answer: Answer, *, expected: str = "a 2xx status"
     with suppress(ValueError):
         status += f" {HTTPStatus(answer.status).phrase}"
     if 300 <= answer.status < 400:
-        target = _shown_target(answer.headers.get("location", ""))
+        target = redirect_target(answer)
         where = f" to {target}" if target else ""
         return f"{who} answered {status}, a redirect{where}. Redirects are not followed."
     return f"{who} answered {status}; {expected} was expected."
@@ -94,8 +94,9 @@ def _later(who: str, answer: Answer) -> TryLater:
     return TryLater(describe_refusal(who, answer), kind="http_status", wait=wait)
 
 
-def _shown_target(location: str) -> str:
-    """Returns the target of a redirect without user-info, query and fragment, which may be secret."""
+def redirect_target(answer: Answer) -> str:
+    """Returns the target of a redirect without user-info, query and fragment, which may be secret; '' without one."""
+    location = answer.headers.get("location", "")
     bare = re.split(r"[?#]", without_user_info(location.strip()))[0]
     shown = re.sub(r"[^!-~]", "?", bare)
     return shown if len(shown) <= MAX_TARGET else f"{shown[:MAX_TARGET]}…"

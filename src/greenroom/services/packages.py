@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,12 +10,21 @@ from greenroom.context import Context, snapshot, transaction
 from greenroom.errors import Conflict, NotFound
 from greenroom.model.accounts import Account
 from greenroom.model.integrations import Integration
+from greenroom.model.list_calls import ListCall
 from greenroom.model.orders import Category
 from greenroom.model.packages import MOST, Package, PackageList, unique
 from greenroom.services import accounts, audit, integrations
+from greenroom.store import checks as check_rows
+from greenroom.store import package_failures as failure_rows
 from greenroom.store import packages as package_rows
 from greenroom.store import projects as project_rows
-from greenroom.store.db import Tx, from_ms
+from greenroom.store.db import Tx, from_ms, to_json, to_ms
+from greenroom.store.package_failures import NewFailure
+
+#: durations of the latest good answers of an account's list that are kept
+DURATIONS = 20
+#: kind of the observation of the latest good test of a list endpoint
+LIST_TEST = "list_test"
 
 
 @transaction
@@ -226,12 +236,52 @@ def _static(integration: Integration) -> PackageList:
 
 
 @transaction
-async def keep_list(_: Context, tx: Tx, account_id: str, packages_url: str, packages: tuple[Package, ...]) -> None:
-    """Stores a good answer of a vendor's list endpoint, used when the endpoint fails later."""
-    await package_rows.save_list(tx, account_id, packages_url, packages)
+async def keep_list(
+    ctx: Context, tx: Tx, account: Account, packages_url: str, packages: tuple[Package, ...], call: ListCall
+) -> None:
+    """Stores a good answer of a vendor's list endpoint, used when the endpoint fails later, and ends its failures."""
+    known = await package_rows.find_observed(tx, account.id, packages_url)
+    durations = [*(json.loads(known)["durations"] if known else []), [to_ms(ctx.now()), call.ms]]
+    observed = {**call.as_json(), "durations": durations[-DURATIONS:]}
+    await package_rows.save_list(tx, account.id, packages_url, packages, to_json(observed))
+    await failure_rows.delete(tx, account.project_id, account.provider, account.id)
 
 
 @transaction
-async def note_problem(_: Context, tx: Tx, account_id: str, problem: str) -> None:
-    """Stores why a package list could not be refreshed, for the operator."""
-    await package_rows.note_problem(tx, account_id, problem)
+async def record_failure(_: Context, tx: Tx, account: Account, packages_url: str, call: ListCall) -> None:
+    """Records why a package list could not be fetched; a local fault is not the endpoint's."""
+    await package_rows.note_problem(tx, account.id, call.reason or "")
+    if call.cause is not None:
+        await failure_rows.record(tx, _failure(account.project_id, account.provider, account.id, packages_url, call))
+
+
+@transaction
+async def record_test(ctx: Context, tx: Tx, integration: Integration, account_id: str, call: ListCall) -> None:
+    """
+    Records a test of the configured list endpoint; a good answer ends every failure. A test of a draft counts for
+    nothing.
+
+    `account_id` is '' when the project has no account yet.
+    """
+    project_id, provider, url = integration.project_id, integration.provider, str(integration.packages_url)
+    stored = next((one for one in await integrations.read_all(ctx, tx, project_id) if one.provider == provider), None)
+    if stored is None or (stored.packages_url, stored.packages_api_key) != (url, integration.packages_api_key):
+        return
+    if call.cause is not None:
+        await failure_rows.record(tx, _failure(project_id, provider, account_id, url, call))
+    elif call.problem is None:
+        await failure_rows.delete_all(tx, project_id, provider)
+        detail = {**call.as_json(), "packages_url": url, "account_id": account_id}
+        await check_rows.observe(tx, project_id, provider, LIST_TEST, to_json(detail))
+
+
+@snapshot
+async def find_account_to_test(_: Context, tx: Tx, project_id: str, provider: str) -> str | None:
+    """Returns the account whose list failed last, else the newest one; None before an account is linked."""
+    return await failure_rows.find_failing(tx, project_id, provider) or await failure_rows.find_newest(
+        tx, project_id, provider
+    )
+
+
+def _failure(project_id: str, provider: str, account_id: str, packages_url: str, call: ListCall) -> NewFailure:
+    return NewFailure(project_id, provider, account_id, packages_url, call.cause or "", to_json(call.as_json()))

@@ -140,15 +140,25 @@ async def find_list(tx: Tx, account_id: str) -> Row | None:
     return await tx.one("SELECT * FROM package_lists WHERE account_id = $1", account_id)
 
 
-async def save_list(tx: Tx, account_id: str, packages_url: str, packages: Sequence[Package]) -> None:
+async def find_observed(tx: Tx, account_id: str, packages_url: str) -> str | None:
+    """Returns the observations of the last valid answer of this list endpoint for an account."""
+    row = await tx.one(
+        "SELECT observed FROM package_lists WHERE account_id = $1 AND packages_url = $2", account_id, packages_url
+    )
+    return row["observed"] if row else None
+
+
+async def save_list(tx: Tx, account_id: str, packages_url: str, packages: Sequence[Package], observed: str) -> None:
     """Saves a valid answer of the list endpoint, replacing the previous one."""
     await tx.run(
-        "INSERT INTO package_lists (account_id, packages_url, packages, fetched_at) VALUES ($1, $2, $3, now_ms()) "
-        "ON CONFLICT (account_id) DO UPDATE SET packages_url = excluded.packages_url, packages = excluded.packages, "
+        "INSERT INTO package_lists (account_id, packages_url, packages, observed, fetched_at) "
+        "VALUES ($1, $2, $3, $4, now_ms()) ON CONFLICT (account_id) DO UPDATE SET packages_url = "
+        "excluded.packages_url, packages = excluded.packages, observed = excluded.observed, "
         "fetched_at = excluded.fetched_at, problem = NULL, problem_at = NULL",
         account_id,
         packages_url,
         to_json([[p.id, p.name, p.description, list(p.tests)] for p in packages]),
+        observed,
     )
 
 

@@ -15,7 +15,6 @@ from greenroom.api.declared import missing, model_of
 from greenroom.api.faults import documented
 from greenroom.api.idempotent import IdempotentRoute
 from greenroom.api.shapes import Label, Line, Plain, StrictBody, example
-from greenroom.catalog import TEST_ACCOUNT
 from greenroom.connectors import discover
 from greenroom.connectors.contract import Connector
 from greenroom.context import Context
@@ -23,7 +22,7 @@ from greenroom.errors import Invalid, NotFound
 from greenroom.model.events import stamp
 from greenroom.model.integrations import Integration, check_tenant_id
 from greenroom.outbound import callable_problem
-from greenroom.services import accounts, integrations
+from greenroom.services import integrations
 from greenroom.store.db import from_ms
 
 MASK = "********"
@@ -211,8 +210,7 @@ async def probe(ctx: Ctx, project: Caller, catalog: Packages, provider: Provider
     """Call the list endpoint as the recruiter's dialog would, and return the first error in its answer."""
     get_connector(provider)
     integration = await integrations.get(ctx, project.id, provider)
-    linked = await accounts.list_page(ctx, project.id, provider=provider, limit=1)
-    found = await catalog.test(integration, linked[0].id if linked else TEST_ACCOUNT)
+    found = await catalog.test_linked(integration)
     return ProbeOut(
         ok=found.problem is None,
         status=found.status,

@@ -24,7 +24,7 @@ from greenroom.store.schema.enrichment import enrichment_cache, enrichment_turns
 from greenroom.store.schema.gateway import installation, sign_in_codes
 from greenroom.store.schema.integration import integrations
 from greenroom.store.schema.order import order_log, orders, response_errors, resumes, seen_ats_events
-from greenroom.store.schema.package import package_lists, packages
+from greenroom.store.schema.package import package_failures, package_lists, packages
 from greenroom.store.schema.people import (
     audit_log,
     members,
@@ -67,6 +67,7 @@ __all__ = [
     "one_time_tokens",
     "order_log",
     "orders",
+    "package_failures",
     "package_lists",
     "packages",
     "projects",

@@ -28,7 +28,25 @@ package_lists = Table(
     Column("account_id", Text, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True),
     required_text("packages_url"),
     required_text("packages"),
+    #: model.list_calls.ListCall as JSON, and the `durations` of the latest answers; empty before version 0029
+    required_text("observed", default=""),
     timestamp("fetched_at"),
     optional_text("problem"),
     timestamp("problem_at", nullable=True),
+)
+
+#: the current failure of the vendor's list endpoint for each account: `detail` is a model.list_calls.ListCall as JSON;
+#: account_id '' is a test before any account is linked
+package_failures = Table(
+    "package_failures",
+    metadata,
+    Column("project_id", Text, ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True),
+    Column("provider", Text, primary_key=True),
+    Column("account_id", Text, primary_key=True),
+    required_text("packages_url"),
+    required_text("cause"),
+    required_text("detail"),
+    timestamp("since"),
+    timestamp("at"),
+    integer("count"),
 )
