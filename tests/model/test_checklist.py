@@ -53,16 +53,16 @@ def test_there_are_thirteen_checks_in_the_guides_sections() -> None:
 
 def test_a_working_installation_is_done() -> None:
     """Every check is ok, with the time of its evidence."""
-    assert {one.code: one.state for one in run_checks(READY) if one.state != "ok"} == {}
+    assert {one.code: one.state for one in run_checks(READY) if one.state != "done"} == {}
 
 
 def test_an_empty_project_has_one_problem_of_configuration() -> None:
     """The checks behind it are not reported as problems of their own."""
     found = by_code(EMPTY)
-    assert found["authentication_type"].state == "problem"
+    assert found["authentication_type"].state == "action_needed"
     assert found["authentication_type"].action is not None
     for code in ("packages_source", "packages_format", "partner_credentials", "account_linked", "result_delivered"):
-        assert found[code].state == "unknown", code
+        assert found[code].state == "cannot_check", code
 
 
 CONFIGURED = READY.configuration
@@ -77,36 +77,36 @@ REFUSED = replace(ORDER, delivery="refused", detail="Greenhouse answered 401 Una
         (
             "authentication_type",
             replace(READY, configuration=replace(CONFIGURED, enabled=False)),
-            "problem",
+            "action_needed",
             "disabled",
         ),
         (
             "authentication_type",
             replace(READY, configuration=replace(CONFIGURED, authentication_type="public")),
-            "problem",
+            "action_needed",
             "Public API",
         ),
-        ("packages_source", replace(READY, answer=None), "unknown", "not called yet"),
+        ("packages_source", replace(READY, answer=None), "cannot_check", "not called yet"),
         (
             "packages_source",
             replace(READY, answer=ListAnswer(NOW, "The endpoint answered 404 Not Found.", "status", 404)),
-            "problem",
+            "action_needed",
             "404",
         ),
         (
             "packages_source",
             replace(READY, configuration=replace(CONFIGURED, packages_url=None)),
-            "problem",
+            "action_needed",
             "neither a list endpoint nor a Package ID",
         ),
         (
             "packages_format",
             replace(READY, answer=ListAnswer(NOW, "$.data[0].name: expected a text.", "$.data[0].name", 200)),
-            "problem",
+            "action_needed",
             "$.data[0].name",
         ),
-        ("packages_format", replace(READY, answer=ListAnswer(NOW, status=200)), "problem", "empty"),
-        ("partner_credentials", replace(READY, orders=[REFUSED]), "problem", "401"),
+        ("packages_format", replace(READY, answer=ListAnswer(NOW, status=200)), "action_needed", "empty"),
+        ("partner_credentials", replace(READY, orders=[REFUSED]), "action_needed", "401"),
         (
             "partner_credentials",
             replace(
@@ -118,30 +118,35 @@ REFUSED = replace(ORDER, delivery="refused", detail="Greenhouse answered 401 Una
         (
             "partner_credentials",
             replace(READY, configuration=replace(CONFIGURED, has_password=False)),
-            "problem",
+            "action_needed",
             "Partner's Password is missing",
         ),
         ("token_used", replace(READY, accounts=Accounts(1, 0, "acc_1", "Northwind", NOW)), "waiting", "has not used"),
-        ("webhook_events", replace(READY, webhooks=[]), "problem", "no webhook"),
+        ("webhook_events", replace(READY, webhooks=[]), "action_needed", "no webhook"),
         (
             "webhook_events",
             replace(READY, configuration=replace(CONFIGURED, category="background_checks")),
-            "problem",
+            "action_needed",
             "no webhook listens to Background Check Order",
         ),
         (
             "webhook_receives",
             replace(READY, webhooks=[replace(READY.webhooks[0], failed_at=LATER, error="It answered 404.")]),
-            "problem",
+            "action_needed",
             "404",
         ),
         ("packages_listed", replace(READY, called={}), "waiting", "not called yet"),
         ("order_received", replace(READY, orders=[replace(ORDER, notified_at=None)]), "waiting", "not delivered"),
-        ("result_delivered", replace(READY, orders=[replace(REFUSED, acknowledged_at=None)]), "unknown", "waits for"),
+        (
+            "result_delivered",
+            replace(READY, orders=[replace(REFUSED, acknowledged_at=None)]),
+            "cannot_check",
+            "waits for",
+        ),
         (
             "result_delivered",
             replace(READY, orders=[replace(REFUSED, acknowledged_at=None, detail="It answered 404. Ask them.")]),
-            "problem",
+            "action_needed",
             "It answered 404.",
         ),
         (
@@ -156,4 +161,4 @@ def test_a_fault_turns_its_check(code: str, facts: Facts, state: str, said: str)
     """The evidence says what was observed, and a problem has a next step."""
     found = by_code(facts)[code]
     assert (found.state, said in found.evidence) == (state, True), found
-    assert found.state != "problem" or found.action is not None
+    assert found.state != "action_needed" or found.action is not None

@@ -38,7 +38,7 @@ COMMANDS = {
         "Change projects, integrations and webhooks to match a file; prints the plan first.",
     ),
     "export": ("configuration.export", "Print projects, integrations and webhooks as TOML."),
-    "doctor": ("doctor.doctor", "Say what is wrong and what to do next: cause, proof and next step."),
+    "doctor": ("doctor.doctor", "Name each problem with its cause, its proof and the next step."),
     "listen": (
         "listen.listen",
         "Receive webhooks here: add one to the project, verify and print each request, remove it at the end.",

@@ -2,61 +2,153 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import sqlite3
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from greenroom.cli.keys import with_context
+from greenroom.bootstrap import database_file, open_context
+from greenroom.catalog import Catalog
 from greenroom.context import Context
+from greenroom.doctor.checks import examine
 from greenroom.doctor.diagnosis import Filter, diagnose
-from greenroom.doctor.shown import show
-from greenroom.errors import NotFound
+from greenroom.doctor.shown import show, show_check
+from greenroom.errors import GreenroomError, NotFound
+from greenroom.model.checks import CheckResult
 from greenroom.model.findings import Finding
-from greenroom.services import projects
+from greenroom.model.projects import Project
+from greenroom.outbound import Outbound
+from greenroom.security.vault import VaultError
+from greenroom.services import integrations, lookup, projects
+from greenroom.settings import Settings, SettingsError
+
+#: exit code when the doctor could not run
+COULD_NOT_RUN = 2
+#: list endpoints that are called at the same time
+AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A project with its findings and its set-up checklist."""
+
+    project: Project
+    findings: Sequence[Finding]
+    checks: Sequence[CheckResult]
 
 
 def doctor(
     project: Annotated[str | None, typer.Option(help="Only this project, by name; left out: every project.")] = None,
     account: Annotated[str | None, typer.Option(help="Only findings about this account.")] = None,
     order: Annotated[str | None, typer.Option(help="Only findings about this order.")] = None,
+    probe: Annotated[
+        bool, typer.Option("--probe/--no-probe", help="Call the list endpoint of each enabled integration first.")
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     data: Annotated[Path | None, typer.Option(help="Data directory (GREENROOM_DATA_DIR).")] = None,
 ) -> None:
-    """Say what is wrong and what to do next. Exits 0 without errors, 1 with errors, 2 when it could not run."""
+    """
+    Name each problem with its cause, its proof and the next step.
 
-    async def run(ctx: Context) -> tuple[list[Finding], str]:
-        found: list[Finding] = []
-        for project_id in await _project_ids(ctx, project):
-            found += await diagnose(ctx, project_id, Filter(account_id=account, order_id=order))
-        return found, ctx.settings.public_url
-
-    found, public_url = with_context(data, run)
+    Exits 0 without errors, 1 with errors, 2 when it could not run.
+    """
+    try:
+        settings = Settings.from_environment(data_dir=data)
+        examined = asyncio.run(_run(settings, project, Filter(account_id=account, order_id=order), probe=probe))
+    except (SettingsError, VaultError, GreenroomError, sqlite3.Error, OSError) as error:
+        print(f"greenroom: {error}", file=sys.stderr)
+        raise typer.Exit(COULD_NOT_RUN) from None
     if as_json:
-        print(json.dumps({"findings": [show(one, public_url) for one in found], "checks": []}, ensure_ascii=False))
+        print(json.dumps(_as_json(examined, settings.public_url), ensure_ascii=False))
     else:
-        _print(found)
-    raise typer.Exit(1 if any(one.severity == "error" for one in found) else 0)
+        _print(examined)
+    raise typer.Exit(1 if any(found.severity == "error" for one in examined for found in one.findings) else 0)
 
 
-async def _project_ids(ctx: Context, name: str | None) -> list[str]:
-    if name is None:
-        return [one.id for one in await projects.list_projects(ctx)]
-    found = await projects.find_by_name(ctx, name)
-    if found is None:
-        raise NotFound(f"No project {name}. `greenroom export` shows those there are.")
-    return [found.id]
+async def _run(settings: Settings, name: str | None, wanted: Filter, *, probe: bool) -> list[Examined]:
+    if not settings.database_url and not database_file(settings).exists():
+        raise SettingsError(f"There is no database at {database_file(settings)}. Run: greenroom serve")
+    async with open_context(settings) as ctx:
+        chosen = await _choose(ctx, name, wanted)
+        if probe:
+            await _probe(ctx, [one.id for one in chosen])
+        examined = []
+        for one in chosen:
+            findings = await diagnose(ctx, one.id, wanted)
+            checks = (await examine(ctx, one.id)).results
+            examined.append(Examined(one, findings, checks))
+        return examined
 
 
-def _print(found: list[Finding]) -> None:
-    for one in found:
-        print(f"{one.severity.upper()}  {one.title}  [{one.code}]")
-        print(f"  Why:   {one.cause}")
-        if one.proof:
-            print(f"  Proof: {', '.join(f'{name} {_word(value)}' for name, value in one.proof.items())}")
-        print(f"  Next:  {one.next_step}\n")
-    if not found:
+async def _choose(ctx: Context, name: str | None, wanted: Filter) -> list[Project]:
+    """
+    Returns the projects that are examined: the named one, or that of the account or order, or all.
+
+    Raises:
+        NotFound: there is no such project, account or order.
+    """
+    chosen = [one for one in await projects.list_projects(ctx) if name in (None, one.name)]
+    if not chosen:
+        raise NotFound(f"There is no project {name}. `greenroom export` shows those there are.")
+    objects: list[tuple[lookup.Kind, str | None]] = [("accounts", wanted.account_id), ("orders", wanted.order_id)]
+    for kind, object_id in objects:
+        if object_id is not None:
+            project_id = await lookup.find_project(ctx, kind, object_id)
+            chosen = [one for one in chosen if one.id == project_id]
+    return chosen
+
+
+async def _probe(ctx: Context, project_ids: Sequence[str]) -> None:
+    """Calls the list endpoint of each enabled integration, as a recruiter's dialog would, and records the outcome."""
+    settings, slots = ctx.settings, asyncio.Semaphore(AT_ONCE)
+    out = Outbound(allowed_networks=settings.allow_private_networks, allow_http=settings.allow_http)
+    catalog = Catalog(ctx, out)
+
+    async def call(project_id: str) -> None:
+        for one in await integrations.list_integrations(ctx, project_id):
+            if one.enabled and one.packages_url:
+                async with slots:
+                    await catalog.test_linked(one)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for project_id in project_ids:
+                group.create_task(call(project_id))
+    finally:
+        await out.aclose()
+
+
+def _as_json(examined: Sequence[Examined], public_url: str) -> dict[str, Any]:
+    """Returns all findings and checks; each names its project when there are several."""
+    findings, checks, seen = [], [], set()
+    for one in examined:
+        of = {"project": one.project.name} if len(examined) > 1 else {}
+        for found in one.findings:
+            if found.subject.type == "installation" and found.key in seen:
+                continue  # those of the installation are listed once
+            seen.add(found.key)
+            findings.append(show(found, public_url) | of)
+        checks += [show_check(check, one.project.id, public_url) | of for check in one.checks]
+    return {"findings": findings, "checks": checks}
+
+
+def _print(examined: Sequence[Examined]) -> None:
+    for one in examined:
+        if len(examined) > 1 and one.findings:
+            print(f"Project {one.project.name}\n")
+        for found in one.findings:
+            print(f"{found.severity.upper()}  {found.title}  [{found.code}]")
+            print(f"  Why:   {found.cause}")
+            if found.proof:
+                print(f"  Proof: {', '.join(f'{name} {_word(value)}' for name, value in found.proof.items())}")
+            print(f"  Next:  {found.next_step}\n")
+    if not any(one.findings for one in examined):
         print("Nothing is wrong, as far as was observed.")
 
 

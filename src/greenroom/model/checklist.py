@@ -43,7 +43,7 @@ def check_account(facts: Facts) -> CheckResult:
         "account_linked",
         ENABLEMENT,
         "An account is linked and its External Trigger Token is handed out",
-        "problem",
+        "action_needed",
         "No account is linked yet.",
         action=Action("Create Auth Link", "accounts"),
         help=(
@@ -53,9 +53,9 @@ def check_account(facts: Facts) -> CheckResult:
     )
     found = facts.accounts
     if not found.count:
-        return base if facts.configuration else with_state(base, "unknown", base.evidence, action=None)
+        return base if facts.configuration else with_state(base, "cannot_check", base.evidence, action=None)
     text = f"{count_of(found.count, 'account')}; the newest is {found.newest}."
-    return with_state(base, "ok", text, at=found.newest_at)
+    return with_state(base, "done", text, at=found.newest_at)
 
 
 def check_token(facts: Facts) -> CheckResult:
@@ -64,7 +64,7 @@ def check_token(facts: Facts) -> CheckResult:
         "token_used",
         ENABLEMENT,
         f"{facts.ats} uses the token",
-        "unknown",
+        "cannot_check",
         "Waits for a linked account.",
         help=(
             f"Only {facts.ats} Support can enable the integration for a customer. This takes 1 to 3 working days.",
@@ -81,7 +81,7 @@ def check_token(facts: Facts) -> CheckResult:
         return with_state(base, "waiting", text, at=found.newest_at, action=Action("Open account", page))
     latest = max((call.at for call in facts.called.values()), default=None)
     text = f"{facts.ats} has used the tokens of {found.seen} of {count_of(found.count, 'account')}."
-    return with_state(base, "ok", text, at=latest)
+    return with_state(base, "done", text, at=latest)
 
 
 def check_webhook_events(facts: Facts) -> CheckResult:
@@ -92,7 +92,7 @@ def check_webhook_events(facts: Facts) -> CheckResult:
         "webhook_events",
         WEBHOOK,
         f"A webhook listens to {EVENTS[category]}",
-        "problem",
+        "action_needed",
         "There is no webhook yet. Orders are kept and are sent once you add one.",
         action=Action("Add webhook", "webhooks/new"),
         help=("If no test notification arrives, the URL is wrong or the event is not enabled in the Events tab.",),
@@ -102,16 +102,16 @@ def check_webhook_events(facts: Facts) -> CheckResult:
     if enabled:
         names = ", ".join(f"“{one.name}”" for one in enabled[:3])
         are = "is enabled and fits" if len(enabled) == 1 else "are enabled and fit"
-        return with_state(base, "ok", f"{names} {are} your category, {CATEGORIES[category]}.")
+        return with_state(base, "done", f"{names} {are} your category, {CATEGORIES[category]}.")
     if fitting:
         one = fitting[0]
         why = f": {one.disabled_reason}" if one.disabled_reason else ""
         text = f"“{one.name}” is disabled{why}. Orders are kept."
-        return with_state(base, "problem", text, action=Action("Open webhook", f"/webhooks/{one.id}"))
+        return with_state(base, "action_needed", text, action=Action("Open webhook", f"/webhooks/{one.id}"))
     if facts.webhooks:
         one = facts.webhooks[0]
         text = f"Your category is {CATEGORIES[category]}, but no webhook listens to {EVENTS[category]}."
-        return with_state(base, "problem", text, action=Action("Choose events", f"/webhooks/{one.id}/events"))
+        return with_state(base, "action_needed", text, action=Action("Choose events", f"/webhooks/{one.id}/events"))
     return base
 
 
@@ -121,7 +121,7 @@ def check_webhook_url(facts: Facts) -> CheckResult:
         "webhook_receives",
         WEBHOOK,
         "Its URL receives",
-        "unknown",
+        "cannot_check",
         "Waits for a webhook.",
         help=("Send a test event: it is signed as a real one, and the page shows both sides of the exchange.",),
     )
@@ -135,13 +135,13 @@ def check_webhook_url(facts: Facts) -> CheckResult:
         worst = failing[0]
         text = f"“{worst.name}”: {worst.error or 'the latest delivery failed.'}"
         return with_state(
-            base, "problem", text, at=worst.failed_at, action=Action("Open webhook", f"/webhooks/{worst.id}")
+            base, "action_needed", text, at=worst.failed_at, action=Action("Open webhook", f"/webhooks/{worst.id}")
         )
     best = max((one for one in enabled if one.delivered_at), key=lambda one: str(one.delivered_at), default=None)
     if best is None:
         action = Action("Send test event", f"/webhooks/{enabled[0].id}")
-        return with_state(base, "unknown", "No event was sent yet.", action=action)
-    return with_state(base, "ok", f"“{best.name}” took the latest event.", at=best.delivered_at)
+        return with_state(base, "cannot_check", "No event was sent yet.", action=action)
+    return with_state(base, "done", f"“{best.name}” took the latest event.", at=best.delivered_at)
 
 
 def check_packages_listed(facts: Facts) -> CheckResult:
@@ -151,7 +151,7 @@ def check_packages_listed(facts: Facts) -> CheckResult:
         "packages_listed",
         EXPERIENCE,
         "The stage is in the interview plan and the package list is filled",
-        "unknown",
+        "cannot_check",
         "Waits until the integration is enabled for an account.",
         help=("In the ATS: Job › Interview Plan › Add Stage, then open Send test on a candidate in this stage.",),
     )
@@ -160,14 +160,14 @@ def check_packages_listed(facts: Facts) -> CheckResult:
     if answer is not None and answer.problem and answer.account and (call is None or answer.at >= call.at):
         text = f"A recruiter of {answer.account} could not be shown new packages: {answer.problem}"
         return with_state(
-            base, "problem", text, at=answer.at, action=Action("Test endpoint", f"{facts.form}#packages_url")
+            base, "action_needed", text, at=answer.at, action=Action("Test endpoint", f"{facts.form}#packages_url")
         )
     if refused is not None and (call is None or refused.at > call.at):
         text = f"{name} was answered {refused.status} for {refused.account}."
-        return with_state(base, "problem", text, at=refused.at, action=Action("Open logs", "logs"))
+        return with_state(base, "action_needed", text, at=refused.at, action=Action("Open logs", "logs"))
     if call is None:
         return with_state(base, "waiting", f"{name} was not called yet.") if facts.accounts.seen else base
-    return with_state(base, "ok", f"{name} was answered {call.status} for a recruiter of {call.account}.", at=call.at)
+    return with_state(base, "done", f"{name} was answered {call.status} for a recruiter of {call.account}.", at=call.at)
 
 
 def check_order(facts: Facts) -> CheckResult:
@@ -176,7 +176,7 @@ def check_order(facts: Facts) -> CheckResult:
         "order_received",
         EXPERIENCE,
         "A test is sent and “Submitted tests” appears",
-        "unknown",
+        "cannot_check",
         f"No order from {facts.ats} yet.",
         help=("Select a package and click Send Test on a candidate. The order shows up here within a second.",),
     )
@@ -184,7 +184,11 @@ def check_order(facts: Facts) -> CheckResult:
     if notified is not None:
         action = Action("Open order", f"/orders/{notified.id}")
         return with_state(
-            base, "ok", "An order was placed and your endpoint took its event.", at=notified.notified_at, action=action
+            base,
+            "done",
+            "An order was placed and your endpoint took its event.",
+            at=notified.notified_at,
+            action=action,
         )
     if facts.orders:
         newest = facts.orders[0]
@@ -199,7 +203,7 @@ def check_result(facts: Facts) -> CheckResult:
         "result_delivered",
         RESULT,
         f"A result reaches {facts.ats}",
-        "unknown",
+        "cannot_check",
         "No result was sent yet.",
         help=(
             f"{facts.ats} takes one final result per test. Greenroom refuses a second, different one and says which "
@@ -212,19 +216,19 @@ def check_result(facts: Facts) -> CheckResult:
     results = [one for one in facts.orders if one.result_at]
     if read is not None:
         action = Action("Open order", f"/orders/{read.id}")
-        return with_state(base, "ok", f"{facts.ats} read a result.", at=read.acknowledged_at, action=action)
+        return with_state(base, "done", f"{facts.ats} read a result.", at=read.acknowledged_at, action=action)
     if not results:
         waits = facts.orders and "Waits for your result of the latest order."
-        return with_state(base, "unknown", waits or base.evidence)
+        return with_state(base, "cannot_check", waits or base.evidence)
     newest = results[0]
     action = Action("Open order", f"/orders/{newest.id}")
     if newest.delivery == "refused" and tells_about_credentials(newest):
         return with_state(
-            base, "unknown", "A result is ready and waits for accepted credentials.", at=newest.updated_at
+            base, "cannot_check", "A result is ready and waits for accepted credentials.", at=newest.updated_at
         )
     if newest.delivery == "refused":
         text = first_sentence(newest.detail) or f"{facts.ats} refused the result."
-        return with_state(base, "problem", text, at=newest.updated_at, action=action)
+        return with_state(base, "action_needed", text, at=newest.updated_at, action=action)
     text = f"{facts.ats} was notified and has not read the result yet."
     if newest.delivery != "sent":
         text = newest.detail or f"A result waits to be announced to {facts.ats}."

@@ -11,7 +11,7 @@ from typing import Literal
 
 from greenroom.model.orders import AtsDelivery, Category
 
-CheckState = Literal["ok", "problem", "waiting", "unknown"]
+CheckState = Literal["done", "action_needed", "waiting", "cannot_check"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class CheckResult:
     The result of one check.
 
     `evidence` is a sentence about what was observed, `at` the time of the observation. `help` says what the check means
-    and how to repair it. `by_hand` says that a person may confirm the check, since Greenroom cannot observe it.
+    and how to repair it. `by_hand` says that a person may confirm the check, since Greenroom cannot observe it. `codes`
+    are the codes of the findings that stand against it.
     """
 
     code: str
@@ -44,6 +45,7 @@ class CheckResult:
     action: Action | None = None
     help: tuple[str, ...] = ()
     by_hand: bool = False
+    codes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

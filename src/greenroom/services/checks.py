@@ -60,8 +60,8 @@ class Checklist:
 
     @property
     def done(self) -> int:
-        """Returns the number of checks that are ok."""
-        return sum(one.state == "ok" for one in self.results)
+        """Returns the number of checks that are done."""
+        return sum(one.state == "done" for one in self.results)
 
 
 @snapshot

@@ -118,7 +118,7 @@ async def disable(visit: Visit) -> Response:
 
 def _row(found: checks.Checklist, manifest: Manifest) -> Row:
     integration = found.configured.get(manifest.provider)
-    problems = [one for one in found.results if one.state == "problem" and one.section == CONFIGURATION]
+    problems = [one for one in found.results if one.state == "action_needed" and one.section == CONFIGURATION]
     is_checked = integration is not None and found.ats.provider == manifest.provider
     problem = problems[0] if problems and is_checked else None
     return Row(manifest, integration, found.accounts.get(manifest.provider, 0), problem)

@@ -13,13 +13,13 @@ from greenroom.connectors import discover
 from greenroom.connectors.contract import Connector
 from greenroom.model.check_labels import SECTIONS
 from greenroom.model.checks import CheckResult
-from greenroom.services import accounts, checks
+from greenroom.services import checks
 from greenroom.web import kit
 from greenroom.web.access import Visit
 
 #: how the pages show each state: a name in `formats.LOOKS`, and a segment of the progress bar
-LOOKS = {"ok": "done", "problem": "action", "waiting": "waiting", "unknown": "todo"}
-SEGMENTS = {"ok": "done", "problem": "bad", "waiting": "wait", "unknown": ""}
+LOOKS = {"done": "done", "action_needed": "action", "waiting": "waiting", "cannot_check": "todo"}
+SEGMENTS = {"done": "done", "action_needed": "bad", "waiting": "wait", "cannot_check": ""}
 
 
 def routes() -> list[BaseRoute]:
@@ -33,7 +33,7 @@ def routes() -> list[BaseRoute]:
 
 
 async def show_checklist(visit: Visit) -> Response:
-    """Shows every check with what was observed, and the next step of those that are not done."""
+    """Shows every check with its evidence, and the next step of those that are not done."""
     found = await _run(visit)
     connector = discover()[found.ats.provider]
     return kit.render(
@@ -45,7 +45,7 @@ async def show_checklist(visit: Visit) -> Response:
         kind_of=_kind,
         segments=[SEGMENTS[one.state] for one in found.results],
         summary=_summarize(found.results, found.ats.name),
-        first_problem=next((one.code for one in found.results if one.state == "problem"), None),
+        first_problem=next((one.code for one in found.results if one.state == "action_needed"), None),
         endpoints=shown_endpoints(visit, connector, found),
     )
 
@@ -56,8 +56,7 @@ async def run_all(visit: Visit) -> Response:
     if found.integration is None or not found.integration.packages_url:
         return kit.redirect(visit, f"{visit.base}/setup", notice="Checked. There is no list endpoint to call.")
     catalog: Catalog = visit.request.app.state.catalog
-    linked = await accounts.list_page(visit.ctx, visit.project.id, provider=found.ats.provider, limit=1)
-    probe = await catalog.test(found.integration, *[one.id for one in linked])
+    probe = await catalog.test_linked(found.integration)
     said = f"answered {probe.status} in {probe.ms} ms" if probe.status else "did not answer"
     return kit.redirect(visit, f"{visit.base}/setup", notice=f"Checked. Your list endpoint {said}.")
 
@@ -95,19 +94,19 @@ def _provider(visit: Visit) -> str:
 
 
 def _kind(one: CheckResult) -> str:
-    return "manual" if one.state == "unknown" and one.by_hand else LOOKS[one.state]
+    return "manual" if one.state == "cannot_check" and one.by_hand else LOOKS[one.state]
 
 
 def _summarize(results: Sequence[CheckResult], ats: str) -> str:
     """Returns one sentence about the checks that are not done."""
     count = {state: sum(one.state == state for one in results) for state in LOOKS}
-    if count["ok"] == len(results):
+    if count["done"] == len(results):
         return "You are live. Every step of the guide is done."
     parts = []
-    if count["problem"]:
-        parts.append(f"{count['problem']} {'needs' if count['problem'] == 1 else 'need'} you")
+    if count["action_needed"]:
+        parts.append(f"{count['action_needed']} {'needs' if count['action_needed'] == 1 else 'need'} you")
     if count["waiting"]:
         parts.append(f"{count['waiting']} {'waits' if count['waiting'] == 1 else 'wait'} for {ats}")
-    if count["unknown"]:
-        parts.append(f"{count['unknown']} not observed yet")
+    if count["cannot_check"]:
+        parts.append(f"{count['cannot_check']} not observed yet")
     return ", ".join(parts) + "."

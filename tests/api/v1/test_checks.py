@@ -16,7 +16,7 @@ async def states(linked: Linked) -> dict[str, str]:
     """Returns the state of each check."""
     answer = await linked.api("GET", "/v1/checks")
     assert answer.status_code == 200, answer.text
-    return {one["code"]: one["state"] for one in answer.json()["checks"]}
+    return {one["id"]: one["state"] for one in answer.json()["data"]}
 
 
 async def test_the_story_turns_every_check_but_the_directory(database_url: str, tmp_path: Path) -> None:
@@ -31,12 +31,12 @@ async def follow_the_story(house: House) -> None:
     answer = await proctor.api("GET", "/v1/checks")
     assert answer.status_code == 200, answer.text
     before = answer.json()
-    assert (before["total"], before["provider"]) == (13, "greenhouse")
-    assert {one["code"] for one in before["checks"] if one["state"] == "ok"} == {
+    assert (before["total"], before["provider"], before["next"], len(before["data"])) == (13, "greenhouse", None, 13)
+    assert {one["id"] for one in before["data"] if one["state"] == "done"} == {
         "authentication_type",
         "account_linked",
     }
-    assert all(one["action"]["url"].startswith("http") for one in before["checks"] if one["state"] == "problem")
+    assert all(one["action"]["url"].startswith("http") for one in before["data"] if one["state"] == "action_needed")
 
     house.vendor.will_answer(OK)
     await proctor.api("POST", "/v1/integrations/greenhouse/probe")
@@ -50,7 +50,7 @@ async def follow_the_story(house: House) -> None:
     await proctor.status(order)
 
     found = await states(proctor)
-    assert {code: state for code, state in found.items() if state != "ok"} == {"directory_listing": "unknown"}
+    assert {code: state for code, state in found.items() if state != "done"} == {"directory_listing": "cannot_check"}
 
 
 async def test_a_wrong_answer_and_a_failed_test_event_are_shown(house: House) -> None:
@@ -60,15 +60,16 @@ async def test_a_wrong_answer_and_a_failed_test_event_are_shown(house: House) ->
     house.vendor.will_answer((200, {}, b'{"data": [{"id": 1}]}'), 404)
     await proctor.api("POST", "/v1/integrations/greenhouse/probe")
     await proctor.api("POST", f"/v1/webhooks/{made['id']}/test")
-    checks = {one["code"]: one for one in (await proctor.api("GET", "/v1/checks")).json()["checks"]}
-    assert checks["packages_source"]["state"] == "ok"
-    assert checks["packages_format"]["state"] == "problem"
+    checks = {one["id"]: one for one in (await proctor.api("GET", "/v1/checks")).json()["data"]}
+    assert checks["packages_source"]["state"] == "done"
+    assert checks["packages_format"]["state"] == "action_needed"
     assert "$.data[0].name" in checks["packages_format"]["evidence"]
-    assert checks["webhook_receives"]["state"] == "problem"
+    assert checks["packages_format"]["codes"] == ["packages.wrong_shape"]
+    assert checks["webhook_receives"]["state"] == "action_needed"
 
     body = {"tenant_id": "proctor", "packages_url": f"{house.vendor.url}/other"}
     assert (await proctor.api("PUT", "/v1/integrations/greenhouse", json=body)).status_code == 200
-    assert (await states(proctor))["packages_source"] == "unknown"
+    assert (await states(proctor))["packages_source"] == "cannot_check"
 
 
 async def test_a_project_sees_its_own_facts_alone(house: House) -> None:
@@ -77,8 +78,8 @@ async def test_a_project_sees_its_own_facts_alone(house: House) -> None:
     await webhook(proctor)
     await proctor.send_test()
     mallory = await house.link("mallory", tenant="mallory")
-    assert (await states(mallory))["order_received"] == "unknown"
-    assert (await states(mallory))["partner_application"] == "unknown"
+    assert (await states(mallory))["order_received"] == "cannot_check"
+    assert (await states(mallory))["partner_application"] == "cannot_check"
 
 
 @pytest.mark.parametrize(("path", "status"), [("/v1/checks?provider=nobody", 404), ("/v1/checks?provider=%00", 400)])
