@@ -25,6 +25,7 @@ from greenroom.catalog import Catalog
 from greenroom.connectors import discover, get_addresses, oauth
 from greenroom.context import Context
 from greenroom.engine.queue_limit import QueueLimit
+from greenroom.engine.refused_call_writer import RefusedCallWriter
 from greenroom.engine.request_log_writer import RequestLogWriter
 from greenroom.engine.slots import LEASE
 from greenroom.engine.worker import Engine
@@ -149,6 +150,18 @@ async def recording_requests(ctx: Context) -> AsyncIterator[RequestLogWriter]:
 
 
 @asynccontextmanager
+async def storing_refused_calls(ctx: Context) -> AsyncIterator[None]:
+    """Stores refused calls of ATSs for as long as the block runs; on exit stores those that wait."""
+    writer = RefusedCallWriter(ctx)
+    running = asyncio.create_task(writer.run(), name="refused-calls")
+    try:
+        yield
+    finally:
+        writer.stop()
+        await running
+
+
+@asynccontextmanager
 async def running_gateway(settings: Settings) -> AsyncIterator[Gateway]:
     """
     Opens a gateway and delivers for as long as the block runs.
@@ -178,6 +191,7 @@ def build_app(settings: Settings, gateway: Gateway | None = None) -> FastAPI:
             running as opened,
             watching_queue_limit(opened.engine.queue_limit),
             recording_requests(opened.ctx) as request_log,
+            storing_refused_calls(opened.ctx),
         ):
             app.state.request_log = request_log
             app.state.ctx, app.state.out = opened.ctx, opened.out

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import wraps
 from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, overload
 
 from greenroom.model.audit import SYSTEM, Actor
 from greenroom.model.deliveries import Claimed
+from greenroom.model.refused_calls import RefusedCalls
 from greenroom.model.webhooks import Destination
 from greenroom.security.vault import Vault
 from greenroom.settings import Settings
@@ -99,7 +100,8 @@ class Context:
     `pepper` keys the hashes of tokens. `now` returns aware UTC, `new_id` an id with the given prefix, `chance` a number
     in [0, 1). `dispatch` is set inside a unit of work whose deliveries the engine may attempt directly. `tracing` is
     None unless tracing is on; `trace` is then the traceparent of the current operation, stored with the events that it
-    causes. `actor` is who the audit log says made a change.
+    causes. `actor` is who the audit log says made a change. `refused_calls` are those of this process that wait to be
+    stored.
     """
 
     settings: Settings
@@ -114,6 +116,7 @@ class Context:
     tracing: Tracing | None = None
     trace: str | None = None
     actor: Actor = SYSTEM
+    refused_calls: RefusedCalls = field(default_factory=RefusedCalls)
 
 
 Service = Callable[Concatenate[Context, Tx, P], Awaitable[T]]

@@ -13,6 +13,7 @@ from greenroom.errors import Unavailable
 from greenroom.outbound import Outbound
 from greenroom.services import (
     deliveries,
+    heartbeats,
     project_deletion,
     replays,
     retention,
@@ -43,6 +44,7 @@ async def test_a_replay_is_looked_at_soon_while_it_goes_on(tmp_path: Path, monke
 
     monkeypatch.setattr(replays, "advance", advance)
     jobs = (
+        (heartbeats, "beat"),
         (retention, "delete_expired"),
         (webhooks, "switch_over"),
         (deliveries, "dead_letter_overdue"),
@@ -54,7 +56,7 @@ async def test_a_replay_is_looked_at_soon_while_it_goes_on(tmp_path: Path, monke
     monkeypatch.setattr(connectors, "refresh_tokens", never)
     monkeypatch.setattr(asyncio, "sleep", sleep)
     with pytest.raises(asyncio.CancelledError):
-        await run_maintenance(context(SqliteStore(tmp_path / "unused.db")), Outbound())
+        await run_maintenance(context(SqliteStore(tmp_path / "unused.db")), Outbound(), "worker:1")
 
     doubled = [SOON_S * 2**step for step in range(1, 5)]
     assert pauses == [PAUSE_S, SOON_S, SOON_S, *doubled[:2], PAUSE_S, PAUSE_S, *doubled[2:], SOON_S]

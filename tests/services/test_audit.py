@@ -28,7 +28,9 @@ NOT_AUDITED = {
     "checks.confirm", "checks.withdraw", "checks.record_probe", "checks.record_webhook_test",
     # an ATS's calls and a vendor's answers, in timelines and caches
     "trigger_calls.note_call", "cancellations.cancel", "orders.acknowledge", "reports.keep", "packages.keep_list",
-    "packages.record_failure", "packages.record_test",
+    "packages.record_failure", "packages.record_test", "refused_calls._store",
+    # that a worker runs
+    "heartbeats._save", "heartbeats.end",
     # bookkeeping of requests
     "idempotency.begin", "idempotency.finish", "idempotency.delete", "projects.draw_permits", "request_logs._add",
     # retention, whose days are a setting

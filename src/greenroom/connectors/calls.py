@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from urllib.parse import urlsplit
 
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
 from greenroom.context import Context
-from greenroom.errors import BadRequest, Refused, SecretUnreadable
+from greenroom.errors import BadRequest, Refused, SecretUnreadable, Unauthorized
 from greenroom.model import documents
 from greenroom.model.accounts import Account
 from greenroom.security.tokens import basic_user
@@ -22,6 +25,8 @@ log = structlog.get_logger("greenroom.connectors")
 
 #: seconds between two updates of "last called" for a call of an account, so that it costs nothing under load
 NOTE_S = 60.0
+
+_HOST = re.compile(r"[a-z0-9_.:-]{1,253}")
 
 Answering = Callable[[Request, Account], Awaitable[Response]]
 
@@ -45,7 +50,8 @@ class Calls:
         self._provider = provider
         self._get_tenant = get_tenant
         self._render = render
-        self._noted: dict[tuple[str, str, bool, int], float] = {}
+        self._noted: dict[tuple[str, str, bool, int, bool], float] = {}
+        self._public_host = urlsplit(ctx.settings.public_url).hostname or ""
 
     def endpoint(self, call: str, answer: Answering) -> Callable[[Request], Awaitable[Response]]:
         """Returns the endpoint of a call, which `answer` answers for an authenticated account."""
@@ -67,22 +73,51 @@ class Calls:
 
     async def _answer(self, request: Request, call: str, answer: Answering) -> Response:
         token = basic_user(request.headers.get("authorization"))
-        account = await trigger_calls.authenticate(self._ctx, self._provider, token, self._get_tenant(request))
+        tenant_id = self._get_tenant(request)
+        try:
+            account = await trigger_calls.authenticate(self._ctx, self._provider, token, tenant_id)
+        except Unauthorized:
+            self._count_refused(request, tenant_id, call)
+            raise
         request.state.account, request.state.call = account, call
+        host = find_other_host(
+            request.headers.get("x-forwarded-host") or request.headers.get("host", ""), self._public_host
+        )
         try:
             response = await answer(request, account)
         except Refused as refusal:
-            await self._note(account, str(token), call, refusal.status)
+            await self._note(account, str(token), call, refusal.status, host)
             raise
-        await self._note(account, str(token), call, response.status_code)
+        await self._note(account, str(token), call, response.status_code, host)
         return response
 
-    async def _note(self, account: Account, token: str, call: str, status: int) -> None:
-        key, now = (account.id, call, status < 400, hash(token)), time.monotonic()
-        if now - self._noted.get(key, float("-inf")) < NOTE_S or status >= 500:
+    async def _note(self, account: Account, token: str, call: str, status: int, host: str | None) -> None:
+        key, now = (account.id, call, status < 400, hash(token), host is None), time.monotonic()
+        noted_at = self._noted.get(key, float("-inf"))
+        due = now - noted_at >= NOTE_S
+        if status >= 500 or not (due or self._ctx.refused_calls.wants_note(self._provider, noted_at)):
             return
         self._noted[key] = now
-        await trigger_calls.note_call(self._ctx, account, token, call, status)
+        if due and host is not None:  # the next call under the public URL's host ends the finding
+            self._ctx.refused_calls.touch(self._provider)
+        await trigger_calls.note_call(self._ctx, account, token, call, status, host=host, extra=not due)
+
+    def _count_refused(self, request: Request, tenant_id: str | None, call: str) -> None:
+        self._ctx.refused_calls.add(
+            self._provider,
+            tenant_id,
+            request.headers.get("authorization"),
+            call,
+            request.client.host if request.client else None,
+        )
+
+
+@lru_cache(maxsize=100)
+def find_other_host(named: str, public_host: str) -> str | None:
+    """Returns the host that a request names without its port, in lower case; None for the public URL's host."""
+    text = named.partition(",")[0].strip().lower()
+    host = text[1:].partition("]")[0] if text.startswith("[") else text.partition(":")[0].rstrip(".")
+    return host if host != public_host and _HOST.fullmatch(host) else None
 
 
 async def read_json(request: Request) -> object:

@@ -8,9 +8,10 @@ from typing import Any
 
 from greenroom.connectors import discover
 from greenroom.context import Context
-from greenroom.doctor import packages, webhooks
+from greenroom.doctor import ats, gateway, packages, webhooks
 from greenroom.model.findings import SEVERITIES, Finding, Severity
-from greenroom.services import package_facts, webhook_facts
+from greenroom.services import ats_facts, gateway_facts, package_facts, webhook_facts
+from greenroom.store.migrate import list_pending
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,10 @@ class Filter:
 
 #: the areas, in the order of the catalogue
 AREAS: tuple[Area, ...] = (
+    Area(ats_facts.gather, ats.judge),
     Area(package_facts.gather, packages.judge),
     Area(webhook_facts.gather, webhooks.judge),
+    Area(gateway_facts.gather, gateway.judge),
 )
 
 
@@ -50,8 +53,12 @@ async def diagnose(ctx: Context, project_id: str, wanted: Filter | None = None) 
     """Returns the findings of a project from observations, the most severe first; calls nobody."""
     wanted = wanted or Filter()
     found: list[Finding] = []
-    for area in AREAS:
-        found += area.judge(await area.gather(ctx, project_id))
+    revision = await gateway_facts.find_revision(ctx)
+    if pending := list_pending(revision):  # the areas' facts may have no tables yet
+        found.append(gateway.migration_pending(revision, pending))
+    else:
+        for area in AREAS:
+            found += area.judge(await area.gather(ctx, project_id))
     return sorted((one for one in found if wanted.takes(one)), key=lambda one: SEVERITIES.index(one.severity))
 
 

@@ -20,6 +20,7 @@ from greenroom.services import (
     audit,
     deliveries,
     enrichments,
+    heartbeats,
     project_deletion,
     replays,
     retention,
@@ -36,17 +37,20 @@ SOON_S = 0.02
 SWEEP_S = 600.0
 #: seconds until the next search for delivered events of minimal orders
 DELIVERED_S = 10.0
+#: seconds between two heartbeats
+BEAT_S = 10.0
 
 
-async def run_maintenance(ctx: Context, out: Outbound) -> None:
+async def run_maintenance(ctx: Context, out: Outbound, worker: str) -> None:
     """
-    Runs every maintenance job until cancelled.
+    Runs every maintenance job of a worker until cancelled.
 
     The jobs advance replays, complete interrupted webhook changes, dead-letter overdue deliveries, refresh tokens of
     ATSs, delete data that is past its retention or of a deleted project, erase orders' content that is past its
-    retention, and count the orders of finished days.
+    retention, and count the orders of finished days. Heartbeats tell the doctor that this worker runs.
     """
     await asyncio.gather(
+        _beat(ctx, worker),
         _replay(ctx),
         _switch_over(ctx),
         _dead_letter(ctx),
@@ -62,6 +66,14 @@ async def run_maintenance(ctx: Context, out: Outbound) -> None:
         _delete_projects(ctx),
         _delete_cache(ctx),
     )
+
+
+async def _beat(ctx: Context, worker: str) -> None:
+    async def beat() -> float:
+        await heartbeats.beat(ctx, worker)
+        return BEAT_S
+
+    await _forever("heartbeat", beat)
 
 
 async def _replay(ctx: Context) -> None:

@@ -37,7 +37,7 @@ from greenroom.model.webhooks import Destination
 from greenroom.outbound import Answer, Outbound, Request
 from greenroom.security import masks
 from greenroom.security.vault import VaultError
-from greenroom.services import deliveries, replays, signed_webhooks
+from greenroom.services import deliveries, heartbeats, replays, signed_webhooks
 
 log = structlog.get_logger("greenroom.engine")
 
@@ -58,6 +58,8 @@ LONG_OUTAGE_S = SPARE_S
 AFTER_OUTAGE_S = LONGEST_PAUSE_S + 1.0
 #: seconds that a stop waits for in-flight attempts
 GRACE_S = 20.0
+#: seconds that a stop waits for the database to forget the worker's heartbeat
+END_S = 1.0
 MAX_BODY_CHARACTERS = 2048
 
 
@@ -118,7 +120,7 @@ class Engine:
     async def run(self) -> None:
         """Delivers until `stop`."""
         await self._liveness.begin()
-        maintenance = asyncio.create_task(run_maintenance(self._ctx, self._out), name="maintenance")
+        maintenance = asyncio.create_task(run_maintenance(self._ctx, self._out, self.worker), name="maintenance")
         fetching = asyncio.create_task(run_resumes(self._ctx, self._out), name="resumes")
         recording = asyncio.create_task(self._recorder.run(), name="attempt-recorder")
         watching = asyncio.create_task(self._liveness.run(self.wake), name="liveness")
@@ -134,6 +136,9 @@ class Engine:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self._liveness.close()
+            with suppress(Unavailable, TimeoutError):  # then the heartbeat expires by itself
+                async with asyncio.timeout(END_S):
+                    await heartbeats.end(self._ctx, self.worker)
 
     async def stop(self) -> None:
         """Stops claims and direct dispatch; `run` ends once in-flight attempts have finished."""

@@ -376,6 +376,7 @@ async def rotate_token(
 
 async def replace_token(ctx: Context, tx: Tx, account: Account, overlap: timedelta) -> str:
     """Does the same as `rotate_token`, inside another service's transaction that has locked the project."""
+    ctx.refused_calls.touch(account.provider)  # the next use of the old token is worth a note
     await account_rows.expire_tokens(tx, account.id, overlap_ms=int(overlap.total_seconds() * 1000))
     detail = {"overlap_seconds": int(overlap.total_seconds())}
     await audit.record(ctx, tx, "account.token_rotated", account.id, project_id=account.project_id, detail=detail)

@@ -41,22 +41,36 @@ async def authenticate(ctx: Context, tx: Tx, provider: str, token: str | None, t
     return replace(account_rows.get_account(row), store=row["store"])
 
 
-async def note_call(ctx: Context, account: Account, token: str, call: str, status: int) -> None:
+async def note_call(
+    ctx: Context,
+    account: Account,
+    token: str,
+    call: str,
+    status: int,
+    *,
+    host: str | None = None,
+    extra: bool = False,
+) -> None:
     """
     Stores the time and the response status of an ATS's last call, and that its token is in use.
+
+    `host` is the one that the call named, if it is not the public URL's. An `extra` note stores the use of the token
+    even if it was stored within the last minute.
 
     The first call for an account whose linking is unfinished is published as `account.updated`, and is a status reason
     from then on.
     """
-    await _store_call(ctx, account, token, call, status)
+    await _store_call(ctx, account, token, call, status, host, TOKEN_USE_MS if not extra else 0)
     if account.status == "inactive" and not _is_in_use(account):
         await _publish_use(ctx, account)
 
 
 @transaction
-async def _store_call(ctx: Context, tx: Tx, account: Account, token: str, call: str, status: int) -> None:
-    await account_rows.note_call(tx, account.id, call, status)
-    await account_rows.note_token_use(tx, account.id, token_hash(token, ctx.pepper), every_ms=TOKEN_USE_MS)
+async def _store_call(
+    ctx: Context, tx: Tx, account: Account, token: str, call: str, status: int, host: str | None, every_ms: int
+) -> None:
+    await account_rows.note_call(tx, account.id, call, status, host)
+    await account_rows.note_token_use(tx, account.id, token_hash(token, ctx.pepper), every_ms=every_ms)
 
 
 def _is_in_use(account: Account) -> bool:

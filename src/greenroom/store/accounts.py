@@ -190,14 +190,16 @@ async def expire_tokens(tx: Tx, account_id: str, *, overlap_ms: int) -> None:
     )
 
 
-async def note_call(tx: Tx, account_id: str, call: str, status: int) -> None:
-    """Records the time of the latest request of this kind from the ATS, and the status that answered it."""
+async def note_call(tx: Tx, account_id: str, call: str, status: int, host: str | None = None) -> None:
+    """Records the time of the latest request of this kind from the ATS, the status that answered it, and its host."""
     await tx.run(
-        "INSERT INTO trigger_calls (account_id, call, called_at, status) VALUES ($1, $2, now_ms(), $3) "
-        "ON CONFLICT (account_id, call) DO UPDATE SET called_at = excluded.called_at, status = excluded.status",
+        "INSERT INTO trigger_calls (account_id, call, called_at, status, host) VALUES ($1, $2, now_ms(), $3, $4) "
+        "ON CONFLICT (account_id, call) DO UPDATE SET called_at = excluded.called_at, status = excluded.status, "
+        "host = excluded.host",
         account_id,
         call,
         status,
+        host,
     )
 
 

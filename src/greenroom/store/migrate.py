@@ -73,6 +73,11 @@ def pending(current: str | None) -> list[str]:
     return known[known.index(current) + 1 :]
 
 
+def list_pending(current: str | None) -> list[str]:
+    """Does the same as `pending` for a migrated database; a newer version's lacks nothing."""
+    return pending(current) if current in list_revisions() else []
+
+
 def unavailable(error: BaseException) -> Unavailable:
     """Returns the error for a failed migration, with a message of one line without SQL and URL."""
     reason = str(error).partition("\n")[0] or "no answer in time"

@@ -15,13 +15,14 @@ from greenroom.store.schema.account import (
     connect_sessions,
     connection_attempts,
     hub_tokens,
+    refused_calls,
     trigger_calls,
 )
 from greenroom.store.schema.base import metadata
 from greenroom.store.schema.check import check_observations
 from greenroom.store.schema.delivery import attempts, breakers, claim_turn, deliveries, events, replays
 from greenroom.store.schema.enrichment import enrichment_cache, enrichment_turns, enrichments
-from greenroom.store.schema.gateway import installation, sign_in_codes
+from greenroom.store.schema.gateway import installation, sign_in_codes, worker_heartbeats
 from greenroom.store.schema.integration import integrations
 from greenroom.store.schema.order import order_log, orders, response_errors, resumes, seen_ats_events
 from greenroom.store.schema.package import package_failures, package_lists, packages
@@ -72,6 +73,7 @@ __all__ = [
     "packages",
     "projects",
     "recovery_codes",
+    "refused_calls",
     "replays",
     "request_logs",
     "request_orders",
@@ -86,4 +88,5 @@ __all__ = [
     "users",
     "webhook_secrets",
     "webhooks",
+    "worker_heartbeats",
 ]

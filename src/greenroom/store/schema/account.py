@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Table, Text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Table, Text, text
 
 from greenroom.store.schema.base import id_column, integer, metadata, optional_text, reference, required_text, timestamp
 
@@ -109,4 +109,28 @@ trigger_calls = Table(
     Column("call", Text, primary_key=True),
     timestamp("called_at"),
     integer("status"),
+    #: host that the request named, if it is not the public URL's
+    optional_text("host"),
+    Index(
+        "ix_trigger_calls_called_at",
+        "called_at",
+        postgresql_where=text("host IS NOT NULL"),
+        sqlite_where=text("host IS NOT NULL"),
+    ),
+)
+
+#: requests of ATSs that were refused, by kind and subject: an account's id, or a number for the hash of an unknown key
+refused_calls = Table(
+    "refused_calls",
+    metadata,
+    Column("project_id", Text, ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True),
+    Column("provider", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    integer("count"),
+    timestamp("first_at"),
+    timestamp("last_at"),
+    #: JSON object of the latest request: call, network of the address, and what the kind has
+    required_text("detail"),
+    Index("ix_refused_calls_project_id_last_at", "project_id", "last_at"),
 )
