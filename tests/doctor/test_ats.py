@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
+from greenroom.services import accounts
 from greenroom.store.db import Tx
 from tests.doctor.scenarios import Patient
 from tests.house import House, Linked, basic
@@ -236,6 +237,21 @@ async def test_a_disabled_integration(patient: Patient) -> None:
     found = await patient.has("ats.integration_disabled", count=1)
     assert found["subject"] == {"type": "integration", "id": "greenhouse", "name": "Greenhouse"}
     await enable(patient, enabled=True)
+    await patient.is_healthy()
+
+
+async def test_a_paused_account(house: House, patient: Patient) -> None:
+    """A pause alone is no finding; calls during the pause are, until the account is resumed."""
+    await patient.is_healthy()
+    ctx = house.app.state.ctx
+    row = await ctx.store.read(
+        lambda tx: tx.one("SELECT project_id FROM accounts WHERE id = $1", patient.linked.account_id)
+    )
+    await accounts.set_paused(ctx, row["project_id"], patient.linked.account_id, True)
+    await patient.is_healthy()
+    await refused(patient, basic(patient.linked.token))
+    assert (await is_account(patient, "ats.account_paused"))["severity"] == "warning"
+    await accounts.set_paused(ctx, row["project_id"], patient.linked.account_id, False)
     await patient.is_healthy()
 
 

@@ -13,9 +13,10 @@ from typing import Annotated, Any
 
 import typer
 
-from greenroom.bootstrap import database_file, open_context
+from greenroom.bootstrap import database_file, database_url, open_context
 from greenroom.catalog import Catalog
 from greenroom.context import Context
+from greenroom.doctor import gateway
 from greenroom.doctor.checks import examine
 from greenroom.doctor.diagnosis import Filter, diagnose
 from greenroom.doctor.shown import show, show_check
@@ -27,6 +28,7 @@ from greenroom.outbound import Outbound
 from greenroom.security.vault import VaultError
 from greenroom.services import integrations, lookup, projects
 from greenroom.settings import Settings, SettingsError
+from greenroom.store import migrate
 
 #: exit code when the doctor could not run
 COULD_NOT_RUN = 2
@@ -36,9 +38,9 @@ AT_ONCE = 8
 
 @dataclass(frozen=True)
 class Examined:
-    """A project with its findings and its set-up checklist."""
+    """A project with its findings and its set-up checklist; without a project, the findings of the installation."""
 
-    project: Project
+    project: Project | None
     findings: Sequence[Finding]
     checks: Sequence[CheckResult]
 
@@ -74,6 +76,8 @@ def doctor(
 async def _run(settings: Settings, name: str | None, wanted: Filter, *, probe: bool) -> list[Examined]:
     if not settings.database_url and not database_file(settings).exists():
         raise SettingsError(f"There is no database at {database_file(settings)}. Run: greenroom serve")
+    if pending := await _find_pending(settings):
+        return [Examined(None, [pending], [])]
     async with open_context(settings) as ctx:
         chosen = await _choose(ctx, name, wanted)
         if probe:
@@ -104,6 +108,14 @@ async def _choose(ctx: Context, name: str | None, wanted: Filter) -> list[Projec
     return chosen
 
 
+async def _find_pending(settings: Settings) -> Finding | None:
+    """Finds that the database lacks revisions: opening it as other commands do would apply them."""
+    missing, known = await migrate.missing(database_url(settings)), migrate.list_revisions()
+    if not missing or missing == known:  # a new database lacks all of them
+        return None
+    return gateway.migration_pending(known[-len(missing) - 1], missing)
+
+
 async def _probe(ctx: Context, project_ids: Sequence[str]) -> None:
     """Calls the list endpoint of each enabled integration, as a recruiter's dialog would, and records the outcome."""
     settings, slots = ctx.settings, asyncio.Semaphore(AT_ONCE)
@@ -128,19 +140,20 @@ def _as_json(examined: Sequence[Examined], public_url: str) -> dict[str, Any]:
     """Returns all findings and checks; each names its project when there are several."""
     findings, checks, seen = [], [], set()
     for one in examined:
-        of = {"project": one.project.name} if len(examined) > 1 else {}
+        of = {"project": one.project.name} if one.project and len(examined) > 1 else {}
         for found in one.findings:
             if found.subject.type == "installation" and found.key in seen:
                 continue  # those of the installation are listed once
             seen.add(found.key)
             findings.append(show(found, public_url) | of)
-        checks += [show_check(check, one.project.id, public_url) | of for check in one.checks]
+        if one.project:
+            checks += [show_check(check, one.project.id, public_url) | of for check in one.checks]
     return {"findings": findings, "checks": checks}
 
 
 def _print(examined: Sequence[Examined]) -> None:
     for one in examined:
-        if len(examined) > 1 and one.findings:
+        if one.project and len(examined) > 1 and one.findings:
             print(f"Project {one.project.name}\n")
         for found in one.findings:
             print(f"{found.severity.upper()}  {found.title}  [{found.code}]")

@@ -25,6 +25,8 @@ log = structlog.get_logger("greenroom.connectors")
 
 #: seconds between two updates of "last called" for a call of an account, so that it costs nothing under load
 NOTE_S = 60.0
+#: calls whose last note is remembered
+MOST_NOTED = 100_000
 
 _HOST = re.compile(r"[a-z0-9_.:-]{1,253}")
 
@@ -50,7 +52,7 @@ class Calls:
         self._provider = provider
         self._get_tenant = get_tenant
         self._render = render
-        self._noted: dict[tuple[str, str, bool, int, bool], float] = {}
+        self._noted: dict[tuple[str, str, bool, int, str | None], float] = {}
         self._public_host = urlsplit(ctx.settings.public_url).hostname or ""
 
     def endpoint(self, call: str, answer: Answering) -> Callable[[Request], Awaitable[Response]]:
@@ -92,11 +94,13 @@ class Calls:
         return response
 
     async def _note(self, account: Account, token: str, call: str, status: int, host: str | None) -> None:
-        key, now = (account.id, call, status < 400, hash(token), host is None), time.monotonic()
+        key, now = (account.id, call, status < 400, hash(token), host), time.monotonic()
         noted_at = self._noted.get(key, float("-inf"))
         due = now - noted_at >= NOTE_S
         if status >= 500 or not (due or self._ctx.refused_calls.wants_note(self._provider, noted_at)):
             return
+        if len(self._noted) >= MOST_NOTED:
+            self._noted.clear()
         self._noted[key] = now
         if due and host is not None:  # the next call under the public URL's host ends the finding
             self._ctx.refused_calls.touch(self._provider)

@@ -170,7 +170,7 @@ def _never_called(
 
 
 def _waits(caller: Caller) -> bool:
-    return caller.is_linked and not caller.is_deleted and caller.called_at is None
+    return caller.is_linked and not (caller.is_deleted or caller.is_paused) and caller.called_at is None
 
 
 def _ats(provider: str) -> str:

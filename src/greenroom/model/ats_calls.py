@@ -31,6 +31,7 @@ class Caller:
     name: str
     is_linked: bool
     is_deleted: bool
+    is_paused: bool
     created_at: datetime
     called_at: datetime | None
     tokens: tuple[TokenUse, ...] = ()
@@ -70,6 +71,8 @@ def how_ended(refused: Refused, callers: Sequence[Caller]) -> Ended:
     subject = next((one for one in callers if one.id == refused.subject), None)
     if refused.kind == "account_disconnected":
         ended = fresh or any(subject is not None and one.owner_id == subject.owner_id for one in good)
+    elif refused.kind == "account_paused":
+        ended = subject is None or not subject.is_paused or subject.is_deleted
     else:
         ended = subject is None or subject.is_deleted or subject in good
     return Ended.YES if ended else Ended.NO

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 Kind = Literal[
     "token_unknown", "token_near_miss", "token_rotated", "token_as_password", "account_disconnected",
-    "tenant_mismatch", "tenant_missing", "no_credentials", "integration_disabled",
+    "account_paused", "tenant_mismatch", "tenant_missing", "no_credentials", "integration_disabled",
 ]  # fmt: skip
 
 #: characters of an Authorization header and of a tenant id that are kept until the header is examined

@@ -42,6 +42,7 @@ def _caller(row: Row, tokens: Sequence[TokenUse]) -> Caller:
         name=row["origin_owner_name"],
         is_linked=row["status"] != "inactive",
         is_deleted=row["deleted_at"] is not None,
+        is_paused=row["paused_at"] is not None,
         created_at=from_ms(row["created_at"]),
         called_at=maybe_from_ms(row["called_at"]),
         tokens=tuple(tokens),

@@ -8,7 +8,7 @@ them. A call whose key and tenant id are both unknown belongs to no project; a m
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import Any
 
@@ -17,7 +17,7 @@ from prometheus_client import Counter
 
 from greenroom.context import Context, snapshot, transaction
 from greenroom.errors import Unavailable
-from greenroom.model.ats_calls import Ended, how_ended
+from greenroom.model.ats_calls import Caller, Ended, how_ended
 from greenroom.model.refused_calls import Key, Kind, RefusedCall, find_differences, read_keys
 from greenroom.security.tokens import token_hash
 from greenroom.security.vault import VaultError
@@ -111,6 +111,8 @@ def _known_key(row: Row, key: Key, call: RefusedCall) -> _Examined | None:
         return None
     if not row["enabled"]:
         return _Examined(project_id, "integration_disabled")
+    if row["paused_at"] is not None:
+        return _Examined(project_id, "account_paused", account_id)
     if key.place == "password":
         return _Examined(project_id, "token_as_password", account_id)
     if row["expired"]:
@@ -173,32 +175,58 @@ class _Comparison:
 async def _store(_: Context, tx: Tx, found: Sequence[tuple[RefusedCall, _Examined]]) -> None:
     """Adds calls to the stored counts, which begin anew if good calls have ended the finding meanwhile."""
     now_ms, now = await db.now_ms(tx), monotonic()
-    for call, one in found:
-        detail = {**one.detail, "call": call.call, "address": call.address}
-        ended, returned = await _how_ended(tx, call.provider, one)
-        if returned:
-            detail["returned"] = True
-        entry = rows.Entry(
-            one.project_id,
-            call.provider,
-            one.kind,
-            one.subject,
-            call.count,
-            now_ms - round((now - call.first) * 1000),
-            now_ms - round((now - call.last) * 1000),
-            to_json(detail),
-        )
-        await rows.add(tx, entry, anew=ended)
-    for project_id in {one.project_id for _call, one in found}:
+    places = {(one.project_id, call.provider) for call, one in found}
+    for project_id, provider in places:
+        mine = [(call, one) for call, one in found if (one.project_id, call.provider) == (project_id, provider)]
+        before = _Before(await rows.list_refused(tx, project_id), provider)
+        if any(one.kind in before for _call, one in mine):
+            subjects = [one.subject for _call, one in mine]
+            before.callers = await ats_callers.list_callers(tx, project_id, provider, subjects)
+        for call, one in _merge(mine):
+            ended, returned = before.how_ended(one)
+            detail = {**one.detail, "call": call.call, "address": call.address}
+            entry = rows.Entry(
+                project_id,
+                provider,
+                one.kind,
+                one.subject,
+                call.count,
+                now_ms - round((now - call.first) * 1000),
+                now_ms - round((now - call.last) * 1000),
+                to_json({**detail, "returned": True} if returned else detail),
+            )
+            await rows.add(tx, entry, anew=ended)
         await rows.delete_oldest(tx, project_id)
 
 
-async def _how_ended(tx: Tx, provider: str, one: _Examined) -> tuple[bool, bool]:
-    """Returns whether the stored calls of this kind have ended, and whether they came back after a good call."""
-    row = await rows.find(tx, one.project_id, provider, one.kind, one.subject)
-    if row is None:
-        return False, False
-    before = ats_callers.to_refused(row)
-    ended = how_ended(before, await ats_callers.list_callers(tx, one.project_id, provider, [one.subject]))
-    returned = ended is Ended.PERHAPS or (ended is Ended.NO and bool(before.detail.get("returned")))
-    return ended is Ended.YES, returned
+def _merge(calls: Sequence[tuple[RefusedCall, _Examined]]) -> list[tuple[RefusedCall, _Examined]]:
+    """Returns one entry for each kind and subject, with the data of the latest call."""
+    merged: dict[tuple[str, str], tuple[RefusedCall, _Examined]] = {}
+    for call, one in sorted(calls, key=lambda pair: pair[0].last):
+        earlier, _ = merged.get((one.kind, one.subject), (None, one))
+        if earlier:
+            call = replace(call, first=min(earlier.first, call.first), count=earlier.count + call.count)
+        merged[one.kind, one.subject] = (call, one)
+    return list(merged.values())
+
+
+class _Before:
+    """The stored refused calls of a provider, before new ones are added."""
+
+    def __init__(self, stored: Sequence[Row], provider: str) -> None:
+        self.callers: Sequence[Caller] = ()
+        self._stored = {
+            (row["kind"], row["subject"]): ats_callers.to_refused(row) for row in stored if row["provider"] == provider
+        }
+
+    def __contains__(self, kind: str) -> bool:
+        return any(stored == kind for stored, _subject in self._stored)
+
+    def how_ended(self, one: _Examined) -> tuple[bool, bool]:
+        """Returns whether the stored calls of this kind have ended, and whether they came back after a good call."""
+        before = self._stored.get((one.kind, one.subject))
+        if before is None:
+            return False, False
+        ended = how_ended(before, self.callers)
+        returned = ended is Ended.PERHAPS or (ended is Ended.NO and bool(before.detail.get("returned")))
+        return ended is Ended.YES, returned

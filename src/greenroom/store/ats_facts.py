@@ -11,7 +11,7 @@ MOST = 500
 
 _CALLER = (
     "SELECT a.id, a.provider, a.origin_owner_id, a.origin_owner_name, a.status, a.created_at, a.deleted_at, "
-    "(SELECT max(called_at) FROM trigger_calls WHERE account_id = a.id) AS called_at "
+    "a.paused_at, (SELECT max(called_at) FROM trigger_calls WHERE account_id = a.id) AS called_at "
 )
 
 

@@ -39,8 +39,8 @@ async def find_tenant(tx: Tx, provider: str, tenant_id: str) -> Row | None:
 async def find_token(tx: Tx, provider: str, token_hash: str) -> Row | None:
     """Returns the account of a token, live or not, with the token's `expires_at` and its project's integration."""
     return await tx.one(
-        "SELECT a.id, a.project_id, a.deleted_at, t.expires_at, t.expires_at <= now_ms() AS expired, i.tenant_id, "
-        "i.enabled FROM account_tokens t JOIN accounts a ON a.id = t.account_id "
+        "SELECT a.id, a.project_id, a.deleted_at, a.paused_at, t.expires_at, t.expires_at <= now_ms() AS expired, "
+        "i.tenant_id, i.enabled FROM account_tokens t JOIN accounts a ON a.id = t.account_id "
         "LEFT JOIN integrations i ON i.project_id = a.project_id AND i.provider = a.provider "
         "WHERE t.token_hash = $1 AND a.provider = $2",
         token_hash,
@@ -57,17 +57,6 @@ async def list_newest_tokens(tx: Tx, project_id: str, provider: str, *, limit: i
         project_id,
         provider,
         limit,
-    )
-
-
-async def find(tx: Tx, project_id: str, provider: str, kind: str, subject: str) -> Row | None:
-    """Returns the stored refused calls of one kind and subject."""
-    return await tx.one(
-        "SELECT * FROM refused_calls WHERE project_id = $1 AND provider = $2 AND kind = $3 AND subject = $4",
-        project_id,
-        provider,
-        kind,
-        subject,
     )
 
 
@@ -94,10 +83,10 @@ async def add(tx: Tx, entry: Entry, *, anew: bool) -> None:
 async def delete_oldest(tx: Tx, project_id: str) -> None:
     """Deletes the oldest rows of a project beyond `MOST_ROWS`."""
     await tx.run(
-        "DELETE FROM refused_calls WHERE project_id = $1 AND last_at < (SELECT last_at FROM refused_calls "
-        "WHERE project_id = $1 ORDER BY last_at DESC LIMIT 1 OFFSET $2)",
+        "DELETE FROM refused_calls WHERE project_id = $1 AND (provider, kind, subject) NOT IN (SELECT provider, kind, "
+        "subject FROM refused_calls WHERE project_id = $1 ORDER BY last_at DESC LIMIT $2)",
         project_id,
-        MOST_ROWS - 1,
+        MOST_ROWS,
     )
 
 
