@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
+import sqlite3
 from collections import namedtuple
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from greenroom.app import open_gateway
+from greenroom.cli import app
 from greenroom.context import Context
 from greenroom.doctor.diagnosis import diagnose
 from greenroom.services import heartbeats, projects
@@ -23,6 +27,7 @@ from greenroom.store.db import Tx
 from greenroom.store.migrate import list_revisions
 from tests.doctor.scenarios import Patient
 from tests.house import House, basic
+from tests.support import sqlite
 
 INSTALLATION = {"type": "installation", "id": None, "name": None}
 Usage = namedtuple("Usage", "total used free")
@@ -169,3 +174,17 @@ async def test_a_migration_that_is_pending(house: House, patient: Patient) -> No
     await patient.is_healthy()
     await change(ctx, "UPDATE alembic_version SET version_num = $1", revisions[-1])
     await patient.is_healthy()
+
+
+def test_the_command_reports_a_pending_migration(tmp_path: Path) -> None:
+    """`greenroom doctor` reports it and applies nothing, unlike other commands."""
+    path, revisions = tmp_path / "greenroom.db", list_revisions()
+    sqlite.create_database(path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = ?", [revisions[-2]])
+    done = CliRunner().invoke(app, ["doctor", "--json", "--data", str(tmp_path)])
+    assert done.exit_code == 1, done.output
+    [found] = json.loads(done.stdout)["findings"]
+    assert (found["code"], found["proof"]["pending"]) == ("gateway.migration_pending", revisions[-1:])
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == (revisions[-2],)

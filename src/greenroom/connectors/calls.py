@@ -79,7 +79,7 @@ class Calls:
         try:
             account = await trigger_calls.authenticate(self._ctx, self._provider, token, tenant_id)
         except Unauthorized:
-            self._count_refused(request, tenant_id, call)
+            self.count_refused(request, tenant_id, call)
             raise
         request.state.account, request.state.call = account, call
         host = find_other_host(
@@ -106,7 +106,8 @@ class Calls:
             self._ctx.refused_calls.touch(self._provider)
         await trigger_calls.note_call(self._ctx, account, token, call, status, host=host, extra=not due)
 
-    def _count_refused(self, request: Request, tenant_id: str | None, call: str) -> None:
+    def count_refused(self, request: Request, tenant_id: str | None, call: str) -> None:
+        """Counts a refused call, for the doctor."""
         self._ctx.refused_calls.add(
             self._provider,
             tenant_id,

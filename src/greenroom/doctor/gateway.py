@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from greenroom.doctor.catalogue import find
 from greenroom.model.events import stamp
 from greenroom.model.findings import Finding, Severity, Subject
-from greenroom.outbound.addresses import literal
+from greenroom.outbound.addresses import is_public, literal
 from greenroom.outbound.urls import public_problem
 from greenroom.services.gateway_facts import GatewayArea
 
@@ -64,7 +64,8 @@ def _is_private(url: str) -> bool:
 
 def _is_evidence(host: str) -> bool:
     """Returns whether a call's host may be one that the ATS knows: a proxy may send its own name of this process."""
-    return literal(host) is None and "." in host
+    address = literal(host)
+    return "." in host if address is None else is_public(address)
 
 
 def _no_worker(facts: GatewayArea) -> list[Finding]:

@@ -57,7 +57,10 @@ class AshbyCalls:
             for name in NAMES[call]:
                 path = f"{PATH}/{{tenant}}/{name}"
                 found.append(Route(path, endpoint, methods=["POST"], name=f"{PROVIDER}.{call}"))
-        return [*found, Route(f"{PATH}/{{rest:path}}", refuse_unknown, methods=METHODS, name=f"{PROVIDER}.unknown")]
+        return [
+            *found,
+            Route(f"{PATH}/{{rest:path}}", self.refuse_unknown, methods=METHODS, name=f"{PROVIDER}.unknown"),
+        ]
 
     async def list_assessments(self, _: Request, account: Account) -> Response:
         """Answers with the packages for the recruiter's drop-down; Ashby's Refresh button calls it, too."""
@@ -99,6 +102,13 @@ class AshbyCalls:
         integration = await integrations.get(self._ctx, account.project_id, account.provider)
         return JSONResponse(wire.custom_fields(integration.settings.get("questions") or ()))
 
+    async def refuse_unknown(self, request: Request) -> Response:
+        """Refuses a path that is no call, such as that of a call without its tenant, or another method than POST."""
+        if request.path_params["rest"] in NAMES:
+            self._calls.count_refused(request, None, request.path_params["rest"])
+        message = f"There is no such call. POST to {PATH}/TENANT/ and one of: {', '.join(NAMES)}."
+        return render(request, NotFound(message))
+
 
 def render(request: Request, refusal: Refused) -> Response:
     """
@@ -127,8 +137,3 @@ class _Answer(JSONResponse):
 
     def render(self, content: object) -> bytes:
         return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
-
-
-async def refuse_unknown(request: Request) -> Response:
-    """Refuses a path that is no call, or another method than POST."""
-    return render(request, NotFound(f"There is no such call. POST to {PATH}/TENANT/ and one of: {', '.join(NAMES)}."))
