@@ -88,22 +88,25 @@ class Calls:
         try:
             response = await answer(request, account)
         except Refused as refusal:
-            await self._note(account, str(token), call, refusal.status, host)
+            await self._note(account, str(token), tenant_id, call, refusal.status, host)
             raise
-        await self._note(account, str(token), call, response.status_code, host)
+        await self._note(account, str(token), tenant_id, call, response.status_code, host)
         return response
 
-    async def _note(self, account: Account, token: str, call: str, status: int, host: str | None) -> None:
+    async def _note(
+        self, account: Account, token: str, tenant_id: str | None, call: str, status: int, host: str | None
+    ) -> None:
         key, now = (account.id, call, status < 400, hash(token), host), time.monotonic()
         noted_at = self._noted.get(key, float("-inf"))
-        due = now - noted_at >= NOTE_S
-        if status >= 500 or not (due or self._ctx.refused_calls.wants_note(self._provider, noted_at)):
+        due, refused = now - noted_at >= NOTE_S, self._ctx.refused_calls
+        if status >= 500 or not (due or refused.wants_note(self._provider, tenant_id, noted_at)):
             return
+        refused.noted(tenant_id)
         if len(self._noted) >= MOST_NOTED:
             self._noted.clear()
         self._noted[key] = now
         if due and host is not None:  # the next call under the public URL's host ends the finding
-            self._ctx.refused_calls.touch(self._provider)
+            refused.touch(self._provider, tenant_id)
         await trigger_calls.note_call(self._ctx, account, token, call, status, host=host, extra=not due)
 
     def count_refused(self, request: Request, tenant_id: str | None, call: str) -> None:

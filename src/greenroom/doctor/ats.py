@@ -174,4 +174,5 @@ def _waits(caller: Caller) -> bool:
 
 
 def _ats(provider: str) -> str:
-    return discover()[provider].manifest.name
+    known = discover().get(provider)
+    return known.manifest.name if known else provider

@@ -124,12 +124,13 @@ class RefusedCalls:
         self.on_first: Callable[[], None] = lambda: None
         self.writing = asyncio.Lock()
         self._pending: dict[tuple[str, str | None, str | None], RefusedCall] = {}
-        self._touched: dict[str, float] = {}
+        self._touched: dict[tuple[str, str | None], float] = {}
+        self._tenants: set[str] = set()
         self._notes, self._notes_at = float(EXTRA_NOTES), time.monotonic()
 
     def add(self, provider: str, tenant_id: str | None, header: str | None, call: str, address: str | None) -> None:
         """Counts a refused call."""
-        now = self.touch(provider)
+        now = self.touch(provider, tenant_id if tenant_id in self._tenants else None)
         tenant_id, header = tenant_id and tenant_id[:LONGEST_TENANT], header and header[:LONGEST_HEADER]
         key = (provider, tenant_id, header)
         if key not in self._pending and len(self._pending) >= MOST_PENDING:
@@ -145,14 +146,20 @@ class RefusedCalls:
         taken, self._pending = list(self._pending.values()), {}
         return taken
 
-    def touch(self, provider: str) -> float:
-        """Makes the next good calls of a provider be noted, because they may end a finding; returns the time."""
-        now = self._touched[provider] = time.monotonic()
+    def touch(self, provider: str, tenant_id: str | None = None) -> float:
+        """
+        Makes the next good calls of a tenant be noted, because they may end a finding; returns the time.
+
+        Without a tenant those of every tenant of the provider are noted.
+        """
+        now = self._touched[provider, tenant_id] = time.monotonic()
         return now
 
-    def wants_note(self, provider: str, noted_at: float) -> bool:
+    def wants_note(self, provider: str, tenant_id: str | None, noted_at: float) -> bool:
         """Returns whether a good call must be noted again, although it was at `noted_at`; bounded in time."""
-        if self._touched.get(provider, float("-inf")) < noted_at:
+        never = float("-inf")
+        touched = max(self._touched.get((provider, None), never), self._touched.get((provider, tenant_id), never))
+        if touched < noted_at:
             return False
         now = time.monotonic()
         self._notes = min(EXTRA_NOTES, self._notes + (now - self._notes_at) * EXTRA_NOTES_PER_S)
@@ -161,3 +168,8 @@ class RefusedCalls:
             return False
         self._notes -= 1
         return True
+
+    def noted(self, tenant_id: str | None) -> None:
+        """Remembers a tenant id as a known one, to which a refused call is attributed at once."""
+        if tenant_id:
+            self._tenants.add(tenant_id)

@@ -83,6 +83,7 @@ async def _examine_one(ctx: Context, tx: Tx, call: RefusedCall, comparison: _Com
     for key in keys:
         row = await rows.find_token(tx, call.provider, token_hash(key.text, ctx.pepper))
         if row is not None:
+            ctx.refused_calls.touch(call.provider, row["tenant_id"])
             return _known_key(row, key, call)
     known_tenant = call.tenant_id and is_plain(call.tenant_id)
     tenant = await rows.find_tenant(tx, call.provider, str(call.tenant_id)) if known_tenant else None
