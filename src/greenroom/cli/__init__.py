@@ -43,6 +43,10 @@ COMMANDS = {
         "listen.listen",
         "Receive webhooks here: add one to the project, verify and print each request, remove it at the end.",
     ),
+    "check": (
+        "check.app",
+        "Check your own endpoints and client against the contract: no gateway and no database needed.",
+    ),
     "demo": (
         "demo.demo",
         "Start gateway, ATS simulator and a demo vendor on loopback and play one order's story.",
