@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from greenroom.errors import RemoteError
 from greenroom.outbound import Answer, Outbound, Request
 from greenroom.security.signatures import webhook_headers
 
@@ -112,11 +113,19 @@ class Caller:
 
     async def send(self, method: str, headers: Mapping[str, str], body: bytes | None) -> Sent:
         """
-        Sends one request.
+        Sends one request; once more when the connection breaks, since servers close idle ones at any time.
 
         Raises:
             RemoteError: no answer.
         """
         request = Request(method, self.url, dict(headers), body)
-        answer = await self.out.send(request, deadline=self.deadline_s, max_body=self.max_body)
+        try:
+            answer = await self._send(request)
+        except RemoteError as error:
+            if error.kind != "reset":
+                raise
+            answer = await self._send(request)
         return Sent(request, answer, self.masks)
+
+    async def _send(self, request: Request) -> Answer:
+        return await self.out.send(request, deadline=self.deadline_s, max_body=self.max_body)

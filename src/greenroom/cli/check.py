@@ -215,6 +215,7 @@ def _check_options(url: str, secret: str | None, name: str, *, allow_private: bo
     """Ends the command when it cannot run with these options."""
     problem = callable_problem(url, allow_http=allow_private)
     if problem:
+        problem = problem.partition("; in development")[0]
         _stop(f"{url[:120]} cannot be called: {problem}. For a test environment, use --allow-private.")
     if secret and (problem := check_secret(secret)):
         _stop(f"{name}: {problem}.")

@@ -28,7 +28,7 @@ MAX_BODY = 1024 * 1024
 #: requests that are kept; a client that sends more is in a loop
 MOST_REQUESTS = 2000
 #: seconds of the Retry-After header that is sent once
-RETRY_AFTER_S = 2
+RETRY_AFTER_S = 1
 #: what happens to the first final result of an order
 Fault = Literal["none", "unavailable", "limited", "lost"]
 
