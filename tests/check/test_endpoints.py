@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from ipaddress import ip_network
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,14 +16,6 @@ from greenroom.check.webhook import WEBHOOK
 from greenroom.check.webhook.subject import WebhookSubject
 from greenroom.outbound import Outbound
 from tests.check.vendors import lists, serving, webhooks
-
-
-@pytest.fixture
-async def out() -> AsyncIterator[Outbound]:
-    """An outbound client that may call this machine."""
-    client = Outbound(allowed_networks=[ip_network("127.0.0.0/8")], allow_http=True)
-    yield client
-    await client.aclose()
 
 
 async def check_list(out: Outbound, vendor: Callable[[], Any]) -> Report:

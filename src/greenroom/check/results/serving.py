@@ -38,7 +38,7 @@ async def serving(standin: StandIn, *, host: str = "127.0.0.1", port: int = 0) -
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, port), family=family)
-    server = _Server(uvicorn.Config(standin.app(), log_config=None, access_log=False, server_header=False))
+    server = _Server(_config(standin))
     running = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         await server.ready.wait()
@@ -46,6 +46,16 @@ async def serving(standin: StandIn, *, host: str = "127.0.0.1", port: int = 0) -
         yield f"http://{shown}:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
-        server.force_exit = True
         await running
         listener.close()
+
+
+def _config(standin: StandIn) -> uvicorn.Config:
+    return uvicorn.Config(
+        standin.app(),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        timeout_graceful_shutdown=1,
+    )
