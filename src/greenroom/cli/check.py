@@ -18,7 +18,7 @@ from greenroom.check.packages import PACKAGES
 from greenroom.check.packages.subject import ACCOUNT, PackagesSubject
 from greenroom.check.reports.files import as_json, as_junit
 from greenroom.check.reports.page import as_html
-from greenroom.check.reports.text import line, summary
+from greenroom.check.reports.text import line, markdown, summary
 from greenroom.check.results import RESULTS
 from greenroom.check.results.serving import serving
 from greenroom.check.results.standin import StandIn
@@ -183,9 +183,14 @@ def results(
 
 
 @app.command(name="list")
-def list_checks() -> None:
+def list_checks(
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print tables with reasons and remedies.")] = False,
+) -> None:
     """Print every check: its id and what it requires."""
     for suite in SUITES.values():
+        if as_markdown:
+            print(f"### {suite.area}\n\n{markdown(suite)}\n")
+            continue
         for one in suite.checks:
             print(f"{one.id:<30} {one.title}")
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import textwrap
+from typing import Any
 
-from greenroom.check.model import Outcome, Report, Status
+from greenroom.check.model import Outcome, Report, Status, Suite
 
 MARKS: dict[Status, str] = {"passed": "✓", "failed": "✗", "warning": "!", "skipped": "–"}
 WIDTH = 110
@@ -31,3 +32,9 @@ def summary(report: Report) -> str:
     parts += [f"{counts['warning']} with a warning"] if counts["warning"] else []
     parts += [f"{counts['skipped']} skipped"] if counts["skipped"] else []
     return f"{report.area}: {', '.join(parts)}."
+
+
+def markdown(suite: Suite[Any]) -> str:
+    """Returns the checks of an area as a table in Markdown."""
+    rows = [f"| `{one.id}` | {one.title}. {one.why} | {one.fix} |" for one in suite.checks]
+    return "\n".join(["| check | what is required, and why | what to do |", "| --- | --- | --- |", *rows])
