@@ -28,7 +28,7 @@ COMMANDS = [
     "apply",
     "export",
 ]
-COMMANDS += ["listen", "demo", "bench"]
+COMMANDS += ["listen", "check", "demo", "bench"]
 FILE = """
 [[projects]]
 name = "acme"

@@ -149,6 +149,9 @@ def results(
     public_url: Annotated[str | None, typer.Option(help="The URL by which your client reaches this command.")] = None,
     wait: Annotated[float, typer.Option(min=1, max=3600, help="Seconds to wait for all results.")] = 120.0,
     settle: Annotated[float, typer.Option(min=0, max=600, help="Seconds to watch for more afterwards.")] = 3.0,
+    simulator: Annotated[
+        bool, typer.Option("--simulator", help="Also play a result through a gateway and the simulated Greenhouse.")
+    ] = False,
     allow_private: AllowPrivate = False,
     skip: Skip = None,
     json_file: JsonFile = None,
@@ -173,7 +176,14 @@ def results(
                 f"Listening for results at {base}. API key: {key if api_key is None else 'the given one'}", flush=True
             )
             subject = ResultsSubject(
-                caller, standin, base, ORDER_CREATED[category], secret, wait_s=wait, settle_s=settle
+                caller,
+                standin,
+                base,
+                ORDER_CREATED[category],
+                secret,
+                wait_s=wait,
+                settle_s=settle,
+                simulate=simulator,
             )
             return await run(
                 RESULTS, subject, target=webhook_url, seed=0, tell=_print, leave_out=_left_out(skip, RESULTS)

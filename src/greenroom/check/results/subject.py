@@ -29,7 +29,8 @@ class ResultsSubject:
     """
     A vendor whose webhook gets orders, and whose client then sends results to the stand-in.
 
-    `wait_s` is the time for all results, `settle_s` the time afterwards in which nothing more may come.
+    `wait_s` is the time for all results, `settle_s` the time afterwards in which nothing more may come. With `simulate`
+    a result is also played through a gateway and the simulator.
     """
 
     caller: Caller
@@ -39,6 +40,7 @@ class ResultsSubject:
     secret: str | None = None
     wait_s: float = 120.0
     settle_s: float = 3.0
+    simulate: bool = False
     placed: dict[str, Placed] = field(default_factory=dict)
     events_sent: dict[str, Sent | RemoteError] = field(default_factory=dict)
     _collected: bool = False
