@@ -1,4 +1,4 @@
-"""What the tests of the conformance kit share."""
+"""Fixtures of the conformance kit's tests."""
 
 from __future__ import annotations
 

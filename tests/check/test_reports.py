@@ -1,4 +1,4 @@
-"""The generator reduces what fails, and reports carry any text safely."""
+"""The generator reduces failing inputs, and reports carry any text safely."""
 
 from __future__ import annotations
 

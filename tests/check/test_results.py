@@ -13,7 +13,7 @@ from greenroom.check.run import run
 from greenroom.outbound import Outbound
 from tests.check.vendors import clients, serving
 
-#: clients that never send what is awaited: the time until that is noticed
+#: seconds after which a missing result is noticed
 NEVER_S = 5.0
 IN_TIME_S = 60.0
 

@@ -93,7 +93,7 @@ async def test_results_of_a_client_are_judged(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_run_exits_2(arguments: tuple[str, ...], said: str) -> None:
-    """Wrong options are told in one line, and nothing is called."""
+    """Wrong options are named in one line, and nothing is called."""
     done = CliRunner().invoke(app, arguments)
 
     assert done.exit_code == 2

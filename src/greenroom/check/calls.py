@@ -26,7 +26,7 @@ class Sent:
 
     request: Request
     answer: Answer
-    #: what replaces each credential in a curl command
+    #: the shell variable for each credential in a curl command
     masks: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -16,7 +16,7 @@ class Finding(Exception):
     """
     Ends a check that did not pass.
 
-    `proof` says what was observed, `curl` is a command that repeats the request.
+    `proof` describes the observation, `curl` is a command that repeats the request.
     """
 
     status: Status = "failed"

@@ -159,7 +159,7 @@ def results(
     html_file: HtmlFile = None,
 ) -> None:
     """
-    Check what your client sends: this command plays the gateway, places orders and judges the results.
+    Check the results that your client sends: this command plays the gateway, places orders and judges the results.
 
     Point your client at the URL that is printed, or let it use results_update_url of each order. Some results are
     answered with 503, 429 or 502 once, to see whether they come again.
@@ -244,7 +244,7 @@ def _left_out(skip: list[str] | None, suite: Suite[Any]) -> frozenset[str]:
 
 
 def _masks(secret: str | None, variable: str) -> dict[str, str]:
-    """Returns what a curl command has in place of a Basic credential."""
+    """Returns the shell expression for a Basic credential in curl commands."""
     return {basic(secret).partition(" ")[2]: f"$(printf %s {variable}: | base64 -w0)"} if secret else {}
 
 

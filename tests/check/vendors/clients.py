@@ -15,7 +15,7 @@ KEY = "client-key"
 
 
 class Sending:
-    """A good client: stores each order once, reports progress, and repeats what was not accepted."""
+    """A good client: stores each order once, reports progress, and repeats results that were not accepted."""
 
     failing: ClassVar[set[str]] = set()
     warning: ClassVar[set[str]] = set()

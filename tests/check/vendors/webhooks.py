@@ -20,7 +20,7 @@ SECRET = "whsec_" + b64encode(b"w" * 32).decode()
 
 
 class Receiving:
-    """A good webhook endpoint: verifies Standard Webhooks, stores each event once, ignores what it does not know."""
+    """A good webhook endpoint: verifies Standard Webhooks, stores each event once, ignores unknown names."""
 
     failing: ClassVar[set[str]] = set()
     warning: ClassVar[set[str]] = set()

@@ -14,7 +14,7 @@ SUITE: Suite[PackagesSubject] = Suite("packages")
 @SUITE.check(
     "key-missing",
     "A call without the API key is refused",
-    why="Anybody could read your price list, and learn which customers you have.",
+    why="Otherwise your price list and the ids of your customers are public.",
     fix="Check the Authorization header, and answer 401.",
 )
 async def key_missing(subject: PackagesSubject) -> str:

@@ -102,7 +102,7 @@ class PackagesSubject:
 
     async def answer(self) -> Sent:
         """
-        Returns the first call for checks of what follows a connection.
+        Returns the first call, for the checks that need an answer.
 
         Raises:
             Skipped: the endpoint did not answer.

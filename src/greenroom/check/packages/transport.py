@@ -15,7 +15,7 @@ from greenroom.errors import RemoteError
 SUITE: Suite[PackagesSubject] = Suite("packages")
 #: bytes of the field that makes a large request
 LARGE = 1024 * 1024
-#: what stack traces of common platforms look like
+#: stack traces of common platforms
 TRACE = re.compile(r"Traceback \(most recent|\bat [\w.$<>]+ ?\([^)]*:\d+|\.py\", line \d|goroutine \d+ \[|\.rb:\d+:in")
 
 
@@ -234,7 +234,7 @@ async def invalid_json(subject: PackagesSubject) -> str:
 @SUITE.check(
     "large-body",
     "A request of 1 MB does not fail the service",
-    why="Whoever finds the URL may send one.",
+    why="Scanners send such requests to every URL that they find.",
     fix="Limit the body and answer 413.",
 )
 async def large_body(subject: PackagesSubject) -> str:

@@ -1,4 +1,4 @@
-"""Checks of the HTTP of the vendor's client: where it sends results, and what it does when one is not accepted."""
+"""Checks of the HTTP of the vendor's client: its requests, and its repeats of results that were not accepted."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ async def url_own(subject: ResultsSubject) -> str:
     "url-opens",
     "result_url opens without signing in",
     why="Recruiters have no account at yours.",
-    fix="Put a random token into the URL, and show the report to who has it.",
+    fix="Put a random token into the URL, and show the report to everybody with that URL.",
 )
 async def url_opens(subject: ResultsSubject) -> str:
     """Opens the first URL."""

@@ -29,7 +29,7 @@ MAX_BODY = 1024 * 1024
 MOST_REQUESTS = 2000
 #: seconds of the Retry-After header that is sent once
 RETRY_AFTER_S = 1
-#: what happens to the first final result of an order
+#: the treatment of the first final result of an order
 Fault = Literal["none", "unavailable", "limited", "lost"]
 
 

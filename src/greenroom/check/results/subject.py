@@ -1,4 +1,4 @@
-"""The vendor's client under check: places orders at its webhook, and collects what it sends."""
+"""The vendor's client under check: places orders at its webhook, and collects its results."""
 
 from __future__ import annotations
 

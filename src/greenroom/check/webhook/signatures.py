@@ -35,7 +35,7 @@ async def enough(subject: WebhookSubject) -> str:
 @SUITE.check(
     "signature-missing",
     "An event without a signature is refused",
-    why="Anybody who finds the URL could place orders.",
+    why="Otherwise every program that knows the URL can place orders.",
     fix="Refuse requests without webhook-signature (or x-stackone-signature) with 401.",
 )
 async def missing(subject: WebhookSubject) -> str:
@@ -119,7 +119,7 @@ async def raw_bytes(subject: WebhookSubject) -> str:
 @SUITE.check(
     "signature-old",
     "An event that was signed an hour ago is refused",
-    why="Who records a request could send it again.",
+    why="A recorded request could be sent again.",
     fix="Refuse a webhook-timestamp that differs from your clock by more than five minutes.",
 )
 async def old(subject: WebhookSubject) -> str:

@@ -95,7 +95,7 @@ class WebhookSubject:
 
     async def answer(self) -> Sent:
         """
-        Returns the first answer for checks of what follows a connection.
+        Returns the first answer, for the checks that need one.
 
         Raises:
             Skipped: the endpoint did not answer.
