@@ -15,7 +15,7 @@ from greenroom.security.signatures import webhook_headers
 
 #: characters of an answer that a proof quotes
 QUOTED = 160
-#: characters of a body that a curl command carries
+#: bytes of the longest body in a curl command
 MOST_SHOWN = 20_000
 USER_AGENT = "greenroom-check"
 
@@ -47,9 +47,10 @@ class Sent:
         return self.answer.body.decode(errors="replace")
 
     @property
-    def curl(self) -> str:
-        """Returns the request as a curl command; credentials are variables of the shell."""
-        return curl(self.request, self.masks)
+    def curl(self) -> str | None:
+        """Returns the request as a curl command with variables for credentials; None when it is too long to paste."""
+        is_short = len(self.request.body or b"") <= MOST_SHOWN
+        return curl(self.request, self.masks) if is_short else None
 
     def described(self) -> str:
         """Returns the answer's status and the beginning of its body, for a proof."""
@@ -74,9 +75,7 @@ def curl(request: Request, masks: Mapping[str, str]) -> str:
                 shown = f'"{name}: {text.replace(secret, variable)}"'
         parts.append(f"-H {shown}")
     if request.body is not None:
-        body = request.body.decode(errors="replace")
-        cut = body if len(body) <= MOST_SHOWN else body[:MOST_SHOWN] + "…"
-        parts.append(f"--data-binary {shlex.quote(cut)}")
+        parts.append(f"--data-binary {shlex.quote(request.body.decode(errors='replace'))}")
     return " ".join(parts)
 
 

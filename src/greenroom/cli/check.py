@@ -90,9 +90,8 @@ def packages(
     _check_options(url, signing_secret, "--signing-secret", allow_private=allow_private)
 
     async def judge(out: Outbound) -> Report:
-        masks = _masks(api_key, "$CHECK_API_KEY")
         subject = PackagesSubject(
-            Caller(out, url, LIST_S, PAGE_BYTES, masks),
+            Caller(out, url, LIST_S, PAGE_BYTES, _masks(api_key, signing_secret)),
             category=category,
             provider=provider,
             account_id=account,
@@ -128,7 +127,7 @@ def webhook(
         _stop(f"--events: {unknown[0]!r} is no event. There are: {', '.join(NAMES)}.")
 
     async def judge(out: Outbound) -> Report:
-        caller = Caller(out, url, WEBHOOK_S, ANSWER_BYTES)
+        caller = Caller(out, url, WEBHOOK_S, ANSWER_BYTES, _masks(None, secret))
         subject = WebhookSubject(caller, secret, subscribed, development=allow_private, seed=seed, examples=examples)
         return await run(WEBHOOK, subject, target=url, seed=seed, tell=_print, leave_out=_left_out(skip, WEBHOOK))
 
@@ -169,7 +168,7 @@ def results(
     standin = StandIn(key, account, category, allow_http=allow_private)
 
     async def judge(out: Outbound) -> Report:
-        caller = Caller(out, webhook_url, WEBHOOK_S, ANSWER_BYTES)
+        caller = Caller(out, webhook_url, WEBHOOK_S, ANSWER_BYTES, _masks(None, secret))
         async with serving(standin, host=host, port=port) as url:
             base = (public_url or url).rstrip("/")
             print(
@@ -243,9 +242,13 @@ def _left_out(skip: list[str] | None, suite: Suite[Any]) -> frozenset[str]:
     return chosen
 
 
-def _masks(secret: str | None, variable: str) -> dict[str, str]:
-    """Returns the shell expression for a Basic credential in curl commands."""
-    return {basic(secret).partition(" ")[2]: f"$(printf %s {variable}: | base64 -w0)"} if secret else {}
+def _masks(api_key: str | None, secret: str | None) -> dict[str, str]:
+    """Returns the shell expression for each credential, in proofs and curl commands."""
+    masks = {secret: "$CHECK_SECRET"} if secret else {}
+    if api_key:
+        encoded = basic(api_key).partition(" ")[2]
+        masks |= {encoded: "$(printf %s $CHECK_API_KEY: | base64 -w0)", api_key: "$CHECK_API_KEY"}
+    return masks
 
 
 def _finish(report: Report, json_file: Path | None, junit_file: Path | None, html_file: Path | None) -> NoReturn:

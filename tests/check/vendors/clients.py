@@ -225,12 +225,18 @@ class ProgressOnly(Sending):
 
 
 class Quiet(Sending):
-    """A good client that sends the final result only, with the least that is required."""
+    """A good client that reads the order, reports progress at /v1, and sends the least that is required."""
 
     warning: ClassVar = {"results.score-given"}
 
     async def results(self, client: aiohttp.ClientSession, event: dict[str, Any], own: str) -> None:
-        await self.send(client, event, {"result_url": f"{own}/reports/{event['record_id']}"})
+        url, headers = event["event_data"]["results_update_url"], self.headers(event)
+        async with client.get(url.removesuffix("/result"), headers=headers) as answer:
+            order = (await answer.json())["data"]
+        status = url.partition("/unified/")[0] + f"/v1/orders/{order['id']}/status"
+        async with client.post(status, json={"status": "invited"}, headers=headers) as answer:
+            assert answer.status == 200
+        await self.send(client, event, {"result_url": f"{own}/reports/{order['id']}"})
 
 
 GOOD = [Sending, Quiet]

@@ -175,6 +175,13 @@ class Endless(Listing):
         return self.render([{"id": f"pkg_{start}", "name": f"Package {start}"}], str(start + 1))
 
 
+class LastPageFails(Listing):
+    failing: ClassVar = {"packages.next-followed"}
+
+    async def answer(self, asked: dict[str, Any]) -> web.Response:
+        return web.Response(status=500) if asked.get("next") == "4" else await super().answer(asked)
+
+
 class Overlapping(Listing):
     failing: ClassVar = {"packages.next-repeats"}
 
@@ -296,7 +303,7 @@ class OneAtATime(Listing):
 
 GOOD = [Listing, OnePage]
 BROKEN = [
-    NoNames, NewIds, SameId, SameName, BlankId, Markup, Mojibake, BareArray, FirstPageAlways, Endless, Overlapping,
+    NoNames, NewIds, SameId, SameName, BlankId, Markup, Mojibake, BareArray, FirstPageAlways, Endless, LastPageFails, Overlapping,
     AnyKey, KeyPrefix, Unsigned, FirstSignature, ColdStart, KnownAccountsOnly, AsciiProvider, GetFails, TextHtml,
     Zipped, Echo, Debug, Redirecting, OneAtATime,
 ]  # fmt: skip

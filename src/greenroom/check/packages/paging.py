@@ -55,7 +55,7 @@ async def next_followed(subject: PackagesSubject) -> str:
 )
 async def next_ends(subject: PackagesSubject) -> str:
     """Follows `next` to the end."""
-    pages = await _pages(subject)
+    pages = await subject.all_pages()
     last = pages[-1]
     if len(pages) > 1 and pages[1].data == pages[0].data:
         raise Skipped("`next` is not read: see packages.next-followed.")
@@ -74,7 +74,7 @@ async def next_ends(subject: PackagesSubject) -> str:
 )
 async def next_repeats(subject: PackagesSubject) -> str:
     """Compares the ids of the pages."""
-    pages = await _pages(subject)
+    pages = await subject.all_pages()
     if len(pages) == 1:
         raise Skipped("There is one page.")
     if pages[1].data == pages[0].data:
@@ -96,7 +96,7 @@ async def next_repeats(subject: PackagesSubject) -> str:
 )
 async def next_time(subject: PackagesSubject) -> str:
     """Adds up the calls."""
-    pages = await _pages(subject)
+    pages = await subject.all_pages()
     if len(pages) == 1:
         raise Skipped("There is one page.")
     if subject.pages_s > ALL_PAGES_S:
@@ -169,19 +169,6 @@ async def _sent(subject: PackagesSubject, document: Any) -> str | None:
         return (await subject.ask(document)).curl
     except RemoteError:
         return None
-
-
-async def _pages(subject: PackagesSubject) -> list[Any]:
-    """
-    Returns the pages for checks that need all of them.
-
-    Raises:
-        Skipped: a page has no list, which another check reports.
-    """
-    try:
-        return list(await subject.pages())
-    except Failed:
-        raise Skipped("A page has no list: see packages.next-followed.") from None
 
 
 def _cursor(value: object) -> bool:

@@ -49,6 +49,7 @@ class PackagesSubject:
     examples: int = 40
     _first: Sent | RemoteError | None = None
     _pages: list[Page] = field(default_factory=list)
+    _broken_page: Failed | None = None
     pages_s: float = 0.0
 
     @property
@@ -154,6 +155,8 @@ class PackagesSubject:
             Failed: a later page has no list.
             Skipped: the first page has none.
         """
+        if self._broken_page is not None:
+            raise self._broken_page
         if self._pages:
             return self._pages
         content, started = await self.content(), time.monotonic()
@@ -164,13 +167,32 @@ class PackagesSubject:
             if not isinstance(following, str) or not following.strip() or following in seen:
                 break
             seen.add(following)
-            pages.append(await self._page(following))
+            try:
+                pages.append(await self._page(following))
+            except Failed as failed:
+                self._broken_page = failed
+                raise
         self.pages_s = time.monotonic() - started + pages[0].sent.answer.duration_ms / 1000
         self._pages = pages
         return pages
 
+    async def all_pages(self) -> list[Page]:
+        """
+        Returns the pages, for the checks that need all of them.
+
+        Raises:
+            Skipped: a page has no list.
+        """
+        try:
+            return await self.pages()
+        except Failed:
+            raise Skipped("A page has no list: see packages.next-followed.") from None
+
     async def _page(self, following: str) -> Page:
-        sent = await self.ask(next=following)
+        try:
+            sent = await self.ask(next=following)
+        except RemoteError as error:
+            raise Failed(f"For next = {following[:60]!r}: {error.reason}") from None
         try:
             content = json.loads(sent.answer.body.decode())
             data = content["data"]

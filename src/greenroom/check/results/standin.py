@@ -51,10 +51,11 @@ class Received:
 
 @dataclass
 class Placed:
-    """An order that the kit placed: its fault, and the final result that was accepted."""
+    """An order that the kit placed: its fault, its model for clients that read it, and its accepted final result."""
 
     id: str
     fault: Fault
+    model: Any = None
     final: Result | None = None
     is_pending: bool = True
 
@@ -82,6 +83,10 @@ class StandIn:
             body += chunk
             if len(body) > MAX_BODY:
                 return _error(413, "The body is larger than 1 MiB.")
+        if self._is_authorized(request.headers.get("authorization", "")):
+            other = self._other_call(request)
+            if other is not None:
+                return other
         order_id = self._order_id(request.url.path)
         read = self._read(request, order_id, body)
         status, message, headers = self._judge(request, order_id, read)
@@ -102,6 +107,16 @@ class StandIn:
         if status == 200:
             return JSONResponse({"statusCode": 200, "message": message, "timestamp": stamp(datetime.now(UTC))})
         return _error(status, message, list(read["problems"]), headers)
+
+    def _other_call(self, request: Request) -> Response | None:
+        """Returns the answer to a call that a client may make besides results: reading an order, or its progress."""
+        for order in self.orders.values():
+            call = request.method, request.url.path
+            if call == ("GET", f"/unified/ats/{self.category}/orders/{order.id}"):
+                return JSONResponse({"data": order.model})
+            if call in (("GET", f"/v1/orders/{order.id}"), ("POST", f"/v1/orders/{order.id}/status")):
+                return JSONResponse({"id": order.id, "account_id": self.account_id, "status": "accepted"})
+        return None
 
     def _order_id(self, path: str) -> str | None:
         prefix = f"/unified/ats/{self.category}/orders/"

@@ -85,9 +85,9 @@ class ResultsSubject:
     async def _place(self, name: str, fault: Fault) -> None:
         more = {"first_name": "Zoë 🧪", "last_name": "Nguyễn-O'Neill"} if name == "unicode" else {}
         order = events.order(self.standin.category, **more)
-        self.placed[name] = self.standin.orders[order.id] = Placed(order.id, fault)
         url = f"{self.base_url}/unified/ats/{{category}}/orders/{{order}}/result"
         document = events.created(self.standin.category, self.event, placed=order, update_url=url)
+        self.placed[name] = self.standin.orders[order.id] = Placed(order.id, fault, document["event_data"])
         body, event_id = encode(document | {"account_id": self.standin.account_id}), new_id("evt")
         for _ in range(2 if name == "repeated" else 1):
             headers = {"content-type": "application/json"}
