@@ -214,8 +214,8 @@ class Serial(Receiving):
     async def take(self, event: dict[str, Any], event_id: str, size: int) -> web.Response:
         self.running += 1
         try:
-            await asyncio.sleep(0.05 if self.running > 1 else 0)
-            return web.Response(status=503 if self.running > 4 else 204)
+            await asyncio.sleep(0.3 if self.running > 1 else 0)
+            return web.Response(status=503 if self.running > 3 else 204)
         finally:
             self.running -= 1
 
