@@ -37,7 +37,7 @@ async def check(*arguments: str, data: Path, **variables: str) -> tuple[int, str
 async def test_the_demo_vendor_passes(vendor: str, tmp_path: Path) -> None:
     """The example for other vendors has nothing to report, and all reports are written."""
     files = [f"--{kind}={tmp_path / kind}" for kind in ("json", "junit", "html")]
-    secrets = {"CHECK_API_KEY": lists.KEY, "CHECK_SECRET": lists.SECRET}
+    secrets = {"CHECK_API_KEY": lists.KEY, "CHECK_SIGNING_SECRET": lists.SECRET}
     listed = await check("packages", f"{vendor}/packages", "--allow-private", *files, data=tmp_path, **secrets)
     hooked = await check("webhook", f"{vendor}/webhook", "--allow-private", data=tmp_path, CHECK_SECRET=webhooks.SECRET)
 
@@ -53,7 +53,7 @@ async def test_a_failure_is_shown_with_a_command_and_without_credentials(tmp_pat
     """The command exits 1; the key is in no output and in no report."""
     async with serving(lists.Echo().handle) as url:
         arguments = ("packages", url, "--allow-private", "--json", str(tmp_path / "json"), "--examples", "5")
-        secrets = {"CHECK_API_KEY": lists.KEY, "CHECK_SECRET": lists.SECRET}
+        secrets = {"CHECK_API_KEY": lists.KEY, "CHECK_SIGNING_SECRET": lists.SECRET}
         code, output, errors = await check(*arguments, data=tmp_path, **secrets)
 
     assert code == 1, errors

@@ -33,8 +33,7 @@ from greenroom.security.signatures import check_secret
 
 #: networks that --allow-private permits
 PRIVATE = tuple(
-    ip_network(one)
-    for one in ("127.0.0.0/8", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fc00::/7")
+    ip_network(one) for one in ("127.0.0.0/8", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 )
 #: seconds for one call of the list endpoint, and for one webhook: those of the gateway
 LIST_S = 5.0
@@ -48,6 +47,10 @@ app = typer.Typer(no_args_is_help=True, add_completion=False)
 Url = Annotated[str, typer.Argument(help="The URL of your endpoint.")]
 Key = Annotated[str | None, typer.Option(envvar="CHECK_API_KEY", help="The API key that calls carry (Basic).")]
 Secret = Annotated[str | None, typer.Option(envvar="CHECK_SECRET", help="The secret (whsec_…) that signs calls.")]
+SigningSecret = Annotated[
+    str | None,
+    typer.Option(envvar="CHECK_SIGNING_SECRET", help="The integration's signing secret (whsec_…), which signs calls."),
+]
 Category = Annotated[Literal["assessments", "background_checks"], typer.Option(help="What you sell.")]
 AllowPrivate = Annotated[
     bool, typer.Option("--allow-private", help="Permit http, and hosts of this machine and of private networks.")
@@ -73,7 +76,7 @@ def check() -> None:
 def packages(
     url: Url,
     api_key: Key = None,
-    signing_secret: Secret = None,
+    signing_secret: SigningSecret = None,
     category: Category = "assessments",
     provider: Annotated[str, typer.Option(help="The provider that calls name.")] = "greenhouse",
     account: Annotated[str, typer.Option(help="The account id that calls name.")] = ACCOUNT,
