@@ -199,8 +199,7 @@ async def set_paused(ctx: Context, tx: Tx, project_id: str, account_id: str, pau
     changed = replace(account, paused_at=now if paused else None, updated_at=now)
     await account_rows.save(tx, changed)
     await publish(ctx, tx, changed, ACCOUNT_UPDATED)
-    action = "account.paused" if paused else "account.resumed"
-    await audit.record(ctx, tx, action, account_id, project_id=project_id)
+    await audit.record(ctx, tx, "account.paused" if paused else "account.resumed", account_id, project_id=project_id)
     return changed
 
 
