@@ -47,6 +47,7 @@ log = structlog.get_logger("greenroom")
 YOUNG = 10_000
 #: files in the data directory besides the encryption key
 DATA_FILES = ("greenroom.db", "greenroom.db-wal", "greenroom.db-shm", "serve.lock")
+METRICS_ROUTE = next(one for one in health.router.routes if isinstance(one, APIRoute) and one.path == "/metrics")
 #: permission bits of group and others
 OTHERS = 0o077
 
@@ -216,13 +217,25 @@ def build_app(settings: Settings, gateway: Gateway | None = None) -> FastAPI:
     )
     faults.install(app)
     for router in api.build_routers():
+        # with an address of their own, the metrics are not on the public port
+        routes = [one for one in router.routes if not (settings.metrics_address and one is METRICS_ROUTE)]
         # include_router would build every route anew for each application and slow down each request
-        app.router.routes.extend(router.routes)
+        app.router.routes.extend(routes)
     app.add_middleware(KeyRateLimit, free={route.path for route in health.router.routes if isinstance(route, APIRoute)})
     app.add_middleware(BodyLimit, https_only=settings.is_https)
     app.add_middleware(RequestLogMiddleware)
     app.add_middleware(TrustedProxies, networks=settings.trusted_proxies)
     app.add_middleware(SecurityHeaders, https=settings.is_https)
+    return app
+
+
+def build_health_app(gateway: Gateway) -> FastAPI:
+    """Returns the ASGI application of `metrics_address`: liveness, readiness and metrics of this process."""
+    app = FastAPI(openapi_url=None)
+    faults.install(app)
+    app.router.routes.extend(health.router.routes)
+    app.add_middleware(SecurityHeaders, https=False)
+    app.state.ctx = gateway.ctx
     return app
 
 

@@ -93,10 +93,15 @@ async def open_vault(settings: Settings, store: Store) -> Vault:
 
 @asynccontextmanager
 async def open_store(settings: Settings) -> AsyncIterator[Store]:
-    """Opens the store with its tables brought up to date; closes it at the end."""
+    """
+    Opens the store with its tables brought up to date, or verified as `settings.migrate` says; closes it at the end.
+
+    Raises:
+        MigrationsPending: a migration is missing and this process may not apply it.
+    """
     if not settings.database_url:
         prepare_data_dir(settings)
-    await migrate.upgrade(database_url(settings))
+    await _prepare_tables(settings)
     store = _connect(settings)
     try:
         yield store
@@ -150,6 +155,14 @@ async def sole_owner(settings: Settings) -> AsyncIterator[None]:
         yield
     finally:
         os.close(lock)
+
+
+async def _prepare_tables(settings: Settings) -> None:
+    url = database_url(settings)
+    if settings.migrate == "auto":
+        await migrate.upgrade(url)
+    else:
+        await migrate.verify(url, accept_newer=settings.migrate == "rollback")
 
 
 def _login_name() -> str:

@@ -7,6 +7,7 @@ Hierarchy of the deliberate errors.
     │   ├── TooSlow 408 · Conflict 409 · PreconditionFailed 412 · PayloadTooLarge 413 · Invalid 422
     │   ├── TooManyRequests 429 · HeadTooLarge 431 · NotSupported 501 · BadGateway 502 (RequestTimeout 408)
     │   ├── Unavailable 503 · SecretUnreadable 503 · QueueFull 503 · TooManyConnections 503
+    │       └── NewerDatabase, MigrationsPending: commands end with them, no request does
     ├── AccessError            a customer's access to an ATS's API cannot be used; carries a code of the causes
     └── RemoteError            an outgoing call that failed; carries the retry policy
         ├── TryLater           the other side is not able to answer now
@@ -18,6 +19,7 @@ Hierarchy of the deliberate errors.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar, Literal
@@ -214,6 +216,21 @@ class Unavailable(Refused):
 
     def __init__(self, message: str = "The database does not answer. Try again shortly.") -> None:
         super().__init__(message, retry_after=5)
+
+
+class NewerDatabase(Unavailable):
+    """A newer version has migrated the database."""
+
+
+class MigrationsPending(Unavailable):
+    """The database lacks migrations, and this process may not apply them."""
+
+    def __init__(self, missing: Sequence[str]) -> None:
+        span = missing[0] if len(missing) == 1 else f"{missing[0]} to {missing[-1]}"
+        super().__init__(
+            f"The database lacks {len(missing)} of this version's migrations ({span}), and GREENROOM_MIGRATE does not "
+            "let this command apply them. Run `greenroom migrate` once, then start again."
+        )
 
 
 class SecretUnreadable(Refused):

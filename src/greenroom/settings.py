@@ -35,6 +35,20 @@ class Settings(BaseModel):
         str | None,
         Field(description="postgresql://user:password@host/database, or unset for SQLite in the data directory."),
     ] = None
+    migrate: Annotated[
+        Literal["auto", "refuse", "rollback"],
+        Field(
+            description="auto: a start applies pending migrations. refuse: it ends with exit status 3 and names the "
+            "command to run. rollback: like refuse, but it accepts the tables of a newer version."
+        ),
+    ] = "auto"
+    metrics_address: Annotated[
+        str,
+        Field(
+            description="host:port for /metrics, /readyz and /healthz of `serve` and `work`; `serve` then no longer "
+            "has /metrics on its own port. Empty: none."
+        ),
+    ] = ""
     public_url: Annotated[
         str, Field(description="Where people and other systems reach this gateway; used in links and endpoint URLs.")
     ] = "http://127.0.0.1:8000"
@@ -163,6 +177,23 @@ class Settings(BaseModel):
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise ValueError("expected an absolute URL such as https://greenroom.example.com")
         return value.rstrip("/")
+
+    @field_validator("metrics_address")
+    @classmethod
+    def _host_and_port(cls, value: str) -> str:
+        try:
+            parts = urlsplit(f"//{value}")
+            fine = not value or (parts.hostname and parts.port and parts.netloc == value and "@" not in value)
+        except ValueError:  # the port is not a number up to 65535
+            fine = False
+        if not fine:
+            raise ValueError("expected host:port such as 127.0.0.1:9464 or [::1]:9464")
+        return value
+
+    def get_metrics_listener(self) -> tuple[str, int] | None:
+        """Returns the host and port of `metrics_address`; None if it is empty."""
+        parts = urlsplit(f"//{self.metrics_address}")
+        return (parts.hostname, parts.port) if parts.hostname and parts.port else None
 
     @field_validator("database_url")
     @classmethod

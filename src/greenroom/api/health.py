@@ -26,6 +26,7 @@ IN_FLIGHT = Gauge("greenroom_deliveries_in_flight", "Attempts in flight, over al
 STUCK = Gauge("greenroom_deliveries_stuck", "Deliveries that are held or dead.", ["state"])
 HELD = Gauge("greenroom_events_held", "Order events that are held because no webhook subscribes to them.")
 OLDEST_HELD = Gauge("greenroom_oldest_held_seconds", "How long the oldest of these events has been held.")
+DATABASE_UP = Gauge("greenroom_database_up", "1 if the latest read of these figures succeeded, else 0.")
 BREAKERS = Gauge("greenroom_breakers", "Destinations in trouble, by the state of their breaker.", ["state"])
 
 
@@ -62,8 +63,10 @@ async def metrics(ctx: Ctx, request: Request) -> Response:
         try:
             _show(await overview(ctx))
             request.app.state.overview_at = time.monotonic()
+            DATABASE_UP.set(1)
         except Unavailable:  # the counters of this process are still useful without the gauges from the database
             log.warning("metrics_without_database")
+            DATABASE_UP.set(0)
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 

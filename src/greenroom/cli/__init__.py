@@ -11,10 +11,12 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from greenroom.cli.extras import EXTRAS, require_extra
-from greenroom.errors import Refused
+from greenroom.errors import MigrationsPending, Refused
 from greenroom.security.vault import VaultError
 from greenroom.settings import SettingsError
 
+#: exit status of a command that may not apply pending migrations, for supervisors: a restart would not help
+PENDING_STATUS = 3
 #: commands by name: the module and the function or Typer application in it, and the line in the help
 COMMANDS = {
     "serve": ("serve.serve", "Run the gateway: API, dashboard and delivery in one process."),
@@ -122,10 +124,12 @@ def main() -> None:
     os.umask(0o077)  # the database and the files that SQLite adds beside it contain personal data
     try:
         app()
+    except MigrationsPending as error:
+        _exit_with_error(str(error), status=PENDING_STATUS)
     except (SettingsError, VaultError, Refused) as error:
         _exit_with_error(str(error))
 
 
-def _exit_with_error(text: str) -> NoReturn:
+def _exit_with_error(text: str, *, status: int = 1) -> NoReturn:
     print(f"greenroom: {text}", file=sys.stderr)
-    sys.exit(1)
+    sys.exit(status)

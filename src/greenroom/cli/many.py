@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import wait
 from multiprocessing.synchronize import Event
 from typing import Any
@@ -26,7 +26,7 @@ AGAIN_S = 1.0
 
 class WorkerProcesses:
     """
-    A fixed number of processes that each run `serve(settings, listener, ready)`.
+    A fixed number of processes that each run `serve(settings, listener, ready)`, each with its own settings.
 
     `serve` sets `ready` once it accepts requests. A process that ends is replaced, unless no process was ever ready.
     All of them stop when this process ends, in whatever way. When stopping, this process closes its copy of `listener`,
@@ -35,12 +35,10 @@ class WorkerProcesses:
 
     def __init__(
         self,
-        count: int,
         serve: Callable[[Settings, socket.socket, Event], None],
-        settings: Settings,
+        settings: Sequence[Settings],
         listener: socket.socket,
     ) -> None:
-        self._count = count
         self._serve = serve
         self._settings = settings
         self._listener = listener
@@ -56,7 +54,7 @@ class WorkerProcesses:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.send_bytes(b"stop"))
         was_ready = False
-        team = [self._start() for _ in range(self._count)]
+        team = [self._start(settings) for settings in self._settings]
         while not self._stopping.poll():
             if not was_ready and self._ready.is_set():
                 was_ready = True
@@ -68,7 +66,8 @@ class WorkerProcesses:
             for one in ended:
                 log.error("process_ended", pid=one.pid, exit_status=one.exitcode, next_start_s=AGAIN_S)
                 if not self._stopping.poll(AGAIN_S):
-                    team[team.index(one)] = self._start()
+                    place = team.index(one)
+                    team[place] = self._start(self._settings[place])
         # the workers accept the pending connections and close the port; an open copy here would queue new ones forever
         self._listener.close()
         for one in team:
@@ -79,7 +78,7 @@ class WorkerProcesses:
         # a process that was still starting has no handler yet and ends by SIGTERM itself
         return int(not self._ready.is_set() or any(one.exitcode not in (0, -signal.SIGTERM) for one in team))
 
-    def _start(self) -> Any:
-        process = _SPAWN.Process(target=self._serve, args=(self._settings, self._listener, self._ready))
+    def _start(self, settings: Settings) -> Any:
+        process = _SPAWN.Process(target=self._serve, args=(settings, self._listener, self._ready))
         process.start()
         return process

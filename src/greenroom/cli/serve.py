@@ -7,8 +7,8 @@ import multiprocessing
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,7 +19,9 @@ import uvloop
 from fastapi import FastAPI
 
 from greenroom.app import (
+    Gateway,
     build_app,
+    build_health_app,
     collect_garbage_seldom,
     delivering,
     open_gateway,
@@ -67,7 +69,8 @@ def serve(
 
     if workers > 1:
         asyncio.run(_check(settings))
-        raise typer.Exit(WorkerProcesses(workers, _serve_as_worker, settings, listener).run(print_address))
+        each = [_with_metrics_port(settings, number) for number in range(workers)]
+        raise typer.Exit(WorkerProcesses(_serve_as_worker, each, listener).run(print_address))
     _run(_serve(settings, listener, print_address))
 
 
@@ -79,7 +82,7 @@ def _run(main: Coroutine[Any, Any, None]) -> None:
 
 async def _serve(settings: Settings, listener: socket.socket, on_ready: Callable[[], None]) -> None:
     # the gateway is opened before the server starts, so that its errors are one line and not a server's traceback
-    async with running_gateway(settings) as gateway:
+    async with running_gateway(settings) as gateway, _serving_health(settings, gateway):
         app = build_app(settings, gateway)
         await installation.save_public_url(gateway.ctx.store, gateway.ctx.vault, settings.public_url)
         server = _Server(app, gateway.engine.stop, on_ready)
@@ -107,10 +110,35 @@ async def _work(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    async with open_gateway(settings) as gateway, delivering(gateway):
+    async with open_gateway(settings) as gateway, delivering(gateway), _serving_health(settings, gateway):
         collect_garbage_seldom()
         print(f"Delivering as {gateway.engine.worker}", flush=True)
         await stopped.wait()
+
+
+class _HealthServer(Server):
+    """The server of `metrics_address`; the process's signals are the main server's."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def _serving_health(settings: Settings, gateway: Gateway) -> AsyncIterator[None]:
+    """Serves liveness, readiness and metrics on `metrics_address` for the block, if there is one."""
+    address = settings.get_metrics_listener()
+    if address is None:
+        yield
+        return
+    listener = _listen(*address, choose="GREENROOM_METRICS_ADDRESS")
+    server = _HealthServer(build_health_app(gateway))
+    running = asyncio.create_task(server.serve(sockets=[listener]), name="health")
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await running
 
 
 class _Server(Server):
@@ -158,7 +186,7 @@ def _stopping_with_parent(server: Server) -> Iterator[None]:
         loop.remove_reader(parent.sentinel)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, *, choose: str = "--port") -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -166,8 +194,18 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise SettingsError(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --port.") from None
+        raise SettingsError(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another {choose}.") from None
     return listener
+
+
+def _with_metrics_port(settings: Settings, number: int) -> Settings:
+    """Returns the settings of one of several processes: each has a metrics port, the first one the configured."""
+    address = settings.get_metrics_listener()
+    if address is None:
+        return settings
+    host, port = address
+    name = f"[{host}]" if ":" in host else host
+    return settings.model_copy(update={"metrics_address": f"{name}:{port + number}"})
 
 
 def _with_public_url(settings: Settings, host: str, port: int) -> Settings:

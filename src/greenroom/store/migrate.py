@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 from greenroom.database_url import connect_options
-from greenroom.errors import Unavailable
+from greenroom.errors import MigrationsPending, NewerDatabase, Unavailable
 
 VERSIONS = Path(__file__).parent / "migrations" / "versions"
 SQLITE = "sqlite:///"
@@ -48,6 +48,25 @@ async def upgrade(url: str) -> list[str]:
     return await apply.upgrade(url)
 
 
+async def verify(url: str, *, accept_newer: bool) -> None:
+    """
+    Checks that no revision is missing; changes nothing.
+
+    Raises:
+        MigrationsPending: a revision is missing.
+        NewerDatabase: a newer version has migrated the database, unless `accept_newer`.
+        Unavailable: the database cannot be reached.
+    """
+    try:
+        lacking = await missing(url)
+    except NewerDatabase:
+        if not accept_newer:
+            raise
+        return
+    if lacking:
+        raise MigrationsPending(lacking)
+
+
 async def missing(url: str) -> list[str]:
     """Returns the revisions that are not applied, oldest first; changes nothing. Raises as `upgrade` does."""
     if url.startswith(SQLITE):
@@ -60,15 +79,16 @@ def pending(current: str | None) -> list[str]:
     Returns the revisions that follow the database's current one, oldest first.
 
     Raises:
-        Unavailable: this version does not know the current revision.
+        NewerDatabase: this version does not know the current revision.
     """
     known = list_revisions()
     if current is None:
         return known
     if current not in known:
-        raise Unavailable(
+        raise NewerDatabase(
             f"The database has the tables of a newer Greenroom (revision {current}; this one knows them up to "
-            f"{known[-1]}). Start the newer version, or go back to a copy of the database."
+            f"{known[-1]}). Start the newer version, set GREENROOM_MIGRATE=rollback to go back by one version, or go "
+            "back to a copy of the database."
         )
     return known[known.index(current) + 1 :]
 
