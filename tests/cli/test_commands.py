@@ -166,6 +166,29 @@ def test_apply_twice_changes_nothing(tmp_path: Path) -> None:
     assert "retention_days" not in greenroom("export", data=data).stdout
 
 
+def test_custom_headers_are_applied_once_and_exported_as_references(tmp_path: Path) -> None:
+    """Their values come from the environment; a file without them leaves them, a reserved name is refused."""
+    data, file = tmp_path / "data", tmp_path / "greenroom.toml"
+    head, _, rest = FILE.partition("[projects.integrations.greenhouse]")
+    plain = head + "[[projects.webhooks]]" + rest.partition("[[projects.webhooks]]")[2]
+    file.write_text(plain + 'headers = {X-Api-Key = "env:ORDERS_X_API_KEY"}\n')
+    first = greenroom("apply", str(file), "--yes", data=data, ORDERS_X_API_KEY="hk_4f9a77")
+    assert first.stdout.splitlines()[-1] == "Done.", first.stderr
+    exported = greenroom("export", data=data).stdout
+    assert tomllib.loads(exported)["projects"][0]["webhooks"][0]["headers"] == {"X-Api-Key": "env:ORDERS_X_API_KEY"}
+    for content, value, said in [
+        (plain, "hk_4f9a77", ["Nothing to change."]),
+        (exported, "hk_4f9a77", ["Nothing to change."]),
+        (exported, "hk_other", ["~ webhook acme/orders: headers", "Done."]),
+    ]:
+        file.write_text(content)
+        done = greenroom("apply", str(file), "--yes", data=data, ORDERS_X_API_KEY=value)
+        assert done.stdout.splitlines() == said, done.stderr
+    file.write_text(plain + 'headers = {Content-Length = "env:ORDERS_X_API_KEY"}\n')
+    refused = greenroom("apply", str(file), "--yes", data=data, ORDERS_X_API_KEY="hk_4f9a77")
+    assert (refused.returncode, "Content-Length is reserved" in refused.stderr) == (1, True)
+
+
 def test_the_hub_is_applied_once(tmp_path: Path) -> None:
     """And stays as it is when the file does not have it; a bad origin is refused."""
     data, file = tmp_path / "data", tmp_path / "greenroom.toml"

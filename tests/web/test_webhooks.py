@@ -38,6 +38,28 @@ async def test_a_webhook_is_added_with_its_events(visitor: Visitor, base: str, h
     assert url in (await visitor.get(f"{base}/webhooks")).text
 
 
+async def test_custom_headers_are_edited_without_their_values(
+    visitor: Visitor, base: str, proctor: Linked, house: House
+) -> None:
+    """The form shows the names; a hidden value is kept, a reserved name is an error beside the field."""
+    fields = {"url": f"{house.vendor.url}/hooks", "events": "ats_assessments.created", "accounts": "all"}
+    refused = await visitor.submit(f"{base}/webhooks/new", fields | {"headers": "Host: x"})
+    assert (refused.status_code, "Host is reserved" in refused.text) == (422, True)
+    made = await visitor.submit(f"{base}/webhooks/new", fields | {"headers": "X-Team: hk_4f9a77\nX-Old: old_value"})
+    here = made.headers["location"].partition("?")[0]
+    for path in (here, f"{here}/edit"):
+        page = (await visitor.get(path)).text
+        assert "X-Team" in page
+        assert "hk_4f9a77" not in page
+    seen = re.search(r'name="seen" value="([^"]+)"', page)
+    assert seen
+    changed = fields | {"name": "w", "seen": seen[1].replace("&#43;", "+"), "headers": "X-Team: (hidden)"}
+    assert (await visitor.submit(f"{here}/edit", changed)).status_code == 303
+    await proctor.send_test()
+    sent = (await house.vendor.receive(1))[0].headers
+    assert (sent["x-team"], "x-old" in sent) == ("hk_4f9a77", False)
+
+
 async def test_a_webhook_for_another_category_is_warned_about(visitor: Visitor, base: str, proctor: Linked) -> None:
     """Until its events match; one for accounts alone is meant so."""
     made = await webhook(proctor, ["background_check_order.created"])

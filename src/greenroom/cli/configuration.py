@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import tomllib
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, replace
@@ -28,12 +29,13 @@ from greenroom.api.v1.integrations import (
 from greenroom.api.v1.webhooks import WebhookIn, check_url, held_from
 from greenroom.bootstrap import open_context
 from greenroom.context import Context
+from greenroom.model.custom_headers import find_problem
 from greenroom.model.hub import HubSettings
 from greenroom.model.integrations import Integration
 from greenroom.model.projects import Project
 from greenroom.model.webhooks import Webhook
 from greenroom.security.signatures import check_secret
-from greenroom.services import hub_settings, integrations, projects, webhooks
+from greenroom.services import custom_headers, hub_settings, integrations, projects, webhooks
 from greenroom.settings import LONGEST_DAYS, Settings, SettingsError
 
 REFERENCES = ("env:", "file:")
@@ -46,8 +48,8 @@ class WebhookEntry(WebhookIn):
     """
     A webhook in a file, identified by its name within the project.
 
-    A missing `secret` is generated. `held_since` applies when the webhook is created or changed; a different
-    `held_since` alone is no change.
+    A missing `secret` is generated; without `headers`, they stay. `held_since` applies when the webhook is created or
+    changed; a different `held_since` alone is no change.
     """
 
     secret: str | None = None
@@ -199,6 +201,10 @@ def _webhook_steps(ctx: Context, project: str, old: Webhook | None, hook: Webhoo
         "enabled": hook.enabled,
         "rate_limit": hook.rate_limit,
     }
+    if "headers" in hook.model_fields_set:
+        values["headers"] = {name: _read_reference(text, f"headers.{name}") for name, text in hook.headers.items()}
+        if problem := find_problem(values["headers"]):
+            raise SettingsError(f"webhook {hook.name}: headers: {problem}")
     if old is None:
         held_since = held_from(hook.held_since)
         secret = _read_reference(hook.secret, "webhooks.secret") if hook.secret else None
@@ -212,7 +218,8 @@ def _webhook_steps(ctx: Context, project: str, old: Webhook | None, hook: Webhoo
             await webhooks.release(ctx, webhook)
 
         return [Step(f"+ webhook {project}/{hook.name}", create)]
-    changes = {name: value for name, value in values.items() if getattr(old, name) != value}
+    stored = {"headers": custom_headers.opened(ctx, old)}
+    changes = {name: value for name, value in values.items() if stored.get(name, getattr(old, name)) != value}
     if not changes:
         return []
     says = f"~ webhook {project}/{hook.name}: {', '.join(changes)}"
@@ -255,6 +262,8 @@ def _hub(settings: HubSettings) -> dict[str, Any]:
 
 def _webhook(webhook: Webhook) -> dict[str, Any]:
     limit = {"rate_limit": webhook.rate_limit} if webhook.rate_limit is not None else {}
+    names = {name: f"env:{_variable(webhook.name)}_{_variable(name)}" for name in webhook.header_names}
+    headers = {"headers": names} if names else {}
     return {
         "name": webhook.name,
         "url": webhook.url,
@@ -262,7 +271,13 @@ def _webhook(webhook: Webhook) -> dict[str, Any]:
         "account_ids": list(webhook.account_ids),
         "enabled": webhook.enabled,
         **limit,
+        **headers,
     }
+
+
+def _variable(text: str) -> str:
+    """Returns a name as a part of an environment variable's."""
+    return re.sub(r"[^A-Z0-9]+", "_", text.upper()).strip("_") or "WEBHOOK"
 
 
 def _read(file: Path) -> Configuration:

@@ -125,7 +125,7 @@ async def _subscribed(ctx: Context, project: str, url: str) -> AsyncIterator[tup
         if not webhook.enabled:
             await webhooks.change(ctx, owner.id, webhook.id, {"enabled": True})
         found = await signed_webhooks.find(ctx, webhook.id)
-        yield webhook.id, found[1] if found else []
+        yield webhook.id, found.secrets if found else []
     finally:
         await webhooks.delete(ctx, owner.id, webhook.id)
 

@@ -12,8 +12,9 @@ from greenroom.context import Context
 from greenroom.errors import GiveUp, RemoteError
 from greenroom.model.deliveries import Claimed
 from greenroom.model.events import TEST, body, stamp
-from greenroom.model.webhooks import Webhook
+from greenroom.model.webhooks import Destination, Webhook
 from greenroom.outbound import Answer, Outbound, Request, judge_webhook
+from greenroom.security import masks
 from greenroom.security.signatures import signing
 from greenroom.services import checks, signed_webhooks, webhooks
 
@@ -21,9 +22,7 @@ from greenroom.services import checks, signed_webhooks, webhooks
 DEADLINE_S = 15.0
 
 
-def webhook_request(
-    claimed: Claimed, destination: tuple[Webhook, list[str]] | None, *, now: Callable[[], datetime]
-) -> Request:
+def webhook_request(claimed: Claimed, destination: Destination | None, *, now: Callable[[], datetime]) -> Request:
     """
     Returns the request of one attempt; the body is identical for every attempt of a delivery.
 
@@ -34,10 +33,10 @@ def webhook_request(
     """
     if destination is None:
         raise GiveUp("The webhook has been deleted.", kind="not_configured")
-    webhook, secrets = destination
+    webhook, secrets, custom = destination
     content = body(claimed.payload, claimed.event_name)
     sign = signing(event_id=claimed.event_id, body=content, secrets=secrets, now=now)
-    return Request("POST", webhook.url, {"content-type": "application/json"}, content, sign)
+    return Request("POST", webhook.url, {"content-type": "application/json"}, content, sign, secret_headers=custom)
 
 
 def judge(answer: Answer) -> None:
@@ -53,9 +52,10 @@ def judge(answer: Answer) -> None:
 
 @dataclass(frozen=True)
 class Tried:
-    """The exchange of a test event."""
+    """The exchange of a test event; `headers` are those of the request, without the values of custom ones."""
 
     request: Request
+    headers: dict[str, str]
     request_body: str
     response: dict[str, Any] | None
     fault: RemoteError | None
@@ -86,19 +86,24 @@ async def _try_out(ctx: Context, out: Outbound, webhook: Webhook) -> Tried:
         lease="", payload=json.dumps(payload), created_at=now,
     )  # fmt: skip
     request = webhook_request(claimed, destination, now=ctx.now)
-    sent = (request.body or b"").decode()
+    custom = request.secret_headers
     try:
         answer = await out.send(request, deadline=DEADLINE_S)
     except RemoteError as error:
-        return Tried(request, sent, None, error)
+        return _tried(request, None, error)
     response = {
         "status": answer.status,
-        "headers": dict(answer.headers),
-        "body": answer.body[:4096].decode(errors="replace"),
+        "headers": {name: masks.values(value, custom) for name, value in answer.headers.items()},
+        "body": masks.values(answer.body[:4096].decode(errors="replace"), custom),
         "ms": round(answer.duration_ms),
     }
     try:
         judge(answer)
     except RemoteError as error:
-        return Tried(request, sent, response, error)
-    return Tried(request, sent, response, None)
+        return _tried(request, response, error)
+    return _tried(request, response, None)
+
+
+def _tried(request: Request, response: dict[str, Any] | None, fault: RemoteError | None) -> Tried:
+    headers = {**masks.headers({}, secret=request.secret_headers), **request.headers}
+    return Tried(request, headers, (request.body or b"").decode(), response, fault)

@@ -349,9 +349,11 @@ def _exchange(request: Request | None, answer: Answer | None) -> Exchange:
     """Returns the parts of a request and its answer that are recorded, with secrets masked."""
     if request is None:
         return Exchange()
-    sent = masks.headers(request.headers)
+    custom = request.secret_headers
+    sent = masks.headers(request.headers, secret=custom)
     if answer is None:
         return Exchange(masks.text(request.url), sent)
     # the answer is masked too, since a receiver may echo the request's credentials
-    body = masks.text(answer.body[:MAX_BODY_CHARACTERS].decode(errors="replace"))
-    return Exchange(masks.text(request.url), sent, answer.status, masks.headers(answer.headers), body, answer.address)
+    body = masks.text(masks.values(answer.body[:MAX_BODY_CHARACTERS].decode(errors="replace"), custom))
+    headers = {name: masks.values(value, custom) for name, value in masks.headers(answer.headers).items()}
+    return Exchange(masks.text(request.url), sent, answer.status, headers, body, answer.address)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
+from greenroom.model.custom_headers import KEPT
 from greenroom.model.events import ORDER_CREATED, ORDER_UPDATED, subscribed_name
-
-#: a webhook and its signing secrets, newest first
-Destination = tuple["Webhook", list[str]]
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,7 @@ class Webhook:
 
     `events` are the subscribed names in the vendor's spelling; empty `account_ids` means every account; `rate_limit` is
     in deliveries per second, None means unlimited. Of the events that are held for its project, the webhook receives
-    those accepted from `held_since` on; None means all of them.
+    those accepted from `held_since` on; None means all of them. `headers_sealed` are its custom headers, encrypted.
     """
 
     id: str
@@ -33,6 +32,13 @@ class Webhook:
     updated_at: datetime
     rate_limit: float | None = None
     held_since: datetime | None = None
+    header_names: tuple[str, ...] = ()
+    headers_sealed: str | None = field(default=None, repr=False)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Returns the custom headers as they are shown, without their values."""
+        return dict.fromkeys(self.header_names, KEPT)
 
     @property
     def takes_orders(self) -> bool:
@@ -53,3 +59,11 @@ class WebhookSecret:
     secret: str = field(repr=False)
     created_at: datetime
     expires_at: datetime | None
+
+
+class Destination(NamedTuple):
+    """A webhook, its signing secrets, newest first, and its custom headers, all in plain text."""
+
+    webhook: Webhook
+    secrets: list[str]
+    headers: dict[str, str]

@@ -17,7 +17,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache, lru_cache, partial
 from ipaddress import ip_address
@@ -78,7 +78,8 @@ class Request:
     A request to send: absolute URL, headers, body bytes exactly as signed.
 
     `sign` returns the headers that depend on the time of sending. It is called once the connection is established,
-    right before the first byte is written, and its headers are added to `headers`.
+    right before the first byte is written, and its headers are added to `headers`. `secret_headers` are sent as well,
+    but are no part of any record; `headers` win over them.
     """
 
     method: str
@@ -86,6 +87,7 @@ class Request:
     headers: Mapping[str, str]
     body: bytes | None = None
     sign: Callable[[], Mapping[str, str]] | None = None
+    secret_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class _Forbidden(OSError):
@@ -185,7 +187,7 @@ class Outbound:
         """Returns the bytes of a request, signed at the time of this call."""
         if request.sign is not None:
             request.headers = {**request.headers, **request.sign()}
-        own = {name.lower(): text for name, text in request.headers.items()}
+        own = {name.lower(): text for name, text in {**request.secret_headers, **request.headers}.items()}
         headers = {"host": callee.host, **self._headers, **own}
         headers.pop("content-length", None)
         return request_bytes(request.method, callee.target, headers, request.body)

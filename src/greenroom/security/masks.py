@@ -14,15 +14,17 @@ from functools import lru_cache
 from typing import Any
 
 HIDDEN = "(hidden)"
+#: characters of the shortest value that is a credential for sure, and not a word like "on"
+SHORTEST = 6
 #: the deepest level of JSON that is shown; no real API nests deeper
 DEEPEST = 32
 
 _NAME = (
     r"password|passwd|passphrase|secret|token|credential|api[_-]?key|private[_-]?key|access[_-]?key|authorization"
-    r"|cookie|auth[_-]?link"
+    r"|cookie|auth[_-]?link|(?<![\w-])headers"  # "headers" are a webhook's custom ones, whose values are credentials
 )
 #: a text without any of these words cannot match, and a search for words is much faster than the expressions
-_NAME_HINTS = ("passw", "passphrase", "secret", "token", "credential", "key", "auth", "cookie")
+_NAME_HINTS = ("passw", "passphrase", "secret", "token", "credential", "key", "auth", "cookie", "headers")
 _SHAPE_HINTS = ("gk_", "gr_", "whsec_", "basic ", "bearer ", "@")
 _CREDENTIAL = re.compile(_NAME, re.IGNORECASE)
 #: Greenroom's own tokens, the value of an Authorization header, and a URL's user-info, anywhere in a text
@@ -37,9 +39,18 @@ _NAMED = re.compile(
 )
 
 
-def headers(sent: Mapping[str, str]) -> dict[str, str]:
-    """Returns headers with their credentials hidden."""
-    return {name: HIDDEN if _is_credential(name) else _shaped(value) for name, value in sent.items()}
+def headers(sent: Mapping[str, str], *, secret: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Returns headers with their credentials hidden, after those of which every value is `secret`."""
+    shown = {name: HIDDEN if _is_credential(name) else _shaped(value) for name, value in sent.items()}
+    return {**dict.fromkeys(secret, HIDDEN), **shown} if secret else shown
+
+
+def values(plain: str, secret: Mapping[str, str]) -> str:
+    """Returns a text with these headers' values hidden, which a receiver may echo; short ones are not looked for."""
+    for value in secret.values():
+        if len(value) >= SHORTEST:
+            plain = plain.replace(value, HIDDEN)
+    return plain
 
 
 def text(plain: str) -> str:

@@ -124,7 +124,7 @@ async def claim(
     webhook_ids = sorted({one.destination_id for one in claimed if one.lane == "vendor"})
     webhooks = await signed_webhooks.readable(ctx, tx, webhook_ids)
     # a webhook disabled after these deliveries were leased or stored could not hold them then
-    disabled = {id_ for id_, (webhook, _) in webhooks.items() if not webhook.enabled}
+    disabled = {id_ for id_, one in webhooks.items() if not one.webhook.enabled}
     held = {one.id for one in claimed if one.destination_id in disabled and one.queue != "hand"}
     await claim_rows.hold(tx, token, sorted(held))
     return ClaimBatch(

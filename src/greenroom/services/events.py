@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -11,12 +11,11 @@ from prometheus_client import Counter
 
 from greenroom.context import Context
 from greenroom.model.deliveries import Claimed
-from greenroom.model.webhooks import Destination, Webhook
 from greenroom.services import signed_webhooks
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import events as event_rows
 from greenroom.store import webhooks as webhook_rows
-from greenroom.store.db import Row, Tx, to_json
+from greenroom.store.db import Tx, to_json
 
 ACCEPTED = Counter("greenroom_events_accepted", "Events stored; includes those of a commit that failed.")
 
@@ -75,7 +74,7 @@ async def publish(
                 lane="vendor", destination_id=webhook.id, event_name=name, queue="first", trigger="auto", attempt=1,
                 step=1, nudge_count=0, lease=dispatch.lease, payload=content, created_at=ctx.now(), trace=ctx.trace,
             )  # fmt: skip
-            if not dispatch.accepts(claimed, partial(_destination, ctx, webhook, secrets), clear=clear):
+            if not dispatch.accepts(claimed, partial(signed_webhooks.opened, ctx, webhook, secrets), clear=clear):
                 dispatch = None
         await delivery_rows.add(
             tx,
@@ -105,7 +104,3 @@ async def publish(
             account_id=account_id,
         )
     return count
-
-
-def _destination(ctx: Context, webhook: Webhook, secrets: Sequence[Row]) -> Destination:
-    return webhook, signed_webhooks.opened(ctx, secrets)

@@ -14,6 +14,7 @@ from greenroom.model.deliveries import Lane
 from greenroom.model.events import body
 from greenroom.model.order_sentences import Leg
 from greenroom.model.orders import Order
+from greenroom.security import masks
 from greenroom.security.signatures import webhook_headers
 from greenroom.services import accounts, audit, deliveries, signed_webhooks, timelines
 from greenroom.services.deliveries import Delivery
@@ -120,11 +121,12 @@ async def sign_again(ctx: Context, tx: Tx, project_id: str, delivery_id: str) ->
     if row["lane"] != "vendor" or row["webhook_url"] is None or sent.body is None:
         raise Conflict("Only a delivery to a webhook whose content is kept has a signed request.")
     destination = await webhook_rows.list_with_secrets(tx, [row["destination_id"]])
-    secrets = signed_webhooks.opened(ctx, destination[0][1])
+    _, secrets, custom = signed_webhooks.opened(ctx, *destination[0])
     headers = webhook_headers(
         event_id=row["event_id"], sent_at=int(ctx.now().timestamp()), body=sent.body.encode(), secrets=secrets
     )
-    return SignedRequest(row["webhook_url"], {"content-type": "application/json", **headers}, sent.body)
+    shown = {"content-type": "application/json", **masks.headers({}, secret=custom), **headers}
+    return SignedRequest(row["webhook_url"], shown, sent.body)
 
 
 @transaction(queues=True)

@@ -1,4 +1,4 @@
-"""Webhooks with their signing secrets decrypted."""
+"""Webhooks with their signing secrets and custom headers decrypted."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from greenroom.context import Context, snapshot
-from greenroom.model.webhooks import Destination
+from greenroom.model.webhooks import Destination, Webhook
 from greenroom.security.vault import VaultError
+from greenroom.services import custom_headers
 from greenroom.store import webhooks as webhook_rows
 from greenroom.store.db import Row, Tx
 
@@ -21,7 +22,7 @@ async def find(ctx: Context, tx: Tx, webhook_id: str) -> Destination | None:
         VaultError: a secret cannot be decrypted.
     """
     for webhook, secrets in await webhook_rows.list_with_secrets(tx, [webhook_id]):
-        return webhook, opened(ctx, secrets)
+        return opened(ctx, webhook, secrets)
     return None
 
 
@@ -34,18 +35,19 @@ async def readable(ctx: Context, tx: Tx, webhook_ids: Sequence[str]) -> dict[str
     found: dict[str, Destination] = {}
     for webhook, secrets in await webhook_rows.list_with_secrets(tx, webhook_ids):
         with suppress(VaultError):
-            found[webhook.id] = webhook, opened(ctx, secrets)
+            found[webhook.id] = opened(ctx, webhook, secrets)
     return found
 
 
-def opened(ctx: Context, secrets: Sequence[Row]) -> list[str]:
+def opened(ctx: Context, webhook: Webhook, secrets: Sequence[Row]) -> Destination:
     """
-    Returns decrypted secrets from their rows.
+    Returns a webhook with its secrets decrypted from their rows.
 
     Raises:
         VaultError: a secret cannot be decrypted.
     """
-    return [
+    plain = [
         ctx.vault.open(row["secret_sealed"], table="webhook_secrets", row=row["secret_id"], column="secret_sealed")
         for row in secrets
     ]
+    return Destination(webhook, plain, custom_headers.opened(ctx, webhook))

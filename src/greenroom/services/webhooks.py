@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -12,7 +12,7 @@ from greenroom.errors import Conflict, Invalid, NotFound
 from greenroom.model.deliveries import State
 from greenroom.model.webhooks import Webhook, WebhookSecret
 from greenroom.security.tokens import new_webhook_secret
-from greenroom.services import accounts, audit
+from greenroom.services import accounts, audit, custom_headers
 from greenroom.store import breakers as breaker_rows
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import orders as order_rows
@@ -68,6 +68,7 @@ async def create(
     enabled: bool = True,
     rate_limit: float | None = None,
     held_since: datetime | None = None,
+    headers: Mapping[str, str] | None = None,
     secret: str | None = None,
 ) -> tuple[Webhook, str]:
     """
@@ -106,6 +107,7 @@ async def create(
         rate_limit=rate_limit,
         held_since=held_since,
     )
+    webhook = custom_headers.changed(ctx, webhook, webhook, headers)
     await webhook_rows.add(tx, webhook)
     await rate_rows.empty(tx, webhook.id)
     detail = {"name": name, "url": url}
@@ -151,14 +153,14 @@ async def change(
 
     Disabling holds the webhook's pending deliveries. Enabling queues them again. A webhook that subscribes to other
     events or accounts gets those that its project holds. Deliveries created before `held_since` are cancelled instead.
-    Another URL, or enabling, resets the circuit breaker.
+    Another URL, or enabling, resets the circuit breaker. A custom header whose value is `KEPT` keeps the stored value.
 
     Works in batches, so that no transaction is long; if the process stops meanwhile, `switch_over` completes the
     change.
 
     Raises:
         NotFound: the webhook, or one of the accounts, is not the project's.
-        Invalid: `held_since` is given and the webhook is not enabled.
+        Invalid: `held_since` is given and the webhook is not enabled; see also `custom_headers.changed`.
     """
     if held_since is not None:
         old = await get(ctx, project_id, webhook_id)
@@ -265,7 +267,8 @@ async def _change(
     old = await _read(tx, project_id, webhook_id)
     for account_id in changes.get("account_ids", ()):
         await accounts.read(tx, project_id, account_id)
-    new = replace(old, **changes, updated_at=ctx.now())
+    plain = {name: value for name, value in changes.items() if name != "headers"}
+    new = custom_headers.changed(ctx, old, replace(old, **plain, updated_at=ctx.now()), changes.get("headers"))
     if RELEASING & changes.keys():
         new = replace(new, held_since=held_since)
     if new.enabled != old.enabled:
@@ -275,7 +278,8 @@ async def _change(
     await webhook_rows.save(tx, new)
     if new.rate_limit != old.rate_limit:
         await rate_rows.empty(tx, webhook_id)
-    fields = [name for name in changes if getattr(new, name) != getattr(old, name)]
+    fields = [name for name in plain if getattr(new, name) != getattr(old, name)]
+    fields += ["headers"] if new.headers_sealed != old.headers_sealed else []
     if fields:
         await audit.record(ctx, tx, "webhook.changed", webhook_id, project_id=project_id, detail={"fields": fields})
     return new

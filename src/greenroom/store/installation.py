@@ -38,6 +38,8 @@ SEALED = (
     SealedColumn("account_tokens", "token_sealed"),
     SealedColumn("request_steps", "detail_sealed"),
     SealedColumn("webhook_secrets", "secret_sealed"),
+    SealedColumn("webhook_secrets", "private_key_sealed"),
+    SealedColumn("webhooks", "headers_sealed"),
     SealedColumn("users", "totp_secret_sealed"),
     SealedColumn("resumes", "content_sealed", batch=4),
 )

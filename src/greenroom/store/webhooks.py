@@ -173,6 +173,8 @@ def _columns(webhook: Webhook) -> dict[str, str | int | float | None]:
         "disabled_reason": webhook.disabled_reason,
         "rate_limit": webhook.rate_limit,
         "held_since": to_ms(webhook.held_since) if webhook.held_since else None,
+        "header_names": to_json(list(webhook.header_names)),
+        "headers_sealed": webhook.headers_sealed,
         "created_at": to_ms(webhook.created_at),
         "updated_at": to_ms(webhook.updated_at),
     }
@@ -192,4 +194,6 @@ def _webhook(row: Row) -> Webhook:
         updated_at=from_ms(row["updated_at"]),
         rate_limit=row["rate_limit"],
         held_since=maybe_from_ms(row["held_since"]),
+        header_names=tuple(json.loads(row["header_names"])),
+        headers_sealed=row["headers_sealed"],
     )

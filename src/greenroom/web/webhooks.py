@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.responses import Response
 from starlette.routing import BaseRoute
@@ -16,19 +14,16 @@ from greenroom.errors import Invalid, NotFound, Refused, Unavailable
 from greenroom.model.events import order_categories
 from greenroom.model.orders import Category
 from greenroom.model.webhooks import Webhook
-from greenroom.outbound import callable_problem
 from greenroom.services import accounts, breakers, deliveries, integrations, lookup, statistics, webhooks
 from greenroom.services.breakers import Condition
 from greenroom.services.webhooks import Held
 from greenroom.web import charts, kit
 from greenroom.web.access import Visit
 from greenroom.web.forms import Form
+from greenroom.web.webhook_forms import read_fields
 
 LATEST = 8
 PAGE = 25
-LONGEST_NAME = 200
-LONGEST_URL = 2000
-FEWEST_PER_SECOND, MOST_PER_SECOND = 0.01, 10_000.0
 #: accounts that the form offers
 MOST_ACCOUNTS = 100
 #: how long the replaced secret still signs: the value in hours and its text
@@ -160,37 +155,6 @@ async def create(visit: Visit) -> Response:
     return kit.redirect(
         visit, f"{visit.base}/webhooks/{webhook.id}", notice=f"Webhook created.{sent} Send a test event next."
     )
-
-
-def read_fields(visit: Visit, form: Form) -> dict[str, Any]:
-    """Returns name, URL, accounts and rate limit of a submitted form, and adds what is wrong with them to it."""
-    url, name = form.get("url"), form.get("name")
-    problem = f"at most {LONGEST_URL} characters" if len(url) > LONGEST_URL else None
-    problem = problem or callable_problem(url, allow_http=visit.ctx.settings.allow_http)
-    if not url or problem:
-        expected = f"This address cannot be called: {problem}." if url else "Enter the https address of your endpoint."
-        form.errors["url"] = expected
-    elif not name:
-        name = urlsplit(url).netloc
-    if len(name) > LONGEST_NAME:
-        form.errors["name"] = f"At most {LONGEST_NAME} characters."
-    account_ids = tuple(dict.fromkeys(form.get_all("account_ids"))) if form.get("accounts") == "some" else ()
-    if form.get("accounts") == "some" and not account_ids:
-        form.errors["account_ids"] = "Choose at least one account, or all accounts."
-    return {"name": name, "url": url, "account_ids": account_ids, "rate_limit": _read_rate(form)}
-
-
-def _read_rate(form: Form) -> float | None:
-    if not (text := form.get("rate_limit")):
-        return None
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = math.nan
-    if not FEWEST_PER_SECOND <= rate <= MOST_PER_SECOND:
-        form.errors["rate_limit"] = f"A number from {FEWEST_PER_SECOND} to {MOST_PER_SECOND:.0f}, or nothing."
-        return None
-    return rate
 
 
 async def _choices(visit: Visit) -> dict[str, Any]:
@@ -356,6 +320,7 @@ async def show_edit(visit: Visit) -> Response:
             "accounts": "some" if webhook.account_ids else "all",
             "account_ids": webhook.account_ids,
             "rate_limit": "" if webhook.rate_limit is None else f"{webhook.rate_limit:g}",
+            "headers": "\n".join(f"{name}: {value}" for name, value in webhook.headers.items()),
             "seen": webhook.updated_at.isoformat(),
         }
     )
@@ -363,7 +328,7 @@ async def show_edit(visit: Visit) -> Response:
 
 
 async def save(visit: Visit) -> Response:
-    """Changes name, URL, accounts and rate limit of a webhook."""
+    """Changes the values of a webhook, without its events."""
     form = Form.submitted(visit.form)
     webhook = await webhooks.get(visit.ctx, visit.project.id, visit.param("id"))
     values = read_fields(visit, form)
@@ -375,7 +340,7 @@ async def save(visit: Visit) -> Response:
             await webhooks.change(visit.ctx, visit.project.id, webhook.id, changes)
             return kit.redirect(visit, f"{visit.base}/webhooks/{webhook.id}", notice="Webhook saved.")
         error: Refused | None = None
-    except NotFound as refused:
+    except (NotFound, Invalid) as refused:
         error = refused
     return kit.render_refused(visit, "webhooks/edit.html", form, error, webhook=webhook, **await _choices(visit))
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Path
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, Field, field_validator
 
 from greenroom.api.callers import Caller, Ctx, OutboundClient
 from greenroom.api.faults import documented
@@ -15,6 +15,7 @@ from greenroom.api.shapes import MOST, At, Instant, Label, Line, Page, Plain, St
 from greenroom.context import Context
 from greenroom.engine import vendor
 from greenroom.errors import Invalid
+from greenroom.model import custom_headers
 from greenroom.model.breakers import Health
 from greenroom.model.events import NAMES, stamp
 from greenroom.model.replays import Progress, Replay, Status
@@ -41,6 +42,23 @@ def _check_names(value: list[str] | None) -> list[str] | None:
 RateLimit = Annotated[
     float | None,
     Field(ge=0.01, le=10_000, allow_inf_nan=False, description="Limit of deliveries per second; null: no limit."),
+]
+
+
+def _check_headers(value: dict[str, str]) -> dict[str, str]:
+    if problem := custom_headers.find_problem(value):
+        raise ValueError(problem)
+    return value
+
+
+Headers = Annotated[
+    dict[str, str],
+    AfterValidator(_check_headers),
+    Field(
+        description=f"Headers that are sent along with every delivery, at most {custom_headers.MOST}. Their values are "
+        f"stored encrypted and shown as `{custom_headers.KEPT}`, which keeps the stored value when it is given back.",
+        examples=[{"X-Api-Key": "hk_4f9a"}],
+    ),
 ]
 
 
@@ -77,6 +95,7 @@ class WebhookIn(StrictBody):
         [], max_length=MOST_ACCOUNTS, description="Accounts whose events are sent; empty: all accounts."
     )
     rate_limit: RateLimit = None
+    headers: Headers = Field(default_factory=dict)
     held_since: HeldSince = None
 
     _events = field_validator("events")(_check_names)
@@ -94,6 +113,7 @@ class WebhookChange(StrictBody):
     held_since: HeldSince = None
     account_ids: list[Label] | None = Field(None, max_length=MOST_ACCOUNTS)
     rate_limit: RateLimit = None
+    headers: Headers | None = None
 
     _events = field_validator("events")(_check_names)
 
@@ -131,6 +151,7 @@ class WebhookOut(BaseModel):
     disabled_reason: str | None
     account_ids: list[str]
     rate_limit: float | None = Field(description="Limit of deliveries per second; null: no limit.")
+    headers: dict[str, str] = Field(description="Custom headers, without their values.")
     health: HealthOut
     held: HeldOut
     created_at: str
@@ -262,7 +283,7 @@ async def test(ctx: Ctx, project: Caller, out: OutboundClient, webhook_id: Webho
     tested = await vendor.try_out(ctx, out, project.id, webhook_id)
     return TestedOut(
         ok=tested.fault is None,
-        request={"url": tested.request.url, "headers": dict(tested.request.headers), "body": tested.request_body},
+        request={"url": tested.request.url, "headers": tested.headers, "body": tested.request_body},
         response=tested.response,
         error=tested.fault.reason if tested.fault else None,
         error_kind=tested.fault.kind if tested.fault else None,
@@ -326,6 +347,7 @@ def _shown(webhook: Webhook, condition: Condition, held: Held) -> WebhookOut:
         disabled_reason=webhook.disabled_reason,
         account_ids=list(webhook.account_ids),
         rate_limit=webhook.rate_limit,
+        headers=webhook.headers,
         health=HealthOut(
             state=condition.state,
             consecutive_failures=condition.consecutive_failures,

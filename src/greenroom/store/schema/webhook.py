@@ -22,6 +22,11 @@ webhooks = Table(
     Column("rate_spent_to", BigInteger, nullable=False, server_default=text("0")),
     #: events held for the project that were accepted before this time are not sent; None sends all
     timestamp("held_since", nullable=True),
+    #: custom headers: their names, and names and values as sealed JSON
+    required_text("header_names", default="[]"),
+    optional_text("headers_sealed"),
+    #: what signs the deliveries: hmac, ed25519 or both
+    required_text("signature", default="hmac"),
     #: when the project was last notified that the webhook fails, and that a delivery to it is dead-lettered
     Column("failing_told_at", BigInteger, nullable=False, server_default=text("0")),
     Column("exhausted_told_at", BigInteger, nullable=False, server_default=text("0")),
@@ -42,6 +47,8 @@ webhook_secrets = Table(
     id_column(),
     reference("webhook_id", "webhooks"),
     required_text("secret_sealed"),
+    #: the ed25519 key that is rotated with the secret; none for secrets from before it existed
+    optional_text("private_key_sealed"),
     timestamp("created_at"),
     timestamp("expires_at", nullable=True),
     Index("ix_webhook_secrets_webhook_id", "webhook_id"),
