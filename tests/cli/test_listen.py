@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from greenroom.demo.processes import Processes
-from greenroom.security.signatures import webhook_headers
+from greenroom.security.signatures import new_private_key, public_key, webhook_headers
 from tests.cli.test_commands import greenroom
 from tests.house import neighbour
 
@@ -56,11 +56,30 @@ async def test_genuine_webhooks_are_printed_and_forwarded(tmp_path: Path) -> Non
     assert log.count("refused: the signature") == 5
 
 
+async def test_a_public_key_verifies_ed25519_signatures() -> None:
+    """Without any secret; another key's signature is refused."""
+    private = new_private_key()
+    with Processes() as running:
+        arguments = ("--port", "0", "--secret", public_key(private))
+        running.start("listen", "greenroom", "listen", *arguments, ready="Listening on")
+        found = re.search(r"http://\S+", running.log("listen"))
+        assert found is not None
+        async with httpx2.AsyncClient(base_url=found[0]) as client:
+            for headers, status in [
+                (signed(secret=private), 204),
+                (signed(secret=new_private_key()), 401),
+                (signed(), 401),
+                ({**signed(), "webhook-signature": "v1a,x v1a garbage"}, 401),
+            ]:
+                assert (await client.post("/", content=BODY, headers=headers)).status_code == status
+
+
 @pytest.mark.parametrize(
     ("arguments", "environment", "said"),
     [
         ((), {}, "GREENROOM_ALLOW_PRIVATE_NETWORKS=127.0.0.0/8"),
         (("--secret", "hunter2"), {}, "--secret: expected whsec_"),
+        (("--secret", "whpk_x"), {}, "--secret: expected whpk_"),
         (("--forward-to", "ftp://x"), {}, "--forward-to: "),
     ],
 )

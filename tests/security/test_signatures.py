@@ -10,7 +10,7 @@ import time
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from greenroom.security.signatures import check_secret, webhook_headers
+from greenroom.security.signatures import check_public_key, check_secret, public_key, webhook_headers
 from greenroom.security.tokens import new_webhook_secret
 
 BODY = '{"name":"Zoë"}'.encode()
@@ -26,6 +26,24 @@ def test_the_specifications_vector() -> None:
     )
     assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
     assert (headers["webhook-id"], headers["webhook-timestamp"]) == ("msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330")
+
+
+def test_the_vector_of_ed25519() -> None:
+    """The example key pair of Standard Webhooks has the same signature and public key here; HMAC needs a secret."""
+    private = "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg=="
+    headers = webhook_headers(
+        event_id="msg_p5jXN8AQM9LWM0D4loKWxJek",
+        sent_at=1614265330,
+        body=b'{"test": 2432232314}',
+        secrets=[private],
+    )
+    expected = "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg=="
+    assert headers["webhook-signature"] == expected
+    assert "x-stackone-signature" not in headers
+    assert public_key(private) == "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4="
+    assert check_public_key(public_key(private)) is None
+    for wrong in ("whpk_", "whpk_é", private, public_key(private)[:-5]):
+        assert check_public_key(wrong) == "expected whpk_ and 32 bytes in base64"
 
 
 def test_both_secrets_verify_during_a_rotation() -> None:

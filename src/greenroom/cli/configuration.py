@@ -200,6 +200,7 @@ def _webhook_steps(ctx: Context, project: str, old: Webhook | None, hook: Webhoo
         "account_ids": tuple(hook.account_ids),
         "enabled": hook.enabled,
         "rate_limit": hook.rate_limit,
+        "signature": hook.signature,
     }
     if "headers" in hook.model_fields_set:
         values["headers"] = {name: _read_reference(text, f"headers.{name}") for name, text in hook.headers.items()}
@@ -264,6 +265,7 @@ def _webhook(webhook: Webhook) -> dict[str, Any]:
     limit = {"rate_limit": webhook.rate_limit} if webhook.rate_limit is not None else {}
     names = {name: f"env:{_variable(webhook.name)}_{_variable(name)}" for name in webhook.header_names}
     headers = {"headers": names} if names else {}
+    signature = {"signature": webhook.signature} if webhook.signature != "hmac" else {}
     return {
         "name": webhook.name,
         "url": webhook.url,
@@ -271,6 +273,7 @@ def _webhook(webhook: Webhook) -> dict[str, Any]:
         "account_ids": list(webhook.account_ids),
         "enabled": webhook.enabled,
         **limit,
+        **signature,
         **headers,
     }
 

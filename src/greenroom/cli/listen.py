@@ -30,7 +30,7 @@ from greenroom.model.events import ACCOUNT_EVENTS, OPERATIONAL_EVENTS, ORDER_CRE
 from greenroom.outbound import Outbound
 from greenroom.outbound import Request as OutgoingRequest
 from greenroom.outbound.urls import callable_problem
-from greenroom.security.signatures import check_secret, is_genuine
+from greenroom.security.signatures import PUBLIC, check_public_key, check_secret, is_genuine
 from greenroom.services import projects, signed_webhooks, webhooks
 from greenroom.settings import Settings, SettingsError
 
@@ -57,7 +57,7 @@ def listen(
     ] = projects.DEFAULT,
     secret: Annotated[
         str | None,
-        typer.Option(help="Verify with this secret and add no webhook: for one that you have added yourself."),
+        typer.Option(help="Verify with this secret or public key and add no webhook: for one that you added yourself."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print each webhook's body as one line of JSON.")] = False,
     data: Annotated[Path | None, typer.Option(help="Data directory (GREENROOM_DATA_DIR).")] = None,
@@ -71,7 +71,8 @@ def listen(
     problem = forward_to and callable_problem(forward_to, allow_http=True)
     if problem:
         raise SettingsError(f"--forward-to: {problem}")
-    if secret and (problem := check_secret(secret)):
+    check = check_public_key if secret and secret.startswith(PUBLIC) else check_secret
+    if secret and (problem := check(secret)):
         raise SettingsError(f"--secret: {problem}")
     listener = _bind(port)
     receiver = Receiver(as_json=as_json, forward_to=forward_to, secrets=[secret] if secret else [])

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from greenroom.model.custom_headers import KEPT
 from greenroom.model.events import ORDER_CREATED, ORDER_UPDATED, subscribed_name
+
+#: what signs a webhook's deliveries
+Signature = Literal["hmac", "ed25519", "both"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Webhook:
     held_since: datetime | None = None
     header_names: tuple[str, ...] = ()
     headers_sealed: str | None = field(default=None, repr=False)
+    signature: Signature = "hmac"
 
     @property
     def headers(self) -> dict[str, str]:
@@ -54,15 +58,16 @@ class Webhook:
 
 @dataclass(frozen=True)
 class WebhookSecret:
-    """A decrypted signing secret; `expires_at` is set once a newer secret has replaced it."""
+    """A decrypted signing secret and its public key; `expires_at` is set once a newer secret has replaced it."""
 
     secret: str = field(repr=False)
     created_at: datetime
     expires_at: datetime | None
+    public_key: str | None = None
 
 
 class Destination(NamedTuple):
-    """A webhook, its signing secrets, newest first, and its custom headers, all in plain text."""
+    """A webhook, the secrets and private keys that sign, newest first, and its custom headers, all in plain text."""
 
     webhook: Webhook
     secrets: list[str]

@@ -25,11 +25,12 @@ _NAME = (
 )
 #: a text without any of these words cannot match, and a search for words is much faster than the expressions
 _NAME_HINTS = ("passw", "passphrase", "secret", "token", "credential", "key", "auth", "cookie", "headers")
-_SHAPE_HINTS = ("gk_", "gr_", "whsec_", "basic ", "bearer ", "@")
+_SHAPE_HINTS = ("gk_", "gr_", "whsec_", "whsk_", "basic ", "bearer ", "@")
 _CREDENTIAL = re.compile(_NAME, re.IGNORECASE)
 #: Greenroom's own tokens, the value of an Authorization header, and a URL's user-info, anywhere in a text
 _SHAPED = re.compile(
-    r"\b(?:gk|gr|whsec)_[\w+/=-]{20,}|\b(?:Basic|Bearer) [\w+/=.~-]{8,}|(?<=://)[^/?#@\s\"]{1,200}(?=@)", re.IGNORECASE
+    r"\b(?:gk|gr|wh(?:sec|sk))_[\w+/=-]{20,}|\b(?:Basic|Bearer) [\w+/=.~-]{8,}|(?<=://)[^/?#@\s\"]{1,200}(?=@)",
+    re.IGNORECASE,
 )
 #: `name: value` and `name=value` of a credential; when the value is an object or a list, the rest of the text
 _NAMED = re.compile(

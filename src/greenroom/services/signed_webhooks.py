@@ -46,8 +46,21 @@ def opened(ctx: Context, webhook: Webhook, secrets: Sequence[Row]) -> Destinatio
     Raises:
         VaultError: a secret cannot be decrypted.
     """
-    plain = [
-        ctx.vault.open(row["secret_sealed"], table="webhook_secrets", row=row["secret_id"], column="secret_sealed")
+    columns = [
+        (row, column)
         for row in secrets
+        for column in ("secret_sealed", "private_key_sealed")
+        if _signs(webhook, row, column)
+    ]
+    plain = [
+        ctx.vault.open(row[column], table="webhook_secrets", row=row["secret_id"], column=column)
+        for row, column in columns
     ]
     return Destination(webhook, plain, custom_headers.opened(ctx, webhook))
+
+
+def _signs(webhook: Webhook, row: Row, column: str) -> bool:
+    """Returns whether a secret's column signs; the HMAC secret also does where there is no key pair."""
+    if column == "private_key_sealed":
+        return webhook.signature != "hmac" and row["private_key_sealed"] is not None
+    return webhook.signature != "ed25519" or row["private_key_sealed"] is None

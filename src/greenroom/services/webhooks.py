@@ -10,7 +10,8 @@ from typing import Any, Literal
 from greenroom.context import Context, snapshot, transaction
 from greenroom.errors import Conflict, Invalid, NotFound
 from greenroom.model.deliveries import State
-from greenroom.model.webhooks import Webhook, WebhookSecret
+from greenroom.model.webhooks import Signature, Webhook, WebhookSecret
+from greenroom.security.signatures import new_private_key, public_key
 from greenroom.security.tokens import new_webhook_secret
 from greenroom.services import accounts, audit, custom_headers
 from greenroom.store import breakers as breaker_rows
@@ -69,6 +70,7 @@ async def create(
     rate_limit: float | None = None,
     held_since: datetime | None = None,
     headers: Mapping[str, str] | None = None,
+    signature: Signature = "hmac",
     secret: str | None = None,
 ) -> tuple[Webhook, str]:
     """
@@ -106,6 +108,7 @@ async def create(
         updated_at=now,
         rate_limit=rate_limit,
         held_since=held_since,
+        signature=signature,
     )
     webhook = custom_headers.changed(ctx, webhook, webhook, headers)
     await webhook_rows.add(tx, webhook)
@@ -134,9 +137,19 @@ async def list_secrets(ctx: Context, tx: Tx, project_id: str, webhook_id: str) -
             ctx.vault.open(row["secret_sealed"], table="webhook_secrets", row=row["id"], column="secret_sealed"),
             from_ms(row["created_at"]),
             maybe_from_ms(row["expires_at"]),
+            row["public_key"],
         )
         for row in await webhook_rows.list_live_secrets(tx, project_id, webhook_id)
     ]
+
+
+@snapshot
+async def list_public_keys(_: Context, tx: Tx, webhook_ids: Sequence[str]) -> dict[str, list[str]]:
+    """Lists each webhook's live public keys, newest first; none for one whose deliveries have only HMAC signatures."""
+    found: dict[str, list[str]] = {id_: [] for id_ in webhook_ids}
+    for row in await webhook_rows.list_public_keys(tx, webhook_ids):
+        found[row["webhook_id"]].append(row["public_key"])
+    return found
 
 
 @snapshot
@@ -278,6 +291,8 @@ async def _change(
     await webhook_rows.save(tx, new)
     if new.rate_limit != old.rate_limit:
         await rate_rows.empty(tx, webhook_id)
+    if new.signature != old.signature:
+        await _ensure_key_pair(ctx, tx, new)
     fields = [name for name in plain if getattr(new, name) != getattr(old, name)]
     fields += ["headers"] if new.headers_sealed != old.headers_sealed else []
     if fields:
@@ -341,4 +356,18 @@ async def _add_secret(ctx: Context, tx: Tx, webhook_id: str, secret: str) -> str
     row_id = ctx.new_id("whs")
     sealed = ctx.vault.seal(secret, table="webhook_secrets", row=row_id, column="secret_sealed")
     await webhook_rows.add_secret(tx, row_id, webhook_id, sealed)
+    await _add_key_pair(ctx, tx, row_id)
     return secret
+
+
+async def _ensure_key_pair(ctx: Context, tx: Tx, webhook: Webhook) -> None:
+    """Adds a key pair to a webhook whose current secret has none, since it is from before key pairs existed."""
+    for row in (await webhook_rows.list_live_secrets(tx, webhook.project_id, webhook.id))[:1]:
+        if row["private_key_sealed"] is None:
+            await _add_key_pair(ctx, tx, row["id"])
+
+
+async def _add_key_pair(ctx: Context, tx: Tx, secret_id: str) -> None:
+    private = new_private_key()
+    sealed = ctx.vault.seal(private, table="webhook_secrets", row=secret_id, column="private_key_sealed")
+    await webhook_rows.add_key_pair(tx, secret_id, private_key_sealed=sealed, public_key=public_key(private))

@@ -12,7 +12,7 @@ from greenroom.store.db import Row, Tx, from_ms, insert, marks, maybe_from_ms, t
 
 #: columns and join of webhooks with their live secrets
 _WITH_SECRETS = (
-    "webhooks.*, secrets.id AS secret_id, secrets.secret_sealed",
+    "webhooks.*, secrets.id AS secret_id, secrets.secret_sealed, secrets.private_key_sealed",
     "webhooks LEFT JOIN webhook_secrets AS secrets ON secrets.webhook_id = webhooks.id "
     "AND (secrets.expires_at IS NULL OR secrets.expires_at > now_ms())",
 )
@@ -140,6 +140,30 @@ async def add_secret(tx: Tx, secret_id: str, webhook_id: str, secret_sealed: str
     )
 
 
+async def add_key_pair(tx: Tx, secret_id: str, *, private_key_sealed: str, public_key: str) -> None:
+    """Adds an ed25519 key pair to a secret."""
+    await tx.run(
+        "UPDATE webhook_secrets SET private_key_sealed = $2, public_key = $3 WHERE id = $1",
+        secret_id,
+        private_key_sealed,
+        public_key,
+    )
+
+
+async def list_public_keys(tx: Tx, webhook_ids: Sequence[str]) -> Sequence[Row]:
+    """Lists the live public keys of the webhooks whose deliveries have an ed25519 signature, newest first."""
+    if not webhook_ids:
+        return []
+    return await tx.all(
+        "SELECT secrets.webhook_id, secrets.public_key FROM webhook_secrets AS secrets "  # noqa: S608
+        "JOIN webhooks ON webhooks.id = secrets.webhook_id "
+        f"WHERE webhooks.id IN ({marks(webhook_ids)}) AND webhooks.signature <> 'hmac' "
+        "AND secrets.public_key IS NOT NULL "
+        "AND (secrets.expires_at IS NULL OR secrets.expires_at > now_ms()) ORDER BY secrets.id DESC",
+        *webhook_ids,
+    )
+
+
 async def list_live_secrets(tx: Tx, project_id: str, webhook_id: str) -> Sequence[Row]:
     """Lists the live secrets of a project's webhook, newest first."""
     return await tx.all(
@@ -175,6 +199,7 @@ def _columns(webhook: Webhook) -> dict[str, str | int | float | None]:
         "held_since": to_ms(webhook.held_since) if webhook.held_since else None,
         "header_names": to_json(list(webhook.header_names)),
         "headers_sealed": webhook.headers_sealed,
+        "signature": webhook.signature,
         "created_at": to_ms(webhook.created_at),
         "updated_at": to_ms(webhook.updated_at),
     }
@@ -196,4 +221,5 @@ def _webhook(row: Row) -> Webhook:
         held_since=maybe_from_ms(row["held_since"]),
         header_names=tuple(json.loads(row["header_names"])),
         headers_sealed=row["headers_sealed"],
+        signature=row["signature"],
     )

@@ -7,12 +7,19 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from greenroom.model.custom_headers import read_lines
+from greenroom.model.webhooks import Signature
 from greenroom.outbound import callable_problem
 from greenroom.web.access import Visit
 from greenroom.web.forms import Form
 
 LONGEST_NAME = 200
 LONGEST_URL = 2000
+#: what signs the deliveries, and its text
+SIGNATURES: tuple[tuple[Signature, str], ...] = (
+    ("hmac", "HMAC-SHA256, by the signing secret"),
+    ("ed25519", "ed25519, verified by the public key"),
+    ("both", "Both"),
+)
 FEWEST_PER_SECOND, MOST_PER_SECOND = 0.01, 10_000.0
 
 
@@ -34,8 +41,16 @@ def read_fields(visit: Visit, form: Form) -> dict[str, Any]:
     headers, problem = read_lines(form.get("headers"))
     if problem:
         form.errors["headers"] = f"These headers cannot be sent: {problem}."
-    rate = _read_rate(form)
-    return {"name": name, "url": url, "account_ids": account_ids, "rate_limit": rate, "headers": headers}
+    values = {"name": name, "url": url, "account_ids": account_ids, "rate_limit": _read_rate(form)}
+    return {**values, "headers": headers, "signature": _read_signature(form)}
+
+
+def _read_signature(form: Form) -> Signature:
+    for value, _ in SIGNATURES:
+        if form.get("signature", "hmac") == value:
+            return value
+    form.errors["signature"] = "Choose one of these signatures."
+    return "hmac"
 
 
 def _read_rate(form: Form) -> float | None:

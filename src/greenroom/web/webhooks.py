@@ -20,7 +20,7 @@ from greenroom.services.webhooks import Held
 from greenroom.web import charts, kit
 from greenroom.web.access import Visit
 from greenroom.web.forms import Form
-from greenroom.web.webhook_forms import read_fields
+from greenroom.web.webhook_forms import SIGNATURES, read_fields
 
 LATEST = 8
 PAGE = 25
@@ -159,7 +159,7 @@ async def create(visit: Visit) -> Response:
 
 async def _choices(visit: Visit) -> dict[str, Any]:
     offered = await accounts.list_page(visit.ctx, visit.project.id, limit=MOST_ACCOUNTS)
-    return {"groups": EVENTS, "offered": offered}
+    return {"groups": EVENTS, "offered": offered, "signatures": SIGNATURES}
 
 
 async def show_overview(visit: Visit) -> Response:
@@ -321,6 +321,7 @@ async def show_edit(visit: Visit) -> Response:
             "account_ids": webhook.account_ids,
             "rate_limit": "" if webhook.rate_limit is None else f"{webhook.rate_limit:g}",
             "headers": "\n".join(f"{name}: {value}" for name, value in webhook.headers.items()),
+            "signature": webhook.signature,
             "seen": webhook.updated_at.isoformat(),
         }
     )

@@ -19,7 +19,7 @@ from greenroom.model import custom_headers
 from greenroom.model.breakers import Health
 from greenroom.model.events import NAMES, stamp
 from greenroom.model.replays import Progress, Replay, Status
-from greenroom.model.webhooks import Webhook
+from greenroom.model.webhooks import Signature, Webhook
 from greenroom.outbound import callable_problem
 from greenroom.services import breakers, replays, webhooks
 from greenroom.services.breakers import Condition
@@ -62,6 +62,15 @@ Headers = Annotated[
 ]
 
 
+SignatureField = Annotated[
+    Signature,
+    Field(
+        description="What signs the deliveries: the secret (`hmac`: `v1` and x-stackone-signature), a key pair "
+        "(`ed25519`: `v1a`, which the public key verifies), or both."
+    ),
+]
+
+
 HeldSince = Annotated[
     AwareDatetime | Literal["none"] | None,
     BeforeValidator(
@@ -96,6 +105,7 @@ class WebhookIn(StrictBody):
     )
     rate_limit: RateLimit = None
     headers: Headers = Field(default_factory=dict)
+    signature: SignatureField = "hmac"
     held_since: HeldSince = None
 
     _events = field_validator("events")(_check_names)
@@ -114,6 +124,7 @@ class WebhookChange(StrictBody):
     account_ids: list[Label] | None = Field(None, max_length=MOST_ACCOUNTS)
     rate_limit: RateLimit = None
     headers: Headers | None = None
+    signature: SignatureField | None = None
 
     _events = field_validator("events")(_check_names)
 
@@ -152,6 +163,8 @@ class WebhookOut(BaseModel):
     account_ids: list[str]
     rate_limit: float | None = Field(description="Limit of deliveries per second; null: no limit.")
     headers: dict[str, str] = Field(description="Custom headers, without their values.")
+    signature: SignatureField
+    public_keys: list[str] = Field(description="Live public keys, newest first; none with signature `hmac`.")
     health: HealthOut
     held: HeldOut
     created_at: str
@@ -174,6 +187,7 @@ class SecretOut(BaseModel):
     """A new secret, which no later response contains; the old one signs as well until the overlap ends."""
 
     secret: str
+    public_keys: list[str] = Field(description="Live public keys, newest first; none with signature `hmac`.")
 
 
 class SecretRotationIn(StrictBody):
@@ -225,7 +239,8 @@ async def list_webhooks(ctx: Ctx, project: Caller) -> Page[WebhookOut]:
     found = await webhooks.list_webhooks(ctx, project.id)
     ids = [one.id for one in found]
     conditions, held = await breakers.conditions(ctx, ids), await webhooks.held(ctx, ids)
-    return Page(data=[_shown(one, conditions[one.id], held[one.id]) for one in found], next=None)
+    keys = await webhooks.list_public_keys(ctx, ids)
+    return Page(data=[_shown(one, conditions[one.id], held[one.id], keys[one.id]) for one in found], next=None)
 
 
 @router.post("", status_code=201, operation_id="create_webhook", responses=documented(400, 401, 404, 409, 422))
@@ -235,7 +250,8 @@ async def create(ctx: Ctx, project: Caller, body: WebhookIn) -> NewWebhookOut:
     values = body.model_dump() | {"events": tuple(body.events), "account_ids": tuple(body.account_ids)}
     webhook, secret = await webhooks.create(ctx, project.id, **values | {"held_since": held_from(body.held_since)})
     released = await webhooks.release(ctx, webhook)
-    return NewWebhookOut(**_shown(webhook, Condition(), Held()).model_dump(), released=released, secret=secret)
+    keys = (await webhooks.list_public_keys(ctx, [webhook.id]))[webhook.id]
+    return NewWebhookOut(**_shown(webhook, Condition(), Held(), keys).model_dump(), released=released, secret=secret)
 
 
 @router.get("/{webhook_id}", operation_id="get_webhook", responses=documented(400, 401, 404))
@@ -274,7 +290,8 @@ async def rotate_secret(
 ) -> SecretOut:
     """Replace the secret; both sign until the overlap ends."""
     overlap = timedelta(seconds=(body or SecretRotationIn()).overlap_seconds)
-    return SecretOut(secret=await webhooks.rotate_secret(ctx, project.id, webhook_id, overlap=overlap))
+    secret = await webhooks.rotate_secret(ctx, project.id, webhook_id, overlap=overlap)
+    return SecretOut(secret=secret, public_keys=(await webhooks.list_public_keys(ctx, [webhook_id]))[webhook_id])
 
 
 @router.post("/{webhook_id}/test", operation_id="test_webhook", responses=documented(400, 401, 404, 409))
@@ -334,10 +351,11 @@ def check_url(ctx: Context, url: str) -> None:
 
 async def _with_health(ctx: Context, webhook: Webhook) -> WebhookOut:
     condition, held = await breakers.conditions(ctx, [webhook.id]), await webhooks.held(ctx, [webhook.id])
-    return _shown(webhook, condition[webhook.id], held[webhook.id])
+    keys = await webhooks.list_public_keys(ctx, [webhook.id])
+    return _shown(webhook, condition[webhook.id], held[webhook.id], keys[webhook.id])
 
 
-def _shown(webhook: Webhook, condition: Condition, held: Held) -> WebhookOut:
+def _shown(webhook: Webhook, condition: Condition, held: Held, public_keys: list[str]) -> WebhookOut:
     return WebhookOut(
         id=webhook.id,
         name=webhook.name,
@@ -348,6 +366,8 @@ def _shown(webhook: Webhook, condition: Condition, held: Held) -> WebhookOut:
         account_ids=list(webhook.account_ids),
         rate_limit=webhook.rate_limit,
         headers=webhook.headers,
+        signature=webhook.signature,
+        public_keys=public_keys,
         health=HealthOut(
             state=condition.state,
             consecutive_failures=condition.consecutive_failures,

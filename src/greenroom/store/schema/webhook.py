@@ -47,8 +47,9 @@ webhook_secrets = Table(
     id_column(),
     reference("webhook_id", "webhooks"),
     required_text("secret_sealed"),
-    #: the ed25519 key that is rotated with the secret; none for secrets from before it existed
+    #: the ed25519 key pair that is rotated with the secret; none for secrets from before it existed
     optional_text("private_key_sealed"),
+    optional_text("public_key"),
     timestamp("created_at"),
     timestamp("expires_at", nullable=True),
     Index("ix_webhook_secrets_webhook_id", "webhook_id"),

@@ -16,3 +16,4 @@ def upgrade() -> None:
     op.add_column("webhooks", sa.Column("headers_sealed", sa.Text(), nullable=True))
     op.add_column("webhooks", sa.Column("signature", sa.Text(), nullable=False, server_default="hmac"))
     op.add_column("webhook_secrets", sa.Column("private_key_sealed", sa.Text(), nullable=True))
+    op.add_column("webhook_secrets", sa.Column("public_key", sa.Text(), nullable=True))
