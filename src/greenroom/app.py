@@ -32,7 +32,7 @@ from greenroom.engine.worker import Engine
 from greenroom.hub.routes import build_routes as build_hub_routes
 from greenroom.intake import Intake
 from greenroom.model.audit import SYSTEM
-from greenroom.outbound import Outbound
+from greenroom.outbound import Outbound, Proxy
 from greenroom.security.headers import SecurityHeaders
 from greenroom.services import claims, enrichments, sessions
 from greenroom.settings import Settings
@@ -94,6 +94,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
             allowed_networks=settings.allow_private_networks,
             allow_http=settings.allow_http,
             user_agent=f"Greenroom/{VERSION}",
+            proxy=Proxy.read(settings.outbound_proxy) if settings.outbound_proxy else None,
         )
         stack.push_async_callback(out.aclose)
         stack.push_async_callback(oauth.finish_requests)

@@ -40,6 +40,7 @@ Kind = Literal[
     "not_configured",  # a credential or setting that the call needs is missing
     "internal",  # Greenroom's own code failed on this call
     "sealed",  # a secret that the call needs cannot be opened with this process's encryption keys
+    "proxy",  # the outbound proxy cannot be used, or does not reach the destination
     "no_resources",  # this process has no file descriptor, memory or port left for a connection
 ]
 
@@ -302,7 +303,7 @@ class GiveUp(RemoteError):
 
 class LocalFault(RemoteError):
     """
-    Greenroom could not make the call for a local reason: no free file descriptor.
+    Greenroom could not make the call for a local reason: no free file descriptor, an unusable proxy.
 
     The engine records no attempt: the delivery keeps its place in the retry schedule, its destination's circuit breaker
     stays as it is, and the delivery is repeated every few seconds. `process_wide` says that every call of this process

@@ -65,6 +65,14 @@ class Settings(BaseModel):
             description="CIDR list, separated by commas: private networks that outgoing calls may reach. Empty: none."
         ),
     ] = ()
+    outbound_proxy: Annotated[
+        str | None,
+        Field(
+            description="http://[user:password@]host:port of a proxy that outgoing calls go through, except those to "
+            "GREENROOM_ALLOW_PRIVATE_NETWORKS. Unset: none.",
+            repr=False,
+        ),
+    ] = None
     allow_http: Annotated[
         bool, Field(description="Development: outgoing calls and result URLs may use http and local names.")
     ] = False
@@ -169,6 +177,14 @@ class Settings(BaseModel):
     @classmethod
     def _split_networks(cls, value: object) -> object:
         return tuple(ip_network(part) for part in value.replace(",", " ").split()) if isinstance(value, str) else value
+
+    @field_validator("outbound_proxy")
+    @classmethod
+    def _known_proxy(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "http://unset:1")
+        if parts.scheme != "http" or not parts.hostname or not parts.port or parts.path.strip("/") or parts.query:
+            raise ValueError("expected http://host:port or http://user:password@host:port")
+        return value or None
 
     @field_validator("public_url")
     @classmethod

@@ -4,7 +4,8 @@ The outbound client: every outgoing call goes through its egress guard.
 A URL comes from a vendor, or with an order from an ATS, so its host may be anything. The guard checks a literal address
 before the call, every address of a name after its look-up, and the peer's address again when the socket is created. The
 connection goes to an address that was checked; there is no second look-up. Redirects are not followed, the
-environment's proxies are not used, and a total deadline covers look-up, connection, TLS, headers and body.
+environment's proxies are not used (the operator may set one, see `outbound.proxy`), and a total deadline covers look-up,
+connection, TLS, headers and body.
 """
 
 from __future__ import annotations
@@ -39,12 +40,14 @@ from greenroom.outbound.answers import (
 from greenroom.outbound.call_log import OutgoingCall, is_recording, record, recording_calls
 from greenroom.outbound.client import NotHttp, Origin, Pool, Reply, request_bytes
 from greenroom.outbound.names import Resolver
+from greenroom.outbound.proxy import Proxy, open_tunnel, unusable
 from greenroom.outbound.urls import callable_problem, public_problem, without_user_info
 
 __all__ = [
     "Answer",
     "Outbound",
     "OutgoingCall",
+    "Proxy",
     "Request",
     "callable_problem",
     "describe_refusal",
@@ -117,7 +120,8 @@ class Outbound:
     Sends requests; created and used inside one event loop.
 
     `allowed_networks` are the operator's exceptions, `allow_http` is for development. `tls` replaces the system's
-    certificate authorities and `resolver` its name look-ups (tests bring their own); verification is always on.
+    certificate authorities and `resolver` its name look-ups (tests bring their own); verification is always on. Calls
+    go through the `proxy`, except those to `allowed_networks`.
     """
 
     def __init__(
@@ -128,8 +132,10 @@ class Outbound:
         user_agent: str = "Greenroom",
         tls: ssl.SSLContext | None = None,
         resolver: Resolver | None = None,
+        proxy: Proxy | None = None,
     ) -> None:
         self._allowed = tuple(allowed_networks)
+        self._proxy = proxy
         self._get_callee = lru_cache(maxsize=4096)(partial(_vetted, allowed=self._allowed, allow_http=allow_http))
         self._headers = {"user-agent": user_agent, "accept-encoding": "identity"}
         self._resolver = resolver or Resolver()
@@ -196,6 +202,8 @@ class Outbound:
         found = await self._look_up(origin)
         for info in found:
             vet(str(info[4][0]), self._allowed, origin.host)
+        if self._proxy is not None and not all(self._is_exception(info) for info in found):
+            return await self._connect_by_proxy(self._proxy, origin, found)
         lacking: list[OSError] = []
         make = partial(self._socket, lacking=lacking)
         try:
@@ -203,6 +211,28 @@ class Outbound:
         except OSError as error:
             # the error that sums up the failures of several addresses has no errno
             raise lacking[0] if lacking else error from None
+
+    def _is_exception(self, info: AddrInfoType) -> bool:
+        """Returns whether the operator's exceptions have an address: such a network is reached without the proxy."""
+        address = ip_address(str(info[4][0]).partition("%")[0])
+        return any(address in network for network in self._allowed)
+
+    async def _connect_by_proxy(self, proxy: Proxy, origin: Origin, found: list[AddrInfoType]) -> socket.socket:
+        """Returns a tunnel to the first address, an IPv4 one if there is one, which more proxies reach."""
+        address = min((str(info[4][0]) for info in found), key=lambda one: ":" in one)
+        try:
+            hops = await self._look_up(Origin(proxy.host, proxy.port, False))
+            connected = await start_connection(hops, happy_eyeballs_delay=NEXT_ADDRESS_S)
+        except OSError as error:
+            raise unusable(proxy, "cannot be connected to") from error
+        try:
+            await open_tunnel(connected, proxy, address=address, port=origin.port, host=origin.host)
+        except BaseException as error:
+            connected.close()
+            if isinstance(error, OSError):
+                raise unusable(proxy, "broke the connection") from error
+            raise
+        return connected
 
     async def _look_up(self, origin: Origin) -> list[AddrInfoType]:
         """
