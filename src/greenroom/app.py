@@ -32,6 +32,7 @@ from greenroom.engine.worker import Engine
 from greenroom.hub.routes import build_routes as build_hub_routes
 from greenroom.intake import Intake
 from greenroom.model.audit import SYSTEM
+from greenroom.otlp_metrics import open_metrics_export
 from greenroom.outbound import Outbound, Proxy
 from greenroom.security.headers import SecurityHeaders
 from greenroom.services import claims, enrichments, sessions
@@ -106,6 +107,8 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
         # only requests are shed under load: a client can retry, and the engine has few units of work
         store = LoadSheddingStore(ctx.store)
         ctx = replace(ctx, engine=engine, store=store, actor=SYSTEM)
+        if settings.otlp_metrics:
+            await stack.enter_async_context(exporting_metrics(ctx))
         yield Gateway(ctx, out, Intake(ctx, Catalog(ctx, out), out), engine)
 
 
@@ -126,6 +129,26 @@ async def delivering(gateway: Gateway, *, alone: bool = False) -> AsyncIterator[
     finally:
         await gateway.engine.stop()
         await running
+
+
+@asynccontextmanager
+async def exporting_metrics(ctx: Context) -> AsyncIterator[None]:
+    """Exports the figures of `/metrics` for as long as the block runs, and once at its end."""
+    export = open_metrics_export(VERSION)
+
+    async def run() -> None:
+        while True:
+            await asyncio.sleep(export.interval_s)
+            await health.refresh_gauges(ctx)
+            await asyncio.to_thread(export.send)
+
+    running = asyncio.create_task(run(), name="otlp-metrics")
+    try:
+        yield
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await asyncio.to_thread(export.close)
 
 
 @asynccontextmanager

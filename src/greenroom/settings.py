@@ -124,6 +124,10 @@ class Settings(BaseModel):
             "webhooks carry traceparent, too."
         ),
     ] = "off"
+    otlp_metrics: Annotated[
+        bool,
+        Field(description="The figures of /metrics are exported by OTLP over HTTP, too, as the OTEL_ variables say."),
+    ] = False
     log_bodies: Annotated[
         Literal["off", "errors", "all"],
         Field(description="Which requests' headers and bodies the request log keeps; errors: of status 400 and above."),

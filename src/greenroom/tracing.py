@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from greenroom.settings import Settings
 
 if TYPE_CHECKING:
+    from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.trace import Span as OpenSpan
 
@@ -85,17 +86,22 @@ class Tracing:
         self._provider.shutdown()
 
 
+def describe_process(version: str) -> Resource:
+    """Returns the resource of this process; the environment (OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES) wins."""
+    from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+
+    ours = Resource.create({"service.name": "greenroom", "service.version": version})
+    return ours.merge(OTELResourceDetector().detect())
+
+
 def open_tracing(settings: Settings, *, version: str) -> Tracing | None:
     """Returns the tracing that the settings ask for; None when it is off."""
     if settings.tracing == "off":
         return None
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-    from opentelemetry.sdk.resources import OTELResourceDetector, Resource
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    ours = Resource.create({"service.name": "greenroom", "service.version": version})
-    # values of the environment (OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES) win
-    provider = TracerProvider(resource=ours.merge(OTELResourceDetector().detect()), shutdown_on_exit=False)
+    provider = TracerProvider(resource=describe_process(version), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     return Tracing(provider, forward=settings.tracing == "forward")

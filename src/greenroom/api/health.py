@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from greenroom.api.callers import Ctx
 from greenroom.api.faults import documented
+from greenroom.context import Context
 from greenroom.errors import Unavailable
 from greenroom.services import deliveries
 from greenroom.services.overview import Overview, overview
@@ -59,15 +60,21 @@ async def readyz(ctx: Ctx) -> Ready:
 async def metrics(ctx: Ctx, request: Request) -> Response:
     """Prometheus metrics: this process's counters, and how the deliveries of all workers stand."""
     read_at = getattr(request.app.state, "overview_at", None)
-    if read_at is None or time.monotonic() - read_at > FRESH_S:
-        try:
-            _show(await overview(ctx))
-            request.app.state.overview_at = time.monotonic()
-            DATABASE_UP.set(1)
-        except Unavailable:  # the counters of this process are still useful without the gauges from the database
-            log.warning("metrics_without_database")
-            DATABASE_UP.set(0)
+    if (read_at is None or time.monotonic() - read_at > FRESH_S) and await refresh_gauges(ctx):
+        request.app.state.overview_at = time.monotonic()
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+async def refresh_gauges(ctx: Context) -> bool:
+    """Reads the gauges from the database; returns whether it is reachable."""
+    try:
+        _show(await overview(ctx))
+    except Unavailable:  # the counters of this process are still useful without the gauges from the database
+        log.warning("metrics_without_database")
+        DATABASE_UP.set(0)
+        return False
+    DATABASE_UP.set(1)
+    return True
 
 
 def _show(now: Overview) -> None:

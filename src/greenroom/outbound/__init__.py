@@ -4,7 +4,7 @@ The outbound client: every outgoing call goes through its egress guard.
 A URL comes from a vendor, or with an order from an ATS, so its host may be anything. The guard checks a literal address
 before the call, every address of a name after its look-up, and the peer's address again when the socket is created. The
 connection goes to an address that was checked; there is no second look-up. Redirects are not followed, the
-environment's proxies are not used (the operator may set one, see `outbound.proxy`), and a total deadline covers look-up,
+environment's proxies are not used (the operator may set one: `outbound.proxy`), and a total deadline covers look-up,
 connection, TLS, headers and body.
 """
 
