@@ -56,13 +56,13 @@ def read_figures(registry: CollectorRegistry, resource: Resource, *, since: int)
     from opentelemetry.sdk.metrics import export
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-    times = {"start_time_unix_nano": since, "time_unix_nano": time.time_ns()}
+    times: dict[str, Any] = {"start_time_unix_nano": since, "time_unix_nano": time.time_ns()}
     metrics = [metric for family in registry.collect() if (metric := _metric(family, times)) is not None]
     scope = export.ScopeMetrics(InstrumentationScope("greenroom"), metrics, "")
     return export.MetricsData([export.ResourceMetrics(resource, [scope], "")])
 
 
-def _metric(family: Family, times: dict[str, int]) -> Metric | None:
+def _metric(family: Family, times: dict[str, Any]) -> Metric | None:
     from opentelemetry.sdk.metrics import export
 
     cumulative = export.AggregationTemporality.CUMULATIVE
@@ -83,7 +83,7 @@ def _metric(family: Family, times: dict[str, int]) -> Metric | None:
     return export.Metric(family.name, family.documentation, "", data) if data and data.data_points else None
 
 
-def _histograms(family: Family, times: dict[str, int]) -> Iterable[Any]:
+def _histograms(family: Family, times: dict[str, Any]) -> Iterable[Any]:
     """Returns a point for each combination of labels; Prometheus' buckets are cumulative, OTLP's are not."""
     from opentelemetry.sdk.metrics import export
 
