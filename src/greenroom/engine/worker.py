@@ -31,6 +31,7 @@ from greenroom.engine.resume_fetcher import run_resumes
 from greenroom.engine.slots import LEASE, LONGEST, Slots
 from greenroom.errors import GiveUp, LocalFault, NotFound, RemoteError, TryLater, Unavailable
 from greenroom.model.attempts import Exchange, FinishedAttempt, Recorded
+from greenroom.model.custom_headers import LONGEST_VALUE
 from greenroom.model.deliveries import Claimed, Nudging
 from greenroom.model.updates import Update
 from greenroom.model.webhooks import Destination
@@ -354,6 +355,7 @@ def _exchange(request: Request | None, answer: Answer | None) -> Exchange:
     if answer is None:
         return Exchange(masks.text(request.url), sent)
     # the answer is masked too, since a receiver may echo the request's credentials
-    body = masks.text(masks.values(answer.body[:MAX_BODY_CHARACTERS].decode(errors="replace"), custom))
+    start = answer.body[: MAX_BODY_CHARACTERS + LONGEST_VALUE].decode(errors="replace")  # no value is cut in two
+    body = masks.text(masks.values(start, custom)[:MAX_BODY_CHARACTERS])
     headers = {name: masks.values(value, custom) for name, value in masks.headers(answer.headers).items()}
     return Exchange(masks.text(request.url), sent, answer.status, headers, body, answer.address)
