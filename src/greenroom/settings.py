@@ -114,6 +114,14 @@ class Settings(BaseModel):
             "otherwise. Orders stay.",
         ),
     ] = 90
+    stuck_after_hours: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=LONGEST_DAYS * 24,
+            description="Hours without progress after which the doctor names an order whose event was delivered.",
+        ),
+    ] = 168
     log_format: Annotated[Literal["text", "json"], Field(description="text for a terminal, json for a collector.")] = (
         "text"
     )

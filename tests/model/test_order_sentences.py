@@ -26,6 +26,18 @@ def leg(lane: Any, state: Any, attempts: int = 1, error: str | None = None) -> L
     return Leg(lane, state, attempts, NOW if state == "pending" else None, error)
 
 
+def waiting(lane: Any, why: Any) -> Leg:
+    """Returns a delivery that was not attempted yet and waits."""
+    return replace(leg(lane, "pending", 0), waits=why)
+
+
+def test_the_time_of_the_next_attempt_is_said() -> None:
+    """An order behind an open breaker says when it is tried."""
+    for one in (waiting("vendor", "breaker"), replace(waiting("vendor", "breaker"), attempts_made=1, last_error="503")):
+        said = describe(ORDER, [one], ats="Greenhouse", company="Northwind").more
+        assert "The next attempt is at 09:05:00 UTC on 3 November at the earliest." in said
+
+
 @pytest.mark.parametrize(
     ("order", "legs", "tone", "turn", "said"),
     [
@@ -52,6 +64,9 @@ def leg(lane: Any, state: Any, attempts: int = 1, error: str | None = None) -> L
         (replace(DONE, delivery="refused", delivery_detail="401"), [leg("ats", "dead", 1, "401")], "bad", "you", "still waits"),
         (replace(DONE, delivery="acknowledged"), [leg("ats", "delivered")], "ok", "nobody", "has read the result"),
         (replace(DONE, erased_at=NOW), [], "info", "nobody", "was erased on 3 November 2026"),
+        (ORDER, [waiting("vendor", "breaker")], "wait", "vendor", "waits because the vendor's webhook has failed several"),
+        (ORDER, [waiting("vendor", "slot")], "wait", "greenroom", "waits for its turn"),
+        (DONE, [waiting("ats", "pause")], "wait", "ats", "waits because Greenhouse asked for a pause"),
     ],
 )  # fmt: skip
 def test_an_order_says_whose_turn_it_is(order: Order, legs: list[Leg], tone: str, turn: str, said: str) -> None:

@@ -28,7 +28,7 @@ NOT_AUDITED = {
     "checks.record_probe", "checks.record_webhook_test",
     # an ATS's calls and a vendor's answers, in timelines and caches
     "trigger_calls._store_call", "trigger_calls._publish_use", "cancellations.cancel", "orders.acknowledge", "reports.keep", "packages.keep_list",
-    "packages.record_failure", "packages.record_test", "refused_calls._store",
+    "refused_results.record", "packages.record_failure", "packages.record_test", "refused_calls._store",
     "ats_changes.delete_old",
     # reads of an ATS's own API: leases, tokens whose grant is recorded, the facts of orders in their timelines
     "access.clear_problem", "access.end_lease", "access.end_tokens", "access.expire_token", "access.note_answer",

@@ -63,7 +63,10 @@ async def test_a_result_is_sent_from_the_form(visitor: Visitor, proctor: Linked,
     seen = await visitor.submit(f"{path}/result/preview", values, on=f"{path}/result")
     assert seen.status_code == 200
     assert "View Report" in seen.text
+    assert "Look again at" not in seen.text
     assert (await proctor.order(order))["result"] is None
+    doubtful = await visitor.submit(f"{path}/result/preview", {**values, "score.value": "0.88"}, on=f"{path}/result")
+    assert "looks like a fraction. Send 88" in doubtful.text
 
     sent = await visitor.submit(f"{path}/result", values, on=f"{path}/result")
     assert sent.status_code == 303

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, get_args
 
 from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, ValidationError
@@ -13,9 +14,11 @@ from greenroom.context import Context
 from greenroom.errors import GiveUp, Invalid
 from greenroom.model.events import stamp
 from greenroom.model.orders import Order
-from greenroom.model.results import Result, Score, Verdict, decimal_text
+from greenroom.model.results import PROSE, Result, Score, Verdict, decimal_text
 from greenroom.model.updates import Update
-from greenroom.outbound import public_problem
+from greenroom.outbound import callable_problem, public_problem
+from greenroom.outbound.urls import without_query
+from greenroom.security import masks
 from greenroom.security.vault import VaultError
 
 VERDICTS = get_args(Verdict)
@@ -129,22 +132,54 @@ class ResultIn(KnownFields):
     passthrough: dict[str, Any] | None = None
 
 
+class InvalidResult(Invalid):
+    """A result that is refused for its content: `cause` is the code of the finding, `proof` the observed facts."""
+
+    def __init__(self, message: str, *, errors: list[str], cause: str, proof: dict[str, Any]) -> None:
+        super().__init__(message, errors=errors)
+        self.cause, self.proof = cause, proof
+
+
 class Unreadable:
     """An invalid result body: `lines` has an error per field, starting with its path; `problem` is their summary."""
 
-    def __init__(self, error: ValidationError) -> None:
-        self.lines = field_lines(error.errors(include_url=False, include_context=False))
+    def __init__(self, error: ValidationError, value: object = None) -> None:
+        found = error.errors(include_url=False, include_context=False)
+        self.lines = field_lines(found)
         self.problem = in_one(self.lines, error.error_count())
+        self._first, self._value = found[0]["loc"], value
+
+    def refusal(self) -> InvalidResult:
+        """Returns the error of a request with this body."""
+        field, _, expected = self.lines[0].partition(": ")
+        proof = {"field": field[:200], "expected": expected[:300], "found": _found(self._value, self._first)}
+        return InvalidResult(self.problem, errors=self.lines, cause="result.invalid_field", proof=proof)
+
+
+def _found(value: object, path: Sequence[int | str]) -> object:
+    """Returns the value at a path for a finding: of free text, and of what is about the candidate, only its type."""
+    for part in path:
+        try:
+            value = value[part]  # type: ignore[index]
+        except (KeyError, IndexError, TypeError):
+            break
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "a list"
+    return "text" if path and path[0] in PROSE else masks.text(str(value)[:60])
 
 
 def _parse(value: object) -> ResultIn | Unreadable:
+    if isinstance(value, bytes):  # the body was not sent as JSON
+        raise ValueError("expected a JSON object")
     try:
         return ResultIn.model_validate(value)
     except ValidationError as error:
-        return Unreadable(error)
+        return Unreadable(error, value)
 
 
-#: a result body, or the errors of an invalid one, for the result preview
+#: a result body, or the errors of an invalid one
 ResultToTry = Annotated[ResultIn | Unreadable, PlainValidator(_parse, json_schema_input_type=ResultIn)]
 
 
@@ -153,7 +188,7 @@ def read_result(body: ResultIn, *, allow_http: bool, ats: str = "The ATS") -> Re
     The body in our words; `ats` is the name of the ATS for messages.
 
     Raises:
-        Invalid: a final result has no `result_url` that a recruiter's browser could open.
+        InvalidResult: a final result has no `result_url` that a recruiter's browser could open.
     """
     score, verdict = body.score or ScoreIn(), body.result or VerdictIn()
     source = verdict.source_value
@@ -169,17 +204,31 @@ def read_result(body: ResultIn, *, allow_http: bool, ats: str = "The ATS") -> Re
         candidate=body.candidate.model_dump(exclude={"remote_id"}) if body.candidate else None,
         passthrough=body.passthrough,
     )
-    problem = _url_problem(result, ats, allow_http=allow_http)
-    if problem:
-        raise Invalid(f"result_url: {problem}", errors=[f"result_url: {problem}"])
+    if refused := _refuse_url(result, ats, allow_http=allow_http):
+        raise refused
     return result
 
 
-def _url_problem(result: Result, ats: str, *, allow_http: bool) -> str | None:
-    if result.result_url is None:
-        return f"required with a final result: {ats} shows nothing without it" if result.is_final else None
-    problem = public_problem(result.result_url, allow_http=allow_http)
-    return f"{problem}; {ats} would show nothing" if problem else None
+def _refuse_url(result: Result, ats: str, *, allow_http: bool) -> InvalidResult | None:
+    url = result.result_url
+    if url is None:
+        needed = f"required with a final result: {ats} shows nothing without it"
+        return _invalid_url(needed, "result.url_missing") if result.is_final else None
+    problem = public_problem(url, allow_http=allow_http)
+    if problem is None:
+        return None
+    cause = "result.invalid_field"
+    if callable_problem(url, allow_http=allow_http) is None:
+        cause = "result.url_private"
+    elif not url.lower().startswith("https:"):
+        cause = "result.url_not_https"
+    found = masks.text(without_query(url)[:200])
+    return _invalid_url(f"{problem}; {ats} would show nothing", cause, found=found)
+
+
+def _invalid_url(problem: str, cause: str, **found: Any) -> InvalidResult:
+    line = f"result_url: {problem}"
+    return InvalidResult(line, errors=[line], cause=cause, proof={"field": "result_url", "expected": problem, **found})
 
 
 async def push_problem(ctx: Context, order: Order) -> str | None:

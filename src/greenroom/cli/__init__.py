@@ -41,6 +41,8 @@ COMMANDS = {
     ),
     "export": ("configuration.export", "Print projects, integrations and webhooks as TOML."),
     "doctor": ("doctor.doctor", "Name each problem with its cause, its proof and the next step."),
+    "explain": ("explain.explain", "Say in one sentence where an order stands."),
+    "bundle": ("explain.bundle", "Write a support bundle about an order, as HTML and JSON."),
     "listen": (
         "listen.listen",
         "Receive webhooks here: add one to the project, verify and print each request, remove it at the end.",

@@ -16,7 +16,7 @@ import typer
 from greenroom.bootstrap import database_file, database_url, open_context
 from greenroom.catalog import Catalog
 from greenroom.context import Context
-from greenroom.doctor import gateway
+from greenroom.doctor import gateway, report_urls
 from greenroom.doctor.checks import examine
 from greenroom.doctor.diagnosis import Filter, diagnose
 from greenroom.doctor.shown import show, show_check
@@ -50,7 +50,10 @@ def doctor(
     account: Annotated[str | None, typer.Option(help="Only findings about this account.")] = None,
     order: Annotated[str | None, typer.Option(help="Only findings about this order.")] = None,
     probe: Annotated[
-        bool, typer.Option("--probe/--no-probe", help="Call the list endpoint of each enabled integration first.")
+        bool,
+        typer.Option(
+            "--probe/--no-probe", help="Call each list endpoint first; with --order, the address of its report."
+        ),
     ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     data: Annotated[Path | None, typer.Option(help="Data directory (GREENROOM_DATA_DIR).")] = None,
@@ -85,6 +88,8 @@ async def _run(settings: Settings, name: str | None, wanted: Filter, *, probe: b
         examined = []
         for one in chosen:
             findings = await diagnose(ctx, one.id, wanted)
+            if probe and wanted.order_id:
+                findings += await _probe_report(ctx, one.id, wanted.order_id)
             checks = (await examine(ctx, one.id)).results
             examined.append(Examined(one, findings, checks))
         return examined
@@ -114,6 +119,15 @@ async def _find_pending(settings: Settings) -> Finding | None:
     if not missing or missing == known:  # a new database lacks all of them
         return None
     return gateway.migration_pending(known[-len(missing) - 1], missing)
+
+
+async def _probe_report(ctx: Context, project_id: str, order_id: str) -> list[Finding]:
+    """Requests the address of an order's report; returns the finding if a recruiter could not open it."""
+    out = Outbound(allowed_networks=ctx.settings.allow_private_networks, allow_http=ctx.settings.allow_http)
+    try:
+        return await report_urls.probe_order(ctx, out, project_id, order_id)
+    finally:
+        await out.aclose()
 
 
 async def _probe(ctx: Context, project_ids: Sequence[str]) -> None:

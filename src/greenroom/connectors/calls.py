@@ -93,6 +93,11 @@ class Calls:
         await self._note(account, str(token), tenant_id, call, response.status_code, host)
         return response
 
+    def note_next(self, account: Account) -> None:
+        """Stores the account's next call of each kind, however soon it comes: it shows whether a fault has ended."""
+        for key in [key for key in self._noted if key[0] == account.id]:
+            del self._noted[key]
+
     async def _note(
         self, account: Account, token: str, tenant_id: str | None, call: str, status: int, host: str | None
     ) -> None:

@@ -70,7 +70,8 @@ class Field:
     `secret` fields are write-only. `options` are the values of a choice with their labels. `required_if` says when the
     field must have a value: None never, an empty mapping always, else when each named field has one of the values.
     `check` returns the value as it is stored, or raises ValueError with the problem. `used_if` says with which values
-    of the integration's fields a credential field is of use; None: always.
+    of the integration's fields a credential field is of use; None: always. `pushes_if` says, like `required_if`, when
+    no result can be pushed without the field.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Field:
     required_if: Mapping[str, tuple[str, ...]] | None = None
     check: Callable[[Any], Any] | None = field(default=None, repr=False)
     used_if: Mapping[str, tuple[str, ...]] | None = None
+    pushes_if: Mapping[str, tuple[str, ...]] | None = None
 
     def is_used(self, settings: Mapping[str, Any]) -> bool:
         """Returns whether a credential field is of use, given the settings of the integration."""
@@ -90,9 +92,15 @@ class Field:
 
     def is_required(self, values: Mapping[str, Any]) -> bool:
         """Returns whether the field must have a value, given the values of all fields."""
-        if self.required_if is None:
-            return False
-        return all(values.get(name) in wanted for name, wanted in self.required_if.items())
+        return _holds(self.required_if, values)
+
+    def lacks(self, values: Mapping[str, Any]) -> bool:
+        """Returns whether no result can be pushed because the field has no value."""
+        return _holds(self.pushes_if, values) and not values.get(self.name)
+
+
+def _holds(condition: Mapping[str, tuple[str, ...]] | None, values: Mapping[str, Any]) -> bool:
+    return condition is not None and all(values.get(name) in wanted for name, wanted in condition.items())
 
 
 @dataclass(frozen=True)

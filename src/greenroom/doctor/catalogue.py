@@ -72,6 +72,7 @@ def find(
     account_id: str | None = None,
     order_id: str | None = None,
     account_ids: tuple[str, ...] = (),
+    order_ids: tuple[str, ...] = (),
 ) -> Finding:
     """Returns a finding with the catalogue's texts, save those that are given."""
     known = causes()[code]
@@ -91,6 +92,7 @@ def find(
         account_id=account_id,
         order_id=order_id,
         account_ids=account_ids,
+        order_ids=order_ids,
     )
 
 

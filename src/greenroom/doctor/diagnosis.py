@@ -8,9 +8,17 @@ from typing import Any
 
 from greenroom.connectors import discover
 from greenroom.context import Context
-from greenroom.doctor import ats, gateway, packages, webhooks
+from greenroom.doctor import ats, gateway, hiring_teams, orders, packages, results, webhooks
 from greenroom.model.findings import SEVERITIES, Finding, Severity
-from greenroom.services import ats_facts, gateway_facts, package_facts, webhook_facts
+from greenroom.services import (
+    ats_facts,
+    gateway_facts,
+    hiring_team_facts,
+    order_facts,
+    package_facts,
+    result_facts,
+    webhook_facts,
+)
 from greenroom.store.migrate import list_pending
 
 
@@ -35,7 +43,7 @@ class Filter:
         """Returns whether a finding is wanted; one about an account or order concerns it as subject or relation."""
         if self.account_id and self.account_id not in (one.account_id, one.subject.id, *one.account_ids):
             return False
-        if self.order_id and self.order_id not in (one.order_id, one.subject.id):
+        if self.order_id and self.order_id not in (one.order_id, one.subject.id, *one.order_ids):
             return False
         return self.severity in (None, one.severity) and self.code in (None, one.code)
 
@@ -45,6 +53,9 @@ AREAS: tuple[Area, ...] = (
     Area(ats_facts.gather, ats.judge),
     Area(package_facts.gather, packages.judge),
     Area(webhook_facts.gather, webhooks.judge),
+    Area(hiring_team_facts.gather, hiring_teams.judge),
+    Area(result_facts.gather, results.judge),
+    Area(order_facts.gather, orders.judge),
     Area(gateway_facts.gather, gateway.judge),
 )
 

@@ -33,7 +33,7 @@ class Finding:
     `code` is stable and the same in command line, API, pages, docs and metrics. `proof` has observed facts alone:
     JSON values, without secrets. `count` is how often the cause was seen since `since`; `count_is` is `at_least` once
     the count has reached its bound. `account_id` and `order_id` relate a finding to further objects than its subject,
-    `account_ids` one of an integration to the accounts in which it was seen.
+    `account_ids` and `order_ids` one of an integration to the accounts and orders in which it was seen.
     """
 
     code: str
@@ -51,6 +51,7 @@ class Finding:
     account_id: str | None = None
     order_id: str | None = None
     account_ids: tuple[str, ...] = ()
+    order_ids: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[str, str, str]:

@@ -14,15 +14,25 @@ Tone = Literal["ok", "wait", "bad", "info"]
 Turn = Literal["nobody", "you", "vendor", "ats", "candidate", "greenroom"]
 
 
+#: why a pending delivery is not attempted although nothing is wrong with it: its destination's breaker is open, the
+#: destination asked for a pause, or all its slots are in use
+Waiting = Literal["breaker", "pause", "slot"]
+
+
 @dataclass(frozen=True)
 class Leg:
-    """A delivery of an order, as far as the sentence needs it; `due_at` is when the next attempt is due."""
+    """
+    A delivery of an order, as far as the sentence needs it.
+
+    `due_at` is when the next attempt is due, or at the earliest if the delivery `waits`.
+    """
 
     lane: Lane
     state: State
     attempts_made: int
     due_at: datetime | None
     last_error: str | None
+    waits: Waiting | None = None
 
 
 @dataclass(frozen=True)
@@ -94,12 +104,14 @@ def _with_result(order: Order, pushes: Sequence[Leg], ats: str, company: str) ->
     if push.attempts_made and push.last_error:
         return Standing(
             "wait", "greenroom", f"The push of the result to {ats} failed and is tried again by itself.",
-            "The result is stored and nothing is lost.", cause=push.last_error,
+            f"The result is stored and nothing is lost. {_describe_next(push)}".strip(), cause=push.last_error,
             next_step="Wait for the next attempt, or correct the cause and retry now.",
         )  # fmt: skip
     if push.state == "cancelled":
         return Standing("bad", "you", f"The push of the result to {ats} was cancelled.", "The result is stored.",
                         cause="The delivery was cancelled.", next_step="Push the result again.")  # fmt: skip
+    if push.waits is not None and push.state == "pending":
+        return _waiting(push, "The result", ats)
     return Standing("info", "greenroom", f"The result is on its way to {ats}.", "This takes a few seconds.")
 
 
@@ -131,7 +143,7 @@ def _not_notified(legs: Sequence[Leg]) -> Standing | None:
     if failing is not None:
         return Standing(
             "wait", "vendor", "The vendor's webhook did not take the order yet; it is tried again by itself.",
-            "The order is stored and nothing is lost.", cause=failing.last_error,
+            f"The order is stored and nothing is lost. {_describe_next(failing)}".strip(), cause=failing.last_error,
             next_step="Wait for the next attempt, or correct the cause and retry now.",
         )  # fmt: skip
     if all(leg.state == "held" for leg in legs if leg.state not in ("dead", "cancelled")):
@@ -140,7 +152,28 @@ def _not_notified(legs: Sequence[Leg]) -> Standing | None:
             "Nothing is lost. It goes out by itself when the webhook is enabled.", cause="The webhook is disabled.",
             next_step="Enable the webhook.",
         )  # fmt: skip
+    waiting = next((leg for leg in legs if leg.state == "pending" and leg.waits), None)
+    if waiting is not None:
+        return _waiting(waiting, "The order", "the vendor's webhook")
     return Standing("info", "greenroom", "The order is on its way to the vendor.", "This takes a few seconds.")
+
+
+def _waiting(leg: Leg, what: str, whom: str) -> Standing:
+    """Returns the standing of what was not attempted yet, because its destination takes nothing now."""
+    why = {
+        "breaker": f"waits because {whom} has failed several times in a row",
+        "pause": f"waits because {whom} asked for a pause",
+        "slot": f"waits for its turn: {whom} has as many requests in flight as it may, or as its rate limit allows",
+    }[leg.waits or "slot"]
+    turn: Turn = "greenroom" if leg.waits == "slot" else "vendor" if leg.lane == "vendor" else "ats"
+    return Standing("wait", turn, f"{what} {why}.", f"Nothing is lost. {_describe_next(leg)}".strip())
+
+
+def _describe_next(leg: Leg) -> str:
+    if leg.waits == "slot":
+        return "The next attempt starts as soon as a slot is free."
+    reason = " at the earliest" if leg.waits else ""
+    return f"The next attempt is at {leg.due_at:%H:%M:%S} UTC on {leg.due_at:%-d %B}{reason}." if leg.due_at else ""
 
 
 def _awaited(order: Order) -> Standing:

@@ -78,16 +78,36 @@ class Result:
         return cls(**values)
 
 
+#: parts of a result that are free text or about the candidate: their values are not repeated in messages
+PROSE = frozenset({"summary", "attachments", "candidate", "passthrough"})
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A field in which two results differ: its path in the unified body, and both values."""
+
+    path: str
+    first: Any
+    second: Any
+
+
+def differences(first: Result, second: Result) -> list[Difference]:
+    """Returns the fields in which two results differ."""
+    before, after = _paths(first), _paths(second)
+    return [Difference(path, before[path], after[path]) for path in before if before[path] != after[path]]
+
+
 def difference(first: Result, second: Result) -> str | None:
     """Returns the first field in which two results differ, as its path in the unified body, or None."""
-    before, after = first.as_dict(), second.as_dict()
-    for name in before:
-        if before[name] != after[name]:
-            if name == "score":
-                part = next(key for key in before["score"] if before["score"][key] != after["score"][key])
-                return f"score.{part}"
-            return {"verdict": "result.value", "verdict_source": "result.source_value"}.get(name, name)
-    return None
+    found = differences(first, second)
+    return found[0].path if found else None
+
+
+def _paths(result: Result) -> dict[str, Any]:
+    plain = result.as_dict()
+    names = {"verdict": "result.value", "verdict_source": "result.source_value"}
+    score = {f"score.{name}": value for name, value in plain.pop("score").items()}
+    return {**score, **{names.get(name, name): value for name, value in plain.items()}}
 
 
 def score_number(text: str) -> int | float:

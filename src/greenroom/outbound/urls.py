@@ -65,6 +65,11 @@ def without_user_info(url: str) -> str:
     return _USER_INFO.sub(r"\1", url)
 
 
+def without_query(url: str) -> str:
+    """Returns a URL, which may be malformed, without user-info, query and fragment, which may have secrets."""
+    return without_user_info(url).partition("?")[0].partition("#")[0]
+
+
 def _parts(url: str, *, allow_http: bool) -> tuple[SplitResult | None, str, str | None]:
     if re.search(r"[\x00-\x20\x7f\\]", url):
         return None, "", "it has spaces, control characters or backslashes"

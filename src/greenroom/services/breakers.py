@@ -36,6 +36,11 @@ class Condition:
 @snapshot
 async def conditions(_: Context, tx: Tx, destination_ids: Sequence[str]) -> dict[str, Condition]:
     """Returns the health of each of these destinations."""
+    return await read_conditions(tx, destination_ids)
+
+
+async def read_conditions(tx: Tx, destination_ids: Sequence[str]) -> dict[str, Condition]:
+    """Does the same as `conditions`, inside another service's snapshot."""
     found = await breaker_rows.find(tx, destination_ids)
     return {id_: _condition(*found[id_]) if id_ in found else Condition() for id_ in destination_ids}
 

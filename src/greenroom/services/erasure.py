@@ -16,6 +16,7 @@ from greenroom.store import events as event_rows
 from greenroom.store import idempotency as key_rows
 from greenroom.store import orders as order_rows
 from greenroom.store import request_logs as log_rows
+from greenroom.store import result_refusals as refusal_rows
 from greenroom.store import resumes as resume_rows
 from greenroom.store.db import Tx, to_ms
 
@@ -150,6 +151,7 @@ async def erase_locked(ctx: Context, tx: Tx, order: Order, *, reason: str = "") 
     counts["logged_requests"] = await log_rows.erase(tx, project_id, order.id)
     counts["stored_answers"] = await key_rows.erase(tx, project_id, order.id)
     counts["resumes"] = await resume_rows.delete(tx, order.id)
+    await refusal_rows.erase(tx, project_id, order.id)
     message = "Content erased: the candidate, the request, the result, and the contents of deliveries and logs."
     await order_rows.log(tx, ctx.new_id("log"), order.id, "content_erased", f"{message}{reason}")
     await audit.record(ctx, tx, "order.content_erased", order.id, project_id=project_id)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from greenroom.context import Context, snapshot, transaction
@@ -12,11 +13,12 @@ from greenroom.errors import Conflict, NotFound
 from greenroom.model.accounts import Account
 from greenroom.model.deliveries import Lane
 from greenroom.model.events import body
-from greenroom.model.order_sentences import Leg
+from greenroom.model.order_sentences import Leg, Waiting
 from greenroom.model.orders import Order
 from greenroom.security import masks
 from greenroom.security.signatures import webhook_headers
-from greenroom.services import accounts, audit, deliveries, signed_webhooks, timelines
+from greenroom.services import accounts, audit, breakers, deliveries, signed_webhooks, timelines
+from greenroom.services.breakers import Condition
 from greenroom.services.deliveries import Delivery
 from greenroom.services.timelines import TimelineEntry
 from greenroom.store import deliveries as delivery_rows
@@ -28,22 +30,41 @@ from greenroom.store.db import Row, Tx
 MOST_OF_ORDER = 20
 #: deliveries that are sent again at once
 MOST_AT_ONCE = 100
+HEALTHY = Condition()
+#: time after which a due delivery waits for a slot
+SOON = timedelta(seconds=2)
 
 
 @dataclass(frozen=True)
 class Sent:
-    """A delivery with the body that it sends (None to an ATS or once erased), and its webhook's name and URL."""
+    """
+    A delivery with the body that it sends (None to an ATS or once erased), and its webhook's name and URL.
+
+    `condition` is the health of its destination at `read_at`, if the delivery is pending.
+    """
 
     delivery: Delivery
     body: str | None
     webhook_name: str | None
     webhook_url: str | None
+    condition: Condition = HEALTHY
+    read_at: datetime | None = None
 
     @property
     def leg(self) -> Leg:
         """Returns what the order's sentence needs of the delivery."""
         one = self.delivery
-        return Leg(one.lane, one.state, one.attempts_made, one.due_at, one.last_error)
+        until = self.condition.open_until
+        due_at = max(one.due_at, until) if one.due_at and until else one.due_at
+        return Leg(one.lane, one.state, one.attempts_made, due_at, one.last_error, self._waits())
+
+    def _waits(self) -> Waiting | None:
+        one = self.delivery
+        if one.state != "pending" or one.in_flight or one.due_at is None or self.read_at is None:
+            return None
+        if self.condition.open_until is not None:
+            return "breaker" if self.condition.consecutive_failures else "pause"
+        return "slot" if one.due_at < self.read_at - SOON else None
 
 
 @dataclass(frozen=True)
@@ -66,7 +87,7 @@ class SignedRequest:
 
 
 @snapshot
-async def get(_: Context, tx: Tx, project_id: str, order_id: str, *, after: str | None, limit: int) -> Flight:
+async def get(ctx: Context, tx: Tx, project_id: str, order_id: str, *, after: str | None, limit: int) -> Flight:
     """
     Returns an order with everything that its page shows.
 
@@ -77,10 +98,13 @@ async def get(_: Context, tx: Tx, project_id: str, order_id: str, *, after: str 
     order = await order_rows.find(tx, project_id, order_id)
     if order is None:
         raise NotFound(f"No order {order_id[:80]} here.")
+    sent = [_sent(row) for row in await delivery_rows.list_of_order(tx, project_id, order_id, limit=MOST_OF_ORDER)]
+    waiting = sorted({one.delivery.destination_id for one in sent if one.delivery.state == "pending"})
+    conditions, now = await breakers.read_conditions(tx, waiting), ctx.now()
     return Flight(
         order,
         await _account(tx, order),
-        [_sent(row) for row in await delivery_rows.list_of_order(tx, project_id, order_id, limit=MOST_OF_ORDER)],
+        [replace(one, condition=conditions.get(one.delivery.destination_id, Condition()), read_at=now) for one in sent],
         await timelines.read_entries(tx, project_id, order_id, after=after, limit=limit),
     )
 

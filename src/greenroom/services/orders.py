@@ -23,6 +23,7 @@ from greenroom.services.traces import traced
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import enrichments as enrichment_rows
 from greenroom.store import orders as order_rows
+from greenroom.store import result_refusals as refusal_rows
 from greenroom.store import resumes as resume_rows
 from greenroom.store.db import Tx, is_plain
 
@@ -275,6 +276,7 @@ async def record_result(
     refuse_other_category(order, category)
     now = ctx.now()
     changed = order.resulted(result, now=now, repeats=ats.repeated_results)
+    await refusal_rows.forget(tx, project_id, order_id, account_id=account_id)
     if changed is order:
         return order
     changed = replace(changed, updated_at=now)
@@ -418,9 +420,12 @@ async def look_up(_: Context, tx: Tx, account: Account, order_id: str) -> Order:
 @traced("ATS reads result", order_id=lambda _account, order_id: order_id)
 @transaction
 async def acknowledge(ctx: Context, tx: Tx, account: Account, order_id: str) -> None:
-    """Records that the ATS has read the result; only the first time has an effect."""
+    """Records that the ATS has read the result; later times only end the finding about a rejected answer."""
     order = await order_rows.find_of_account(tx, account.id, order_id, lock=True)
-    if order is None or order.result is None or order.acknowledged_at is not None:
+    if order is None or order.result is None:
+        return
+    await refusal_rows.forget_rejection(tx, order.project_id, order.id)
+    if order.acknowledged_at is not None:
         return
     now = ctx.now()
     await order_rows.save(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 from greenroom.context import Context, transaction
 from greenroom.model.accounts import Account
 from greenroom.model.orders import Order
+from greenroom.security import masks
 from greenroom.store import orders as order_rows
 from greenroom.store import reports as report_rows
+from greenroom.store import result_refusals as refusal_rows
 from greenroom.store.db import Tx, is_plain, to_json, well_formed
 
 #: most reports that are kept per order, and per account
@@ -18,6 +21,10 @@ PER_ACCOUNT = 500
 REPORT_BYTES = 16 * 1024
 ERRORS_BYTES = 4 * 1024
 MOST_ERRORS = 50
+#: errors of a report that a finding quotes, and characters of each
+QUOTES = 3
+QUOTED = 200
+_ADDRESS = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+")
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,8 @@ async def keep(ctx: Context, tx: Tx, account: Account, report: Report) -> list[s
         await _count(tx, account, order)
     else:
         await _store(ctx, tx, account, order, report)
+    if order is None or order.erased_at is None:
+        await _note(tx, account, order, report)
     if order is not None:
         return [order.id]
     return await order_rows.ids_of(tx, account.id, _storable(report.candidate_email))
@@ -81,6 +90,23 @@ async def _store(ctx: Context, tx: Tx, account: Account, order: Order | None, re
         message = f"The ATS refused our answer to {call}: {'; '.join(errors)[:500] or 'no reason was kept'}"
         detail = {"api_call": call, "errors": errors}
         await order_rows.log(tx, report_rows.log_id(report_id), order.id, "response_error", message, detail)
+
+
+async def _note(tx: Tx, account: Account, order: Order | None, report: Report) -> None:
+    """Records the latest rejected answer of an order, or of the account, for the doctor."""
+    errors = [_ADDRESS.sub("(e-mail)", masks.text(one))[:QUOTED] for one in _errors(report.errors)[:QUOTES]]
+    named = re.search(r"\b[a-z]+(?:_[a-z]+)+\b", " ".join(errors))
+    detail = {"api_call": _storable(report.call)[:100], "errors": errors, "field": named.group() if named else None}
+    await refusal_rows.record(
+        tx,
+        account.project_id,
+        order.id if order else account.id,
+        "ats",
+        code="result.rejected_by_ats",
+        account_id=account.id,
+        is_known=True,
+        detail=to_json({**detail, "order_id": order.id} if order else detail),
+    )
 
 
 async def _count(tx: Tx, account: Account, order: Order | None) -> None:

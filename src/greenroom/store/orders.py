@@ -303,6 +303,14 @@ async def list_orders(
     return [_order(row) for row in rows]
 
 
+async def list_by_ids(tx: Tx, project_id: str, order_ids: Sequence[str]) -> list[Order]:
+    """Lists those of these orders that are the project's, newest first."""
+    if not order_ids:
+        return []
+    wanted = f"project_id = $1 AND id IN ({marks(order_ids, 2)})"
+    return [_order(row) for row in await tx.all(f"{_SELECT} WHERE {wanted} ORDER BY id DESC", project_id, *order_ids)]
+
+
 async def list_stuck(tx: Tx, project_id: str, *, limit: int) -> list[Order]:
     """Lists a project's newest orders whose result is refused, and its newest whose event is held, `limit` of each."""
     parts = [

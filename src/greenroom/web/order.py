@@ -8,11 +8,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from greenroom.connectors import discover
+from greenroom.doctor.explanations import describe_standing
 from greenroom.errors import Conflict, Refused
 from greenroom.model.capabilities import Capabilities
 from greenroom.model.enrichment import explain
 from greenroom.model.events import order_model
-from greenroom.model.order_sentences import Standing, describe
+from greenroom.model.order_sentences import Standing
 from greenroom.model.orders import Order
 from greenroom.services import erasure, flights, orders
 from greenroom.services.flights import Flight, Sent
@@ -91,8 +92,7 @@ def title_of(order: Order) -> str:
 
 def stands(flight: Flight) -> Standing:
     """Returns where an order stands."""
-    company = flight.account.origin_owner_name if flight.account else "the customer"
-    return describe(flight.order, [one.leg for one in flight.sent], ats=ats_name(flight.order), company=company)
+    return describe_standing(flight)
 
 
 def is_under_way(flight: Flight) -> bool:

@@ -10,6 +10,7 @@ from greenroom.connectors import discover
 from greenroom.connectors.contract import FieldPreview, ResultField
 from greenroom.context import Context
 from greenroom.model.orders import Order
+from greenroom.model.result_lint import ResultWarning, lint
 from greenroom.model.results import Result, Score, Verdict, decimal_text
 from greenroom.outbound import public_problem
 from greenroom.services import orders
@@ -44,10 +45,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Kit:
-    """What the recruiter sees of a result: the lines of the interview kit, and what the ATS does not show."""
+    """What the recruiter sees of a result: the lines of the interview kit, what the ATS does not show, and doubts."""
 
     rows: tuple[Row, ...]
     dropped: tuple[FieldPreview, ...]
+    warnings: tuple[ResultWarning, ...] = ()
 
 
 def fields_of(order: Order) -> tuple[ResultField, ...]:
@@ -125,7 +127,8 @@ def kit_of(order: Order, result: Result | None) -> Kit | None:
         if one.verdict in ("shown", "changed"):
             label = LABELS.get(one.field, (None, None, one.field))[2]
             rows[label] = Row(label, str(one.value), one.field == "result_url" and str(one.value).startswith("http"))
-    return Kit(tuple(rows.values()), tuple(one for one in previews if one.verdict in ("dropped", "refused")))
+    dropped = tuple(one for one in previews if one.verdict in ("dropped", "refused"))
+    return Kit(tuple(rows.values()), dropped, tuple(lint(result)))
 
 
 def stored(result: Result) -> dict[str, str]:

@@ -8,13 +8,22 @@ Source: StackOne's published OpenAPI document for its unified ATS API.
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+import structlog
+from fastapi import APIRouter, Depends, Header, Request
 
-from greenroom.api.callers import Ctx, KeyedRoute, Linked, LinkedIntegration, Orders
+from greenroom.api.callers import (
+    Caller,
+    Ctx,
+    KeyedRoute,
+    Linked,
+    LinkedIntegration,
+    Orders,
+    get_linked_account,
+)
 from greenroom.api.faults import documented
-from greenroom.api.results import ResultIn, push_problem, read_result
+from greenroom.api.results import InvalidResult, ResultIn, ResultToTry, Unreadable, push_problem, read_result
 from greenroom.api.shapes import Next, after, cursor
 from greenroom.api.stackone.models import (
     OrderPlaced,
@@ -44,13 +53,15 @@ from greenroom.api.stackone.queries import (
 )
 from greenroom.api.v1.integrations import get_connector
 from greenroom.context import Context
-from greenroom.errors import Invalid, NotFound
+from greenroom.errors import Conflict, Invalid, NotFound, Unavailable
 from greenroom.model.accounts import Account
 from greenroom.model.events import order_model, stamp
 from greenroom.model.integrations import Integration
 from greenroom.model.orders import Category, Order
-from greenroom.services import orders
+from greenroom.services import orders, refused_results
+from greenroom.services.refused_results import Refusal
 
+log = structlog.get_logger("greenroom.results")
 FAULTS = documented(400, 401, 404, 412)
 WRITE_FAULTS = documented(400, 401, 404, 409, 412, 422)
 MOST_ORDERS = 100
@@ -101,13 +112,9 @@ def _add_orders(router: APIRouter, category: Category, noun: str) -> None:
         openapi_extra=PREFERRED,
         response_model_exclude_unset=True,
     )
-    async def update_result(ctx: Ctx, account: Linked, order_id: Id, body: ResultIn) -> UpdateResult:
+    async def update_result(ctx: Ctx, account: OfResult, order_id: Id, body: ResultToTry) -> UpdateResult:
         """Give an order its result. A final one is pushed to the ATS, once; the same again changes nothing."""
-        manifest = get_connector(account.provider).manifest
-        result = read_result(body, allow_http=ctx.settings.allow_http, ats=manifest.name)
-        order = await orders.record_result(
-            ctx, account.project_id, account.id, order_id, category, result, manifest.capabilities
-        )
+        order = await _record_result(ctx, account, order_id, category, body)
         problem = await push_problem(ctx, order)
         return UpdateResult(
             statusCode=200,
@@ -115,6 +122,57 @@ def _add_orders(router: APIRouter, category: Category, noun: str) -> None:
             timestamp=stamp(ctx.now()),
             **({"unified_warnings": [UnifiedWarning(message=problem)]} if problem else {}),
         )
+
+
+async def _get_account_of_result(
+    request: Request,
+    ctx: Ctx,
+    project: Caller,
+    x_account_id: Annotated[str, Header(min_length=1, description="The id of a linked account.")],
+) -> Account:
+    """Returns the account of `get_linked_account`; one that is not the project's is recorded for the doctor."""
+    try:
+        account, _ = await get_linked_account(request, ctx, project, x_account_id)
+    except NotFound as error:
+        category: Category = "assessments" if "/assessments/" in request.url.path else "background_checks"
+        order_id = str(request.path_params["id"])
+        await _record_refusal(ctx, project.id, x_account_id, order_id, category, Refusal(error, is_linked=False))
+        raise
+    return account
+
+
+OfResult = Annotated[Account, Depends(_get_account_of_result)]
+
+
+async def _record_result(
+    ctx: Context, account: Account, order_id: str, category: Category, body: ResultIn | Unreadable
+) -> Order:
+    """Records a result; a refusal of it is recorded for the doctor."""
+    manifest, result = get_connector(account.provider).manifest, None
+    try:
+        if isinstance(body, Unreadable):
+            raise body.refusal()
+        result = read_result(body, allow_http=ctx.settings.allow_http, ats=manifest.name)
+        return await orders.record_result(
+            ctx, account.project_id, account.id, order_id, category, result, manifest.capabilities
+        )
+    except InvalidResult as error:
+        refusal = Refusal(error, error.cause, error.proof)
+        await _record_refusal(ctx, account.project_id, account.id, order_id, category, refusal)
+        raise
+    except (NotFound, Conflict) as error:
+        refusal = Refusal(error, result=result)
+        await _record_refusal(ctx, account.project_id, account.id, order_id, category, refusal)
+        raise
+
+
+async def _record_refusal(
+    ctx: Context, project_id: str, account_id: str, order_id: str, category: Category, refusal: Refusal
+) -> None:
+    try:
+        await refused_results.record(ctx, project_id, account_id, order_id, category, refusal)
+    except Unavailable as error:  # the caller's answer is the refusal itself
+        log.warning("refusal_not_recorded", account_id=account_id[:80], error=str(error))
 
 
 def _add_removed_reads(router: APIRouter, category: Category, noun: str) -> None:

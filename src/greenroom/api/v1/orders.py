@@ -7,16 +7,18 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
-from greenroom.api.callers import Caller, Ctx
+from greenroom.api.callers import Caller, Ctx, OutboundClient
 from greenroom.api.faults import documented
 from greenroom.api.idempotent import IdempotentRoute
 from greenroom.api.results import ResultToTry, Unreadable, read_result
 from greenroom.api.shapes import MOST, Instant, Line, Next, Page, PageSize, Plain, StrictBody, after, example, page
 from greenroom.api.stackone.models import Member, OrderEnrichment, UnifiedJob, UnifiedResult, unified_result
 from greenroom.api.v1.integrations import get_connector
+from greenroom.doctor import report_urls
 from greenroom.errors import Invalid
 from greenroom.model.events import order_model, stamp
 from greenroom.model.orders import AtsDelivery, Order, OrderSource, Status
+from greenroom.model.result_lint import lint
 from greenroom.services import erasure, orders, timelines
 
 router = APIRouter(prefix="/v1/orders", tags=["Orders"], route_class=IdempotentRoute)
@@ -117,12 +119,21 @@ class FieldOut(BaseModel):
     value: Any
 
 
+class WarningOut(BaseModel):
+    """A doubt about a field that is accepted all the same; `code` is that of a cause, if the doctor has one."""
+
+    field: str
+    message: str
+    code: str | None = None
+
+
 class PreviewOut(BaseModel):
     """A preview of a result, which changes nothing; `accepted` is false if the result would be refused."""
 
     accepted: bool
     problem: str | None
     fields: list[FieldOut]
+    warnings: list[WarningOut] = []
 
 
 @router.get("", operation_id="list_orders", responses=documented(400, 401))
@@ -193,7 +204,14 @@ async def set_status(ctx: Ctx, project: Caller, order_id: OrderId, body: StatusI
 
 
 @router.post("/{order_id}/result:preview", operation_id="preview_result", responses=documented(400, 401, 404, 422))
-async def preview(ctx: Ctx, project: Caller, order_id: OrderId, body: ResultToTry) -> PreviewOut:
+async def preview(
+    ctx: Ctx,
+    project: Caller,
+    out: OutboundClient,
+    order_id: OrderId,
+    body: ResultToTry,
+    probe: Annotated[bool, Query(description="Also request `result_url`, to see whether it opens.")] = False,
+) -> PreviewOut:
     """Preview how the ATS would show a result, field by field; changes nothing."""
     order = await orders.get(ctx, project.id, order_id)
     if isinstance(body, Unreadable):
@@ -208,7 +226,11 @@ async def preview(ctx: Ctx, project: Caller, order_id: OrderId, body: ResultToTr
         for one in connector.preview(order, result)
     ]
     problem = orders.result_problem(ctx, order, result, connector.manifest.capabilities)
-    return PreviewOut(accepted=problem is None, problem=problem, fields=fields)
+    doubts = lint(result)
+    if probe and result.result_url and (unopened := await report_urls.probe(out, result.result_url)):
+        doubts.append(unopened.warning)
+    warnings = [WarningOut(field=one.field, message=one.message, code=one.code) for one in doubts]
+    return PreviewOut(accepted=problem is None, problem=problem, fields=fields, warnings=warnings)
 
 
 def _refused(lines: list[str], problem: str) -> PreviewOut:

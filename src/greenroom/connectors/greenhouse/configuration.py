@@ -25,8 +25,20 @@ FIELDS = (
         options={"public": "Public", "partner": "Partner", "public_partner": "Public + Partner"},
         default="partner",
     ),
-    Field("partner_username", "Partner user name", "Issued by Greenhouse; for the result push.", check=_user_name),
-    Field("partner_password", "Partner password", "Issued by Greenhouse; for the result push.", secret=True),
+    Field(
+        "partner_username",
+        "Partner user name",
+        "Issued by Greenhouse; for the result push.",
+        check=_user_name,
+        pushes_if={"callback_auth": ("partner",)},
+    ),
+    Field(
+        "partner_password",
+        "Partner password",
+        "Issued by Greenhouse; for the result push.",
+        secret=True,
+        pushes_if={"callback_auth": ("partner",)},
+    ),
     Field(
         "callback_auth",
         "Credentials of the result push",

@@ -78,7 +78,7 @@ class GreenhouseCalls:
         if interview_id is None:
             raise BadRequest("Give partner_interview_id in the query.", errors=["partner_interview_id: required"])
         order = await orders.look_up(self._ctx, account, interview_id)
-        if order.result is not None and order.acknowledged_at is None:
+        if order.result is not None:
             await orders.acknowledge(self._ctx, account, order.id)
         return JSONResponse(wire.test_status(order))
 
@@ -95,6 +95,7 @@ class GreenhouseCalls:
         except (ValueError, BadRequest):
             body = {"error": raw[:4000].decode(errors="replace")}
         request.state.orders = await reports.keep(self._ctx, account, wire.report(body))
+        self._calls.note_next(account)
         return JSONResponse({"status": 200})
 
 

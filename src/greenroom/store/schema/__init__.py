@@ -24,7 +24,14 @@ from greenroom.store.schema.delivery import attempts, breakers, claim_turn, deli
 from greenroom.store.schema.enrichment import enrichment_cache, enrichment_turns, enrichments
 from greenroom.store.schema.gateway import installation, sign_in_codes, worker_heartbeats
 from greenroom.store.schema.integration import integrations
-from greenroom.store.schema.order import order_log, orders, response_errors, resumes, seen_ats_events
+from greenroom.store.schema.order import (
+    order_log,
+    orders,
+    response_errors,
+    result_refusals,
+    resumes,
+    seen_ats_events,
+)
 from greenroom.store.schema.package import package_failures, package_lists, packages
 from greenroom.store.schema.people import (
     audit_log,
@@ -79,6 +86,7 @@ __all__ = [
     "request_orders",
     "request_steps",
     "response_errors",
+    "result_refusals",
     "resumes",
     "seen_ats_events",
     "sessions",

@@ -60,6 +60,14 @@ orders = Table(
         postgresql_where=text("delivery = 'refused'"),
         sqlite_where=text("delivery = 'refused'"),
     ),
+    #: for orders that make no progress
+    Index(
+        "ix_orders_open",
+        "project_id",
+        "id",
+        postgresql_where=text("status IN ('received', 'accepted', 'invited', 'in_progress')"),
+        sqlite_where=text("status IN ('received', 'accepted', 'invited', 'in_progress')"),
+    ),
     Index("ix_orders_latest", "account_id", "candidate_email", "package_id", "id"),
     #: for an ATS's events about a candidate
     Index(
@@ -158,4 +166,30 @@ seen_ats_events = Table(
     reference("project_id", "projects"),
     timestamp("at"),
     Index("ix_seen_ats_events_at", "at"),
+)
+
+#: the latest result of each order that was refused: `source` is vendor, or ats for an answer that the ATS rejected.
+#: `subject` is the order, as it was named while `is_known` is 0, or the account of a rejected answer without order
+result_refusals = Table(
+    "result_refusals",
+    metadata,
+    Column("project_id", Text, ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    required_text("code"),
+    optional_text("account_id"),
+    integer("is_known"),
+    required_text("detail"),
+    integer("times"),
+    timestamp("since_at"),
+    timestamp("at"),
+    Index("ix_result_refusals_project_id_at", "project_id", "at"),
+    #: for refusals that name no order, a few of each project
+    Index(
+        "ix_result_refusals_unknown",
+        "project_id",
+        "at",
+        postgresql_where=text("is_known = 0"),
+        sqlite_where=text("is_known = 0"),
+    ),
 )
