@@ -95,3 +95,12 @@ def test_the_capability_matrix_is_the_connectors() -> None:
         [sys.executable, ROOT / "tools" / "capabilities.py"], capture_output=True, text=True, check=True
     ).stdout
     assert made in page, "run: python tools/capabilities.py, and put its output into docs/connectors.md"
+
+
+def test_the_page_of_the_command_line_is_the_commands() -> None:
+    """docs/cli.md is what `tools/cli_reference.py` makes of the commands."""
+    made = subprocess.run(
+        [sys.executable, ROOT / "tools" / "cli_reference.py"], capture_output=True, text=True, check=True
+    ).stdout
+    page = (ROOT / "docs" / "cli.md").read_text()
+    assert made == page, "run: python tools/cli_reference.py > docs/cli.md"

@@ -91,7 +91,7 @@ FIELDS: dict[str, Field] = {
         Field(
             "order_check_url",
             "Order check URL",
-            "LogQuery before an order is placed; may refuse it with a message for the recruiter.",
+            "Asked before an order is placed; may refuse it with a message for the recruiter.",
             "url",
         ),
         Field(

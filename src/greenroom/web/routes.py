@@ -34,6 +34,7 @@ from greenroom.web import (
     sign_in,
     webhooks,
 )
+from greenroom.web.docs import pages as docs
 
 NOUNS = (
     home,
@@ -56,6 +57,7 @@ NOUNS = (
     me,
     consent,
     development,
+    docs,
 )
 
 

@@ -52,7 +52,7 @@ class IntegrationIn(StrictBody):
     package_id: Label | None = Field(None, description="Static package, when there is no list.")
     package_name: Label | None = Field(None, description="Its label; the id by default.")
     order_check_url: Line | None = Field(
-        None, description="LogQuery before an order is placed; may refuse it with a message for the recruiter."
+        None, description="Asked before an order is placed; may refuse it with a message for the recruiter."
     )
     store: Literal["full", "minimal"] | None = Field(
         "full",

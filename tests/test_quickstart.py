@@ -1,4 +1,4 @@
-"""The README's way to the first own order, run with its printed commands."""
+"""The quickstart, run with its printed commands."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ import pytest
 
 from greenroom.demo.processes import Processes, first_free
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+PAGE = (Path(__file__).parent.parent / "docs" / "quickstart.md").read_text()
 BIN = str(Path(sys.executable).parent)
 
 
 def blocks() -> list[str]:
-    """Returns the shell blocks of the section, in order."""
-    section = README.partition("## Your first own order")[2].partition("\n## ")[0]
-    return re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+    """Returns the shell blocks of the page, in order."""
+    return re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
 
 
 def test_the_first_own_order_arrives_twice(tmp_path: Path) -> None:
@@ -43,7 +42,7 @@ def test_the_first_own_order_arrives_twice(tmp_path: Path) -> None:
     ]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GREENROOM_")}
     environment = {**kept, **settings, "GREENROOM_DATA_DIR": str(tmp_path / "data")}
-    with Processes(prefix="greenroom-readme-") as running:
+    with Processes(prefix="greenroom-quickstart-") as running:
         own = {name: environment[name] for name in (*settings, "GREENROOM_DATA_DIR")}
         own["GREENROOM_PUBLIC_URL"] = f"http://127.0.0.1:{ports[8000]}"
         running.start("gateway", "greenroom", "serve", "--port", str(ports[8000]), ready="Greenroom: http", extra=own)
@@ -73,7 +72,7 @@ def test_listen_removes_its_webhook(number: signal.Signals, tmp_path: Path) -> N
         "GREENROOM_ALLOW_HTTP": "true",
         "GREENROOM_ALLOW_PRIVATE_NETWORKS": "127.0.0.0/8",
     }
-    with Processes(prefix="greenroom-readme-") as running:
+    with Processes(prefix="greenroom-quickstart-") as running:
         running.start("listen", "greenroom", "listen", "--port", "0", ready="Listening on", extra=own)
         pid = running.pid("listen")
         exported = subprocess.run(
