@@ -26,6 +26,7 @@ def test_every_setting_is_documented(name: str) -> None:
 def test_no_unknown_setting_is_documented() -> None:
     """The docs name no environment variable that the gateway would refuse."""
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    known.add(f"{PREFIX}STUCK_AFTER_HOURS")  # of the cause order.stuck
     for page in (ROOT / "docs").rglob("*.md"):
         for name in re.findall(rf"{PREFIX}[A-Z_]+", page.read_text()):
             assert name.removesuffix("_FILE") in known, f"{page.name} names {name}"
@@ -104,3 +105,12 @@ def test_the_page_of_the_command_line_is_the_commands() -> None:
     ).stdout
     page = (ROOT / "docs" / "cli.md").read_text()
     assert made == page, "run: python tools/cli_reference.py > docs/cli.md"
+
+
+def test_the_page_of_causes_is_the_catalogue() -> None:
+    """docs/causes.md is what `tools/causes.py` makes of the catalogue."""
+    made = subprocess.run(
+        [sys.executable, ROOT / "tools" / "causes.py"], capture_output=True, text=True, check=True
+    ).stdout
+    page = (ROOT / "docs" / "causes.md").read_text()
+    assert made == page, "run: python tools/causes.py > docs/causes.md"

@@ -24,6 +24,7 @@ from greenroom.bootstrap import open_context, sole_owner
 from greenroom.catalog import Catalog
 from greenroom.connectors import discover, get_addresses, oauth
 from greenroom.context import Context
+from greenroom.doctor.recent import RecentFindings
 from greenroom.engine.queue_limit import QueueLimit
 from greenroom.engine.refused_call_writer import RefusedCallWriter
 from greenroom.engine.request_log_writer import RequestLogWriter
@@ -222,6 +223,7 @@ def build_app(settings: Settings, gateway: Gateway | None = None) -> FastAPI:
             app.state.ctx, app.state.out = opened.ctx, opened.out
             app.state.intake, app.state.catalog = opened.intake, opened.intake.packages
             app.state.engine = opened.engine
+            app.state.findings = RecentFindings()
             app.state.rate_limit = RateLimit(opened.ctx)
             app.state.first_link = await sessions.first_link(opened.ctx)
             # the ATS routes come first: they serve most requests, and each route before them costs a match

@@ -1,12 +1,15 @@
-"""Home: the way to the first order, then figures, problems and charts."""
+"""Home: the way to the first order, then figures, the project's findings and charts."""
 
 from __future__ import annotations
 
 import asyncio
 
+from greenroom.doctor.catalogue import causes
 from greenroom.services import projects
 from tests.house import House, Linked, webhook
 from tests.web.visitors import Visitor
+
+FAILING = causes()["webhook.server_error"].title
 
 
 async def test_a_new_project_is_led_to_its_first_order(house: House) -> None:
@@ -19,7 +22,7 @@ async def test_a_new_project_is_led_to_its_first_order(house: House) -> None:
         assert f'href="{page.url.path}/{folder}"' in page.text
     assert page.text.count('class="is-now"') == 1
     assert "chart-orders" not in page.text
-    assert "Problems" not in page.text
+    assert 'id="problems"' not in page.text
 
 
 async def test_a_project_with_orders_has_figures_and_charts(house: House, proctor: Linked) -> None:
@@ -27,11 +30,12 @@ async def test_a_project_with_orders_has_figures_and_charts(house: House, procto
     visitor = await Visitor.sign_in(house)
     await proctor.send_test()
     held = await visitor.get("/")
-    assert "1 order event is held" in held.text
+    assert causes()["webhook.none"].title in held.text
     assert "Setup: 3 of 4 done" in held.text
 
     made = await webhook(proctor)
     await house.vendor.receive(1)
+    await visitor.get(f"{held.url.path}/findings")  # diagnoses now
     quiet = await visitor.get("/")
     assert "All quiet." in quiet.text
     assert 'id="chart-orders"' in quiet.text
@@ -39,22 +43,22 @@ async def test_a_project_with_orders_has_figures_and_charts(house: House, procto
     assert '<span class="stat-value">1</span><span class="stat-note tone-mute">0 yesterday' in quiet.text
 
     await proctor.api("PATCH", f"/v1/webhooks/{made['id']}", json={"enabled": False})
+    await visitor.get(f"{held.url.path}/findings")
     disabled = await visitor.get("/")
-    assert "Webhook “orders” is disabled" in disabled.text
-    assert "Disabled by hand. What it takes is held until it is enabled." in disabled.text
+    assert causes()["webhook.disabled"].title in disabled.text
+    assert "Webhook orders." in disabled.text
 
 
 async def test_a_failing_webhook_is_a_problem_until_it_answers_well(house: House, proctor: Linked) -> None:
     """Home is quiet before the failure and after the recovery, with every webhook on."""
     made = await webhook(proctor)
     browser = await Visitor.sign_in(house)
-    assert "is failing" not in (await browser.get("/")).text
+    assert FAILING not in (await browser.get("/")).text
 
     house.vendor.will_answer(500, (200, {}, b""))
     order = await proctor.send_test()
     page = await until(browser, shown=True)
-    assert f"/webhooks/{made['id']}/health" in page
-    assert "500 Internal Server Error" in page
+    assert f'/webhooks/{made["id"]}"' in page
 
     project = str((await browser.get("/")).url.path)
     async with asyncio.timeout(20):  # an attempt in flight cannot be repeated
@@ -66,6 +70,6 @@ async def test_a_failing_webhook_is_a_problem_until_it_answers_well(house: House
 async def until(browser: Visitor, *, shown: bool) -> str:
     """Waits until Home shows, or no longer shows, a failing webhook; returns the page."""
     async with asyncio.timeout(20):
-        while ("is failing" in (page := (await browser.get("/")).text)) != shown:
+        while (FAILING in (page := (await browser.get("/")).text)) != shown:
             await asyncio.sleep(0.05)
     return page

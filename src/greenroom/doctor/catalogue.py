@@ -6,9 +6,10 @@ The one source of the texts on the command line, in the API, on pages and in the
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from importlib import resources
@@ -27,6 +28,16 @@ AREAS = {
     "gateway": "The installation",
 }
 
+#: how texts name who can take the next step
+WHO: dict[Who, str] = {
+    "vendor": "you, the vendor",
+    "customer": "your customer",
+    "greenhouse_support": "the support of the ATS",
+    "operator": "the operator of Greenroom",
+}
+#: the name in texts that are not about one ATS
+ANY_ATS = "the ATS"
+
 
 @dataclass(frozen=True)
 class Cause:
@@ -44,6 +55,11 @@ class Cause:
         """Returns the part of the code before the dot."""
         return self.code.partition(".")[0]
 
+    def named(self, ats: str = ANY_ATS) -> Cause:
+        """Returns the cause with the name of the ATS in its texts."""
+        title, about, next_step = (_named(text, ats) for text in (self.title, self.about, self.next_step))
+        return replace(self, title=title, about=about, next_step=next_step)
+
 
 @cache
 def causes() -> Mapping[str, Cause]:
@@ -59,7 +75,7 @@ def find(
     code: str,
     subject: Subject,
     *,
-    ats: str = "the ATS",
+    ats: str = ANY_ATS,
     severity: Severity | None = None,
     title: str | None = None,
     cause: str | None = None,
@@ -75,14 +91,14 @@ def find(
     order_ids: tuple[str, ...] = (),
 ) -> Finding:
     """Returns a finding with the catalogue's texts, save those that are given."""
-    known = causes()[code]
+    known = causes()[code].named(ats)
     return Finding(
         code=code,
         severity=severity or known.severity,
         subject=subject,
-        title=title or _named(known.title, ats),
-        cause=cause or _named(known.about, ats),
-        next_step=next_step or _named(known.next_step, ats),
+        title=title or known.title,
+        cause=cause or known.about,
+        next_step=next_step or known.next_step,
         who=known.who,
         proof=proof or {},
         since=since,
@@ -97,6 +113,9 @@ def find(
 
 
 def _named(text: str, ats: str) -> str:
-    """Returns a text with the name of the ATS; the first letter of a sentence is a capital."""
+    """Returns a text with the name of the ATS; a sentence begins with a capital."""
+    if ats == ANY_ATS:
+        text = text.replace("{ats} Support", "{ats}'s support")
+    text = re.sub(r"(^|[.!?] )\{ats\}", lambda found: found[1] + ats[:1].upper() + ats[1:], text)
     text = text.replace("{ats}", ats)
     return text[:1].upper() + text[1:]

@@ -12,7 +12,7 @@ from greenroom.errors import Invalid, Unavailable
 from greenroom.model.accounts import Account, AccountStatus
 from greenroom.services import accounts, orders, request_logs
 from greenroom.services.request_logs import LogQuery
-from greenroom.web import account_access, kit
+from greenroom.web import account_access, findings, kit
 from greenroom.web.access import Visit
 from greenroom.web.forms import Form
 
@@ -104,6 +104,7 @@ async def _account(visit: Visit, *, is_revealed: bool = False) -> Response:
         headers=api.headers if api else None,
         api=api,
         profile=profile,
+        found=await findings.about(visit, account_id),
         account=profile.account,
         kind=state_of(profile.account, seen),
         seen=seen,

@@ -22,7 +22,7 @@ from greenroom.outbound import OutgoingCall, recording_calls
 from greenroom.security import masks
 from greenroom.services import accounts, integrations
 from greenroom.web import configuration_fields as fields
-from greenroom.web import kit
+from greenroom.web import findings, kit
 from greenroom.web.access import Visit
 from greenroom.web.forms import Form
 
@@ -212,6 +212,7 @@ async def _values(visit: Visit, stored: Integration | None, form: Form, **more: 
         "endpoints": [(name, _at(called.get(name)), url) for name, url in urls.items()],
         "test_accounts": [*[(one.id, one.origin_owner_name) for one in linked], (TEST_ACCOUNT, "No account")],
         "back": f"{visit.base}/integrations",
+        "found": await findings.about(visit, provider),
         "address": _address(visit),
         "test": None, "secret": None, "rotated": False, "changes": None, "code": None, **more,
     }  # fmt: skip

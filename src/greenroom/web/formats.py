@@ -29,6 +29,7 @@ NAVIGATION: tuple[tuple[str, tuple[Place, ...]], ...] = (
             Place("replays", "rotate-cw", "Replays"),
             Place("accounts", "building-2", "Accounts"),
             Place("logs", "scroll-text", "Logs"),
+            Place("findings", "stethoscope", "Problems"),
         ),
     ),
     (
@@ -62,7 +63,6 @@ LOOKS: dict[str, Look] = {
     "rejected": Look("bad", "ban", "Rejected"),
     "cancelled": Look("mute", "circle-x", "Cancelled"),
     "expired": Look("mute", "clock", "Expired"),
-    "error": Look("bad", "circle-alert", "Error"),
     # delivery to the ATS
     "pending": Look("mute", "circle-dashed", "Pending"),
     "sent": Look("info", "arrow-up-right", "Sent"),
@@ -82,6 +82,10 @@ LOOKS: dict[str, Look] = {
     "enabled": Look("ok", "circle-check", "Enabled"),
     "disabled": Look("mute", "ban", "Disabled"),
     "failing": Look("bad", "circle-alert", "Failing"),
+    # findings; an order has the state error, too
+    "error": Look("bad", "circle-alert", "Error"),
+    "warning": Look("wait", "triangle-alert", "Warning"),
+    "notice": Look("info", "info", "Notice"),
     # the setup checklist
     "done": Look("ok", "circle-check", "Done"),
     "action": Look("bad", "circle-alert", "Action needed"),

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute
 
 from greenroom.model.accounts import Account
+from greenroom.model.findings import Finding
 from greenroom.model.orders import Order
-from greenroom.model.webhooks import Webhook
-from greenroom.services import accounts, breakers, integrations, orders, statistics, webhooks
-from greenroom.services.breakers import Condition
+from greenroom.services import accounts, integrations, orders, statistics, webhooks
 from greenroom.services.statistics import DeliveryDay, OrderDay
-from greenroom.web import charts, formats, kit
+from greenroom.web import charts, findings, formats, kit
 from greenroom.web.access import Visit
 
 LATEST = 5
@@ -23,13 +22,15 @@ LATEST = 5
 MOST_COUNTED = 10
 #: accounts whose names and states are read
 MOST_ACCOUNTS = 100
+#: problems that are shown
+MOST_PROBLEMS = 5
 
 
 @dataclass(frozen=True)
 class Problem:
     """Something that somebody must act on, and the one button that leads there."""
 
-    tone: Literal["bad", "wait"]
+    tone: str
     title: str
     text: str
     action: str
@@ -73,12 +74,12 @@ async def show_home(visit: Visit) -> Response:
     ctx, project_id = visit.ctx, visit.project.id
     latest = await orders.list_orders(ctx, project_id, {}, limit=LATEST)
     stuck = await orders.list_stuck(ctx, project_id, limit=MOST_COUNTED + 1)
-    refused, held = [one for one in stuck if one.delivery == "refused"], [one for one in stuck if one.held_at]
+    refused = [one for one in stuck if one.delivery == "refused"]
     linked = await accounts.list_page(ctx, project_id, limit=MOST_ACCOUNTS)
     # an account is linked through an enabled integration, so the question is asked of new projects only
     enabled = bool(linked) or bool(await integrations.enabled_providers(ctx, project_id))
     hooks = await webhooks.list_webhooks(ctx, project_id)
-    conditions = await breakers.conditions(ctx, [one.id for one in hooks if one.enabled])
+    found = await findings.read(visit)
     order_days: list[OrderDay] = []
     delivery_days: list[DeliveryDay] = []
     if latest:
@@ -97,7 +98,7 @@ async def show_home(visit: Visit) -> Response:
         "home/home.html",
         orders=latest,
         names={one.id: one.origin_owner_name for one in linked},
-        problems=find_problems(refused, held, hooks, conditions),
+        problems=find_problems(visit, refused, found)[:MOST_PROBLEMS],
         steps=steps,
         done=sum(step.is_done for step in steps),
         figures=count_figures(order_days, delivery_days, refused, linked),
@@ -127,53 +128,20 @@ def count_figures(
     ]  # fmt: skip
 
 
-def find_problems(
-    refused: list[Order], held: list[Order], hooks: list[Webhook], conditions: Mapping[str, Condition]
-) -> list[Problem]:
-    """Returns what somebody must act on, the worst first."""
-    found = []
-    if refused:
+def find_problems(visit: Visit, refused: list[Order], found: Sequence[Finding]) -> list[Problem]:
+    """Returns what somebody must act on, the worst first: the project's findings, notices left out."""
+    problems = []
+    for one in found:
+        if one.severity == "notice":
+            continue
+        shown = findings.show(visit, one)
+        action, path = shown.action or ("Show problem", f"{visit.base}/findings?code={one.code}")
+        problems.append(Problem(shown.tone, one.title, f"{shown.subject}. {one.next_step}", action, path))
+    if refused and not any(one.code.startswith("result.") for one in found):
         detail = refused[0].delivery_detail or refused[0].request.callback_problem or "The result was not accepted."
         title = f"The ATS refused {_counted(refused)} result{'' if len(refused) == 1 else 's'}"
-        found.append(Problem("bad", title, detail, "Show the orders", "/orders?view=refused"))
-    found += [
-        Problem(
-            "wait" if one.disabled_reason == webhooks.BY_HAND else "bad", f"Webhook “{one.name}” is disabled",
-            f"{one.disabled_reason[:1].upper()}{one.disabled_reason[1:]}. What it takes is held until it is enabled.",
-            "Open webhook", f"/webhooks/{one.id}",
-        )
-        for one in hooks
-        if not one.enabled and one.disabled_reason
-    ]  # fmt: skip
-    found += [
-        Problem(
-            "bad",
-            f"Webhook “{one.name}” is failing",
-            f"{formats.plural(condition.consecutive_failures, 'failure')} in a row. The last one: "
-            f"{condition.last_error or 'no usable answer'}. Deliveries are retried.",
-            "Open its health",
-            f"/webhooks/{one.id}/health",
-        )
-        for one in hooks
-        if (condition := conditions.get(one.id)) and (condition.state != "closed" or condition.consecutive_failures)
-    ]
-    found += [
-        Problem(
-            "bad",
-            f"Webhook “{one.name}” is failing",
-            f"{formats.plural(condition.consecutive_failures, 'failure')} in a row. The last one: "
-            f"{condition.last_error or 'no usable answer'}. Deliveries are retried.",
-            "Open its health",
-            f"/webhooks/{one.id}/health",
-        )
-        for one in hooks
-        if (condition := conditions.get(one.id)) and (condition.state != "closed" or condition.consecutive_failures)
-    ]
-    if held:
-        title = f"{_counted(held)} order event{' is' if len(held) == 1 else 's are'} held"
-        text = "No enabled webhook takes it. It goes out by itself as soon as one does."
-        found.append(Problem("wait", title, text, "Open webhooks", "/webhooks"))
-    return sorted(found, key=lambda one: one.tone)  # bad ones first
+        problems.insert(0, Problem("bad", title, detail, "Show the orders", f"{visit.base}/orders?view=refused"))
+    return problems
 
 
 def _counted(found: list[Order]) -> str:

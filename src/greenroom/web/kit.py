@@ -8,7 +8,7 @@ import hmac
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote, unquote, urlencode
 
 import structlog
@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from greenroom.context import Context
+from greenroom.doctor.recent import RecentFindings
 from greenroom.errors import NotFound, Refused, SecretUnreadable, Unavailable
 from greenroom.model.people import Role
 from greenroom.security.headers import PAGE_POLICY
@@ -38,6 +39,8 @@ NOTICE = "greenroom_notice"
 THEME = "greenroom_theme"
 THEMES = ("light", "dark", "system")
 LONGEST_NOTICE = 300
+#: seconds by which the number of errors in the sidebar may be behind
+ERRORS_AGE_S = 30.0
 #: smaller pages do not gain from compression
 COMPRESSED_FROM = 1024
 
@@ -61,11 +64,32 @@ def route(path: str, handler: Handler, *, role: Role = "viewer", methods: tuple[
             return access.ask_to_sign_in(request)
         request.state.visit = visit
         visit.require(role)
-        response = await handler(visit)
+        if request.method == "GET":
+            request.state.error_count = await _count_errors(visit)
+        try:
+            response = await handler(visit)
+        finally:
+            if request.method != "GET" and visit.known_project is not None:
+                _findings(visit).drop(visit.project.id)
         access.remember_project(visit, response)
         return response
 
     return Route(path, public(guarded, name=handler.__name__), methods=[*methods])
+
+
+def _findings(visit: Visit) -> RecentFindings:
+    return cast(RecentFindings, visit.request.app.state.findings)
+
+
+async def _count_errors(visit: Visit) -> int:
+    """Returns the number of errors in the project, for the sidebar; 0 while it cannot be read."""
+    if visit.known_project is None:
+        return 0
+    try:
+        found = await _findings(visit).get(visit.ctx, visit.project.id, max_age_s=ERRORS_AGE_S)
+    except Unavailable:  # the page says itself that the database is away
+        return 0
+    return sum(one.severity == "error" for one in found)
 
 
 def in_project(path: str, handler: Handler, *, role: Role = "viewer", methods: tuple[str, ...] = ("GET",)) -> Route:
@@ -116,6 +140,7 @@ def render(
         now=datetime.now(UTC),
         live=values.pop("live", False),
         is_development=ctx.settings.allow_http,
+        error_count=getattr(request.state, "error_count", 0),
         **values,
     )
     body = content.encode()

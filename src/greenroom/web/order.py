@@ -17,7 +17,7 @@ from greenroom.model.order_sentences import Standing
 from greenroom.model.orders import Order
 from greenroom.services import erasure, flights, orders
 from greenroom.services.flights import Flight, Sent
-from greenroom.web import formats, kit, recorder, results
+from greenroom.web import findings, formats, kit, recorder, results
 from greenroom.web.access import Visit
 from greenroom.web.forms import Form
 
@@ -57,6 +57,7 @@ async def show_order(visit: Visit) -> Response:
         live=is_under_way(flight),
         is_live=is_under_way(flight),
         order=order,
+        found=await findings.about(visit, order.id),
         title=title_of(order),
         account=flight.account,
         ats=ats,

@@ -17,7 +17,7 @@ from greenroom.model.webhooks import Webhook
 from greenroom.services import accounts, breakers, deliveries, integrations, lookup, statistics, webhooks
 from greenroom.services.breakers import Condition
 from greenroom.services.webhooks import Held
-from greenroom.web import charts, kit
+from greenroom.web import charts, findings, kit
 from greenroom.web.access import Visit
 from greenroom.web.forms import Form
 from greenroom.web.webhook_forms import SIGNATURES, read_fields
@@ -178,6 +178,7 @@ async def _overview(visit: Visit, *, tested: vendor.Tried | None = None, is_reve
         "webhooks/overview.html",
         **_common(visit, webhook, *await _standing(visit, webhook)),
         latest=latest,
+        found=await findings.about(visit, webhook.id),
         secrets=await webhooks.list_secrets(ctx, project_id, webhook.id),
         is_revealed=is_revealed,
         tested=tested,
