@@ -25,6 +25,7 @@ from greenroom.catalog import Catalog
 from greenroom.connectors import discover, get_addresses, oauth
 from greenroom.context import Context
 from greenroom.doctor.recent import RecentFindings
+from greenroom.doctor.watch import diagnose_next
 from greenroom.engine.queue_limit import QueueLimit
 from greenroom.engine.refused_call_writer import RefusedCallWriter
 from greenroom.engine.request_log_writer import RequestLogWriter
@@ -104,7 +105,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
         if tracing is not None:
             stack.push_async_callback(asyncio.to_thread, tracing.close)
             ctx = replace(ctx, tracing=tracing)
-        engine = Engine(ctx, out)
+        engine = Engine(ctx, out, jobs={"findings": diagnose_next})
         # only requests are shed under load: a client can retry, and the engine has few units of work
         store = LoadSheddingStore(ctx.store)
         ctx = replace(ctx, engine=engine, store=store, actor=SYSTEM)

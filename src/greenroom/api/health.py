@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Literal
 
 import structlog
@@ -13,8 +14,9 @@ from pydantic import BaseModel
 from greenroom.api.callers import Ctx
 from greenroom.api.faults import documented
 from greenroom.context import Context
+from greenroom.doctor.catalogue import causes
 from greenroom.errors import Unavailable
-from greenroom.services import deliveries
+from greenroom.services import deliveries, findings
 from greenroom.services.overview import Overview, overview
 
 router = APIRouter(tags=["Health"])
@@ -28,6 +30,7 @@ STUCK = Gauge("greenroom_deliveries_stuck", "Deliveries that are held or dead.",
 HELD = Gauge("greenroom_events_held", "Order events that are held because no webhook subscribes to them.")
 OLDEST_HELD = Gauge("greenroom_oldest_held_seconds", "How long the oldest of these events has been held.")
 DATABASE_UP = Gauge("greenroom_database_up", "1 if the latest read of these figures succeeded, else 0.")
+FINDINGS = Gauge("greenroom_findings", "Open findings of all projects, by cause.", ["code"])
 BREAKERS = Gauge("greenroom_breakers", "Destinations in trouble, by the state of their breaker.", ["state"])
 
 
@@ -60,8 +63,15 @@ async def readyz(ctx: Ctx) -> Ready:
 async def metrics(ctx: Ctx, request: Request) -> Response:
     """Prometheus metrics: this process's counters, and how the deliveries of all workers stand."""
     read_at = getattr(request.app.state, "overview_at", None)
-    if (read_at is None or time.monotonic() - read_at > FRESH_S) and await refresh_gauges(ctx):
+            _show(await overview(ctx))
+            _show_findings(await findings.count_by_code(ctx))
+            log.warning("metrics_without_database")
+            request.app.state.overview_at = time.monotonic()
+        except Unavailable:  # the counters of this process are still useful without the gauges from the database
         request.app.state.overview_at = time.monotonic()
+        try:
+    if (read_at is None or time.monotonic() - read_at > FRESH_S) and await refresh_gauges(ctx):
+    if read_at is None or time.monotonic() - read_at > FRESH_S:
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
@@ -88,3 +98,8 @@ def _show(now: Overview) -> None:
     OLDEST_HELD.set(oldest_s)
     for state, count in now.breakers.items():
         BREAKERS.labels(state).set(count)
+
+
+def _show_findings(counts: Mapping[str, int]) -> None:
+    for code in causes():  # only codes of the catalogue are labels, whatever the database has
+        FINDINGS.labels(code).set(counts.get(code, 0))

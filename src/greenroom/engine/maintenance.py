@@ -7,7 +7,8 @@ Replays, interrupted webhook changes, overdue deliveries, tokens of ATSs and ret
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 import structlog
 
@@ -41,9 +42,13 @@ DELIVERED_S = 10.0
 BEAT_S = 10.0
 
 
-async def run_maintenance(ctx: Context, out: Outbound, worker: str) -> None:
+#: jobs of other layers by name: each call does a bounded piece of work and returns the seconds until the next
+Jobs = Mapping[str, Callable[[Context], Awaitable[float]]]
+
+
+async def run_maintenance(ctx: Context, out: Outbound, worker: str, jobs: Jobs | None = None) -> None:
     """
-    Runs every maintenance job of a worker until cancelled.
+    Runs every maintenance job of a worker, and those of other layers, until cancelled.
 
     The jobs advance replays, complete interrupted webhook changes, dead-letter overdue deliveries, refresh tokens of
     ATSs, delete data that is past its retention or of a deleted project, erase orders' content that is past its
@@ -65,6 +70,7 @@ async def run_maintenance(ctx: Context, out: Outbound, worker: str) -> None:
         _count_days(ctx),
         _delete_projects(ctx),
         _delete_cache(ctx),
+        *(_forever(name, partial(job, ctx)) for name, job in (jobs or {}).items()),
     )
 
 

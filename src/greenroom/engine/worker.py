@@ -25,7 +25,7 @@ from greenroom.engine.clock import Clock
 from greenroom.engine.direct_dispatch import DirectDispatch
 from greenroom.engine.enricher import Enricher
 from greenroom.engine.liveness import Liveness
-from greenroom.engine.maintenance import run_maintenance
+from greenroom.engine.maintenance import Jobs, run_maintenance
 from greenroom.engine.queue_limit import QueueLimit
 from greenroom.engine.resume_fetcher import run_resumes
 from greenroom.engine.slots import LEASE, LONGEST, Slots
@@ -81,8 +81,9 @@ class Engine:
     deliveries do not end it.
     """
 
-    def __init__(self, ctx: Context, out: Outbound) -> None:
+    def __init__(self, ctx: Context, out: Outbound, *, jobs: Jobs | None = None) -> None:
         self._ctx = ctx
+        self._jobs = jobs or {}
         self._out = out
         self._liveness = Liveness(ctx)
         self._slots = Slots(ctx, self._liveness)
@@ -121,7 +122,9 @@ class Engine:
     async def run(self) -> None:
         """Delivers until `stop`."""
         await self._liveness.begin()
-        maintenance = asyncio.create_task(run_maintenance(self._ctx, self._out, self.worker), name="maintenance")
+        maintenance = asyncio.create_task(
+            run_maintenance(self._ctx, self._out, self.worker, self._jobs), name="maintenance"
+        )
         fetching = asyncio.create_task(run_resumes(self._ctx, self._out), name="resumes")
         recording = asyncio.create_task(self._recorder.run(), name="attempt-recorder")
         watching = asyncio.create_task(self._liveness.run(self.wake), name="liveness")

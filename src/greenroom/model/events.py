@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -47,7 +47,17 @@ WEBHOOK_FAILING = "webhook.failing"
 WEBHOOK_RECOVERED = "webhook.recovered"
 WEBHOOK_DISABLED = "webhook.disabled"
 DELIVERY_EXHAUSTED = "delivery.exhausted"
-OPERATIONAL_EVENTS = (WEBHOOK_FAILING, WEBHOOK_RECOVERED, WEBHOOK_DISABLED, DELIVERY_EXHAUSTED)
+#: a finding of the doctor appeared, or is gone
+FINDING_OPENED = "finding.opened"
+FINDING_CLOSED = "finding.closed"
+OPERATIONAL_EVENTS = (
+    WEBHOOK_FAILING,
+    WEBHOOK_RECOVERED,
+    WEBHOOK_DISABLED,
+    DELIVERY_EXHAUSTED,
+    FINDING_OPENED,
+    FINDING_CLOSED,
+)
 
 #: every name that a webhook can subscribe to
 NAMES = (*ORDER_CREATED.values(), *ORDER_UPDATED.values(), *ALIASES, *ACCOUNT_EVENTS, *OPERATIONAL_EVENTS)
@@ -69,7 +79,8 @@ def subscribed_name(event_type: str, names: tuple[str, ...]) -> str | None:
 def is_about(payload: str, webhook_id: str) -> bool:
     """Returns whether an operational event is about this webhook, which then does not receive it."""
     content = json.loads(payload)
-    return webhook_id in (content.get("record_id"), content.get("destination_id"))
+    subject = content.get("subject") or {}
+    return webhook_id in (content.get("record_id"), content.get("destination_id"), subject.get("id"))
 
 
 def body(payload: str, event_name: str) -> bytes:
@@ -259,6 +270,19 @@ def exhausted_payload(claimed: Claimed, *, reason: str, at: datetime) -> dict[st
         "event_name": claimed.event_name,
         "attempts": claimed.attempt,
         "reason": reason,
+    }
+
+
+def finding_payload(project_id: str, finding_id: str, shown: Mapping[str, Any], *, at: datetime) -> dict[str, Any]:
+    """Returns a finding event's body without `event`; `shown` is the finding as the API shows it."""
+    when = stamp(at)
+    return {
+        "project_id": project_id,
+        "event_date": when,
+        "record_type": "finding",
+        "record_id": finding_id,
+        "sent_at": when,
+        **shown,
     }
 
 

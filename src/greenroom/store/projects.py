@@ -36,7 +36,9 @@ async def find_by_key(tx: Tx, key_hash: str) -> Project | None:
 async def ensure(tx: Tx, new_id: str, name: str) -> tuple[Project, bool]:
     """The project of this name, made when it is new, and whether it was."""
     added = await tx.run(
-        "INSERT INTO projects (id, name, created_at) VALUES ($1, $2, now_ms()) ON CONFLICT (name) DO NOTHING",
+        # a new project is not diagnosed at once, while it is being configured
+        "INSERT INTO projects (id, name, created_at, diagnosed_at) VALUES ($1, $2, now_ms(), now_ms()) "
+        "ON CONFLICT (name) DO NOTHING",
         new_id,
         name,
     )

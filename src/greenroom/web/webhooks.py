@@ -52,6 +52,8 @@ EVENTS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("webhook.recovered", "Webhook recovered", "It works again"),
             ("webhook.disabled", "Webhook disabled", "It was disabled for you"),
             ("delivery.exhausted", "Delivery exhausted", "A delivery is not retried any more"),
+            ("finding.opened", "Problem found", "Something is wrong, with its cause and the next step"),
+            ("finding.closed", "Problem solved", "It is no longer wrong"),
         ),
     ),
 )

@@ -22,6 +22,7 @@ from greenroom.store.schema.base import metadata
 from greenroom.store.schema.check import check_observations
 from greenroom.store.schema.delivery import attempts, breakers, claim_turn, deliveries, events, replays
 from greenroom.store.schema.enrichment import enrichment_cache, enrichment_turns, enrichments
+from greenroom.store.schema.finding import findings
 from greenroom.store.schema.gateway import installation, sign_in_codes, worker_heartbeats
 from greenroom.store.schema.integration import integrations
 from greenroom.store.schema.order import (
@@ -64,6 +65,7 @@ __all__ = [
     "enrichment_turns",
     "enrichments",
     "events",
+    "findings",
     "hub_settings",
     "hub_tokens",
     "idempotency_keys",

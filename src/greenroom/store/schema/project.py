@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, Table, Text, text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Text, text
 
 from greenroom.store.schema.base import id_column, integer, metadata, optional_text, reference, required_text, timestamp
 
@@ -20,6 +20,9 @@ projects = Table(
     timestamp("created_at"),
     #: since when the project is gone for everybody; maintenance deletes its rows in batches
     timestamp("deleted_at", nullable=True),
+    #: when the background job last diagnosed it
+    Column("diagnosed_at", BigInteger, nullable=False, server_default=text("0")),
+    Index("ix_projects_diagnosed_at", "diagnosed_at"),
 )
 
 #: a project's hub: its look, and the origins that may embed it
