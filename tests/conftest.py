@@ -16,6 +16,7 @@ from greenroom.settings import Settings
 from greenroom.store.db import Store
 from greenroom.store.postgres import PostgresStore
 from greenroom.store.sqlite import SqliteStore
+from tests.doctor import matrix
 from tests.house import House, Linked, open_house
 from tests.support import sqlite
 from tests.support.postgres import Postgres, create_template, running_postgres
@@ -31,6 +32,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if marker not in config.option.markexpr:
             items[:] = [item for item in items if not item.get_closest_marker(marker)]
     items.sort(key=_slowness)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Prints the confusion matrix of the doctor's scenarios, from the reports of all workers."""
+    # pytest keeps the reports of set-up and teardown, which have no outcome of their own, under the empty name
+    reports = [one for one in terminalreporter.stats.get("", []) if one.when == "teardown"]
+    properties = [one for report in reports for one in report.user_properties]
+    if pairs := [pair for name, found in properties if name == matrix.PROPERTY for pair in found]:
+        terminalreporter.section("findings expected and found")
+        for line in matrix.draw(pairs):
+            terminalreporter.line(line)
 
 
 def _slowness(item: pytest.Item) -> int:

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import pytest
 
+from tests.doctor import matrix
 from tests.doctor.scenarios import Patient
 from tests.house import House
+
+
+@pytest.fixture(autouse=True)
+def recorded(record_property: Callable[[str, object], None]) -> Iterator[None]:
+    """Adds what each scenario expected and found to its report."""
+    matrix.take()
+    yield
+    record_property(matrix.PROPERTY, matrix.take())
 
 
 @pytest.fixture

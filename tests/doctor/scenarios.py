@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from tests.doctor import matrix
 from tests.house import House, Linked, webhook
 
 
@@ -38,10 +39,13 @@ class Patient:
     async def has(self, code: str, **proof: Any) -> dict[str, Any]:
         """Asserts that this code alone is found, with these facts in its proof; returns the finding."""
         found = await self.findings()
+        matrix.record(code, [one["code"] for one in found])
         assert [one["code"] for one in found] == [code], found
         assert proof.items() <= found[0]["proof"].items(), found[0]["proof"]
         return found[0]
 
     async def is_healthy(self) -> None:
         """Asserts that nothing is found."""
-        assert await self.findings() == []
+        found = await self.findings()
+        matrix.record(matrix.HEALTHY, [one["code"] for one in found])
+        assert found == []

@@ -15,6 +15,7 @@ import typer
 
 from greenroom.bootstrap import database_file, database_url, open_context
 from greenroom.catalog import Catalog
+from greenroom.cli.finding_text import print_findings
 from greenroom.context import Context
 from greenroom.doctor import gateway, report_urls
 from greenroom.doctor.checks import examine
@@ -72,7 +73,7 @@ def doctor(
     if as_json:
         print(json.dumps(_as_json(examined, settings.public_url), ensure_ascii=False))
     else:
-        _print(examined)
+        print_findings([(one.project.name if one.project else , one.findings) for one in examined], settings.public_url)
     raise typer.Exit(1 if any(found.severity == "error" for one in examined for found in one.findings) else 0)
 
 
@@ -163,21 +164,3 @@ def _as_json(examined: Sequence[Examined], public_url: str) -> dict[str, Any]:
         if one.project:
             checks += [show_check(check, one.project.id, public_url) | of for check in one.checks]
     return {"findings": findings, "checks": checks}
-
-
-def _print(examined: Sequence[Examined]) -> None:
-    for one in examined:
-        if one.project and len(examined) > 1 and one.findings:
-            print(f"Project {one.project.name}\n")
-        for found in one.findings:
-            print(f"{found.severity.upper()}  {found.title}  [{found.code}]")
-            print(f"  Why:   {found.cause}")
-            if found.proof:
-                print(f"  Proof: {', '.join(f'{name} {_word(value)}' for name, value in found.proof.items())}")
-            print(f"  Next:  {found.next_step}\n")
-    if not any(one.findings for one in examined):
-        print("Nothing is wrong, as far as was observed.")
-
-
-def _word(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,38 @@
+"""Every code of the catalogue has a scenario, and the matrix names what is confused."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from greenroom.doctor.catalogue import causes
+from tests.doctor import matrix
+
+#: areas whose scenarios are still to be merged; this becomes empty
+MISSING = ("ats", "packages", "webhook", "hiring_team", "result", "order", "gateway")
+
+
+def named_codes() -> set[str]:
+    """Returns the codes of the catalogue that the scenarios in this folder name."""
+    names: set[str] = set()
+    for path in Path(__file__).parent.glob("test_*.py"):
+        if path.name != Path(__file__).name:
+            tree = ast.walk(ast.parse(path.read_text()))
+            names |= {one.value for one in tree if isinstance(one, ast.Constant) and isinstance(one.value, str)}
+    return names & set(causes())
+
+
+def test_every_cause_has_a_scenario() -> None:
+    """A code without a scenario may not exist."""
+    missing = {code for code in causes() if code.partition(".")[0] not in MISSING} - named_codes()
+    assert not missing, f"Write a scenario for {', '.join(sorted(missing))}."
+
+
+def test_the_matrix_names_what_is_confused() -> None:
+    """Each row has the number of right findings; a wrong one is named with its number."""
+    pairs = [("a.b", "a.b"), ("a.b", "a.c"), (matrix.HEALTHY, matrix.HEALTHY)]
+    assert matrix.draw(pairs) == [
+        "1 codes expected, 2 of 3 findings right",
+        f"{'a.b':<36}    1   confused with: a.c 1",
+        f"{'healthy':<36}    1",
+    ]
