@@ -63,7 +63,7 @@ def test_a_gateway_needs_no_extra(wheels: dict[str, Path], tmp_path: Path) -> No
     assert run(programs / "greenroom", "--version").returncode == 0
     made = run(programs / "greenroom", "keys", "create", "--name", "me", GREENROOM_DATA_DIR=str(tmp_path / "data"))
     assert made.stdout.startswith("gk_"), made.stderr
-    for command in ("demo", "bench"):
+    for command in ("demo", "bench", "mcp"):
         refused = run(programs / "greenroom", command)
         assert refused.returncode == 1
         assert f"pip install 'greenroom[{command}]'" in refused.stderr

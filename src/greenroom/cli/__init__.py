@@ -51,6 +51,10 @@ COMMANDS = {
         "check.app",
         "Check your own endpoints and client against the contract: no gateway and no database needed.",
     ),
+    "mcp": (
+        "mcp.mcp",
+        "Serve the Model Context Protocol on stdin and stdout: findings, orders, deliveries, for an assistant.",
+    ),
     "demo": (
         "demo.demo",
         "Start gateway, ATS simulator and a demo vendor on loopback and play one order's story.",
