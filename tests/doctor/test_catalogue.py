@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+from greenroom.api.faults import CAUSES
 from greenroom.doctor.catalogue import causes
 from tests.doctor import matrix
 
@@ -36,3 +37,8 @@ def test_the_matrix_names_what_is_confused() -> None:
         f"{'a.b':<36}    1   confused with: a.c 1",
         f"{'healthy':<36}    1",
     ]
+
+
+def test_errors_link_to_known_causes() -> None:
+    """Each code that an error of the API is linked to is in the catalogue."""
+    assert set(CAUSES.values()) <= set(causes())

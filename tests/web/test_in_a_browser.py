@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
+from greenroom.doctor.catalogue import causes
 from greenroom.services import members, projects, users
 from tests.house import open_house
 from tests.support.browser import SCHEMES, WIDTHS, chromium, flaws, listening, tab_to
@@ -51,6 +52,25 @@ async def test_nothing_is_wrong_with_a_page(opened: tuple[Page, dict[str, str]],
     assert [said for said in received if "404" not in said] == []
     if SCREENSHOTS:
         await keep_screenshots(page, Path(SCREENSHOTS), re.sub(r"\W+", "-", path.format(**dict.fromkeys(ids, "x"))))
+
+
+async def test_nothing_is_wrong_with_pages_that_show_problems(opened: tuple[Page, dict[str, str]]) -> None:
+    """Of the webhook, of the project and Home, while the webhook is disabled."""
+    page, ids = opened
+    here = "/projects/{project}".format(**ids)
+    await page.set_viewport_size({"width": 1280, "height": 800})
+    await page.goto(f"{here}/webhooks/{ids['webhook']}")
+    await page.get_by_role("button", name="Disable webhook").click()
+    for name, path in (("webhook", f"/webhooks/{ids['webhook']}"), ("problems", "/findings"), ("home", "")):
+        await page.goto(here + path)
+        await expect(page.get_by_text(causes()["webhook.disabled"].title).first).to_be_visible()
+        assert await flaws(page) == []
+        if SCREENSHOTS:
+            await keep_screenshots(page, Path(SCREENSHOTS), f"problem-{name}")
+    await page.set_viewport_size({"width": 1280, "height": 800})
+    await page.goto(f"{here}/webhooks/{ids['webhook']}")
+    await page.get_by_role("button", name="Enable webhook").click()
+    await expect(page.get_by_text(causes()["webhook.disabled"].title)).to_have_count(0)
 
 
 async def test_the_slash_key_leads_to_the_search_and_the_theme_stays(opened: tuple[Page, dict[str, str]]) -> None:

@@ -30,6 +30,14 @@ log = structlog.get_logger("greenroom.api")
 REQUEST_ID = "x-request-id"
 #: limit of lines in `errors` of one response
 MOST_LINES = 20
+#: error codes whose cause has a page, by the code of the cause
+CAUSES = {
+    "ResultAlreadyRecorded": "result.second_update",
+    "OtherCategory": "result.wrong_category",
+    "NoWebhook": "webhook.none",
+    "WebhookDisabled": "webhook.disabled",
+    "AccountIntegrationInactiveError": "ats.integration_disabled",
+}
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 RETRY_AFTER: dict[str, Any] = {"description": "Whole seconds until you may come back.", "schema": {"type": "integer"}}
 
@@ -54,6 +62,7 @@ class Fault(BaseModel):
     provider_errors: list[ProviderFault] | None = Field(
         None, description="The responses of remote parties that could not be used."
     )
+    docs: str | None = Field(None, description="The page about the cause, where there is one.")
 
 
 #: a reference to `Fault` in the OpenAPI document. Only each route's `default` names the model itself, since FastAPI
@@ -76,8 +85,8 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {**own, "default": {"model": Fault, "description": "Any other refusal, such as 413, 431 or 503."}}
 
 
-def render(error: Refused) -> Response:
-    """Returns an error as a response."""
+def render(error: Refused, *, public_url: str | None = None) -> Response:
+    """Returns an error as a response; with `public_url`, it links to the page about its cause."""
     headers = {}
     if error.status == 401:
         headers["www-authenticate"] = 'Basic realm="Greenroom", charset="UTF-8"'
@@ -88,6 +97,8 @@ def render(error: Refused) -> Response:
         more["provider_errors"] = [
             {name: value for name, value in asdict(one).items() if value is not None} for one in error.provider_errors
         ]
+    if public_url is not None and error.code in CAUSES:
+        more["docs"] = f"{public_url}/docs/causes#{CAUSES[error.code]}"
     return _response(error.status, error.message, error.code, more, headers)
 
 
@@ -114,8 +125,8 @@ def install(app: FastAPI) -> None:
     """Adds the exception handlers that render the errors of all routes, the ATS's calls included, in this shape."""
 
     @app.exception_handler(Refused)
-    async def refused(_: Request, error: Refused) -> Response:
-        return render(error)
+    async def refused(request: Request, error: Refused) -> Response:
+        return render(error, public_url=(await get_context(request)).settings.public_url)
 
     @app.exception_handler(VaultError)
     async def unreadable_secret(request: Request, error: VaultError) -> Response:

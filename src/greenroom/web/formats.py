@@ -205,6 +205,12 @@ def paint(value: Any) -> Markup:
     return Markup("").join([*parts, escape(text[end:])])
 
 
+def prose(text: str) -> Markup:
+    """Returns a text in which `code` is shown as such, and *words* are emphasised."""
+    shown = re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text)))
+    return Markup(re.sub(r"(?<![\w*])\*([^*<>]+)\*(?![\w*])", r"<em>\1</em>", shown))  # noqa: S704 - escaped before
+
+
 def plural(count: int, one: str, many: str | None = None) -> str:
     """Returns a count with its noun: `1 order`, `2 orders`."""
     return f"{number(count)} {one if count == 1 else many or one + 's'}"
@@ -225,6 +231,7 @@ FILTERS = {
     "breakable": breakable,
     "paint": paint,
     "plural": plural,
+    "prose": prose,
     "outcome": lambda value: OUTCOMES.get(value, "None yet"),
     "day": lambda at: f"{at:%Y-%m-%d}",
     "when": exact,
