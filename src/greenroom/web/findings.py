@@ -115,7 +115,12 @@ def _subject(one: Finding) -> str:
 
 def _facts(proof: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Returns the facts of a proof as label and text."""
-    return [(name.replace("_", " ").capitalize(), in_words(value)) for name, value in [*proof.items()][:MOST_FACTS]]
+    return [(_label(name), in_words(value)) for name, value in [*proof.items()][:MOST_FACTS]]
+
+
+def _label(name: str) -> str:
+    words = [one.upper() if one in ("url", "id", "json") else one for one in name.split("_")]
+    return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])
 
 
 def in_words(value: Any) -> str:
