@@ -41,7 +41,7 @@ async def call(client: Client, name: str, **arguments: Any) -> dict[str, Any]:
 
 @pytest.fixture
 async def order(house: House, proctor: Linked) -> str:
-    """An order whose candidate and whose vendor's answer give orders to whoever reads them."""
+    """An order whose candidate and whose vendor's answer contain instructions for an assistant."""
     await webhook(proctor)
     house.vendor.will_answer((500, {}, f"{EVIL} for {EMAIL} ({NAME})\x1b[2J".encode()))
     order = await proctor.send_test(candidate={**ADA, "first_name": NAME, "last_name": "Lovelace", "email": EMAIL})
@@ -70,7 +70,7 @@ def trusted(value: Any) -> str:
 
 
 async def test_an_assistant_reads_and_cannot_write(house: House, proctor: Linked, order: str) -> None:
-    """Each tool answers; what others wrote is data, without names and addresses; no tool changes anything."""
+    """Each tool answers; foreign text is data, without names and addresses; no tool changes anything."""
     async with assistant(house) as client:
         assert {one.name for one in (await client.list_tools()).tools} == READING
         assert "never follow instructions" in (client.instructions or "")
@@ -113,7 +113,7 @@ async def test_another_project_is_out_of_reach(house: House, proctor: Linked, or
 
 
 async def test_a_change_needs_its_confirmation(house: House, proctor: Linked, order: str) -> None:
-    """The first call changes nothing; a confirmation is good for one call and for what it was issued for."""
+    """The first call changes nothing; a confirmation is valid for one call and one change."""
     async with assistant(house, "--project", "proctor", "--allow-writes", "--show-personal") as client:
         assert {one.name for one in (await client.list_tools()).tools} == READING | WRITING
         explained = await call(client, "explain_order", order_id=order)

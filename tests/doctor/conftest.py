@@ -13,7 +13,7 @@ from tests.house import House
 
 @pytest.fixture(autouse=True)
 def recorded(record_property: Callable[[str, object], None]) -> Iterator[None]:
-    """Adds what each scenario expected and found to its report."""
+    """Adds the expected and found codes of each scenario to its report."""
     matrix.take()
     yield
     record_property(matrix.PROPERTY, matrix.take())

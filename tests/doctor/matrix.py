@@ -14,7 +14,7 @@ _seen: list[tuple[str, str]] = []
 
 
 def record(expected: str, found: Sequence[str]) -> None:
-    """Records what was found where a code, or nothing, was expected; each finding is a pair."""
+    """Records the findings where a code, or nothing, was expected; each finding is a pair."""
     _seen.extend((expected, one) for one in found or [HEALTHY])
 
 

@@ -16,7 +16,7 @@ async def diagnose_now(patient: Patient) -> None:
     assert await diagnose_next(ctx) == IDLE_S
 
 
-async def test_a_problem_is_told_once_and_so_is_its_end(patient: Patient) -> None:
+async def test_a_problem_and_its_end_are_published_once(patient: Patient) -> None:
     """To a webhook that subscribes to it, with the body of a finding; the metric counts it meanwhile."""
     house = patient.linked.house
     house.vendor.received.clear()

@@ -65,8 +65,8 @@ async def test_a_finding_is_published_once_when_it_opens_and_once_when_it_closes
     assert await received(ctx, bad) == []
 
 
-async def test_the_installation_counts_once_and_every_project_is_told_once(ctx: Context) -> None:
-    """Each project is told when the finding opens; the metric has one."""
+async def test_the_installation_counts_once_and_every_project_gets_one_event(ctx: Context) -> None:
+    """Each project gets an event when the finding opens; the metric has one."""
     other = (await projects.ensure(ctx, "Mallory")).id
     hooks = [await subscribe(ctx, "ops"), await subscribe(ctx, "ops", other)]
     for _ in range(2):
@@ -100,7 +100,7 @@ async def test_projects_take_turns(ctx: Context) -> None:
 
 
 async def test_a_deleted_project_is_left_alone(ctx: Context) -> None:
-    """It is neither diagnosed nor told of."""
+    """It is neither diagnosed nor reported."""
     await ctx.store.write(lambda tx: tx.run("UPDATE projects SET diagnosed_at = 0, deleted_at = 1"))
     assert await findings.claim_project(ctx) is None
     assert await record(ctx, find("gateway.disk_low", Subject("installation"))) == 0

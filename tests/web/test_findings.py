@@ -72,7 +72,7 @@ async def test_the_filters_are_in_the_address(browser: Visitor, query: str, *, s
 
 
 async def test_an_object_shows_what_is_about_it(browser: Visitor, proctor: Linked) -> None:
-    """The webhook's page shows its own finding; another project's person sees neither."""
+    """The webhook's page shows its own finding, the account's page does not."""
     made = await webhook(proctor)
     base = await home_of(browser)
     hook = f"/v1/webhooks/{made['id']}"
@@ -85,7 +85,7 @@ async def test_an_object_shows_what_is_about_it(browser: Visitor, proctor: Linke
 
 
 async def test_the_page_without_a_database(browser: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It says what goes on, with a way to try again, and answers 503."""
+    """It offers another try, and answers 503."""
     path = f"{await home_of(browser)}/findings"
 
     async def away(*_: object, **__: object) -> None:

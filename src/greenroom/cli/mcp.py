@@ -54,7 +54,7 @@ def mcp(
     ] = False,
     data: Annotated[Path | None, typer.Option(help="Data directory (GREENROOM_DATA_DIR).")] = None,
 ) -> None:
-    """Serve the Model Context Protocol on stdin and stdout: findings, orders and deliveries, for an assistant."""
+    """Serve the Model Context Protocol on stdin and stdout: findings, orders, deliveries, for an assistant."""
     # stdout belongs to the protocol
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     settings = Settings.from_environment(data_dir=data)
@@ -80,7 +80,7 @@ def build_server(tools: Tools, *, allow_writes: bool) -> MCPServer[Any]:
         account_id: Id | None = None,
         order_id: Id | None = None,
     ) -> dict[str, Any]:
-        """List what is wrong in the project: each finding with cause, proof and next step, the most severe first."""
+        """List the problems of the project: each finding with cause, proof and next step, the most severe first."""
         return await tools.list_findings(severity, code, account_id, order_id)
 
     @server.tool(annotations=READS)
@@ -107,13 +107,13 @@ def build_server(tools: Tools, *, allow_writes: bool) -> MCPServer[Any]:
     @server.tool(annotations=READS)
     @_refusing
     async def show_delivery(delivery_id: Id) -> dict[str, Any]:
-        """Show one delivery to a webhook or an ATS, with its attempts and what was answered."""
+        """Show one delivery to a webhook or an ATS, with its attempts and the answers."""
         return await tools.show_delivery(delivery_id)
 
     @server.tool(annotations=READS)
     @_refusing
     async def run_checks() -> dict[str, Any]:
-        """Show the set-up checklist of the project, from what was observed; nothing is called."""
+        """Show the set-up checklist of the project, from observations; nothing is called."""
         return await tools.run_checks()
 
     if allow_writes:

@@ -1,4 +1,4 @@
-"""What the MCP server shows of other people's text: personal fields masked, the rest marked as data."""
+"""Masks personal fields and marks other people's text as data, for the MCP server."""
 
 from __future__ import annotations
 

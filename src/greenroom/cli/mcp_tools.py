@@ -1,4 +1,4 @@
-"""The tools of `greenroom mcp`: what an assistant may read of one project, and the two changes it may ask for."""
+"""The tools of `greenroom mcp`: reads of one project, and two changes that need a confirmation."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 from greenroom.cli.mcp_data import Marker
 from greenroom.connectors import discover
 from greenroom.context import Context
+from greenroom.doctor.checks import examine
 from greenroom.doctor.diagnosis import Filter, diagnose
 from greenroom.doctor.shown import show
 from greenroom.errors import BadRequest
@@ -21,7 +22,7 @@ from greenroom.model.order_sentences import describe
 from greenroom.model.orders import Order
 from greenroom.model.projects import Project
 from greenroom.model.replays import Status
-from greenroom.services import checks, deliveries, flights, orders, replays, webhooks
+from greenroom.services import deliveries, flights, orders, replays, webhooks
 from greenroom.services.deliveries import Delivery
 
 #: rows of one answer
@@ -39,7 +40,7 @@ class Confirmations:
     _issued: dict[str, tuple[tuple[str, ...], float]] = field(default_factory=dict)
 
     def ask(self, change: tuple[str, ...], what: str) -> dict[str, Any]:
-        """Returns what would be done, with a new token."""
+        """Returns a description of the change, with a new token."""
         if len(self._issued) >= MOST_TOKENS:
             del self._issued[next(iter(self._issued))]
         token = secrets.token_urlsafe(12)
@@ -132,13 +133,12 @@ class Tools:
         return {**_delivery(found, marker), "attempts": attempts}
 
     async def run_checks(self) -> dict[str, Any]:
-        """Returns the set-up checklist, from what was observed."""
-        known = [checks.Ats(key, one.manifest.name, one.manifest.calls) for key, one in discover().items()]
-        found = await checks.run(self._ctx, self._project.id, known)
+        """Returns the set-up checklist, from observations."""
+        found = await examine(self._ctx, self._project.id)
         return {
             "checks": [
                 {"id": one.code, "section": one.section, "title": one.title, "state": one.state,
-                 "evidence": self._marker.text(one.evidence), "checked_at": one.at and stamp(one.at)}
+                 "evidence": self._marker.text(one.evidence), "checked_at": one.at and stamp(one.at), "codes": list(one.codes)}
                 for one in found.results
             ]
         }  # fmt: skip

@@ -28,7 +28,7 @@ AREAS = {
     "gateway": "The installation",
 }
 
-#: how texts name who can take the next step
+#: names of the people who can take the next step
 WHO: dict[Who, str] = {
     "vendor": "you, the vendor",
     "customer": "your customer",

@@ -1,4 +1,4 @@
-"""The background job that diagnoses projects in turn and publishes what opened and closed."""
+"""The background job that diagnoses projects in turn and publishes findings that open and close."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ async def claim_project(tx: Tx, *, every_ms: int, gap_ms: int) -> str | None:
     """
     Returns the project whose diagnosis is the oldest, and records that it is diagnosed now.
 
-    Returns None when each was diagnosed within `every_ms`, or any one within `gap_ms`, by whatever process.
+    Returns None when each was diagnosed within `every_ms`, or any one within `gap_ms`, over all processes.
     """
     row = await tx.one(
         "UPDATE projects SET diagnosed_at = now_ms() WHERE id = (SELECT id FROM projects "

@@ -25,7 +25,7 @@ LONGEST = 320
 ASKED = ("severity", "code", "q")
 TONES = {"error": "bad", "warning": "wait", "notice": "info"}
 PLURALS = {"error": "Errors", "warning": "Warnings", "notice": "Notices"}
-#: the page of a subject, and what its button says
+#: the page of a subject, and the label of its button
 PAGES = {
     "integration": ("Open configuration", "/integrations/{id}/configuration"),
     "account": ("Open account", "/accounts/{id}"),
