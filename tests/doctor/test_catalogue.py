@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 from greenroom.api.faults import CAUSES
-from greenroom.doctor.catalogue import causes
+from greenroom.doctor.catalogue import AREAS, causes
 from tests.doctor import matrix
 
 #: areas whose scenarios are still to be merged; this becomes empty
@@ -19,7 +19,9 @@ def named_codes() -> set[str]:
     for path in Path(__file__).parent.glob("test_*.py"):
         if path.name != Path(__file__).name:
             tree = ast.walk(ast.parse(path.read_text()))
-            names |= {one.value for one in tree if isinstance(one, ast.Constant) and isinstance(one.value, str)}
+            texts = {one.value for one in tree if isinstance(one, ast.Constant) and isinstance(one.value, str)}
+            areas = {one for one in texts if one.removesuffix(".") in AREAS and one.endswith(".")}  # of f-strings
+            names |= texts | {area + text for area in areas for text in texts}
     return names & set(causes())
 
 

@@ -135,13 +135,19 @@ class Tools:
     async def run_checks(self) -> dict[str, Any]:
         """Returns the set-up checklist, from observations."""
         found = await examine(self._ctx, self._project.id)
-        return {
-            "checks": [
-                {"id": one.code, "section": one.section, "title": one.title, "state": one.state,
-                 "evidence": self._marker.text(one.evidence), "checked_at": one.at and stamp(one.at), "codes": list(one.codes)}
-                for one in found.results
-            ]
-        }  # fmt: skip
+        shown = [
+            {
+                "id": one.code,
+                "section": one.section,
+                "title": one.title,
+                "state": one.state,
+                "evidence": self._marker.text(one.evidence),
+                "checked_at": one.at and stamp(one.at),
+                "codes": list(one.codes),
+            }
+            for one in found.results
+        ]
+        return {"checks": shown}
 
     async def retry_delivery(self, delivery_id: str, confirmation: str | None) -> dict[str, Any]:
         """Sends a delivery again now, once that is confirmed."""

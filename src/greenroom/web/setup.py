@@ -11,10 +11,11 @@ from starlette.routing import BaseRoute
 from greenroom.catalog import Catalog
 from greenroom.connectors import discover
 from greenroom.connectors.contract import Connector
+from greenroom.doctor.checks import with_findings
 from greenroom.model.check_labels import SECTIONS
 from greenroom.model.checks import CheckResult
 from greenroom.services import checks
-from greenroom.web import kit
+from greenroom.web import findings, kit
 from greenroom.web.access import Visit
 
 #: how the pages show each state: a name in `formats.LOOKS`, and a segment of the progress bar
@@ -85,7 +86,8 @@ def shown_endpoints(visit: Visit, connector: Connector, found: checks.Checklist)
 async def _run(visit: Visit) -> checks.Checklist:
     known = [checks.Ats(key, one.manifest.name, one.manifest.calls) for key, one in discover().items()]
     asked = visit.request.query_params.get("provider")
-    return await checks.run(visit.ctx, visit.project.id, known, asked if asked in discover() else None)
+    found = await checks.run(visit.ctx, visit.project.id, known, asked if asked in discover() else None)
+    return with_findings(found, await findings.read(visit))
 
 
 def _provider(visit: Visit) -> str:
