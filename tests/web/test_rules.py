@@ -19,6 +19,8 @@ from tests.web.visitors import HTML, Visitor, ids_of
 
 HTMX = "22283ef68cb7545914f0a88a1bdedc7256a703d1d580c1d255217d0a50d31313"
 MOST_QUERIES = 8
+#: the page Problems diagnoses anew each time
+MOST_OF_DIAGNOSIS = 60
 FIRST_VISIT = 120_000
 LATER_VISIT = 30_000
 
@@ -55,7 +57,8 @@ async def test_a_page_costs_few_queries(visitor: Visitor, proctor: Linked, monke
             units.clear()
             await visitor.get(path)
             seen.append(list(units))
-        assert min(map(len, seen)) <= MOST_QUERIES, (path, seen)
+        most = MOST_OF_DIAGNOSIS if "/findings" in path else MOST_QUERIES
+        assert min(map(len, seen)) <= most, (path, seen)
         assert any(seen) or path == "/docs/causes", path
 
 
