@@ -73,7 +73,8 @@ def doctor(
     if as_json:
         print(json.dumps(_as_json(examined, settings.public_url), ensure_ascii=False))
     else:
-        print_findings([(one.project.name if one.project else , one.findings) for one in examined], settings.public_url)
+        groups = [(one.project.name if one.project else "", one.findings) for one in examined]
+        print_findings(groups, settings.public_url)
     raise typer.Exit(1 if any(found.severity == "error" for one in examined for found in one.findings) else 0)
 
 
