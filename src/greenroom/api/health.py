@@ -63,15 +63,8 @@ async def readyz(ctx: Ctx) -> Ready:
 async def metrics(ctx: Ctx, request: Request) -> Response:
     """Prometheus metrics: this process's counters, and how the deliveries of all workers stand."""
     read_at = getattr(request.app.state, "overview_at", None)
-            _show(await overview(ctx))
-            _show_findings(await findings.count_by_code(ctx))
-            log.warning("metrics_without_database")
-            request.app.state.overview_at = time.monotonic()
-        except Unavailable:  # the counters of this process are still useful without the gauges from the database
-        request.app.state.overview_at = time.monotonic()
-        try:
     if (read_at is None or time.monotonic() - read_at > FRESH_S) and await refresh_gauges(ctx):
-    if read_at is None or time.monotonic() - read_at > FRESH_S:
+        request.app.state.overview_at = time.monotonic()
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
@@ -79,6 +72,7 @@ async def refresh_gauges(ctx: Context) -> bool:
     """Reads the gauges from the database; returns whether it is reachable."""
     try:
         _show(await overview(ctx))
+        _show_findings(await findings.count_by_code(ctx))
     except Unavailable:  # the counters of this process are still useful without the gauges from the database
         log.warning("metrics_without_database")
         DATABASE_UP.set(0)
