@@ -52,6 +52,7 @@ async def test_the_doctor_calls_what_is_configured(
     """Only when it may; the exit code says whether there is an error, and whether it could run."""
     house.vendor.will_answer(500)
     body = {"tenant_id": "proctor", "packages_url": f"{house.vendor.url}/packages"}
+    body |= {"partner_username": "partner", "partner_password": "correct horse"}
     assert (await patient.linked.api("PUT", "/v1/integrations/greenhouse", json=body)).status_code == 200
     called = len(house.vendor.received)
 

@@ -22,6 +22,9 @@ async def test_a_problem_and_its_end_are_published_once(patient: Patient) -> Non
     house.vendor.received.clear()
     await webhook(patient.linked, ["finding.opened", "finding.closed"], name="ops", url=f"{house.vendor.url}/ops")
     await diagnose_now(patient)
+    (notice,) = await house.vendor.receive(1)
+    assert notice.json["code"] == "hiring_team.partner_only"
+    house.vendor.received.clear()
 
     hook = f"/v1/webhooks/{patient.hook['id']}"
     assert (await patient.linked.api("PATCH", hook, json={"enabled": False})).status_code == 200

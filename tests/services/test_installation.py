@@ -55,6 +55,7 @@ async def use_everything(house: House) -> None:
     customer: dict[str, Any] = {"provider": "greenhouse", "origin_owner_id": "2", "origin_owner_name": "N"}
     customer["credentials"] = {"harvest_client_id": "c", "harvest_client_secret": "s"}
     hook = {"name": "kept", "url": f"{house.vendor.url}/h", "events": ["ats_assessments.created"]}
+    hook["headers"] = {"x-tenant": "t"}
     made = (await linked.api("POST", "/v1/accounts", json=customer)).json()
     await store_tokens(house.app.state.ctx, made["id"])
     await linked.api("POST", "/v1/webhooks", json=hook, headers={"idempotency-key": "one"})
