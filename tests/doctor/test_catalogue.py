@@ -7,6 +7,7 @@ from pathlib import Path
 
 from greenroom.api.faults import CAUSES
 from greenroom.doctor.catalogue import AREAS, causes
+from tests.connectors.greenhouse.harvest.test_enrichment import CAUSES as ACCESS
 from tests.doctor import matrix
 
 
@@ -19,7 +20,7 @@ def named_codes() -> set[str]:
             texts = {one.value for one in tree if isinstance(one, ast.Constant) and isinstance(one.value, str)}
             areas = {one for one in texts if one.removesuffix(".") in AREAS and one.endswith(".")}  # of f-strings
             names |= texts | {area + text for area in areas for text in texts}
-    return names & set(causes())
+    return (names | ACCESS.keys()) & set(causes())
 
 
 def test_every_cause_has_a_scenario() -> None:

@@ -55,7 +55,7 @@ async def placing(ctx: Context, tx: Tx) -> None:
     account = await account_rows.find(tx, name("prj", 0), name("acc", 0))
     assert account is not None
     order = orders.draft(account, NEW, "assessments", None, "ats", order_id=ctx.new_id("ord"), now=ctx.now())
-    await inside(orders._place, order, Decision(), shows_refusals=True)(ctx, tx)
+    await inside(orders._place, order, Decision(), shows_refusals=True, keeps_resume=False)(ctx, tx)
 
 
 async def acknowledging(ctx: Context, tx: Tx) -> None:

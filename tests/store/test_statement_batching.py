@@ -26,12 +26,12 @@ async def test_waiting_units_fail_with_the_batch_before_them() -> None:
         return [None] * len(works)
 
     runner = BatchRunner(run, lambda work: run([work]), fatal=Unavailable)
-    results = await asyncio.gather(*(runner.do(nothing) for _ in range(3 * GROUP)), return_exceptions=True)
+    results = await asyncio.gather(*(runner.run(nothing) for _ in range(3 * GROUP)), return_exceptions=True)
     assert {type(one) for one in results} == {Unavailable}
     assert batch_sizes == [GROUP]
 
     away = False
-    assert await asyncio.gather(*(runner.do(nothing) for _ in range(2))) == [None, None]
+    assert await asyncio.gather(*(runner.run(nothing) for _ in range(2))) == [None, None]
     assert batch_sizes == [GROUP, 2]
 
 

@@ -417,7 +417,7 @@ async def test_the_migrations_make_the_tables_of_the_schema(database_url: str) -
 
 def test_every_sealed_column_is_resealed() -> None:
     """`SEALED` has all sealed columns of the schema, with their keys."""
-    assert sorted(SEALED) == sorted(
+    assert sorted((one.table, one.column, one.key) for one in SEALED) == sorted(
         (table.name, column.name, tuple(table.primary_key.columns.keys()))
         for table in metadata.sorted_tables
         for column in table.columns

@@ -40,7 +40,7 @@ def changed(ctx: Context, old: Webhook, new: Webhook, given: Mapping[str, str] |
     Returns a changed webhook with its custom headers: those given, or the stored ones for None.
 
     A given value `KEPT` keeps the stored one. Stored values are never sent to another host unless they are given
-    again: whoever may change the URL could read them there.
+    again: a person who may change the URL could read them there.
 
     Raises:
         Invalid: a value to keep is not stored, or would be sent to another host.

@@ -152,6 +152,8 @@ async def erase_locked(ctx: Context, tx: Tx, order: Order, *, reason: str = "") 
     counts["stored_answers"] = await key_rows.erase(tx, project_id, order.id)
     counts["resumes"] = await resume_rows.delete(tx, order.id)
     await refusal_rows.erase(tx, project_id, order.id)
+    # an answer that the ATS rejected without naming its order may quote this candidate
+    await refusal_rows.forget_rejection(tx, project_id, order.account_id)
     message = "Content erased: the candidate, the request, the result, and the contents of deliveries and logs."
     await order_rows.log(tx, ctx.new_id("log"), order.id, "content_erased", f"{message}{reason}")
     await audit.record(ctx, tx, "order.content_erased", order.id, project_id=project_id)

@@ -36,7 +36,7 @@ async def test_a_token_is_shown_only_when_asked_for(proctor: Linked) -> None:
     read = (await proctor.api("GET", path)).json()
     revealed = (await proctor.api("GET", f"{path}?reveal=true")).json()
 
-    assert listed == read
+    assert listed | {"tokens": read["tokens"]} == read
     assert read["external_trigger_token"] == "********"
     assert revealed == {**read, "external_trigger_token": proctor.token}
 

@@ -17,6 +17,8 @@ RECORDED: dict[str, str | None] = {
     "rotate_token": "account.token_rotated",
     "stackone_update_account": "account.changed",
     "stackone_delete_account": "account.unlinked",
+    "pause_account": "account.paused",
+    "resume_account": "account.resumed",
     "retry_delivery": "delivery.retried",
     "put_integration": "integration.changed",
     "probe_integration": None,
@@ -101,6 +103,8 @@ async def test_each_change_and_reveal_is_recorded_with_its_key(house: House, pro
     secrets.append((await do("POST", "/v1/integrations/greenhouse/rotate-secret"))["signing_secret"])
     await do("GET", f"/v1/accounts/{proctor.account_id}?reveal=true")
     await do("POST", f"/v1/accounts/{proctor.account_id}/rotate-token")
+    await do("POST", f"/v1/accounts/{proctor.account_id}/pause")
+    await do("POST", f"/v1/accounts/{proctor.account_id}/resume")
     await do("PUT", "/v1/packages", json={"category": "background_checks", "packages": [{"id": "b1", "name": "B"}]})
     unified = "/unified/ats/background_checks"
     stored = (await do("POST", f"{unified}/packages", json=package))["data"]["id"]

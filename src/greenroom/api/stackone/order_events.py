@@ -77,7 +77,7 @@ def build_webhooks() -> APIRouter:
             name = f"ats_{category}.{action}"
             router.add_api_route(
                 name, _receive, methods=["POST"], name=name, operation_id=name.replace(".", "_"), description=doc,
-                tags=["Events"], response_model=None,
+                tags=["Events"], response_model=None, responses={422: {"description": "Refused; sent again later."}},
             )  # fmt: skip
     return router
 

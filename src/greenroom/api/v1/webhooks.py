@@ -52,7 +52,7 @@ def _check_headers(value: dict[str, str]) -> dict[str, str]:
 
 
 Headers = Annotated[
-    dict[str, str],
+    dict[str, Annotated[str, Field(max_length=custom_headers.LONGEST_VALUE)]],
     AfterValidator(_check_headers),
     Field(
         description=f"Headers that are sent along with every delivery, at most {custom_headers.MOST}. Their values are "
