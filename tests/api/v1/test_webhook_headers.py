@@ -71,7 +71,7 @@ async def test_a_shown_header_is_kept_but_never_sent_to_another_host(proctor: Li
         ({"X-A": "x", "x-a": "y"}, "given twice"),
         ({"X-A": "s3cret\r\nX-B: y"}, "the value of X-A"),
         ({"X-A": ""}, "the value of X-A"),
-        ({"X-A": "s3cret" * 300}, "the value of X-A"),
+        ({"X-A": "s3cret" * 300}, "at most 1024 characters"),
         ({f"X-{number}": "x" for number in range(MOST + 1)}, "at most"),
         ({"X-A": KEPT}, "no stored value"),
     ],
