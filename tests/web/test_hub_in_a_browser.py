@@ -12,7 +12,7 @@ from playwright.async_api import FrameLocator, Page, expect
 from tests.house import Linked, open_house
 from tests.support.browser import chromium, flaws, listening
 from tests.web.test_in_a_browser import SCREENSHOTS, keep_screenshots
-from tests.web.visitors import sign_in_link
+from tests.web.visitors import sign_in_tab
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
@@ -23,7 +23,7 @@ async def opened(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tupl
     async with open_house(tmp_path_factory.mktemp("house")) as house, chromium() as browser:
         proctor = await house.link("proctor")
         page = await browser.new_page(base_url=str(house.client.base_url), reduced_motion="reduce")
-        await page.goto(await sign_in_link(house))
+        await sign_in_tab(page, house)
         yield page, proctor
 
 
