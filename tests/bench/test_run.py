@@ -25,7 +25,7 @@ from tests.support.postgres import Postgres, in_thread
 TINY = ["--seconds", "0.2", "--rounds", "1", "--scale", "0.02"]
 #: ends every lease; the table's lock first, because row locks alone can deadlock with a worker's claim
 END_LEASES = (
-    "LOCK TABLE deliveries IN SHARE ROW EXCLUSIVE MODE; "
+    "LOCK TABLE deliveries IN EXCLUSIVE MODE; "
     f"UPDATE deliveries SET due_at = due_at - {int(LEASE.total_seconds() * 1000)}"
 )
 FIELDS = {

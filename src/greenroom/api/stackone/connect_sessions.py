@@ -164,7 +164,7 @@ async def list_open(
 
 
 @router.delete(
-    "/{session_id}", status_code=204, operation_id="revoke_connect_session", responses=documented(400, 401, 404)
+    "/{session_id:int}", status_code=204, operation_id="revoke_connect_session", responses=documented(400, 401, 404)
 )
 async def revoke(ctx: Ctx, project: Caller, session_id: SessionId) -> None:
     """Revoke a connect session with its token and link; a linked account stays."""
