@@ -58,18 +58,18 @@ async def run_maintenance(ctx: Context, out: Outbound, worker: str, jobs: Jobs |
         _beat(ctx, worker),
         _replay(ctx),
         _switch_over(ctx),
-        _dead_letter(ctx),
-        _refresh_tokens(ctx, out),
-        _delete_expired(ctx),
-        _delete_reports(ctx),
-        _erase_orders(ctx),
-        _erase_delivered(ctx),
-        _delete_resumes(ctx),
-        _delete_ats_events(ctx),
-        _delete_audit(ctx),
-        _count_days(ctx),
+        _sweep("give_up", lambda: deliveries.dead_letter_overdue(ctx)),
+        _sweep("token_refresh", lambda: connectors.refresh_tokens(ctx, out)),
+        _walk("retention", lambda after: retention.delete_expired(ctx, after=after)),
+        _sweep("report_retention", lambda: retention.delete_old_reports(ctx)),
+        _sweep("order_retention", lambda: retention.erase_old_orders(ctx)),
+        _walk("minimal_retention", lambda after: retention.erase_delivered(ctx, after=after), rest_s=DELIVERED_S),
+        _walk("resume_retention", lambda after: retention.delete_old_resumes(ctx, after=after)),
+        _sweep("ats_event_retention", lambda: ats_changes.delete_old(ctx)),
+        _sweep("audit_retention", lambda: audit.delete_old(ctx)),
+        _sweep("order_days", lambda: statistics.count_next_day(ctx)),
         _delete_projects(ctx),
-        _delete_cache(ctx),
+        _sweep("enrichment_cache", lambda: enrichments.delete_old_cache(ctx)),
         *(_forever(name, partial(job, ctx)) for name, job in (jobs or {}).items()),
     )
 
@@ -101,88 +101,6 @@ async def _switch_over(ctx: Context) -> None:
     await _forever("switch_over", switch_over)
 
 
-async def _dead_letter(ctx: Context) -> None:
-    async def dead_letter() -> float:
-        return PAUSE_S if await deliveries.dead_letter_overdue(ctx) else SWEEP_S
-
-    await _forever("give_up", dead_letter)
-
-
-async def _refresh_tokens(ctx: Context, out: Outbound) -> None:
-    async def refresh_tokens() -> float:
-        return PAUSE_S if await connectors.refresh_tokens(ctx, out) else SWEEP_S
-
-    await _forever("token_refresh", refresh_tokens)
-
-
-async def _delete_expired(ctx: Context) -> None:
-    after: str | None = ""
-
-    async def sweep() -> float:
-        nonlocal after
-        after, deleted = await retention.delete_expired(ctx, after=after or "")
-        return PAUSE_S if deleted or after else SWEEP_S
-
-    await _forever("retention", sweep)
-
-
-async def _delete_reports(ctx: Context) -> None:
-    async def delete_reports() -> float:
-        return PAUSE_S if await retention.delete_old_reports(ctx) else SWEEP_S
-
-    await _forever("report_retention", delete_reports)
-
-
-async def _erase_orders(ctx: Context) -> None:
-    async def erase_orders() -> float:
-        return PAUSE_S if await retention.erase_old_orders(ctx) else SWEEP_S
-
-    await _forever("order_retention", erase_orders)
-
-
-async def _erase_delivered(ctx: Context) -> None:
-    after: str | None = ""
-
-    async def erase_delivered() -> float:
-        nonlocal after
-        after, erased = await retention.erase_delivered(ctx, after=after or "")
-        return PAUSE_S if erased or after else DELIVERED_S
-
-    await _forever("minimal_retention", erase_delivered)
-
-
-async def _delete_resumes(ctx: Context) -> None:
-    after: str | None = ""
-
-    async def delete_resumes() -> float:
-        nonlocal after
-        after, deleted = await retention.delete_old_resumes(ctx, after=after or "")
-        return PAUSE_S if deleted or after else SWEEP_S
-
-    await _forever("resume_retention", delete_resumes)
-
-
-async def _delete_ats_events(ctx: Context) -> None:
-    async def delete_ats_events() -> float:
-        return PAUSE_S if await ats_changes.delete_old(ctx) else SWEEP_S
-
-    await _forever("ats_event_retention", delete_ats_events)
-
-
-async def _delete_audit(ctx: Context) -> None:
-    async def delete_audit() -> float:
-        return PAUSE_S if await audit.delete_old(ctx) else SWEEP_S
-
-    await _forever("audit_retention", delete_audit)
-
-
-async def _count_days(ctx: Context) -> None:
-    async def count_day() -> float:
-        return PAUSE_S if await statistics.count_next_day(ctx) else SWEEP_S
-
-    await _forever("order_days", count_day)
-
-
 async def _delete_projects(ctx: Context) -> None:
     after: str | None = ""
 
@@ -194,11 +112,27 @@ async def _delete_projects(ctx: Context) -> None:
     await _forever("project_deletion", delete_projects)
 
 
-async def _delete_cache(ctx: Context) -> None:
-    async def delete_cache() -> float:
-        return PAUSE_S if await enrichments.delete_old_cache(ctx) else SWEEP_S
+async def _sweep(job: str, batch: Callable[[], Awaitable[object]]) -> None:
+    """Runs a batch again soon while it returns that it changed something."""
 
-    await _forever("enrichment_cache", delete_cache)
+    async def sweep() -> float:
+        return PAUSE_S if await batch() else SWEEP_S
+
+    await _forever(job, sweep)
+
+
+async def _walk(
+    job: str, batch: Callable[[str], Awaitable[tuple[str | None, object]]], *, rest_s: float = SWEEP_S
+) -> None:
+    """Runs a batch after the last id of the one before, and soon while more is left or was changed."""
+    after: str | None = ""
+
+    async def walk() -> float:
+        nonlocal after
+        after, changed = await batch(after or "")
+        return PAUSE_S if changed or after else rest_s
+
+    await _forever(job, walk)
 
 
 async def _forever(job: str, batch: Callable[[], Awaitable[float]]) -> None:
