@@ -57,12 +57,18 @@ async def northwind(server: Postgres, way: Road, tmp_path: Path) -> AsyncIterato
 def calls(house: House) -> list[tuple[str, str]]:
     """Returns every call of the OpenAPI document, with made-up ids, the ATS's calls, and the pages."""
     documented = [
-        (method.upper(), re.sub(r"\{[^}]+\}", "greenhouse", path))
+        (method.upper(), filled(path, operation))
         for path, methods in house.app.openapi()["paths"].items()
-        for method in methods
+        for method, operation in methods.items()
         if path not in ALONE
     ]
     return [*documented, *ATS_CALLS, *PAGES]
+
+
+def filled(path: str, operation: dict[str, Any]) -> str:
+    """Returns the path with a made-up id, of the documented type, in place of each parameter."""
+    numbers = {one["name"] for one in operation.get("parameters", ()) if one["schema"].get("type") == "integer"}
+    return re.sub(r"\{([^}]+)\}", lambda found: "1" if found[1] in numbers else "greenhouse", path)
 
 
 async def call(linked: Linked, method: str, path: str) -> httpx2.Response:

@@ -10,6 +10,7 @@ from dataclasses import replace
 import structlog
 
 from greenroom.engine import metrics
+from greenroom.engine.outages import log_outage
 from greenroom.errors import Unavailable
 from greenroom.model.attempts import Exchange, FinishedAttempt, Recorded
 from greenroom.model.deliveries import PER_DESTINATION
@@ -84,7 +85,7 @@ class AttemptRecorder:
                     log.error("attempts_not_recorded", count=len(self._waiting), note="they will be repeated")
                     return
                 self.late = True
-                log.warning("database_away", error=error.message, next_try_s=pause)
+                log_outage(error)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_S)
             except Exception:  # a defect that one attempt triggers must not end the recorder

@@ -11,6 +11,7 @@ import structlog
 from greenroom import connectors
 from greenroom.connectors.contract import ToEnrich
 from greenroom.context import Context
+from greenroom.engine.outages import log_outage
 from greenroom.errors import Unavailable
 from greenroom.model.enrichment import UNAVAILABLE, Batch, Enriched, Enrichment, Read
 from greenroom.model.orders import Order
@@ -53,7 +54,7 @@ class Enricher:
                     pause = POLL_S
                 except Unavailable as error:
                     pause = min(pause * 2, 10.0)
-                    log.warning("database_away", error=error.message, next_try_s=pause)
+                    log_outage(error)
                 except Exception:  # a defect that one order triggers must not end the loop
                     pause = min(pause * 2, 10.0)
                     log.exception("enrichment_failed_inside", next_try_s=pause)

@@ -14,6 +14,7 @@ import structlog
 
 from greenroom import connectors
 from greenroom.context import Context
+from greenroom.engine.outages import log_outage
 from greenroom.errors import Unavailable
 from greenroom.outbound import Outbound
 from greenroom.services import (
@@ -142,7 +143,7 @@ async def _forever(job: str, batch: Callable[[], Awaitable[float]]) -> None:
         try:
             pause_s = await batch()
         except Unavailable as error:
-            log.warning("database_away", error=error.message)
+            log_outage(error)
         except Exception:  # a failed batch must not end the job
             log.exception(f"{job}_failed_inside")
         await asyncio.sleep(pause_s)

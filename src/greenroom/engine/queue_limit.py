@@ -8,6 +8,7 @@ import time
 import structlog
 
 from greenroom.context import Context
+from greenroom.engine.outages import log_outage
 from greenroom.errors import Unavailable
 from greenroom.services import overview
 
@@ -38,7 +39,7 @@ class QueueLimit:
             try:
                 await self.refresh(limit)
             except Unavailable as error:
-                log.warning("database_away", error=error.message)
+                log_outage(error)
             except Exception:
                 log.exception("queue_limit_read_failed")
             await asyncio.sleep(max(PERIOD_S, TIMES * (time.monotonic() - began)))

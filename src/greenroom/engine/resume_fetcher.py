@@ -7,6 +7,7 @@ import asyncio
 import structlog
 
 from greenroom.context import Context
+from greenroom.engine.outages import log_outage
 from greenroom.errors import GiveUp, LocalFault, RemoteError, TryLater, Unavailable
 from greenroom.model.resumes import LARGEST, sniff
 from greenroom.outbound import Outbound, Request, judge_push
@@ -26,7 +27,7 @@ async def run_resumes(ctx: Context, out: Outbound) -> None:
         try:
             found = await fetch_next(ctx, out)
         except Unavailable as error:
-            log.warning("database_away", error=error.message)
+            log_outage(error)
         except Exception:  # a defect must not end the loop; the resume is due again when its lease ends
             log.exception("resume_failed_inside")
         if not found:

@@ -26,6 +26,7 @@ from greenroom.engine.direct_dispatch import DirectDispatch
 from greenroom.engine.enricher import Enricher
 from greenroom.engine.liveness import Liveness
 from greenroom.engine.maintenance import Jobs, run_maintenance
+from greenroom.engine.outages import log_outage
 from greenroom.engine.queue_limit import QueueLimit
 from greenroom.engine.resume_fetcher import run_resumes
 from greenroom.engine.slots import LEASE, LONGEST, Slots
@@ -164,7 +165,7 @@ class Engine:
                 self._last_claim_succeeded = False
                 self._away_since = self._away_since or began
                 rest = pause = min(pause * 2, 10.0)
-                log.warning("database_away", error=error.message, next_try_s=pause)
+                log_outage(error)
             except Exception:  # a defect that one delivery triggers must not end the loop
                 rest = pause = min(pause * 2, 10.0)
                 log.exception("claim_failed_inside", next_try_s=pause)
