@@ -20,7 +20,7 @@ from greenroom.model.packages import Package
 from greenroom.model.results import Result
 from greenroom.order_check import OrderCheck
 from greenroom.outbound import Outbound
-from greenroom.services import orders
+from greenroom.services import order_results, orders, placing
 
 
 class OrderRefused(Invalid):
@@ -76,7 +76,7 @@ class Intake:
 
         Raises:
             OrderRefused: the vendor refused this order, now or when it was first requested.
-            Conflict, QueueFull: as `services.orders.place`.
+            Conflict, QueueFull: as `services.placing.place`.
         """
         name = package.name if package else None
         category = integration.partner_category
@@ -86,7 +86,7 @@ class Intake:
         decision = None
         if integration.order_check_url:
             decision = await self._ask(account, request, integration, category, name, source, order_id)
-        order = await orders.place(
+        order = await placing.place(
             self._ctx,
             account,
             request,
@@ -143,7 +143,9 @@ class Intake:
         request = OrderRequest(package_id=package_id, candidate=candidate, fingerprint=fingerprint)
         order_id = self._ctx.new_id("ord")
         name, category = package.name if package else package_id, integration.partner_category
-        return await orders.record_without_order(self._ctx, account, request, order_id, category, result, name, ats)
+        return await order_results.record_without_order(
+            self._ctx, account, request, order_id, category, result, name, ats
+        )
 
     async def _ask(
         self,
@@ -155,8 +157,8 @@ class Intake:
         source: OrderSource,
         order_id: str,
     ) -> Decision | None:
-        if await orders.find_repeated(self._ctx, account, request, source=source):
+        if await placing.find_repeated(self._ctx, account, request, source=source):
             return None
-        order = orders.draft(account, request, category, name, source, order_id=order_id, now=self._ctx.now())
+        order = placing.draft(account, request, category, name, source, order_id=order_id, now=self._ctx.now())
         model = order_model(order, update_url=orders.update_url(self._ctx, order))
         return await self._check.ask(integration, account.id, model)

@@ -13,7 +13,7 @@ from greenroom.engine.slots import DIRECT_LIMIT
 from greenroom.engine.worker import Engine
 from greenroom.model.deliveries import PER_DESTINATION, SLOTS
 from greenroom.services.claims import ClaimBatch
-from greenroom.store import orders as order_rows
+from greenroom.store import order_logs as order_log_rows
 from greenroom.store.db import Tx, Work
 from greenroom.store.load_shedding import LoadSheddingStore
 from tests.engine.test_worker import deliveries, sql
@@ -206,17 +206,17 @@ async def test_what_is_not_stored_holds_no_place(
     """A defect after the delivery was accepted rolls the transaction back and frees the slot."""
     hook = (await webhook(proctor))["id"]
     engine = await only_what_is_taken_over(house, monkeypatch)
-    written = order_rows.log
+    written = order_log_rows.add
 
     async def fail(tx: Tx, *_: Any, **__: Any) -> None:
         raise RuntimeError("a defect")
 
-    monkeypatch.setattr(order_rows, "log", fail)
+    monkeypatch.setattr(order_log_rows, "add", fail)
     assert (await proctor.call("send_test", json=proctor.test_body())).status_code == 500
     assert engine._slots._held.total() == 0
     assert await deliveries(proctor, hook) == []
 
-    monkeypatch.setattr(order_rows, "log", written)
+    monkeypatch.setattr(order_log_rows, "add", written)
     await proctor.send_test()
     await house.vendor.receive(1)
 

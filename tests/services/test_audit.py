@@ -29,7 +29,7 @@ NOT_AUDITED = {
     # what was observed of a set-up, and a note of its checklist; changes no setting
     "checks.record_probe", "checks.record_webhook_test",
     # an ATS's calls and a vendor's answers, in timelines and caches
-    "trigger_calls._store_call", "trigger_calls._publish_use", "cancellations.cancel", "orders.acknowledge", "reports.keep", "packages.keep_list",
+    "trigger_calls._store_call", "trigger_calls._publish_use", "cancellations.cancel", "order_results.acknowledge", "reports.keep", "packages.keep_list",
     "refused_results.record", "packages.record_failure", "packages.record_test", "refused_calls._store",
     "ats_changes.delete_old",
     # reads of an ATS's own API: leases, tokens whose grant is recorded, the facts of orders in their timelines

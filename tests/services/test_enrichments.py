@@ -11,7 +11,7 @@ from greenroom.context import Context
 from greenroom.model import enrichment
 from greenroom.model.accounts import Account
 from greenroom.model.enrichment import Enrichment
-from greenroom.services import enrichments, orders
+from greenroom.services import enrichments, placing
 from greenroom.store.db import Store, Tx, Work
 from tests.services.test_placing import asked, linked
 
@@ -56,7 +56,7 @@ async def place(ctx: Context, account: Account, number: int, found: Enrichment |
     store = CountedStore(ctx.store)
     request = asked(f"https://app.greenhouse.io/take_home_tests/{number}")
     counted = replace(ctx, store=store)
-    await orders.place(counted, account, request, category="assessments", package_name=None, enrichment=found)
+    await placing.place(counted, account, request, category="assessments", package_name=None, enrichment=found)
     return store.kinds
 
 

@@ -21,7 +21,18 @@ from greenroom.model.orders import Candidate, Order, OrderRequest
 from greenroom.model.replays import Replay
 from greenroom.model.request_logs import LogEntry, LoggedMessage, Operation, Source
 from greenroom.model.request_logs import LoggedExchange as Request
-from greenroom.services import claims, deliveries, erasure, idempotency, orders, replays, request_logs, webhooks
+from greenroom.services import (
+    claims,
+    deliveries,
+    erasure,
+    idempotency,
+    order_results,
+    orders,
+    placing,
+    replays,
+    request_logs,
+    webhooks,
+)
 from greenroom.services.claims import WorkerState
 from greenroom.services.idempotency import Kept
 from greenroom.store import accounts as account_rows
@@ -46,7 +57,7 @@ async def placed(ctx: Context, *, hooks: int = 1, project: str = PROJECT) -> Ord
         events = ("ats_assessments.created",)
         await webhooks.create(ctx, project, name=f"w{number}", url="https://v.example.com", events=events)
     request = OrderRequest("pkg_1", Candidate(CANARY, first_name="Canary"), dedupe_key="ats-1", raw={"x": CANARY})
-    return await orders.place(ctx, account, request, category="assessments", package_name=None)
+    return await placing.place(ctx, account, request, category="assessments", package_name=None)
 
 
 async def claim(ctx: Context) -> list[Claimed]:
@@ -162,7 +173,7 @@ async def test_what_comes_in_the_middle_of_it(
     line = asyncio.create_task(request_logs.keep(ctx, [line_about(order)]))
     retrying = asyncio.create_task(deliveries.retry(ctx, PROJECT, slept.id))
     progress = asyncio.create_task(
-        orders.record_status(ctx, PROJECT, order.id, "accepted", discover()["greenhouse"].manifest.capabilities)
+        order_results.record_status(ctx, PROJECT, order.id, "accepted", discover()["greenhouse"].manifest.capabilities)
     )
     done, _ = await asyncio.wait([settling, line, retrying, progress], timeout=0.5)
     assert done == ({settling} if step is event_rows else set())

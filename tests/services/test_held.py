@@ -16,7 +16,18 @@ from greenroom.model.events import WEBHOOK_DISABLED, webhook_payload
 from greenroom.model.orders import Candidate, Order, OrderRequest
 from greenroom.model.replays import Replay
 from greenroom.model.webhooks import Webhook
-from greenroom.services import deliveries, erasure, events, orders, overview, replays, retention, timelines, webhooks
+from greenroom.services import (
+    deliveries,
+    erasure,
+    events,
+    orders,
+    overview,
+    placing,
+    replays,
+    retention,
+    timelines,
+    webhooks,
+)
 from greenroom.store import accounts as account_rows
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import missing
@@ -46,7 +57,7 @@ async def place(ctx: Context, number: int = 1, account_id: str = "acc_1") -> Ord
     now = ctx.now()
     account = Account(account_id, PROJECT, "greenhouse", account_id, "Owner", now, now)
     request = OrderRequest("pkg_1", Candidate(f"ada.{number}@example.test"), dedupe_key=f"ats-{number}", raw={})
-    return await orders.place(ctx, account, request, category="assessments", package_name=None)
+    return await placing.place(ctx, account, request, category="assessments", package_name=None)
 
 
 async def create(ctx: Context, **values: Any) -> tuple[Webhook, int]:

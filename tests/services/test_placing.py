@@ -15,7 +15,7 @@ from greenroom.context import Context, NoEngine
 from greenroom.errors import QueueFull
 from greenroom.model.accounts import Account
 from greenroom.model.orders import Order, OrderRequest
-from greenroom.services import erasure, orders, timelines
+from greenroom.services import erasure, placing, timelines
 from greenroom.store import accounts as account_rows
 from greenroom.store import orders as order_rows
 from greenroom.store import projects as project_rows
@@ -54,7 +54,7 @@ def asked(url: str | None = URL.format(777), **changes: Any) -> OrderRequest:
 
 
 async def place(ctx: Context, account: Account, request: OrderRequest) -> Order:
-    return await orders.place(ctx, account, request, category="assessments", package_name=None)
+    return await placing.place(ctx, account, request, category="assessments", package_name=None)
 
 
 async def rows(ctx: Context, table: str) -> int:

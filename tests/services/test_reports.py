@@ -12,7 +12,7 @@ from greenroom.connectors.greenhouse import wire
 from greenroom.context import Context
 from greenroom.model.accounts import Account
 from greenroom.model.orders import Candidate, Order, OrderRequest
-from greenroom.services import erasure, orders, projects, reports, retention, timelines
+from greenroom.services import erasure, placing, projects, reports, retention, timelines
 from greenroom.settings import Settings
 from greenroom.store import accounts as account_rows
 from greenroom.store import projects as project_rows
@@ -38,7 +38,7 @@ async def linked(ctx: Context, project: str) -> Account:
 
 async def placed(ctx: Context, account: Account, number: int = 1) -> Order:
     request = OrderRequest("pkg_1", Candidate("ada@example.test"), dedupe_key=f"ats-{number}")
-    return await orders.place(ctx, account, request, category="assessments", package_name=None)
+    return await placing.place(ctx, account, request, category="assessments", package_name=None)
 
 
 def about(order: Order | None, text: str = "score must be a number") -> dict[str, Any]:

@@ -9,7 +9,7 @@ from greenroom.context import Context
 from greenroom.model.accounts import Account
 from greenroom.model.orders import Candidate, OrderRequest
 from greenroom.security.tokens import first_id, new_id
-from greenroom.services import deliveries, orders, projects, retention
+from greenroom.services import deliveries, orders, placing, projects, retention
 from greenroom.settings import Settings
 from greenroom.store import accounts as account_rows
 from greenroom.store import deliveries as delivery_rows
@@ -100,7 +100,7 @@ async def aged_order(ctx: Context, number: int, days: int, project: str = PROJEC
         await ctx.store.write(lambda tx: account_rows.add(tx, account))
     request = OrderRequest("pkg_1", Candidate(f"ada{number}@example.test"), dedupe_key=f"{number}")
     order_id = first_id("ord", at)[:-6] + new_id("ord")[-6:]
-    await orders.place(
+    await placing.place(
         replace(ctx, now=lambda: at), account, request, category="assessments", package_name=None, order_id=order_id
     )
     return order_id

@@ -9,7 +9,7 @@ from greenroom.context import Context
 from greenroom.model.accounts import Account
 from greenroom.model.orders import Candidate, OrderRequest
 from greenroom.security.tokens import new_id_at
-from greenroom.services import orders, statistics, webhooks
+from greenroom.services import placing, statistics, webhooks
 from greenroom.store import accounts as account_rows
 from greenroom.store import orders as order_rows
 from greenroom.store.db import Store, to_ms
@@ -86,7 +86,7 @@ async def add_order(store: Store, at: datetime, *, resulted: datetime) -> None:
     order_id = new_id_at("ord", to_ms(at))
     request = OrderRequest("pkg", Candidate("ada@example.test"), dedupe_key=order_id, raw={})
     account = Account("acc_1", PROJECT, "greenhouse", "o", "Northwind", at, at)
-    draft = orders.draft(account, request, "assessments", None, "ats", order_id=order_id, now=at)
+    draft = placing.draft(account, request, "assessments", None, "ats", order_id=order_id, now=at)
     await store.write(lambda tx: order_rows.add(tx, replace(draft, result_at=resulted), dedupe_key=order_id))
 
 

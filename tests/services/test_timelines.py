@@ -10,10 +10,10 @@ from greenroom.context import Context
 from greenroom.errors import BadRequest, NotFound
 from greenroom.model.accounts import Account
 from greenroom.model.orders import Candidate, Order, OrderRequest
-from greenroom.services import orders, timelines
+from greenroom.services import placing, timelines
 from greenroom.store import accounts as account_rows
 from greenroom.store import deliveries as delivery_rows
-from greenroom.store import orders as order_rows
+from greenroom.store import order_logs as order_log_rows
 from greenroom.store import projects as project_rows
 from greenroom.store.db import to_ms
 from greenroom.store.deliveries import ATTEMPT
@@ -28,7 +28,7 @@ async def placed(ctx: Context) -> Order:
     await ctx.store.write(lambda tx: project_rows.ensure(tx, PROJECT, "p"))
     await ctx.store.write(lambda tx: account_rows.add(tx, account))
     request = OrderRequest("pkg_1", Candidate("ada@example.test"), dedupe_key="1")
-    return await orders.place(ctx, account, request, category="assessments", package_name=None)
+    return await placing.place(ctx, account, request, category="assessments", package_name=None)
 
 
 async def attempted(ctx: Context, order: Order, times: list[datetime]) -> None:
@@ -53,7 +53,7 @@ async def test_pages_meet_every_entry_once_in_order(ctx: Context) -> None:
     order = await placed(ctx)
     for number in range(6):
         await ctx.store.write(
-            lambda tx, number=number: order_rows.log(tx, f"log_{number}", order.id, "status", f"{number}")  # type: ignore[misc]
+            lambda tx, number=number: order_log_rows.add(tx, f"log_{number}", order.id, "status", f"{number}")  # type: ignore[misc]
         )
     await ctx.store.write(lambda tx: tx.run("UPDATE order_log SET at = $1 WHERE kind = 'status'", to_ms(START)))
     await attempted(ctx, order, [START, START, START - timedelta(seconds=1), START + timedelta(seconds=1)])
@@ -64,7 +64,7 @@ async def test_pages_meet_every_entry_once_in_order(ctx: Context) -> None:
         seen += page
         after = page[-1].position
         if len(seen) == 4:
-            await ctx.store.write(lambda tx: order_rows.log(tx, "log_last", order.id, "alert", "last"))
+            await ctx.store.write(lambda tx: order_log_rows.add(tx, "log_last", order.id, "alert", "last"))
 
     expected = ["attempt", *["status"] * 6, *["attempt"] * 3, "received", "alert"]
     assert [entry.kind for entry in seen] == expected

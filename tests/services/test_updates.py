@@ -14,7 +14,7 @@ from greenroom.context import Context
 from greenroom.model.accounts import Account
 from greenroom.model.orders import Candidate, Order, OrderRequest, Status
 from greenroom.model.results import Result
-from greenroom.services import cancellations, orders
+from greenroom.services import cancellations, order_results, placing
 from greenroom.store import accounts as account_rows
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import projects as project_rows
@@ -37,15 +37,15 @@ async def account(ctx: Context) -> Account:
 @pytest.fixture
 async def order(ctx: Context, account: Account) -> Order:
     request = OrderRequest("pkg_1", Candidate("ada@example.test"), dedupe_key="open:1", one_at_a_time=True)
-    return await orders.place(ctx, account, request, category="assessments", package_name=None)
+    return await placing.place(ctx, account, request, category="assessments", package_name=None)
 
 
 async def report(ctx: Context, order: Order, status: Status) -> None:
-    await orders.record_status(ctx, PROJECT, order.id, status, ATS)
+    await order_results.record_status(ctx, PROJECT, order.id, status, ATS)
 
 
 async def resulted(ctx: Context, order: Order, result: Result = RESULT) -> Order:
-    return await orders.record_result(ctx, PROJECT, order.account_id, order.id, "assessments", result, ATS)
+    return await order_results.record_result(ctx, PROJECT, order.account_id, order.id, "assessments", result, ATS)
 
 
 async def queued(ctx: Context) -> list[tuple[str, str]]:

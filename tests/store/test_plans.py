@@ -134,7 +134,7 @@ async def test_erasure_uses_indexes(store: Store) -> None:
         explaining = Explaining(tx, postgres=isinstance(store, PostgresStore))
         await delivery_rows.in_flight(explaining, order.id)
         await order_rows.erase(explaining, order.erased(now=now))
-        await order_rows.erase_response_errors(explaining, "acc_1", order.id, "ada@example.test")
+        await report_rows.erase(explaining, "acc_1", order.id, "ada@example.test")
         await event_rows.erase(explaining, order.id)
         await delivery_rows.erase(explaining, order.id, at=1)
         await log_rows.erase(explaining, PROJECT, order.id)

@@ -17,7 +17,18 @@ from greenroom.model.order_checks import Decision
 from greenroom.model.orders import Candidate, OrderRequest
 from greenroom.model.results import Result, Score
 from greenroom.model.webhooks import Webhook
-from greenroom.services import claims, deliveries, orders, overview, retention, statistics, timelines, webhooks
+from greenroom.services import (
+    claims,
+    deliveries,
+    order_results,
+    orders,
+    overview,
+    placing,
+    retention,
+    statistics,
+    timelines,
+    webhooks,
+)
 from greenroom.store import accounts as account_rows
 from greenroom.store import missing
 from greenroom.store import webhooks as webhook_rows
@@ -51,25 +62,25 @@ async def claiming(ctx: Context, tx: Tx) -> None:
     await inside(claims.claim, turns, free, claims.WorkerState("wrk"), lease=span, longest=span)(ctx, tx)
 
 
-async def placing(ctx: Context, tx: Tx) -> None:
+async def place_order(ctx: Context, tx: Tx) -> None:
     account = await account_rows.find(tx, name("prj", 0), name("acc", 0))
     assert account is not None
-    order = orders.draft(account, NEW, "assessments", None, "ats", order_id=ctx.new_id("ord"), now=ctx.now())
-    await inside(orders._place, order, Decision(), shows_refusals=True, keeps_resume=False)(ctx, tx)
+    order = placing.draft(account, NEW, "assessments", None, "ats", order_id=ctx.new_id("ord"), now=ctx.now())
+    await inside(placing._place, order, Decision(), shows_refusals=True, keeps_resume=False)(ctx, tx)
 
 
 async def acknowledging(ctx: Context, tx: Tx) -> None:
     account = await account_rows.find(tx, name("prj", 0), name("acc", 0))
     assert account is not None
     await inside(orders.look_up, account, name("ord", 500))(ctx, tx)
-    await inside(orders.acknowledge, account, name("ord", 500))(ctx, tx)
+    await inside(order_results.acknowledge, account, name("ord", 500))(ctx, tx)
 
 
 EVERYDAY: dict[str, Doing] = {
     "claim": claiming,
-    "place an order": placing,
+    "place an order": place_order,
     "take a result": inside(
-        orders.record_result,
+        order_results.record_result,
         name("prj", 0),
         name("acc", 0),
         name("ord", 500),

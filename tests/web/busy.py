@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from greenroom.model.orders import Candidate, OrderRequest
 from greenroom.security.tokens import new_id_at
-from greenroom.services import accounts, orders
+from greenroom.services import accounts, placing
 from greenroom.store.db import Tx, to_ms
 from tests.house import ADA, PACKAGES, RESULT, House, Linked, webhook
 
@@ -86,7 +86,7 @@ async def _fill_past_days(linked: Linked, project_id: str) -> None:
             request = OrderRequest(
                 "pkg_core_sql", Candidate(email, first, last), dedupe_key=f"past-{days}-{number}", raw={}
             )
-            order = await orders.place(
+            order = await placing.place(
                 past, account, request, category="assessments", package_name="SQL essentials (45 min)"
             )
             if number % 4:

@@ -12,7 +12,7 @@ from greenroom.hub import logos
 from greenroom.hub.forms import Form, build_form, show_fields
 from greenroom.hub.gate import Call, route
 from greenroom.services import hub_sessions
-from greenroom.services.accounts import Profile
+from greenroom.services.account_profiles import Profile
 
 #: version and environment of every form; the official hub shows neither
 VERSION = "1.0.0"

@@ -17,7 +17,7 @@ from greenroom.model.connect_sessions import HubSession
 from greenroom.model.events import stamp
 from greenroom.model.hub import DEFAULT_ACCENT, ON_ACCENT
 from greenroom.services import hub_sessions
-from greenroom.services.accounts import Profile
+from greenroom.services.account_profiles import Profile
 
 HINT = 4
 

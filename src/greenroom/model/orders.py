@@ -72,7 +72,7 @@ class OrderRequest:
     A request for an order, which a connector translates from the ATS's own format.
 
     `dedupe_key` is the id that the ATS or the vendor gave the order. Without one, a request with the same `fingerprint`
-    (a digest of the received request, not stored) within `services.orders.REPEAT_WINDOW` is a repeat.
+    (a digest of the received request, not stored) within `services.placing.REPEAT_WINDOW` is a repeat.
     With `one_at_a_time` no request is a repeat: another one with the key of an open order is refused.
     `remote_id` is the order's id at the ATS, where that is not the key.
     `callback_problem` says why `callback_url` will never be called. `raw` is the ATS's body without credentials.

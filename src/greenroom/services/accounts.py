@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from greenroom.context import Context, snapshot, transaction
 from greenroom.errors import Conflict, NotFound
-from greenroom.model.accounts import Account, AccountStatus, AccountToken
+from greenroom.model.accounts import Account, AccountStatus
 from greenroom.model.events import ACCOUNT_CREATED, ACCOUNT_DELETED, ACCOUNT_UPDATED, account_payload, stamp
 from greenroom.security.tokens import new_external_trigger_token, token_hash
 from greenroom.services import audit, events
@@ -19,7 +19,7 @@ from greenroom.store import accounts as account_rows
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import enrichments as enrichment_rows
 from greenroom.store import projects as project_rows
-from greenroom.store.db import Row, Tx, from_json, from_ms, maybe_from_ms
+from greenroom.store.db import Row, Tx, from_json, from_ms
 
 #: default validity of a replaced token; long, since replacing it at the ATS takes a support ticket
 OVERLAP = timedelta(days=30)
@@ -286,15 +286,6 @@ async def reveal_token(ctx: Context, tx: Tx, project_id: str, account_id: str) -
     return account, await live_token(ctx, tx, account_id)
 
 
-@dataclass(frozen=True)
-class LastCall:
-    """The latest request of one kind from an account's ATS, and the status that answered it."""
-
-    call: str
-    at: datetime
-    status: int
-
-
 @snapshot
 async def last_seen(_: Context, tx: Tx, account_ids: Sequence[str]) -> dict[str, datetime]:
     """Returns when the ATS of each of these accounts called last; accounts that were never called for are left out."""
@@ -305,57 +296,6 @@ async def last_seen(_: Context, tx: Tx, account_ids: Sequence[str]) -> dict[str,
 async def count_orders(_: Context, tx: Tx, account_ids: Sequence[str], *, most: int) -> dict[str, int]:
     """Counts the orders of each of these accounts of a project, up to `most`."""
     return await account_rows.count_orders(tx, account_ids, most=most)
-
-
-@dataclass(frozen=True)
-class Profile:
-    """
-    An account with its live tokens, newest first, and the latest requests of its ATS.
-
-    `credential_names` are the names of its stored credentials, without their values.
-    """
-
-    account: Account
-    tokens: tuple[AccountToken, ...]
-    calls: tuple[LastCall, ...]
-    credential_names: tuple[str, ...]
-
-
-@snapshot
-async def get_profile(ctx: Context, tx: Tx, project_id: str, account_id: str) -> Profile:
-    """
-    Returns everything about a project's account, with its live tokens in plain text.
-
-    Raises:
-        NotFound: the account does not exist or is another project's.
-    """
-    found = await account_rows.find_with_credentials(tx, project_id, account_id)
-    if found is None:
-        raise NotFound(f"No account {account_id} in this project.")
-    return await read_profile(ctx, tx, found[0], _opened(ctx, account_id, found[1]))
-
-
-async def read_profile(ctx: Context, tx: Tx, account: Account, credentials: Mapping[str, Any]) -> Profile:
-    """Returns the profile of an account with these credentials, inside another service's transaction."""
-    return Profile(
-        account,
-        tokens=tuple(_account_token(ctx, row) for row in await account_rows.list_live_tokens(tx, account.id)),
-        calls=tuple(
-            LastCall(row["call"], from_ms(row["called_at"]), row["status"])
-            for row in await account_rows.list_calls(tx, account.id)
-        ),
-        credential_names=tuple(sorted(credentials)),
-    )
-
-
-def _account_token(ctx: Context, row: Row) -> AccountToken:
-    return AccountToken(
-        _open(ctx, row),
-        created_at=from_ms(row["created_at"]),
-        expires_at=maybe_from_ms(row["expires_at"]),
-        first_used_at=maybe_from_ms(row["first_used_at"]),
-        last_used_at=maybe_from_ms(row["last_used_at"]),
-    )
 
 
 @transaction
@@ -390,10 +330,11 @@ async def publish(ctx: Context, tx: Tx, account: Account, event_type: str) -> No
 
 async def open_credentials(ctx: Context, tx: Tx, account_id: str) -> dict[str, Any]:
     """Returns the decrypted credentials of an account, inside another service's transaction."""
-    return _opened(ctx, account_id, await account_rows.find_credentials(tx, account_id))
+    return opened_credentials(ctx, account_id, await account_rows.find_credentials(tx, account_id))
 
 
-def _opened(ctx: Context, account_id: str, sealed: str | None) -> dict[str, Any]:
+def opened_credentials(ctx: Context, account_id: str, sealed: str | None) -> dict[str, Any]:
+    """Returns the decrypted form of an account's sealed credentials."""
     return from_json(ctx.vault.open(sealed, **_credentials_place(account_id))) if sealed else {}
 
 
@@ -418,11 +359,12 @@ async def _mint(ctx: Context, tx: Tx, account_id: str) -> str:
     return token
 
 
-def _open(ctx: Context, row: Row) -> str:
+def open_token(ctx: Context, row: Row) -> str:
+    """Returns the token of a stored row in plain text."""
     return ctx.vault.open(row["token_sealed"], table="account_tokens", row=row["id"], column="token_sealed")
 
 
 async def live_token(ctx: Context, tx: Tx, account_id: str) -> str | None:
     """Returns an account's newest live token in plain text, inside another service's transaction."""
     live = await account_rows.list_live_tokens(tx, account_id)
-    return _open(ctx, live[0]) if live else None
+    return open_token(ctx, live[0]) if live else None

@@ -11,6 +11,7 @@ from greenroom.model.orders import ApplicationStatus, Order, digest
 from greenroom.services import erasure, events, orders
 from greenroom.store import ats_events as seen_rows
 from greenroom.store import deliveries as delivery_rows
+from greenroom.store import order_logs as order_log_rows
 from greenroom.store import orders as order_rows
 from greenroom.store.db import Tx
 
@@ -120,7 +121,7 @@ async def _publish(ctx: Context, tx: Tx, order: Order, change: AtsChange) -> Non
     message = f"{SENTENCES[change.kind]}{UNREAD if is_unread else ''}"
     told = orders.describe_recipients(recipients, event_type)
     kind = "alert" if is_unread else "status"
-    await order_rows.log(tx, ctx.new_id("log"), order.id, kind, f"{message} The event of the change: {told}.")
+    await order_log_rows.add(tx, ctx.new_id("log"), order.id, kind, f"{message} The event of the change: {told}.")
 
 
 @transaction

@@ -11,6 +11,7 @@ from greenroom.model.events import ORDER_UPDATED, updated_payload
 from greenroom.model.orders import Order
 from greenroom.services import events, orders
 from greenroom.store import deliveries as delivery_rows
+from greenroom.store import order_logs as order_log_rows
 from greenroom.store import orders as order_rows
 from greenroom.store.db import Tx, is_plain
 
@@ -49,5 +50,5 @@ async def cancel(ctx: Context, tx: Tx, account: Account, order_id: str) -> Order
         erase_when_delivered=order.store == "minimal",
     )
     message = f"The ATS cancelled the order; {orders.describe_recipients(recipients, event_type)}."
-    await order_rows.log(tx, ctx.new_id("log"), order.id, "status", message)
+    await order_log_rows.add(tx, ctx.new_id("log"), order.id, "status", message)
     return changed

@@ -17,6 +17,7 @@ from greenroom.model.orders import Order
 from greenroom.services import alerts, audit, breakers, updates
 from greenroom.store import claims as claim_rows
 from greenroom.store import deliveries as delivery_rows
+from greenroom.store import order_logs as order_log_rows
 from greenroom.store import orders as order_rows
 from greenroom.store import webhooks as webhook_rows
 from greenroom.store.db import Row, Tx, from_ms, maybe_from_ms, to_json, to_ms
@@ -228,7 +229,7 @@ async def _dead_letter(ctx: Context, tx: Tx, claimed: Claimed, fault: RemoteErro
     """Adds an alert for a dead-lettered delivery to its order's timeline and publishes an event."""
     if claimed.lane == "vendor" and claimed.order_id is not None:
         alert = DELIVERY_FAILED.format(webhook=claimed.destination_id, reason=fault.reason)
-        await order_rows.log(tx, ctx.new_id("log"), claimed.order_id, "alert", alert)
+        await order_log_rows.add(tx, ctx.new_id("log"), claimed.order_id, "alert", alert)
     if isinstance(fault, GiveUp) and fault.gone:
         await _disable(ctx, tx, claimed)
     await alerts.publish_dead_letter(ctx, tx, claimed, fault.reason)

@@ -28,6 +28,7 @@ from greenroom.store import accounts as account_rows
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import enrichments as enrichment_rows
 from greenroom.store import events as event_rows
+from greenroom.store import order_logs as order_log_rows
 from greenroom.store import orders as order_rows
 from greenroom.store.db import Row, Tx, from_json, from_ms, to_json
 
@@ -147,7 +148,7 @@ async def _store(ctx: Context, tx: Tx, order: Order, job: Row, outcome: Enriched
     then = await _publish(ctx, tx, order, job["event_id"], before, again_at=ctx.now() + wait)
     detail = {"status": found.status, "reason": found.reason, "reads": [_read_detail(one) for one in outcome.reads]}
     message = f"{_summary(found, outcome.reads)} {then}"
-    await order_rows.log(tx, ctx.new_id("log"), order.id, "enrichment", message.strip(), detail)
+    await order_log_rows.add(tx, ctx.new_id("log"), order.id, "enrichment", message.strip(), detail)
 
 
 async def _publish(

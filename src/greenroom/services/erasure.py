@@ -14,7 +14,9 @@ from greenroom.services import audit
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import events as event_rows
 from greenroom.store import idempotency as key_rows
+from greenroom.store import order_logs as order_log_rows
 from greenroom.store import orders as order_rows
+from greenroom.store import reports as report_rows
 from greenroom.store import request_logs as log_rows
 from greenroom.store import result_refusals as refusal_rows
 from greenroom.store import resumes as resume_rows
@@ -145,7 +147,7 @@ async def erase_locked(ctx: Context, tx: Tx, order: Order, *, reason: str = "") 
     project_id, email = order.project_id, order.request.candidate.email
     counts = Counter(orders=1)
     counts["timeline_entries"] = await order_rows.erase(tx, erased)
-    counts["reports"] = await order_rows.erase_response_errors(tx, order.account_id, order.id, email)
+    counts["reports"] = await report_rows.erase(tx, order.account_id, order.id, email)
     counts["events"] = await event_rows.erase(tx, order.id)
     counts["deliveries"], counts["attempts"] = await delivery_rows.erase(tx, order.id, at=to_ms(now))
     counts["logged_requests"] = await log_rows.erase(tx, project_id, order.id)
@@ -155,6 +157,6 @@ async def erase_locked(ctx: Context, tx: Tx, order: Order, *, reason: str = "") 
     # an answer that the ATS rejected without naming its order may quote this candidate
     await refusal_rows.forget_rejection(tx, project_id, order.account_id)
     message = "Content erased: the candidate, the request, the result, and the contents of deliveries and logs."
-    await order_rows.log(tx, ctx.new_id("log"), order.id, "content_erased", f"{message}{reason}")
+    await order_log_rows.add(tx, ctx.new_id("log"), order.id, "content_erased", f"{message}{reason}")
     await audit.record(ctx, tx, "order.content_erased", order.id, project_id=project_id)
     return erased, counts

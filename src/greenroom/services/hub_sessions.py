@@ -19,8 +19,9 @@ from greenroom.model.connect_sessions import ConnectSession, HubSession
 from greenroom.model.hub import HubSettings
 from greenroom.model.integrations import Integration
 from greenroom.security.tokens import token_hash
-from greenroom.services import accounts, audit, connect_sessions, guesses, integrations
-from greenroom.services.accounts import NewAccount, Profile
+from greenroom.services import account_profiles, accounts, audit, connect_sessions, guesses, integrations
+from greenroom.services.account_profiles import Profile
+from greenroom.services.accounts import NewAccount
 from greenroom.services.connect_sessions import TOKEN_LIVES, get_actor
 from greenroom.store import accounts as account_rows
 from greenroom.store import connect_sessions as session_rows
@@ -186,7 +187,7 @@ async def get_owned(
 async def _profile(ctx: Context, tx: Tx, session: ConnectSession, account_id: str) -> tuple[Profile, dict[str, Any]]:
     account = await _read_owned(tx, session, account_id)
     credentials = await accounts.open_credentials(ctx, tx, account_id)
-    return await accounts.read_profile(ctx, tx, account, credentials), credentials
+    return await account_profiles.read_profile(ctx, tx, account, credentials), credentials
 
 
 async def _read_owned(tx: Tx, session: ConnectSession, account_id: str) -> Account:

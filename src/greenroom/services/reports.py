@@ -9,6 +9,7 @@ from greenroom.context import Context, transaction
 from greenroom.model.accounts import Account
 from greenroom.model.orders import Order
 from greenroom.security import masks
+from greenroom.store import order_logs as order_log_rows
 from greenroom.store import orders as order_rows
 from greenroom.store import reports as report_rows
 from greenroom.store import result_refusals as refusal_rows
@@ -89,7 +90,7 @@ async def _store(ctx: Context, tx: Tx, account: Account, order: Order | None, re
     if order is not None:
         message = f"The ATS refused our answer to {call}: {'; '.join(errors)[:500] or 'no reason was kept'}"
         detail = {"api_call": call, "errors": errors}
-        await order_rows.log(tx, report_rows.log_id(report_id), order.id, "response_error", message, detail)
+        await order_log_rows.add(tx, report_rows.log_id(report_id), order.id, "response_error", message, detail)
 
 
 async def _note(tx: Tx, account: Account, order: Order | None, report: Report) -> None:

@@ -12,6 +12,7 @@ from greenroom.errors import GiveUp, NotFound, RemoteError
 from greenroom.model.resumes import next_wait
 from greenroom.security.tokens import token_hash
 from greenroom.services import orders
+from greenroom.store import order_logs as order_log_rows
 from greenroom.store import orders as order_rows
 from greenroom.store import resumes as resume_rows
 from greenroom.store.db import Tx, from_ms, is_plain, to_ms
@@ -60,7 +61,7 @@ async def store(ctx: Context, tx: Tx, order_id: str, content: bytes, media_type:
     sealed = ctx.vault.seal(packed, table="resumes", row=order_id, column="content_sealed")
     if await resume_rows.save(tx, order_id, sealed, media_type=media_type, size=len(content)):
         message = f"The resume was fetched and stored: {media_type}, {len(content)} bytes."
-        await order_rows.log(tx, ctx.new_id("log"), order_id, "resume", message)
+        await order_log_rows.add(tx, ctx.new_id("log"), order_id, "resume", message)
 
 
 @transaction
@@ -71,7 +72,7 @@ async def record_failure(ctx: Context, tx: Tx, due: Due, fault: RemoteError) -> 
         await resume_rows.postpone(tx, due.order_id, int(wait.total_seconds() * 1000))
     elif await resume_rows.fail(tx, due.order_id):
         message = f"The resume was not stored: {fault.reason} Ask the recruiter for it."
-        await order_rows.log(tx, ctx.new_id("log"), due.order_id, "alert", message)
+        await order_log_rows.add(tx, ctx.new_id("log"), due.order_id, "alert", message)
 
 
 async def make_link(ctx: Context, project_id: str, order_id: str) -> Link:

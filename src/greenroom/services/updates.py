@@ -25,6 +25,7 @@ from greenroom.security.tokens import new_id_at
 from greenroom.services import accounts, integrations
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import events as event_rows
+from greenroom.store import order_logs as order_log_rows
 from greenroom.store import orders as order_rows
 from greenroom.store.db import Tx, to_json, to_ms
 
@@ -129,7 +130,7 @@ async def record_attempt(
         await _save(ctx, tx, order, delivery="sent", delivery_detail=detail)
     else:
         alert = nudging.unread.format(times=following.nudge_count)
-        await order_rows.log(tx, ctx.new_id("log"), order.id, "alert", alert)
+        await order_log_rows.add(tx, ctx.new_id("log"), order.id, "alert", alert)
         await _save(ctx, tx, order, delivery="sent", delivery_detail=alert)
 
 
@@ -137,7 +138,7 @@ async def record_refusal(ctx: Context, tx: Tx, order: Order, fault: RemoteError)
     """Records that the ATS refused an update for good; an order that has not ended may have later updates."""
     if order.delivery == "acknowledged":
         return
-    await order_rows.log(tx, ctx.new_id("log"), order.id, "alert", f"The ATS could not be notified: {fault.reason}")
+    await order_log_rows.add(tx, ctx.new_id("log"), order.id, "alert", f"The ATS could not be notified: {fault.reason}")
     delivery: AtsDelivery = "refused" if order.is_final else order.delivery
     await _save(ctx, tx, order, delivery=delivery, delivery_detail=fault.reason)
 
@@ -147,7 +148,7 @@ async def _accepted(ctx: Context, tx: Tx, order: Order, update: Update) -> None:
     if update.is_final and update.at_ms == order.update_ms:
         now = ctx.now()
         await _save(ctx, tx, order, delivery="acknowledged", delivery_detail=None, acknowledged_at=now)
-        await order_rows.log(tx, ctx.new_id("log"), order.id, "acknowledged", "The ATS has accepted the result.")
+        await order_log_rows.add(tx, ctx.new_id("log"), order.id, "acknowledged", "The ATS has accepted the result.")
     else:
         await _save(ctx, tx, order, delivery_detail=None)
 

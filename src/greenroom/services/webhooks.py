@@ -16,7 +16,8 @@ from greenroom.security.tokens import new_webhook_secret
 from greenroom.services import accounts, audit, custom_headers
 from greenroom.store import breakers as breaker_rows
 from greenroom.store import deliveries as delivery_rows
-from greenroom.store import orders as order_rows
+from greenroom.store import held as held_rows
+from greenroom.store import order_logs as order_log_rows
 from greenroom.store import projects as project_rows
 from greenroom.store import rates as rate_rows
 from greenroom.store import webhooks as webhook_rows
@@ -52,7 +53,7 @@ class Held:
 @snapshot
 async def held(_: Context, tx: Tx, webhook_ids: Sequence[str]) -> dict[str, Held]:
     """Returns the held deliveries of each of these webhooks."""
-    found = await delivery_rows.held(tx, webhook_ids)
+    found = await held_rows.held(tx, webhook_ids)
     return {id_: Held(found[id_][0], maybe_from_ms(found[id_][1])) if id_ in found else Held() for id_ in webhook_ids}
 
 
@@ -221,19 +222,19 @@ async def _release_some(ctx: Context, tx: Tx, project_id: str, webhook_id: str, 
     webhook = await webhook_rows.find(tx, project_id, webhook_id, lock="{for_share}")
     if webhook is None or not webhook.enabled:
         return 0, None
-    rows = await delivery_rows.list_held_for_project(tx, project_id, after=after, limit=BATCH)
+    rows = await held_rows.list_held_for_project(tx, project_id, after=after, limit=BATCH)
     since = to_ms(webhook.held_since) if webhook.held_since else 0
     taken: list[tuple[str, str, Literal["pending", "cancelled"]]] = [
         (row["id"], name, "pending" if row["created_at"] >= since else "cancelled")
         for row in rows
         if (name := webhook.takes(row["event_name"], row["account_id"]))
     ]
-    given = await delivery_rows.release(tx, project_id, webhook_id, taken)
+    given = await held_rows.release(tx, project_id, webhook_id, taken)
     entries = []
     for row in given:
         kind, text = ("released", RELEASED) if row["state"] == "pending" else ("alert", LEFT_OUT)
         entries.append((ctx.new_id("log"), row["order_id"], kind, text.format(webhook=webhook_id)))
-    await order_rows.log_all(tx, entries)
+    await order_log_rows.add_all(tx, entries)
     return sum(row["state"] == "pending" for row in given), rows[-1]["id"] if len(rows) == BATCH else None
 
 
@@ -263,7 +264,7 @@ async def _switch_some(_: Context, tx: Tx, project_id: str, webhook_id: str) -> 
 
 @transaction
 async def _cancel_held(_: Context, tx: Tx, webhook_id: str, before: datetime) -> int:
-    return await delivery_rows.cancel_held(tx, webhook_id, before_ms=to_ms(before), most=BATCH)
+    return await held_rows.cancel_held(tx, webhook_id, before_ms=to_ms(before), most=BATCH)
 
 
 @transaction

@@ -1,4 +1,4 @@
-"""Queries on orders and their logs."""
+"""Queries on orders."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 from greenroom.model.enrichment import Enrichment
 from greenroom.model.orders import EMAIL_LIMIT, FINAL, Candidate, Order, OrderRequest
 from greenroom.model.results import Result
+from greenroom.store import order_logs
 from greenroom.store.db import (
-    ColumnType,
     Row,
     Tx,
     from_json,
@@ -24,9 +24,6 @@ from greenroom.store.db import (
     update,
 )
 
-#: kinds of log entries whose message never has personal data; erasure replaces the messages of all others
-SAFE_KINDS = ("received", "released", "result", "acknowledged", "content_erased")
-ERASED = "(erased)"
 #: orders locked in one statement
 LOCK_CHUNK = 500
 #: statuses of an order that has ended
@@ -111,13 +108,7 @@ async def erase(tx: Tx, order: Order) -> int:
     }
     await update(tx, "orders", order.id, changes)
     await tx.run("UPDATE orders SET dedupe_key = 'erased:' || id WHERE id = $1 AND dedupe_key LIKE 'same:%'", order.id)
-    return await tx.run(
-        f"UPDATE order_log SET detail = '{{}}', message = CASE WHEN kind IN ({marks(SAFE_KINDS, 3)}) THEN message "  # noqa: S608
-        "ELSE $2 END WHERE order_id = $1",
-        order.id,
-        ERASED,
-        *SAFE_KINDS,
-    )
+    return await order_logs.erase(tx, order.id)
 
 
 async def set_candidate(tx: Tx, order_id: str, remote_id: str) -> None:
@@ -125,16 +116,6 @@ async def set_candidate(tx: Tx, order_id: str, remote_id: str) -> None:
     await tx.run(
         "UPDATE orders SET candidate_remote_id = $2 WHERE id = $1 AND candidate_remote_id IS NULL", order_id, remote_id
     )
-
-
-async def erase_response_errors(tx: Tx, account_id: str, order_id: str, email: str) -> int:
-    """Erases the ATS's reports on an order, and those without an order that have this e-mail; returns how many."""
-    named = to_json(email.casefold())[1:-1]
-    rows = await tx.all("SELECT id, raw FROM response_errors WHERE account_id = $1 AND order_id IS NULL", account_id)
-    ids = [(row["id"],) for row in rows if named and named in row["raw"].casefold()]
-    erase = "UPDATE response_errors SET errors = '[]', raw = '{}'"
-    await tx.many(f"{erase} WHERE id = $1", ids)
-    return len(ids) + await tx.run(f"{erase} WHERE account_id = $1 AND order_id = $2", account_id, order_id)
 
 
 async def share(tx: Tx, order_ids: Iterable[str]) -> list[Row]:
@@ -163,15 +144,10 @@ async def find(tx: Tx, project_id: str, order_id: str) -> Order | None:
 
 async def find_of_account(tx: Tx, account_id: str, order_id: str, *, lock: bool = False) -> Order | None:
     """Returns an order of an account; `lock` locks its row until this transaction ends."""
-    await _lock(tx, order_id, wanted=lock)
+    if lock:  # a no-op update takes the row lock on PostgreSQL; on SQLite the writer holds the write lock anyway
+        await tx.run("UPDATE orders SET updated_at = updated_at WHERE id = $1", order_id)
     row = await tx.one(f"{_SELECT} WHERE id = $1 AND account_id = $2", order_id, account_id)
     return _order(row) if row else None
-
-
-async def _lock(tx: Tx, order_id: str, *, wanted: bool) -> None:
-    # a no-op update takes the row lock on PostgreSQL; on SQLite the writer holds the write lock anyway
-    if wanted:
-        await tx.run("UPDATE orders SET updated_at = updated_at WHERE id = $1", order_id)
 
 
 async def list_by_id(tx: Tx, account_id: str, order_ids: Sequence[str]) -> list[Order]:
@@ -335,29 +311,6 @@ async def count_some(tx: Tx, project_id: str, *, most: int) -> dict[str, int]:
         for name, where in conditions.items()
     ]
     return {row["name"]: int(row["n"]) for row in await tx.all(" UNION ALL ".join(counts), project_id, most)}
-
-
-#: columns of a log entry whose values the caller gives
-_LOGGED: Mapping[str, ColumnType] = {
-    "id": "TEXT",
-    "order_id": "TEXT",
-    "kind": "TEXT",
-    "message": "TEXT",
-    "detail": "TEXT",
-}
-_LOG = f"INSERT INTO order_log ({', '.join(_LOGGED)}, at) SELECT {', '.join(_LOGGED)}, now_ms() FROM {{given}}"  # noqa: S608
-
-
-async def log(
-    tx: Tx, entry_id: str, order_id: str, kind: str, message: str, detail: Mapping[str, Any] | None = None
-) -> None:
-    """Adds an entry to an order's log."""
-    await tx.add(_LOG, _LOGGED, (entry_id, order_id, kind, message, to_json(dict(detail or {}))))
-
-
-async def log_all(tx: Tx, entries: Sequence[tuple[str, str, str, str]]) -> None:
-    """Adds entries to the logs of several orders, each with id, order id, kind and message."""
-    await tx.run_rows(_LOG, _LOGGED, [(*entry, "{}") for entry in entries])
 
 
 def _searchable(email: str) -> str:

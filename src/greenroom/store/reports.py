@@ -92,3 +92,13 @@ async def delete(tx: Tx, report_ids: Sequence[str]) -> None:
         entry_ids = [log_id(report_id) for report_id in report_ids]
         await tx.run(f"DELETE FROM response_errors WHERE id IN ({marks(report_ids)})", *report_ids)  # noqa: S608
         await tx.run(f"DELETE FROM order_log WHERE id IN ({marks(entry_ids)})", *entry_ids)  # noqa: S608
+
+
+async def erase(tx: Tx, account_id: str, order_id: str, email: str) -> int:
+    """Erases the ATS's reports on an order, and those without an order that have this e-mail; returns how many."""
+    named = to_json(email.casefold())[1:-1]
+    rows = await tx.all("SELECT id, raw FROM response_errors WHERE account_id = $1 AND order_id IS NULL", account_id)
+    ids = [(row["id"],) for row in rows if named and named in row["raw"].casefold()]
+    erase = "UPDATE response_errors SET errors = '[]', raw = '{}'"
+    await tx.many(f"{erase} WHERE id = $1", ids)
+    return len(ids) + await tx.run(f"{erase} WHERE account_id = $1 AND order_id = $2", account_id, order_id)

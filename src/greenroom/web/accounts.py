@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute
 
 from greenroom.errors import Invalid, Unavailable
 from greenroom.model.accounts import Account, AccountStatus
-from greenroom.services import accounts, orders, request_logs
+from greenroom.services import account_profiles, accounts, orders, request_logs
 from greenroom.services.request_logs import LogQuery
 from greenroom.web import account_access, findings, kit
 from greenroom.web.access import Visit
@@ -95,7 +95,7 @@ async def show_account(visit: Visit) -> Response:
 
 async def _account(visit: Visit, *, is_revealed: bool = False) -> Response:
     ctx, project_id, account_id = visit.ctx, visit.project.id, visit.param("id")
-    profile = await accounts.get_profile(ctx, project_id, account_id)
+    profile = await account_profiles.get_profile(ctx, project_id, account_id)
     seen = profile.calls[0].at if profile.calls else None
     api = await account_access.build(visit, profile.account, profile.credential_names)
     return kit.render(

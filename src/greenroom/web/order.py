@@ -15,7 +15,7 @@ from greenroom.model.enrichment import explain
 from greenroom.model.events import order_model
 from greenroom.model.order_sentences import Standing
 from greenroom.model.orders import Order
-from greenroom.services import erasure, flights, orders
+from greenroom.services import erasure, flights, order_results, orders
 from greenroom.services.flights import Flight, Sent
 from greenroom.web import findings, formats, kit, recorder, results
 from greenroom.web.access import Visit
@@ -206,7 +206,7 @@ async def send_result(visit: Visit) -> Response:
     if result is None:
         return _form(visit, order, form, status=422)
     try:
-        await orders.record_result(
+        await order_results.record_result(
             visit.ctx, visit.project.id, order.account_id, order.id, order.category, result, _capabilities(order)
         )
     except Refused as error:

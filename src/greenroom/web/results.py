@@ -13,7 +13,7 @@ from greenroom.model.orders import Order
 from greenroom.model.result_lint import ResultWarning, lint
 from greenroom.model.results import Result, Score, Verdict, decimal_text
 from greenroom.outbound import public_problem
-from greenroom.services import orders
+from greenroom.services import order_results
 from greenroom.web.forms import Form
 
 #: label, help, and the label at the recruiter, of fields that have better ones than their path
@@ -111,7 +111,7 @@ def closed_because(ctx: Context, order: Order) -> str | None:
     if order.result is not None and not ats.capabilities.repeated_results:
         when = f" at {order.result_at:%Y-%m-%d %H:%M} UTC" if order.result_at else ""
         return f"A final result was recorded{when}, and {ats.name} takes only one."
-    return orders.result_problem(
+    return order_results.result_problem(
         ctx, order, Result(verdict="completed", result_url="https://example.com"), ats.capabilities
     )
 

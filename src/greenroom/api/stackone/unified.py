@@ -58,7 +58,7 @@ from greenroom.model.accounts import Account
 from greenroom.model.events import order_model, stamp
 from greenroom.model.integrations import Integration
 from greenroom.model.orders import Category, Order
-from greenroom.services import orders, refused_results
+from greenroom.services import order_results, orders, refused_results
 from greenroom.services.refused_results import Refusal
 
 log = structlog.get_logger("greenroom.results")
@@ -153,7 +153,7 @@ async def _record_result(
         if isinstance(body, Unreadable):
             raise body.refusal()
         result = read_result(body, allow_http=ctx.settings.allow_http, ats=manifest.name)
-        return await orders.record_result(
+        return await order_results.record_result(
             ctx, account.project_id, account.id, order_id, category, result, manifest.capabilities
         )
     except InvalidResult as error:

@@ -22,7 +22,7 @@ from greenroom.errors import Invalid, NotSupported
 from greenroom.model.accounts import Account, AccountToken
 from greenroom.model.events import stamp
 from greenroom.model.orders import digest
-from greenroom.services import accounts
+from greenroom.services import account_profiles, accounts
 from greenroom.services.accounts import NewAccount
 
 #: characters of a token that are shown to tell it from another
@@ -196,7 +196,7 @@ async def add_result(
 
 
 async def _with_tokens(ctx: Context, project_id: str, account_id: str, token: str | None) -> AccountOut:
-    profile = await accounts.get_profile(ctx, project_id, account_id)
+    profile = await account_profiles.get_profile(ctx, project_id, account_id)
     return _shown(profile.account, token).model_copy(update={"tokens": [_token(one) for one in profile.tokens]})
 
 

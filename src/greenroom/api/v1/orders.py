@@ -19,7 +19,7 @@ from greenroom.errors import Invalid
 from greenroom.model.events import order_model, stamp
 from greenroom.model.orders import AtsDelivery, Order, OrderSource, Status
 from greenroom.model.result_lint import lint
-from greenroom.services import erasure, orders, timelines
+from greenroom.services import erasure, order_results, orders, timelines
 
 router = APIRouter(prefix="/v1/orders", tags=["Orders"], route_class=IdempotentRoute)
 OrderId = Annotated[Plain, Path(alias="order_id", description="The order's id.")]
@@ -200,7 +200,7 @@ async def set_status(ctx: Ctx, project: Caller, order_id: OrderId, body: StatusI
     """Say how far an order is; it only goes forward."""
     order = await orders.get(ctx, project.id, order_id)
     ats = get_connector(order.provider).manifest.capabilities
-    return shown(await orders.record_status(ctx, project.id, order_id, body.status, ats, message=body.message))
+    return shown(await order_results.record_status(ctx, project.id, order_id, body.status, ats, message=body.message))
 
 
 @router.post("/{order_id}/result:preview", operation_id="preview_result", responses=documented(400, 401, 404, 422))
@@ -225,7 +225,7 @@ async def preview(
         FieldOut(field=one.field, verdict=one.verdict, reason=one.reason, value=one.value)
         for one in connector.preview(order, result)
     ]
-    problem = orders.result_problem(ctx, order, result, connector.manifest.capabilities)
+    problem = order_results.result_problem(ctx, order, result, connector.manifest.capabilities)
     doubts = lint(result)
     if probe and result.result_url and (unopened := await report_urls.probe(out, result.result_url)):
         doubts.append(unopened.warning)

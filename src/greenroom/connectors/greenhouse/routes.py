@@ -18,7 +18,7 @@ from greenroom.errors import BadRequest
 from greenroom.intake import Intake
 from greenroom.model import documents
 from greenroom.model.accounts import Account
-from greenroom.services import orders, reports
+from greenroom.services import order_results, orders, reports
 
 PROVIDER = "greenhouse"
 
@@ -79,7 +79,7 @@ class GreenhouseCalls:
             raise BadRequest("Give partner_interview_id in the query.", errors=["partner_interview_id: required"])
         order = await orders.look_up(self._ctx, account, interview_id)
         if order.result is not None:
-            await orders.acknowledge(self._ctx, account, order.id)
+            await order_results.acknowledge(self._ctx, account, order.id)
         return JSONResponse(wire.test_status(order))
 
     async def response_error(self, request: Request, account: Account) -> Response:

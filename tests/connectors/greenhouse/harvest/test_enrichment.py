@@ -15,7 +15,7 @@ from greenroom.engine.worker import Engine
 from greenroom.model import enrichment
 from greenroom.model.events import order_model
 from greenroom.model.orders import Order
-from greenroom.services import accounts, enrichments, erasure, orders, timelines, webhooks
+from greenroom.services import accounts, enrichments, erasure, orders, placing, timelines, webhooks
 from greenroom.store import deliveries as delivery_rows
 from tests.connectors.greenhouse.harvest.conftest import ADMIN, RECRUITER, Northwind
 from tests.house import Neighbour, neighbour
@@ -45,7 +45,7 @@ class Desk:
         body = {"partner_test_id": "p", "candidate": candidate, "url": url, "sent_by": "hugo.hiring@hemlock.example"}
         found = enrichment.waiting(ctx.now())
         request = order_request({**body, **changes})
-        return await orders.place(ctx, account, request, category="assessments", package_name="P", enrichment=found)
+        return await placing.place(ctx, account, request, category="assessments", package_name="P", enrichment=found)
 
     async def enrich(self) -> None:
         await self.engine.enricher.run_once()

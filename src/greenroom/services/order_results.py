@@ -1,0 +1,157 @@
+"""What becomes of an order: the vendor's progress and result, and the ATS that reads it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from greenroom.context import Context, transaction
+from greenroom.errors import Conflict
+from greenroom.model.accounts import Account
+from greenroom.model.capabilities import Capabilities
+from greenroom.model.orders import Category, Order, OrderRequest, Status
+from greenroom.model.results import Result
+from greenroom.services import audit, orders, placing, statistics, updates
+from greenroom.services.traces import traced
+from greenroom.store import deliveries as delivery_rows
+from greenroom.store import orders as order_rows
+from greenroom.store import result_refusals as refusal_rows
+from greenroom.store.db import Tx
+
+
+@traced("record result", order_id=lambda _project, _account, order_id, *_: order_id)
+@transaction(queues=True)
+async def record_result(
+    ctx: Context,
+    tx: Tx,
+    project_id: str,
+    account_id: str,
+    order_id: str,
+    category: Category,
+    result: Result,
+    ats: Capabilities,
+) -> Order:
+    """
+    Record a vendor's result and queue the update for the ATS, of whose capabilities `ats` tells; progress only moves
+    the order.
+
+    Mere progress changes the order's status only. Repeating the same result changes nothing and queues nothing.
+
+    Raises:
+        NotFound: the order is not this account's, or is of the other category; the message then names its path.
+        Conflict: the order has a different result, has ended otherwise, or its content was erased.
+    """
+    order = await order_rows.find_of_account(tx, account_id, order_id, lock=True)
+    if order is None or order.project_id != project_id:
+        raise orders.unknown(order_id)
+    orders.refuse_other_category(order, category)
+    now = ctx.now()
+    changed = order.resulted(result, now=now, repeats=ats.repeated_results)
+    await refusal_rows.forget(tx, project_id, order_id, account_id=account_id)
+    if changed is order:
+        return order
+    changed = replace(changed, updated_at=now)
+    if changed.result is None:
+        await orders.log(ctx, tx, order, "status", f"The vendor says: {changed.status}.")
+        await _audit_status(ctx, tx, changed)
+        return await updates.save_progress(ctx, tx, changed, ats)
+    await orders.log(ctx, tx, order, "result", f"Result recorded; the order is {changed.status}.", _summary(result))
+    changed = await updates.queue(ctx, tx, changed, ats)
+    await order_rows.save(tx, changed)
+    if order.result_at is not None:  # a second result moves the order to another day
+        await statistics.forget_days(tx, project_id, [order.result_at, order.acknowledged_at])
+    detail = {"status": changed.status}
+    await audit.record(ctx, tx, "order.result_recorded", order_id, project_id=project_id, detail=detail)
+    return changed
+
+
+@transaction(queues=True)
+async def record_without_order(
+    ctx: Context, tx: Tx, account: Account, request: OrderRequest, order_id: str, category: Category, result: Result,
+    package_name: str, ats: Capabilities,
+) -> Order:  # fmt: skip
+    """
+    Records a result for which the ATS has no order, as an order of its own, and queues it for the ATS.
+
+    The same result again within `placing.REPEAT_WINDOW` is one result.
+    """
+    now = ctx.now()
+    placed = placing.draft(account, request, category, package_name, "result", order_id=order_id, now=now)
+    order = placed.resulted(result, now=now)
+    known, _ = await placing.add(tx, order)
+    if known is not None:
+        return known
+    order = await updates.queue(ctx, tx, order, ats)
+    await order_rows.save(tx, order)
+    await orders.log(ctx, tx, order, "result", "Result recorded, for which the ATS has no order.", _summary(result))
+    detail = {"status": order.status}
+    await audit.record(ctx, tx, "order.result_recorded", order.id, project_id=order.project_id, detail=detail)
+    return order
+
+
+@transaction(queues=True)
+async def record_status(
+    ctx: Context,
+    tx: Tx,
+    project_id: str,
+    order_id: str,
+    status: Status,
+    ats: Capabilities,
+    *,
+    message: str | None = None,
+) -> Order:
+    """
+    Records the vendor's word on an order's progress, and queues it for an ATS that takes it. The same word again
+    changes nothing.
+
+    Raises:
+        NotFound: the order is not the project's.
+        Conflict: the order has ended, is already further, or its content was erased.
+    """
+    found = await order_rows.find(tx, project_id, order_id)
+    order = found and await order_rows.find_of_account(tx, found.account_id, order_id, lock=True)
+    if order is None:
+        raise orders.unknown(order_id)
+    changed = order.progressed(status, message)
+    if changed is not order:
+        changed = await updates.save_progress(ctx, tx, replace(changed, updated_at=ctx.now()), ats)
+        said = f": {message}" if message else ""
+        await orders.log(ctx, tx, order, "status", orders.sentence(f"The vendor says: {status}{said}"))
+        await _audit_status(ctx, tx, changed)
+    return changed
+
+
+@traced("ATS reads result", order_id=lambda _account, order_id: order_id)
+@transaction
+async def acknowledge(ctx: Context, tx: Tx, account: Account, order_id: str) -> None:
+    """Records that the ATS has read the result; later times only end the finding about a rejected answer."""
+    order = await order_rows.find_of_account(tx, account.id, order_id, lock=True)
+    if order is None or order.result is None:
+        return
+    await refusal_rows.forget_rejection(tx, order.project_id, order.id)
+    if order.acknowledged_at is not None:
+        return
+    now = ctx.now()
+    await order_rows.save(
+        tx, replace(order, delivery="acknowledged", delivery_detail=None, acknowledged_at=now, updated_at=now)
+    )
+    await delivery_rows.end_nudges(tx, order.id)
+    await orders.log(ctx, tx, order, "acknowledged", "The ATS has read the result.")
+
+
+def result_problem(ctx: Context, order: Order, result: Result, ats: Capabilities) -> str | None:
+    """Why this result would be refused for this order; None when it would be taken. Changes nothing."""
+    try:
+        order.resulted(result, now=ctx.now(), repeats=ats.repeated_results)
+    except Conflict as error:
+        return error.message
+    return None
+
+
+async def _audit_status(ctx: Context, tx: Tx, order: Order) -> None:
+    detail = {"status": order.status}
+    await audit.record(ctx, tx, "order.status_recorded", order.id, project_id=order.project_id, detail=detail)
+
+
+def _summary(result: Result) -> dict[str, Any]:
+    return {"verdict": result.verdict, "score": result.score.value, "result_url": result.result_url}
