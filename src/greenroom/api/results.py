@@ -157,7 +157,7 @@ class Unreadable:
 
 
 def _found(value: object, path: Sequence[int | str]) -> object:
-    """Returns the value at a path for a finding: of free text, and of what is about the candidate, only its type."""
+    """Returns the value at a path for a finding; only the type of free text and of personal data."""
     for part in path:
         try:
             value = value[part]  # type: ignore[index]

@@ -9,7 +9,7 @@ from greenroom.model.projects import Project, Scope, has_scope
 
 #: requests that change nothing
 READING = frozenset({"preview_result"})
-#: configuration, secrets and what cannot be undone
+#: configuration, secrets and final deletions
 ADMINISTERING = frozenset(
     {
         "put_integration",

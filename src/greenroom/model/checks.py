@@ -126,7 +126,7 @@ class OrderFacts:
 
 @dataclass(frozen=True)
 class Configuration:
-    """What the checks need of an integration; secrets are left out."""
+    """The fields of an integration that the checks need; secrets are left out."""
 
     enabled: bool = True
     authentication_type: str = "partner"

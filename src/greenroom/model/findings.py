@@ -55,5 +55,5 @@ class Finding:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """Returns what tells one finding from another: code and subject."""
+        """Returns the identity of a finding: code and subject."""
         return self.code, self.subject.type, self.subject.id or ""

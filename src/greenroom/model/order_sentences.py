@@ -159,7 +159,7 @@ def _not_notified(legs: Sequence[Leg]) -> Standing | None:
 
 
 def _waiting(leg: Leg, what: str, whom: str) -> Standing:
-    """Returns the standing of what was not attempted yet, because its destination takes nothing now."""
+    """Returns the standing of a delivery that was not attempted yet, because its destination takes nothing now."""
     why = {
         "breaker": f"waits because {whom} has failed several times in a row",
         "pause": f"waits because {whom} asked for a pause",

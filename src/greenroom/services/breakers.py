@@ -87,7 +87,7 @@ def _after(breaker: Breaker, one: FinishedAttempt, now: int) -> Breaker:
 
 
 def _failure(before: Failure | None, one: FinishedAttempt, now: int) -> Failure | None:
-    """Returns what failed since the last success, after one more attempt."""
+    """Returns the failures since the last success, after one more attempt."""
     if one.fault is None:
         return None
     return Failure(

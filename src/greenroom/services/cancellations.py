@@ -19,7 +19,7 @@ from greenroom.store.db import Tx, is_plain
 @transaction(queues=True)
 async def cancel(ctx: Context, tx: Tx, account: Account, order_id: str) -> Order:
     """
-    Cancels an order for its ATS: notifies the vendor, and ends what is on its way to the ATS.
+    Cancels an order for its ATS: notifies the vendor, and ends waiting pushes to the ATS.
 
     Cancelling it again changes nothing.
 

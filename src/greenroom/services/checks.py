@@ -39,7 +39,7 @@ LONGEST = 500
 
 @dataclass(frozen=True)
 class Ats:
-    """What the checks need of a connector, which services do not import."""
+    """The facts of a connector that the checks need, since services do not import connectors."""
 
     provider: str
     name: str

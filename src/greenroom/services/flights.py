@@ -52,7 +52,7 @@ class Sent:
 
     @property
     def leg(self) -> Leg:
-        """Returns what the order's sentence needs of the delivery."""
+        """Returns the facts of the delivery for the order's sentence."""
         one = self.delivery
         until = self.condition.open_until
         due_at = max(one.due_at, until) if one.due_at and until else one.due_at

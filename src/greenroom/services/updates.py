@@ -84,7 +84,7 @@ async def save_progress(ctx: Context, tx: Tx, order: Order, ats: Capabilities) -
 
 @dataclass(frozen=True)
 class Pushed:
-    """An order with what a push to its ATS needs: integration, live token and credentials of the account, decrypted."""
+    """An order to be pushed to its ATS, with integration, live token and decrypted credentials of the account."""
 
     order: Order
     integration: Integration
@@ -95,7 +95,7 @@ class Pushed:
 @snapshot
 async def for_push(ctx: Context, tx: Tx, project_id: str, order_id: str) -> Pushed:
     """
-    Returns an order with what a push to its ATS needs.
+    Returns an order with integration, token and credentials for a push to its ATS.
 
     Raises:
         NotFound: the order or the integration is gone.

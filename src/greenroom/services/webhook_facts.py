@@ -41,7 +41,7 @@ class Waiting:
 @dataclass(frozen=True)
 class WebhookState:
     """
-    A webhook and what happened to it.
+    A webhook and its latest attempts.
 
     `failure` has the attempts that failed since the last one that succeeded, `first_line` begins the latest answer.
     `next_attempt_at` is set while its breaker is open; `rotated_at` is when its secret was replaced.

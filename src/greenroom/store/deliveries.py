@@ -307,7 +307,7 @@ async def has_newer_update(tx: Tx, order_id: str, delivery_id: str) -> bool:
 
 
 async def cancel_updates(tx: Tx, order_id: str) -> None:
-    """Cancels what is on its way to the ATS of an order; an attempt in flight is recorded and not repeated."""
+    """Cancels the waiting pushes to the ATS of an order; an attempt in flight is recorded and not repeated."""
     await tx.run(
         "UPDATE deliveries SET state = 'cancelled', lease = NULL, updated_at = now_ms() "
         "WHERE order_id = $1 AND lane = 'ats' AND state IN ('pending', 'held')",

@@ -17,7 +17,7 @@ from greenroom.web.forms import Form
 
 #: keys that the list shows; those that ended long ago are left out first
 MOST = 200
-#: what a scope lets a key do, for the form and the list
+#: the permissions of each scope, for the form and the list
 SCOPE_NOTES = {
     "read": "Read orders, accounts, deliveries and webhooks.",
     "write": "Also send results and progress, retry and replay.",
@@ -100,7 +100,7 @@ async def _find(visit: Visit) -> ApiKey:
 
 
 async def ask_to_revoke(visit: Visit) -> Response:
-    """Asks for confirmation: anybody who uses the key is refused from then on."""
+    """Asks for confirmation: programs with the key are refused from then on."""
     return kit.render(visit, "api_keys/revoke.html", key=await _find(visit))
 
 

@@ -190,7 +190,7 @@ def _read(visit: Visit, connector: Connector, form: Form, stored: Integration | 
 
 
 async def _values(visit: Visit, stored: Integration | None, form: Form, **more: Any) -> dict[str, Any]:
-    """Returns what the template needs."""
+    """Returns the template's values."""
     connector, ctx = get_connector(visit), visit.ctx
     provider = connector.manifest.provider
     called = await integrations.last_called(ctx, visit.project.id, provider)

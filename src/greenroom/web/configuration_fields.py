@@ -181,7 +181,7 @@ def saved_tails(connector: Connector, integration: Integration | None) -> dict[s
 
 
 def snapshot_of(connector: Connector, integration: Integration | None) -> dict[str, str]:
-    """Returns every field as text, to tell later what was changed; a secret is its last characters."""
+    """Returns every field as text, to find the changed ones later; a secret is its last characters."""
     tails, shown = saved_tails(connector, integration), fields_of(connector)
     return {name: tails.get(name, "") if one.secret else _shown(one, integration) for name, one in shown.items()}
 

@@ -28,7 +28,7 @@ MOST_PROBLEMS = 5
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that somebody must act on, and the one button that leads there."""
+    """A problem that needs an action, and the one button that leads there."""
 
     tone: str
     title: str
@@ -47,7 +47,7 @@ class Step(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """A number with one note on what is unusual about it, and the list that it counts."""
+    """A number with one note on anything unusual, and the list that it counts."""
 
     path: str
     icon: str
@@ -129,7 +129,7 @@ def count_figures(
 
 
 def find_problems(visit: Visit, refused: list[Order], found: Sequence[Finding]) -> list[Problem]:
-    """Returns what somebody must act on, the worst first: the project's findings, notices left out."""
+    """Returns the problems that need an action, the worst first: the project's findings without notices."""
     problems = []
     for one in found:
         if one.severity == "notice":

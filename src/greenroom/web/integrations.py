@@ -65,7 +65,7 @@ class Row:
 
     @property
     def categories(self) -> str:
-        """Returns what the connector can order."""
+        """Returns the categories that the connector can order."""
         return ", ".join(CATEGORIES[one] for one in self.manifest.categories)
 
 

@@ -188,7 +188,7 @@ async def show_result(visit: Visit) -> Response:
 
 
 async def preview_result(visit: Visit) -> Response:
-    """Shows what the recruiter would see of the values so far; sends nothing and never refuses."""
+    """Shows the recruiter's view of the values so far; sends nothing and never refuses."""
     order = await orders.get(visit.ctx, visit.project.id, visit.param("id"))
     form = Form.submitted(visit.form)
     return _form(visit, order, form, result=results.read(visit.ctx, order, form), keep_errors=False)

@@ -30,7 +30,7 @@ ICONS = {
 
 @dataclass(frozen=True)
 class Payload:
-    """A request or an answer: what the page shows and copies."""
+    """A request or an answer, as the page shows and copies it."""
 
     title: str
     body: str

@@ -16,7 +16,7 @@ from greenroom.web.access import Visit
 from greenroom.web.forms import Form
 
 PAGE = 25
-#: what a replay sends: the value, the label and the note
+#: choices of events for a replay: the value, the label and the note
 STATUSES = (
     ("undelivered", "What the webhook lacks", "Events that were given up, and those that it never got."),
     ("missing", "Only what it never got", "Events from before the webhook existed, or while it did not subscribe."),
@@ -112,7 +112,7 @@ async def show_replay(visit: Visit) -> Response:
 
 
 async def cancel(visit: Visit) -> Response:
-    """Cancels a running replay; what it has queued is still sent."""
+    """Cancels a running replay; deliveries that it has queued are still sent."""
     replay, webhook = await replays.find(visit.ctx, visit.project.id, visit.param("id"))
     await replays.cancel(visit.ctx, visit.project.id, webhook.id, replay.id)
     said = "The replay is cancelled. What it had queued is still sent."

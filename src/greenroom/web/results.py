@@ -45,7 +45,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Kit:
-    """What the recruiter sees of a result: the lines of the interview kit, what the ATS does not show, and doubts."""
+    """A recruiter's view of a result: the lines of the interview kit, the fields that the ATS hides, and doubts."""
 
     rows: tuple[Row, ...]
     dropped: tuple[FieldPreview, ...]
@@ -117,7 +117,7 @@ def closed_because(ctx: Context, order: Order) -> str | None:
 
 
 def kit_of(order: Order, result: Result | None) -> Kit | None:
-    """Returns what the recruiter sees of a result, or None without one."""
+    """Returns the recruiter's view of a result, or None without one."""
     if result is None:
         return None
     rows: dict[str, Row] = {}

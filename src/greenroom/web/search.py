@@ -33,7 +33,7 @@ def routes() -> list[BaseRoute]:
 
 async def search(visit: Visit) -> Response:
     """
-    Leads to what has an id, or to the orders of an e-mail address; else shows what can be searched.
+    Leads to the object of an id, or to the orders of an e-mail address; else explains the search.
 
     An event's id finds its deliveries, a customer's id the accounts in the current project.
     """

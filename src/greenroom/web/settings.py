@@ -110,7 +110,7 @@ async def rename(visit: Visit) -> Response:
 
 
 async def ask_to_delete(visit: Visit) -> Response:
-    """Says what is deleted with the project, and asks for its name."""
+    """Lists the data that is deleted with the project, and asks for its name."""
     return kit.render(visit, "settings/delete.html", form=Form())
 
 

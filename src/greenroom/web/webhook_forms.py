@@ -14,7 +14,7 @@ from greenroom.web.forms import Form
 
 LONGEST_NAME = 200
 LONGEST_URL = 2000
-#: what signs the deliveries, and its text
+#: kinds of signatures, and their labels
 SIGNATURES: tuple[tuple[Signature, str], ...] = (
     ("hmac", "HMAC-SHA256, by the signing secret"),
     ("ed25519", "ed25519, verified by the public key"),

@@ -140,7 +140,7 @@ async def show_new(visit: Visit) -> Response:
 
 
 async def create(visit: Visit) -> Response:
-    """Creates a webhook, and sends it what is held."""
+    """Creates a webhook, and sends it the held events."""
     form = Form.submitted(visit.form)
     values = read_fields(visit, form)
     chosen = tuple(name for name in form.get_all("events") if name in KNOWN)
@@ -189,7 +189,7 @@ async def _overview(visit: Visit, *, tested: vendor.Tried | None = None, is_reve
 
 
 async def _standing(visit: Visit, webhook: Webhook) -> tuple[Condition, Held]:
-    """Returns the health of an enabled webhook, or what is held for a disabled one."""
+    """Returns the health of an enabled webhook, or the held events of a disabled one."""
     if webhook.enabled:
         return (await breakers.conditions(visit.ctx, [webhook.id]))[webhook.id], Held()
     return Condition(), (await webhooks.held(visit.ctx, [webhook.id]))[webhook.id]
@@ -226,7 +226,7 @@ async def send_test(visit: Visit) -> Response:
 
 
 async def switch(visit: Visit) -> Response:
-    """Enables or disables a webhook; enabling sends what is held, or drops it if that was chosen."""
+    """Enables or disables a webhook; enabling sends the held events, or drops them if that was chosen."""
     form = Form.submitted(visit.form)
     enabled = form.get("enabled") == "on"
     held_since: datetime | None = webhooks.NOTHING_HELD if enabled and form.get("held") == "drop" else None

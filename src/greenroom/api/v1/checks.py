@@ -58,7 +58,7 @@ async def list_checks(
     project: Caller,
     provider: Annotated[Plain | None, Query(description="Key of a connector; the configured one by default.")] = None,
 ) -> ChecksOut:
-    """Show the set-up checklist with what was observed; nothing is called."""
+    """Show the set-up checklist with the observed facts; calls nobody."""
     if provider is not None:
         get_connector(provider)
     found = await examine(ctx, project.id, provider)

@@ -63,6 +63,6 @@ async def list_findings(
     severity: Annotated[Severity | None, Query(description="Findings of this severity alone.")] = None,
     code: Annotated[Plain | None, Query(description="Findings with this code alone.")] = None,
 ) -> FindingsOut:
-    """Show what is wrong, from what was observed; nothing is called."""
+    """Show the findings from observed facts; calls nobody."""
     found = await diagnose(ctx, project.id, Filter(account_id, order_id, severity, code))
     return FindingsOut(data=[FindingOut.model_validate(show(one, ctx.settings.public_url)) for one in found])
