@@ -68,6 +68,8 @@ class Postgres:
                 str(self._binaries / "postgres"), "-D", str(self._base / "data"), "-p", str(self.port),
                 "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self._base}",
                 "-c", f"fsync={self._durable}", "-c", f"full_page_writes={self._durable}", "-c", "max_connections=200",
+                # it would visit each of a thousand databases once a minute
+                "-c", f"autovacuum={self._durable}",
             ],
             stdout=log, stderr=log, user=self._user, cwd=self._base,
         )  # fmt: skip
