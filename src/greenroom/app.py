@@ -31,6 +31,7 @@ from greenroom.engine.refused_call_writer import RefusedCallWriter
 from greenroom.engine.request_log_writer import RequestLogWriter
 from greenroom.engine.slots import LEASE
 from greenroom.engine.worker import Engine
+from greenroom.hub.refused_origins import RefusedOrigins
 from greenroom.hub.routes import build_routes as build_hub_routes
 from greenroom.intake import Intake
 from greenroom.model.audit import SYSTEM
@@ -224,7 +225,7 @@ def build_app(settings: Settings, gateway: Gateway | None = None) -> FastAPI:
             app.state.ctx, app.state.out = opened.ctx, opened.out
             app.state.intake, app.state.catalog = opened.intake, opened.intake.packages
             app.state.engine = opened.engine
-            app.state.findings = RecentFindings()
+            app.state.findings, app.state.refused_origins = RecentFindings(), RefusedOrigins()
             app.state.rate_limit = RateLimit(opened.ctx)
             app.state.first_link = await sessions.first_link(opened.ctx)
             # the ATS routes come first: they serve most requests, and each route before them costs a match

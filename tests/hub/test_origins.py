@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from greenroom.hub.refused_origins import MOST_NOTES
 from greenroom.model.hub import (
     DEFAULT_ACCENT,
     LEAST_CONTRAST,
@@ -19,8 +20,10 @@ from greenroom.model.hub import (
     get_contrast,
     is_origin_allowed,
 )
+from greenroom.services import hub_settings
+from greenroom.store.hub_settings import MOST_REFUSED
 from tests.house import Linked
-from tests.hub.customers import ORIGIN, Customer, allow
+from tests.hub.customers import ORIGIN, OWNER, Customer, allow
 
 COLOURS = st.integers(0, 0xFFFFFF).map(lambda number: f"#{number:06x}")
 
@@ -181,3 +184,38 @@ async def test_our_own_pages_and_localhost_of_test_sessions_need_no_entry(procto
     assert (answer.status_code, "type test" in answer.json()["message"]) == (400, True)
     live.origin = "null"
     assert (await live.call("GET", "/settings")).status_code == 400
+
+
+async def test_the_dashboard_names_the_origins_that_were_turned_away(proctor: Linked, customer: Customer) -> None:
+    """Frames and calls of pages that are not allowed, once each and no longer once they are; nothing that is no origin."""
+    ctx, project_id = proctor.house.app.state.ctx, await project_of(proctor)
+
+    async def refused() -> list[str]:
+        return sorted(one.origin for one in await hub_settings.list_refused_origins(ctx, project_id))
+
+    framed = f"/hub/embed/{project_id}"
+    for origin in ("https://beta.vendor.example", "https://BETA.vendor.example", "https://<b>", "null", ORIGIN):
+        await proctor.house.client.get(framed, params={"origin": origin})
+    customer.origin = "https://staging.vendor.example"
+    await customer.call("GET", "/connectors")
+    assert await refused() == ["https://beta.vendor.example", "https://staging.vendor.example"]
+    await allow(proctor, ORIGIN, "https://beta.vendor.example")
+    assert await refused() == ["https://staging.vendor.example"]
+
+
+async def test_made_up_origins_are_bounded(proctor: Linked) -> None:
+    """A process notes so many a minute, and a project keeps the latest of them; every page is answered."""
+    ctx, project_id = proctor.house.app.state.ctx, await project_of(proctor)
+    for number in range(MOST_NOTES + 5):
+        answer = await proctor.house.client.get(
+            f"/hub/embed/{project_id}", params={"origin": f"https://a{number:03}.example"}
+        )
+        assert answer.status_code == 403
+    found = [one.origin for one in await hub_settings.list_refused_origins(ctx, project_id)]
+    assert len(found) == MOST_REFUSED
+    assert f"https://a{MOST_NOTES:03}.example" not in found
+
+
+async def project_of(linked: Linked) -> str:
+    """Returns the id of the project, as a session names it."""
+    return str((await linked.api("POST", "/connect_sessions", json=OWNER)).json()["project_id"])

@@ -40,6 +40,8 @@ NOT_AUDITED = {
     "resumes.store",
     # batches of a deletion that is recorded with the project itself; counts of finished days
     "project_deletion.delete_next", "statistics._add_day", "statistics._count_day",
+    # pages that tried to show the hub and may not
+    "hub_settings.note_refused_origin",
     # findings, which the doctor computes anew
     "findings.claim_project", "findings.record",
     # that a worker runs

@@ -70,6 +70,21 @@ async def test_the_preview_follows_the_accent_and_the_theme(opened: tuple[Page, 
     assert (await proctor.api("GET", "/v1/hub")).json()["branding"]["accent"] == "#a83232"
 
 
+async def test_an_origin_that_was_turned_away_is_named(opened: tuple[Page, Linked]) -> None:
+    """Until it is among the allowed ones."""
+    page, proctor = opened
+    project_id = base(page).rpartition("/")[2]
+    seen = {"origin": "https://a-long-name-of-a-staging-system.internal.proctor.example:8443"}
+    assert (await proctor.house.client.get(f"/hub/embed/{project_id}", params=seen)).status_code == 403
+    await page.goto(f"{base(page)}/hub")
+    await expect(page.get_by_text(f"{seen['origin']} was turned away")).to_be_visible()
+    await look_at(page, "hub-turned-away")
+    await page.get_by_label("Origins, one a line").fill(seen["origin"])
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("status").filter(has_text="The hub was saved.")).to_be_visible()
+    await expect(page.get_by_text("was turned away")).to_have_count(0)
+
+
 async def test_a_test_account_is_linked_in_the_hub(opened: tuple[Page, Linked]) -> None:
     """As a customer does it, on the dashboard's page; closing leads to the list with the account."""
     page, _ = opened

@@ -121,7 +121,11 @@ async def _answer(request: Request, handler: Handler, *, is_use: bool) -> Any:
     if token is not None and len(token) > LONGEST_TOKEN:
         raise BadRequest(f"{TOKEN}: expected at most {LONGEST_TOKEN} characters")
     opened = await hub_sessions.authenticate(ctx, token, Client(address, None).source)
-    check_origin(ctx, request, opened)
+    try:
+        check_origin(ctx, request, opened)
+    except OriginNotAllowed:
+        await request.app.state.refused_origins.note(ctx, opened.session.project_id, request.headers["origin"])
+        raise
     if is_use:
         await hub_sessions.use(ctx, opened.hub)
     body = await _read_body(request) if request.method in ("POST", "PATCH") else {}

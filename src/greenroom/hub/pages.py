@@ -99,6 +99,7 @@ async def show_embedded(request: Request, ctx: Context) -> Response:
     # sessions of the type `test` need no entry for localhost; the session's type is known once the token arrives
     is_local = not is_listed and is_origin_allowed(settings, seen, session_type="test")
     if seen and not is_listed and not is_local:
+        await request.app.state.refused_origins.note(ctx, project_id, seen)
         return _message(request, "origin", vendor=vendor, status=403, origin=seen)
     frames = " ".join(["'self'", *settings.allowed_origins, *([seen] if is_local else [])])
     return _hub(request, settings, vendor, frames=frames, origin=seen, is_unlisted=is_local)

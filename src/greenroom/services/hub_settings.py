@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from greenroom.context import Context, snapshot, transaction
 from greenroom.model.hub import HubSettings
 from greenroom.services import audit
 from greenroom.store import hub_settings as setting_rows
 from greenroom.store import projects as project_rows
-from greenroom.store.db import Tx
+from greenroom.store.db import Tx, from_ms
+
+#: a refused origin is shown for this time
+SHOWN = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class RefusedOrigin:
+    """The origin of a page that may not show the hub, and when it last tried."""
+
+    origin: str
+    refused_at: datetime
 
 
 @snapshot(kind="batchable")
@@ -29,3 +41,17 @@ async def put(ctx: Context, tx: Tx, project_id: str, settings: HubSettings) -> H
     detail = {"allowed_origins": list(settings.allowed_origins), "accent": settings.branding.accent}
     await audit.record(ctx, tx, "hub.changed", project_id, project_id=project_id, detail=detail)
     return await setting_rows.find(tx, project_id)
+
+
+@transaction(kind="short")
+async def note_refused_origin(_: Context, tx: Tx, project_id: str, origin: str) -> None:
+    """Records the origin of a page that may not show a project's hub; the oldest of many are forgotten."""
+    await setting_rows.note_refused(tx, project_id, origin)
+
+
+@snapshot
+async def list_refused_origins(_: Context, tx: Tx, project_id: str) -> list[RefusedOrigin]:
+    """Lists the origins that were refused within a day and are still not allowed, the latest first."""
+    allowed = (await setting_rows.find(tx, project_id)).allowed_origins
+    rows = await setting_rows.list_refused(tx, project_id, over_ms=int(SHOWN.total_seconds() * 1000))
+    return [RefusedOrigin(row["origin"], from_ms(row["refused_at"])) for row in rows if row["origin"] not in allowed]

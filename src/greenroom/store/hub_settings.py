@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from greenroom.model.hub import Branding, HubSettings
-from greenroom.store.db import Tx, from_ms, to_json
+from greenroom.store.db import Row, Tx, from_ms, to_json
+
+#: refused origins of a project; the oldest are replaced
+MOST_REFUSED = 20
 
 
 async def find(tx: Tx, project_id: str) -> HubSettings:
@@ -33,4 +37,30 @@ async def save(tx: Tx, project_id: str, settings: HubSettings) -> None:
         look.accent,
         look.logo_url,
         look.product_name,
+    )
+
+
+async def note_refused(tx: Tx, project_id: str, origin: str) -> None:
+    """Records that an origin was refused now, and deletes the project's oldest beyond `MOST_REFUSED`."""
+    await tx.run(
+        "INSERT INTO refused_origins (project_id, origin, refused_at) VALUES ($1, $2, now_ms()) "
+        "ON CONFLICT (project_id, origin) DO UPDATE SET refused_at = excluded.refused_at",
+        project_id,
+        origin,
+    )
+    await tx.run(
+        "DELETE FROM refused_origins WHERE project_id = $1 AND origin NOT IN "
+        "(SELECT origin FROM refused_origins WHERE project_id = $1 ORDER BY refused_at DESC LIMIT $2)",
+        project_id,
+        MOST_REFUSED,
+    )
+
+
+async def list_refused(tx: Tx, project_id: str, *, over_ms: int) -> Sequence[Row]:
+    """Lists the origins that were refused in the last `over_ms`, the latest first."""
+    return await tx.all(
+        "SELECT origin, refused_at FROM refused_origins WHERE project_id = $1 AND refused_at > now_ms() - $2 "
+        "ORDER BY refused_at DESC",
+        project_id,
+        over_ms,
     )

@@ -29,8 +29,9 @@ from greenroom.web.forms import Form
 
 TEMPLATE = "hub/hub.html"
 LONGEST_URL = 2000
-#: problems of origins that the page names
+#: problems of origins, and refused origins, that the page names
 SHOWN_PROBLEMS = 5
+SHOWN_REFUSED = 5
 
 
 def routes() -> list[BaseRoute]:
@@ -46,7 +47,7 @@ def routes() -> list[BaseRoute]:
 async def show(visit: Visit) -> Response:
     """Shows the saved settings."""
     stored = await hub_settings.get(visit.ctx, visit.project.id)
-    return _show(visit, _form_of(stored))
+    return await _show(visit, _form_of(stored))
 
 
 async def save(visit: Visit) -> Response:
@@ -55,7 +56,7 @@ async def save(visit: Visit) -> Response:
     try:
         await hub_settings.put(visit.ctx, visit.project.id, _read(form))
     except Refused as error:
-        return _show(visit, form, error)
+        return await _show(visit, form, error)
     return kit.redirect(visit, f"{visit.base}/hub", notice="The hub was saved.")
 
 
@@ -70,8 +71,8 @@ async def preview(visit: Visit) -> Response:
     try:
         opened = await auth_links.open_test_session(visit)
     except Refused as error:
-        return _show(visit, form, error)
-    return _show(visit, form, token=opened.token)
+        return await _show(visit, form, error)
+    return await _show(visit, form, token=opened.token)
 
 
 def _form_of(stored: HubSettings) -> Form:
@@ -137,11 +138,12 @@ def _check_name(text: str) -> str:
     return text
 
 
-def _show(visit: Visit, form: Form, error: Refused | None = None, *, token: str | None = None) -> Response:
+async def _show(visit: Visit, form: Form, error: Refused | None = None, *, token: str | None = None) -> Response:
     script = assets.load_script()
     url = visit.ctx.settings.public_url
     snippets = hub_snippets.render(url=url, script=script.path, integrity=script.integrity)
-    values: dict[str, Any] = {"token": token, "look": _look(form), **snippets}
+    refused = await hub_settings.list_refused_origins(visit.ctx, visit.project.id)
+    values: dict[str, Any] = {"token": token, "look": _look(form), "refused": refused[:SHOWN_REFUSED], **snippets}
     if error is not None:
         return kit.render_refused(visit, TEMPLATE, form, error, **values)
     return kit.render(visit, TEMPLATE, headers=kit.FRAMED if token else None, form=form, **values)

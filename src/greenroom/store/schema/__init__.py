@@ -43,7 +43,7 @@ from greenroom.store.schema.people import (
     sign_in_failures,
     users,
 )
-from greenroom.store.schema.project import api_keys, hub_settings, idempotency_keys, projects
+from greenroom.store.schema.project import api_keys, hub_settings, idempotency_keys, projects, refused_origins
 from greenroom.store.schema.request_log import request_logs, request_orders, request_steps
 from greenroom.store.schema.webhook import webhook_secrets, webhooks
 
@@ -83,6 +83,7 @@ __all__ = [
     "projects",
     "recovery_codes",
     "refused_calls",
+    "refused_origins",
     "replays",
     "request_logs",
     "request_orders",

@@ -37,6 +37,15 @@ hub_settings = Table(
     timestamp("updated_at"),
 )
 
+#: origins of pages that tried to show a project's hub and are not allowed, and when each was refused last
+refused_origins = Table(
+    "refused_origins",
+    metadata,
+    Column("project_id", Text, ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True),
+    Column("origin", Text, primary_key=True),
+    timestamp("refused_at"),
+)
+
 api_keys = Table(
     "api_keys",
     metadata,
