@@ -166,7 +166,7 @@ async def test_typed_values_are_not_lost_by_accident(stage: Stage) -> None:
     frame = hub(page)
     await expect(frame.get_by_role("heading", name="Ashby-Konto verbinden")).to_be_visible()
     await expect(frame.locator("html")).to_have_attribute("data-theme", "dark")
-    await frame.locator("input[name=api_key]").fill(KEY)
+    await frame.get_by_label("Ashby-API-Schlüssel", exact=True).fill(KEY)  # the page's language, not the browser's
     await frame.locator("input[name=api_key]").press("Escape")
     await frame.get_by_role("button", name="Weiter bearbeiten").click()
     await expect(frame.locator("input[name=api_key]")).to_have_value(KEY)

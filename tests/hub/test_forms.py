@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from greenroom.connectors.contract import Field
+from greenroom.connectors.contract import Field, FieldText
 from greenroom.errors import Invalid
 from greenroom.hub.forms import REDACTED, build_form, read_credentials, redact, show_fields, show_plain
 
 CONNECTOR: Any = SimpleNamespace(
-    manifest=SimpleNamespace(name="Example ATS"),
+    manifest=SimpleNamespace(name="Example ATS", form={"de": {"region": FieldText("Region", "Wo es läuft.")}}),
     access=None,
     credential_fields=(
         Field("region", "Region", "Where it runs.", type="choice", options={"eu": "EU", "us": "US"}, required_if={}),
@@ -37,6 +37,13 @@ def test_fields_are_those_that_the_integration_uses() -> None:
     assert [one["key"] for one in show_fields(form(kind="small", token=None))] == ["region", "secret"]
     with pytest.raises(Invalid, match="client_id: there is no such field"):
         read_credentials(form(kind="small"), {"region": "us", "client_id": "x"})
+
+
+def test_texts_are_in_the_customers_language() -> None:
+    """A field or a language without a text has the declared one."""
+    shown = show_fields(build_form(CONNECTOR, {"kind": "full"}, {}, None, language="de"))
+    assert [one["description"] for one in shown] == ["Wo es läuft.", "Of your client.", "Of your client."]
+    assert show_fields(form(token=None))[0]["description"] == "Where it runs."
 
 
 def test_a_field_is_required_as_declared() -> None:

@@ -94,6 +94,7 @@ def test_every_language_has_the_same_texts(language: str) -> None:
         guide = connector.manifest.guide
         assert [step.done for step in guide[language]] == [step.done for step in guide["en"]]
         assert [bool(step.copy_text) for step in guide[language]] == [bool(step.copy_text) for step in guide["en"]]
+        assert set(connector.manifest.form[language]) == {one.name for one in connector.credential_fields}
 
 
 def test_the_catalogue_has_the_texts_that_are_used() -> None:

@@ -120,14 +120,22 @@ class LinkStep:
 
 
 @dataclass(frozen=True)
+class FieldText:
+    """Label and help of a credential field in the hub, where the customer reads them."""
+
+    label: str
+    help: str
+
+
+@dataclass(frozen=True)
 class Manifest:
     """
     The facts of a connector, from its `manifest.toml`.
 
     `categories` are the kinds of order it can send. `calls` are the ATS's calls to Greenroom, by name. `addresses` are
     the default URLs of the ATS by the name that GREENROOM_ATS_URLS uses. `link_steps` tell the customer's administrator
-    what to do with the token; `guide` has the same for the hub, by language. `no_proxy` says why a vendor's own request
-    cannot be passed through.
+    what to do with the token; `guide` has the same for the hub, by language. `form` has the hub's texts of credential
+    fields, by language and the field's name. `no_proxy` says why a vendor's own request cannot be passed through.
     """
 
     provider: str
@@ -138,6 +146,7 @@ class Manifest:
     addresses: Mapping[str, str]
     link_steps: tuple[str, ...]
     guide: Mapping[str, tuple[LinkStep, ...]]
+    form: Mapping[str, Mapping[str, FieldText]]
     no_proxy: str
     capabilities: Capabilities
 
@@ -321,6 +330,10 @@ def read_manifest(package: str) -> Manifest:
         addresses=facts["addresses"],
         link_steps=tuple(facts["link_steps"]),
         guide={language: tuple(LinkStep(**step) for step in steps) for language, steps in facts["guide"].items()},
+        form={
+            language: {name: FieldText(**text) for name, text in fields.items()}
+            for language, fields in facts["form"].items()
+        },
         no_proxy=facts["no_proxy"],
         capabilities=_capabilities(facts["capabilities"]),
     )

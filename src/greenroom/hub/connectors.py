@@ -86,9 +86,9 @@ async def read_form(call: Call, integration_id: str) -> tuple[Connector, Form]:
     connector = discover()[integration.provider]
     found = await hub_sessions.get_account(call.ctx, call.session)
     if found is None or found[0].account.provider != integration.provider:
-        return connector, build_form(connector, integration.settings, {}, None)
+        return connector, build_form(connector, integration.settings, {}, None, language=call.language)
     profile, stored = found
-    return connector, build_form(connector, integration.settings, stored, get_token(profile))
+    return connector, build_form(connector, integration.settings, stored, get_token(profile), language=call.language)
 
 
 def get_token(profile: Profile) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from greenroom.connectors.contract import Connector, Field
+from greenroom.connectors.contract import Connector, Field, FieldText
 from greenroom.errors import Invalid
 
 #: key of the field with the external trigger token: the official hub fills it in and lets the customer copy it
@@ -29,6 +29,7 @@ class Form:
 
     `fields` are those of use with the integration's settings, `stored` the account's credentials; `token` is None until
     it is minted. `asks_consent` says that the customer consents at the ATS, in place of entering a client of their own.
+    `texts` are labels and help in the customer's language, by field.
     """
 
     name: str
@@ -36,21 +37,31 @@ class Form:
     stored: Mapping[str, Any] = field(repr=False)
     token: str | None = field(repr=False)
     asks_consent: bool = False
+    texts: Mapping[str, FieldText] = field(default_factory=dict)
 
 
-def build_form(connector: Connector, settings: Mapping[str, Any], stored: Mapping[str, Any], token: str | None) -> Form:
-    """Returns the form of a connector, given the settings of its integration."""
+def build_form(
+    connector: Connector,
+    settings: Mapping[str, Any],
+    stored: Mapping[str, Any],
+    token: str | None,
+    *,
+    language: str | None = None,
+) -> Form:
+    """Returns the form of a connector, given the settings of its integration; English if it lacks the language."""
     access = connector.access
     asks_consent = access is not None and access.asks_consent(settings, stored)
     own = {access.client_id, access.client_secret, access.subject} if access is not None and asks_consent else set()
     used = tuple(one for one in connector.credential_fields if one.is_used(settings) and one.name not in own)
-    return Form(connector.manifest.name, used, stored, token, asks_consent)
+    by_language = connector.manifest.form
+    texts = by_language.get(language or "") or by_language.get("en", {})
+    return Form(connector.manifest.name, used, stored, token, asks_consent, texts)
 
 
 def show_fields(form: Form) -> list[dict[str, Any]]:
     """Returns the fields of a form as the hub shows them."""
     token = [_token_field(form.name, form.token)] if form.token else []
-    return [*token, *(_field(one, form.stored) for one in form.fields)]
+    return [*token, *(_field(one, form.stored, form.texts.get(one.name)) for one in form.fields)]
 
 
 def _token_field(name: str, token: str) -> dict[str, Any]:
@@ -67,19 +78,19 @@ def _token_field(name: str, token: str) -> dict[str, Any]:
     }
 
 
-def _field(declared: Field, stored: Mapping[str, Any]) -> dict[str, Any]:
+def _field(declared: Field, stored: Mapping[str, Any], text: FieldText | None) -> dict[str, Any]:
     kind = "select" if declared.type == "choice" else "password" if declared.secret else "text"
     has_value = stored.get(declared.name) not in (None, "")
     shown: dict[str, Any] = {
         "key": declared.name,
-        "label": declared.label,
+        "label": text.label if text else declared.label,
         "type": kind,
         # fields left out of an edited account keep their values
         "required": declared.required_if == {} and not has_value,
         "readOnly": False,
         "secret": declared.secret,
         "placeholder": "",
-        "description": declared.help,
+        "description": text.help if text else declared.help,
     }
     if declared.type == "choice":
         shown["options"] = [{"value": value, "label": label} for value, label in declared.options.items()]

@@ -62,6 +62,12 @@ class Call:
         """The connect session."""
         return self.opened.session
 
+    @property
+    def language(self) -> str | None:
+        """The language that the browser, or the hub's page in it, prefers, such as `de`."""
+        found = re.match(r"\s*([A-Za-z]{2,3})\b", self.request.headers.get("accept-language", ""))
+        return found[1].lower() if found else None
+
     def param(self, name: str) -> str:
         """Returns a parameter of the path; one that no id can have never matches."""
         value = str(self.request.path_params[name])

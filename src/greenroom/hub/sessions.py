@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from starlette.requests import Request
 from starlette.routing import BaseRoute
 
 from greenroom.connectors import discover
@@ -53,7 +51,7 @@ async def show_session(call: Call) -> dict[str, Any]:
             "logo_url": look.logo_url,
             "product_name": call.opened.vendor,
         },
-        "language": _language(call.request),
+        "language": call.language,
         "expires_at": stamp(hub.expires_at),
         "can_extend_until": stamp(hub.can_extend_until),
         "linked_at": _stamp(session.linked_at),
@@ -95,12 +93,6 @@ def _token(token: AccountToken) -> dict[str, Any]:
 
 def _stamp(at: datetime | None) -> str | None:
     return None if at is None else stamp(at)
-
-
-def _language(request: Request) -> str | None:
-    """Returns the language that the browser prefers, such as `de`."""
-    found = re.match(r"\s*([A-Za-z]{2,3})\b", request.headers.get("accept-language", ""))
-    return found[1].lower() if found else None
 
 
 async def choose(call: Call) -> dict[str, Any]:

@@ -1,4 +1,6 @@
 // Calls the hub's JSON API. The token is in this module's memory alone.
+import { language } from "./texts.js";
+
 let token = null;
 const DEADLINE = 60000;
 
@@ -26,7 +28,7 @@ export const call = async (method, path, body, signal) => {
   try {
     const answer = await fetch(path, {
       method,
-      headers: { "content-type": "application/json", "x-hub-session-token": token },
+      headers: { "accept-language": language, "content-type": "application/json", "x-hub-session-token": token },
       body: body === undefined ? undefined : JSON.stringify(body),
       credentials: "omit",
       signal: stopping.signal,
