@@ -1,7 +1,7 @@
 """
 Generates the typed clients from the gateway's own OpenAPI document, each beside its handwritten files.
 
-    python tools/generate_clients.py TARGET    # TARGET/python and TARGET/typescript, ready to build
+    python tools/generate_clients.py TARGET [python] [typescript]    # TARGET/python and TARGET/typescript
 """
 
 from __future__ import annotations
@@ -238,19 +238,21 @@ def generate_python(document: dict[str, Any], target: Path) -> None:
     write_events(simple, package)
 
 
-def main(target: Path) -> None:
-    """Writes both clients below the target, which is emptied before."""
+def main(target: Path, languages: list[str]) -> None:
+    """Writes clients below the target, in place of what was there."""
     document = read_document()
-    for language in ("python", "typescript"):
+    for language in languages:
         folder = target / language
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(SOURCES / language, folder, ignore=shutil.ignore_patterns("node_modules", "__pycache__"))
         shutil.copy(ROOT / "LICENSE", folder)
-    generate_python(document, target / "python")
-    (target / "typescript" / "openapi.json").write_text(json.dumps(document))
+    if "python" in languages:
+        generate_python(document, target / "python")
+    if "typescript" in languages:  # `npm run generate` does the rest
+        (target / "typescript" / "openapi.json").write_text(json.dumps(document))
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) < 2:
         sys.exit(__doc__)
-    main(Path(sys.argv[1]).resolve())
+    main(Path(sys.argv[1]).resolve(), sys.argv[2:] or ["python", "typescript"])

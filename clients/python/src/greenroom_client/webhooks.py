@@ -70,7 +70,7 @@ def verify(
     event_id, sent = given.get("webhook-id", ""), given.get("webhook-timestamp", "")
     if not event_id:
         raise VerificationError("webhook-id", "missing")
-    if not (sent.isascii() and sent.isdecimal()):
+    if not (sent.isascii() and sent.isdecimal() and len(sent) <= 12):
         raise VerificationError("webhook-timestamp", "missing, or not a number of seconds")
     if abs((time.time() if now is None else now) - int(sent)) > tolerance:
         raise VerificationError("webhook-timestamp", f"more than {tolerance:g} seconds from this machine's time")

@@ -1,0 +1,1 @@
+"""The typed clients: generated, built, installed, and used as their READMEs say."""

@@ -1,0 +1,150 @@
+"""The TypeScript client against a gateway on a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from greenroom.security.signatures import new_private_key, public_key, webhook_headers
+from tests.clients.building import read_examples, run
+from tests.docs.test_receivers import new_secret
+from tests.house import Linked, neighbour, webhook
+from tests.support.ports import free_port
+
+CALL, RECEIVE = read_examples("typescript", "ts")
+
+
+@pytest.fixture(scope="session")
+def examples(typescript: Path) -> Path:
+    """The compiled examples of the README in a project that has the package; strict `tsc` accepts them."""
+    folder = typescript.parent / "user"
+    packages = folder / "node_modules"
+    (packages / "@greenroom").mkdir(parents=True, exist_ok=True)
+    for name, target in (("@greenroom/client", typescript), ("@types", typescript / "node_modules" / "@types")):
+        if not (packages / name).is_symlink():
+            (packages / name).symlink_to(target)
+    (folder / "package.json").write_text('{"type": "module"}')
+    for name, code in (("call.ts", CALL), ("receive.ts", RECEIVE)):
+        (folder / name).write_text(code)
+    tsc = typescript / "node_modules" / ".bin" / "tsc"
+    options = ("--strict", "--skipLibCheck", "--module", "nodenext", "--target", "es2022", "--types", "node")
+    run(tsc, *options, "call.ts", "receive.ts", cwd=folder)
+    return folder
+
+
+async def test_the_readmes_example_calls_the_gateway(examples: Path, proctor: Linked) -> None:
+    """It sends the result of each order, and shows the message of a refusal."""
+    order = await proctor.send_test()
+    variables = {"GREENROOM_URL": str(proctor.house.client.base_url), "GREENROOM_API_KEY": proctor.key}
+
+    output = await asyncio.to_thread(run, "node", "call.js", cwd=examples, **variables)
+
+    sent, refused = output.splitlines()
+    assert sent == f"sent the result of {order} for ada@example.test"
+    assert (await proctor.order(order))["outcome"] == "passed"
+    assert refused.startswith("refused: 404 ")
+    assert "ord_unknown" in refused
+
+
+@asynccontextmanager
+async def receiver(examples: Path, port: int, *secrets: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Runs the README's receiver until the end of the block."""
+    environment = {**os.environ, "PORT": str(port), "WEBHOOK_SECRET": " ".join(secrets)}
+    process = await asyncio.create_subprocess_exec(
+        "node", "receive.js", cwd=examples, env=environment, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        async with asyncio.timeout(60):
+            while True:
+                try:
+                    _, writer = await asyncio.open_connection("127.0.0.1", port)
+                    break
+                except OSError:
+                    assert process.returncode is None
+                    await asyncio.sleep(0.02)
+        writer.close()
+        await writer.wait_closed()
+        yield process
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def test_the_readmes_example_receives_what_the_gateway_sends(examples: Path, proctor: Linked) -> None:
+    """It takes the event of an order, verified with the secret or the public key, and refuses any other request."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/"
+    made = await webhook(proctor, signature="both", url=url)
+    async with receiver(examples, port, new_secret(), *made["public_keys"]) as process:
+        order = await proctor.send_test()
+        assert process.stdout is not None
+        async with asyncio.timeout(60):
+            line = (await process.stdout.readline()).decode()
+        assert line == f"received {order} pkg_core_sql\n"
+        forged = await proctor.house.client.post(url, content=b"{}", headers={"webhook-id": "evt_1"})
+        assert forged.status_code == 401
+        async with asyncio.timeout(60):
+            line = (await process.stdout.readline()).decode()
+        assert line == "refused: webhook-timestamp: missing, or not a number of seconds\n"
+
+
+def test_verification_tells_genuine_requests_from_others(typescript: Path) -> None:
+    """Any live secret or public key verifies any of the signatures; an error names the part that is wrong."""
+    one, other, private = new_secret(), new_secret(), new_private_key()
+    public, body = public_key(private), '{"event":"a.b"}'
+
+    def sign(*secrets: str, content: str = body) -> dict[str, str]:
+        return webhook_headers(event_id="evt_1", sent_at=1_000_000, body=content.encode(), secrets=secrets)
+
+    cases = [
+        ("a.b", sign(one), body, [one], 1_000_000),
+        ("a.b", sign(other, one), body, [one], 1_000_299),
+        ("a.b", sign(private), body, [one, public], 1_000_000),
+        ("webhook-signature", sign(other), body, [one, public], 1_000_000),
+        ("webhook-signature", sign(one), body + " ", [one], 1_000_000),
+        ("webhook-signature", {**sign(one), "webhook-signature": "v1 v1,? v1a,AAAA x"}, body, [one, public], 1_000_000),
+        ("webhook-signature", {**sign(one), "webhook-signature": ""}, body, [one], 1_000_000),
+        ("webhook-id", {**sign(one), "webhook-id": ""}, body, [one], 1_000_000),
+        ("webhook-timestamp", sign(one), body, [one], 1_000_301),
+        ("webhook-timestamp", {**sign(one), "webhook-timestamp": "soon"}, body, [one], 1_000_000),
+        ("body", sign(one, content="[]"), "[]", [one], 1_000_000),
+        ("TypeError", sign(one), body, ["secret"], 1_000_000),
+        ("TypeError", sign(one), body, [], 1_000_000),
+    ]
+    program = f"""
+        import {{ verify }} from "./dist/index.js";
+        for (const [, headers, body, secrets, now] of {json.dumps(cases)}) {{
+          try {{
+            console.log((await verify(headers, body, secrets, {{ now }})).event);
+          }} catch (error) {{
+            console.log(error.part ?? error.name);
+          }}
+        }}"""
+
+    output = run("node", "--input-type=module", "-e", program, cwd=typescript)
+
+    assert output.splitlines() == [expected for expected, *_ in cases]
+
+
+async def test_a_repeated_post_has_one_idempotency_key(typescript: Path) -> None:
+    """A POST under `/v1` is repeated after 503 with the same key; one of the unified API is not repeated."""
+    async with neighbour() as gateway:
+        gateway.will_answer((503, {"retry-after": "0"}, b"{}"), (200, {}, b"{}"), (503, {}, b"{}"))
+        program = f"""
+            import {{ createGreenroom }} from "./dist/index.js";
+            const greenroom = createGreenroom({{ baseUrl: "{gateway.url}", apiKey: "gk_1" }});
+            await greenroom.POST("/v1/webhooks", {{ body: {{ name: "a", url: "b", events: [] }} }});
+            await greenroom.POST("/unified/ats/assessments/orders", {{ body: {{}} }});"""
+
+        await asyncio.to_thread(run, "node", "--input-type=module", "-e", program, cwd=typescript)
+
+        first, second, third = gateway.received
+        assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
+        assert first.body == second.body != b""
+        assert "idempotency-key" not in third.headers
