@@ -25,7 +25,7 @@ from greenroom.app import build_app
 from greenroom.server import Server
 from greenroom.services import projects
 from greenroom.settings import Settings
-from tests.support import sqlite
+from tests.support import event_bodies, sqlite
 
 LOOPBACK = "127.0.0.0/8"
 PACKAGES = [{"id": "pkg_core_sql", "name": "SQL essentials (45 min)"}, {"id": "4711", "name": "Listening"}]
@@ -76,6 +76,8 @@ class Neighbour:
     received: list[Received] = field(default_factory=list)
     answers: list[tuple[int, dict[str, str], bytes]] = field(default_factory=lambda: [(200, {}, b"{}")])
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    #: what is wrong with events, according to the OpenAPI document
+    misfits: list[str] = field(default_factory=list)
     #: coroutine function that is awaited before the answer, to inspect the gateway during the call
     inside: Any = None
 
@@ -87,6 +89,8 @@ class Neighbour:
         self.received.append(
             Received(request.method, request.path_qs, {k.lower(): v for k, v in request.headers.items()}, body)
         )
+        if "webhook-id" in request.headers:
+            self.misfits += event_bodies.find_misfits(body)
         self.arrived.set()
         if self.inside is not None:
             await self.inside()
@@ -121,6 +125,7 @@ async def neighbour() -> AsyncIterator[Neighbour]:
         yield one
     finally:
         await runner.cleanup()
+    assert not one.misfits, one.misfits
 
 
 @dataclass

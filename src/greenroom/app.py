@@ -14,12 +14,11 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from greenroom import api
-from greenroom.api import faults, health
+from greenroom.api import events, faults, health
 from greenroom.api.limits import BodyLimit, KeyRateLimit
 from greenroom.api.proxies import TrustedProxies
 from greenroom.api.rate_limit import RateLimit
 from greenroom.api.request_logging import RequestLogMiddleware
-from greenroom.api.stackone.order_events import build_webhooks
 from greenroom.bootstrap import open_context, sole_owner
 from greenroom.catalog import Catalog
 from greenroom.connectors import discover, get_addresses, oauth
@@ -238,12 +237,12 @@ def build_app(settings: Settings, gateway: Gateway | None = None) -> FastAPI:
         version=VERSION,
         summary="Gateway between applicant-tracking systems and vendors of assessments and background checks",
         lifespan=lifespan,
-        webhooks=build_webhooks(),
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,  # a client that follows a redirect sends its key again, perhaps over plain http
     )
     faults.install(app)
+    events.install(app)
     for router in api.build_routers():
         # with an address of their own, the metrics are not on the public port
         routes = [one for one in router.routes if not (settings.metrics_address and one is METRICS_ROUTE)]

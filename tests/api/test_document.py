@@ -12,8 +12,10 @@ import pytest
 import schemathesis
 
 from greenroom.app import build_app
+from greenroom.model.events import ALIASES, NAMES, TEST
 from greenroom.settings import Settings
 from tests.house import House, Linked, webhook
+from tests.support import event_bodies
 
 DOCUMENT = build_app(Settings()).openapi()
 OPERATIONS = [(method, path) for path, methods in DOCUMENT["paths"].items() for method in methods]
@@ -117,6 +119,37 @@ def test_an_example_fits_its_schema(where: str, schema: dict[str, Any]) -> None:
     """Every example in the document is valid for its schema."""
     for example in schema["examples"]:
         validator(schema).validate(example)
+
+
+def test_every_event_that_a_webhook_can_get_is_described() -> None:
+    """The section `webhooks` has each event by its canonical name, and names the other spellings."""
+    assert set(DOCUMENT["webhooks"]) == {*NAMES, TEST} - set(ALIASES)
+    for spelling, name in ALIASES.items():
+        assert f"`{spelling}`" in DOCUMENT["webhooks"][name]["post"]["description"]
+
+
+@pytest.mark.parametrize("name", sorted(DOCUMENT["webhooks"]))
+def test_an_event_has_an_example_and_describes_every_field(name: str) -> None:
+    """The example is what the gateway would send: it has every field of the schema, and no other."""
+    operation = DOCUMENT["webhooks"][name]["post"]
+    content = operation["requestBody"]["content"]["application/json"]
+    schema = resolved(content["schema"])
+
+    assert content["example"]["event"] == name
+    validator(content["schema"]).validate(content["example"])
+    assert event_bodies.find_misfits(json.dumps(content["example"]).encode()) == []
+    assert set(schema["required"]) == set(schema["properties"])
+    for field, described in schema["properties"].items():
+        assert field in ("event", "record_type") or "description" in described, field
+    assert {one["name"] for one in operation["parameters"]} >= {"webhook-id", "webhook-timestamp", "webhook-signature"}
+
+
+def test_a_misfit_is_found() -> None:
+    """The check of bodies that tests receive finds an unknown event, a further, a missing and a mistyped field."""
+    good = DOCUMENT["webhooks"]["webhook.failing"]["post"]["requestBody"]["content"]["application/json"]["example"]
+    without_name = {field: value for field, value in good.items() if field != "name"}
+    for bad in ({**good, "event": "webhook.gone"}, {**good, "more": 1}, without_name, {**good, "name": None}):
+        assert event_bodies.find_misfits(json.dumps(bad).encode())
 
 
 @pytest.mark.parametrize(("method", "path"), WITH_BODY)

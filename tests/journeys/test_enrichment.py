@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from greenroom.api.stackone.order_events import OrderEvent
+from greenroom.api.events import OrderCreatedEvent
 from greenroom_sandbox.testing.client import Greenhouse
 from tests.house import ADA, House, Linked, open_house, webhook
 from tests.web.visitors import Visitor
@@ -46,7 +46,7 @@ async def test_the_vendor_hears_of_job_and_hiring_team(house: House, greenhouse:
     await webhook(linked, EVENTS)
     order_id = await linked.send_test(candidate=PROFILE, sent_by="hugo.hiring@hemlock.example")
     (heard,) = await house.vendor.receive(1)
-    data = OrderEvent.model_validate(heard.json).event_data
+    data = OrderCreatedEvent.model_validate(heard.json).event_data
 
     assert data.enrichment is not None
     assert data.enrichment.status == "complete"

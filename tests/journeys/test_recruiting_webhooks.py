@@ -84,8 +84,8 @@ async def test_hired_and_back(linked: Linked) -> None:
 
     assert [one.status_code for one in answers] == [200] * 9
     assert hired["record_id"] == active["record_id"] == order
-    assert hired["event_data"]["application"]["application_status"] == {"value": "hired"}
-    assert active["event_data"]["application"]["application_status"] == {"value": "active"}
+    assert hired["event_data"]["application"]["application_status"]["value"] == "hired"
+    assert active["event_data"]["application"]["application_status"]["value"] == "active"
     assert hired["event_data"]["candidate"]["emails"][0]["value"] == ADA["email"]
     assert (await linked.order(order))["status"] == "received"
     said = await kinds(linked, order)
@@ -164,7 +164,7 @@ async def test_a_merge_points_orders_to_the_other_candidate(linked: Linked) -> N
     merged, rejected = await updates(linked, 2)
 
     assert (merged["record_id"], merged["event_data"]["candidate_id"]) == (order, "4")
-    assert rejected["event_data"]["application"]["application_status"] == {"value": "rejected"}
+    assert rejected["event_data"]["application"]["application_status"]["value"] == "rejected"
     assert (await linked.order(order))["candidate_id"] == "4"
 
 
@@ -284,7 +284,7 @@ async def test_the_simulators_candidate_is_hired_then_deleted(tmp_path: Path) ->
         await call("POST", "/clock/advance")
         deleted = (await updates(linked, 2))[1]
 
-        assert hired["event_data"]["application"]["application_status"] == {"value": "hired"}
+        assert hired["event_data"]["application"]["application_status"]["value"] == "hired"
         assert (deleted["record_id"], deleted["status"]) == (order, "cancelled")
         assert (await linked.order(order))["erased_at"] is not None
         assert resume.json()["media_type"] == "application/pdf"

@@ -11,7 +11,7 @@ from typing import Any
 from greenroom.context import Context
 from greenroom.errors import GiveUp, RemoteError
 from greenroom.model.deliveries import Claimed
-from greenroom.model.events import TEST, body, stamp
+from greenroom.model.events import TEST, body, test_payload
 from greenroom.model.webhooks import Destination, Webhook
 from greenroom.outbound import Answer, Outbound, Request, judge_webhook
 from greenroom.security import masks
@@ -79,11 +79,10 @@ async def try_out(ctx: Context, out: Outbound, project_id: str, webhook_id: str)
 async def _try_out(ctx: Context, out: Outbound, webhook: Webhook) -> Tried:
     destination = await signed_webhooks.find(ctx, webhook.id)
     now = ctx.now()
-    payload = {"project_id": webhook.project_id, "event_date": stamp(now), "sent_at": stamp(now), "record_type": "test"}
     claimed = Claimed(
         id="", project_id=webhook.project_id, event_id=ctx.new_id("evt"), order_id=None, account_id=None, lane="vendor",
         destination_id=webhook.id, event_name=TEST, queue="hand", trigger="test", attempt=1, step=1, nudge_count=0,
-        lease="", payload=json.dumps(payload), created_at=now,
+        lease="", payload=json.dumps(test_payload(webhook.project_id, at=now)), created_at=now,
     )  # fmt: skip
     request = webhook_request(claimed, destination, now=ctx.now)
     custom = request.secret_headers

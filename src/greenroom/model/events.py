@@ -140,8 +140,9 @@ def order_model(order: Order, *, update_url: str) -> dict[str, Any]:
         "application": {
             "id": application_id,
             "remote_id": application_id,
-            "application_status": (order.application_status and {"value": order.application_status})
-            or application.get("application_status"),
+            "application_status": {"value": order.application_status, "source_value": None}
+            if order.application_status
+            else application.get("application_status"),
         },
         "job": {
             "id": job.get("id"),
@@ -271,6 +272,12 @@ def exhausted_payload(claimed: Claimed, *, reason: str, at: datetime) -> dict[st
         "attempts": claimed.attempt,
         "reason": reason,
     }
+
+
+def test_payload(project_id: str, *, at: datetime) -> dict[str, Any]:
+    """Returns a test event's body without `event`."""
+    when = stamp(at)
+    return {"project_id": project_id, "event_date": when, "sent_at": when, "record_type": "test"}
 
 
 def finding_payload(project_id: str, finding_id: str, shown: Mapping[str, Any], *, at: datetime) -> dict[str, Any]:

@@ -32,18 +32,18 @@ class FindingOut(BaseModel):
     severity: Severity = Field(
         description="error: work is stopped now; warning: it will be; notice: waits for a person."
     )
-    subject: SubjectOut
-    title: str
-    cause: str
-    proof: dict[str, Any]
-    next_step: str
+    subject: SubjectOut = Field(description="The object that it is about.")
+    title: str = Field(description="One line.")
+    cause: str = Field(description="What is wrong, and why.")
+    proof: dict[str, Any] = Field(description="What was observed; the fields depend on the code.")
+    next_step: str = Field(description="What to do now.")
     who: Literal["vendor", "customer", "greenhouse_support", "operator"] = Field(
         description="Who can take the next step."
     )
-    since: str | None
-    last_seen_at: str | None
-    count: int
-    count_is: Literal["exact", "at_least"]
+    since: str | None = Field(description="When it was first seen, if that is known.")
+    last_seen_at: str | None = Field(description="When it was last seen.")
+    count: int = Field(description="How often it was seen since `since`.")
+    count_is: Literal["exact", "at_least"] = Field(description="`at_least`: counting stopped at its limit.")
     docs: str = Field(description="The page about this cause.")
 
 
