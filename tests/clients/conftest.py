@@ -42,5 +42,5 @@ def python(shared: Path) -> Python:
 @pytest.fixture(scope="session")
 def typescript(shared: Path) -> Path:
     """The built TypeScript client; without Node the tests are skipped, and fail in CI."""
-    need(missing_node())
+    need(missing_node(20))
     return once(shared / "for_typescript", build_typescript) / "typescript"

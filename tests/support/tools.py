@@ -24,13 +24,13 @@ def need(missing: str | None) -> None:
         pytest.skip(missing)
 
 
-def missing_node() -> str | None:
+def missing_node(oldest: int = OLDEST_NODE) -> str | None:
     """Returns which part of Node.js is missing and how to install it; None if it is there."""
     if shutil.which("node") and shutil.which("npm"):
         version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
-        if int(version.removeprefix("v").split(".")[0]) >= OLDEST_NODE:
+        if int(version.removeprefix("v").split(".")[0]) >= oldest:
             return None
-    return f"needs Node.js {OLDEST_NODE} or newer with npm (on Debian: apt-get install nodejs npm)"
+    return f"needs Node.js {oldest} or newer with npm (on Debian: apt-get install nodejs npm)"
 
 
 def missing_chromium() -> str | None:
