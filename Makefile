@@ -14,7 +14,7 @@ PARALLEL := -n auto --maxprocesses 8 --dist worksteal
 # no PostgreSQL, no browser, no process but the tests' own
 QUICK := $(addprefix tests/,model security services store engine connectors api outbound web)
 
-.PHONY: help setup demo test quick chaos scale check wheels lock clean
+.PHONY: help setup demo test quick chaos scale check wheels clients lock clean
 
 help: ## what each target does
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -45,6 +45,13 @@ check: $(VENV)/.dev ## formatting, lint, layers, types, plain words
 
 wheels: $(VENV)/.run ## build both packages into dist/
 	@rm -rf dist && $(BIN)/uv build -q --wheel --no-build-isolation --python $(BIN)/python -o dist . && $(BIN)/uv build -q --wheel --no-build-isolation --python $(BIN)/python -o dist sandbox
+
+clients: $(VENV)/.dev ## build the typed clients into dist/: a Python wheel and, where npm is installed, an npm package
+	@$(BIN)/python tools/generate_clients.py build
+	@$(BIN)/uv build -q --wheel --no-build-isolation --python $(BIN)/python -o dist build/python
+	@if ! command -v npm >/dev/null; then echo "npm is missing: only the Python client was built"; else \
+	cd build/typescript && npm ci -s --ignore-scripts --no-audit --no-fund && npm run -s generate && npm run -s build && \
+	npm pack -s --pack-destination ../../dist; fi
 
 lock: $(VENV)/.uv ## refresh the lock files from pyproject.toml
 	$(BIN)/uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-header --upgrade --all-extras --no-emit-package greenroom-sandbox --group build pyproject.toml sandbox/pyproject.toml -o locks/run.txt

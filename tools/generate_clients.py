@@ -22,13 +22,6 @@ from greenroom.settings import Settings
 ROOT = Path(__file__).parent.parent
 SOURCES = ROOT / "clients"
 GENERATOR = Path(sys.executable).parent / "datamodel-codegen"
-OPTIONS = (
-    "--input-file-type=openapi --output-model-type=pydantic_v2.BaseModel --target-python-version=3.11 "
-    "--enum-field-as-literal=all --collapse-root-models --use-type-alias --use-annotated --use-generic-container-types "
-    "--use-schema-description --use-field-description --disable-timestamp --formatters=builtin --openapi-scopes schemas "
-    "api --generate-client=httpx2 --client-package=greenroom_client.api --client-model-package=greenroom_client.models "
-    "--client-server-base-url=http://127.0.0.1:8000 --client-body-arguments=both"
-).split()
 #: methods that the rule of `method_name` would name badly
 NAMES = {
     "ats_order_assessments_request": "place_order",
@@ -217,25 +210,20 @@ def write_events(simple: dict[str, Any], package: Path) -> None:
 
 
 def generate_python(document: dict[str, Any], target: Path) -> None:
-    """Writes the Python package, ready for a build backend."""
-    package = target / "src" / "greenroom_client"
+    """Writes the Python package; the generator's options are in its `pyproject.toml`."""
     simple = simplify(document)
-    work = target / "generator"
-    work.mkdir()
-    parts = {
+    inputs = {
         "document": simple,
         "operations": describe_operations(document, simple),
         "lists": describe_lists(simple),
     }
-    for name, part in parts.items():
-        (work / f"{name}.json").write_text(json.dumps(part))
-    paths = ["--input", "document.json", "--client-operations", "operations.json", "--client-protocols", "lists.json"]
-    output = ["--output", package / "models.py", "--client-output", package / "api"]
-    command = [str(one) for one in (GENERATOR, *OPTIONS, *paths, *output)]
-    done = subprocess.run(command, cwd=work, capture_output=True, text=True)
+    (target / "generator").mkdir()
+    for name, content in inputs.items():
+        (target / "generator" / f"{name}.json").write_text(json.dumps(content))
+    done = subprocess.run([str(GENERATOR)], cwd=target, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"datamodel-codegen failed:\n{done.stderr[-4000:]}")
-    write_events(simple, package)
+    write_events(simple, target / "src" / "greenroom_client")
 
 
 def main(target: Path, languages: list[str]) -> None:

@@ -30,8 +30,13 @@ def run(*arguments: object, cwd: Path | None = None, **environment: str) -> str:
 
 def read_examples(language: str, fence: str) -> list[str]:
     """Returns the programs in the README of a client."""
-    document = parse((ROOT / "clients" / language / "README.md").read_text(), lambda target: target)
-    return [code for name, code in document.fences if name == fence]
+    return read_fences(ROOT / "clients" / language / "README.md", fence)
+
+
+def read_fences(page: Path, language: str) -> list[str]:
+    """Returns the blocks of a Markdown file that are in a language."""
+    document = parse(page.read_text(), lambda target: target)
+    return [code for name, code in document.fences if name == language]
 
 
 @dataclass

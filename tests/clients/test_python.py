@@ -37,7 +37,7 @@ def package(python: Python) -> Iterator[Any]:
 
 def environment(linked: Linked) -> dict[str, str]:
     """Returns the variables that the examples read."""
-    return {"GREENROOM_URL": str(linked.house.client.base_url), "GREENROOM_API_KEY": linked.key}
+    return {"GATEWAY_URL": str(linked.house.client.base_url), "API_KEY": linked.key}
 
 
 async def test_the_readmes_example_calls_the_gateway(python: Python, proctor: Linked) -> None:

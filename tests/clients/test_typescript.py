@@ -18,6 +18,15 @@ from tests.house import Linked, neighbour, webhook
 from tests.support.ports import free_port
 
 CALL, RECEIVE = read_examples("typescript", "ts")
+#: a strict user's, without the browser's types
+OPTIONS = {
+    "strict": True,
+    "skipLibCheck": True,
+    "module": "nodenext",
+    "target": "es2022",
+    "lib": ["es2022"],
+    "types": ["node"],
+}
 
 
 @pytest.fixture(scope="session")
@@ -33,15 +42,15 @@ def examples(typescript: Path) -> Path:
     for name, code in (("call.ts", CALL), ("receive.ts", RECEIVE)):
         (folder / name).write_text(code)
     tsc = typescript / "node_modules" / ".bin" / "tsc"
-    options = ("--strict", "--skipLibCheck", "--module", "nodenext", "--target", "es2022", "--types", "node")
-    run(tsc, *options, "call.ts", "receive.ts", cwd=folder)
+    (folder / "tsconfig.json").write_text(json.dumps({"compilerOptions": OPTIONS}))
+    run(tsc, cwd=folder)
     return folder
 
 
 async def test_the_readmes_example_calls_the_gateway(examples: Path, proctor: Linked) -> None:
     """It sends the result of each order, and shows the message of a refusal."""
     order = await proctor.send_test()
-    variables = {"GREENROOM_URL": str(proctor.house.client.base_url), "GREENROOM_API_KEY": proctor.key}
+    variables = {"GATEWAY_URL": str(proctor.house.client.base_url), "API_KEY": proctor.key}
 
     output = await asyncio.to_thread(run, "node", "call.js", cwd=examples, **variables)
 

@@ -22,6 +22,8 @@ RUN = {
     "docs/quickstart.md": "tests/test_quickstart.py",
     "docs/sandbox-in-tests.md": "tests/sandbox/test_pytest_plugin.py",
     "docs/backup.md": "tests/cli/test_backup.py",
+    "docs/clients.md": "tests/clients/test_examples.py",
+    "clients/python/README.md": "tests/clients/building.py",
 }
 #: files whose blocks no test runs; all blocks parse
 NOT_RUN = {
@@ -34,6 +36,7 @@ NOT_RUN = {
     "docs/performance.md": "the benchmark, which takes long",
     "docs/privacy.md": "calls with a key and a host of the reader's",
     "docs/sandbox.md": "calls to a simulator with ids of the reader's; tests/sandbox makes the same calls",
+    "clients/typescript/README.md": "installs the package; tests/clients/test_typescript.py runs its programs",
     "sandbox/README.md": "installs the package; tests/test_packages.py installs and runs the wheels",
 }
 

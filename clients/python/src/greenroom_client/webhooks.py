@@ -79,7 +79,9 @@ def verify(
         raise VerificationError("webhook-signature", "missing")
     signed = f"{event_id}.{sent}.".encode() + body
     if not any(check(one, signed) for check in checks for one in signatures):
-        raise VerificationError("webhook-signature", "none of its signatures was made over this body with these secrets")
+        raise VerificationError(
+            "webhook-signature", "none of its signatures was made over this body with these secrets"
+        )
     return _read(body)
 
 
