@@ -38,8 +38,11 @@ NAMES = {
 ARGUMENTS = {"x-account-id": "account_id", "filter[updated_after]": "updated_after", "state": "delivery_state"}
 #: headers that the client sets, or that change nothing
 OWN_HEADERS = ("Idempotency-Key", "Prefer")
-#: limits, which the gateway checks with better messages; in types they would be a class for each text
-LIMITS = ("minLength", "maxLength", "pattern", "minItems", "maxItems", "minimum", "maximum", "exclusiveMinimum")
+#: limits, which the gateway checks with better messages, in types they would be a class for each text; and repetitions
+LEFT_OUT = (
+    *("minLength", "maxLength", "pattern", "minItems", "maxItems", "minimum", "maximum", "exclusiveMinimum"),
+    *("title", "examples", "example"),
+)
 
 
 def read_document() -> dict[str, Any]:
@@ -85,6 +88,7 @@ def simplify(document: dict[str, Any]) -> dict[str, Any]:
         for status in ("4XX", "5XX"):
             found[status] = {"description": "A refusal.", "content": {"application/json": refused}}
         operation["responses"] = found
+        operation.pop("summary")  # the beginning of the description
     for event in document["webhooks"].values():
         event["post"].update(parameters=[], responses={"200": {"description": "Accepted."}})
     _plain(document)
@@ -104,15 +108,15 @@ def _is_needed(parameter: dict[str, Any]) -> bool:
 
 
 def _plain(node: Any) -> None:
-    """Removes limits, and options that only tolerate a client's habits: a blank text for no time, null for no body."""
+    """Removes `LEFT_OUT`, and options that tolerate a client's habits: a blank text for no time, null for no body."""
     if isinstance(node, list):
         for one in node:
             _plain(one)
     if not isinstance(node, dict):
         return
-    for limit in LIMITS:
-        if not isinstance(node.get(limit), dict):
-            node.pop(limit, None)
+    for name in LEFT_OUT:
+        if not isinstance(node.get(name), dict):  # a field of this name
+            node.pop(name, None)
     if "anyOf" in node:
         node["anyOf"] = [one for one in node["anyOf"] if one.get("const") != ""]
     if isinstance(body := node.get("requestBody"), dict):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import runpy
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +39,17 @@ def read_fences(page: Path, language: str) -> list[str]:
     """Returns the blocks of a Markdown file that are in a language."""
     document = parse(page.read_text(), lambda target: target)
     return [code for name, code in document.fences if name == language]
+
+
+def once(folder: Path, make: Callable[[Path], None]) -> Path:
+    """Fills a folder once; other test workers wait."""
+    with folder.with_suffix(".lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = folder / "done"
+        if not done.exists():
+            make(folder)
+            done.touch()
+    return folder
 
 
 @dataclass

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.clients.building import Python, build_python, build_typescript
+from tests.clients.building import Python, build_python, build_typescript, once
 from tests.support.tools import missing_node, need
 
 
@@ -19,17 +17,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "clients"
     folder.mkdir(exist_ok=True)
-    return folder
-
-
-def once(folder: Path, make: Callable[[Path], None]) -> Path:
-    """Fills a folder once; other test workers wait."""
-    with folder.with_suffix(".lock").open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        done = folder / "done"
-        if not done.exists():
-            make(folder)
-            done.touch()
     return folder
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from greenroom.security.signatures import new_private_key, public_key, webhook_headers
-from tests.clients.building import read_examples, run
+from tests.clients.building import once, read_examples, run
 from tests.docs.test_receivers import new_secret
 from tests.house import Linked, neighbour, webhook
 from tests.support.ports import free_port
@@ -30,21 +30,21 @@ OPTIONS = {
 
 
 @pytest.fixture(scope="session")
-def examples(typescript: Path) -> Path:
+def examples(typescript: Path, shared: Path) -> Path:
     """The compiled examples of the README in a project that has the package; strict `tsc` accepts them."""
-    folder = typescript.parent / "user"
-    packages = folder / "node_modules"
-    (packages / "@greenroom").mkdir(parents=True, exist_ok=True)
-    for name, target in (("@greenroom/client", typescript), ("@types", typescript / "node_modules" / "@types")):
-        if not (packages / name).is_symlink():
-            (packages / name).symlink_to(target)
-    (folder / "package.json").write_text('{"type": "module"}')
-    for name, code in (("call.ts", CALL), ("receive.ts", RECEIVE)):
-        (folder / name).write_text(code)
-    tsc = typescript / "node_modules" / ".bin" / "tsc"
-    (folder / "tsconfig.json").write_text(json.dumps({"compilerOptions": OPTIONS}))
-    run(tsc, cwd=folder)
-    return folder
+
+    def compile_examples(folder: Path) -> None:
+        packages = folder / "node_modules"
+        (packages / "@greenroom").mkdir(parents=True)
+        (packages / "@greenroom" / "client").symlink_to(typescript)
+        (packages / "@types").symlink_to(typescript / "node_modules" / "@types")
+        (folder / "package.json").write_text('{"type": "module"}')
+        (folder / "tsconfig.json").write_text(json.dumps({"compilerOptions": OPTIONS}))
+        (folder / "call.ts").write_text(CALL)
+        (folder / "receive.ts").write_text(RECEIVE)
+        run(typescript / "node_modules" / ".bin" / "tsc", cwd=folder)
+
+    return once(shared / "user", compile_examples)
 
 
 async def test_the_readmes_example_calls_the_gateway(examples: Path, proctor: Linked) -> None:
