@@ -79,13 +79,14 @@ async def test_the_readmes_example_receives_what_the_gateway_sent(python: Python
 
 
 def test_the_examples_are_typed(python: Python) -> None:
-    """Strict mypy accepts the READMEs' examples as a user's programs, and the types are in the wheel."""
+    """Strict mypy accepts the README's programs and all of the package, and the wheel says that it is typed."""
     files = [python.folder / f"example_{number}.py" for number in range(3)]
     for file, code in zip(files, (CALL, AWAIT, RECEIVE), strict=True):
         file.write_text(code)
 
-    cache = ("--cache-dir", python.folder / "mypy", "--config-file", "/dev/null")
-    run(PROGRAMS / "mypy", "--strict", *cache, "--python-executable", python.interpreter, *files, cwd=python.folder)
+    handwritten = [python.source / "greenroom_client" / name for name in ("client.py", "webhooks.py")]
+    options = ("--strict", "--config-file", "/dev/null", "--cache-dir", python.folder / "mypy")
+    run(PROGRAMS / "mypy", *options, "--python-executable", python.interpreter, *files, *handwritten, cwd=python.folder)
 
     names = zipfile.ZipFile(python.wheel).namelist()
     assert "greenroom_client/py.typed" in names
@@ -148,6 +149,11 @@ REFUSED: dict[str, Callable[[], tuple[dict[str, str], bytes, str]]] = {
     "other secrets": lambda: (signed(OTHER, new_private_key()), BODY, "webhook-signature"),
     "another id": lambda: ({**signed(ONE), "webhook-id": "evt_2"}, BODY, "webhook-signature"),
     "no base64": lambda: ({**signed(ONE), "webhook-signature": "v1, v1,é v1a,AAAA x"}, BODY, "webhook-signature"),
+    "bytes that are no text": lambda: (
+        {**signed(ONE), "webhook-id": "\udcff", "webhook-signature": "v1,\udcff v1a,\udcff"},
+        BODY,
+        "webhook-signature",
+    ),
     "no signature": lambda: ({**signed(ONE), "webhook-signature": ""}, BODY, "webhook-signature"),
     "no id": lambda: ({**signed(ONE), "webhook-id": ""}, BODY, "webhook-id"),
     "sent long ago": lambda: (signed(ONE, at=-400), BODY, "webhook-timestamp"),

@@ -95,9 +95,14 @@ function decode(text: string): Uint8Array<ArrayBuffer> | undefined {
 }
 
 function read(headers: GivenHeaders, name: string): string {
-  if (headers instanceof Headers) return headers.get(name) ?? "";
+  if (isHeaders(headers)) return headers.get(name) ?? "";
   const found = Object.entries(headers).find(([one]) => one.toLowerCase() === name)?.[1];
   return typeof found === "string" ? found : (found?.join(" ") ?? "");
+}
+
+/** Other implementations than the platform's have the same methods. */
+function isHeaders(headers: GivenHeaders): headers is Headers {
+  return typeof headers.get === "function";
 }
 
 function concatenate(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> {
