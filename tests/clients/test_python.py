@@ -106,6 +106,14 @@ async def test_a_repeated_post_has_one_idempotency_key(package: Any) -> None:
         assert first.headers["user-agent"].startswith("greenroom-client/")
 
 
+async def test_a_list_is_read_page_by_page(package: Any, proctor: Linked) -> None:
+    """`pages` yields the entries of all pages, newest first."""
+    orders = [await proctor.send_test(number) for number in (900417, 900418, 900419)]
+    async with package.AsyncGreenroom(str(proctor.house.client.base_url), proctor.key) as greenroom:
+        listed = [order.id async for order in greenroom.pages.orders.iterate(page_size=2)]
+    assert listed == orders[::-1]
+
+
 async def test_an_answer_of_a_newer_gateway_is_read(package: Any, proctor: Linked) -> None:
     """Fields and values that the client does not know are accepted."""
     shown = {**await proctor.order(await proctor.send_test()), "status": "teleported", "teleported_to": "Mars"}

@@ -49,14 +49,14 @@ def examples(typescript: Path, shared: Path) -> Path:
 
 async def test_the_readmes_example_calls_the_gateway(examples: Path, proctor: Linked) -> None:
     """It sends the result of each order, and shows the message of a refusal."""
-    order = await proctor.send_test()
+    first, second = await proctor.send_test(900417), await proctor.send_test(900418)
     variables = {"GATEWAY_URL": str(proctor.house.client.base_url), "API_KEY": proctor.key}
 
     output = await asyncio.to_thread(run, "node", "call.js", cwd=examples, **variables)
 
-    sent, refused = output.splitlines()
-    assert sent == f"sent the result of {order} for ada@example.test"
-    assert (await proctor.order(order))["outcome"] == "passed"
+    *sent, refused = output.splitlines()
+    assert sent == [f"sent the result of {order} for ada@example.test" for order in (second, first)]
+    assert (await proctor.order(first))["outcome"] == "passed"
     assert refused.startswith("refused: 404 ")
     assert "ord_unknown" in refused
 
@@ -157,3 +157,18 @@ async def test_a_repeated_post_has_one_idempotency_key(typescript: Path) -> None
         assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
         assert first.body == second.body != b""
         assert "idempotency-key" not in third.headers
+
+
+async def test_a_list_is_read_page_by_page(typescript: Path, proctor: Linked) -> None:
+    """`iterate` yields the entries of all pages, newest first."""
+    orders = [await proctor.send_test(number) for number in (900417, 900418, 900419)]
+    options = {"baseUrl": str(proctor.house.client.base_url), "apiKey": proctor.key}
+    program = f"""
+        import {{ createGreenroom, iterate, unwrap }} from "./dist/index.js";
+        const greenroom = createGreenroom({json.dumps(options)});
+        const read = (next) => unwrap(greenroom.GET("/v1/orders", {{ params: {{ query: {{ page_size: 2, next }} }} }}));
+        for await (const order of iterate(read)) console.log(order.id);"""
+
+    output = await asyncio.to_thread(run, "node", "--input-type=module", "-e", program, cwd=typescript)
+
+    assert output.split() == orders[::-1]

@@ -67,6 +67,18 @@ async function sendAgain(
   }
 }
 
+/** Yields the entries of all pages of a list; `read` reads the page that a cursor names, null the first one. */
+export async function* iterate<Entry>(
+  read: (next: string | null) => Promise<{ data: Entry[]; next?: string | null }>,
+): AsyncGenerator<Entry, void> {
+  let next: string | null = null;
+  do {
+    const page = await read(next);
+    yield* page.data;
+    next = page.next ?? null;
+  } while (next !== null);
+}
+
 /** A refusal of the gateway, or an answer that is not the gateway's. */
 export class GreenroomError extends Error {
   override name = "GreenroomError";
