@@ -129,15 +129,17 @@ def _plain(node: Any) -> None:
 
 
 def _widen(node: Any) -> None:
-    """Permits any text where a list of texts is known, since a newer gateway may have more of them."""
+    """Permits any text where some texts are known, since a newer gateway may have more of them."""
     if isinstance(node, list):
         for one in node:
             _widen(one)
     elif isinstance(node, dict):
         for one in node.values():
             _widen(one)
-        if isinstance(known := node.get("enum"), list) and node.pop("type", "string") == "string":
-            node.pop("enum")
+        known = node.pop("enum") if isinstance(node.get("enum"), list) else [node.get("const")]
+        if all(isinstance(one, str) for one in known):
+            node.pop("const", None)
+            node.pop("type", None)
             node["anyOf"] = [{"type": "string", "enum": known}, {"type": "string"}]
 
 

@@ -114,6 +114,61 @@ async def test_a_list_is_read_page_by_page(package: Any, proctor: Linked) -> Non
     assert listed == orders[::-1]
 
 
+async def test_every_read_is_decoded(package: Any, proctor: Linked) -> None:
+    """Each GET about one project has its method, which reads the gateway's real answer."""
+    order, hook = await proctor.send_test(), await webhook(proctor)
+    await proctor.give_result(order)
+    await proctor.becomes(order, delivery="sent")
+    account = proctor.account_id
+    async with package.AsyncGreenroom(str(proctor.house.client.base_url), proctor.key) as client:
+        (log, *_) = (await client.request_logs.list()).data
+        (delivery, *_) = (await client.deliveries.list(order_id=order)).data
+        await asyncio.gather(
+            client.accounts.get(account_id=account),
+            client.accounts.list(),
+            client.assessments.get_order(id=order, account_id=account),
+            client.assessments.get_package(id="pkg_core_sql", account_id=account),
+            client.assessments.get_result(id=order, account_id=account),
+            client.assessments.list_orders(account_id=account),
+            client.assessments.list_packages(account_id=account, raw=True),
+            client.audit_log.list(),
+            client.background_checks.list_orders(account_id=account),
+            client.background_checks.list_packages(account_id=account),
+            client.checks.list(),
+            client.connect_sessions.list(),
+            client.connectors.get_meta(provider="greenhouse"),
+            client.connectors.list_meta(),
+            client.deliveries.get(delivery_id=delivery.id),
+            client.findings.list(),
+            client.health.get(),
+            client.health.get_metrics(),
+            client.health.get_readiness(),
+            client.hub.get(),
+            client.integrations.get(provider="greenhouse"),
+            client.linked_accounts.get(id=account),
+            client.linked_accounts.get_meta(id=account),
+            client.linked_accounts.list(),
+            client.orders.get(order_id=order),
+            client.orders.get_timeline(order_id=order),
+            client.orders.list(),
+            client.packages.get(category="assessments"),
+            client.project.get(),
+            client.request_logs.get(id=log.request_id, include="advanced_logs"),
+            client.request_logs.list_platform_logs(),
+            client.request_logs.list_steps(),
+            client.webhooks.get(webhook_id=hook["id"]),
+            client.webhooks.list(),
+        )
+
+
+async def test_a_configuration_is_replaced(package: Any, proctor: Linked) -> None:
+    """The body of a provider is the provider's own class."""
+    body = package.models.GreenhouseIntegrationPut(tenant_id="proctor", package_id="pkg_1", partner_username="partner")
+    async with package.AsyncGreenroom(str(proctor.house.client.base_url), proctor.key) as client:
+        made = await client.integrations.put(provider="greenhouse", body=body)
+    assert (made.package_id, made.tenant_id) == ("pkg_1", "proctor")
+
+
 async def test_an_answer_of_a_newer_gateway_is_read(package: Any, proctor: Linked) -> None:
     """Fields and values that the client does not know are accepted."""
     shown = {**await proctor.order(await proctor.send_test()), "status": "teleported", "teleported_to": "Mars"}

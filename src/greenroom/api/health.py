@@ -8,6 +8,7 @@ from typing import Literal
 
 import structlog
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from pydantic import BaseModel
 
@@ -59,7 +60,7 @@ async def readyz(ctx: Ctx) -> Ready:
     return Ready(backlog_age_s=(await deliveries.backlog_age(ctx)).total_seconds())
 
 
-@router.get("/metrics", operation_id="get_metrics", response_class=Response)
+@router.get("/metrics", operation_id="get_metrics", response_class=PlainTextResponse)
 async def metrics(ctx: Ctx, request: Request) -> Response:
     """Prometheus metrics: this process's counters, and how the deliveries of all workers stand."""
     read_at = getattr(request.app.state, "overview_at", None)
