@@ -29,5 +29,7 @@ def python(shared: Path) -> Python:
 @pytest.fixture(scope="session")
 def typescript(shared: Path) -> Path:
     """The built TypeScript client; without Node the tests are skipped, and fail in CI."""
-    need(missing_node(20))
+    need(missing_node())
+    if too_old := missing_node(20):  # Debian's is older, and does for the other tests
+        pytest.skip(too_old)
     return once(shared / "for_typescript", build_typescript) / "typescript"
