@@ -40,6 +40,8 @@ Kind = Literal[
     "not_configured",  # a credential or setting that the call needs is missing
     "internal",  # Greenroom's own code failed on this call
     "sealed",  # a secret that the call needs cannot be opened with this process's encryption keys
+    "mail_server",  # the mail server does not serve Greenroom: its greeting, the sign-in, the sender
+    "mail_refused",  # the mail server does not take this message, or not for this recipient
     "proxy",  # the outbound proxy cannot be used, or does not reach the destination
     "no_resources",  # this process has no file descriptor, memory or port left for a connection
 ]

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from greenroom.database_url import connect_options
+from greenroom.mail_settings import check_address, read_mail_server, read_sender
 
 PREFIX = "GREENROOM_"
 #: longest retention in days
 LONGEST_DAYS = 36500
+#: addresses that get the alerts of the installation, or of a project
+MOST_ALERT_EMAILS = 10
 
 
 class SettingsError(Exception):
@@ -122,6 +125,29 @@ class Settings(BaseModel):
             description="Hours without progress after which the doctor names an order whose event was delivered.",
         ),
     ] = 168
+    smtp_url: Annotated[
+        str | None,
+        Field(
+            description="smtp://user:password@host:587 (STARTTLS is required) or smtps://user:password@host:465: the "
+            "mail server that alerts are sent through. Unset: no mail is sent.",
+            repr=False,
+        ),
+    ] = None
+    mail_from: Annotated[
+        str,
+        Field(
+            description="Sender of mails, such as Greenroom <greenroom@example.com>; required with GREENROOM_SMTP_URL.",
+            validate_default=True,
+        ),
+    ] = ""
+    alert_emails: Annotated[
+        tuple[str, ...],
+        Field(
+            max_length=MOST_ALERT_EMAILS,
+            description="E-mail addresses, separated by commas or white space, that get the findings about the "
+            "installation itself. Empty: none.",
+        ),
+    ] = ()
     log_format: Annotated[Literal["text", "json"], Field(description="text for a terminal, json for a collector.")] = (
         "text"
     )
@@ -205,6 +231,34 @@ class Settings(BaseModel):
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise ValueError("expected an absolute URL such as https://greenroom.example.com")
         return value.rstrip("/")
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _known_mail_server(cls, value: str | None) -> str | None:
+        if value:
+            read_mail_server(value)
+        return value or None
+
+    @field_validator("mail_from")
+    @classmethod
+    def _known_sender(cls, value: str, info: ValidationInfo) -> str:
+        if value:
+            read_sender(value)
+        elif info.data.get("smtp_url"):
+            raise ValueError("required with GREENROOM_SMTP_URL, such as Greenroom <greenroom@example.com>")
+        return value
+
+    @field_validator("alert_emails", mode="before")
+    @classmethod
+    def _split_emails(cls, value: object) -> object:
+        return tuple(value.replace(",", " ").split()) if isinstance(value, str) else value
+
+    @field_validator("alert_emails")
+    @classmethod
+    def _known_emails(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if value and not info.data.get("smtp_url"):
+            raise ValueError("needs GREENROOM_SMTP_URL, the mail server")
+        return tuple(dict.fromkeys(check_address(one) for one in value))
 
     @field_validator("metrics_address")
     @classmethod
