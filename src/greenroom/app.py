@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 from fastapi import FastAPI
@@ -23,6 +25,7 @@ from greenroom.bootstrap import open_context, sole_owner
 from greenroom.catalog import Catalog
 from greenroom.connectors import discover, get_addresses, oauth
 from greenroom.context import Context
+from greenroom.doctor.alerts import send_next
 from greenroom.doctor.recent import RecentFindings
 from greenroom.doctor.watch import diagnose_next
 from greenroom.engine.queue_limit import QueueLimit
@@ -33,6 +36,7 @@ from greenroom.engine.worker import Engine
 from greenroom.hub.refused_origins import RefusedOrigins
 from greenroom.hub.routes import build_routes as build_hub_routes
 from greenroom.intake import Intake
+from greenroom.mail_settings import read_mail_server, read_sender
 from greenroom.model.audit import SYSTEM
 from greenroom.otlp_metrics import open_metrics_export
 from greenroom.outbound import Outbound, Proxy
@@ -42,6 +46,9 @@ from greenroom.settings import Settings
 from greenroom.store.load_shedding import LoadSheddingStore
 from greenroom.tracing import open_tracing
 from greenroom.web.routes import build_routes
+
+if TYPE_CHECKING:  # see open_mailer
+    from greenroom.outbound.mail import Mailer
 
 VERSION = "0.1.0"
 log = structlog.get_logger("greenroom")
@@ -63,6 +70,7 @@ class Gateway:
     out: Outbound
     intake: Intake
     engine: Engine
+    mailer: Mailer | None = None
 
 
 def close_data_files(settings: Settings) -> None:
@@ -105,13 +113,26 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
         if tracing is not None:
             stack.push_async_callback(asyncio.to_thread, tracing.close)
             ctx = replace(ctx, tracing=tracing)
-        engine = Engine(ctx, out, jobs={"findings": diagnose_next})
+        jobs: dict[str, Callable[[Context], Awaitable[float]]] = {"findings": diagnose_next}
+        if mailer := open_mailer(settings):
+            stack.callback(mailer.close)
+            jobs["alert_mails"] = partial(send_next, mailer=mailer)
+        engine = Engine(ctx, out, jobs=jobs)
         # only requests are shed under load: a client can retry, and the engine has few units of work
         store = LoadSheddingStore(ctx.store)
         ctx = replace(ctx, engine=engine, store=store, actor=SYSTEM)
         if settings.otlp_metrics:
             await stack.enter_async_context(exporting_metrics(ctx))
-        yield Gateway(ctx, out, Intake(ctx, Catalog(ctx, out), out), engine)
+        yield Gateway(ctx, out, Intake(ctx, Catalog(ctx, out), out), engine, mailer)
+
+
+def open_mailer(settings: Settings) -> Mailer | None:
+    """Returns what sends mails, or None without a mail server: few installations pay for the import of its library."""
+    if not settings.smtp_url:
+        return None
+    from greenroom.outbound.mail import Mailer
+
+    return Mailer(read_mail_server(settings.smtp_url), read_sender(settings.mail_from))
 
 
 @asynccontextmanager
@@ -223,7 +244,7 @@ def build_app(settings: Settings, gateway: Gateway | None = None) -> FastAPI:
             app.state.request_log = request_log
             app.state.ctx, app.state.out = opened.ctx, opened.out
             app.state.intake, app.state.catalog = opened.intake, opened.intake.packages
-            app.state.engine = opened.engine
+            app.state.engine, app.state.mailer = opened.engine, opened.mailer
             app.state.findings, app.state.refused_origins = RecentFindings(), RefusedOrigins()
             app.state.rate_limit = RateLimit(opened.ctx)
             app.state.first_link = await sessions.first_link(opened.ctx)

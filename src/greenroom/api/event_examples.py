@@ -50,7 +50,8 @@ def build(name: str) -> dict[str, Any]:
     if name == events.DELIVERY_EXHAUSTED:
         return events.exhausted_payload(_claimed(order), reason=FAILED, at=AT + timedelta(days=4))
     if name in (events.FINDING_OPENED, events.FINDING_CLOSED):
-        return _finding(AT + timedelta(minutes=1 if name == events.FINDING_OPENED else 30))
+        is_open = name == events.FINDING_OPENED
+        return _finding("opened" if is_open else "closed", AT + timedelta(minutes=1 if is_open else 30))
     if name == events.TEST:
         return events.test_payload(PROJECT, at=AT)
     reason = {events.WEBHOOK_FAILING: FAILED, events.WEBHOOK_DISABLED: "it answered 410 Gone"}.get(name)
@@ -108,7 +109,7 @@ def _claimed(order: Order) -> Claimed:
     )  # fmt: skip
 
 
-def _finding(at: datetime) -> dict[str, Any]:
+def _finding(change: str, at: datetime) -> dict[str, Any]:
     found = catalogue.find(
         "webhook.server_error",
         Subject("webhook", WEBHOOK, "Orders"),
@@ -117,5 +118,6 @@ def _finding(at: datetime) -> dict[str, Any]:
         last_seen_at=AT + timedelta(seconds=40),
         count=5,
     )
-    content = {**show(found, GATEWAY), "account_id": found.account_id, "order_id": found.order_id}
-    return events.finding_payload(PROJECT, FINDING, content, at=at)
+    url = f"{GATEWAY}/projects/{PROJECT}/findings?code={found.code}&q={WEBHOOK}"
+    content = {**show(found, GATEWAY), "account_id": found.account_id, "order_id": found.order_id, "url": url}
+    return events.finding_payload(PROJECT, "Proctor", FINDING, change, content, at=at)

@@ -132,6 +132,8 @@ class FindingEvent(EventBody, FindingOut):
     record_id: str = Field(description="The same in both events; a problem that returns is another finding.")
     account_id: str | None = Field(description="The account that the finding is about, if it is about one.")
     order_id: str | None = Field(description="The order that the finding is about, if it is about one.")
+    text: str = Field(description="Project, problem, next step and page in one paragraph, as a chat shows it.")
+    url: str = Field(description="The finding's page on the dashboard.")
 
 
 class WebhookTestEvent(EventBody):

@@ -280,8 +280,14 @@ def test_payload(project_id: str, *, at: datetime) -> dict[str, Any]:
     return {"project_id": project_id, "event_date": when, "sent_at": when, "record_type": "test"}
 
 
-def finding_payload(project_id: str, finding_id: str, shown: Mapping[str, Any], *, at: datetime) -> dict[str, Any]:
-    """Returns a finding event's body without `event`; `shown` is the finding as the API shows it."""
+def finding_payload(
+    project_id: str, project_name: str, finding_id: str, change: str, shown: Mapping[str, Any], *, at: datetime
+) -> dict[str, Any]:
+    """
+    Returns a finding event's body without `event`; `shown` is the finding as the API shows it, and `url`, its page.
+
+    `text` says the same in one paragraph: chats such as Slack show this field of a body.
+    """
     when = stamp(at)
     return {
         "project_id": project_id,
@@ -289,8 +295,20 @@ def finding_payload(project_id: str, finding_id: str, shown: Mapping[str, Any], 
         "record_type": "finding",
         "record_id": finding_id,
         "sent_at": when,
+        "text": _finding_text(project_name, change, shown),
         **shown,
     }
+
+
+def _finding_text(project_name: str, change: str, shown: Mapping[str, Any]) -> str:
+    name = shown["subject"]["name"]
+    about = f" ({shown['subject']['type']} {name})" if name else ""
+    if change == "closed":
+        text = f"[{project_name}] Closed: {shown['title']}{about}"
+    else:
+        text = f"[{project_name}] {shown['severity'].capitalize()}: {shown['title']}{about}. {shown['next_step']}"
+    # in a chat, angle brackets would notify a channel or hide a link's address, and names come from people
+    return f"{text.replace('<', '‹').replace('>', '›')} {shown['url']}"
 
 
 def stamp(at: datetime) -> str:

@@ -49,6 +49,16 @@ async def add(tx: Tx, project_id: str, key: tuple[str, str, str], finding_id: st
     )
 
 
+async def find_of_installation(tx: Tx, code: str, *, but: str) -> str | None:
+    """Returns the id of an open finding about the installation, as another project than `but` has it."""
+    row = await tx.one(
+        "SELECT id FROM findings WHERE subject_type = 'installation' AND code = $1 AND project_id <> $2 LIMIT 1",
+        code,
+        but,
+    )
+    return row["id"] if row else None
+
+
 async def delete(tx: Tx, project_id: str, key: tuple[str, str, str]) -> None:
     """Deletes a finding that is closed."""
     await tx.run(

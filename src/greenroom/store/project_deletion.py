@@ -7,7 +7,7 @@ from greenroom.store.db import Tx, marks
 #: tables whose rows are deleted in batches, with what refers to them; each has an index that begins with the project
 LARGE = ("deliveries", "orders", "request_logs", "response_errors")
 #: what gives access to the project, or makes it send something
-ACCESS = ("api_keys", "members", "one_time_tokens", "connect_sessions")
+ACCESS = ("api_keys", "members", "one_time_tokens", "connect_sessions", "alert_recipients")
 
 
 async def mark(tx: Tx, project_id: str, *, reason: str) -> bool:

@@ -18,6 +18,7 @@ from greenroom.store.schema.account import (
     refused_calls,
     trigger_calls,
 )
+from greenroom.store.schema.alert import alert_recipients, alerts
 from greenroom.store.schema.base import metadata
 from greenroom.store.schema.check import check_observations
 from greenroom.store.schema.delivery import attempts, breakers, claim_turn, deliveries, events, replays
@@ -52,6 +53,8 @@ __all__ = [
     "account_api_windows",
     "account_tokens",
     "accounts",
+    "alert_recipients",
+    "alerts",
     "api_keys",
     "attempts",
     "audit_log",

@@ -22,6 +22,8 @@ projects = Table(
     timestamp("deleted_at", nullable=True),
     #: when the background job last diagnosed it
     Column("diagnosed_at", BigInteger, nullable=False, server_default=text("0")),
+    #: least severity of findings that are alerted by e-mail: error or warning
+    required_text("alert_severity", default="error"),
     Index("ix_projects_diagnosed_at", "diagnosed_at"),
 )
 

@@ -1,0 +1,230 @@
+"""
+Alerts by e-mail: who gets them, and the queue of those that wait for a mail.
+
+A finding that opens or closes is queued for each recipient in the transaction that records it. A recipient's alerts are
+gathered for a minute and claimed together; a claim is a lease, like that of a delivery.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from greenroom.context import Context, snapshot, transaction
+from greenroom.errors import GiveUp, Invalid, NotFound, RemoteError
+from greenroom.mail_settings import check_address
+from greenroom.model.alerts import (
+    MAIL_FAILING,
+    Alert,
+    AlertSettings,
+    AlertSeverity,
+    Change,
+    ClaimedMail,
+    Recipient,
+    is_alerted,
+)
+from greenroom.services import audit
+from greenroom.settings import MOST_ALERT_EMAILS
+from greenroom.store import alerts as alert_rows
+from greenroom.store import projects as project_rows
+from greenroom.store.alerts import INSTALLATION
+from greenroom.store.db import Tx, maybe_from_ms, to_json
+
+#: longer than any attempt, after which another worker sends the mail
+LEASE = timedelta(minutes=2)
+#: waits after failed attempts, the last one again and again
+WAITS = [timedelta(minutes=one) for one in (1, 2, 5, 10, 30, 60)]
+
+
+@dataclass(frozen=True)
+class Changed:
+    """
+    A finding that opened or closed.
+
+    `opened_ms` is when a closed one had opened, in ms since 1970. `is_known_elsewhere` says that it is about the
+    installation, and open in another project, too.
+    """
+
+    finding_id: str
+    change: Change
+    shown: Mapping[str, Any]
+    opened_ms: int | None = None
+    is_known_elsewhere: bool = False
+
+    @property
+    def is_of_installation(self) -> bool:
+        """Returns whether the finding is about the installation, not about something of a project."""
+        return bool(self.shown["subject"]["type"] == "installation")
+
+
+@snapshot
+async def get(_: Context, tx: Tx, project_id: str) -> AlertSettings:
+    """
+    Returns who gets a project's alerts, and from which severity on.
+
+    Raises:
+        NotFound: there is no such project.
+    """
+    return await _get(tx, project_id)
+
+
+@transaction
+async def put(
+    ctx: Context, tx: Tx, project_id: str, emails: Sequence[str], min_severity: AlertSeverity
+) -> AlertSettings:
+    """
+    Replaces who gets a project's alerts, and from which severity on; what waits for a removed address is dropped.
+
+    Raises:
+        Invalid: too many addresses, or one that is none.
+        NotFound: there is no such project.
+    """
+    wanted = check_emails(emails)
+    await project_rows.lock(tx, project_id)
+    old = await _get(tx, project_id)
+    if set(old.emails) == set(wanted) and old.min_severity == min_severity:
+        return old
+    await _replace(ctx, tx, project_id, wanted)
+    await alert_rows.save_severity(tx, project_id, min_severity)
+    detail = {"emails": wanted, "min_severity": min_severity}
+    await audit.record(ctx, tx, "alerts.changed", project_id, project_id=project_id, detail=detail)
+    return await _get(tx, project_id)
+
+
+def check_emails(emails: Sequence[str]) -> list[str]:
+    """
+    Returns addresses in lower case, each once.
+
+    Raises:
+        Invalid: too many, or one that is none.
+    """
+    if len(emails) > MOST_ALERT_EMAILS:
+        problem = f"emails: expected {MOST_ALERT_EMAILS} at the most, not {len(emails)}; a mailing list takes more"
+        raise Invalid(problem, errors=[problem])
+    found = []
+    for one in emails:
+        try:
+            found.append(check_address(one))
+        except ValueError as error:
+            problem = f"emails: {one.strip()[:80]!r} is not accepted: {error}"
+            raise Invalid(problem, errors=[problem]) from None
+    return sorted(set(found))
+
+
+async def queue(ctx: Context, tx: Tx, project_id: str, changes: Sequence[Changed]) -> None:
+    """
+    Queues the alerts of findings that opened or closed, inside the transaction that records them.
+
+    Those about the installation go to GREENROOM_ALERT_EMAILS alone. Nobody is told that a finding closed who was not
+    there when it opened.
+    """
+    if not ctx.settings.smtp_url:
+        return
+    changes = [one for one in changes if one.shown["code"] != MAIL_FAILING]
+    if own := [one for one in changes if not one.is_of_installation]:
+        least = (await _get(tx, project_id)).min_severity
+        await _add(ctx, tx, project_id, [one for one in own if is_alerted(one.shown["severity"], least)])
+    if others := [one for one in changes if one.is_of_installation]:
+        await _replace(ctx, tx, INSTALLATION, ctx.settings.alert_emails)
+        await _add(ctx, tx, INSTALLATION, others)
+
+
+@transaction(kind="short")
+async def claim(_: Context, tx: Tx, *, lease: timedelta = LEASE) -> ClaimedMail | None:
+    """Returns the mail that has been due for the longest, which no other worker sends until the lease ends, or None."""
+    row = await alert_rows.claim(tx, lease_ms=int(lease.total_seconds() * 1000))
+    if row is None:
+        return None
+    alerts = [
+        Alert(one["id"], one["finding_id"], one["event"], json.loads(one["shown"]))
+        for one in await alert_rows.list_waiting(tx, row["id"])
+    ]
+    return ClaimedMail(
+        row["id"],
+        row["email"],
+        row["project_id"] or None,
+        row["project_name"],
+        alerts,
+        row["unlisted"],
+        row["claims"],
+        row["failures"],
+    )
+
+
+@transaction(kind="short")
+async def record_sent(_: Context, tx: Tx, claimed: ClaimedMail) -> bool:
+    """Records that a mail was accepted; returns False if another worker has claimed it since."""
+    ids = [one.id for one in claimed.alerts]
+    return await alert_rows.record_sent(tx, claimed.recipient_id, claimed.claim, ids, unlisted=claimed.unlisted)
+
+
+@transaction(kind="short")
+async def record_failure(_: Context, tx: Tx, claimed: ClaimedMail, error: RemoteError) -> bool:
+    """
+    Records that a mail was not accepted; returns False if another worker has claimed it since.
+
+    Its alerts are sent later, or dropped if the mail server refused them for good.
+    """
+    reason, kind = error.reason, error.kind
+    if isinstance(error, GiveUp):
+        ids = [one.id for one in claimed.alerts]
+        return await alert_rows.record_refused(
+            tx, claimed.recipient_id, claimed.claim, ids, reason, kind, unlisted=claimed.unlisted
+        )
+    wait = WAITS[min(claimed.failures, len(WAITS) - 1)]
+    wait_ms = int(wait.total_seconds() * 1000)
+    return await alert_rows.record_failure(tx, claimed.recipient_id, claimed.claim, reason, kind, wait_ms=wait_ms)
+
+
+@transaction
+async def count_test_mails(_: Context, tx: Tx, project_id: str) -> list[str]:
+    """
+    Returns the addresses that may get a test mail now, which counts among the mails of the hour.
+
+    Raises:
+        NotFound: there is no such project.
+    """
+    await _get(tx, project_id)
+    return await alert_rows.count_mails(tx, project_id)
+
+
+async def _get(tx: Tx, project_id: str) -> AlertSettings:
+    severity = await alert_rows.find_severity(tx, project_id)
+    if severity is None:
+        raise NotFound(f"No project {project_id[:80]}.")
+    recipients = [
+        Recipient(
+            row["email"],
+            maybe_from_ms(row["sent_at"]),
+            row["failure"],
+            maybe_from_ms(row["failed_at"]),
+            row["waiting"],
+        )
+        for row in await alert_rows.list_recipients(tx, project_id)
+    ]
+    return AlertSettings(recipients, "warning" if severity == "warning" else "error")
+
+
+async def _replace(ctx: Context, tx: Tx, project_id: str, emails: Sequence[str]) -> None:
+    for row in await alert_rows.list_recipients(tx, project_id):
+        if row["email"] not in emails:
+            await alert_rows.delete_recipient(tx, row["id"])
+    for email in emails:
+        await alert_rows.add_recipient(tx, ctx.new_id("rcp"), project_id, email)
+
+
+async def _add(ctx: Context, tx: Tx, project_id: str, changes: Sequence[Changed]) -> None:
+    if not changes:
+        return
+    for row in await alert_rows.list_recipients(tx, project_id):
+        for one in changes:
+            if one.opened_ms is None or one.opened_ms >= row["created_at"]:
+                shown = to_json({name: one.shown[name] for name in _SHOWN})
+                await alert_rows.add(tx, row["id"], ctx.new_id("alr"), one.finding_id, one.change, shown)
+
+
+#: what a mail says of a finding; the proof, which may name a candidate, is on the page alone
+_SHOWN = ("code", "severity", "subject", "title", "cause", "next_step", "who", "since", "docs", "url")
