@@ -45,6 +45,7 @@ PAGES = (
     "/projects/{project}/settings/erase",
     "/projects/{project}/settings/members",
     "/projects/{project}/settings/members/invite",
+    "/projects/{project}/settings/alerts",
     "/projects/{project}/settings/audit-log",
     "/projects/{project}/settings/audit-log?q=nothing",
     "/me",

@@ -13,6 +13,7 @@ from greenroom.api.stackone import connect_sessions, proxy, request_logs, unifie
 from greenroom.api.stackone import connectors as connector_meta
 from greenroom.api.v1 import (
     accounts,
+    alerts,
     audit_log,
     candidates,
     checks,
@@ -34,6 +35,7 @@ def build_routers() -> list[APIRouter]:
         integrations.router,
         checks.router,
         findings.router,
+        alerts.router,
         packages.router,
         accounts.router,
         webhooks.router,

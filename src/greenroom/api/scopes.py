@@ -14,6 +14,7 @@ ADMINISTERING = frozenset(
     {
         "put_integration",
         "put_hub",
+        "put_alerts",
         "create_webhook",
         "change_webhook",
         "delete_webhook",

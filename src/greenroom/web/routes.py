@@ -12,6 +12,7 @@ from greenroom.errors import NotFound
 from greenroom.web import (
     access,
     accounts,
+    alerts,
     api_keys,
     assets,
     auth_links,
@@ -54,6 +55,7 @@ NOUNS = (
     api_keys,
     hub,
     settings,
+    alerts,
     search,
     sign_in,
     invitations,

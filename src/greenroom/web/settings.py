@@ -56,9 +56,15 @@ def routes() -> list[BaseRoute]:
     ]
 
 
-def _tabs(visit: Visit) -> list[tuple[str, str, None]]:
+def tabs(visit: Visit) -> list[tuple[str, str, None]]:
+    """Returns the tabs of the settings."""
     base = f"{visit.base}/settings"
-    return [("Project", base, None), ("Members", f"{base}/members", None), ("Audit log", f"{base}/audit-log", None)]
+    return [
+        ("Project", base, None),
+        ("Members", f"{base}/members", None),
+        ("Alerts", f"{base}/alerts", None),
+        ("Audit log", f"{base}/audit-log", None),
+    ]
 
 
 async def show_project(visit: Visit) -> Response:
@@ -71,7 +77,7 @@ async def show_project(visit: Visit) -> Response:
 def _show_project(visit: Visit, form: Form, error: Refused | None = None) -> Response:
     settings = visit.ctx.settings
     values: dict[str, Any] = {
-        "tabs": _tabs(visit),
+        "tabs": tabs(visit),
         "default_days": settings.retention_days,
         "public_url": settings.public_url,
     }
@@ -171,7 +177,7 @@ async def _show_members(visit: Visit, error: Refused | None = None) -> Response:
     found = await members.list_members(visit.ctx, visit.project.id)
     is_owner = visit.person.may("owner")
     invitations = await members.list_invitations(visit.ctx, visit.project.id) if is_owner else []
-    values: dict[str, Any] = {"tabs": _tabs(visit), "members": found, "invitations": invitations, "roles": ROLES}
+    values: dict[str, Any] = {"tabs": tabs(visit), "members": found, "invitations": invitations, "roles": ROLES}
     if error is not None:
         return kit.render_refused(visit, "settings/members.html", Form(), error, **values)
     return kit.render(visit, "settings/members.html", form=Form(), **values)
@@ -311,7 +317,7 @@ def _audit_values(visit: Visit, asked: dict[str, str]) -> dict[str, Any]:
     ]
     export = kit.with_query(visit.request, before=None).partition("?")[2]
     return {
-        "tabs": _tabs(visit),
+        "tabs": tabs(visit),
         "asked": asked,
         "selects": selects,
         "chips": chips,
