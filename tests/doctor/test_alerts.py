@@ -121,3 +121,36 @@ async def test_an_outage_of_the_mail_server(
     said = json.dumps([repr(one) for one in logged]) + "".join(capsys.readouterr())
     assert PASSWORD not in said
     assert "wr0ng-password" not in said
+
+
+async def test_a_mail_server_that_takes_no_mail(patient: Patient, server: MailServer, mailer: Mailer) -> None:
+    """It is a finding after three attempts, about which no mail is sent, until a mail is accepted."""
+    await alert(patient, ADA)
+    ctx = patient.linked.house.app.state.ctx
+    hook = f"/v1/webhooks/{patient.hook['id']}"
+
+    async def attempt() -> None:
+        await ctx.store.write(lambda tx: tx.run("UPDATE alert_recipients SET due_at = now_ms()"))
+        await send_all(patient, mailer)
+
+    assert (await patient.linked.api("PATCH", hook, json={"enabled": False})).status_code == 200
+    await diagnose_now(patient)
+    assert (await patient.linked.api("PATCH", hook, json={"enabled": True})).status_code == 200
+    server.answers = ["451 4.3.0 try again later"]
+    for _ in range(3):
+        await attempt()
+    await patient.is_healthy()  # a single message or recipient that is refused is not the server's fault
+    server.sender = "550 5.7.1 <greenroom@gateway.example> may not send"
+    await attempt()
+    found = await patient.has("gateway.mail_failing", recipients=1)
+    assert found["subject"]["type"] == "installation"
+    assert "It answered 550: 5.7.1 <greenroom@gateway.example> may not send." in found["proof"]["reason"]
+    await diagnose_now(patient)
+
+    server.sender, server.answers = None, ["250 OK"]
+    await attempt()
+    await patient.is_healthy()
+    await diagnose_now(patient)
+    await send_all(patient, mailer)
+    assert [one["To"] for one in server.received] == [ADA]
+    assert "Closed: Orders reach nobody" in body_of(server.received[0])

@@ -24,7 +24,7 @@ LEAST_FREE, LEAST_PART = 2**30, 0.1
 
 def judge(facts: GatewayArea) -> list[Finding]:
     """Returns the findings about the installation."""
-    return [*_public_url(facts), *_no_worker(facts), *_clock_skew(facts), *_disk_low(facts)]
+    return [*_public_url(facts), *_no_worker(facts), *_clock_skew(facts), *_disk_low(facts), *_mail_failing(facts)]
 
 
 def migration_pending(revision: str | None, pending: Sequence[str]) -> Finding:
@@ -95,3 +95,12 @@ def _disk_low(facts: GatewayArea) -> list[Finding]:
     severity: Severity = "error" if facts.disk.free < least // 10 else "warning"
     proof = {"free_bytes": facts.disk.free, "least_bytes": least}
     return [find("gateway.disk_low", SUBJECT, severity=severity, proof=proof)]
+
+
+def _mail_failing(facts: GatewayArea) -> list[Finding]:
+    mails = facts.mails
+    if mails is None:
+        return []
+    proof = {"reason": mails.reason, "recipients": mails.recipients}
+    since, last = mails.since, mails.last_failed_at
+    return [find("gateway.mail_failing", SUBJECT, proof=proof, since=since, last_seen_at=last)]

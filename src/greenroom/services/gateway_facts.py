@@ -11,10 +11,13 @@ from datetime import datetime, timedelta
 from greenroom.context import Context, snapshot
 from greenroom.security.vault import VaultError
 from greenroom.services import clock, installation
+from greenroom.store import alerts as alert_rows
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import gateway_facts as fact_rows
 from greenroom.store.db import Row, Tx, from_ms
 
+#: attempts in a row after which mails count as failing; the third one comes about three minutes after the first
+MAIL_FAILURES = 3
 #: a worker that was seen so recently is alive; a heartbeat comes every 10 s
 ALIVE = timedelta(seconds=35)
 
@@ -36,6 +39,16 @@ class Disk:
 
 
 @dataclass(frozen=True)
+class FailingMails:
+    """The mails that have failed for the longest, and how many recipients have failing ones."""
+
+    reason: str
+    since: datetime
+    last_failed_at: datetime
+    recipients: int
+
+
+@dataclass(frozen=True)
 class GatewayArea:
     """
     The installation.
@@ -52,12 +65,13 @@ class GatewayArea:
     last_worker_at: datetime | None = None
     clocks: Sequence[Clock] = ()
     disk: Disk | None = None
+    mails: FailingMails | None = None
 
 
 async def gather(ctx: Context, _project_id: str) -> GatewayArea:
     """Returns the facts of the installation, which are the same for every project."""
     public_url, allow_http = await find_public_url(ctx), ctx.settings.allow_http
-    hosts, overdue_s, workers = await _gather(ctx)
+    hosts, overdue_s, workers, failing = await _gather(ctx)
     now = from_ms(workers[0]["now"]) if workers else None
     alive = [row for row in workers if now and from_ms(row["seen_at"]) >= now - ALIVE]
     here = Clock("this process", (await clock.skew(ctx)).total_seconds())
@@ -70,6 +84,7 @@ async def gather(ctx: Context, _project_id: str) -> GatewayArea:
         from_ms(workers[0]["seen_at"]) if workers else None,
         [here, *(Clock(row["worker"], row["clock_ahead_ms"] / 1000) for row in alive)],
         await asyncio.to_thread(_measure_disk, ctx),
+        _failing_mails(failing) if failing else None,
     )
 
 
@@ -88,10 +103,15 @@ async def find_revision(_: Context, tx: Tx) -> str | None:
 
 
 @snapshot
-async def _gather(_: Context, tx: Tx) -> tuple[Sequence[Row], float, Sequence[Row]]:
+async def _gather(_: Context, tx: Tx) -> tuple[Sequence[Row], float, Sequence[Row], Row | None]:
     waits = await delivery_rows.next_due_ms(tx)
     overdue_s = max(0.0, -min(waits.values(), default=0) / 1000)
-    return await fact_rows.list_hosts(tx), overdue_s, await fact_rows.list_workers(tx)
+    failing = await alert_rows.find_failing(tx, least=MAIL_FAILURES)
+    return await fact_rows.list_hosts(tx), overdue_s, await fact_rows.list_workers(tx), failing
+
+
+def _failing_mails(row: Row) -> FailingMails:
+    return FailingMails(row["reason"], from_ms(row["since"]), from_ms(row["failed_at"]), row["count"])
 
 
 def _measure_disk(ctx: Context) -> Disk | None:
