@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # imported only where a mail server is set
 log = structlog.get_logger("greenroom.alerts")
 
 #: seconds until the next search after one that found no mail due
-IDLE_S = 5.0
+IDLE_S = 1.0
 MAILS = Counter(
     "greenroom_alert_mails", "Attempts to send an alert by e-mail, by outcome: sent, retried, refused.", ["outcome"]
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from html import escape
 
@@ -16,6 +17,8 @@ MOST_DETAILED = 20
 TONES = {"error": ("#b42318", "#fdecea"), "warning": ("#855000", "#fdf1d9")}
 CLOSED_TONE = ("#0a6b45", "#e2f4ea")
 QUIET_TONE = ("#47534d", "#f4f6f5")
+#: the catalogue's texts have names of settings in backticks
+_CODE = re.compile(r"`([^`]+)`")
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <meta name="color-scheme" content="light"><title>{title}</title></head>
@@ -126,16 +129,20 @@ def _text(one: Alert) -> str:
     if one.change == "closed":
         return f"{head}\n{shown['url']}"
     step = f"Next step, for {WHO.get(shown['who'], shown['who'])}: {shown['next_step']}"
-    return f"{head}\n\n{shown['cause']}\n\n{step}\n\nThe problem: {shown['url']}\nThe cause: {shown['docs']}"
+    return (
+        f"{head}\n\n{shown['cause']}\n\n{step}\n\nOpen in Greenroom: {shown['url']}\nAbout this cause: {shown['docs']}"
+    )
 
 
 def _part(one: Alert) -> str:
     shown = one.shown
     if one.change == "closed":
-        return _html_part("Closed", _title(one), [_subject_line(one)], CLOSED_TONE, [("The problem", shown["url"])])
+        return _html_part(
+            "Closed", _title(one), [_subject_line(one)], CLOSED_TONE, [("Open in Greenroom", shown["url"])]
+        )
     tone = TONES.get(shown["severity"], QUIET_TONE)
     step = f"Next step, for {WHO.get(shown['who'], shown['who'])}: {shown['next_step']}"
-    links = [("The problem", shown["url"]), ("The cause", shown["docs"])]
+    links = [("Open in Greenroom", shown["url"]), ("About this cause", shown["docs"])]
     return _html_part(
         shown["severity"].capitalize(), _title(one), [_subject_line(one), shown["cause"], step], tone, links
     )
@@ -144,7 +151,7 @@ def _part(one: Alert) -> str:
 def _html_part(
     label: str, title: str, lines: Sequence[str], tone: tuple[str, str], links: Sequence[tuple[str, str]] = ()
 ) -> str:
-    texts = [f'<p style="margin:6px 0">{escape(line)}</p>' for line in lines]
+    texts = [f'<p style="margin:6px 0">{_marked(line)}</p>' for line in lines]
     shown = " · ".join(f'<a href="{escape(url)}" style="color:{CLOSED_TONE[0]}">{name}</a>' for name, url in links)
     if shown:
         texts.append(f'<p style="margin:10px 0 0">{shown}</p>')
@@ -163,3 +170,7 @@ def _reason(claimed: ClaimedMail, public_url: str) -> tuple[str, str]:
 
 def _linked(text: str, url: str) -> str:
     return f'{escape(text)} <a href="{escape(url)}" style="color:#5f6b65">{escape(url)}</a>'
+
+
+def _marked(text: str) -> str:
+    return _CODE.sub(r"<code>\1</code>", escape(text))
