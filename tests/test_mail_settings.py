@@ -1,4 +1,4 @@
-"""The settings of the mail server: what is read from a URL, and what a refusal may say."""
+"""The settings of the mail server: the reading of a URL, and refusals without its password."""
 
 from __future__ import annotations
 

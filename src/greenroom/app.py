@@ -127,7 +127,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
 
 
 def open_mailer(settings: Settings) -> Mailer | None:
-    """Returns what sends mails, or None without a mail server: few installations pay for the import of its library."""
+    """Returns the mailer, or None without a mail server: few installations pay for the import of its library."""
     if not settings.smtp_url:
         return None
     from greenroom.outbound.mail import Mailer

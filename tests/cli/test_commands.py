@@ -189,19 +189,22 @@ def test_custom_headers_are_applied_once_and_exported_as_references(tmp_path: Pa
     assert (refused.returncode, "Content-Length is reserved" in refused.stderr) == (1, True)
 
 
-def test_the_hub_is_applied_once(tmp_path: Path) -> None:
-    """And stays as it is when the file does not have it; a bad origin is refused."""
+def test_hub_and_alerts_are_applied_once(tmp_path: Path) -> None:
+    """And stay as they are when the file does not have them; a bad origin is refused."""
     data, file = tmp_path / "data", tmp_path / "greenroom.toml"
     project = '[[projects]]\nname = "acme"\n'
     hub = '[projects.hub]\nallowed_origins = ["https://app.vendor.example"]\nbranding = {accent = "#0b5fff"}\n'
-    file.write_text(project + hub)
+    alerts = '[projects.alerts]\nemails = ["Ada@vendor.example"]\nmin_severity = "warning"\n'
+    file.write_text(project + hub + alerts)
     first = greenroom("apply", str(file), "--yes", data=data)
-    assert first.stdout.splitlines() == ["+ project acme", "~ hub acme", "Done."], first.stderr
+    assert first.stdout.splitlines() == ["+ project acme", "~ hub acme", "~ alerts acme", "Done."], first.stderr
     exported = greenroom("export", data=data).stdout
     assert tomllib.loads(exported)["projects"][0]["hub"] == {
         "allowed_origins": ["https://app.vendor.example"],
         "branding": {"accent": "#0b5fff"},
     }
+    found = tomllib.loads(exported)["projects"][0]["alerts"]
+    assert found == {"emails": ["ada@vendor.example"], "min_severity": "warning"}
     for content in (exported, project):
         file.write_text(content)
         assert greenroom("apply", str(file), "--yes", data=data).stdout == "Nothing to change.\n"

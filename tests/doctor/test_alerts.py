@@ -66,7 +66,7 @@ async def send_all(patient: Patient, mailer: Mailer) -> None:
 
 
 async def alert(patient: Patient, *emails: str) -> str:
-    """Sets who gets the project's alerts; returns the project's id."""
+    """Sets the recipients of the project's alerts; returns the project's id."""
     ctx = patient.linked.house.app.state.ctx
     project = await projects.find_by_name(ctx, "proctor")
     assert project is not None

@@ -1,4 +1,4 @@
-"""What a mail says: subject, bodies, threads; nothing of a candidate, and nothing that a name can break."""
+"""The content of mails: subject, bodies, threads; nothing of a candidate, and nothing that a name can break."""
 
 from __future__ import annotations
 

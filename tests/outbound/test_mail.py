@@ -1,4 +1,4 @@
-"""Mails by SMTP: what a real server receives, and what becomes of its refusals."""
+"""Mails by SMTP: the message that a real server receives, and the verdicts on its refusals."""
 
 from __future__ import annotations
 

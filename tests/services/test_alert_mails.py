@@ -1,4 +1,4 @@
-"""Alerts by e-mail on both databases: who gets which, gathered, bounded, leased, and never lost."""
+"""Alerts by e-mail on both databases: the right ones for each recipient, gathered, bounded, leased, never lost."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def claim(ctx: Context) -> ClaimedMail:
 
 
 async def drain(ctx: Context) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Sends all due mails; returns the address of each, and what its alerts say, in alphabetical order."""
+    """Sends all due mails; returns the address and the alerts of each, in alphabetical order."""
     sent = []
     while claimed := await alert_mails.claim(ctx):
         sent.append((claimed.email, sorted((one.change, one.shown["code"]) for one in claimed.alerts)))
@@ -88,7 +88,7 @@ async def test_each_recipient_gets_what_opened_and_closed(ctx: Context) -> None:
 
 
 async def test_nobody_hears_the_end_of_what_was_there_before(ctx: Context) -> None:
-    """A new recipient gets what opens from now on, and its end."""
+    """A new recipient gets the findings that open from now on, and their end."""
     await record(ctx, DISABLED)
     await ctx.store.write(lambda tx: tx.run("UPDATE findings SET opened_at = opened_at - 1000"))
     await alert_mails.put(ctx, PROJECT, [ADA], "error")
@@ -134,7 +134,7 @@ async def test_no_mail_is_sent_without_a_mail_server(ctx: Context) -> None:
 
 
 async def test_alerts_are_gathered(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What comes within a minute of the first is one mail."""
+    """Alerts within a minute of the first are one mail."""
     monkeypatch.setattr(alert_rows, "GATHER", timedelta(minutes=1))
     await alert_mails.put(ctx, PROJECT, [ADA], "error")
     await record(ctx, DISABLED)
@@ -164,7 +164,7 @@ async def test_an_hour_has_a_bound(ctx: Context) -> None:
 
 
 async def test_a_queue_has_a_bound(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is beyond it is counted, and the mail says how many."""
+    """Alerts beyond it are counted, and the mail has their number."""
     monkeypatch.setattr(alert_rows, "MOST_WAITING", 2)
     await alert_mails.put(ctx, PROJECT, [ADA], "error")
     await record(ctx, *(find("webhook.disabled", Subject("webhook", f"whk_{number}")) for number in range(5)))
@@ -177,7 +177,7 @@ async def test_a_queue_has_a_bound(ctx: Context, monkeypatch: pytest.MonkeyPatch
 
 
 async def test_a_failure_is_tried_again(ctx: Context) -> None:
-    """Later and later; what came meanwhile is in the same mail; success forgets the failure."""
+    """Later and later; alerts that came meanwhile are in the same mail; success forgets the failure."""
     await alert_mails.put(ctx, PROJECT, [ADA], "error")
     await record(ctx, DISABLED)
     for wait in (*alert_mails.WAITS, alert_mails.WAITS[-1]):
@@ -208,7 +208,7 @@ async def test_a_refusal_ends_one_mail(ctx: Context) -> None:
 
 
 async def test_a_dead_workers_mail_is_sent_by_another(ctx: Context) -> None:
-    """After its lease; the first worker's late outcome changes nothing, and what came meanwhile is not lost."""
+    """After its lease; the first worker's late outcome changes nothing, and alerts that came meanwhile are not lost."""
     await alert_mails.put(ctx, PROJECT, [ADA], "error")
     await record(ctx, DISABLED)
     first = await claim(ctx)

@@ -12,7 +12,7 @@ from greenroom.doctor.catalogue import find
 from greenroom.doctor.shown import show
 from greenroom.model.findings import Finding, Subject
 from greenroom.services import findings, projects, webhooks
-from greenroom.store.db import Store
+from greenroom.store.db import Store, to_json
 from tests.support.queues import PROJECT, context, queue
 
 BOTH = ("finding.opened", "finding.closed")
@@ -63,6 +63,23 @@ async def test_a_finding_is_published_once_when_it_opens_and_once_when_it_closes
     assert opened[1]["code"] == closed[1]["code"] == "webhook.refused"
     assert opened[1]["proof"] == {"status": 503}
     assert await received(ctx, bad) == []
+
+
+async def test_a_chat_can_show_the_event(ctx: Context) -> None:
+    """One paragraph with the project, the problem, the next step and its page; no name in it notifies a channel."""
+    ops = await subscribe(ctx, "ops")
+    about = find("webhook.disabled", Subject("webhook", "whk_9", "<!channel> orders"))
+    await record(ctx, about)
+    await ctx.store.write(  # a row of the version before has no address
+        lambda tx: tx.run("UPDATE findings SET shown = $1", to_json({**show(about, ""), "account_id": None}))
+    )
+    await record(ctx)
+    (_, opened), (_, closed) = await received(ctx, ops)
+    page = f"{ctx.settings.public_url}/projects/{PROJECT}/findings?code=webhook.disabled&q=whk_9"
+    assert (opened["url"], closed["url"]) == (page, page)
+    assert opened["docs"].endswith("/docs/causes#webhook.disabled")
+    assert opened["text"] == f"[p] Error: {about.title} (webhook ‹!channel› orders). {about.next_step} {page}"
+    assert closed["text"] == f"[p] Closed: {about.title} (webhook ‹!channel› orders) {page}"
 
 
 async def test_the_installation_counts_once_and_every_project_gets_one_event(ctx: Context) -> None:

@@ -1,4 +1,4 @@
-"""The page of alerts: who gets mails, how they went, and a test mail through a real mail server."""
+"""The page of alerts: the recipients, how the mails went, and a test mail through a real mail server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`greenroom apply` and `greenroom export`: projects with their integrations, webhooks and hub as one TOML file."""
+"""`greenroom apply` and `greenroom export`: projects, integrations, webhooks, hub and alerts as one TOML file."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import typer
 from pydantic import Field, ValidationError, create_model
 
 from greenroom.api.shapes import Label, StrictBody
+from greenroom.api.v1.alerts import AlertsIn
 from greenroom.api.v1.hub import HubIn, read_settings
 from greenroom.api.v1.integrations import (
     BODIES,
@@ -29,13 +30,14 @@ from greenroom.api.v1.integrations import (
 from greenroom.api.v1.webhooks import WebhookIn, check_url, held_from
 from greenroom.bootstrap import open_context
 from greenroom.context import Context
+from greenroom.model.alerts import AlertSettings
 from greenroom.model.custom_headers import find_problem
 from greenroom.model.hub import HubSettings
 from greenroom.model.integrations import Integration
 from greenroom.model.projects import Project
 from greenroom.model.webhooks import Webhook
 from greenroom.security.signatures import check_secret
-from greenroom.services import custom_headers, hub_settings, integrations, projects, webhooks
+from greenroom.services import alert_mails, custom_headers, hub_settings, integrations, projects, webhooks
 from greenroom.settings import LONGEST_DAYS, Settings, SettingsError
 
 REFERENCES = ("env:", "file:")
@@ -65,7 +67,7 @@ class ProjectEntry(StrictBody):
     A project in a file.
 
     Without `retention_days`, GREENROOM_RETENTION_DAYS applies; without `order_retention_days`, orders keep their
-    content; without `hub`, it stays.
+    content; without `hub` or `alerts`, they stay.
     """
 
     name: Label
@@ -74,6 +76,7 @@ class ProjectEntry(StrictBody):
     integrations: Integrations = Field(default_factory=Integrations)
     webhooks: list[WebhookEntry] = Field(default_factory=list)
     hub: HubIn | None = None
+    alerts: AlertsIn | None = None
 
 
 class Configuration(StrictBody):
@@ -131,6 +134,9 @@ async def _plan(ctx: Context, entry: ProjectEntry) -> list[Step]:
     if entry.hub is not None:
         stored = await hub_settings.get(ctx, project.id) if project else HubSettings()
         steps += _hub_steps(ctx, entry.name, stored, read_settings(entry.hub))
+    if entry.alerts is not None:
+        present = await alert_mails.get(ctx, project.id) if project else AlertSettings()
+        steps += _alert_steps(ctx, entry.name, present, entry.alerts)
     known = {one.provider: one for one in await integrations.list_integrations(ctx, project.id)} if project else {}
     for provider in entry.integrations.model_fields_set:
         body = getattr(entry.integrations, provider)
@@ -172,6 +178,17 @@ def _hub_steps(ctx: Context, project: str, old: HubSettings, new: HubSettings) -
         await hub_settings.put(ctx, owner.id, new)
 
     return [Step(f"~ hub {project}", put)]
+
+
+def _alert_steps(ctx: Context, project: str, old: AlertSettings, new: AlertsIn) -> list[Step]:
+    if set(old.emails) == set(new.emails) and old.min_severity == new.min_severity:
+        return []
+
+    async def put() -> None:
+        owner = await projects.ensure(ctx, project)
+        await alert_mails.put(ctx, owner.id, new.emails, new.min_severity)
+
+    return [Step(f"~ alerts {project}", put)]
 
 
 def _integration_steps(
@@ -241,6 +258,7 @@ async def _export(settings: Settings) -> None:
                     "integrations": {one.provider: _shown(one) for one in configured},
                     "webhooks": [_webhook(one) for one in hooks],
                     **_hub(await hub_settings.get(ctx, project.id)),
+                    **_alerts(await alert_mails.get(ctx, project.id)),
                 }
             )
     print(tomli_w.dumps({"projects": found}), end="")
@@ -259,6 +277,12 @@ def _hub(settings: HubSettings) -> dict[str, Any]:
     if not settings.allowed_origins and not look:
         return {}
     return {"hub": {"allowed_origins": list(settings.allowed_origins), **({"branding": look} if look else {})}}
+
+
+def _alerts(settings: AlertSettings) -> dict[str, Any]:
+    if not settings.emails and settings.min_severity == "error":
+        return {}
+    return {"alerts": {"emails": list(settings.emails), "min_severity": settings.min_severity}}
 
 
 def _webhook(webhook: Webhook) -> dict[str, Any]:

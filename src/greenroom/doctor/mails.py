@@ -160,7 +160,7 @@ def _html_part(
 
 
 def _reason(claimed: ClaimedMail, public_url: str) -> tuple[str, str]:
-    """Returns why somebody gets the mail, and the page on which that is changed."""
+    """Returns the reason for the mail, and the page on which that is changed."""
     if claimed.project_id is None:
         text = f"{claimed.email} is in GREENROOM_ALERT_EMAILS. The operator of this installation can take it out:"
         return text, f"{public_url}/docs/alerts"

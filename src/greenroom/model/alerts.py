@@ -1,4 +1,4 @@
-"""Alerts by e-mail: who gets them, and which findings. No I/O."""
+"""Alerts by e-mail: the recipients, and the findings that each gets. No I/O."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 from greenroom.model.findings import SEVERITIES
 
-#: what happened to a finding
+#: the two changes of a finding
 Change = Literal["opened", "closed"]
 #: least severity of findings that are alerted
 AlertSeverity = Literal["error", "warning"]
@@ -21,7 +21,7 @@ MAIL_FAILING = "gateway.mail_failing"
 @dataclass(frozen=True)
 class Recipient:
     """
-    Somebody who gets a project's alerts, and how the mails to them went.
+    An address that gets a project's alerts, and how the mails to it went.
 
     `failure` is the reason of the last failure since the last accepted mail; `waiting` is the number of queued alerts.
     """
@@ -35,7 +35,7 @@ class Recipient:
 
 @dataclass(frozen=True)
 class AlertSettings:
-    """Who gets a project's alerts by e-mail, and from which severity on."""
+    """The recipients of a project's alerts by e-mail, and the least severity."""
 
     recipients: Sequence[Recipient] = ()
     min_severity: AlertSeverity = "error"

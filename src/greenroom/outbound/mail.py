@@ -40,7 +40,7 @@ LONGEST_ANSWER = 300
 LONGEST_SUBJECT = 200
 #: every server takes such a message; 8BITMIME is an extension
 _POLICY = SMTP_POLICY.clone(cte_type="7bit")
-#: what a server does that answers with one of these errors
+#: the refusal behind each of these errors
 _NO_SERVICE: dict[type[Exception], str] = {
     aiosmtplib.SMTPAuthenticationError: "refuses the user and the password",
     aiosmtplib.SMTPSenderRefused: "refuses the sender, GREENROOM_MAIL_FROM",

@@ -1,5 +1,5 @@
 """
-Alerts by e-mail: who gets them, and the queue of those that wait for a mail.
+Alerts by e-mail: the recipients, and the queue of alerts that wait for a mail.
 
 A finding that opens or closes is queued for each recipient in the transaction that records it. A recipient's alerts are
 gathered for a minute and claimed together; a claim is a lease, like that of a delivery.
@@ -63,7 +63,7 @@ class Changed:
 @snapshot
 async def get(_: Context, tx: Tx, project_id: str) -> AlertSettings:
     """
-    Returns who gets a project's alerts, and from which severity on.
+    Returns the recipients of a project's alerts, and the least severity.
 
     Raises:
         NotFound: there is no such project.
@@ -76,7 +76,7 @@ async def put(
     ctx: Context, tx: Tx, project_id: str, emails: Sequence[str], min_severity: AlertSeverity
 ) -> AlertSettings:
     """
-    Replaces who gets a project's alerts, and from which severity on; what waits for a removed address is dropped.
+    Replaces the recipients of a project's alerts, and the least severity; alerts for a removed address are dropped.
 
     Raises:
         Invalid: too many addresses, or one that is none.
@@ -118,8 +118,8 @@ async def queue(ctx: Context, tx: Tx, project_id: str, changes: Sequence[Changed
     """
     Queues the alerts of findings that opened or closed, inside the transaction that records them.
 
-    Those about the installation go to GREENROOM_ALERT_EMAILS alone. Nobody is told that a finding closed who was not
-    there when it opened.
+    Those about the installation go to GREENROOM_ALERT_EMAILS alone. An address that was added after a finding opened
+    gets no alert when it closes.
     """
     if not ctx.settings.smtp_url:
         return
@@ -226,5 +226,5 @@ async def _add(ctx: Context, tx: Tx, project_id: str, changes: Sequence[Changed]
                 await alert_rows.add(tx, row["id"], ctx.new_id("alr"), one.finding_id, one.change, shown)
 
 
-#: what a mail says of a finding; the proof, which may name a candidate, is on the page alone
+#: fields of a finding for a mail; the proof, which may name a candidate, is on the page alone
 _SHOWN = ("code", "severity", "subject", "title", "cause", "next_step", "who", "since", "docs", "url")

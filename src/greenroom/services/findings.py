@@ -19,7 +19,7 @@ from greenroom.store import installation as installation_rows
 from greenroom.store import projects as project_rows
 from greenroom.store.db import Row, Tx, to_json
 
-#: what tells one finding of a project from another: code, and its subject's type and id
+#: the key of a finding within a project: code, and its subject's type and id
 Key = tuple[str, str, str]
 
 #: how often a project is diagnosed, and the least time between any two diagnoses of all processes together

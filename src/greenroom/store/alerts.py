@@ -11,7 +11,7 @@ from greenroom.store.db import Row, Tx, insert, marks
 INSTALLATION = ""
 #: how long alerts are gathered for one mail
 GATHER = timedelta(minutes=1)
-#: mails to one recipient in an hour; what comes after them waits for its end and is one mail
+#: mails to one recipient in an hour; later alerts wait for its end and are one mail
 MOST_AN_HOUR = 10
 HOUR_MS = 3_600_000
 #: alerts that wait for one recipient; more are counted
@@ -19,7 +19,7 @@ MOST_WAITING = 200
 
 
 async def list_recipients(tx: Tx, project_id: str) -> Sequence[Row]:
-    """Lists who gets a project's alerts, each with the number of those that are `waiting`."""
+    """Lists the recipients of a project's alerts, each with the number of alerts that are `waiting`."""
     return await tx.all(
         "SELECT r.*, r.unlisted + (SELECT count(*) FROM alerts WHERE recipient_id = r.id) AS waiting "
         "FROM alert_recipients r WHERE project_id = $1 ORDER BY email",
@@ -93,7 +93,7 @@ async def list_waiting(tx: Tx, recipient_id: str) -> Sequence[Row]:
 
 
 async def count_mails(tx: Tx, project_id: str) -> list[str]:
-    """Counts one more mail in the hour of each recipient who had fewer than the most; returns their addresses."""
+    """Counts one more mail in the hour of each recipient with fewer than the most; returns their addresses."""
     rows = await tx.all(
         f"UPDATE alert_recipients SET {_COUNT_MAIL} WHERE project_id = $1 AND NOT ({_IS_FULL}) "  # noqa: S608
         "RETURNING email",

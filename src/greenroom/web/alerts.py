@@ -1,4 +1,4 @@
-"""Project settings, Alerts: who gets findings by e-mail, how the mails went, and a test mail."""
+"""Project settings, Alerts: the recipients of findings by e-mail, how the mails went, and a test mail."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SEVERITIES = {
 
 
 class Tested(NamedTuple):
-    """What came of a test mail: the answer of the mail server, or the reason of the failure."""
+    """The outcome of a test mail: the answer of the mail server, or the reason of the failure."""
 
     email: str
     is_sent: bool
@@ -50,12 +50,12 @@ def routes() -> list[BaseRoute]:
 
 
 async def show_alerts(visit: Visit) -> Response:
-    """Shows who gets alerts, and how the mails went."""
+    """Shows the recipients, and how the mails went."""
     return await _show(visit)
 
 
 async def save(visit: Visit) -> Response:
-    """Saves who gets alerts, and from which severity on."""
+    """Saves the recipients, and the least severity."""
     form = Form.submitted(visit.form)
     severity = next((one for one in ALERT_SEVERITIES if one == form.get("min_severity")), None)
     if severity is None:

@@ -1,4 +1,4 @@
-"""`/v1/alerts`: who gets findings by e-mail; and the events that do the same by webhook."""
+"""`/v1/alerts`: the recipients of findings by e-mail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/v1/alerts`: who gets a project's findings by e-mail."""
+"""`/v1/alerts`: the recipients of a project's findings by e-mail."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MIN_SEVERITY = "error: only findings that stop somebody's work; warning: also th
 
 
 class AlertsIn(StrictBody):
-    """Who gets alerts, which replaces the present setting."""
+    """The recipients of alerts, which replace the present ones."""
 
     model_config = example(emails=["oncall@vendor.example"], min_severity="error")
 
@@ -46,7 +46,7 @@ class RecipientOut(BaseModel):
 
 
 class AlertsOut(BaseModel):
-    """Who gets alerts by e-mail."""
+    """The recipients of alerts by e-mail."""
 
     emails: list[str] = Field(description=EMAILS)
     min_severity: AlertSeverity = Field(description=MIN_SEVERITY)
@@ -56,13 +56,13 @@ class AlertsOut(BaseModel):
 
 @router.get("", operation_id="get_alerts", responses=documented(400, 401))
 async def get(ctx: Ctx, project: Caller) -> AlertsOut:
-    """Show who gets findings by e-mail, and how the mails went."""
+    """Show the recipients of findings by e-mail, and how the mails went."""
     return _shown(ctx, await alert_mails.get(ctx, project.id))
 
 
 @router.put("", operation_id="put_alerts", responses=documented(400, 401, 422))
 async def put(ctx: Ctx, project: Caller, body: AlertsIn) -> AlertsOut:
-    """Replace who gets findings by e-mail."""
+    """Replace the recipients of findings by e-mail."""
     return _shown(ctx, await alert_mails.put(ctx, project.id, body.emails, body.min_severity))
 
 

@@ -1,4 +1,4 @@
-"""Tables of the alerts by e-mail: who gets them, and those that wait to be sent."""
+"""Tables of the alerts by e-mail: the recipients, and the alerts that wait to be sent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from greenroom.store.schema.base import (
     timestamp,
 )
 
-#: who gets alerts by e-mail, and how the mails to them went
+#: the recipients of alerts by e-mail, and how the mails to them went
 alert_recipients = Table(
     "alert_recipients",
     metadata,
