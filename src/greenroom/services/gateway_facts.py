@@ -84,7 +84,7 @@ async def gather(ctx: Context, _project_id: str) -> GatewayArea:
         from_ms(workers[0]["seen_at"]) if workers else None,
         [here, *(Clock(row["worker"], row["clock_ahead_ms"] / 1000) for row in alive)],
         await asyncio.to_thread(_measure_disk, ctx),
-        _failing_mails(failing) if failing else None,
+        _failing_mails(failing) if failing and ctx.settings.smtp_url else None,
     )
 
 
