@@ -24,6 +24,8 @@ NOT_AUDITED = {
     # the engine's work, in the attempts and timelines of deliveries
     "claims.claim", "claims.release", "claims.interrupt", "deliveries.record_attempts", "deliveries.dead_letter_overdue",
     "replays._advance",
+    # mails of alerts, in their recipients' rows
+    "alert_mails.claim", "alert_mails.record_sent", "alert_mails.record_failure",
     # batches of a change that is recorded with the webhook itself
     "webhooks._release_some", "webhooks._switch_some", "webhooks._cancel_held", "webhooks._cancel",
     # what was observed of a set-up, and a note of its checklist; changes no setting

@@ -19,6 +19,7 @@ ACTIONS: dict[str, str] = {
     "account.token_rotated": "Replaced an external trigger token",
     "account.unlinked": "Unlinked an account",
     "alerts.changed": "Changed the recipients of alerts by e-mail",
+    "alerts.tested": "Sent test mails",
     "api_key.created": "Created an API key",
     "api_key.revoked": "Revoked an API key",
     "candidate.erased": "Erased the content of all orders of a candidate",

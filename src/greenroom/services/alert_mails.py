@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 from greenroom.context import Context, snapshot, transaction
-from greenroom.errors import GiveUp, Invalid, NotFound, RemoteError
+from greenroom.errors import GiveUp, Invalid, NotFound, RemoteError, TooManyRequests
 from greenroom.mail_settings import check_address
 from greenroom.model.alerts import (
     MAIL_FAILING,
@@ -26,13 +26,19 @@ from greenroom.model.alerts import (
     Recipient,
     is_alerted,
 )
+from greenroom.model.audit import AuditFilter
 from greenroom.services import audit
 from greenroom.settings import MOST_ALERT_EMAILS
 from greenroom.store import alerts as alert_rows
+from greenroom.store import audit as audit_rows
 from greenroom.store import projects as project_rows
 from greenroom.store.alerts import INSTALLATION
 from greenroom.store.db import Tx, maybe_from_ms, to_json
 
+HOUR = timedelta(hours=1)
+#: changes that add an address, and test mails, of a project in an hour
+MOST_CHANGES = 20
+MOST_TESTS = 10
 #: longer than any attempt, after which another worker sends the mail
 LEASE = timedelta(minutes=2)
 #: waits after failed attempts, the last one again and again
@@ -80,6 +86,7 @@ async def put(
 
     Raises:
         Invalid: too many addresses, or one that is none.
+        TooManyRequests: an address is added after too many changes within an hour.
         NotFound: there is no such project.
     """
     wanted = check_emails(emails)
@@ -87,6 +94,8 @@ async def put(
     old = await _get(tx, project_id)
     if set(old.emails) == set(wanted) and old.min_severity == min_severity:
         return old
+    if set(wanted) - set(old.emails):
+        await _check_rate(ctx, tx, project_id, "alerts.changed", MOST_CHANGES)
     await _replace(ctx, tx, project_id, wanted)
     await alert_rows.save_severity(tx, project_id, min_severity)
     detail = {"emails": wanted, "min_severity": min_severity}
@@ -180,15 +189,31 @@ async def record_failure(_: Context, tx: Tx, claimed: ClaimedMail, error: Remote
 
 
 @transaction
-async def count_test_mails(_: Context, tx: Tx, project_id: str) -> list[str]:
+async def start_test(ctx: Context, tx: Tx, project_id: str) -> tuple[str, ...]:
     """
-    Returns the addresses that may get a test mail now, which counts among the mails of the hour.
+    Returns the addresses for a test mail each, which is audited.
 
     Raises:
+        TooManyRequests: there were too many test mails within an hour.
         NotFound: there is no such project.
     """
-    await _get(tx, project_id)
-    return await alert_rows.count_mails(tx, project_id)
+    emails = (await _get(tx, project_id)).emails
+    await _check_rate(ctx, tx, project_id, "alerts.tested", MOST_TESTS)
+    detail = {"emails": list(emails)}
+    await audit.record(ctx, tx, "alerts.tested", project_id, project_id=project_id, detail=detail)
+    return emails
+
+
+async def _check_rate(ctx: Context, tx: Tx, project_id: str, action: str, most: int) -> None:
+    """Refuses an audited action beyond its number in an hour, or anybody's mailbox could be flooded."""
+    lately = AuditFilter(action=action, object_id=project_id, since=ctx.now() - HOUR)
+    entries = await audit_rows.list_entries(tx, project_id, lately, limit=most)
+    if len(entries) == most:
+        wait = max(1, int((entries[-1].at + HOUR - ctx.now()).total_seconds()))
+        what = "test mails" if action == "alerts.tested" else "changes of addresses"
+        raise TooManyRequests(
+            f"No more than {most} {what} in an hour. Try again in {wait // 60 + 1} minutes.", retry_after=wait
+        )
 
 
 async def _get(tx: Tx, project_id: str) -> AlertSettings:

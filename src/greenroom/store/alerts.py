@@ -92,16 +92,6 @@ async def list_waiting(tx: Tx, recipient_id: str) -> Sequence[Row]:
     return await tx.all("SELECT * FROM alerts WHERE recipient_id = $1 ORDER BY id", recipient_id)
 
 
-async def count_mails(tx: Tx, project_id: str) -> list[str]:
-    """Counts one more mail in the hour of each recipient with fewer than the most; returns their addresses."""
-    rows = await tx.all(
-        f"UPDATE alert_recipients SET {_COUNT_MAIL} WHERE project_id = $1 AND NOT ({_IS_FULL}) "  # noqa: S608
-        "RETURNING email",
-        project_id,
-    )
-    return sorted(row["email"] for row in rows)
-
-
 async def record_sent(tx: Tx, recipient_id: str, claim: int, alert_ids: Sequence[str], *, unlisted: int) -> bool:
     """Deletes the alerts of a mail that was accepted; returns False if another claim has come since."""
     recorded = await tx.run(

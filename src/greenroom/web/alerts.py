@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from greenroom.doctor.mails import compose_test
-from greenroom.errors import Invalid, Refused, RemoteError
+from greenroom.errors import Invalid, Refused, RemoteError, TooManyRequests
 from greenroom.mail_settings import is_loopback, read_mail_server
 from greenroom.model.alerts import ALERT_SEVERITIES, AlertSettings
 from greenroom.services import alert_mails, members
@@ -64,7 +64,7 @@ async def save(visit: Visit) -> Response:
     emails = [*form.get_all("members"), *form.get("emails").replace(",", " ").split()]
     try:
         await alert_mails.put(visit.ctx, visit.project.id, emails, severity)
-    except Invalid as error:
+    except (Invalid, TooManyRequests) as error:
         return await _show(visit, form, error)
     return kit.redirect(visit, f"{visit.base}/settings/alerts", notice="Alerts saved.")
 
@@ -74,10 +74,12 @@ async def send_test(visit: Visit) -> Response:
     mailer = cast("Mailer | None", visit.request.app.state.mailer)
     if mailer is None:
         return await _show(visit, Form(summary="No mail server is set, so no mail was sent."))
-    emails = await alert_mails.count_test_mails(visit.ctx, visit.project.id)
+    try:
+        emails = await alert_mails.start_test(visit.ctx, visit.project.id)
+    except TooManyRequests as error:
+        return await _show(visit, Form(), error)
     if not emails:
-        summary = "No mail was sent: no address is saved, or each has had its ten mails of this hour."
-        return await _show(visit, Form(summary=summary))
+        return await _show(visit, Form(summary="No address is saved, so no mail was sent."))
     return await _show(visit, tested=await asyncio.gather(*(_send(visit, mailer, one) for one in emails)))
 
 
