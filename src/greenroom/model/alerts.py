@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from greenroom.model.findings import SEVERITIES
+from greenroom.model.findings import SEVERITIES, Severity
 
 #: the two changes of a finding
 Change = Literal["opened", "closed"]
@@ -75,6 +75,6 @@ class ClaimedMail:
     failures: int
 
 
-def is_alerted(severity: str, least: AlertSeverity) -> bool:
+def is_alerted(severity: Severity, least: Severity) -> bool:
     """Returns whether a finding of a severity is alerted."""
-    return SEVERITIES.index(severity) <= SEVERITIES.index(least) if severity in SEVERITIES else True
+    return SEVERITIES.index(severity) <= SEVERITIES.index(least)

@@ -134,8 +134,8 @@ async def queue(ctx: Context, tx: Tx, project_id: str, changes: Sequence[Changed
         return
     changes = [one for one in changes if one.shown["code"] != MAIL_FAILING]
     if own := [one for one in changes if not one.is_of_installation]:
-        least = (await _get(tx, project_id)).min_severity
-        await _add(ctx, tx, project_id, [one for one in own if is_alerted(one.shown["severity"], least)])
+        least = await alert_rows.find_severity(tx, project_id)
+        await _add(ctx, tx, project_id, [one for one in own if is_alerted(one.shown["severity"], least or "error")])
     if others := [one for one in changes if one.is_of_installation]:
         await _replace(ctx, tx, INSTALLATION, ctx.settings.alert_emails)
         await _add(ctx, tx, INSTALLATION, others)
@@ -230,7 +230,7 @@ async def _get(tx: Tx, project_id: str) -> AlertSettings:
         )
         for row in await alert_rows.list_recipients(tx, project_id)
     ]
-    return AlertSettings(recipients, "warning" if severity == "warning" else "error")
+    return AlertSettings(recipients, severity)
 
 
 async def _replace(ctx: Context, tx: Tx, project_id: str, emails: Sequence[str]) -> None:
@@ -244,11 +244,15 @@ async def _replace(ctx: Context, tx: Tx, project_id: str, emails: Sequence[str])
 async def _add(ctx: Context, tx: Tx, project_id: str, changes: Sequence[Changed]) -> None:
     if not changes:
         return
+    texts = [to_json({name: one.shown[name] for name in _SHOWN}) for one in changes]
     for row in await alert_rows.list_recipients(tx, project_id):
-        for one in changes:
-            if one.opened_ms is None or one.opened_ms >= row["created_at"]:
-                shown = to_json({name: one.shown[name] for name in _SHOWN})
-                await alert_rows.add(tx, row["id"], ctx.new_id("alr"), one.finding_id, one.change, shown)
+        alerts = [
+            (ctx.new_id("alr"), one.finding_id, one.change, text)
+            for one, text in zip(changes, texts, strict=True)
+            if one.opened_ms is None or one.opened_ms >= row["created_at"]
+        ]
+        if alerts:
+            await alert_rows.add(tx, row["id"], alerts)
 
 
 #: fields of a finding for a mail; the proof, which may name a candidate, is on the page alone

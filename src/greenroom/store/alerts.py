@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from greenroom.store.db import Row, Tx, insert, marks
+from greenroom.model.alerts import AlertSeverity
+from greenroom.store.db import Row, Tx, marks
 
 #: the place of `project_id` for the installation
 INSTALLATION = ""
@@ -43,7 +44,7 @@ async def delete_recipient(tx: Tx, recipient_id: str) -> None:
     await tx.run("DELETE FROM alert_recipients WHERE id = $1", recipient_id)
 
 
-async def find_severity(tx: Tx, project_id: str) -> str | None:
+async def find_severity(tx: Tx, project_id: str) -> AlertSeverity | None:
     """Returns the least severity of a project's alerts; None if the project does not exist."""
     row = await tx.one("SELECT alert_severity FROM projects WHERE id = $1 AND deleted_at IS NULL", project_id)
     return row["alert_severity"] if row else None
@@ -54,19 +55,26 @@ async def save_severity(tx: Tx, project_id: str, severity: str) -> None:
     await tx.run("UPDATE projects SET alert_severity = $2 WHERE id = $1", project_id, severity)
 
 
-async def add(tx: Tx, recipient_id: str, alert_id: str, finding_id: str, change: str, shown: str) -> None:
-    """Queues an alert for a recipient; beyond the bound it is counted instead. The mail becomes due."""
+async def add(tx: Tx, recipient_id: str, alerts: Sequence[tuple[str, str, str, str]]) -> None:
+    """
+    Queues alerts for a recipient, whose mail becomes due; those beyond the bound are counted instead.
+
+    An alert is its id, its finding's id, the change and the finding as JSON.
+    """
     row = await tx.one("SELECT count(*) AS n FROM alerts WHERE recipient_id = $1", recipient_id)
-    if row is not None and row["n"] >= MOST_WAITING:
-        await tx.run("UPDATE alert_recipients SET unlisted = unlisted + 1 WHERE id = $1", recipient_id)
-        return
-    values = {"id": alert_id, "recipient_id": recipient_id, "finding_id": finding_id, "event": change, "shown": shown}
-    await insert(tx, "alerts", values, found={"created_at": "now_ms()"})
+    room = max(0, MOST_WAITING - (row["n"] if row else 0))
+    await tx.many(
+        "INSERT INTO alerts (id, recipient_id, finding_id, event, shown, created_at) "
+        "VALUES ($1, $2, $3, $4, $5, now_ms())",
+        [(alert_id, recipient_id, *rest) for alert_id, *rest in alerts[:room]],
+    )
     # without a condition, so that it waits for a worker that is about to find no alert and to set the time to NULL
     await tx.run(
-        f"UPDATE alert_recipients SET due_at = coalesce(due_at, {_next_due('$2')}) WHERE id = $1",  # noqa: S608
+        f"UPDATE alert_recipients SET due_at = coalesce(due_at, {_next_due('$2')}), unlisted = unlisted + $3 "  # noqa: S608
+        "WHERE id = $1",
         recipient_id,
         _gather_ms(),
+        len(alerts[room:]),
     )
 
 
