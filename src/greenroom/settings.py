@@ -148,6 +148,13 @@ class Settings(BaseModel):
             "installation itself. Empty: none.",
         ),
     ] = ()
+    alert_scope: Annotated[
+        Literal["installation", "all"],
+        Field(
+            description="What GREENROOM_ALERT_EMAILS get. installation: findings about the installation itself. all: "
+            "also the errors of every project."
+        ),
+    ] = "installation"
     log_format: Annotated[Literal["text", "json"], Field(description="text for a terminal, json for a collector.")] = (
         "text"
     )

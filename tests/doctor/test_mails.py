@@ -91,3 +91,13 @@ def test_the_installations_mail() -> None:
     assert mail.subject == "[Greenroom] The disk is almost full"
     assert "This installation" in mail.text
     assert "ada@proctor.example is in GREENROOM_ALERT_EMAILS" in mail.text
+
+
+def test_the_operators_mail_about_projects() -> None:
+    """It names the project of each problem, in the subject if it is the same for all."""
+    one, other = alert(1, project="Proctor"), alert(2, project="Mallory")
+    assert compose(claimed(one, project=None), URL).subject.startswith("[Proctor] Orders reach nobody")
+    mail = compose(claimed(one, other, project=None), URL)
+    assert mail.subject.startswith("[Greenroom] Orders reach nobody")
+    assert "Project Proctor, webhook orders" in mail.text
+    assert "Project Mallory, webhook orders" in mail.html

@@ -117,6 +117,17 @@ async def test_the_installation_has_its_own_addresses(ctx: Context) -> None:
     assert await drain(ctx) == [(BOB, [("opened", "gateway.disk_low")])]
 
 
+async def test_the_operator_of_all_projects(ctx: Context) -> None:
+    """With the wider scope, the installation's addresses get the errors of each project, too, with its name."""
+    wide = replace(ctx, settings=ctx.settings.model_copy(update={"alert_scope": "all"}))
+    await alert_mails.put(wide, PROJECT, [ADA], "error")
+    await record(wide, DISABLED, STUCK, DISK)
+    claimed = {one.email: one for one in [await claim(wide), await claim(wide)]}
+    assert [one.shown["project"] for one in claimed[ADA].alerts] == [None]
+    found = {one.shown["code"]: one.shown["project"] for one in claimed[OPS].alerts}
+    assert found == {"webhook.disabled": "p", "gateway.disk_low": None}
+
+
 async def test_two_projects_find_the_same_at_once(ctx: Context) -> None:
     """Only one of them alerts the operator."""
     await ctx.store.write(lambda tx: installation_rows.add(tx, "pepper", "sealed"))  # each installation has it

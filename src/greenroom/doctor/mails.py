@@ -42,7 +42,7 @@ def compose(claimed: ClaimedMail, public_url: str) -> Mail:
     gone = {one.finding_id for one in closed}
     opened = [one for one in claimed.alerts if one.change == "opened" and one.finding_id not in gone]
     opened.sort(key=lambda one: SEVERITIES.index(one.shown["severity"]))
-    place = claimed.project_name or "Greenroom"
+    place = claimed.project_name or _shared_project(claimed.alerts) or "Greenroom"
     shown, rest = (opened + closed)[:MOST_DETAILED], (opened + closed)[MOST_DETAILED:]
     texts = [_text(one) for one in shown]
     parts = [_part(one) for one in shown]
@@ -98,6 +98,12 @@ def _subject(place: str, alerts: Sequence[Alert], unlisted: int) -> str:
     )
 
 
+def _shared_project(alerts: Sequence[Alert]) -> str | None:
+    """Returns the name of the project that all alerts of the installation's mail are about, if they are about one."""
+    names = {one.shown.get("project") for one in alerts}
+    return names.pop() if len(names) == 1 else None
+
+
 def _key(alerts: Sequence[Alert]) -> str:
     """Returns the key of a mail: that of its one finding, else one of all; the same alerts have the same key."""
     if len(alerts) == 1:
@@ -120,7 +126,9 @@ def _subject_line(one: Alert) -> str:
     if subject["type"] == "installation":
         return "This installation"
     since = f", since {one.shown['since']}" if one.shown["since"] else ""
-    return f"{subject['type'].capitalize()} {subject['name'] or subject['id']}{since}"
+    project = f"Project {one.shown['project']}, " if one.shown.get("project") else ""
+    kind = subject["type"] if project else subject["type"].capitalize()
+    return f"{project}{kind} {subject['name'] or subject['id']}{since}"
 
 
 def _text(one: Alert) -> str:

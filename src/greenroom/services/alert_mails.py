@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -123,11 +123,12 @@ def check_emails(emails: Sequence[str]) -> list[str]:
     return sorted(set(found))
 
 
-async def queue(ctx: Context, tx: Tx, project_id: str, changes: Sequence[Changed]) -> None:
+async def queue(ctx: Context, tx: Tx, project_id: str, project_name: str, changes: Sequence[Changed]) -> None:
     """
     Queues the alerts of findings that opened or closed, inside the transaction that records them.
 
-    Those about the installation go to GREENROOM_ALERT_EMAILS alone. An address that was added after a finding opened
+    Those about the installation go to GREENROOM_ALERT_EMAILS alone, errors of a project also there if
+    GREENROOM_ALERT_SCOPE says so. An address that was added after a finding opened
     gets no alert when it closes.
     """
     if not ctx.settings.smtp_url:
@@ -136,7 +137,11 @@ async def queue(ctx: Context, tx: Tx, project_id: str, changes: Sequence[Changed
     if own := [one for one in changes if not one.is_of_installation]:
         least = await alert_rows.find_severity(tx, project_id)
         await _add(ctx, tx, project_id, [one for one in own if is_alerted(one.shown["severity"], least or "error")])
-    if others := [one for one in changes if one.is_of_installation]:
+    others = [one for one in changes if one.is_of_installation]
+    if ctx.settings.alert_scope == "all":
+        errors = [one for one in own if is_alerted(one.shown["severity"], "error")]
+        others += [replace(one, shown={**one.shown, "project": project_name}) for one in errors]
+    if others:
         await _replace(ctx, tx, INSTALLATION, ctx.settings.alert_emails)
         await _add(ctx, tx, INSTALLATION, others)
 
@@ -244,7 +249,7 @@ async def _replace(ctx: Context, tx: Tx, project_id: str, emails: Sequence[str])
 async def _add(ctx: Context, tx: Tx, project_id: str, changes: Sequence[Changed]) -> None:
     if not changes:
         return
-    texts = [to_json({name: one.shown[name] for name in _SHOWN}) for one in changes]
+    texts = [to_json({name: one.shown.get(name) for name in _SHOWN}) for one in changes]
     for row in await alert_rows.list_recipients(tx, project_id):
         alerts = [
             (ctx.new_id("alr"), one.finding_id, one.change, text)
@@ -256,4 +261,4 @@ async def _add(ctx: Context, tx: Tx, project_id: str, changes: Sequence[Changed]
 
 
 #: fields of a finding for a mail; the proof, which may name a candidate, is on the page alone
-_SHOWN = ("code", "severity", "subject", "title", "cause", "next_step", "who", "since", "docs", "url")
+_SHOWN = ("code", "severity", "subject", "title", "cause", "next_step", "who", "since", "docs", "url", "project")

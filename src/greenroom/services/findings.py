@@ -66,7 +66,7 @@ async def record(ctx: Context, tx: Tx, project_id: str, found: Sequence[tuple[Fi
     changes += [await _open(ctx, tx, place, key, *now[key]) for key in opened]
     for one in changes:
         await _publish(ctx, tx, place, one)
-    await alert_mails.queue(ctx, tx, project_id, [one for one in changes if not one.is_known_elsewhere])
+    await alert_mails.queue(ctx, tx, project_id, place.name, [one for one in changes if not one.is_known_elsewhere])
     return len(changes)
 
 
