@@ -18,7 +18,7 @@ from greenroom.model.events import stamp
 from greenroom.services import alert_mails
 from greenroom.settings import MOST_ALERT_EMAILS
 
-router = APIRouter(prefix="/v1/alerts", tags=["Findings"], route_class=IdempotentRoute)
+router = APIRouter(prefix="/v1/alerts", tags=["Alerts"], route_class=IdempotentRoute)
 
 EMAILS = "Addresses that get a mail when a finding opens or closes; a person need not be a member."
 MIN_SEVERITY = "error: only findings that stop somebody's work; warning: also those that will."
