@@ -88,4 +88,11 @@ def test_a_rollback_accepts_the_tables_of_a_newer_version(behind: str, tmp_path:
     assert refused.returncode == 1
     assert "set GREENROOM_MIGRATE=rollback to go back by one version" in refused.stderr
 
+    assert run(behind, tmp_path, "migrate").returncode == 1
+
     assert run(behind, tmp_path, "keys", "create", "--name", "k", migrations="rollback").returncode == 0
+    # deployments run `migrate` before each start
+    for arguments in (("migrate",), ("migrate", "--check")):
+        accepted = run(behind, tmp_path, *arguments, migrations="rollback")
+        assert accepted.returncode == 0
+        assert accepted.stdout.startswith("Nothing to do: the tables are a newer version's")

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from greenroom.bootstrap import database_url, prepare_data_dir
+from greenroom.errors import NewerDatabase
 from greenroom.settings import Settings
 from greenroom.store import migrate as migrations
 
@@ -25,10 +26,17 @@ def migrate(
             print("There is no database yet. Run: greenroom migrate")
             raise typer.Exit(1)
         prepare_data_dir(settings)
+    try:
+        missing = asyncio.run(migrations.missing(url))
+    except NewerDatabase:
+        if settings.migrate != "rollback":
+            raise
+        # supervisors run this command before each start, also before that of a version that was rolled back to
+        print("Nothing to do: the tables are a newer version's, which GREENROOM_MIGRATE=rollback accepts.")
+        return
     if not check:
-        applied = asyncio.run(migrations.upgrade(url))
+        applied = asyncio.run(migrations.upgrade(url)) if missing else []
         print(f"Applied: {', '.join(applied)}" if applied else "Nothing to do.")
         return
-    missing = asyncio.run(migrations.missing(url))
     print(f"Missing: {', '.join(missing)}. Run: greenroom migrate" if missing else "Up to date.")
     raise typer.Exit(1 if missing else 0)
