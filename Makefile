@@ -43,8 +43,9 @@ check: $(VENV)/.dev ## formatting, lint, layers, types, plain words
 	@$(BIN)/mypy
 	@$(BIN)/python tools/check_words.py
 
-wheels: $(VENV)/.run ## build both packages into dist/
-	@rm -rf dist && $(BIN)/uv build -q --wheel --no-build-isolation --python $(BIN)/python -o dist . && $(BIN)/uv build -q --wheel --no-build-isolation --python $(BIN)/python -o dist sandbox
+wheels: $(VENV)/.run ## build both packages into dist/: a source distribution and a wheel each
+	@rm -rf dist
+	@for source in . sandbox; do $(BIN)/uv build -q --no-build-isolation --python $(BIN)/python -o dist $$source || exit 1; done
 
 clients: $(VENV)/.dev ## build the typed clients into dist/: a Python wheel and, where npm is installed, an npm package
 	@$(BIN)/python tools/generate_clients.py build

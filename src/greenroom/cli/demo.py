@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from greenroom.demo import play
-from greenroom.demo.processes import Ports, ProcessFailed, choose_port
+from greenroom.demo.processes import Ports, ProcessFailed, choose_port, has_simulator
 from greenroom.settings import SettingsError
 
 
@@ -24,6 +24,8 @@ def demo(
     ] = None,
 ) -> None:
     """Start gateway, ATS simulator and a demo vendor on loopback and play one order's story over real HTTP."""
+    if not has_simulator():
+        raise SettingsError("`greenroom demo` needs the simulator, which is not here: pip install greenroom-sandbox")
     try:
         ports = Ports(
             gateway=choose_port(port, 8000),

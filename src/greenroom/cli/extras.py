@@ -1,4 +1,4 @@
-"""Checks for the optional dependencies of `greenroom demo`, `greenroom bench` and `greenroom mcp`."""
+"""Checks for the optional dependencies of `greenroom mcp`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from greenroom.settings import SettingsError
 
 #: modules by the extra of the package that installs them
-EXTRAS = {"demo": ("aiohttp", "greenroom_sandbox", "standardwebhooks"), "bench": ("aiohttp",), "mcp": ("mcp",)}
+EXTRAS = {"mcp": ("mcp",)}
 
 
 def require_extra(extra: str) -> None:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,10 +21,17 @@ from typing import Self
 #: seconds for a process to become ready, and to end
 START_S = 30.0
 STOP_S = 15.0
+#: the wheel's copy of the simulator; a checkout has greenroom-sandbox installed instead
+SIMULATOR = Path(__file__).parent / "simulator"
 
 
 class ProcessFailed(Exception):
     """A process ended or did not become ready; the message has the end of its log."""
+
+
+def has_simulator() -> bool:
+    """Returns whether the simulator is installed, or in this package."""
+    return find_spec("greenroom_sandbox") is not None or SIMULATOR.is_dir()
 
 
 @dataclass(frozen=True)
@@ -105,9 +113,12 @@ class Processes:
         """
         Returns the environment of the demo's gateway.
 
-        It has a data directory of its own, may reach loopback, and gets no Greenroom setting from outside.
+        It has a data directory of its own, may reach loopback, and gets no Greenroom setting from outside. An installed
+        simulator comes before the wheel's copy.
         """
         kept = {name: value for name, value in os.environ.items() if not name.startswith("GREENROOM_")}
+        if find_spec("greenroom_sandbox") is None:
+            kept["PYTHONPATH"] = os.pathsep.join(filter(None, (kept.get("PYTHONPATH"), str(SIMULATOR))))
         return {
             **kept,
             "GREENROOM_DATA_DIR": str(self.data_dir),

@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from ipaddress import ip_network
 from typing import Any
 
@@ -16,13 +15,11 @@ from greenroom.check.results.subject import ResultsSubject
 from greenroom.demo import greenhouse
 from greenroom.demo import story as steps
 from greenroom.demo.client import Unexpected
-from greenroom.demo.processes import Ports, Processes, ProcessFailed, first_free
+from greenroom.demo.processes import Ports, Processes, ProcessFailed, first_free, has_simulator
 from greenroom.demo.story import Story
 from greenroom.outbound import Outbound, Request
 
 SUITE: Suite[ResultsSubject] = Suite("results")
-#: modules of the extra `demo`
-NEEDED = ("greenroom_sandbox", "aiohttp", "standardwebhooks")
 #: up to the recruiter's click on *Send test*
 STEPS = (
     greenhouse.start_servers,
@@ -58,8 +55,8 @@ async def shown(subject: ResultsSubject) -> str:
         raise Skipped("With --simulator, the result is played through a gateway and the simulated Greenhouse.")
     if subject.standin.category != "assessments":
         raise Skipped("The simulated story is one of assessments.")
-    if missing := [name for name in NEEDED if find_spec(name) is None]:
-        raise Skipped(f"{', '.join(missing)} is missing: pip install 'greenroom[demo]'.")
+    if not has_simulator():
+        raise Skipped("The simulator is not here: pip install greenroom-sandbox.")
     content = await _accepted(subject)
     try:
         with _stories() as story:
