@@ -55,8 +55,8 @@ clients: $(VENV)/.dev ## build the typed clients into dist/: a Python wheel and,
 	npm pack -s --pack-destination ../../dist; fi
 
 lock: $(VENV)/.uv ## refresh the lock files from pyproject.toml
-	$(BIN)/uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-header --upgrade --all-extras --no-emit-package greenroom-sandbox --group build pyproject.toml sandbox/pyproject.toml -o locks/run.txt
-	$(BIN)/uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-header --upgrade --all-extras --no-emit-package greenroom-sandbox --group build --group dev pyproject.toml sandbox/pyproject.toml -c locks/run.txt -o locks/dev.txt
+	$(BIN)/uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-header --upgrade --all-extras --group build pyproject.toml sandbox/pyproject.toml -o locks/run.txt
+	$(BIN)/uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-header --upgrade --all-extras --group build --group dev pyproject.toml sandbox/pyproject.toml -c locks/run.txt -o locks/dev.txt
 
 clean: ## remove the environment
 	rm -rf $(VENV)
