@@ -322,6 +322,7 @@ def test_the_commands_for_postgresql_work(
     environment = {
         "PATH": f"{find_binaries()}:{os.environ['PATH']}",
         "GREENROOM_DATABASE_URL": url,
+        "ADMIN_URL": postgres.url(),
         "NEW_DATABASE_URL": restored,
     }
     for commands in (dump, restore):

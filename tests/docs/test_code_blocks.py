@@ -20,6 +20,7 @@ CHECKED = (*RUNNABLE, "json")
 #: files whose blocks a test runs as they are written
 RUN = {
     "docs/quickstart.md": "tests/test_quickstart.py",
+    "docs/receivers.md": "tests/docs/test_vendor.py",
     "docs/sandbox-in-tests.md": "tests/sandbox/test_pytest_plugin.py",
     "docs/backup.md": "tests/cli/test_backup.py",
     "docs/clients.md": "tests/clients/test_examples.py",
