@@ -63,6 +63,7 @@ clean: ## remove the environment
 
 $(VENV)/.uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Greenroom needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Installing into $(VENV); the first time takes a minute" >&2
 	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module does not work here (on Debian: apt-get install python3-venv)"; exit 1; }
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r locks/uv.txt
 	@touch $@
