@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -110,6 +111,27 @@ def test_the_gateways_wheel_has_the_docs(wheels: dict[str, Path]) -> None:
     kept = [path for path in docs.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
 
     assert {f"greenroom/web/docs/content/{path.relative_to(docs)}" for path in kept} <= names
+
+
+def test_the_image_has_the_docs(tmp_path: Path) -> None:
+    """The wheel that the Containerfile builds, of nothing but the files that it copies, has the docs, too."""
+    context = tmp_path / "build"
+    context.mkdir()
+    stage = (ROOT / "deploy" / "Containerfile").read_text().partition("pip wheel")[0]
+    for source in " ".join(re.findall(r"^COPY (.+) \S+$", stage, re.MULTILINE)).split():
+        if (ROOT / source).is_dir():
+            shutil.copytree(ROOT / source, context / source, symlinks=True)
+        elif "/" not in source:
+            shutil.copy(ROOT / source, context)
+    made = run(
+        UV, "build", "-q", "--wheel", "--no-build-isolation", "--python", sys.executable, "-o", tmp_path, context
+    )
+    assert made.returncode == 0, made.stderr
+
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "greenroom/web/docs/content/README.md" in names
+    assert "greenroom/cli/__init__.py" in names
 
 
 def test_each_package_has_its_own_changelog() -> None:
