@@ -26,6 +26,8 @@ async def test_a_disabled_webhook(patient: Patient) -> None:
     assert (await patient.linked.api("PATCH", hook, json={"enabled": False})).status_code == 200
     found = await patient.has("webhook.disabled", event=EVENT)
     assert found["subject"] == {"type": "webhook", "id": patient.hook["id"], "name": "orders"}
+    assert found["proof"]["disabled_by"].startswith("API key ")
+    assert found["since"] == found["proof"]["disabled_at"]
     assert (await patient.linked.api("PATCH", hook, json={"enabled": True})).status_code == 200
     await patient.is_healthy()
 
@@ -35,6 +37,7 @@ async def test_a_webhook_for_other_events(patient: Patient) -> None:
     await patient.is_healthy()
     hook = f"/v1/webhooks/{patient.hook['id']}"
     assert (await patient.linked.api("PATCH", hook, json={"events": ["account.created"]})).status_code == 200
-    await patient.has("webhook.wrong_event", expected=EVENT, subscribed=["account.created"])
+    found = await patient.has("webhook.wrong_event", expected=EVENT, subscribed=["account.created"])
+    assert found["subject"] == {"type": "integration", "id": "greenhouse", "name": "Greenhouse"}
     assert (await patient.linked.api("PATCH", hook, json={"events": [EVENT]})).status_code == 200
     await patient.is_healthy()

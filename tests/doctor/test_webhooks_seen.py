@@ -61,8 +61,7 @@ async def test_an_endpoint_that_redirects(house: House, patient: Patient) -> Non
     """The redirect's target is in the proof."""
     house.vendor.will_answer((302, {"Location": "https://elsewhere.example/hooks"}, b""))
     await failing(patient)
-    found = await patient.has("webhook.redirect", status=302)
-    assert "https://elsewhere.example/hooks" in found["proof"]["error"]
+    await patient.has("webhook.redirect", status=302, target="https://elsewhere.example/hooks")
     house.vendor.will_answer(200)
     await recovers(patient)
 
@@ -224,3 +223,38 @@ async def replayed(patient: Patient) -> None:
 async def change(patient: Patient, **changes: Any) -> None:
     answer = await patient.linked.api("PATCH", f"/v1/webhooks/{patient.hook['id']}", json=changes)
     assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "proof"),
+    [
+        ((401, {}, b"bad signature"), "webhook.signature_suspected", {"status": 401, "answer": "bad signature"}),
+        ((500, {}, b""), "webhook.server_error", {"status": 500}),
+        ((308, {"Location": "/hooks/"}, b""), "webhook.redirect", {"status": 308, "target": "/hooks/"}),
+        ((0, {}, b""), "webhook.reset", {"host": "127.0.0.1"}),
+    ],
+)
+async def test_a_test_event_that_is_refused(
+    house: House, patient: Patient, answer: tuple[int, dict[str, str], bytes], code: str, proof: dict[str, Any]
+) -> None:
+    """The test event is the first thing that people try; its refusal is a finding, and opens no breaker."""
+    house.vendor.will_answer(answer)
+    for _ in range(2):
+        sent = await patient.linked.api("POST", f"/v1/webhooks/{patient.hook['id']}/test")
+        assert sent.json()["ok"] is False
+    found = await patient.has(code, **proof)
+    assert (found["count"], found["subject"]["id"]) == (2, patient.hook["id"])
+    shown = await patient.linked.api("GET", f"/v1/webhooks/{patient.hook['id']}")
+    assert shown.json()["health"]["state"] == "closed"
+    house.vendor.will_answer(200)
+    await recovers(patient)
+
+
+async def test_an_order_ends_the_failure_of_a_test_event(house: House, patient: Patient) -> None:
+    """A delivery that arrives shows that the endpoint works, also for one that was never refused a delivery."""
+    house.vendor.will_answer(403)
+    await patient.linked.api("POST", f"/v1/webhooks/{patient.hook['id']}/test")
+    await patient.has("webhook.signature_suspected")
+    house.vendor.will_answer(200)
+    await patient.linked.send_test(2, partner_test_id="pkg_static")
+    await becomes_healthy(patient)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from greenroom.connectors import discover
-from greenroom.doctor.catalogue import find
+from greenroom.doctor.catalogue import about_integration, find, get_ats_name
 from greenroom.model.ats_calls import Caller, Ended, Refused, TokenUse, how_ended
 from greenroom.model.events import stamp
 from greenroom.model.findings import Finding, Severity, Subject
@@ -64,7 +64,7 @@ def _of_integration(kind: str, integration: Integration, rows: Sequence[Refused]
     if not rows:
         return []
     latest = max(rows, key=lambda one: one.last_at)
-    subject = Subject("integration", integration.provider, _ats(integration.provider))
+    subject = about_integration(integration.provider)
     count = min(MOST_COUNTED, sum(one.count for one in rows))
     since = min(one.first_at for one in rows)
     return [_finding(kind, subject, latest, proof, count=count, since=since)]
@@ -104,7 +104,7 @@ def _finding(
     return find(
         f"ats.{kind}",
         subject,
-        ats=_ats(latest.provider),
+        ats=get_ats_name(latest.provider),
         severity=severity,
         proof={**detail, **proof, "count": count, "last_at": stamp(latest.last_at)},
         since=since or latest.first_at,
@@ -128,7 +128,7 @@ def _outdated(caller: Caller) -> list[Finding]:
         find(
             "ats.token_rotated",
             Subject("account", caller.id, caller.name),
-            ats=_ats(caller.provider),
+            ats=get_ats_name(caller.provider),
             proof={
                 "rotated_at": stamp(newest.created_at),
                 "valid_until": stamp(old.expires_at),
@@ -159,7 +159,7 @@ def _never_called(
             find(
                 "ats.never_called",
                 Subject("account", one.id, one.name),
-                ats=_ats(one.provider),
+                ats=get_ats_name(one.provider),
                 severity="warning" if now - since > PATIENCE else "notice",
                 proof={"account": one.name, "since": stamp(since), "tenant_id": integration.tenant_id},
                 since=since,
@@ -171,8 +171,3 @@ def _never_called(
 
 def _waits(caller: Caller) -> bool:
     return caller.is_linked and not (caller.is_deleted or caller.is_paused) and caller.called_at is None
-
-
-def _ats(provider: str) -> str:
-    known = discover().get(provider)
-    return known.manifest.name if known else provider

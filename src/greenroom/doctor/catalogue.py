@@ -15,6 +15,7 @@ from functools import cache
 from importlib import resources
 from typing import Any, Literal
 
+from greenroom.connectors import discover
 from greenroom.model.findings import Finding, Severity, Subject, Who
 
 #: headings of the areas, in the order of the docs
@@ -110,6 +111,17 @@ def find(
         account_ids=account_ids,
         order_ids=order_ids,
     )
+
+
+def get_ats_name(provider: str) -> str:
+    """Returns the name of an ATS for people."""
+    known = discover().get(provider)
+    return known.manifest.name if known else provider
+
+
+def about_integration(provider: str) -> Subject:
+    """Returns an integration as the subject of a finding."""
+    return Subject("integration", provider, get_ats_name(provider))
 
 
 def _named(text: str, ats: str) -> str:

@@ -7,10 +7,10 @@ from math import ceil
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from greenroom.connectors import discover
-from greenroom.doctor.catalogue import causes, find
+from greenroom.doctor.catalogue import about_integration, causes, find
+from greenroom.doctor.transport import get_tls_reason
 from greenroom.model.events import stamp
-from greenroom.model.findings import Finding, Subject
+from greenroom.model.findings import Finding
 from greenroom.model.integrations import Integration
 from greenroom.model.list_calls import ListCall
 from greenroom.services.package_facts import GoodList, ListFailure, PackageSource
@@ -21,14 +21,6 @@ SLOW_MS = 2500
 NAMED = 20
 CLOSED = "Recruiters cannot open the test dialog"
 PAGE_TOO_LONG = f"{CLOSED}: a page of your package list is too long"
-#: reasons of a failed TLS handshake by words of its message
-_TLS_REASONS = {
-    "expired": "expired",
-    "mismatch": "name",
-    "self": "chain",
-    "issuer": "chain",
-    "not yet": "not yet valid",
-}
 
 Timed = TypeVar("Timed", bound=GoodList | ListFailure)
 
@@ -44,7 +36,11 @@ def _judge(source: PackageSource) -> list[Finding]:
         if integration.package_id or source.has_published:
             return []
         proof = {"packages_url": None, "package_id": None, "published": 0}
-        return [find("packages.no_source", _subject(integration), proof=proof, since=integration.updated_at)]
+        return [
+            find(
+                "packages.no_source", about_integration(integration.provider), proof=proof, since=integration.updated_at
+            )
+        ]
     failures = [one for one in source.failures if not _is_answered(one, integration)]
     current = _current(source, failures)
     return [
@@ -85,7 +81,7 @@ def _failing(integration: Integration, failures: Sequence[ListFailure], kept: se
         found.append(
             find(
                 code,
-                _subject(integration),
+                about_integration(integration.provider),
                 title=_title(code, is_kept=kept.issuperset(one.account_id for one in same)),
                 severity="error" if cause == "too_many" else None,
                 cause=latest.call.reason if latest.call.problem in ("bad_url", "reset", "protocol") else None,
@@ -114,8 +110,7 @@ def _proof(cause: str, call: ListCall) -> dict[str, Any]:
     elif call.problem != "http_status":
         proof |= {"host": urlsplit(call.url).hostname, "error": call.reason}
     if cause == "tls":
-        said = (call.reason or "").rpartition(": ")[2].lower()
-        proof["reason"] = next((reason for word, reason in _TLS_REASONS.items() if word in said), "handshake")
+        proof["reason"] = get_tls_reason(call.reason)
     return {name: value for name, value in proof.items() if value is not None}
 
 
@@ -135,7 +130,7 @@ def _stale(integration: Integration, failures: Sequence[ListFailure], lists: Seq
     return [
         find(
             "packages.stale",
-            _subject(integration),
+            about_integration(integration.provider),
             proof=proof | _named(accounts),
             since=min(one.since for one, _ in stale),
             last_seen_at=max(one.at for one, _ in stale),
@@ -197,7 +192,7 @@ def _slow(source: PackageSource) -> list[Finding]:
     return [
         find(
             "packages.slow",
-            _subject(source.integration),
+            about_integration(source.integration.provider),
             proof=proof,
             since=slow[0][0],
             last_seen_at=slow[-1][0],
@@ -213,7 +208,7 @@ def _about(
     accounts = {one.account_id: one.account for one in those if one.account_id and one.account}
     return find(
         code,
-        _subject(integration),
+        about_integration(integration.provider),
         proof={"url": newest.call.url, **facts} | _named(accounts),
         since=min(one.at for one in those),
         last_seen_at=newest.at,
@@ -224,11 +219,6 @@ def _about(
 
 def _newest(those: Sequence[Timed]) -> Timed:
     return max(those, key=lambda one: one.at)
-
-
-def _subject(integration: Integration) -> Subject:
-    connector = discover().get(integration.provider)
-    return Subject("integration", integration.provider, connector.manifest.name if connector else integration.provider)
 
 
 def _named(accounts: Mapping[str, str]) -> dict[str, Any]:

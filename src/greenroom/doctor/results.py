@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from greenroom.connectors import discover
 from greenroom.connectors.contract import Push as Asked
-from greenroom.doctor.catalogue import find
+from greenroom.doctor.catalogue import about_integration, find, get_ats_name
 from greenroom.errors import GiveUp
 from greenroom.model.events import stamp
 from greenroom.model.findings import Finding, Subject
@@ -122,7 +122,7 @@ def _of_order(cause: str, order: Order, push: Push) -> Finding:
     return find(
         cause,
         Subject("order", order.id, order.package_name),
-        ats=_ats(order.provider),
+        ats=get_ats_name(order.provider),
         proof=proof,
         since=order.result_at,
         last_seen_at=push.attempted_at,
@@ -178,8 +178,8 @@ def _configured(
     accounts = {order.account_id for order, _ in orders}
     return find(
         cause,
-        Subject("integration", integration.provider, _ats(integration.provider)),
-        ats=_ats(integration.provider),
+        about_integration(integration.provider),
+        ats=get_ats_name(integration.provider),
         next_step=next_step,
         proof=proof,
         since=min((order.created_at for order, _ in orders), default=integration.updated_at),
@@ -188,7 +188,3 @@ def _configured(
         account_id=accounts.pop() if len(accounts) == 1 else None,
         order_ids=ids,
     )
-
-
-def _ats(provider: str) -> str:
-    return discover()[provider].manifest.name

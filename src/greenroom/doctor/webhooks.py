@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
-from greenroom.doctor.catalogue import find
+from greenroom.doctor.catalogue import about_integration, find
+from greenroom.doctor.transport import get_tls_reason
 from greenroom.model.breakers import Failure
 from greenroom.model.events import ORDER_CREATED, stamp, subscribed_name
 from greenroom.model.findings import Finding, Subject
 from greenroom.model.integrations import Integration
-from greenroom.services.webhook_facts import Waiting, WebhookArea, WebhookState
+from greenroom.services.webhook_facts import FailedAnswer, Waiting, WebhookArea, WebhookState
 from greenroom.store.db import from_ms
 
 #: seconds that a due delivery may wait before it is a backlog
@@ -42,7 +44,7 @@ def judge(facts: WebhookArea) -> list[Finding]:
 def _nobody_listens(integration: Integration, facts: WebhookArea) -> list[Finding]:
     """Finds why no webhook receives the order event of an integration, or of some of its accounts."""
     event = ORDER_CREATED[integration.partner_category]
-    subject = Subject("integration", integration.provider, integration.provider)
+    subject = about_integration(integration.provider)
     listening = [one for one in facts.webhooks if subscribed_name(event, one.webhook.events)]
     held = _waiting("held", facts.held)
     if any(one.webhook.enabled for one in listening):
@@ -67,12 +69,16 @@ def _nobody_listens(integration: Integration, facts: WebhookArea) -> list[Findin
 
 def _disabled(state: WebhookState, event: str, held: dict[str, Any]) -> Finding:
     webhook = state.webhook
-    proof = {"event": event, "url": webhook.url, "reason": webhook.disabled_reason, **held}
+    proof: dict[str, Any] = {"event": event, "url": webhook.url}
+    if webhook.disabled_reason:
+        proof["reason"] = webhook.disabled_reason
+    if state.disabled:
+        proof |= {"disabled_by": state.disabled.by, "disabled_at": stamp(state.disabled.at)}
     return find(
         "webhook.disabled",
         _subject(state),
-        proof={**proof, **_waiting("waiting", state.held)},
-        since=webhook.updated_at,
+        proof={**proof, **held, **_waiting("waiting", state.held)},
+        since=state.disabled.at if state.disabled else webhook.updated_at,
     )
 
 
@@ -91,23 +97,16 @@ def _gone(state: WebhookState) -> Finding:
 
 
 def _failing(state: WebhookState) -> list[Finding]:
-    """Finds why the attempts at an enabled webhook fail, and what waits for it."""
+    """Finds why the attempts at an enabled webhook, or its test event, fail, and what waits for it."""
     found = []
     failure = state.failure
     if failure is not None and (code := _code(failure)):
-        proof: dict[str, Any] = {"url": state.webhook.url, "error": failure.reason}
-        if failure.status is not None:
-            proof["status"] = failure.status
-        if state.first_line:
-            proof["answer"] = state.first_line
-        if code == "webhook.signature_suspected" and state.rotated_at:
-            proof["secret_rotated_at"] = stamp(state.rotated_at)
-        proof |= _waiting("waiting", state.pending) | _waiting("given_up", state.dead)
+        waiting = _waiting("waiting", state.pending) | _waiting("given_up", state.dead)
         found.append(
             find(
                 code,
                 _subject(state),
-                proof=proof,
+                proof=_proof(code, failure, state) | waiting,
                 since=from_ms(failure.since),
                 last_seen_at=from_ms(failure.at),
                 count=failure.count,
@@ -129,6 +128,25 @@ def _failing(state: WebhookState) -> list[Finding]:
             find("webhook.backlog", _subject(state), proof=proof, since=state.pending.oldest, **_count(state.pending))
         )
     return found
+
+
+def _proof(code: str, failure: Failure, state: WebhookState) -> dict[str, Any]:
+    """Returns what was observed of the latest failed attempt."""
+    answer = state.answer or FailedAnswer()
+    proof = {
+        "url": state.webhook.url,
+        "host": urlsplit(state.webhook.url).hostname if failure.status is None else None,
+        "error": failure.reason,
+        "status": failure.status,
+        "ms": answer.ms,
+        "answer": answer.first_line,
+        "target": answer.target if code == "webhook.redirect" else None,
+        "reason": get_tls_reason(failure.reason) if code == "webhook.tls" else None,
+        "secret_rotated_at": (
+            stamp(state.rotated_at) if code == "webhook.signature_suspected" and state.rotated_at else None
+        ),
+    }
+    return {name: value for name, value in proof.items() if value is not None}
 
 
 def _code(failure: Failure) -> str | None:

@@ -63,7 +63,7 @@ class Tried:
 
 async def try_out(ctx: Context, out: Outbound, project_id: str, webhook_id: str) -> Tried:
     """
-    Sends a signed test event to a webhook now, outside the queue, and records the outcome for the set-up checks.
+    Sends a signed test event to a webhook now, outside the queue; records the outcome for the checks and the doctor.
 
     The webhook may be disabled and need not subscribe to the event.
 
@@ -71,8 +71,7 @@ async def try_out(ctx: Context, out: Outbound, project_id: str, webhook_id: str)
         NotFound: the webhook is not the project's.
     """
     tried = await _try_out(ctx, out, await webhooks.get(ctx, project_id, webhook_id))
-    problem = tried.fault.reason if tried.fault else None
-    await checks.record_webhook_test(ctx, project_id, webhook_id, problem)
+    await checks.record_webhook_test(ctx, project_id, webhook_id, tried.fault, tried.response)
     return tried
 
 

@@ -29,7 +29,7 @@ class Failure:
     """
     The attempts at a destination that failed since the last one that succeeded. Times are in ms since 1970.
 
-    `kind`, `status`, `reason` and `delivery_id` are the latest attempt's.
+    `kind`, `status`, `reason` and `delivery_id` are the latest attempt's; `delivery_id` is '' for a test event.
     """
 
     since: int
@@ -101,6 +101,19 @@ class Breaker:
         """Returns the breaker after the endpoint asked for a pause of `wait_ms`."""
         until = max(self.open_until, now + wait_ms)
         return replace(self, failures=0, open_until=until, limit=1, last_error=error)
+
+
+def add_failure(before: Failure | None, fault: RemoteError, status: int | None, delivery_id: str, now: int) -> Failure:
+    """Returns the failed attempts since the last success, after another one."""
+    return Failure(
+        since=before.since if before else now,
+        at=now,
+        count=before.count + 1 if before else 1,
+        kind=fault.kind,
+        status=status,
+        reason=fault.reason,
+        delivery_id=delivery_id,
+    )
 
 
 def is_down(fault: RemoteError | None, status: int | None) -> bool:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from greenroom.context import Context, snapshot
 from greenroom.errors import TryLater
 from greenroom.model.attempts import FinishedAttempt
-from greenroom.model.breakers import ALERT_AFTER, Breaker, Failure, Health, is_down
+from greenroom.model.breakers import ALERT_AFTER, Breaker, Failure, Health, add_failure, is_down
 from greenroom.services import alerts
 from greenroom.store import breakers as breaker_rows
 from greenroom.store.db import Tx, from_ms
@@ -90,15 +90,7 @@ def _failure(before: Failure | None, one: FinishedAttempt, now: int) -> Failure 
     """Returns the failures since the last success, after one more attempt."""
     if one.fault is None:
         return None
-    return Failure(
-        since=before.since if before else now,
-        at=now,
-        count=before.count + 1 if before else 1,
-        kind=one.fault.kind,
-        status=one.exchange.status,
-        reason=one.fault.reason,
-        delivery_id=one.claimed.id,
-    )
+    return add_failure(before, one.fault, one.exchange.status, one.claimed.id, now)
 
 
 def _is_down(one: FinishedAttempt) -> bool:

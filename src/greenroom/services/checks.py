@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from greenroom.context import Context, snapshot, transaction
-from greenroom.errors import NotFound
+from greenroom.errors import NotFound, RemoteError
+from greenroom.model.breakers import add_failure
 from greenroom.model.checklist import BY_HAND, run_checks
 from greenroom.model.checks import (
     Accounts,
@@ -22,6 +23,7 @@ from greenroom.model.checks import (
     WebhookFacts,
 )
 from greenroom.model.integrations import Integration
+from greenroom.security import masks
 from greenroom.services import audit, integrations
 from greenroom.store import breakers as breaker_rows
 from greenroom.store import checks as check_rows
@@ -126,12 +128,30 @@ async def record_probe(_: Context, tx: Tx, project_id: str, provider: str, url: 
 
 
 @transaction
-async def record_webhook_test(_: Context, tx: Tx, project_id: str, webhook_id: str, problem: str | None) -> None:
-    """Records the outcome of a test event; `problem` is None when the endpoint took it."""
-    detail = to_json({"problem": problem and problem[:LONGEST]})
-    if problem is None:
+async def record_webhook_test(
+    _: Context, tx: Tx, project_id: str, webhook_id: str, fault: RemoteError | None, response: Mapping[str, Any] | None
+) -> None:
+    """
+    Records the outcome of a test event; `fault` is None when the endpoint took it, `response` when none arrived.
+
+    To the doctor a refused test event is a failed attempt, and an accepted one ends the failure. It does not count
+    for the circuit breaker, since nothing waits for it.
+    """
+    if fault is None:
         await breaker_rows.clear_failure(tx, webhook_id)
-    await check_rows.observe(tx, project_id, webhook_id, WEBHOOK_TEST, detail)
+    elif fault.kind != "internal":
+        breaker, now = await breaker_rows.lock(tx, webhook_id)
+        status = response["status"] if response else None
+        failure = add_failure(breaker.failure, fault, status, "", now)
+        await breaker_rows.save(tx, webhook_id, replace(breaker, failure=failure))
+    detail = {"problem": fault and fault.reason[:LONGEST], "response": response and _kept(response)}
+    await check_rows.observe(tx, project_id, webhook_id, WEBHOOK_TEST, to_json(detail))
+
+
+def _kept(response: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what the doctor shows of the answer to a test event."""
+    headers = {name: str(value)[:LONGEST] for name, value in response["headers"].items() if name == "location"}
+    return {"headers": headers, "body": masks.text(response["body"][:LONGEST]), "ms": response["ms"]}
 
 
 def _require_by_hand(code: str) -> None:

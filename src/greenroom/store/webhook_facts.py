@@ -10,6 +10,8 @@ from greenroom.store.db import Row, Tx, marks
 MOST = 1000
 #: accounts that no webhook takes, at most
 ACCOUNTS = 20
+#: changes of webhooks that are searched for who switched them off
+CHANGES = 200
 
 
 async def count_waiting(tx: Tx, destination_ids: Sequence[str]) -> Sequence[Row]:
@@ -46,15 +48,41 @@ async def list_secrets(tx: Tx, webhook_ids: Sequence[str]) -> Sequence[Row]:
 
 
 async def list_answers(tx: Tx, project_id: str, delivery_ids: Sequence[str]) -> Sequence[Row]:
-    """Lists the answer to the latest attempt of each of these deliveries."""
+    """Lists the answer to the latest attempt of each of these deliveries, and how long the attempt took."""
     if not delivery_ids:
         return []
     return await tx.all(
-        "SELECT delivery_id, response FROM attempts AS latest WHERE project_id = $1 AND delivery_id IN "  # noqa: S608
+        "SELECT delivery_id, response, duration_ms FROM attempts AS latest WHERE project_id = $1 AND delivery_id IN "  # noqa: S608
         f"({', '.join(f'${n + 2}' for n in range(len(delivery_ids)))}) AND number = (SELECT max(number) FROM attempts "
         "WHERE attempts.delivery_id = latest.delivery_id)",
         project_id,
         *delivery_ids,
+    )
+
+
+async def list_tests(tx: Tx, project_id: str, webhook_ids: Sequence[str], kind: str) -> Sequence[Row]:
+    """Lists the outcome of the latest test event of each webhook."""
+    if not webhook_ids:
+        return []
+    return await tx.all(
+        "SELECT subject, detail FROM check_observations WHERE project_id = $1 AND kind = $2 "  # noqa: S608
+        f"AND subject IN ({marks(webhook_ids, 3)})",
+        project_id,
+        kind,
+        *webhook_ids,
+    )
+
+
+async def list_changes(tx: Tx, project_id: str, webhook_ids: Sequence[str]) -> Sequence[Row]:
+    """Lists the newest changes of these webhooks with their actors, the newest first; `CHANGES` at the most."""
+    if not webhook_ids:
+        return []
+    return await tx.all(
+        "SELECT object_id, action, actor_kind, actor_name, detail, at FROM audit_log "  # noqa: S608
+        f"WHERE project_id = $1 AND object_id IN ({marks(webhook_ids, 2)}) "
+        f"AND action IN ('webhook.changed', 'webhook.created') ORDER BY id DESC LIMIT {CHANGES}",
+        project_id,
+        *webhook_ids,
     )
 
 
