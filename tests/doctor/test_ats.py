@@ -196,6 +196,28 @@ async def test_the_token_of_a_deleted_account(patient: Patient) -> None:
     await patient.is_healthy()
 
 
+async def test_what_had_ended_before_an_account_was_deleted(patient: Patient) -> None:
+    """Causes that a good call ended stay ended when the account that made it is deleted."""
+    await refused(patient, basic("a-key-of-nobody"))
+    await patient.has("ats.token_unknown")
+    await refused(patient, None)
+    await good(patient)
+    await patient.is_healthy()
+    old = patient.linked.token
+    await unlink(patient.linked)
+    await patient.is_healthy()
+    await refused(patient, basic(old))
+    await is_account(patient, "ats.account_disconnected", count=1)
+
+
+async def test_many_causes_one_after_the_other(patient: Patient) -> None:
+    """Each good call ends the finding before it, however fast they alternate."""
+    for number in range(30):
+        await refused(patient, basic(f"a-key-of-nobody-{number}"))
+        await good(patient)
+    await patient.is_healthy()
+
+
 async def test_the_url_of_another_tenant(patient: Patient) -> None:
     """Both tenant ids and the full URL are in the proof; correcting the configuration ends the finding, too."""
     await patient.is_healthy()

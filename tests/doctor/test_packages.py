@@ -144,6 +144,8 @@ async def test_an_endpoint_that_refuses(listing: Listing, call: Call, status: in
         ({"data": [{"id": "a", "name": " "}]}, "invalid_package", {"path": "$.data[0].name", "found": "an empty text"}),
         ({"data": [{"id": "", "name": "A"}]}, "invalid_package", {"path": "$.data[0].id"}),
         ({"data": [{"id": "a", "name": "A" * 256}]}, "invalid_package", {"found": "a text of 256 characters"}),
+        (b'{"data": [{"id": "a", "name": "\\ud800"}]}', "invalid_package", {"found": "the text '?'"}),
+        (b'{"data": [{"id": "a\\u0000", "name": "A"}]}', "invalid_package", {"path": "$.data[0].id"}),
     ],
 )  # fmt: skip
 async def test_an_answer_that_is_no_list(listing: Listing, body: object, code: str, proof: dict[str, str]) -> None:

@@ -52,7 +52,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "Nothing: once it is read, it follows in an updated event.",
     ),
     UNAVAILABLE: (
-        "{ats} did not answer, or its answer could not be used.",
+        "{ats} could not be reached, or its answer could not be used.",
         "See the failed read in the timeline. Greenroom tries again for some hours; after that, ask {ats}'s support.",
     ),
     EMPTY: (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -15,6 +16,9 @@ MOST = 10_000
 MOST_TESTS = 100
 #: characters of a listed package's id and name at the most
 LONGEST = 255
+
+#: characters that JSON has as escapes and that neither UTF-8 nor PostgreSQL stores
+_UNUSABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 #: the fault of an answer: its status, its syntax, the JSON type of a value, a value, its length
 Problem = Literal["http_status", "not_json", "wrong_shape", "invalid_package", "too_long"]
@@ -94,7 +98,7 @@ def _shown(value: object) -> str:
     if isinstance(value, str) and len(value) > LONGEST:
         return f"a text of {len(value)} characters"
     if isinstance(value, str):
-        return f"the text {value[:60]!r}" if value.strip() else "an empty text"
+        return f"the text {_UNUSABLE.sub('?', value[:60])!r}" if value.strip() else "an empty text"
     return "an array" if isinstance(value, list) else "an object"
 
 
@@ -134,7 +138,17 @@ def _package(item: object, path: str, category: Category) -> Package:
     description = item.get("description")
     if description is not None and not isinstance(description, str):
         raise InvalidPackageList(f"{path}.description", "a text or null", description)
-    return Package(package_id, name, description, _tests(item.get("tests"), f"{path}.tests", category))
+    tests = _tests(item.get("tests"), f"{path}.tests", category)
+    return Package(package_id, name, _usable(description), tests)
+
+
+def _usable(value: object) -> Any:
+    """Returns a value with the characters of its texts replaced that cannot be stored; recruiters do not see these."""
+    if isinstance(value, str):
+        return _UNUSABLE.sub("?", value)
+    if isinstance(value, dict):
+        return {_usable(name): _usable(part) for name, part in value.items()}
+    return [_usable(part) for part in value] if isinstance(value, list) else value
 
 
 def _check_label(value: object, path: str) -> None:
@@ -143,6 +157,9 @@ def _check_label(value: object, path: str) -> None:
         raise InvalidPackageList(path, "a text", value)
     if not value.strip() or len(value) > LONGEST:
         raise InvalidPackageList(path, f"a text of 1 to {LONGEST} characters", value, problem="invalid_package")
+    if _UNUSABLE.search(value):
+        expected = "a text without NUL characters and unpaired surrogates"
+        raise InvalidPackageList(path, expected, value, problem="invalid_package")
 
 
 def _tests(value: object, path: str, category: Category) -> tuple[dict[str, Any], ...]:
@@ -153,7 +170,7 @@ def _tests(value: object, path: str, category: Category) -> tuple[dict[str, Any]
     for index, test in enumerate(value):
         if not isinstance(test, dict):
             raise InvalidPackageList(f"{path}[{index}]", "an object with id and name", test)
-    return tuple({key: test.get(key) for key in ("id", "name", "description")} for test in value)
+    return tuple({key: _usable(test.get(key)) for key in ("id", "name", "description")} for test in value)
 
 
 def unique(packages: list[Package]) -> tuple[Package, ...]:

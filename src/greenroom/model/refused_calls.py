@@ -25,9 +25,10 @@ LONGEST_TENANT = 100
 #: together with the data of the latest
 MOST_PENDING = 64
 FURTHER = "further"
-#: extra notes of good calls after a refused one: this many at once, then this many in a second
-EXTRA_NOTES = 20
-EXTRA_NOTES_PER_S = 2.0
+#: extra notes of good calls after a refused one: this many at once, then this many in a second. A finding that is
+#: mended while none is left stays until the next good call
+EXTRA_NOTES = 200
+EXTRA_NOTES_PER_S = 5.0
 #: least characters of a token that was cut short; a shorter start is an unknown key
 SHORTEST_START = 20
 PREFIX = "gr_"

@@ -13,7 +13,7 @@ from greenroom.errors import Conflict, NotFound
 from greenroom.model.accounts import Account, AccountStatus
 from greenroom.model.events import ACCOUNT_CREATED, ACCOUNT_DELETED, ACCOUNT_UPDATED, account_payload, stamp
 from greenroom.security.tokens import new_external_trigger_token, token_hash
-from greenroom.services import audit, events
+from greenroom.services import audit, events, refused_calls
 from greenroom.store import access as access_rows
 from greenroom.store import accounts as account_rows
 from greenroom.store import deliveries as delivery_rows
@@ -215,6 +215,7 @@ async def delete(ctx: Context, tx: Tx, project_id: str, account_id: str) -> Acco
     """
     await project_rows.lock(tx, project_id)
     account = await read(tx, project_id, account_id)
+    await refused_calls.delete_ended(tx, project_id, account.provider)
     await account_rows.delete(tx, account_id)
     await access_rows.delete(tx, account_id)
     await enrichment_rows.delete_cache(tx, account_id)

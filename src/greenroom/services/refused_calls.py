@@ -200,6 +200,21 @@ async def _store(_: Context, tx: Tx, found: Sequence[tuple[RefusedCall, _Examine
         await rows.delete_oldest(tx, project_id)
 
 
+async def delete_ended(tx: Tx, project_id: str, provider: str) -> None:
+    """
+    Deletes the refused calls that good calls have ended; runs inside another service's transaction.
+
+    It is called before an account is unlinked, whose good calls do not count any more after that.
+    """
+    stored = [row for row in await rows.list_refused(tx, project_id) if row["provider"] == provider]
+    if not stored:
+        return
+    callers = await ats_callers.list_callers(tx, project_id, provider, [row["subject"] for row in stored])
+    for row in stored:
+        if how_ended(ats_callers.to_refused(row), callers) is Ended.YES:
+            await rows.delete(tx, project_id, provider, row["kind"], row["subject"])
+
+
 def _merge(calls: Sequence[tuple[RefusedCall, _Examined]]) -> list[tuple[RefusedCall, _Examined]]:
     """Returns one entry for each kind and subject, with the data of the latest call."""
     merged: dict[tuple[str, str], tuple[RefusedCall, _Examined]] = {}

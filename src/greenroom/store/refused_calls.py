@@ -80,6 +80,17 @@ async def add(tx: Tx, entry: Entry, *, anew: bool) -> None:
     )
 
 
+async def delete(tx: Tx, project_id: str, provider: str, kind: str, subject: str) -> None:
+    """Deletes the refused calls of one kind and subject."""
+    await tx.run(
+        "DELETE FROM refused_calls WHERE project_id = $1 AND provider = $2 AND kind = $3 AND subject = $4",
+        project_id,
+        provider,
+        kind,
+        subject,
+    )
+
+
 async def delete_oldest(tx: Tx, project_id: str) -> None:
     """Deletes the oldest rows of a project beyond `MOST_ROWS`."""
     await tx.run(

@@ -18,6 +18,7 @@ from greenroom.connectors.greenhouse.harvest.access import ACCESS, HARVEST, get_
 from greenroom.connectors.oauth import TokenSource
 from greenroom.context import Context
 from greenroom.errors import AccessError, RemoteError
+from greenroom.model.enrichment import LATE, UNAVAILABLE
 from greenroom.outbound import Answer, Outbound, Request, retry_after
 from greenroom.services import access
 
@@ -116,7 +117,9 @@ class Harvest:
         try:
             answer = await self._out.send(Request("GET", url, headers), deadline=deadline, max_body=MAX_BODY)
         except RemoteError as error:
-            raise AccessError("hiring_team.unavailable", f"Harvest, {path}: {error.reason}", wait=RETRY) from None
+            # a list that takes longer than the event waits for it is late, as one that comes in small parts
+            code = LATE if error.kind == "timeout" else UNAVAILABLE
+            raise AccessError(code, f"Harvest, {path}: {error.reason}", wait=RETRY) from None
         blocked_for = None
         if answer.status in (429, 503):
             blocked_for = retry_after(answer.headers, datetime.now(UTC)) or (RETRY if answer.status == 429 else None)
