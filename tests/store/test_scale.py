@@ -30,7 +30,8 @@ from greenroom.services import (
     webhooks,
 )
 from greenroom.store import accounts as account_rows
-from greenroom.store import missing
+from greenroom.store import breakers as breaker_rows
+from greenroom.store import missing, result_facts
 from greenroom.store import webhooks as webhook_rows
 from greenroom.store.db import Store, Tx
 from greenroom.store.postgres import PostgresStore
@@ -141,3 +142,21 @@ async def test_no_everyday_service_scans_a_large_table(store: Store, rows: int) 
     await store.write(work)
 
     assert {what: lines for what, lines in found.items() if lines} == {}
+
+
+async def test_the_doctor_walks_through_no_queue(store: Store) -> None:
+    """Looking for results that wait for a failing ATS reads the deliveries of its account alone."""
+    await fill(store, 20_000)
+    plans: list[str] = []
+
+    async def work(tx: Tx) -> None:
+        await breaker_rows.lock(tx, name("acc", 0))
+        explaining = Explaining(tx, postgres=isinstance(store, PostgresStore))
+        await result_facts.find_candidates(explaining, name("prj", 0))
+        plans.extend(explaining.plans)
+
+    await store.write(work)
+    assert len(plans) == 3
+    lines = [line for plan in plans for line in plan.splitlines()]
+    assert [line for line in lines if "pk_deliveries" in line or "SCAN deliveries" in line] == []
+    assert [line for line in lines if "ix_deliveries_destination_id_state_id" in line]

@@ -27,7 +27,7 @@ from greenroom.model.findings import Finding
 from greenroom.model.projects import Project
 from greenroom.outbound import Outbound
 from greenroom.security.vault import VaultError
-from greenroom.services import integrations, lookup, projects
+from greenroom.services import gateway_facts, integrations, lookup, projects
 from greenroom.settings import Settings, SettingsError
 from greenroom.store import migrate
 
@@ -66,23 +66,25 @@ def doctor(
     """
     try:
         settings = Settings.from_environment(data_dir=data)
-        examined = asyncio.run(_run(settings, project, Filter(account_id=account, order_id=order), probe=probe))
+        wanted = Filter(account_id=account, order_id=order)
+        examined, public_url = asyncio.run(_run(settings, project, wanted, probe=probe))
     except (SettingsError, VaultError, GreenroomError, sqlite3.Error, OSError) as error:
         print(f"greenroom: {error}", file=sys.stderr)
         raise typer.Exit(COULD_NOT_RUN) from None
     if as_json:
-        print(json.dumps(_as_json(examined, settings.public_url), ensure_ascii=False))
+        print(json.dumps(_as_json(examined, public_url), ensure_ascii=False))
     else:
         groups = [(one.project.name if one.project else "", one.findings) for one in examined]
-        print_findings(groups, settings.public_url)
+        print_findings(groups, public_url)
     raise typer.Exit(1 if any(found.severity == "error" for one in examined for found in one.findings) else 0)
 
 
-async def _run(settings: Settings, name: str | None, wanted: Filter, *, probe: bool) -> list[Examined]:
+async def _run(settings: Settings, name: str | None, wanted: Filter, *, probe: bool) -> tuple[list[Examined], str]:
+    """Examines the projects; returns what was found, and the public URL of the gateway that serves them."""
     if not settings.database_url and not database_file(settings).exists():
         raise SettingsError(f"There is no database at {database_file(settings)}. Run: greenroom serve")
     if pending := await _find_pending(settings):
-        return [Examined(None, [pending], [])]
+        return [Examined(None, [pending], [])], settings.public_url
     async with open_context(settings) as ctx:
         chosen = await _choose(ctx, name, wanted)
         if probe:
@@ -94,7 +96,7 @@ async def _run(settings: Settings, name: str | None, wanted: Filter, *, probe: b
                 findings += await _probe_report(ctx, one.id, wanted.order_id)
             checks = (await examine(ctx, one.id)).results
             examined.append(Examined(one, findings, checks))
-        return examined
+        return examined, await gateway_facts.find_public_url(ctx)
 
 
 async def _choose(ctx: Context, name: str | None, wanted: Filter) -> list[Project]:

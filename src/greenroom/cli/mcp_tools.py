@@ -22,7 +22,7 @@ from greenroom.model.order_sentences import describe
 from greenroom.model.orders import Order
 from greenroom.model.projects import Project
 from greenroom.model.replays import Status
-from greenroom.services import deliveries, flights, orders, replays, webhooks
+from greenroom.services import deliveries, flights, gateway_facts, orders, replays, webhooks
 from greenroom.services.deliveries import Delivery
 
 #: rows of one answer
@@ -77,9 +77,9 @@ class Tools:
     ) -> dict[str, Any]:
         """Returns the findings of the project, the most severe first."""
         found = await diagnose(self._ctx, self._project.id, Filter(account_id, order_id, severity, code))
-        shown = []
+        shown, public_url = [], await gateway_facts.find_public_url(self._ctx)
         for one in found[:MOST]:
-            finding = show(one, self._ctx.settings.public_url)
+            finding = show(one, public_url)
             finding["subject"]["name"] = self._marker.text(one.subject.name)
             shown.append({**finding, "proof": self._marker.value(one.proof)})
         return {"findings": shown, "count": len(found)}

@@ -8,6 +8,8 @@ from greenroom.store.db import Row, Tx, marks
 
 #: orders of each kind that are examined, newest first
 MOST = 50
+#: accounts whose breaker has a row that are examined, newest first
+FAILING = 20
 #: newest orders and newest results among which those of a kind without an index are looked for
 NEWEST = 200
 
@@ -21,11 +23,7 @@ async def find_candidates(tx: Tx, project_id: str) -> list[str]:
     """
     rows = await tx.all(
         "SELECT * FROM (SELECT id FROM orders WHERE project_id = $1 AND delivery = 'refused' ORDER BY id DESC "
-        "LIMIT $2) AS refused UNION SELECT * FROM (SELECT order_id FROM deliveries WHERE destination_id IN "
-        "(SELECT destination_id FROM breakers JOIN accounts ON accounts.id = breakers.destination_id "
-        "WHERE accounts.project_id = $1 LIMIT $2) AND state = 'pending' AND attempts > 0 ORDER BY id DESC LIMIT $2) "
-        "AS waiting "
-        "UNION SELECT * FROM (SELECT id FROM (SELECT id, delivery FROM orders WHERE project_id = $1 "
+        "LIMIT $2) AS refused UNION SELECT * FROM (SELECT id FROM (SELECT id, delivery FROM orders WHERE project_id = $1 "
         "AND result_at IS NOT NULL ORDER BY result_at DESC LIMIT $3) AS resulted "
         "WHERE delivery IN ('pending', 'sent') LIMIT $2) AS unread "
         "UNION SELECT * FROM (SELECT id FROM (SELECT id, callback_problem, acknowledged_at FROM orders "
@@ -35,7 +33,25 @@ async def find_candidates(tx: Tx, project_id: str) -> list[str]:
         MOST,
         NEWEST,
     )
-    return [row["id"] for row in rows]
+    return list({row["id"]: None for row in (*rows, *await _list_waiting(tx, project_id))})
+
+
+async def _list_waiting(tx: Tx, project_id: str) -> Sequence[Row]:
+    """Lists orders that wait for accounts whose breaker has a row; one search of an index for each account."""
+    failing = await tx.all(
+        "SELECT destination_id FROM breakers JOIN accounts ON accounts.id = destination_id "
+        "WHERE accounts.project_id = $1 ORDER BY destination_id DESC LIMIT $2",
+        project_id,
+        FAILING,
+    )
+    # an IN list would be sorted by id, for which both databases may read all deliveries
+    of_one = (
+        "SELECT * FROM (SELECT order_id AS id FROM (SELECT order_id, attempts FROM deliveries "
+        f"WHERE destination_id = ${{}} AND state = 'pending' ORDER BY id DESC LIMIT {NEWEST}) AS newest "  # noqa: S608
+        f"WHERE attempts > 0 LIMIT {MOST}) AS waiting"
+    )
+    arms = " UNION ALL ".join(of_one.format(number + 1) for number in range(len(failing)))
+    return await tx.all(arms, *(row["destination_id"] for row in failing)) if failing else []
 
 
 async def list_pushes(tx: Tx, project_id: str, order_ids: Sequence[str]) -> Sequence[Row]:
