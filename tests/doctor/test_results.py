@@ -84,7 +84,7 @@ async def test_an_invalid_field(patient: Patient, changes: dict[str, Any], proof
         answer = await patient.linked.give_result(order_id, {**RESULT, **changes})
         assert answer.status_code == 422, answer.text
     found = await patient.has("result.invalid_field", order_id=order_id, **proof)
-    assert found["subject"] == {"type": "order", "id": order_id, "name": None}
+    assert found["subject"] == {"type": "order", "id": order_id, "name": "pkg_static"}
     assert found["count"] == 2
     await accepted(patient, order_id)
     await patient.is_healthy()
@@ -322,6 +322,7 @@ async def test_a_list_that_the_ats_rejects(patient: Patient) -> None:
     assert (await patient.linked.call("response_error", json=report)).status_code == 200
     found = await patient.has("result.rejected_by_ats", field="partner_test_name", api_call="list_tests")
     assert found["subject"]["id"] == patient.linked.account_id
+    assert found["subject"]["name"]
     async with asyncio.timeout(20):
         while await patient.findings():
             await patient.linked.call("list_tests")

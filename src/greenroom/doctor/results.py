@@ -53,9 +53,10 @@ def _refused(one: Refusal) -> Finding:
     """Returns the finding of a refused result, or of an answer that the ATS rejected."""
     order_id = one.detail.get("order_id")
     is_order = one.is_known and order_id is not None
+    account_id = one.account_id or one.detail.get("account_id")
     return find(
         one.code,
-        Subject("order", order_id) if is_order else Subject("account", one.account_id or one.detail.get("account_id")),
+        Subject("order", order_id, one.name) if is_order else Subject("account", account_id, one.name),
         proof={name: value for name, value in one.detail.items() if value not in (None, [])},
         since=one.since,
         last_seen_at=one.at,

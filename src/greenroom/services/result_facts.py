@@ -23,12 +23,17 @@ MOST = 50
 
 @dataclass(frozen=True)
 class Refusal:
-    """The latest refusal of an order's result, or of an answer by the ATS; `subject` as in the table."""
+    """
+    The latest refusal of an order's result, or of an answer by the ATS; `subject` as in the table.
+
+    `name` is that of the order's package, or else of the account's owner.
+    """
 
     subject: str
     code: str
     account_id: str | None
     is_known: bool
+    name: str | None
     detail: Mapping[str, Any]
     count: int
     since: datetime
@@ -102,6 +107,7 @@ def _refusal(row: Row) -> Refusal:
         row["code"],
         row["account_id"],
         bool(row["is_known"]),
+        row["package_name"] or row["origin_owner_name"],
         json.loads(row["detail"]),
         row["times"],
         from_ms(row["since_at"]),

@@ -23,7 +23,8 @@ async def find_candidates(tx: Tx, project_id: str) -> list[str]:
     """
     rows = await tx.all(
         "SELECT * FROM (SELECT id FROM orders WHERE project_id = $1 AND delivery = 'refused' ORDER BY id DESC "
-        "LIMIT $2) AS refused UNION SELECT * FROM (SELECT id FROM (SELECT id, delivery FROM orders WHERE project_id = $1 "
+        "LIMIT $2) AS refused "
+        "UNION SELECT * FROM (SELECT id FROM (SELECT id, delivery FROM orders WHERE project_id = $1 "
         "AND result_at IS NOT NULL ORDER BY result_at DESC LIMIT $3) AS resulted "
         "WHERE delivery IN ('pending', 'sent') LIMIT $2) AS unread "
         "UNION SELECT * FROM (SELECT id FROM (SELECT id, callback_problem, acknowledged_at FROM orders "
@@ -46,8 +47,8 @@ async def _list_waiting(tx: Tx, project_id: str) -> Sequence[Row]:
     )
     # an IN list would be sorted by id, for which both databases may read all deliveries
     of_one = (
-        "SELECT * FROM (SELECT order_id AS id FROM (SELECT order_id, attempts FROM deliveries "
-        f"WHERE destination_id = ${{}} AND state = 'pending' ORDER BY id DESC LIMIT {NEWEST}) AS newest "  # noqa: S608
+        "SELECT * FROM (SELECT order_id AS id FROM (SELECT order_id, attempts FROM deliveries "  # noqa: S608
+        f"WHERE destination_id = ${{}} AND state = 'pending' ORDER BY id DESC LIMIT {NEWEST}) AS newest "
         f"WHERE attempts > 0 LIMIT {MOST}) AS waiting"
     )
     arms = " UNION ALL ".join(of_one.format(number + 1) for number in range(len(failing)))

@@ -86,14 +86,16 @@ async def erase(tx: Tx, project_id: str, order_id: str) -> None:
 
 async def list_newest(tx: Tx, project_id: str, *, limit: int) -> Sequence[Row]:
     """
-    Lists the newest refusals of a project.
+    Lists the newest refusals of a project, with the order's `package_name`, or else the account's `origin_owner_name`.
 
     A refused second result is listed for a day.
     """
     return await tx.all(
-        "SELECT * FROM result_refusals WHERE project_id = $1 "
+        "SELECT newest.*, package_name, origin_owner_name FROM (SELECT * FROM result_refusals WHERE project_id = $1 "
         "AND at > now_ms() - CASE WHEN code = 'result.second_update' THEN CAST($2 AS BIGINT) ELSE CAST($3 AS BIGINT) "
-        "END ORDER BY at DESC LIMIT $4",
+        "END ORDER BY at DESC LIMIT $4) AS newest LEFT JOIN orders ON orders.id = newest.subject "
+        "AND orders.project_id = newest.project_id LEFT JOIN accounts ON orders.id IS NULL "
+        "AND accounts.id = newest.account_id AND accounts.project_id = newest.project_id ORDER BY newest.at DESC",
         project_id,
         _DAY_MS,
         DAYS * _DAY_MS,

@@ -220,6 +220,17 @@ class FirstSignature(Listing):
         return is_genuine(headers, body, [SECRET], now=datetime.now(UTC))
 
 
+class Crashing(Listing):
+    """Ends with the connection when it cannot read a body, as a process that panics."""
+
+    failing: ClassVar = {"packages.invalid-json"}
+
+    def bad_request(self, request: web.Request) -> web.Response:
+        assert request.transport is not None
+        request.transport.abort()
+        return web.Response(status=500)
+
+
 class ColdStart(Listing):
     failing: ClassVar = {"packages.time"}
 
@@ -305,5 +316,5 @@ GOOD = [Listing, OnePage]
 BROKEN = [
     NoNames, NewIds, SameId, SameName, BlankId, Markup, Mojibake, BareArray, FirstPageAlways, Endless, LastPageFails, Overlapping,
     AnyKey, KeyPrefix, Unsigned, FirstSignature, ColdStart, KnownAccountsOnly, AsciiProvider, GetFails, TextHtml,
-    Zipped, Echo, Debug, Redirecting, OneAtATime,
+    Zipped, Echo, Debug, Redirecting, OneAtATime, Crashing,
 ]  # fmt: skip

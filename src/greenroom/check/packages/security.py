@@ -7,6 +7,7 @@ import json
 from greenroom.check.calls import Sent, basic, new_secret, signature
 from greenroom.check.model import Failed, Skipped, Suite, Warned
 from greenroom.check.packages.subject import PackagesSubject
+from greenroom.check.rules import answered
 
 SUITE: Suite[PackagesSubject] = Suite("packages")
 
@@ -133,11 +134,11 @@ async def credentials_echo(subject: PackagesSubject) -> str:
     if not secrets:
         raise Skipped("There is no --api-key and no --signing-secret.")
     encoded = [basic(one).partition(" ")[2].rstrip("=") for one in secrets]
-    for sent in (await subject.ask(), await subject.ask(raw=b"{"), await subject.ask(method="GET")):
+    for sent in await answered(subject.ask(), subject.ask(raw=b"{"), subject.ask(method="GET")):
         headers = " ".join(sent.answer.headers.values())
         if any(one in sent.text or one in headers for one in secrets + encoded):
             raise Failed(f"The {sent.status} answer to {sent.request.method} repeats a credential.", curl=sent.curl)
-    return "three answers without a credential"
+    return "no credential in the answers to three requests"
 
 
 def refused(sent: Sent, what: str) -> str:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from urllib.parse import urlsplit
 
 from greenroom.check.calls import Sent, new_id
 from greenroom.check.model import Failed, Skipped, Suite, Warned
-from greenroom.check.packages.content import SEARCHED
-from greenroom.check.packages.transport import TRACE
+from greenroom.check.rules import calm, refuse_redirect, refuse_traces, require_https
 from greenroom.check.webhook.subject import WebhookSubject, encode
 from greenroom.errors import RemoteError
 
@@ -37,11 +35,7 @@ async def reachable(subject: WebhookSubject) -> str:
 )
 async def https(subject: WebhookSubject) -> str:
     """Looks at the URL."""
-    if urlsplit(subject.caller.url).scheme == "https":
-        return "The URL is https."
-    if subject.development:
-        raise Skipped("With --allow-private, http is permitted.")
-    raise Failed("The URL is http.")
+    return require_https(subject.caller.url, development=subject.development)
 
 
 @SUITE.check(
@@ -52,12 +46,7 @@ async def https(subject: WebhookSubject) -> str:
 )
 async def redirect(subject: WebhookSubject) -> str:
     """Looks at the first answer."""
-    sent = await subject.answer()
-    if 300 <= sent.status < 400:
-        raise Failed(
-            f"The answer is {sent.status} to {sent.answer.headers.get('location', '?')[:120]}.", curl=sent.curl
-        )
-    return str(sent.status)
+    return refuse_redirect(await subject.answer())
 
 
 @SUITE.check(
@@ -164,12 +153,9 @@ async def invalid_json(subject: WebhookSubject) -> str:
 async def no_trace(subject: WebhookSubject) -> str:
     """Looks at the answers to requests that provoke errors."""
     await subject.answer()
-    for body in (b"\xff\xfe", b"[]", b"null", b'{"event": {}}'):
-        for headers in (subject.signed(body), {}):
-            sent = await subject.send(body, headers)
-            if TRACE.search(sent.text[:SEARCHED]):
-                raise Failed(f"A stack trace: {sent.described()}.", curl=sent.curl)
-    return "no stack trace in the answers to eight bad requests"
+    bodies = (b"\xff\xfe", b"[]", b"null", b'{"event": {}}')
+    requests = [(body, headers) for body in bodies for headers in (subject.signed(body), {})]
+    return await refuse_traces(*(subject.send(body, headers) for body, headers in requests))
 
 
 @SUITE.check(
@@ -233,15 +219,3 @@ async def _together(subject: WebhookSubject, sends: list[tuple[object, str]]) ->
 
 def _encoded(sends: list[tuple[object, str]]) -> list[tuple[bytes, str]]:
     return [(encode(document), name) for document, name in sends]
-
-
-def calm(sent: Sent, what: str) -> str:
-    """
-    Returns the status of an answer to an unusual request.
-
-    Raises:
-        Failed: the request failed the service.
-    """
-    if sent.status >= 500:
-        raise Failed(f"For {what}, {sent.described()}.", curl=sent.curl)
-    return str(sent.status)
