@@ -258,3 +258,26 @@ async def test_an_order_ends_the_failure_of_a_test_event(house: House, patient: 
     house.vendor.will_answer(200)
     await patient.linked.send_test(2, partner_test_id="pkg_static")
     await becomes_healthy(patient)
+
+
+async def test_an_order_that_waits_for_a_webhook(house: House, patient: Patient) -> None:
+    """What stops an order is found for this order, and not for one that was delivered."""
+    delivered = await patient.linked.send_test(3, partner_test_id="pkg_static")
+    async with asyncio.timeout(20):
+        while await house.app.state.ctx.store.read(
+            lambda tx: tx.all("SELECT 1 FROM deliveries WHERE order_id = $1 AND state = 'pending'", delivered)
+        ):
+            await asyncio.sleep(0.02)
+    house.vendor.will_answer(500)
+    waiting = await patient.linked.send_test(4, partner_test_id="pkg_static")
+    async with asyncio.timeout(20):
+        while not await patient.findings(order_id=waiting):
+            await asyncio.sleep(0.02)
+    assert [one["code"] for one in await patient.findings(order_id=waiting)] == ["webhook.server_error"]
+    assert await patient.findings(order_id=delivered) == []
+    house.vendor.will_answer(200)
+    await change(patient, events=["account.created"])
+    held = await patient.linked.send_test(5, partner_test_id="pkg_static")
+    assert [one["code"] for one in await patient.findings(order_id=held)] == ["webhook.wrong_event"]
+    await change(patient, events=[EVENT])
+    await recovers(patient)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence, Set
+from dataclasses import dataclass, replace
 from typing import Any
 
 from greenroom.connectors import discover
@@ -70,7 +70,16 @@ async def diagnose(ctx: Context, project_id: str, wanted: Filter | None = None) 
     else:
         for area in AREAS:
             found += area.judge(await area.gather(ctx, project_id))
+        if wanted.order_id:
+            waits_for = await order_facts.find_waiting_for(ctx, project_id, wanted.order_id)
+            found = [_relate(one, wanted.order_id, waits_for) for one in found]
     return sorted((one for one in found if wanted.takes(one)), key=lambda one: SEVERITIES.index(one.severity))
+
+
+def _relate(one: Finding, order_id: str, waits_for: Set[str]) -> Finding:
+    """Relates a finding about a webhook to an order whose delivery it stops."""
+    stops = one.code.startswith("webhook.") and one.subject.id in waits_for
+    return replace(one, order_ids=(*one.order_ids, order_id)) if stops else one
 
 
 def ats_names() -> dict[str, str]:

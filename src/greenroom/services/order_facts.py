@@ -34,6 +34,20 @@ class OrderArea:
 
 
 @snapshot
+async def find_waiting_for(_: Context, tx: Tx, project_id: str, order_id: str) -> set[str]:
+    """
+    Returns the ids of what an order waits for on its way to the vendor; empty once it was delivered.
+
+    They are those of webhooks; while no webhook takes its event, of its account, and its provider.
+    """
+    found: set[str] = set()
+    for row in await fact_rows.list_undelivered(tx, project_id, order_id):
+        is_held = row["destination_id"] == project_id
+        found |= {row["account_id"], row["provider"]} if is_held else {row["destination_id"]}
+    return found
+
+
+@snapshot
 async def gather(ctx: Context, tx: Tx, project_id: str) -> OrderArea:
     """Returns the facts of a project."""
     after = timedelta(hours=ctx.settings.stuck_after_hours)

@@ -6,9 +6,23 @@ from collections.abc import Sequence
 
 from greenroom.store.db import Row, Tx
 
+#: deliveries of an order that are examined
+DELIVERIES = 200
 #: open orders that are examined, newest first, and those that are listed
 OPEN = 1000
 LISTED = 20
+
+
+async def list_undelivered(tx: Tx, project_id: str, order_id: str) -> Sequence[Row]:
+    """Lists where deliveries of an order to webhooks wait or were given up, with the order's account and provider."""
+    return await tx.all(
+        "SELECT destination_id, orders.account_id, orders.provider FROM orders "  # noqa: S608
+        "JOIN deliveries ON deliveries.order_id = orders.id AND deliveries.lane = 'vendor' "
+        "AND deliveries.state IN ('pending', 'held', 'dead') WHERE orders.project_id = $1 AND orders.id = $2 "
+        f"LIMIT {DELIVERIES}",
+        project_id,
+        order_id,
+    )
 
 
 async def list_stuck(tx: Tx, project_id: str, *, before_id: str, after_ms: int) -> Sequence[Row]:
