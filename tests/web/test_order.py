@@ -97,6 +97,17 @@ async def test_a_refused_push_is_pushed_again(visitor: Visitor, proctor: Linked,
     assert "has read the result" in (await visitor.get(path)).text
 
 
+async def test_a_candidate_who_left_is_no_fault(visitor: Visitor, proctor: Linked, house: House) -> None:
+    """Nobody waits for a result whose candidate was hired, rejected or deleted meanwhile."""
+    house.greenhouse.will_answer(404)
+    order = await proctor.send_test()
+    await proctor.give_result(order)
+    await proctor.becomes(order, delivery="refused")
+    page = await visitor.get(await base(visitor, order))
+    assert "has no place for the result any more" in page.text
+    assert "still waits" not in page.text
+
+
 async def test_content_is_erased_after_the_id_was_entered(visitor: Visitor, proctor: Linked) -> None:
     """A wrong id is refused; afterwards nothing of the candidate is left on the page."""
     order = await proctor.send_test()

@@ -24,7 +24,8 @@ class Leg:
     """
     A delivery of an order, as far as the sentence needs it.
 
-    `due_at` is when the next attempt is due, or at the earliest if the delivery `waits`.
+    `due_at` is when the next attempt is due, or at the earliest if the delivery `waits`. `status` is the answer to the
+    latest attempt.
     """
 
     lane: Lane
@@ -33,6 +34,7 @@ class Leg:
     due_at: datetime | None
     last_error: str | None
     waits: Waiting | None = None
+    status: int | None = None
 
 
 @dataclass(frozen=True)
@@ -80,12 +82,7 @@ def _with_result(order: Order, pushes: Sequence[Leg], ats: str, company: str) ->
         return Standing("ok", "nobody", f"{ats} has read the result, and the recruiter at {company} sees it.",
                         "Nothing is left to do.")  # fmt: skip
     if order.delivery == "refused":
-        return Standing(
-            "bad", "you", f"{ats} refused the result, so the recruiter at {company} still waits.",
-            "The result is stored and nothing is lost.",
-            cause=order.delivery_detail or f"{ats} did not accept the notification.",
-            next_step="Correct the cause, then push the result again.",
-        )  # fmt: skip
+        return _refused(order, push, ats, company)
     if order.source == "api":
         return Standing("ok", "nobody", "The result is recorded, and no ATS waits for it.",
                         "The order was placed through the API. Nothing is left to do.")  # fmt: skip
@@ -113,6 +110,21 @@ def _with_result(order: Order, pushes: Sequence[Leg], ats: str, company: str) ->
     if push.waits is not None and push.state == "pending":
         return _waiting(push, "The result", ats)
     return Standing("info", "greenroom", f"The result is on its way to {ats}.", "This takes a few seconds.")
+
+
+def _refused(order: Order, push: Leg | None, ats: str, company: str) -> Standing:
+    if push is not None and push.status == 404:
+        return Standing(
+            "info", "nobody", f"{ats} has no place for the result any more: the candidate left the stage.",
+            "The result is stored. The recruiter can open the report by its link.", cause=order.delivery_detail,
+            next_step="Nothing needs to be done.",
+        )  # fmt: skip
+    return Standing(
+        "bad", "you", f"{ats} refused the result, so the recruiter at {company} still waits.",
+        "The result is stored and nothing is lost.",
+        cause=order.delivery_detail or f"{ats} did not accept the notification.",
+        next_step="Correct the cause, then push the result again.",
+    )  # fmt: skip
 
 
 def _ended(order: Order, ats: str) -> Standing:

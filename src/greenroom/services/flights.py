@@ -40,7 +40,8 @@ class Sent:
     """
     A delivery with the body that it sends (None to an ATS or once erased), and its webhook's name and URL.
 
-    `condition` is the health of its destination at `read_at`, if the delivery is pending.
+    `condition` is the health of its destination at `read_at`, if the delivery is pending. `last_status` is the answer
+    to its latest attempt.
     """
 
     delivery: Delivery
@@ -49,6 +50,7 @@ class Sent:
     webhook_url: str | None
     condition: Condition = HEALTHY
     read_at: datetime | None = None
+    last_status: int | None = None
 
     @property
     def leg(self) -> Leg:
@@ -56,7 +58,7 @@ class Sent:
         one = self.delivery
         until = self.condition.open_until
         due_at = max(one.due_at, until) if one.due_at and until else one.due_at
-        return Leg(one.lane, one.state, one.attempts_made, due_at, one.last_error, self._waits())
+        return Leg(one.lane, one.state, one.attempts_made, due_at, one.last_error, self._waits(), self.last_status)
 
     def _waits(self) -> Waiting | None:
         one = self.delivery
@@ -223,4 +225,5 @@ def _sent(row: Row, delivery: Delivery | None = None) -> Sent:
         body(payload, row["event_name"]).decode() if has_body else None,
         row["webhook_name"],
         row["webhook_url"],
+        last_status=row["last_status"],
     )

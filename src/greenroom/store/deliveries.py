@@ -33,6 +33,10 @@ _ADD = (
 
 #: a limit that is never reached
 ALL = 2**62
+#: the answer to the latest attempt at a delivery
+LAST_STATUS = (
+    "(SELECT status FROM attempts WHERE delivery_id = deliveries.id ORDER BY number DESC LIMIT 1) AS last_status"
+)
 
 
 async def add(
@@ -167,10 +171,14 @@ async def list_deliveries(
 
 
 async def list_of_order(tx: Tx, project_id: str, order_id: str, *, limit: int) -> Sequence[Row]:
-    """Lists an order's deliveries, oldest first, with `payload` of the event, and name and URL of the webhook."""
+    """
+    Lists an order's deliveries, oldest first.
+
+    Each has `payload` of its event, name and URL of its webhook, and `last_status` of its latest attempt.
+    """
     return await tx.all(
-        "SELECT deliveries.*, events.payload, webhooks.name AS webhook_name, webhooks.url AS webhook_url "
-        "FROM deliveries JOIN events ON events.id = deliveries.event_id "
+        "SELECT deliveries.*, events.payload, webhooks.name AS webhook_name, webhooks.url AS webhook_url, "  # noqa: S608
+        f"{LAST_STATUS} FROM deliveries JOIN events ON events.id = deliveries.event_id "
         "LEFT JOIN webhooks ON webhooks.id = deliveries.destination_id "
         "WHERE deliveries.order_id = $1 AND deliveries.project_id = $2 ORDER BY deliveries.id LIMIT $3",
         order_id,
@@ -180,10 +188,10 @@ async def list_of_order(tx: Tx, project_id: str, order_id: str, *, limit: int) -
 
 
 async def find_with_payload(tx: Tx, project_id: str, delivery_id: str) -> Row | None:
-    """Returns a delivery with `payload` of its event, and name and URL of the webhook."""
+    """Returns a delivery as `list_of_order` does."""
     return await tx.one(
-        "SELECT deliveries.*, events.payload, webhooks.name AS webhook_name, webhooks.url AS webhook_url "
-        "FROM deliveries JOIN events ON events.id = deliveries.event_id "
+        "SELECT deliveries.*, events.payload, webhooks.name AS webhook_name, webhooks.url AS webhook_url, "  # noqa: S608
+        f"{LAST_STATUS} FROM deliveries JOIN events ON events.id = deliveries.event_id "
         "LEFT JOIN webhooks ON webhooks.id = deliveries.destination_id "
         "WHERE deliveries.id = $1 AND deliveries.project_id = $2",
         delivery_id,
