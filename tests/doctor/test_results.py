@@ -90,10 +90,11 @@ async def test_an_invalid_field(patient: Patient, changes: dict[str, Any], proof
     await patient.is_healthy()
 
 
-async def test_a_missing_url(patient: Patient) -> None:
+@pytest.mark.parametrize("url", [None, "", "  "])
+async def test_a_missing_url(patient: Patient, url: str | None) -> None:
     """A final result without its address is named."""
     order_id = await ordered(patient)
-    assert (await patient.linked.give_result(order_id, {**RESULT, "result_url": ""})).status_code == 422
+    assert (await patient.linked.give_result(order_id, {**RESULT, "result_url": url})).status_code == 422
     await patient.has("result.url_missing", field="result_url", order_id=order_id)
     await accepted(patient, order_id)
     await patient.is_healthy()

@@ -211,7 +211,7 @@ def read_result(body: ResultIn, *, allow_http: bool, ats: str = "The ATS") -> Re
 
 def _refuse_url(result: Result, ats: str, *, allow_http: bool) -> InvalidResult | None:
     url = result.result_url
-    if url is None:
+    if url is None or not url.strip():
         needed = f"required with a final result: {ats} shows nothing without it"
         return _invalid_url(needed, "result.url_missing") if result.is_final else None
     problem = public_problem(url, allow_http=allow_http)
