@@ -158,9 +158,11 @@ async def test_an_unknown_order(patient: Patient, house: House) -> None:
         path = f"/unified/ats/assessments/orders/{unknown}/result"
         nobody = {"x-account-id": "acc_nobody"}
         assert (await patient.linked.api("PATCH", path, json=RESULT, headers=nobody)).status_code == 404
-    found = await patient.findings()
-    assert [one["code"] for one in found] == ["result.unknown_order"] * 2
-    assert {one["proof"]["order_id"] for one in found} == {theirs, "ord_unknown"}
+    found = await patient.has("result.unknown_order", order_id="ord_unknown", orders=["ord_unknown", theirs])
+    assert (found["subject"]["id"], found["count"]) == ("acc_nobody", 4)
+    assert (await patient.linked.give_result("ord_unknown")).status_code == 404
+    subjects = [(one["code"], one["subject"]["id"]) for one in await patient.findings()]
+    assert subjects == [("result.unknown_order", patient.linked.account_id), ("result.unknown_order", "acc_nobody")]
     assert [one["code"] for one in await patient.findings(order_id="ord_unknown")] == ["result.unknown_order"]
     await accepted(patient, order_id)
     await patient.is_healthy()
@@ -170,7 +172,8 @@ async def test_refusals_of_unknown_orders_are_bounded(patient: Patient) -> None:
     """A vendor that guesses ids fills no table."""
     for number in range(25):
         assert (await patient.linked.give_result(f"ord_{number}")).status_code == 404
-    assert len(await patient.findings()) <= 21
+    found = await patient.has("result.unknown_order", order_id="ord_24")
+    assert (len(found["proof"]["orders"]), found["count"]) == (20, 20)
 
 
 async def test_a_second_result(patient: Patient) -> None:

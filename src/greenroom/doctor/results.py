@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ from greenroom.model.orders import Order
 from greenroom.services.result_facts import Push, Refusal, ResultArea
 
 #: seconds after which a notification counts as not read; an ATS that reads at all does so at once
-UNREAD_S = 60
+UNREAD_S = 15
 #: seconds for which a candidate who has left the stage is named
 GONE_S = 7 * 24 * 3600
 #: orders of one kind that are named
@@ -28,7 +29,7 @@ RETRY = "Retry the delivery on the order's page, or with `POST /v1/deliveries/{i
 def judge(facts: ResultArea) -> list[Finding]:
     """Returns the findings about the results of a project."""
     by_provider = {one.provider: one for one in facts.integrations}
-    found = [_refused(one) for one in facts.refusals]
+    found = _refused(facts.refusals)
     grouped: defaultdict[tuple[str, str], list[tuple[Order, Push | None]]] = defaultdict(list)
     alone: defaultdict[str, list[Finding]] = defaultdict(list)
     for order, push in facts.orders:
@@ -49,20 +50,39 @@ def judge(facts: ResultArea) -> list[Finding]:
 _OF_INTEGRATION = ("result.host_not_allowed", "result.no_partner_credentials", "result.partner_credentials_refused")
 
 
-def _refused(one: Refusal) -> Finding:
-    """Returns the finding of a refused result, or of an answer that the ATS rejected."""
+def _refused(refusals: Sequence[Refusal]) -> list[Finding]:
+    """
+    Returns the findings of refused results, and of answers that the ATS rejected.
+
+    Results that name no order of the project are one finding of their account, with the data of the latest.
+    """
+    grouped: defaultdict[tuple[str, str | None], list[Refusal]] = defaultdict(list)
+    for one in refusals:
+        grouped[one.code, one.subject if one.is_known else _account(one)].append(one)
+    return [_of_refusals(those) for those in grouped.values()]
+
+
+def _account(one: Refusal) -> str | None:
+    return one.account_id or one.detail.get("account_id")
+
+
+def _of_refusals(those: Sequence[Refusal]) -> Finding:
+    """Returns one finding of refusals with the same cause and subject, the latest of which is the first."""
+    one = those[0]
     order_id = one.detail.get("order_id")
     is_order = one.is_known and order_id is not None
-    account_id = one.account_id or one.detail.get("account_id")
+    order_ids = tuple(str(each.detail["order_id"]) for each in those if each.detail.get("order_id"))
+    several = {"orders": list(order_ids[:MOST])} if len(those) > 1 else {}
     return find(
         one.code,
-        Subject("order", order_id, one.name) if is_order else Subject("account", account_id, one.name),
-        proof={name: value for name, value in one.detail.items() if value not in (None, [])},
-        since=one.since,
+        Subject("order", order_id, one.name) if is_order else Subject("account", _account(one), one.name),
+        proof={**{name: value for name, value in one.detail.items() if value not in (None, [])}, **several},
+        since=min(each.since for each in those),
         last_seen_at=one.at,
-        count=one.count,
+        count=sum(each.count for each in those),
         account_id=one.account_id,
         order_id=order_id,
+        order_ids=order_ids,
     )
 
 
