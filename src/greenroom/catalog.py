@@ -3,7 +3,7 @@ The list of packages that a recruiter sees, wherever the vendor keeps it.
 
 Precedence: the vendor's list endpoint, then published packages, then the single static one. The endpoint's answer is
 fresh for `FRESH`; after that the endpoint is called again, and its last good answer is used as long as the endpoint
-fails.
+fails. Meanwhile no recruiter waits for the endpoint: it is called again in the background.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from greenroom.services import checks, packages
 #: account id of a test before any account is linked
 TEST_ACCOUNT = "acc_probe"
 FRESH = timedelta(seconds=RETRY_S)
+#: least seconds between a failure and the next call in the background
+AGAIN_S = 1.0
 PAGES = 20
 
 
@@ -67,6 +69,7 @@ class Catalog:
         self._out = out
         self._calls: dict[str, asyncio.Task[PackageList]] = {}
         self._failed_at: dict[str, float] = {}
+        self._again: dict[str, asyncio.Task[None]] = {}
         self._answered: dict[str, tuple[float, PackageList]] = {}
 
     async def effective(self, account: Account, *, fresh: bool = False) -> PackageList:
@@ -130,6 +133,8 @@ class Catalog:
         `began` is the time at which `kept` was read.
         """
         if kept is not None and not fresh and self._may_serve(account, kept):
+            if not self._is_fresh(kept):
+                self._call_again(account, integration)
             return kept
         try:
             return await self._fetch_once(account, integration, began)
@@ -191,10 +196,24 @@ class Catalog:
         return found
 
     def _may_serve(self, account: Account, kept: PackageList) -> bool:
-        if kept.fetched_at is not None and self._ctx.now() - kept.fetched_at < FRESH:
-            return True
-        # after a failure the vendor is not called again for each recruiter
-        return time.monotonic() - self._failed_at.get(account.id, float("-inf")) < FRESH.total_seconds()
+        # after a failure no recruiter waits for the vendor
+        failed_at = self._failed_at.get(account.id, float("-inf"))
+        return self._is_fresh(kept) or time.monotonic() - failed_at < FRESH.total_seconds()
+
+    def _is_fresh(self, kept: PackageList) -> bool:
+        return kept.fetched_at is not None and self._ctx.now() - kept.fetched_at < FRESH
+
+    def _call_again(self, account: Account, integration: Integration) -> None:
+        """Calls a failing endpoint in the background, one call at a time, so that a repaired list is seen soon."""
+        if account.id not in self._again and time.monotonic() - self._failed_at[account.id] >= AGAIN_S:
+            self._again[account.id] = task = asyncio.create_task(self._fetch_again(account, integration))
+            task.add_done_callback(lambda _: self._again.pop(account.id, None))
+
+    async def _fetch_again(self, account: Account, integration: Integration) -> None:
+        try:
+            await self._fetch_once(account, integration, time.monotonic())
+        except BadGateway:
+            self._failed_at[account.id] = time.monotonic()
 
     async def _fetch_once(self, account: Account, integration: Integration, began: float) -> PackageList:
         answered_at, answer = self._answered.get(account.id, (float("-inf"), None))

@@ -349,6 +349,22 @@ async def test_a_failure_of_the_endpoint_ends_for_all_accounts(listing: Listing)
     await listing.is_healthy()
 
 
+async def test_a_repaired_endpoint_is_noticed_while_an_old_list_is_shown(
+    listing: Listing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Recruiters see the old list at once; the endpoint is called again meanwhile, which ends the findings."""
+    monkeypatch.setattr(catalog, "AGAIN_S", 0.0)
+    listing.endpoint.will_answer(500)
+    await open_dialog(listing)
+    await listing.breaks("packages.server_error")
+    listing.endpoint.will_answer(answer(GOOD))
+    assert len((await listing.linked.call("list_tests")).json()) == 2
+    async with asyncio.timeout(20):
+        while await listing.findings():
+            await asyncio.sleep(0.02)
+    await listing.is_healthy()
+
+
 async def test_a_key_as_a_name(listing: Listing) -> None:
     """Repeated names are in the proof, the key is not."""
     listing.endpoint.will_answer(answer({"data": [{"id": "a", "name": KEY}, {"id": "b", "name": KEY}]}))
