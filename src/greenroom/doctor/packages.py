@@ -1,4 +1,9 @@
-"""Causes of package lists that recruiters do not see, or see wrongly. No I/O."""
+"""
+Causes of package lists that recruiters do not see, or see wrongly. No I/O.
+
+An integer id is no fault: it is read as text, and recruiters see it. A connection that is closed, reset or not answered
+in HTTP counts as refused, which is the only cause of the catalogue for an endpoint that cannot be talked to.
+"""
 
 from __future__ import annotations
 

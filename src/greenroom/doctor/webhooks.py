@@ -1,4 +1,9 @@
-"""Causes of webhooks that are not received. No I/O."""
+"""
+Causes of webhooks that are not received. No I/O.
+
+A test event counts as a delivery, although nothing waits for it. While an endpoint fails, its dead letters are in the
+proof of that failure; they have a finding of their own once it works again.
+"""
 
 from __future__ import annotations
 
