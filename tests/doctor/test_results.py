@@ -237,13 +237,14 @@ async def test_missing_partner_credentials(patient: Patient) -> None:
     await retried(patient, order_id)
 
 
-async def test_refused_partner_credentials(patient: Patient, house: House) -> None:
-    """401 of the ATS is named with the orders; a push that is accepted ends it."""
+@pytest.mark.parametrize("status", [401, 403])
+async def test_refused_partner_credentials(patient: Patient, house: House, status: int) -> None:
+    """The refusal of the ATS is named with the orders; a push that is accepted ends it."""
     order_id = await ordered(patient)
-    house.greenhouse.will_answer(401)
+    house.greenhouse.will_answer(status)
     await patient.linked.give_result(order_id)
     await patient.linked.becomes(order_id, delivery="refused")
-    found = await patient.has("result.partner_credentials_refused", status=401, orders=[order_id])
+    found = await patient.has("result.partner_credentials_refused", status=status, orders=[order_id])
     secret = base64.b64encode(b"partner:correct horse").decode()
     assert secret not in str(found)
     assert "correct horse" not in str(found)
@@ -278,13 +279,30 @@ async def test_an_ats_that_fails(patient: Patient, house: House, status: int) ->
     await retried(patient, order_id)
 
 
+async def test_a_push_that_is_in_flight_has_not_failed_yet(patient: Patient, house: House) -> None:
+    """An attempt counts once it has ended, whether the push was retried by hand or by itself."""
+    order_id = await ordered(patient)
+    house.greenhouse.will_answer(503)
+    await patient.linked.give_result(order_id)
+    await until_found(patient)
+    flying = "UPDATE deliveries SET lease = 'x', attempts = 2, attempts_before = $1, due_at = $2 WHERE lane = 'ats'"
+    await run(house, flying, 0, 2**42)
+    found = await patient.has("result.ats_error", attempts=1)
+    assert "next_attempt_at" not in found["proof"]
+    await run(house, flying, 1, 2**42)
+    await patient.is_healthy()
+    await run(house, "UPDATE deliveries SET lease = NULL, attempts = 1, attempts_before = 0 WHERE lane = 'ats'")
+    house.greenhouse.will_answer(200)
+    await retried(patient, order_id)
+
+
 async def test_an_ats_that_refuses_for_another_reason(patient: Patient, house: House) -> None:
     """A status after which nothing is tried again is an error."""
     order_id = await ordered(patient)
-    house.greenhouse.will_answer(403)
+    house.greenhouse.will_answer(422)
     await patient.linked.give_result(order_id)
     await patient.linked.becomes(order_id, delivery="refused")
-    assert (await patient.has("result.ats_error", status=403))["severity"] == "error"
+    assert (await patient.has("result.ats_error", status=422))["severity"] == "error"
     house.greenhouse.will_answer(200)
     await retried(patient, order_id)
 

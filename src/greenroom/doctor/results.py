@@ -103,7 +103,7 @@ def _refusal_of(push: Push) -> str | None:
     if push.error_kind == "http_status":
         if push.status == 404:
             return "result.candidate_gone" if push.age_s < GONE_S else None
-        return "result.partner_credentials_refused" if push.status == 401 else "result.ats_error"
+        return "result.partner_credentials_refused" if push.status in (401, 403) else "result.ats_error"
     kinds = {
         "forbidden_address": "result.host_not_allowed",
         "bad_url": "result.host_not_allowed",

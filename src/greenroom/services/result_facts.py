@@ -117,16 +117,19 @@ def _refusal(row: Row) -> Refusal:
 
 def _push(row: Row) -> Push:
     due = max((one for one in (row["due_at"], row["open_until"]) if one), default=None)
+    # an attempt in flight is counted already, and `due_at` is the end of its lease
+    in_flight = row["lease"] is not None
+    attempts = row["attempts"] - in_flight
     return Push(
         row["state"],
         row["status"],
         row["error_kind"],
         row["last_error"],
-        row["attempts"],
+        attempts,
         maybe_from_ms(row["started_at"]),
         (row["age_ms"] or 0) / 1000,
         row["told"],
         row["waited_ms"] / 1000,
-        row["last_error"] is not None and row["attempts"] > row["attempts_before"],
-        maybe_from_ms(due) if row["state"] == "pending" else None,
+        row["last_error"] is not None and attempts > row["attempts_before"],
+        maybe_from_ms(due) if row["state"] == "pending" and not in_flight else None,
     )

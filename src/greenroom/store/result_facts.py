@@ -64,7 +64,7 @@ async def list_pushes(tx: Tx, project_id: str, order_ids: Sequence[str]) -> Sequ
     if not order_ids:
         return []
     return await tx.all(
-        "SELECT pushes.order_id, pushes.id, pushes.state, pushes.told, pushes.due_at, pushes.last_error, "  # noqa: S608
+        "SELECT pushes.order_id, pushes.id, pushes.state, pushes.told, pushes.due_at, pushes.lease, pushes.last_error, "  # noqa: S608
         "pushes.attempts, pushes.attempts_before, pushes.updated_at, now_ms() - pushes.updated_at AS waited_ms, "
         "latest.status, latest.error_kind, latest.started_at, now_ms() - latest.started_at AS age_ms, "
         "(SELECT open_until FROM breakers WHERE destination_id = pushes.destination_id AND open_until > now_ms()) "

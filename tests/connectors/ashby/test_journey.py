@@ -141,6 +141,15 @@ async def test_a_logical_error_is_a_failure(northwind: Ashby, answer: Any, reaso
     await northwind.becomes(order, delivery="acknowledged")
 
 
+async def test_an_update_that_was_taken_before(northwind: Ashby) -> None:
+    """When the answer to an update is lost, Ashby refuses its repetition as not newer: it has the result."""
+    assert northwind.ashby is not None
+    _, order = await northwind.start()
+    northwind.ashby.will_answer((200, {}, b'{"success":false,"errorInfo":{"code":"timestamp_not_newer"}}'))
+    await northwind.give_result(order)
+    await northwind.becomes(order, delivery="acknowledged")
+
+
 async def test_a_fault_that_passes_is_tried_again(northwind: Ashby) -> None:
     """429 and an answer that is not JSON."""
     assert northwind.ashby is not None

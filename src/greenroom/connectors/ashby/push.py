@@ -19,6 +19,8 @@ TEXT_LIMIT = 200
 PASSING = frozenset(
     {"internal_error", "internal_server_error", "rate_limit_exceeded", "service_unavailable", "timeout"}
 )
+#: code of an update that Ashby has already, or a later one of ours: the answer to an earlier attempt was lost
+TAKEN = "timestamp_not_newer"
 ADVICE = "Check the account's api_key (PATCH /accounts/{id}, credentials), then retry the delivery."
 
 
@@ -52,7 +54,8 @@ def push_request(push: Push) -> Request:
 
 def judge(answer: Answer) -> None:
     """
-    Accepts a 2xx answer, unless its body says `success: false`: so Ashby answers a logical error.
+    Accepts a 2xx answer, unless its body says `success: false`: so Ashby answers a logical error. An update that is not
+    newer than the last one was taken before.
 
     Raises:
         TryLater: 408, 425, 429 (with its Retry-After), 5xx, an answer that is not JSON, an error that passes.
@@ -73,7 +76,7 @@ def judge(answer: Answer) -> None:
     judge_push(answer)
     if body is None:
         raise TryLater(f"Ashby answered {answer.status} with a body that is not JSON.", kind="bad_answer")
-    if body.get("success") is False:
+    if body.get("success") is False and _code(body) != TAKEN:
         fault = TryLater if _code(body) in PASSING else GiveUp
         raise fault(f"Ashby refused the update{said or ' and gave no reason'}.", kind="bad_answer")
 
