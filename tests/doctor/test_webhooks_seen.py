@@ -230,7 +230,7 @@ async def change(patient: Patient, **changes: Any) -> None:
     [
         ((401, {}, b"bad signature"), "webhook.signature_suspected", {"status": 401, "answer": "bad signature"}),
         ((500, {}, b""), "webhook.server_error", {"status": 500}),
-        ((308, {"Location": "/hooks/"}, b""), "webhook.redirect", {"status": 308, "target": "/hooks/"}),
+        ((308, {"Location": "/hooks/?key=secret"}, b""), "webhook.redirect", {"status": 308, "target": "/hooks/"}),
         ((0, {}, b""), "webhook.reset", {"host": "127.0.0.1"}),
     ],
 )

@@ -16,6 +16,7 @@ from greenroom.model.breakers import Failure
 from greenroom.model.events import ORDER_CREATED, stamp, subscribed_name
 from greenroom.model.findings import Finding, Subject
 from greenroom.model.integrations import Integration
+from greenroom.outbound.urls import without_query
 from greenroom.services.webhook_facts import FailedAnswer, Waiting, WebhookArea, WebhookState
 from greenroom.store.db import from_ms
 
@@ -145,7 +146,7 @@ def _proof(code: str, failure: Failure, state: WebhookState) -> dict[str, Any]:
         "status": failure.status,
         "ms": answer.ms,
         "answer": answer.first_line,
-        "target": answer.target if code == "webhook.redirect" else None,
+        "target": without_query(answer.target) if code == "webhook.redirect" and answer.target else None,
         "reason": get_tls_reason(failure.reason) if code == "webhook.tls" else None,
         "secret_rotated_at": (
             stamp(state.rotated_at) if code == "webhook.signature_suspected" and state.rotated_at else None
