@@ -12,13 +12,15 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from greenroom.api import event_examples
 from greenroom.demo.processes import Processes
 from greenroom.security.signatures import new_private_key, public_key, webhook_headers
 from tests.cli.test_commands import greenroom
 from tests.house import neighbour
 
 SECRET = "whsec_" + b64encode(secrets.token_bytes(32)).decode()
-BODY = json.dumps({"event": "ats_assessments.created", "record_id": "ord_1"}).encode()
+EVENT = "ats_assessments.created"
+BODY = json.dumps({"event": EVENT, **event_examples.build(EVENT), "record_id": "ord_1"}).encode()
 
 
 def signed(*, event_id: str = "evt_1", ago: timedelta = timedelta(0), secret: str = SECRET) -> dict[str, str]:

@@ -104,7 +104,7 @@ class TimelineEntryOut(BaseModel):
 class StatusIn(StrictBody):
     """An order's progress, as the vendor reports it."""
 
-    model_config = example(status="rejected", message="Your licence has no tests left this month.")
+    model_config = example(status="in_progress")
 
     status: Literal["accepted", "invited", "in_progress", "rejected"]
     message: Line | None = Field(None, description="The reason, with `rejected`.")

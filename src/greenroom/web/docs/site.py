@@ -14,6 +14,8 @@ from greenroom.web.docs import reference
 from greenroom.web.docs.markdown import Document, Section, parse
 
 START = "README.md"
+#: heading of the pages that are made of the OpenAPI document
+REFERENCE = "API reference"
 #: media types of the files that pages show or link to; any other file is not served
 MEDIA_TYPES = {
     **dict.fromkeys(("go", "java", "js", "php", "py", "rb", "toml", "yml", "yaml", "json", "sh"), "text/plain"),
@@ -104,8 +106,9 @@ class Site:
             lambda found: f"]({public_url}{get_twin(found[1] + '.md')}{found[2] or ''})",
             page.source,
         )
-        made = "".join(f"- [{one.title}]({public_url}/docs/{one.path}.md): {one.about}\n" for one in reference.PAGES)
-        return f"{listed}\n## Reference of this gateway\n\n{made}"
+        _, made = self.groups[-1]
+        lines = [f"- [{one.title}]({public_url}/docs/{one.path}.md): {one.about}\n" for one in made]
+        return f"{listed}\n## {REFERENCE}\n\n{''.join(lines)}"
 
 
 def get_address(file: str) -> str:
@@ -138,7 +141,8 @@ def resolve(file: str, target: str) -> str | None:
 def load(openapi: Mapping[str, Any]) -> Site:
     """Returns the site of the packaged pages and of the reference of an OpenAPI document."""
     site = Site()
-    sources = reference.build(openapi)
+    made = reference.build(openapi)
+    sources = {one.file: one.source for one in made}
     for file, content in _read(resources.files("greenroom.web.docs").joinpath("content")):
         if file.endswith(".md"):
             sources[file] = content.decode()
@@ -148,7 +152,7 @@ def load(openapi: Mapping[str, Any]) -> Site:
         document = parse(source, lambda target, file=file: resolve(file, target))  # type: ignore[misc]
         site.pages[file] = Page(file, source, document)
     site.groups = _read_groups(site.pages[START].source)
-    site.groups.append(("This gateway", [Entry(one.path, one.title, one.about) for one in reference.PAGES]))
+    site.groups.append((REFERENCE, [Entry(one.path, one.title, one.about) for one in made]))
     return site
 
 
