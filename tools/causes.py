@@ -19,7 +19,7 @@ proof: observed facts, without secrets. It ends by itself when a later call goes
 | warning | it will be, or is degraded |
 | notice | a person is waited for, or nothing is wrong |
 
-This page is made of `src/greenroom/doctor/causes.toml`. Your gateway serves it at `/docs/causes`."""
+This page is made of `src/greenroom/doctor/causes.toml`."""
 
 
 def main() -> None:

@@ -16,7 +16,6 @@ from greenroom.web import (
     api_keys,
     assets,
     auth_links,
-    causes,
     consent,
     deliveries,
     development,
@@ -61,7 +60,6 @@ NOUNS = (
     invitations,
     me,
     consent,
-    causes,
     development,
     docs,
 )

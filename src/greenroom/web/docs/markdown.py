@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from markdown_it import MarkdownIt
@@ -16,6 +16,9 @@ from pygments.util import ClassNotFound
 
 #: the address that a page shows for a link or an image, or None for a target that the site does not have
 Resolve = Callable[[str], str | None]
+#: a button that copies a piece of code, by the id of the element with the code
+CopyButton = Callable[[str], str]
+_TAB = re.compile(r"\btab=(\S+)")
 
 
 @dataclass(frozen=True)
@@ -56,9 +59,10 @@ class Document:
         return [section.heading for section in self.sections if section.heading.level == 2]
 
 
-def parse(source: str, resolve: Resolve) -> Document:
+def parse(source: str, resolve: Resolve, copy_button: CopyButton = lambda _: "") -> Document:
     """Returns a Markdown page as a document."""
-    parser = MarkdownIt("commonmark", {"html": True, "highlight": _colour}).enable("table")
+    parser = MarkdownIt("commonmark", {"html": True}).enable("table")
+    parser.renderer.rules["fence"] = lambda tokens, index, *_: _render_code(tokens, index, copy_button)  # type: ignore[attr-defined]
     tokens = parser.parse(source)
     document = Document()
     for index, token in enumerate(tokens):
@@ -112,6 +116,9 @@ def _add_inline(document: Document, token: Token, resolve: Resolve) -> None:
                 child.attrSet("href", address)
         elif child.type == "link_close" and removed:
             child.tag, removed = "span", False
+        elif child.type == "code_inline" and child.content.startswith("/docs/"):
+            document.links.append(child.content)
+            child.type, child.content = "html_inline", f'<a href="{child.content}"><code>{child.content}</code></a>'
         elif child.type == "image":
             source = str(child.attrGet("src"))
             document.links.append(source)
@@ -131,9 +138,39 @@ def _read_text(inline: Token) -> str:
     )
 
 
-def _colour(code: str, language: str, _: str) -> str:
+def _render_code(tokens: Sequence[Token], index: int, copy_button: CopyButton) -> str:
+    """
+    Returns a block of code; neighbouring blocks with `tab=Name` behind their language are tabs of one group.
+
+    The tabs are radio buttons, so that they need no script.
+    """
+    if not _TAB.search(tokens[index].info):
+        return _render_block(tokens[index], f"code-{index}", copy_button)
+    if index and tokens[index - 1].type == "fence" and _TAB.search(tokens[index - 1].info):
+        return ""  # the group's first block has rendered it
+    labels: list[str] = []
+    blocks: list[str] = []
+    for number, token in enumerate(tokens[index:], index):
+        found = _TAB.search(token.info) if token.type == "fence" else None
+        if found is None:
+            break
+        checked = "" if blocks else " checked"
+        labels.append(
+            f'<input type="radio" class="sr-only" name="tabs-{index}" id="tab-{number}"{checked}>'
+            f'<label for="tab-{number}">{html.escape(found[1])}</label>'
+        )
+        blocks.append(_render_block(token, f"code-{number}", copy_button))
+    return f'<div class="code-tabs" role="group" aria-label="Languages">{"".join(labels)}{"".join(blocks)}</div>'
+
+
+def _render_block(token: Token, code_id: str, copy_button: CopyButton) -> str:
+    language = token.info.split()[0] if token.info else "text"
     try:
-        shown = highlight(code, get_lexer_by_name(language or "text"), HtmlFormatter(nowrap=True))
+        shown = highlight(token.content, get_lexer_by_name(language), HtmlFormatter(nowrap=True))
     except ClassNotFound:
-        shown = html.escape(code)
-    return f'<pre class="code-block" tabindex="0"><code>{shown}</code></pre>'
+        shown = html.escape(token.content)
+    name = html.escape(language)
+    return (
+        f'<div class="code"><div class="code-head"><span>{name}</span>{copy_button(code_id)}</div>'
+        f'<pre class="code-block" id="{code_id}" tabindex="0" role="group" aria-label="{name}">{shown}</pre></div>'
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -29,13 +30,19 @@ def routes() -> list[BaseRoute]:
     ]
 
 
+def load_site(app: FastAPI) -> Site:
+    """Returns the site of an application."""
+    from greenroom.web.docs import site  # a start needs neither the Markdown parser nor the highlighter
+
+    actions = kit.templates.get_template("components/actions.html").module
+    return site.load(app.openapi(), lambda code_id: str(actions.copy("code", source=code_id)))  # type: ignore[attr-defined]
+
+
 async def open_site(request: Request) -> Site:
     """Returns the site, which the first request builds."""
     state = request.app.state
     if not hasattr(state, "docs"):
-        from greenroom.web.docs import site  # a start needs neither the Markdown parser nor the highlighter
-
-        state.docs = await asyncio.to_thread(site.load, request.app.openapi())
+        state.docs = await asyncio.to_thread(load_site, request.app)
     found: Site = state.docs
     return found
 
@@ -51,7 +58,7 @@ async def show(request: Request, _: Context) -> Response:
         if request.url.path == page.twin:
             return PlainTextResponse(page.source, media_type="text/markdown; charset=utf-8")
         if request.url.path.rstrip("/") == page.address:
-            return kit.render(request, "docs/page.html", page=page, site=site)
+            return kit.render(request, "docs/page.html", page=page, site=site, is_static=False)
     raise NotFound(f"The docs have no page {request.url.path[:200]}. Search them at /docs/search.")
 
 
@@ -59,7 +66,7 @@ async def search(request: Request, _: Context) -> Response:
     """Shows the sections that have the words of the query."""
     site = await open_site(request)
     query = request.query_params.get("q", "")[:LONGEST_QUERY]
-    return kit.render(request, "docs/search.html", site=site, query=query, found=site.search(query))
+    return kit.render(request, "docs/search.html", site=site, query=query, found=site.search(query), is_static=False)
 
 
 async def list_for_models(request: Request, context: Context) -> Response:

@@ -6,12 +6,13 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any
 
 from greenroom.web.docs import reference
-from greenroom.web.docs.markdown import Document, Section, parse
+from greenroom.web.docs.markdown import CopyButton, Document, Section, parse
 
 START = "README.md"
 #: heading of the pages that are made of the OpenAPI document
@@ -138,7 +139,7 @@ def resolve(file: str, target: str) -> str | None:
     return f"{address}#{fragment}" if fragment else address
 
 
-def load(openapi: Mapping[str, Any]) -> Site:
+def load(openapi: Mapping[str, Any], copy_button: CopyButton = lambda _: "") -> Site:
     """Returns the site of the packaged pages and of the reference of an OpenAPI document."""
     site = Site()
     made = reference.build(openapi)
@@ -149,7 +150,7 @@ def load(openapi: Mapping[str, Any]) -> Site:
         elif file.rpartition(".")[2] in MEDIA_TYPES:
             site.files[file] = content
     for file, source in sources.items():
-        document = parse(source, lambda target, file=file: resolve(file, target))  # type: ignore[misc]
+        document = parse(source, partial(resolve, file), copy_button)
         site.pages[file] = Page(file, source, document)
     site.groups = _read_groups(site.pages[START].source)
     site.groups.append((REFERENCE, [Entry(one.path, one.title, one.about) for one in made]))
