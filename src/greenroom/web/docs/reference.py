@@ -109,8 +109,8 @@ def _overview(nouns: dict[str, list[Operation]], schemas: Schemas, openapi: Mapp
 
 
 def _noun(noun: str, operations: list[Operation], schemas: Schemas) -> Iterator[str]:
-    yield from (f"# {noun}", "")
-    yield from (f"- [{one.summary}](#{make_anchor(one.title)}): `{one.title}`" for one in operations)
+    yield from (f"# {noun}", "", "| call | does |", "| --- | --- |")
+    yield from (f"| [`{one.title}`](#{make_anchor(one.title)}) | {one.summary}. |" for one in operations)
     for one in operations:
         content = one.content
         yield from ("", f"## `{one.title}`", "", content.get("description", ""), "")
