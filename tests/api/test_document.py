@@ -139,9 +139,17 @@ def test_an_event_has_an_example_and_describes_every_field(name: str) -> None:
     validator(content["schema"]).validate(content["example"])
     assert event_bodies.find_misfits(json.dumps(content["example"]).encode()) == []
     assert set(schema["required"]) == set(schema["properties"])
-    for field, described in schema["properties"].items():
-        assert field in ("event", "record_type") or "description" in described, field
+    assert not list(undescribed(schema))
     assert {one["name"] for one in operation["parameters"]} >= {"webhook-id", "webhook-timestamp", "webhook-signature"}
+
+
+def undescribed(schema: dict[str, Any], path: str = "") -> Iterator[str]:
+    """Yields the fields without a description, of objects within objects, too; names of events speak for themselves."""
+    for field, described in schema.get("properties", {}).items():
+        if field not in ("event", "record_type") and "description" not in described:
+            yield f"{path}{field}"
+        inner = resolved(described)
+        yield from undescribed(resolved(inner.get("items", inner)), f"{path}{field}.")
 
 
 def test_a_misfit_is_found() -> None:

@@ -54,11 +54,18 @@ class ProviderFault(BaseModel):
 class Fault(BaseModel):
     """An error. `message` states the problem and the remedy; `errors` has a line per field, starting with its path."""
 
-    statusCode: int = Field(examples=[422])  # noqa: N815 - the unified API's own spelling
-    message: str = Field(examples=["score.value: expected a finite decimal number such as 82.5, not '85%'"])
-    timestamp: str = Field(examples=["2026-11-24T10:15:00.000Z"])
-    errorCode: str | None = Field(None, examples=["ValidationError"])  # noqa: N815
-    errors: list[str] | None = Field(None, examples=[["score.value: expected a finite decimal number"]])
+    statusCode: int = Field(examples=[422], description="The status once more.")  # noqa: N815 - the unified API's own spelling
+    message: str = Field(
+        examples=["score.value: expected a finite decimal number such as 82.5, not '85%'"],
+        description="What is wrong, and what to do; for people.",
+    )
+    timestamp: str = Field(examples=["2026-11-24T10:15:00.000Z"], description="When.")
+    errorCode: str | None = Field(None, examples=["ValidationError"], description="A stable word for programs.")  # noqa: N815
+    errors: list[str] | None = Field(
+        None,
+        examples=[["score.value: expected a finite decimal number"]],
+        description="A line for each field, its path in front.",
+    )
     provider_errors: list[ProviderFault] | None = Field(
         None, description="The responses of remote parties that could not be used."
     )

@@ -63,10 +63,10 @@ MOST_FILES = 50
 class ScoreIn(KnownFields):
     """A score of numbers, or texts with numbers. A blank text is refused, since it hides a missing score."""
 
-    label: NotBlank = None
-    value: Decimal = Field(None, examples=["82.5"])
-    min: Decimal = Field(None, examples=["0"])
-    max: Decimal = Field(None, examples=["100"])
+    label: NotBlank = Field(None, description="Free text, such as `Clear`.")
+    value: Decimal = Field(None, examples=["82.5"], description="A decimal number, as text or number.")
+    min: Decimal = Field(None, examples=["0"], description="The lowest possible score.")
+    max: Decimal = Field(None, examples=["100"], description="The highest possible score.")
 
 
 class VerdictIn(KnownFields):
@@ -83,23 +83,23 @@ class VerdictIn(KnownFields):
 class ContentTypeIn(KnownFields):
     """A unified enum: text, pdf, video or other, and the vendor's own value."""
 
-    value: ShortText = Field(None, examples=["pdf"])
-    source_value: Any = None
+    value: ShortText = Field(None, examples=["pdf"], description="Such as `pdf`.")
+    source_value: Any = Field(None, description="Your own word for it.")
 
 
 class AttachmentIn(KnownFields):
     """A file that belongs to the result; not every ATS shows it."""
 
-    url: ShortText = None
-    content_type: ContentTypeIn | None = None
+    url: ShortText = Field(None, description="The file's address.")
+    content_type: ContentTypeIn | None = Field(None, description="The kind of file.")
 
 
 class PersonIn(KnownFields):
     """The candidate at the vendor."""
 
-    id: Text = None
+    id: Text = Field(None, description="Your id of the candidate.")
     remote_id: Ignored = None
-    profile_url: Text = None
+    profile_url: Text = Field(None, description="The candidate's page with you.")
 
 
 class ResultIn(KnownFields):
@@ -121,15 +121,27 @@ class ResultIn(KnownFields):
 
     id: Ignored = None
     remote_id: Ignored = None
-    score: ScoreIn | None = None
-    start_date: Stamp = Field(None, examples=["2026-11-03T09:05:00Z"])
-    submission_date: Stamp = Field(None, examples=["2026-11-03T09:51:00Z"])
-    summary: Text = None
-    result: VerdictIn | None = None
-    result_url: Text = Field(None, examples=["https://results.vendor.com/r/1"])
-    attachments: list[AttachmentIn] | None = Field(None, max_length=MOST_FILES)
-    candidate: PersonIn | None = None
-    passthrough: dict[str, Any] | None = None
+    score: ScoreIn | None = Field(None, description="The score.")
+    start_date: Stamp = Field(
+        None, examples=["2026-11-03T09:05:00Z"], description="When the candidate began, ISO 8601."
+    )
+    submission_date: Stamp = Field(
+        None, examples=["2026-11-03T09:51:00Z"], description="When the candidate finished, ISO 8601."
+    )
+    summary: Text = Field(None, description="Notes for the recruiter.")
+    result: VerdictIn | None = Field(
+        None, description="The verdict; `initiated` and `in_progress` report progress, any other one ends the order."
+    )
+    result_url: Text = Field(
+        None,
+        examples=["https://results.vendor.com/r/1"],
+        description="The report's page: an https URL. Needed with a final result.",
+    )
+    attachments: list[AttachmentIn] | None = Field(
+        None, max_length=MOST_FILES, description="Files that belong to the result."
+    )
+    candidate: PersonIn | None = Field(None, description="The candidate at the vendor.")
+    passthrough: dict[str, Any] | None = Field(None, description="Anything you want to keep with the result.")
 
 
 class InvalidResult(Invalid):

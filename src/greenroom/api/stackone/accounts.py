@@ -33,9 +33,9 @@ Values = Annotated[list[Label], Query(max_length=MOST_VALUES)]
 class StatusReason(BaseModel):
     """A reason why an account is not active."""
 
-    code: str | None = None
-    description: str | None = None
-    timestamp: str
+    code: str | None = Field(None, description="A stable word.")
+    description: str | None = Field(None, description="The reason in words.")
+    timestamp: str = Field(description="Since when.")
 
 
 class LinkedAccount(BaseModel):

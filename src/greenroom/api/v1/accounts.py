@@ -39,12 +39,12 @@ class AccountIn(StrictBody):
         provider="greenhouse", origin_owner_id="customer-42", origin_owner_name="Northwind", label="Pilot", type="test"
     )
 
-    provider: Label = Field(examples=["greenhouse"])
+    provider: Label = Field(examples=["greenhouse"], description="The ATS.")
     origin_owner_id: Label = Field(description="Your id of the customer.")
     origin_owner_name: Label = Field(description="The customer's name.")
-    origin_username: Label | None = None
-    label: Label | None = None
-    type: Literal["production", "test"] = "production"
+    origin_username: Label | None = Field(None, description="Who linked it, as you name them.")
+    label: Label | None = Field(None, description="A name for people.")
+    type: Literal["production", "test"] = Field("production", description="A test account is marked as such.")
     credentials: dict[str, Any] | None = Field(
         None, description="Write-only; kept encrypted. The fields are those of GET /connectors/meta/{provider}."
     )
@@ -53,25 +53,27 @@ class AccountIn(StrictBody):
 class TokenOut(BaseModel):
     """A live external trigger token: its last characters, and when the ATS called with it (to the minute)."""
 
-    hint: str
-    created_at: str
+    hint: str = Field(description="Its first characters.")
+    created_at: str = Field(description="When it was made.")
     expires_at: str | None = Field(description="Set once a newer token has replaced this one.")
-    first_used_at: str | None
-    last_used_at: str | None
+    first_used_at: str | None = Field(description="When the ATS first called with it.")
+    last_used_at: str | None = Field(description="When the ATS last called with it.")
 
 
 class AccountOut(BaseModel):
     """A linked account with the token of its ATS; reads mask the token as `********` unless `reveal=true`."""
 
-    id: str
-    provider: str
-    origin_owner_id: str
-    origin_owner_name: str
-    origin_username: str | None
-    label: str | None
-    type: Literal["production", "test"]
-    status: Literal["active", "inactive", "error"]
-    status_reasons: list[dict[str, Any]]
+    id: str = Field(description="The account's id: `x-account-id` of your calls.")
+    provider: str = Field(description="The ATS.")
+    origin_owner_id: str = Field(description="Your id of the customer.")
+    origin_owner_name: str = Field(description="Your name of the customer.")
+    origin_username: str | None = Field(description="Who linked it, as you name them.")
+    label: str | None = Field(description="A name for people.")
+    type: Literal["production", "test"] = Field(description="A test account is marked as such.")
+    status: Literal["active", "inactive", "error"] = Field(
+        description="`inactive` until linking is finished; `error` when credentials are refused."
+    )
+    status_reasons: list[dict[str, Any]] = Field(description="Why, with `code`, `description` and `timestamp`.")
     external_trigger_token: str | None = Field(
         description="The key with which the ATS calls; /connectors/meta says what the customer does with it."
     )
@@ -79,8 +81,8 @@ class AccountOut(BaseModel):
         None, description="The live tokens, newest first; null in lists and for a new account."
     )
     paused_at: str | None = Field(description="Since when calls of the ATS are refused; null: they are answered.")
-    created_at: str
-    updated_at: str
+    created_at: str = Field(description="When it was created.")
+    updated_at: str = Field(description="When it last changed.")
 
 
 class TokenRotationIn(StrictBody):

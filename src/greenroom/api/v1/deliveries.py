@@ -23,18 +23,18 @@ DeliveryId = Annotated[Plain, Path(alias="delivery_id", description="The deliver
 class AttemptOut(BaseModel):
     """One HTTP request of a delivery; credentials are masked, the response's body is cut."""
 
-    number: int
-    trigger: Trigger
-    started_at: str
-    duration_ms: int
-    status: int | None
-    error_kind: str | None
-    error: str | None
-    address: str | None
-    request: dict[str, Any]
-    response: dict[str, Any]
-    next_due_at: str | None
-    worker: str
+    number: int = Field(description="Counts from 1.")
+    trigger: Trigger = Field(description="What caused it.")
+    started_at: str = Field(description="When it began.")
+    duration_ms: int = Field(description="How long it took, in milliseconds.")
+    status: int | None = Field(description="The answer's status; null without an answer.")
+    error_kind: str | None = Field(description="The kind of failure.")
+    error: str | None = Field(description="The failure in words.")
+    address: str | None = Field(description="The IP address that was reached.")
+    request: dict[str, Any] = Field(description="What was sent, without secrets.")
+    response: dict[str, Any] = Field(description="What came back.")
+    next_due_at: str | None = Field(description="When the next attempt was due.")
+    worker: str = Field(description="The process that made it.")
 
 
 class DeliveryOut(BaseModel):
@@ -45,27 +45,27 @@ class DeliveryOut(BaseModel):
     `error_kind` `interrupted` lost its worker: it has no result and does not count in the retry schedule.
     """
 
-    id: str
-    event_id: str
-    event: str
-    order_id: str | None
-    account_id: str | None
-    lane: Lane
+    id: str = Field(description="The delivery's id.")
+    event_id: str = Field(description="The event's id: its `webhook-id`.")
+    event: str = Field(description="The event's name.")
+    order_id: str | None = Field(description="The order that it belongs to.")
+    account_id: str | None = Field(description="The account that it belongs to.")
+    lane: Lane = Field(description="`vendor`: to a webhook; `ats`: to the ATS.")
     destination_id: str = Field(
         description="The webhook's id, or the account's; the project's while the event is held because no webhook "
         "takes it."
     )
-    state: State
-    in_flight: bool
-    attempts_made: int
+    state: State = Field(description="How it stands.")
+    in_flight: bool = Field(description="Whether an attempt is being made now.")
+    attempts_made: int = Field(description="The number of attempts.")
     due_at: str | None = Field(description="The time at which the next attempt is due.")
-    last_error: str | None
+    last_error: str | None = Field(description="How the last attempt failed.")
     erased_at: str | None = Field(
         description="The time at which the order's content was erased; it cannot be sent again."
     )
-    created_at: str
-    updated_at: str
-    attempts: list[AttemptOut]
+    created_at: str = Field(description="When it was created.")
+    updated_at: str = Field(description="When it last changed.")
+    attempts: list[AttemptOut] = Field(description="Every attempt, oldest first.")
 
 
 @router.get("", operation_id="list_deliveries", responses=documented(400, 401))

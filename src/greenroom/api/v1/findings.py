@@ -20,9 +20,11 @@ router = APIRouter(prefix="/v1/findings", tags=["Findings"], route_class=KeyedRo
 class SubjectOut(BaseModel):
     """The object that a finding is about."""
 
-    type: Literal["installation", "integration", "account", "webhook", "order"]
-    id: str | None
-    name: str | None
+    type: Literal["installation", "integration", "account", "webhook", "order"] = Field(
+        description="The kind of object."
+    )
+    id: str | None = Field(description="Its id; null for the installation.")
+    name: str | None = Field(description="Its name.")
 
 
 class FindingOut(BaseModel):

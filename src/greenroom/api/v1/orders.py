@@ -28,21 +28,21 @@ OrderId = Annotated[Plain, Path(alias="order_id", description="The order's id.")
 class PackageRef(BaseModel):
     """The package as the recruiter chose it."""
 
-    id: str
-    name: str | None
+    id: str = Field(description="Your id of the package.")
+    name: str | None = Field(description="The name when it was ordered.")
 
 
 class CandidateOut(BaseModel):
     """The candidate as the ATS sent them; all fields are null once the content is erased."""
 
-    email: str | None
-    first_name: str | None
-    last_name: str | None
-    preferred_name: str | None
-    phone_number: str | None
-    resume_url: str | None
-    profile_url: str | None
-    remote_id: str | None
+    email: str | None = Field(description="The address to invite.")
+    first_name: str | None = Field(description="First name.")
+    last_name: str | None = Field(description="Last name.")
+    preferred_name: str | None = Field(description="What the candidate wants to be called.")
+    phone_number: str | None = Field(description="Telephone number.")
+    resume_url: str | None = Field(description="The résumé; the ATS's link expires.")
+    profile_url: str | None = Field(description="The candidate's page in the ATS.")
+    remote_id: str | None = Field(description="The ATS's id of the candidate.")
 
 
 class OrderOut(BaseModel):
@@ -56,49 +56,51 @@ class OrderOut(BaseModel):
     At `erased_at` all content was deleted: the candidate, the request and the result.
     """
 
-    id: str
-    account_id: str
-    provider: str
-    category: Literal["assessments", "background_checks"]
-    source: OrderSource
-    status: Status
-    status_message: str | None
-    outcome: Literal["passed", "failed", "needs_review", "none"]
-    delivery: AtsDelivery
-    delivery_detail: str | None
+    id: str = Field(description="The order's id.")
+    account_id: str = Field(description="The linked account whose ATS ordered.")
+    provider: str = Field(description="The ATS.")
+    category: Literal["assessments", "background_checks"] = Field(description="What kind of order it is.")
+    source: OrderSource = Field(
+        description="Who placed it: the ATS, you through the API, or you with a result without an order."
+    )
+    status: Status = Field(description="How far it is.")
+    status_message: str | None = Field(description="Why, with `rejected` and `error`.")
+    outcome: Literal["passed", "failed", "needs_review", "none"] = Field(description="What the result says.")
+    delivery: AtsDelivery = Field(description="How far the result is on its way to the ATS.")
+    delivery_detail: str | None = Field(description="What to know about it.")
     package: PackageRef
     candidate: CandidateOut
-    application_id: str | None
-    candidate_id: str | None
-    job_id: str | None
-    requester_email: str | None
+    application_id: str | None = Field(description="The ATS's id of the application.")
+    candidate_id: str | None = Field(description="The ATS's id of the candidate.")
+    job_id: str | None = Field(description="The ATS's id of the job.")
+    requester_email: str | None = Field(description="Who ordered.")
     job: UnifiedJob | None = Field(description="The job with its hiring team, where the ATS gave or was asked for it.")
     requester: Member | None = Field(description="The person who sent the test.")
     enrichment: OrderEnrichment | None = Field(description="Null for results without an order and for older orders.")
-    callback_url: str | None
+    callback_url: str | None = Field(description="Where the ATS is told that a result is there.")
     callback_problem: str | None = Field(description="The reason why the result is never pushed to callback_url.")
     previous_id: str | None = Field(description="The previous order for the same candidate and package.")
-    result: UnifiedResult | None
-    result_at: str | None
+    result: UnifiedResult | None = Field(description="Your result, once you have sent it.")
+    result_at: str | None = Field(description="When you sent it.")
     acknowledged_at: str | None = Field(description="The time at which the ATS first read the result.")
     held_at: str | None = Field(description="The time since which the order's event is held, or null.")
     erased_at: str | None = Field(description="The time at which the content was erased.")
-    created_at: str
-    updated_at: str
+    created_at: str = Field(description="When it was created.")
+    updated_at: str = Field(description="When it last changed.")
 
 
 class TimelineEntryOut(BaseModel):
     """One entry of a timeline."""
 
-    at: str
+    at: str = Field(description="When it happened.")
     kind: str = Field(
         examples=[
             "received", "released", "attempt", "status", "result", "acknowledged", "response_error", "alert",
             "content_erased", "enrichment",
         ]
     )  # fmt: skip
-    message: str
-    detail: dict[str, Any]
+    message: str = Field(description="What happened, in words.")
+    detail: dict[str, Any] = Field(description="More about it; the fields depend on the kind.")
 
 
 class StatusIn(StrictBody):
@@ -106,34 +108,38 @@ class StatusIn(StrictBody):
 
     model_config = example(status="in_progress")
 
-    status: Literal["accepted", "invited", "in_progress", "rejected"]
+    status: Literal["accepted", "invited", "in_progress", "rejected"] = Field(
+        description="The order only goes forward; `rejected` ends it."
+    )
     message: Line | None = Field(None, description="The reason, with `rejected`.")
 
 
 class FieldOut(BaseModel):
     """The outcome of one field at the ATS; `value` is the value that the recruiter would see."""
 
-    field: str
-    verdict: Literal["shown", "changed", "dropped", "refused"]
-    reason: str
-    value: Any
+    field: str = Field(description="The field's path in your body.")
+    verdict: Literal["shown", "changed", "dropped", "refused"] = Field(
+        description="Whether the recruiter sees it as it is, changed, or not at all."
+    )
+    reason: str = Field(description="Why.")
+    value: Any = Field(description="What the recruiter would see.")
 
 
 class WarningOut(BaseModel):
     """A doubt about a field that is accepted all the same; `code` is that of a cause, if the doctor has one."""
 
-    field: str
-    message: str
-    code: str | None = None
+    field: str = Field(description="The field's path in your body.")
+    message: str = Field(description="What looks wrong.")
+    code: str | None = Field(None, description="The cause's code.")
 
 
 class PreviewOut(BaseModel):
     """A preview of a result, which changes nothing; `accepted` is false if the result would be refused."""
 
-    accepted: bool
-    problem: str | None
-    fields: list[FieldOut]
-    warnings: list[WarningOut] = []
+    accepted: bool = Field(description="Whether the result would be accepted.")
+    problem: str | None = Field(description="Why not.")
+    fields: list[FieldOut] = Field(description="What becomes of each field.")
+    warnings: list[WarningOut] = Field([], description="What is accepted and looks wrong.")
 
 
 @router.get("", operation_id="list_orders", responses=documented(400, 401))

@@ -23,17 +23,17 @@ class TestIn(StrictBody):
 
     __test__ = False
 
-    id: Label | None = None
-    name: Label
-    description: Line | None = None
+    id: Label | None = Field(None, description="Your id of the check.")
+    name: Label = Field(description="The check's name.")
+    description: Line | None = Field(None, description="Your description.")
 
 
 class PackageIn(StrictBody):
     """A package that a recruiter can choose."""
 
-    id: Label
-    name: Label
-    description: Line | None = None
+    id: Label = Field(description="Your id of the package, which orders name.")
+    name: Label = Field(description="The name that recruiters see.")
+    description: Line | None = Field(None, description="Your description.")
     tests: list[TestIn] | None = Field(None, max_length=MOST_TESTS, description="Background checks only.")
 
 
@@ -48,7 +48,7 @@ class PackagesIn(StrictBody):
         ],
     )
 
-    category: CategoryName
+    category: CategoryName = Field(description="The category that they belong to.")
     account_id: Label | None = Field(None, description="The account that sees the packages; left out: all accounts.")
     packages: Annotated[list[PackageIn], Field(max_length=MOST)]
 
@@ -64,18 +64,18 @@ class PackagesIn(StrictBody):
 class PackageOut(BaseModel):
     """A published package."""
 
-    id: str
-    name: str
-    description: str | None
-    tests: list[dict[str, Any]]
+    id: str = Field(description="Your id of the package.")
+    name: str = Field(description="The name that recruiters see.")
+    description: str | None = Field(description="Your description.")
+    tests: list[dict[str, Any]] = Field(description="The checks in it.")
 
 
 class PackagesOut(BaseModel):
     """The published packages of a category and account, in the vendor's order."""
 
-    category: CategoryName
-    account_id: str | None
-    packages: list[PackageOut]
+    category: CategoryName = Field(description="The category that they belong to.")
+    account_id: str | None = Field(description="The account that sees them; null: all accounts.")
+    packages: list[PackageOut] = Field(description="The packages.")
 
 
 @router.put("", operation_id="put_packages", responses=documented(400, 401, 404, 422))

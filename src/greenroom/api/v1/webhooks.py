@@ -96,10 +96,15 @@ class WebhookIn(StrictBody):
         name="Orders", url="https://vendor.example.com/hooks", events=["ats_assessments.created"], account_ids=[]
     )
 
-    name: Label
+    name: Label = Field(description="A name for people.")
     url: Line = Field(description="Absolute https URL.", examples=["https://vendor.example.com/hooks"])
-    events: list[Label] = Field(min_length=1, max_length=MOST, examples=[["ats_assessments.created"]])
-    enabled: bool = True
+    events: list[Label] = Field(
+        min_length=1,
+        max_length=MOST,
+        examples=[["ats_assessments.created"]],
+        description="The names of the events that it gets.",
+    )
+    enabled: bool = Field(True, description="Whether it gets events; if not, they are held.")
     account_ids: list[Label] = Field(
         [], max_length=MOST_ACCOUNTS, description="Accounts whose events are sent; empty: all accounts."
     )
@@ -116,12 +121,18 @@ class WebhookChange(StrictBody):
 
     model_config = example(enabled=False)
 
-    name: Label | None = None
-    url: Line | None = None
-    events: list[Label] | None = Field(None, min_length=1, max_length=MOST)
+    name: Label | None = Field(None, description="A name for people.")
+    url: Line | None = Field(
+        None, description="The endpoint: an absolute https URL. Another host needs the values of `headers` again."
+    )
+    events: list[Label] | None = Field(
+        None, min_length=1, max_length=MOST, description="The names of the events that it gets."
+    )
     enabled: bool | None = Field(None, description="False holds the pending deliveries, true resumes them.")
     held_since: HeldSince = None
-    account_ids: list[Label] | None = Field(None, max_length=MOST_ACCOUNTS)
+    account_ids: list[Label] | None = Field(
+        None, max_length=MOST_ACCOUNTS, description="The accounts whose events it gets; empty: all."
+    )
     rate_limit: RateLimit = None
     headers: Headers | None = None
     signature: SignatureField | None = None
@@ -138,37 +149,37 @@ class HealthOut(BaseModel):
     attempts.
     """
 
-    state: Health
-    consecutive_failures: int
-    open_until: str | None
-    last_error: str | None
+    state: Health = Field(description="The circuit breaker.")
+    consecutive_failures: int = Field(description="Failures since the last success.")
+    open_until: str | None = Field(description="When the next delivery probes the endpoint.")
+    last_error: str | None = Field(description="How the last attempt failed.")
 
 
 class HeldOut(BaseModel):
     """The deliveries held until the webhook is enabled: their count, and the creation time of the oldest."""
 
-    count: int
-    oldest_at: str | None
+    count: int = Field(description="Their number.")
+    oldest_at: str | None = Field(description="When the oldest was created.")
 
 
 class WebhookOut(BaseModel):
     """A webhook."""
 
-    id: str
-    name: str
-    url: str
-    events: list[str]
-    enabled: bool
-    disabled_reason: str | None
-    account_ids: list[str]
+    id: str = Field(description="The webhook's id.")
+    name: str = Field(description="A name for people.")
+    url: str = Field(description="The endpoint: an absolute https URL.")
+    events: list[str] = Field(description="The names of the events that it gets.")
+    enabled: bool = Field(description="Whether it gets events; if not, they are held.")
+    disabled_reason: str | None = Field(description="Why it is disabled.")
+    account_ids: list[str] = Field(description="The accounts whose events it gets; empty: all.")
     rate_limit: float | None = Field(description="Limit of deliveries per second; null: no limit.")
     headers: dict[str, str] = Field(description="Custom headers, without their values.")
     signature: SignatureField
     public_keys: list[str] = Field(description="Live public keys, newest first; none with signature `hmac`.")
-    health: HealthOut
-    held: HeldOut
-    created_at: str
-    updated_at: str
+    health: HealthOut = Field(description="Whether its endpoint accepts deliveries.")
+    held: HeldOut = Field(description="The deliveries that are held for it.")
+    created_at: str = Field(description="When it was created.")
+    updated_at: str = Field(description="When it last changed.")
 
 
 class ChangedWebhookOut(WebhookOut):
@@ -216,21 +227,21 @@ class ReplayIn(StrictBody):
 class ReplayOut(BaseModel):
     """A replay job; `total` is the number of events at its start, `done` the number queued so far."""
 
-    id: str
-    state: Progress
-    total: int
-    done: int
-    created_at: str
+    id: str = Field(description="The replay's id.")
+    state: Progress = Field(description="How it stands.")
+    total: int = Field(description="The events that it covers, counted at the start.")
+    done: int = Field(description="Those that were sent.")
+    created_at: str = Field(description="When it was started.")
 
 
 class TestedOut(BaseModel):
     """The request and response of a test event; `ok` means that the endpoint answered 2xx."""
 
-    ok: bool
-    request: dict[str, Any]
-    response: dict[str, Any] | None
-    error: str | None
-    error_kind: str | None
+    ok: bool = Field(description="Whether the endpoint accepted the test event.")
+    request: dict[str, Any] = Field(description="What was sent.")
+    response: dict[str, Any] | None = Field(description="What came back; null without an answer.")
+    error: str | None = Field(description="The failure in words.")
+    error_kind: str | None = Field(description="The kind of failure.")
 
 
 @router.get("", operation_id="list_webhooks", responses=documented(401))

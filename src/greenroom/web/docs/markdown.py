@@ -70,6 +70,8 @@ def parse(source: str, resolve: Resolve, copy_button: CopyButton = lambda _: "")
             _add_heading(document, token, tokens[index + 1])
         elif token.type == "inline":
             _add_inline(document, token, resolve)
+            if index == 0 or tokens[index - 1].type != "heading_open":
+                _add_text(document, _read_text(token))
         elif token.type == "fence":
             document.fences.append((token.info.split()[0] if token.info else "", token.content))
             _add_text(document, token.content)
@@ -123,7 +125,6 @@ def _add_inline(document: Document, token: Token, resolve: Resolve) -> None:
             source = str(child.attrGet("src"))
             document.links.append(source)
             child.attrSet("src", resolve(source) or "")
-    _add_text(document, _read_text(token))
 
 
 def _add_text(document: Document, text: str) -> None:

@@ -52,6 +52,11 @@ class Page:
         return get_address(self.file)
 
     @property
+    def is_reference(self) -> bool:
+        """Returns whether the page is made of the OpenAPI document."""
+        return self.file.startswith("reference/")
+
+    @property
     def twin(self) -> str:
         """Returns the path in the gateway of the page's Markdown."""
         return get_twin(self.file)
@@ -80,12 +85,16 @@ class Site:
         return MEDIA_TYPES[file.rpartition(".")[2]]
 
     def search(self, query: str) -> list[Found]:
-        """Returns the sections that have every word of the query, those with the words in their headings first."""
+        """
+        Returns the sections that have every word of the query, those with the words in their headings first.
+
+        A section of the reference counts half: it repeats the names that the guides explain.
+        """
         terms = query.lower().split()[:MOST_TERMS]
         scored = []
         for page in self.pages.values():
             for section in page.document.sections:
-                score = _score(terms, page.document.title.lower(), section)
+                score = _score(terms, page.document.title.lower(), section) / (2 if page.is_reference else 1)
                 if score:
                     scored.append((score, page, section))
         scored.sort(key=lambda one: -one[0])

@@ -9,8 +9,9 @@ const words = (new URLSearchParams(location.search).get("q") || "").slice(0, 100
 const rank = (terms, section) => {
   const heading = section.title.toLowerCase(), page = section.page.toLowerCase(), text = section.text.toLowerCase();
   if (!terms.every((term) => text.includes(term) || heading.includes(term) || page.includes(term))) return 0;
-  return terms.reduce((sum, term) =>
+  const score = terms.reduce((sum, term) =>
     sum + 8 * heading.includes(term) + 4 * page.includes(term) + Math.min(text.split(term).length - 1, 5), 0);
+  return section.address.startsWith("reference/") ? score / 2 : score;
 };
 
 const excerpt = (text, terms) => {
