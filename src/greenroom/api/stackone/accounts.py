@@ -27,7 +27,7 @@ router = APIRouter(prefix="/accounts", tags=["Linked accounts"], route_class=Key
 MOST_VALUES = 100
 
 AccountId = Annotated[Plain, Path(alias="id", description="The account's id.")]
-Values = Annotated[list[Label], Query(max_length=MOST_VALUES)]
+Values = Annotated[list[Label], Query(max_length=MOST_VALUES, description="Accounts with one of these values alone.")]
 
 
 class StatusReason(BaseModel):

@@ -106,7 +106,7 @@ async def list_meta(ctx: Ctx, project: Caller, include: Included = None) -> list
 async def get_meta(
     ctx: Ctx,
     project: Caller,
-    provider: Annotated[Plain, Path(examples=["greenhouse"])],
+    provider: Annotated[Plain, Path(description="The ATS.", examples=["greenhouse"])],
     include: Included = None,
 ) -> ConnectorsMeta:
     """One connector."""

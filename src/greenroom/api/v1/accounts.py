@@ -112,7 +112,7 @@ async def create(ctx: Ctx, project: Caller, body: AccountIn) -> AccountOut:
 async def list_accounts(
     ctx: Ctx,
     project: Caller,
-    provider: Annotated[Plain | None, Query()] = None,
+    provider: Annotated[Plain | None, Query(description="Accounts of this ATS alone.")] = None,
     origin_owner_id: Annotated[Plain | None, Query(description="Your id of the customer.")] = None,
     page_size: PageSize = 25,
     next: Next = None,

@@ -45,7 +45,7 @@ async def list_entries(
     ctx: Ctx,
     project: Caller,
     action: Annotated[Plain | None, Query(description="One action, such as `webhook.changed`.")] = None,
-    actor_kind: Annotated[ActorKind | None, Query()] = None,
+    actor_kind: Annotated[ActorKind | None, Query(description="Entries of such actors alone.")] = None,
     actor_id: Annotated[Plain | None, Query(description="The id of a user or an API key.")] = None,
     object_id: Annotated[Plain | None, Query(description="The id of the changed object.")] = None,
     since: Annotated[Instant, Query(description="At this time or later.")] = None,

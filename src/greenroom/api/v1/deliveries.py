@@ -72,11 +72,11 @@ class DeliveryOut(BaseModel):
 async def list_deliveries(
     ctx: Ctx,
     project: Caller,
-    order_id: Annotated[Plain | None, Query()] = None,
-    event_id: Annotated[Plain | None, Query()] = None,
-    destination_id: Annotated[Plain | None, Query()] = None,
-    state: Annotated[State | None, Query()] = None,
-    lane: Annotated[Lane | None, Query()] = None,
+    order_id: Annotated[Plain | None, Query(description="Deliveries of this order alone.")] = None,
+    event_id: Annotated[Plain | None, Query(description="Deliveries of this event alone.")] = None,
+    destination_id: Annotated[Plain | None, Query(description="Deliveries to this webhook or account alone.")] = None,
+    state: Annotated[State | None, Query(description="Deliveries in this state alone.")] = None,
+    lane: Annotated[Lane | None, Query(description="`vendor`: to webhooks alone; `ats`: to ATSs alone.")] = None,
     page_size: PageSize = 25,
     next: Next = None,
 ) -> Page[DeliveryOut]:

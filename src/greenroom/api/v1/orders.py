@@ -146,9 +146,9 @@ class PreviewOut(BaseModel):
 async def list_orders(
     ctx: Ctx,
     project: Caller,
-    account_id: Annotated[Plain | None, Query()] = None,
-    package_id: Annotated[Plain | None, Query()] = None,
-    status: Annotated[Status | None, Query()] = None,
+    account_id: Annotated[Plain | None, Query(description="Orders of this account alone.")] = None,
+    package_id: Annotated[Plain | None, Query(description="Orders of this package alone.")] = None,
+    status: Annotated[Status | None, Query(description="Orders with this status alone.")] = None,
     delivery: Annotated[
         AtsDelivery | Literal["held"] | None,
         Query(
@@ -156,7 +156,9 @@ async def list_orders(
         ),
     ] = None,
     created_after: Annotated[Instant, Query(description="An ISO 8601 date-time with a zone.")] = None,
-    candidate_email: Annotated[Plain | None, Query()] = None,
+    candidate_email: Annotated[
+        Plain | None, Query(description="Orders for this address alone, in any case of its letters.")
+    ] = None,
     page_size: PageSize = 25,
     next: Next = None,
 ) -> Page[OrderOut]:

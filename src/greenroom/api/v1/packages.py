@@ -92,7 +92,7 @@ async def put(ctx: Ctx, project: Caller, body: PackagesIn) -> PackagesOut:
 async def get(
     ctx: Ctx,
     project: Caller,
-    category: Annotated[CategoryName, Query()],
+    category: Annotated[CategoryName, Query(description="The category of the packages.")],
     account_id: Annotated[Plain | None, Query(description="Left out: the packages published for all accounts.")] = None,
 ) -> PackagesOut:
     """Show the published packages."""
