@@ -19,7 +19,7 @@ def blank_is_none(value: object) -> object:
     return None if value in ("", "null") else value
 
 
-Id = Annotated[Plain, Path(alias="id")]
+Id = Annotated[Plain, Path(alias="id", description="The id of the order or package.")]
 Fields = Annotated[
     str | None, Query(description="Comma-separated fields to return; all by default. An unknown name is ignored.")
 ]
