@@ -12,14 +12,20 @@ from pathlib import Path
 import pytest
 
 from greenroom.demo.processes import Processes, first_free
+from tests.support.tools import missing_node
 
 PAGE = (Path(__file__).parent.parent / "docs" / "quickstart.md").read_text()
 BIN = str(Path(sys.executable).parent)
 
 
+#: how a shell runs a block of each language
+SHELLS = {"sh": "{}", "python": "python3 - <<'END'\n{}END", "js": "node --input-type=module <<'END'\n{}END"}
+
+
 def blocks() -> list[str]:
-    """Returns the shell blocks of the page, in order."""
-    return re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+    """Returns the blocks of the page as shell scripts, in order; those in Node.js only where it is installed."""
+    found = re.findall(r"```(sh|python|js)\b[^\n]*\n(.*?)```", PAGE, re.DOTALL)
+    return [SHELLS[language].format(code) for language, code in found if language != "js" or missing_node() is None]
 
 
 def test_the_first_own_order_arrives_twice(tmp_path: Path) -> None:
@@ -58,6 +64,7 @@ def test_the_first_own_order_arrives_twice(tmp_path: Path) -> None:
             )
             assert done.returncode == 0, done.stderr + done.stdout
             order = done.stdout.split()[-1].rpartition("/")[2]
+            assert done.stdout.count("updated successfully") == len(blocks()) - 5, done.stdout
             assert '"text": "82.5"' in done.stdout.replace('":"', '": "'), done.stdout
             assert f"Sign in: http://127.0.0.1:{ports[8000]}/sign-in/" in done.stdout
             assert order in running.log("listen")
