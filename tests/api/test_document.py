@@ -144,9 +144,9 @@ def test_an_event_has_an_example_and_describes_every_field(name: str) -> None:
 
 
 def undescribed(schema: dict[str, Any], path: str = "") -> Iterator[str]:
-    """Yields the fields without a description, of objects within objects, too; names of events speak for themselves."""
+    """Yields the fields without a description, of objects within objects, too."""
     for field, described in schema.get("properties", {}).items():
-        if field not in ("event", "record_type") and "description" not in described:
+        if "description" not in described:
             yield f"{path}{field}"
         inner = resolved(described)
         yield from undescribed(resolved(inner.get("items", inner)), f"{path}{field}.")

@@ -79,7 +79,7 @@ class ChangedOrder(UnifiedOrder):
 class OrderUpdatedEvent(OrderBody):
     """The body of the event that an order has changed."""
 
-    event: Literal[tuple(ORDER_UPDATED.values())]  # type: ignore[valid-type]
+    event: Literal[tuple(ORDER_UPDATED.values())] = Field(description="The event's name.")  # type: ignore[valid-type]
     status: Status = Field(description="The order's status, as in `event_data`.")
     event_data: ChangedOrder = Field(description="The order as it is now.")
 
@@ -87,9 +87,9 @@ class OrderUpdatedEvent(OrderBody):
 class AccountEvent(EventBody):
     """The body of an event about a linked account."""
 
-    event: Literal[ACCOUNT_EVENTS]  # type: ignore[valid-type]
+    event: Literal[ACCOUNT_EVENTS] = Field(description="The event's name.")  # type: ignore[valid-type]
     account_id: str = Field(description="The linked account.")
-    record_type: Literal["account"]
+    record_type: Literal["account"] = Field(description="What the event is about.")
     record_id: str = Field(description="The account's id once more.")
     provider: str = Field(description="The customer's ATS.", examples=["greenhouse"])
     origin_owner_id: str = Field(description="Your id of the customer.")
@@ -101,8 +101,8 @@ class AccountEvent(EventBody):
 class WebhookEvent(EventBody):
     """The body of an event about another webhook of the project."""
 
-    event: Literal[_WEBHOOK_EVENTS]  # type: ignore[valid-type]
-    record_type: Literal["webhook"]
+    event: Literal[_WEBHOOK_EVENTS] = Field(description="The event's name.")  # type: ignore[valid-type]
+    record_type: Literal["webhook"] = Field(description="What the event is about.")
     record_id: str = Field(description="The webhook's id.")
     name: str = Field(description="The webhook's name.")
     reason: str | None = Field(description="What its endpoint answered, in words; null once it has recovered.")
@@ -111,9 +111,9 @@ class WebhookEvent(EventBody):
 class DeliveryEvent(EventBody):
     """The body of the event that a delivery was dead-lettered."""
 
-    event: Literal[DELIVERY_EXHAUSTED]  # type: ignore[valid-type]
+    event: Literal[DELIVERY_EXHAUSTED] = Field(description="The event's name.")  # type: ignore[valid-type]
     account_id: str | None = Field(description="The account that the delivery belongs to.")
-    record_type: Literal["delivery"]
+    record_type: Literal["delivery"] = Field(description="What the event is about.")
     record_id: str = Field(description="The delivery's id: `GET /v1/deliveries/{delivery_id}` has its attempts.")
     lane: Lane = Field(description="`vendor`: to a webhook of yours; `ats`: a result or update for the ATS.")
     destination_id: str = Field(description="The webhook, or the account of the ATS.")
@@ -127,8 +127,8 @@ class DeliveryEvent(EventBody):
 class FindingEvent(EventBody, FindingOut):
     """The body of an event about a finding of `GET /v1/findings`."""
 
-    event: Literal[_FINDING_EVENTS]  # type: ignore[valid-type]
-    record_type: Literal["finding"]
+    event: Literal[_FINDING_EVENTS] = Field(description="The event's name.")  # type: ignore[valid-type]
+    record_type: Literal["finding"] = Field(description="What the event is about.")
     record_id: str = Field(description="The same in both events; a problem that returns is another finding.")
     account_id: str | None = Field(description="The account that the finding is about, if it is about one.")
     order_id: str | None = Field(description="The order that the finding is about, if it is about one.")
@@ -139,8 +139,8 @@ class FindingEvent(EventBody, FindingOut):
 class WebhookTestEvent(EventBody):
     """The body of a test event."""
 
-    event: Literal[TEST]  # type: ignore[valid-type]
-    record_type: Literal["test"]
+    event: Literal[TEST] = Field(description="The event's name.")  # type: ignore[valid-type]
+    record_type: Literal["test"] = Field(description="What the event is about.")
 
 
 #: the body of each event, by the event's canonical name

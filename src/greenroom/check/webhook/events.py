@@ -69,6 +69,11 @@ def operational(name: str) -> Any:
     return {"event": name, **events.webhook_payload(PROJECT, new_id("whk"), "Orders", reason=reason, at=at)}
 
 
+def test() -> Any:
+    """Returns the body of a test event."""
+    return {"event": events.TEST, **events.test_payload(PROJECT, at=datetime.now(UTC))}
+
+
 def with_nulls(document: Any) -> Any:
     """Returns an order event of which every field that may be null is null."""
     data = document["event_data"]

@@ -80,7 +80,7 @@ async def event_operational(subject: WebhookSubject) -> str:
 )
 async def event_test(subject: WebhookSubject) -> str:
     """Sends the event of the test button."""
-    return await subject.accepted(events.operational(TEST), TEST)
+    return await subject.accepted(events.test(), TEST)
 
 
 @SUITE.check(

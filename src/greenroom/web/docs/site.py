@@ -52,9 +52,9 @@ class Page:
         return get_address(self.file)
 
     @property
-    def is_reference(self) -> bool:
-        """Returns whether the page is made of the OpenAPI document."""
-        return self.file.startswith("reference/")
+    def is_secondary(self) -> bool:
+        """Returns whether the page is made of the OpenAPI document, or is a decision."""
+        return self.file.startswith(("reference/", "decisions/"))
 
     @property
     def twin(self) -> str:
@@ -88,13 +88,13 @@ class Site:
         """
         Returns the sections that have every word of the query, those with the words in their headings first.
 
-        A section of the reference counts half: it repeats the names that the guides explain.
+        A section of the reference or of a decision counts half: it repeats the names that the guides explain.
         """
         terms = query.lower().split()[:MOST_TERMS]
         scored = []
         for page in self.pages.values():
             for section in page.document.sections:
-                score = _score(terms, page.document.title.lower(), section) / (2 if page.is_reference else 1)
+                score = _score(terms, page.document.title.lower(), section) / (2 if page.is_secondary else 1)
                 if score:
                     scored.append((score, page, section))
         scored.sort(key=lambda one: -one[0])

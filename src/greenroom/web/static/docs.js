@@ -11,7 +11,7 @@ const rank = (terms, section) => {
   if (!terms.every((term) => text.includes(term) || heading.includes(term) || page.includes(term))) return 0;
   const score = terms.reduce((sum, term) =>
     sum + 8 * heading.includes(term) + 4 * page.includes(term) + Math.min(text.split(term).length - 1, 5), 0);
-  return section.address.startsWith("reference/") ? score / 2 : score;
+  return /^(reference|decisions)\//.test(section.address) ? score / 2 : score;
 };
 
 const excerpt = (text, terms) => {
