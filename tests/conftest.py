@@ -23,7 +23,16 @@ from tests.support.postgres import Postgres, create_template, running_postgres
 
 DATABASES = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 #: folders and files whose tests take seconds each, the slowest first
-SLOW = ["bench", "chaos", "demo", "cli", "journeys/test_canaries.py", "journeys/test_database_away.py", "sandbox"]
+SLOW = [
+    "bench",
+    "chaos",
+    "demo",
+    "cli",
+    "docs",
+    "journeys/test_canaries.py",
+    "journeys/test_database_away.py",
+    "sandbox",
+]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

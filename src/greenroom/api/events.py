@@ -40,6 +40,7 @@ _TIME = "2026-11-24T10:15:00.000Z"
 class EventBody(BaseModel):
     """What every event has."""
 
+    event: str = Field(description="The event's name.")
     project_id: str = Field(description="Your project.")
     event_date: str = Field(description="When it happened.", examples=[_TIME])
     sent_at: str = Field(description="The same; the time of an attempt is in `webhook-timestamp`.", examples=[_TIME])
@@ -124,7 +125,7 @@ class DeliveryEvent(EventBody):
     reason: str = Field(description="How the last attempt ended, in words.")
 
 
-class FindingEvent(EventBody, FindingOut):
+class FindingEvent(FindingOut, EventBody):
     """The body of an event about a finding of `GET /v1/findings`."""
 
     event: Literal[_FINDING_EVENTS] = Field(description="The event's name.")  # type: ignore[valid-type]
