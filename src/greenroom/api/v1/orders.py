@@ -64,7 +64,7 @@ class OrderOut(BaseModel):
         description="Who placed it: the ATS, you through the API, or you with a result without an order."
     )
     status: Status = Field(description="How far it is.")
-    status_message: str | None = Field(description="Why, with `rejected` and `error`.")
+    status_message: str | None = Field(description="What was said with the status, such as why it was rejected.")
     outcome: Literal["passed", "failed", "needs_review", "none"] = Field(description="What the result says.")
     delivery: AtsDelivery = Field(description="How far the result is on its way to the ATS.")
     delivery_detail: str | None = Field(description="What to know about it.")
