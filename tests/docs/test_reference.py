@@ -72,6 +72,8 @@ def test_a_field_says_its_type_its_limits_and_that_it_is_required(site: Site) ->
     webhooks, packages = (site.pages[f"reference/{noun}.md"].source for noun in ("webhooks", "packages"))
 
     assert re.search(r"\| `url` \| string \| Required\. ", webhooks)
+    assert re.search(r"\*\*Answer 200\*\*: `text/plain", site.pages["reference/health.md"].source)
+    assert "**Answer 204**: no body." in webhooks
     assert re.search(r"\| `packages\[\]\.name` \| string \| Required\. .*At most \d+ characters", packages)
 
 

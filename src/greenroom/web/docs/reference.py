@@ -142,11 +142,11 @@ def _events(webhooks: Mapping[str, Any], schemas: Schemas) -> Iterator[str]:
 
 
 def _body(title: str, holder: Mapping[str, Any], schemas: Schemas, *, is_sent: bool) -> Iterator[str]:
-    schema = holder.get("content", {}).get("application/json", {}).get("schema")
-    if schema:
+    content = holder.get("content", {})
+    if schema := content.get("application/json", {}).get("schema"):
         yield from (f"**{title}**", "", *schemas.tabulate(schema, is_sent=is_sent))
     elif not is_sent:
-        yield from (f"**{title}** without a body.", "")
+        yield from (f"**{title}**: {', '.join(f'`{one}`' for one in content) or 'no body'}.", "")
 
 
 def _write_curl(operation: Operation, schemas: Schemas) -> Iterator[str]:
