@@ -143,6 +143,23 @@ def test_an_event_has_an_example_and_describes_every_field(name: str) -> None:
     assert {one["name"] for one in operation["parameters"]} >= {"webhook-id", "webhook-timestamp", "webhook-signature"}
 
 
+def test_every_field_and_parameter_is_described() -> None:
+    """The reference says of each what it means; a field that refers to a schema has that schema's description."""
+    missing = [
+        f"{name}.{field}"
+        for name, schema in DOCUMENT["components"]["schemas"].items()
+        for field, described in schema.get("properties", {}).items()
+        if not described.keys() & {"description", "$ref"}
+    ]
+    missing += [
+        f"{method} {path}: {parameter['name']}"
+        for method, path in OPERATIONS
+        for parameter in operation_at(method, path).get("parameters", ())
+        if not parameter.get("description") and not parameter["schema"].get("description")
+    ]
+    assert missing == []
+
+
 def undescribed(schema: dict[str, Any], path: str = "") -> Iterator[str]:
     """Yields the fields without a description, of objects within objects, too."""
     for field, described in schema.get("properties", {}).items():

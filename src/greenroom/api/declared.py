@@ -19,17 +19,17 @@ from greenroom.model.integrations import check_host
 class Option(StrictBody):
     """An answer that the recruiter can choose."""
 
-    value: Label
-    label: Label
+    value: Label = pydantic.Field(description="What your event gets.")
+    label: Label = pydantic.Field(description="What the recruiter reads.")
 
 
 class QuestionIn(StrictBody):
     """A question that the ATS asks the recruiter with an order."""
 
-    id: Label
-    label: Label
-    type: Literal[QUESTION_TYPES]  # type: ignore[valid-type]
-    required: bool = False
+    id: Label = pydantic.Field(description="The question's id in your event.")
+    label: Label = pydantic.Field(description="What the recruiter reads.")
+    type: Literal[QUESTION_TYPES] = pydantic.Field(description="The kind of field.")  # type: ignore[valid-type]
+    required: bool = pydantic.Field(False, description="Whether it has to be answered.")
     options: list[Option] = pydantic.Field(default_factory=list, max_length=MOST, description="Of a select.")
 
 

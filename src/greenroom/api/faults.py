@@ -45,10 +45,12 @@ RETRY_AFTER: dict[str, Any] = {"description": "Whole seconds until you may come 
 class ProviderFault(BaseModel):
     """A remote party's response; `raw` is its body if that is a JSON object. Credentials are never in it."""
 
-    status: int | None = Field(None, examples=[500])
-    url: str | None = Field(None, examples=["https://vendor.example.com/packages"])
-    raw: dict[str, Any] | None = None
-    headers: dict[str, str] | None = Field(None, examples=[{"content-type": "application/json"}])
+    status: int | None = Field(None, examples=[500], description="The status of its answer.")
+    url: str | None = Field(None, examples=["https://vendor.example.com/packages"], description="What was called.")
+    raw: dict[str, Any] | None = Field(None, description="The body, if it was a JSON object.")
+    headers: dict[str, str] | None = Field(
+        None, examples=[{"content-type": "application/json"}], description="The headers of its answer."
+    )
 
 
 class Fault(BaseModel):

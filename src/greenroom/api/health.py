@@ -10,7 +10,7 @@ import structlog
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from greenroom.api.callers import Ctx
 from greenroom.api.faults import documented
@@ -38,14 +38,14 @@ BREAKERS = Gauge("greenroom_breakers", "Destinations in trouble, by the state of
 class Alive(BaseModel):
     """The answer of a process that is alive."""
 
-    status: Literal["ok"] = "ok"
+    status: Literal["ok"] = Field("ok", description="The process answers.")
 
 
 class Ready(BaseModel):
     """The answer while the database is reachable; `backlog_age_s` is the oldest due delivery's wait in seconds."""
 
-    status: Literal["ok"] = "ok"
-    backlog_age_s: float
+    status: Literal["ok"] = Field("ok", description="The database answers.")
+    backlog_age_s: float = Field(description="How long the oldest due delivery has waited, in seconds.")
 
 
 @router.get("/healthz", operation_id="get_health")

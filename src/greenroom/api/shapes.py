@@ -83,7 +83,7 @@ class StrictBody(KnownFields):
 class Page(BaseModel, Generic[T]):
     """A page of a list; `next` is null on the last page."""
 
-    data: list[T]
+    data: list[T] = Field(description="The entries.")
     next: str | None = Field(None, description="Pass it as `next` to get the following page.")
 
 

@@ -41,29 +41,31 @@ class StatusReason(BaseModel):
 class LinkedAccount(BaseModel):
     """A linked account. `credentials` are never shown; `inactive` means that the customer has not finished linking."""
 
-    id: str
-    provider: str
-    provider_name: str | None
-    status: Literal["active", "inactive", "error", "archived"]
-    status_reasons: list[StatusReason] | None
-    origin_owner_id: str
-    origin_owner_name: str
-    origin_username: str | None
-    credentials: None = None
-    setup_information: dict[str, Any] | None
-    label: str | None
-    type: Literal["production", "test"]
-    metadata: dict[str, Any] | None
-    created_at: str
-    updated_at: str
+    id: str = Field(description="The account's id.")
+    provider: str = Field(description="The ATS.")
+    provider_name: str | None = Field(description="The ATS's name.")
+    status: Literal["active", "inactive", "error", "archived"] = Field(
+        description="`inactive` until linking is finished."
+    )
+    status_reasons: list[StatusReason] | None = Field(description="Why it is not active.")
+    origin_owner_id: str = Field(description="Your id of the customer.")
+    origin_owner_name: str = Field(description="Your name of the customer.")
+    origin_username: str | None = Field(description="Who links it, as you name them.")
+    credentials: None = Field(None, description="Always null: they are never shown.")
+    setup_information: dict[str, Any] | None = Field(description="The settings of the link.")
+    label: str | None = Field(description="A name for people.")
+    type: Literal["production", "test"] = Field(description="A test account is marked as such.")
+    metadata: dict[str, Any] | None = Field(description="Anything you want to keep with it.")
+    created_at: str = Field(description="When it was created.")
+    updated_at: str = Field(description="When it last changed.")
 
 
 class LinkedAccountMeta(BaseModel):
     """The capabilities of the account's connector, in the shape of `/connectors/meta`."""
 
-    provider: str
-    category: str
-    models: dict[str, Any]
+    provider: str = Field(description="The ATS.")
+    category: str = Field(description="Always `ats`.")
+    models: dict[str, Any] = Field(description="What can be read and written.")
 
 
 class AccountPatch(BaseModel):
@@ -77,13 +79,13 @@ class AccountPatch(BaseModel):
     model_config = example(origin_owner_name="Northwind Ltd", label="Pilot")
 
     provider: Label | None = Field(None, description="Cannot be changed; the account's own is accepted.")
-    origin_owner_id: Label | None = None
-    origin_owner_name: Label | None = None
-    origin_username: Label | None = None
-    label: Label | None = None
-    type: Literal["production", "test"] | None = None
-    metadata: dict[str, Any] | None = None
-    setup_information: dict[str, Any] | None = None
+    origin_owner_id: Label | None = Field(None, description="Your id of the customer.")
+    origin_owner_name: Label | None = Field(None, description="Your name of the customer.")
+    origin_username: Label | None = Field(None, description="Who links it, as you name them.")
+    label: Label | None = Field(None, description="A name for people.")
+    type: Literal["production", "test"] | None = Field(None, description="A test account is marked as such.")
+    metadata: dict[str, Any] | None = Field(None, description="Anything you want to keep with it.")
+    setup_information: dict[str, Any] | None = Field(None, description="The settings of the link.")
     credentials: dict[str, Any] | None = Field(None, description="Write-only; added to those that are kept, encrypted.")
     secrets: dict[str, Any] | None = Field(None, description="As credentials.")
 

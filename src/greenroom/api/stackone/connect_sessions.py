@@ -49,44 +49,44 @@ class ConnectSessionIn(BaseModel):
 
     origin_owner_id: Label = Field(description="Your id of the customer.", examples=["cust-42"])
     origin_owner_name: Label = Field(description="The customer's name.", examples=["Northwind"])
-    origin_username: Label | None = None
+    origin_username: Label | None = Field(None, description="Who links it, as you name them.")
     provider: Label | None = Field(
         None, description="Key of a connector; the only enabled one by default.", examples=["greenhouse"]
     )
     account_id: Plain | None = Field(None, description="Opens this account for editing; wins over the owner's.")
-    categories: list[Category] | None = Field(None, max_length=MOST)
+    categories: list[Category] | None = Field(None, max_length=MOST, description="Kept and shown.")
     expires_in: float | None = Field(
         1800, ge=1, le=LONGEST.total_seconds(), description="Seconds that token and link are valid; 1800 by default."
     )
     multiple: StrictBool | None = Field(False, description="Link another account of the same owner and provider.")
-    label: Label | None = None
+    label: Label | None = Field(None, description="A name for people.")
     type: Annotated[
         Literal["production", "test"], BeforeValidator(_production_by_default, json_schema_input_type=Label | None)
-    ] = "production"
-    metadata: dict[str, Any] | None = None
+    ] = Field("production", description="A test account is marked as such.")
+    metadata: dict[str, Any] | None = Field(None, description="Anything you want to keep with it.")
     integration_id: Label | None = Field(None, description="Kept and shown; a provider has one integration here.")
 
 
 class ConnectSessionOut(BaseModel):
     """A connect session. `external_trigger_token` is null while the customer may still choose the provider."""
 
-    id: int
+    id: int = Field(description="The session's id.")
     organization_id: str | int = Field(
         description="Text; a number for builds of the TypeScript client that take nothing else, known by User-Agent."
     )
-    project_id: str
-    origin_owner_id: str
-    origin_owner_name: str
-    origin_username: str | None
-    provider: str | None
-    account_id: str | None
-    categories: list[Category] | None
-    label: str | None
-    type: Literal["production", "test"]
-    metadata: dict[str, Any] | None
-    integration_id: str | None
-    external_trigger_token: str | None
-    created_at: str
+    project_id: str = Field(description="Your project.")
+    origin_owner_id: str = Field(description="Your id of the customer.")
+    origin_owner_name: str = Field(description="Your name of the customer.")
+    origin_username: str | None = Field(description="Who links it, as you name them.")
+    provider: str | None = Field(description="The ATS.")
+    account_id: str | None = Field(description="The linked account.")
+    categories: list[Category] | None = Field(description="As you gave them.")
+    label: str | None = Field(description="A name for people.")
+    type: Literal["production", "test"] = Field(description="A test account is marked as such.")
+    metadata: dict[str, Any] | None = Field(description="Anything you want to keep with it.")
+    integration_id: str | None = Field(description="The integration, once it is known.")
+    external_trigger_token: str | None = Field(description="The account's token, for the ATS's support.")
+    created_at: str = Field(description="When it was created.")
 
 
 class NewConnectSessionOut(ConnectSessionOut):
@@ -101,7 +101,7 @@ class TokenIn(BaseModel):
 
     model_config = example(token="as the new session shows it")  # noqa: S106 - not a secret
 
-    token: Annotated[str, Field(min_length=1, max_length=500)]
+    token: Annotated[str, Field(min_length=1, max_length=500)] = Field(description="A session's token.")
 
 
 @router.post(
@@ -120,16 +120,16 @@ async def create(ctx: Ctx, project: Caller, body: ConnectSessionIn, request: Req
 class OpenConnectSessionOut(BaseModel):
     """A session that can still be used, without its secrets; `linked_at` is set for ten minutes after linking."""
 
-    id: int
-    provider: str | None
-    account_id: str | None
-    origin_owner_id: str
-    origin_owner_name: str
-    label: str | None
-    type: Literal["production", "test"]
-    created_at: str
-    expires_at: str
-    linked_at: str | None
+    id: int = Field(description="The session's id.")
+    provider: str | None = Field(description="The ATS.")
+    account_id: str | None = Field(description="The linked account.")
+    origin_owner_id: str = Field(description="Your id of the customer.")
+    origin_owner_name: str = Field(description="Your name of the customer.")
+    label: str | None = Field(description="A name for people.")
+    type: Literal["production", "test"] = Field(description="A test account is marked as such.")
+    created_at: str = Field(description="When it was created.")
+    expires_at: str = Field(description="When its link ends.")
+    linked_at: str | None = Field(description="When the account was linked.")
 
 
 SessionId = Annotated[int, Path(ge=0, le=MOST_ID, description="The session's id.")]

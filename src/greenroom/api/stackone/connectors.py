@@ -64,10 +64,10 @@ class Meta(TypedDict):
 class ConnectorsMeta(BaseModel):
     """A connector. `active` says whether the project has its integration enabled."""
 
-    provider: str
-    provider_name: str
-    category: str
-    active: bool
+    provider: str = Field(description="The ATS.")
+    provider_name: str = Field(description="The ATS's name.")
+    category: str = Field(description="Always `ats`.")
+    active: bool = Field(description="Whether its integration is enabled.")
     capabilities: dict[str, Any] = Field(
         description="What the ATS can do: of each capability its `value`, and the `source` and `date` of the fact.",
         examples=[{"cancel": {"value": True, "source": "the ATS's documentation", "date": "2026-11-28"}}],

@@ -19,16 +19,16 @@ T = TypeVar("T")
 class RawResponse(BaseModel):
     """A call that the gateway made to serve a request; bodies are JSON or text, credentials are masked."""
 
-    method: str
-    url: str
-    body: Any = None
-    response: Any = None
+    method: str = Field(description="The method.")
+    url: str = Field(description="The URL.")
+    body: Any = Field(None, description="What was sent.")
+    response: Any = Field(None, description="What came back.")
 
 
 class UnifiedPage(BaseModel, Generic[T]):
     """A page of records; `next` is null on the last page."""
 
-    data: list[T]
+    data: list[T] = Field(description="The records.")
     next: str | None = Field(None, description="Pass it as `next` to get the following page.")
     next_page: str | None = Field(None, description="Always null; later versions of the contract have only `next`.")
     raw: list[RawResponse] | None = Field(None, description="With `raw=true`.")
@@ -253,8 +253,8 @@ class UnifiedResult(BaseModel):
 class OrderResult(UnifiedResult):
     """An order's result with the order's ids."""
 
-    id: str | None = None
-    remote_id: str | None = None
+    id: str | None = Field(None, description="The order's id.")
+    remote_id: str | None = Field(None, description="The order's id at its ATS.")
 
 
 def unified_result(result: Result) -> UnifiedResult:

@@ -35,52 +35,52 @@ Email = Annotated[_Address | None, BeforeValidator(_without_nul, json_schema_inp
 class OrderedPackageBody(BaseModel):
     """The package that is ordered, by `id` (or `remote_id`)."""
 
-    id: Text = None
-    remote_id: Text = None
-    name: Text = None
+    id: Text = Field(None, description="Your id of the package.")
+    remote_id: Text = Field(None, description="The same.")
+    name: Text = Field(None, description="Ignored: the list has the name.")
 
 
 class EmailBody(BaseModel):
     """An e-mail address."""
 
-    type: Text = None
-    value: Email = None
+    type: Text = Field(None, description="Such as `personal`.")
+    value: Email = Field(None, description="The address.")
 
 
 class CandidateBody(BaseModel):
     """The candidate."""
 
-    id: Text = None
-    remote_id: Text = None
-    first_name: Text = None
-    last_name: Text = None
-    emails: list[EmailBody] | None = Field(None, max_length=MOST_EMAILS)
-    profile_url: Text = None
+    id: Text = Field(None, description="The id at the ATS.")
+    remote_id: Text = Field(None, description="The id at the ATS.")
+    first_name: Text = Field(None, description="First name.")
+    last_name: Text = Field(None, description="Last name.")
+    emails: list[EmailBody] | None = Field(None, max_length=MOST_EMAILS, description="The first one is used.")
+    profile_url: Text = Field(None, description="The candidate's page in the ATS.")
 
 
 class IdBody(BaseModel):
     """A reference to one of the ATS's records."""
 
-    id: Text = None
-    remote_id: Text = None
+    id: Text = Field(None, description="The id at the ATS.")
+    remote_id: Text = Field(None, description="The id at the ATS.")
 
 
 class MemberBody(BaseModel):
     """A person at the customer: the requester, or a member of the hiring team."""
 
-    user_id: Text = None
-    remote_user_id: Text = None
-    first_name: Text = None
-    last_name: Text = None
-    email: Email = None
-    role: Text = None
+    user_id: Text = Field(None, description="The ATS's id of the user.")
+    remote_user_id: Text = Field(None, description="The same.")
+    first_name: Text = Field(None, description="First name.")
+    last_name: Text = Field(None, description="Last name.")
+    email: Email = Field(None, description="E-mail address.")
+    role: Text = Field(None, description="Such as `recruiter`.")
 
 
 class JobBody(IdBody):
     """The job."""
 
-    title: Text = None
-    hiring_team: list[MemberBody] | None = Field(None, max_length=MOST)
+    title: Text = Field(None, description="The job's title.")
+    hiring_team: list[MemberBody] | None = Field(None, max_length=MOST, description="Its members.")
 
 
 class OrderBody(BaseModel):
@@ -101,12 +101,12 @@ class OrderBody(BaseModel):
         description="Your own id: the same one again gives the same order. Without one, only an identical request "
         "within two minutes does.",
     )
-    package: OrderedPackageBody | None = None
-    application: IdBody | None = None
-    job: JobBody | None = None
-    candidate: CandidateBody | None = None
-    requester: MemberBody | None = None
-    passthrough: dict[str, Any] | None = None
+    package: OrderedPackageBody | None = Field(None, description="What is ordered.")
+    application: IdBody | None = Field(None, description="The application that it is for.")
+    job: JobBody | None = Field(None, description="The job.")
+    candidate: CandidateBody | None = Field(None, description="The person to test or check.")
+    requester: MemberBody | None = Field(None, description="Who orders.")
+    passthrough: dict[str, Any] | None = Field(None, description="Anything that the event should carry.")
 
 
 def request_of(body: OrderBody, sent: object) -> OrderRequest:

@@ -79,9 +79,9 @@ class TestBody(BaseModel):
 
     __test__ = False
 
-    id: TestId = None
-    name: Label | None = None
-    description: Prose | None = None
+    id: TestId = Field(None, description="The check's id; without one it is made.")
+    name: Label | None = Field(None, description="The check's name.")
+    description: Prose | None = Field(None, description="Your description.")
 
 
 def _ids_differ(tests: list[TestBody]) -> list[TestBody]:
@@ -103,9 +103,9 @@ class PackageBody(BaseModel):
         tests=[{"name": "Criminal record"}, {"name": "Identity", "description": "Passport"}],
     )
 
-    name: Name = Field(examples=["Criminal record and identity"])
-    description: Prose | None = None
-    tests: Tests | None = None
+    name: Name = Field(examples=["Criminal record and identity"], description="The name that recruiters see.")
+    description: Prose | None = Field(None, description="Your description.")
+    tests: Tests | None = Field(None, description="The checks in it.")
     passthrough: dict[str, Any] | None = Field(None, description="Accepted; there is no provider to give it to.")
 
 
@@ -114,8 +114,8 @@ class PackageChangeBody(BaseModel):
 
     model_config = example(description="Takes two working days")
 
-    name: Name | None = None
-    description: Prose | None = None
+    name: Name | None = Field(None, description="The name that recruiters see.")
+    description: Prose | None = Field(None, description="Your description; an empty text clears it.")
     tests: Tests | None = Field(None, description="Replaces all tests.")
     passthrough: dict[str, Any] | None = Field(None, description="Accepted; there is no provider to give it to.")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from greenroom.api.callers import KeyedRoute, Linked
 from greenroom.api.faults import documented
@@ -21,19 +21,19 @@ class ProxyIn(BaseModel):
 
     model_config = example(method="get", path="/v1/candidates")
 
-    url: Line | None = None
-    method: Literal["get", "post", "put", "delete", "patch"] | None = "get"
-    path: Line | None = None
-    headers: dict[str, Any] | None = None
-    body: dict[str, Any] | None = None
+    url: Line | None = Field(None, description="Accepted.")
+    method: Literal["get", "post", "put", "delete", "patch"] | None = Field("get", description="Accepted.")
+    path: Line | None = Field(None, description="Accepted.")
+    headers: dict[str, Any] | None = Field(None, description="Accepted.")
+    body: dict[str, Any] | None = Field(None, description="Accepted.")
 
 
 class ProxyOut(BaseModel):
     """The ATS's answer."""
 
-    status: int
-    headers: dict[str, Any] | None = None
-    data: Any = None
+    status: int = Field(description="The answer's status.")
+    headers: dict[str, Any] | None = Field(None, description="The answer's headers.")
+    data: Any = Field(None, description="The answer's body.")
 
 
 @router.post("", operation_id="stackone_proxy_request", responses=documented(400, 401, 404, 412, 422, 501))

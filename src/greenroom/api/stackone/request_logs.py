@@ -71,8 +71,10 @@ class StepsAsked(BaseModel):
     child_resources: Several = None
     end_date: Moment = None
     http_methods: Several = None
-    order_by: Literal["provider", "service", "status", "eventDatetime", "duration"] = "eventDatetime"
-    order_direction: Literal["asc", "desc"] = "desc"
+    order_by: Literal["provider", "service", "status", "eventDatetime", "duration"] = Field(
+        "eventDatetime", description="What to sort by."
+    )
+    order_direction: Literal["asc", "desc"] = Field("desc", description="Which way to sort.")
     providers: Several = None
     request_ids: Several = None
     resources: Several = None
@@ -82,7 +84,7 @@ class StepsAsked(BaseModel):
     sub_resources: Several = None
     success: Annotated[
         bool | None, BeforeValidator(_blank, json_schema_input_type=bool | Literal["", "null"] | None)
-    ] = None
+    ] = Field(None, description="True: requests with a status below 400 alone; false: the others.")
     page_size: Annotated[int, Field(ge=1, le=MOST, description="Entries a page.")] = 25
     next: Annotated[str | None, Field(description="Cursor: the `next` of the page before.")] = None
 
@@ -102,7 +104,7 @@ class LogsAsked(PlatformLogsAsked):
     include: Annotated[
         Literal["step_logs"] | None,
         BeforeValidator(_blank, json_schema_input_type=Literal["step_logs", "", "null"] | None),
-    ] = None
+    ] = Field(None, description="`step_logs` adds the calls that each request made.")
 
 
 #: query parameters that are not filters
@@ -164,78 +166,78 @@ def _filter_parameter(model: type[StepsAsked]) -> dict[str, Any]:
 class UrlOut(BaseModel):
     """The parts of a URL."""
 
-    url: str
-    hostname: str | None
-    path: str
-    query_params: dict[str, str]
+    url: str = Field(description="The whole URL.")
+    hostname: str | None = Field(description="Its host.")
+    path: str = Field(description="Its path.")
+    query_params: dict[str, str] = Field(description="Its query.")
 
 
 class RequestOut(BaseModel):
     """A request; `headers` and `body` are null if they were not kept. Credentials are masked."""
 
-    id: str
-    method: str
+    id: str = Field(description="The request's id.")
+    method: str = Field(description="The method.")
     url: UrlOut
-    headers: dict[str, str] | None
-    body: Any
+    headers: dict[str, str] | None = Field(description="The headers, without credentials.")
+    body: Any = Field(description="The body.")
 
 
 class ResponseOut(BaseModel):
     """A response; `headers` and `body` are null if they were not kept. Credentials are masked."""
 
-    status_code: int | None
-    headers: dict[str, str] | None
-    body: Any
-    custom_mapping_errors: None = None
-    provider_errors: None = None
+    status_code: int | None = Field(description="The status; null without an answer.")
+    headers: dict[str, str] | None = Field(description="The headers.")
+    body: Any = Field(description="The body.")
+    custom_mapping_errors: None = Field(None, description="Always null.")
+    provider_errors: None = Field(None, description="Always null.")
 
 
 class _Called(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
-    request_id: str
-    account_id: str | None
-    project_id: str
-    http_method: str
-    path: str
-    url: str
+    request_id: str = Field(description="The id in `x-request-id`.")
+    account_id: str | None = Field(description="The account that it was about.")
+    project_id: str = Field(description="Your project.")
+    http_method: str = Field(description="The method.")
+    path: str = Field(description="The path.")
+    url: str = Field(description="The URL.")
     status: int | None = Field(description="Null if the request ended without a response.")
     success: bool = Field(description="A status below 400.")
-    start_time: Stamp
-    end_time: Stamp
+    start_time: Stamp = Field(description="When it began.")
+    end_time: Stamp = Field(description="When it was answered.")
     duration: int = Field(description="In milliseconds.")
-    resource: str | None
-    child_resource: str | None
-    sub_resource: str | None
-    action: str | None
+    resource: str | None = Field(description="Such as `packages`.")
+    child_resource: str | None = Field(description="The resource below.")
+    sub_resource: str | None = Field(description="The resource below that.")
+    action: str | None = Field(description="Such as `list`.")
 
 
 class _Request(_Called):
-    event_datetime: Stamp
+    event_datetime: Stamp = Field(description="When it began.")
     source_type: str | None = Field(description="API: called with an API key; ATS: with an account's token.")
     source_id: str | None = Field(description="The API key's id, as `greenroom keys list` shows it.")
     source_value: str | None = Field(description="The client's User-Agent.")
-    source_ip: str | None
+    source_ip: str | None = Field(description="Where it came from.")
 
 
 class StepLog(_Called):
     """An outgoing call made while serving a request; its resource and action are those of the request."""
 
-    id: str
-    provider: str | None
-    service: str | None
-    is_worker: bool = False
+    id: str = Field(description="The step's id.")
+    provider: str | None = Field(description="The ATS.")
+    service: str | None = Field(description="What was called.")
+    is_worker: bool = Field(False, description="Always false.")
     error: str | None = Field(description="The reason why there was no response.")
-    request: RequestOut | None = None
-    response: ResponseOut | None = None
+    request: RequestOut | None = Field(None, description="What was sent.")
+    response: ResponseOut | None = Field(None, description="What came back.")
 
 
 class RequestLogEntry(_Request):
     """A call to the unified API, or one by an ATS."""
 
-    provider: str | None
-    service: str | None
-    is_worker: bool = False
+    provider: str | None = Field(description="The ATS.")
+    service: str | None = Field(description="The API's name.")
+    is_worker: bool = Field(False, description="Always false.")
     step_requests: list[StepLog] | None = Field(None, description="Null unless included.")
 
 

@@ -21,8 +21,8 @@ router = APIRouter(prefix="/v1/audit_log", tags=["Audit log"], route_class=Keyed
 class ActorOut(BaseModel):
     """Who acted: a user, an API key, a person at the command line, or the holder of a link."""
 
-    kind: ActorKind
-    id: str | None
+    kind: ActorKind = Field(description="What kind of actor it is.")
+    id: str | None = Field(description="The key's or person's id.")
     name: str | None = Field(description="An e-mail address, the name of the key, or a login name.")
     address: str | None = Field(description="The IP address that the request came from.")
 
@@ -30,13 +30,13 @@ class ActorOut(BaseModel):
 class AuditEntryOut(BaseModel):
     """One change, or one reveal of a secret; there is no secret in it."""
 
-    id: str
-    at: str
+    id: str = Field(description="The entry's id.")
+    at: str = Field(description="When it happened.")
     actor: ActorOut
-    action: str = Field(examples=["webhook.changed"])
-    description: str = Field(examples=["Changed a webhook"])
-    object_type: str = Field(examples=["webhook"])
-    object_id: str | None
+    action: str = Field(examples=["webhook.changed"], description="A stable word.")
+    description: str = Field(examples=["Changed a webhook"], description="The action in words.")
+    object_type: str = Field(examples=["webhook"], description="What was changed or revealed.")
+    object_id: str | None = Field(description="Its id.")
     detail: dict[str, Any] = Field(description="Names of the changed fields, and new values that are no secrets.")
 
 

@@ -20,9 +20,11 @@ class CertificateOut(BaseModel):
     """The certificate of an erasure. `counts` has the number of changed records of each kind."""
 
     candidate: str = Field(description="A keyed hash of the e-mail address, as in the audit log; not the address.")
-    erased_at: str
+    erased_at: str = Field(description="When it was erased.")
     order_ids: list[str] = Field(description="The orders whose content was erased by this call.")
-    counts: dict[str, int] = Field(examples=[dict.fromkeys(erasure.COUNTED, 1)])
+    counts: dict[str, int] = Field(
+        examples=[dict.fromkeys(erasure.COUNTED, 1)], description="How many rows of each kind were erased."
+    )
     complete: bool = Field(description="False if the candidate has more orders: repeat the call.")
 
 

@@ -20,16 +20,16 @@ router = APIRouter(prefix="/v1/checks", tags=["Checks"], route_class=KeyedRoute)
 class CheckActionOut(BaseModel):
     """The next step, with the address of its page in the dashboard."""
 
-    label: str
-    url: str
+    label: str = Field(description="What to do.")
+    url: str = Field(description="The page for it.")
 
 
 class CheckOut(BaseModel):
     """The result of one check."""
 
     id: str = Field(description="Stable.", examples=["packages_source"])
-    section: str
-    title: str
+    section: str = Field(description="The part of the checklist.")
+    title: str = Field(description="What is checked.")
     state: Literal["done", "action_needed", "waiting", "cannot_check"] = Field(
         description="action_needed: see `action`; waiting: for the ATS or the vendor; cannot_check: nothing was "
         "observed that would tell."
@@ -37,7 +37,7 @@ class CheckOut(BaseModel):
     evidence: str = Field(description="What was observed.")
     checked_at: str | None = Field(description="When it was observed.")
     codes: list[str] = Field(description="Codes of the findings that stand against the check; see `GET /v1/findings`.")
-    action: CheckActionOut | None
+    action: CheckActionOut | None = Field(description="What to do next.")
     help: list[str] = Field(description="What the check means and how to repair it.")
     by_hand: bool = Field(description="A person may confirm the check in the dashboard.")
 
@@ -45,11 +45,11 @@ class CheckOut(BaseModel):
 class ChecksOut(BaseModel):
     """The checklist, in the order of the guide; there is no next page."""
 
-    data: list[CheckOut]
-    next: str | None = None
-    provider: str
-    done: int
-    total: int
+    data: list[CheckOut] = Field(description="The checks.")
+    next: str | None = Field(None, description="Always null: there is one page.")
+    provider: str = Field(description="The ATS.")
+    done: int = Field(description="The number of checks that are done.")
+    total: int = Field(description="The number of checks.")
 
 
 @router.get("", operation_id="list_checks", responses=documented(400, 401, 404))

@@ -52,8 +52,8 @@ class FindingOut(BaseModel):
 class FindingsOut(BaseModel):
     """The findings, the most severe first; they are never so many that there is a next page."""
 
-    data: list[FindingOut]
-    next: str | None = None
+    data: list[FindingOut] = Field(description="The findings.")
+    next: str | None = Field(None, description="Always null: there is one page.")
 
 
 @router.get("", operation_id="list_findings", responses=documented(400, 401))

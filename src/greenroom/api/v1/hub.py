@@ -63,15 +63,15 @@ class HubIn(StrictBody):
 class BrandingOut(BaseModel):
     """The look of the hub; null stands for the default."""
 
-    accent: str | None
-    logo_url: str | None
-    product_name: str | None
+    accent: str | None = Field(description="The colour of buttons.")
+    logo_url: str | None = Field(description="Your logo.")
+    product_name: str | None = Field(description="Your product's name.")
 
 
 class HubOut(BaseModel):
     """The settings of the hub."""
 
-    allowed_origins: list[str]
+    allowed_origins: list[str] = Field(description="The origins of the pages that may embed the hub.")
     branding: BrandingOut
 
 

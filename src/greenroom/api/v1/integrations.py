@@ -40,7 +40,7 @@ class IntegrationIn(StrictBody):
         packages_api_key="a key of yours",
     )
 
-    enabled: bool | None = True
+    enabled: bool | None = Field(True, description="Whether the ATS's calls are answered.")
     partner_category: Literal["assessments", "background_checks"] | None = Field(
         "assessments", description="Decides the order event and the unified path of results."
     )
@@ -113,42 +113,42 @@ class IntegrationOut(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    provider: str
-    enabled: bool
-    partner_category: Literal["assessments", "background_checks"]
-    tenant_id: str | None
-    packages_url: str | None
-    packages_api_key: str | None
-    package_id: str | None
-    package_name: str | None
-    order_check_url: str | None
-    store: Literal["full", "minimal"]
-    resume: Literal["link", "store"]
+    provider: str = Field(description="The ATS.")
+    enabled: bool = Field(description="Whether the ATS's calls are answered.")
+    partner_category: Literal["assessments", "background_checks"] = Field(description="What you offer.")
+    tenant_id: str | None = Field(description="Names your integration in the URLs that the ATS calls.")
+    packages_url: str | None = Field(description="Your endpoint that lists packages.")
+    packages_api_key: str | None = Field(description="Masked.")
+    package_id: str | None = Field(description="The one package, where there is no list.")
+    package_name: str | None = Field(description="Its name.")
+    order_check_url: str | None = Field(description="Asked before an order is placed.")
+    store: Literal["full", "minimal"] = Field(description="How much of an order is stored.")
+    resume: Literal["link", "store"] = Field(description="Whether résumés are stored, or linked to.")
     signing_secret: str = Field(description="Signs the package-list call; masked unless `reveal=true`.")
     endpoints: dict[str, str] = Field(description="What to put into the ATS's form for partners, by call.")
     last_called_at: dict[str, str | None] = Field(description="When the ATS last made each call, to the minute.")
-    created_at: str
-    updated_at: str
+    created_at: str = Field(description="When it was created.")
+    updated_at: str = Field(description="When it last changed.")
 
 
 class ProbePackage(BaseModel):
     """A package as the recruiter would see it."""
 
-    id: str
-    name: str
-    description: str | None
+    id: str = Field(description="Your id of the package.")
+    name: str = Field(description="Its name.")
+    description: str | None = Field(description="Your description.")
 
 
 class ProbeOut(BaseModel):
     """The answer of the list endpoint just now; `ok` means that a recruiter would see `packages`."""
 
-    ok: bool
-    status: int | None
-    ms: int
-    packages: list[ProbePackage]
-    problem: str | None
+    ok: bool = Field(description="Whether the answer can be used.")
+    status: int | None = Field(description="The answer's status; null without an answer.")
+    ms: int = Field(description="How long it took, in milliseconds.")
+    packages: list[ProbePackage] = Field(description="What recruiters would see.")
+    problem: str | None = Field(description="The first error, with its JSON path.")
     path: str | None = Field(description="JSON path of the first unexpected value.")
-    expected: str | None
+    expected: str | None = Field(description="What was expected there.")
 
 
 class SigningSecretRotationIn(StrictBody):
@@ -156,13 +156,18 @@ class SigningSecretRotationIn(StrictBody):
 
     model_config = example(overlap_seconds=86400)
 
-    overlap_seconds: int = Field(int(integrations.OVERLAP.total_seconds()), ge=0, le=30 * 86400)
+    overlap_seconds: int = Field(
+        int(integrations.OVERLAP.total_seconds()),
+        ge=0,
+        le=30 * 86400,
+        description="How long the old secret signs as well.",
+    )
 
 
 class SigningSecretOut(BaseModel):
     """The new signing secret of the package-list call."""
 
-    signing_secret: str
+    signing_secret: str = Field(description="The new secret.")
     previous_expires_at: str | None = Field(description="Until then the previous secret also signs.")
 
 

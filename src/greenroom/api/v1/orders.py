@@ -94,6 +94,7 @@ class TimelineEntryOut(BaseModel):
 
     at: str = Field(description="When it happened.")
     kind: str = Field(
+        description="What happened, as a word for programs.",
         examples=[
             "received", "released", "attempt", "status", "result", "acknowledged", "response_error", "alert",
             "content_erased", "enrichment",

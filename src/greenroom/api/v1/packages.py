@@ -50,7 +50,9 @@ class PackagesIn(StrictBody):
 
     category: CategoryName = Field(description="The category that they belong to.")
     account_id: Label | None = Field(None, description="The account that sees the packages; left out: all accounts.")
-    packages: Annotated[list[PackageIn], Field(max_length=MOST)]
+    packages: Annotated[list[PackageIn], Field(max_length=MOST)] = Field(
+        description="All packages; others are removed."
+    )
 
     @field_validator("packages")
     @classmethod

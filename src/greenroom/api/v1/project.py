@@ -29,8 +29,8 @@ class ProjectIn(StrictBody):
 class ProjectOut(BaseModel):
     """The project."""
 
-    id: str
-    name: str
+    id: str = Field(description="The project's id.")
+    name: str = Field(description="Its name.")
     retention_days: int | None = Field(description=RETENTION)
     order_retention_days: int | None = Field(description=ORDER_RETENTION)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from greenroom.api.callers import Caller, Ctx, KeyedRoute
@@ -23,10 +23,10 @@ OrderId = Annotated[Plain, Path(alias="order_id", description="The order's id.")
 class ResumeOut(BaseModel):
     """A link to the resume, which works without a key until it expires."""
 
-    url: str
-    expires_at: str
-    media_type: str
-    size: int
+    url: str = Field(description="A link to the file.")
+    expires_at: str = Field(description="When the link ends.")
+    media_type: str = Field(description="The file's media type.")
+    size: int = Field(description="Its size in bytes.")
 
 
 @router.get("/{order_id}/resume", operation_id="get_order_resume", responses=documented(400, 401, 404))

@@ -109,8 +109,8 @@ class WebhookIn(StrictBody):
         [], max_length=MOST_ACCOUNTS, description="Accounts whose events are sent; empty: all accounts."
     )
     rate_limit: RateLimit = None
-    headers: Headers = Field(default_factory=dict)
-    signature: SignatureField = "hmac"
+    headers: Headers = Field(default_factory=dict, description="Custom headers of each delivery.")
+    signature: SignatureField = Field("hmac", description="What signs the deliveries.")
     held_since: HeldSince = None
 
     _events = field_validator("events")(_check_names)
@@ -134,8 +134,8 @@ class WebhookChange(StrictBody):
         None, max_length=MOST_ACCOUNTS, description="The accounts whose events it gets; empty: all."
     )
     rate_limit: RateLimit = None
-    headers: Headers | None = None
-    signature: SignatureField | None = None
+    headers: Headers | None = Field(None, description="Custom headers; they replace all others.")
+    signature: SignatureField | None = Field(None, description="What signs the deliveries.")
 
     _events = field_validator("events")(_check_names)
 
@@ -185,7 +185,7 @@ class WebhookOut(BaseModel):
 class ChangedWebhookOut(WebhookOut):
     """A webhook, and the number of held deliveries that were released to it."""
 
-    released: int
+    released: int = Field(description="The held deliveries that were released.")
 
 
 class NewWebhookOut(ChangedWebhookOut):
@@ -197,7 +197,7 @@ class NewWebhookOut(ChangedWebhookOut):
 class SecretOut(BaseModel):
     """A new secret, which no later response contains; the old one signs as well until the overlap ends."""
 
-    secret: str
+    secret: str = Field(description="The new secret; it is not shown again.")
     public_keys: list[str] = Field(description="Live public keys, newest first; none with signature `hmac`.")
 
 
@@ -206,7 +206,9 @@ class SecretRotationIn(StrictBody):
 
     model_config = example(overlap_seconds=86400)
 
-    overlap_seconds: int = Field(int(webhooks.OVERLAP.total_seconds()), ge=0, le=30 * 86400)
+    overlap_seconds: int = Field(
+        int(webhooks.OVERLAP.total_seconds()), ge=0, le=30 * 86400, description="How long the old secret signs as well."
+    )
 
 
 class ReplayIn(StrictBody):
