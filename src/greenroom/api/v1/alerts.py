@@ -38,10 +38,10 @@ class AlertsIn(StrictBody):
 class RecipientOut(BaseModel):
     """How the mails to one address went."""
 
-    email: str
+    email: str = Field(description="The address.")
     sent_at: str | None = Field(description="When the mail server last accepted a mail.")
     failure: str | None = Field(description="Why the last mail failed, with the mail server's answer; null: none did.")
-    failed_at: str | None
+    failed_at: str | None = Field(description="When the last mail failed.")
     waiting: int = Field(description="Alerts that wait for the next mail.")
 
 
@@ -51,7 +51,7 @@ class AlertsOut(BaseModel):
     emails: list[str] = Field(description=EMAILS)
     min_severity: AlertSeverity = Field(description=MIN_SEVERITY)
     mail_server: bool = Field(description="Whether a mail server is set (GREENROOM_SMTP_URL); without one, no mail.")
-    recipients: list[RecipientOut]
+    recipients: list[RecipientOut] = Field(description="How the mails to each address went.")
 
 
 @router.get("", operation_id="get_alerts", responses=documented(400, 401))
