@@ -86,6 +86,7 @@ async def played(house: House) -> tuple[Linked, str]:
     for path in ("", "?fields=candidate", f"/{order}", f"/{order}/results"):
         assert (await linked.unified("GET", f"/assessments/orders{path}")).status_code == 200, path
     assert (await linked.api("POST", f"/v1/orders/{order}/result:preview", json=RESULT)).status_code == 200
+    await house.vendor.receive(2)  # the retry has begun
     await settled(linked, order)
     return linked, order
 
