@@ -41,7 +41,7 @@ from greenroom.model.audit import SYSTEM
 from greenroom.otlp_metrics import open_metrics_export
 from greenroom.outbound import Outbound, Proxy
 from greenroom.security.headers import SecurityHeaders
-from greenroom.services import claims, enrichments, sessions
+from greenroom.services import claims, enrichments, funnel, sessions
 from greenroom.settings import Settings
 from greenroom.store.load_shedding import LoadSheddingStore
 from greenroom.tracing import open_tracing
@@ -117,6 +117,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Gateway]:
         if mailer := open_mailer(settings):
             stack.callback(mailer.close)
             jobs["alert_mails"] = partial(send_next, mailer=mailer)
+        funnel.show_from_zero(discover())
         engine = Engine(ctx, out, jobs=jobs)
         # only requests are shed under load: a client can retry, and the engine has few units of work
         store = LoadSheddingStore(ctx.store)

@@ -34,7 +34,7 @@ HOT: dict[str, Callable[[Tx], Awaitable[object]]] = {
     "take": lambda tx: claim_rows.claim(tx, [("first", "whk_100", 8)], lease="lse_1", lease_ms=1000),
     "expired": lambda tx: claim_rows.leased(tx, expired=True),
     "complete": lambda tx: delivery_rows.complete(
-        tx, [(f"dlv_{n}", "lse_1", "delivered", 0, None, 0) for n in range(50)]
+        tx, [(f"dlv_{n}", "lse_1", "delivered", 0, None, 0, 1) for n in range(50)]
     ),
     "next_due": delivery_rows.next_due_ms,
 }

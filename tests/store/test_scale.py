@@ -20,6 +20,7 @@ from greenroom.model.webhooks import Webhook
 from greenroom.services import (
     claims,
     deliveries,
+    funnel,
     order_results,
     orders,
     overview,
@@ -102,6 +103,9 @@ EVERYDAY: dict[str, Doing] = {
     "what is held": inside(webhooks.held, [name("whk", 0)]),
     "list held orders": inside(orders.list_orders, name("prj", 0), {"delivery": "held"}),
     "show Home": inside(statistics.project_days, name("prj", 0), [HOOK]),
+    "count the funnel of 92 days": inside(
+        funnel.list_days, name("prj", 0), THEN.date() - timedelta(days=91), THEN.date()
+    ),
     "find held events": lambda _, tx: webhook_rows.list_enabled_with_held(tx),
     "find what a webhook has no delivery of": lambda _, tx: missing.find(
         tx, HOOK, after=name("evt", 700), since=0, until=2**42, limit=100

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from greenroom.services.statistics import DeliveryDay, OrderDay
+from greenroom.model.funnel import FunnelDay
+from greenroom.services.statistics import DeliveryDay
 from greenroom.web import charts
 
 DAY = datetime(2026, 11, 3, tzinfo=UTC)
@@ -26,9 +27,9 @@ def test_bars_are_stacked_from_the_ground_up_and_fit_the_scale() -> None:
 def test_response_times_are_nested_and_orders_stand_beside_each_other() -> None:
     """The slowest twentieth reaches to its own value."""
     latency = charts.latency_chart([DeliveryDay(DAY, 9, 0, 0, p50_ms=50, p95_ms=100)])
-    orders = charts.orders_chart([OrderDay(DAY, ordered=10, resulted=5, read=0)])
+    orders = charts.orders_chart([FunnelDay(DAY, ordered=10, done=5)])
 
     assert [round(part.height) for part in latency.bars[0].parts] == [60, 60]
     assert [part.height for part in orders.bars[0].parts] == [120, 60, 0]
     assert len({part.x for part in orders.bars[0].parts}) == 3
-    assert charts.orders_chart([OrderDay(DAY, 0, 0, 0)]).is_empty
+    assert charts.orders_chart([FunnelDay(DAY)]).is_empty

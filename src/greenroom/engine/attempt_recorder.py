@@ -138,7 +138,7 @@ class AttemptRecorder:
 
 
 def _log_attempt(ended: FinishedAttempt, recorded: Recorded | None, worker: str) -> None:
-    metrics.count(ended)
+    metrics.count(ended, recorded)
     claimed, next_due_at = ended.claimed, recorded.next_due_at if recorded else None
     log.info(
         "attempt",

@@ -22,11 +22,11 @@ from greenroom.services import (
     audit,
     deliveries,
     enrichments,
+    funnel,
     heartbeats,
     project_deletion,
     replays,
     retention,
-    statistics,
     webhooks,
 )
 
@@ -68,7 +68,7 @@ async def run_maintenance(ctx: Context, out: Outbound, worker: str, jobs: Jobs |
         _walk("resume_retention", lambda after: retention.delete_old_resumes(ctx, after=after)),
         _sweep("ats_event_retention", lambda: ats_changes.delete_old(ctx)),
         _sweep("audit_retention", lambda: audit.delete_old(ctx)),
-        _sweep("order_days", lambda: statistics.count_next_day(ctx)),
+        _sweep("order_days", lambda: funnel.count_next_day(ctx)),
         _delete_projects(ctx),
         _sweep("enrichment_cache", lambda: enrichments.delete_old_cache(ctx)),
         *(_forever(name, partial(job, ctx)) for name, job in (jobs or {}).items()),

@@ -10,7 +10,8 @@ from functools import cache
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from greenroom.model.attempts import FinishedAttempt
+from greenroom.model.attempts import FinishedAttempt, Recorded
+from greenroom.services import funnel
 
 ATTEMPTS = Counter("greenroom_attempts", "Attempts that have ended, by lane and what came of them.", ["lane", "result"])
 POSTPONED = Counter(
@@ -34,9 +35,12 @@ _attempts = cache(ATTEMPTS.labels)
 _delivered_after = cache(DELIVERED_AFTER.labels)
 
 
-def count(ended: FinishedAttempt) -> None:
-    """Counts a recorded attempt; its result label is `delivered` or the kind of its fault."""
+def count(ended: FinishedAttempt, recorded: Recorded | None) -> None:
+    """Counts a recorded attempt, and the stages of the funnel that its order has reached by it."""
+    for reached in recorded.reached if recorded else ():
+        funnel.count(reached)
     claimed, fault = ended.claimed, ended.fault
+    # the result label is `delivered` or the kind of the fault
     _attempts(claimed.lane, fault.kind if fault else "delivered").inc()
     if fault is None and claimed.trigger == "auto":
         took = ended.started_at + ended.duration - claimed.created_at

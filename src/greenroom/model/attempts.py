@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from greenroom.errors import RemoteError
 from greenroom.model.deliveries import Claimed, Nudging, State
+from greenroom.model.funnel import Reached
 
 #: the `error_kind` of an attempt whose worker died, or whose lease expired, before the result was recorded
 INTERRUPTED = "interrupted"
@@ -44,7 +45,12 @@ class FinishedAttempt:
 
 @dataclass(frozen=True)
 class Recorded:
-    """The state of a delivery after an attempt; `next_due_at` is set while it waits for another attempt."""
+    """
+    The state of a delivery after an attempt; `next_due_at` is set while it waits for another attempt.
+
+    `reached` has the stages of the funnel that the delivery's order has reached by it.
+    """
 
     state: State
     next_due_at: datetime | None
+    reached: tuple[Reached, ...] = ()

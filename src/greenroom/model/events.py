@@ -69,6 +69,11 @@ def order_categories(names: Sequence[str]) -> frozenset[Category]:
     return frozenset(one for one in ORDER_CREATED if canonical & {ORDER_CREATED[one], ORDER_UPDATED[one]})
 
 
+def is_order_created(name: str) -> bool:
+    """Returns whether a name of an event, in any spelling, says that an order was placed."""
+    return ALIASES.get(name, name) in ORDER_CREATED.values()
+
+
 def subscribed_name(event_type: str, names: tuple[str, ...]) -> str | None:
     """Returns the spelling under which `names` has an event, the canonical one first, or None."""
     if event_type in names:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from greenroom.errors import Conflict
 from greenroom.model.enrichment import Enrichment
+from greenroom.model.funnel import Reached, Stage
 from greenroom.model.results import ENDS, PROGRESS, Outcome, Result, difference
 
 Category = Literal["assessments", "background_checks"]
@@ -29,6 +30,9 @@ Storage = Literal["full", "minimal"]
 #: statuses before the end of an order; an order only moves forward in this sequence
 LINE: tuple[Status, ...] = ("received", "accepted", "invited", "in_progress")
 FINAL: frozenset[Status] = frozenset({"completed", "rejected", "cancelled", "expired", "error"})
+
+#: stages of the funnel that a status of the vendor's reaches
+REACHES: dict[Status, Stage] = {"invited": "invited", "in_progress": "started"}
 
 #: longest e-mail address in characters: 64 before the @, 255 after it
 EMAIL_LIMIT = 320
@@ -145,7 +149,7 @@ class Order:
     it, or None. `update_ms` is the time of its newest update for the ATS, in ms since 1970. `store` is the
     setting of its integration when it was placed. `application_status` is the ATS's last word on the
     candidate's application, or None. `enrichment` is None for orders of earlier versions and for results without an
-    order.
+    order. `reached` has the stages of the funnel that the latest change reached for the first time; it is not stored.
     """
 
     id: str
@@ -165,6 +169,8 @@ class Order:
     delivery: AtsDelivery = "pending"
     delivery_detail: str | None = None
     result: Result | None = None
+    invited_at: datetime | None = None
+    started_at: datetime | None = None
     result_at: datetime | None = None
     acknowledged_at: datetime | None = None
     erased_at: datetime | None = None
@@ -174,6 +180,7 @@ class Order:
     store: Storage = "full"
     application_status: ApplicationStatus | None = None
     enrichment: Enrichment | None = None
+    reached: tuple[Stage, ...] = field(default=(), compare=False)
 
     @property
     def is_final(self) -> bool:
@@ -184,6 +191,11 @@ class Order:
     def was_refused(self) -> bool:
         """Returns whether the vendor refused the order when it was requested; one rejected later was placed before."""
         return self.status == "rejected" and self.delivery == "refused" and self.update_ms == 0
+
+    def list_reached(self) -> tuple[Reached, ...]:
+        """Returns the stages of `reached` with the time since the order was placed."""
+        after = self.updated_at - self.created_at
+        return tuple(Reached(stage, self.provider, after) for stage in self.reached)
 
     def differs_from(self, request: OrderRequest) -> str | None:
         """
@@ -200,7 +212,7 @@ class Order:
             return "candidate.email"
         return "package.id" if request.package_id != known.package_id else None
 
-    def progressed(self, status: Status, message: str | None = None) -> Order:
+    def progressed(self, status: Status, message: str | None = None, *, now: datetime) -> Order:
         """
         Returns the order with the status that the vendor reported; itself when nothing changes.
 
@@ -214,7 +226,7 @@ class Order:
             raise Conflict(f"The order is {self.status} and cannot become {status}.", code="OrderEnded")
         if status in LINE and LINE.index(status) < LINE.index(self.status):
             raise Conflict(f"The order is already {self.status} and cannot go back to {status}.", code="OrderAhead")
-        return replace(self, status=status, status_message=message)
+        return replace(self._moved(status, now), status_message=message)
 
     def resulted(self, result: Result, *, now: datetime, repeats: bool = False) -> Order:
         """
@@ -232,7 +244,9 @@ class Order:
         if self.result is None and self.status in ("rejected", "cancelled", "error"):
             raise Conflict(f"The order is {self.status}: it takes no result.", code="OrderEnded")
         if not result.is_final:
-            return self._moved(PROGRESS[str(result.verdict)])
+            moved = PROGRESS[str(result.verdict)]
+            # a late "initiated" after "in_progress" is ignored: vendors may send progress out of order
+            return self if LINE.index(moved) <= LINE.index(self.status) else self._moved(moved, now)
         return replace(
             self,
             status=ENDS.get(str(result.verdict), "completed"),
@@ -242,6 +256,18 @@ class Order:
             delivery="pending",
             delivery_detail=None,
             acknowledged_at=None,
+            reached=(*self.reached, "done"),
+        )
+
+    def acknowledged(self, *, now: datetime) -> Order:
+        """Returns the order whose result the ATS has read or accepted."""
+        return replace(
+            self,
+            delivery="acknowledged",
+            delivery_detail=None,
+            acknowledged_at=now,
+            updated_at=now,
+            reached=("acknowledged",),
         )
 
     def cancelled(self) -> Order:
@@ -291,9 +317,13 @@ class Order:
             when = self.erased_at.isoformat(timespec="seconds")
             raise Conflict(f"The order's content was erased at {when}: nothing more comes of it.", code="ContentErased")
 
-    def _moved(self, status: Status) -> Order:
-        # a late "initiated" after "in_progress" is ignored: vendors may send progress out of order
-        return self if LINE.index(status) <= LINE.index(self.status) else replace(self, status=status)
+    def _moved(self, status: Status, now: datetime) -> Order:
+        times: dict[Stage, datetime | None] = {"invited": self.invited_at, "started": self.started_at}
+        stage = REACHES.get(status)
+        if stage is None or times[stage] is not None:
+            return replace(self, status=status)
+        times[stage] = now
+        return replace(self, status=status, invited_at=times["invited"], started_at=times["started"], reached=(stage,))
 
     def _repeated(self, result: Result) -> Order:
         assert self.result is not None  # noqa: S101 - for the type checker; the caller has checked

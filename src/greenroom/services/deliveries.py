@@ -12,7 +12,8 @@ from greenroom.context import Context, snapshot, transaction
 from greenroom.errors import Conflict, GiveUp, NotFound, RemoteError
 from greenroom.model.attempts import Exchange, FinishedAttempt, Recorded
 from greenroom.model.deliveries import PATIENCE, Claimed, Lane, Next, State, Trigger, after_attempt, nudge_until_read
-from greenroom.model.events import stamp
+from greenroom.model.events import is_order_created, stamp
+from greenroom.model.funnel import Reached
 from greenroom.model.orders import Order
 from greenroom.services import alerts, audit, breakers, updates
 from greenroom.store import claims as claim_rows
@@ -94,10 +95,13 @@ async def record_attempts(
     its lease had passed to another worker: the attempt is recorded and the delivery is left to that worker.
     """
     orders = await _lock_orders(tx, [one.claimed for one in ended])
-    following = await _move_on(ctx, tx, ended, orders)
+    following, providers = await _move_on(ctx, tx, ended, orders)
     now = ctx.now()
     settled = [
-        Recorded(after.state, now + after.wait if after.wait else None) if after else None for after in following
+        Recorded(after.state, now + after.wait if after.wait else None, _notified(one, providers, now))
+        if after
+        else None
+        for one, after in zip(ended, following, strict=True)
     ]
     pairs = list(zip(ended, following, settled, strict=True))
     # a delivery whose lease is still this worker's is locked, so that its content cannot have been erased meanwhile
@@ -107,9 +111,10 @@ async def record_attempts(
     rows = [_attempt_row(one, worker, left, erased=one.claimed.id in erased) for one, _, left in pairs]
     await delivery_rows.add_attempts(tx, rows)
     await breakers.record(ctx, tx, [one for one, after, _ in pairs if after], watched=watched)
-    for one, after, left in pairs:
+    for number, (one, after, left) in enumerate(pairs):
         if after and left and one.claimed.id in orders:
-            await updates.record_attempt(ctx, tx, orders[one.claimed.id], one, after, left.next_due_at)
+            order = await updates.record_attempt(ctx, tx, orders[one.claimed.id], one, after, left.next_due_at)
+            settled[number] = replace(left, reached=order.list_reached())
             if one.nudging is None:
                 await delivery_rows.release_next_update(tx, str(one.claimed.order_id))
         if after and after.state == "dead" and one.fault is not None:
@@ -143,9 +148,19 @@ async def dead_letter_overdue(ctx: Context, tx: Tx) -> int:
 
 async def _move_on(
     ctx: Context, tx: Tx, ended: Sequence[FinishedAttempt], orders: Mapping[str, Order]
-) -> list[Next | None]:
-    """Writes each delivery's new state and returns it; None if its lease has passed to another worker."""
+) -> tuple[list[Next | None], Mapping[str, str | None]]:
+    """
+    Writes each delivery's new state and returns it; None if its lease has passed to another worker.
+
+    Also returns the providers of orders that were brought to a webhook for the first time, by delivery.
+    """
     following = [_after(ctx, one, orders.get(one.claimed.id)) for one in ended]
+    # of several deliveries of an order in this batch, one counts
+    bringing = {
+        one.claimed.event_id: one.claimed.id
+        for one, after in zip(ended, following, strict=True)
+        if after.state == "delivered" and is_order_created(one.claimed.event_name)
+    }
     held = await delivery_rows.complete(
         tx,
         [
@@ -156,16 +171,23 @@ async def _move_on(
                 _ms(after.wait),
                 one.fault.reason if one.fault else None,
                 after.nudge_count,
+                int(bringing.get(one.claimed.event_id) == one.claimed.id),
             )
             for one, after in zip(ended, following, strict=True)
         ],
     )
     # if a batch has two attempts at one delivery, only the newer one holds the delivery's lease
     newest = {one.claimed.id: one.claimed.lease for one in sorted(ended, key=lambda one: one.claimed.attempt)}
-    return [
+    left = [
         after if one.claimed.id in held and one.claimed.lease == newest[one.claimed.id] else None
         for one, after in zip(ended, following, strict=True)
     ]
+    return left, held
+
+
+def _notified(ended: FinishedAttempt, providers: Mapping[str, str | None], now: datetime) -> tuple[Reached, ...]:
+    provider = providers.get(ended.claimed.id)
+    return (Reached("notified", provider, now - ended.claimed.created_at),) if provider else ()
 
 
 def _after(ctx: Context, ended: FinishedAttempt, order: Order | None) -> Next:

@@ -11,7 +11,7 @@ from greenroom.model.accounts import Account
 from greenroom.model.capabilities import Capabilities
 from greenroom.model.orders import Category, Order, OrderRequest, Status
 from greenroom.model.results import Result
-from greenroom.services import audit, orders, placing, statistics, updates
+from greenroom.services import audit, funnel, orders, placing, updates
 from greenroom.services.traces import traced
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import orders as order_rows
@@ -19,6 +19,7 @@ from greenroom.store import result_refusals as refusal_rows
 from greenroom.store.db import Tx
 
 
+@funnel.counted
 @traced("record result", order_id=lambda _project, _account, order_id, *_: order_id)
 @transaction(queues=True)
 async def record_result(
@@ -59,12 +60,13 @@ async def record_result(
     changed = await updates.queue(ctx, tx, changed, ats)
     await order_rows.save(tx, changed)
     if order.result_at is not None:  # a second result moves the order to another day
-        await statistics.forget_days(tx, project_id, [order.result_at, order.acknowledged_at])
+        await funnel.forget_days(tx, project_id, [order.result_at, order.acknowledged_at])
     detail = {"status": changed.status}
     await audit.record(ctx, tx, "order.result_recorded", order_id, project_id=project_id, detail=detail)
     return changed
 
 
+@funnel.counted
 @transaction(queues=True)
 async def record_without_order(
     ctx: Context, tx: Tx, account: Account, request: OrderRequest, order_id: str, category: Category, result: Result,
@@ -89,6 +91,7 @@ async def record_without_order(
     return order
 
 
+@funnel.counted
 @transaction(queues=True)
 async def record_status(
     ctx: Context,
@@ -112,7 +115,7 @@ async def record_status(
     order = found and await order_rows.find_of_account(tx, found.account_id, order_id, lock=True)
     if order is None:
         raise orders.unknown(order_id)
-    changed = order.progressed(status, message)
+    changed = order.progressed(status, message, now=ctx.now())
     if changed is not order:
         changed = await updates.save_progress(ctx, tx, replace(changed, updated_at=ctx.now()), ats)
         said = f": {message}" if message else ""
@@ -121,22 +124,26 @@ async def record_status(
     return changed
 
 
+@funnel.counted
 @traced("ATS reads result", order_id=lambda _account, order_id: order_id)
 @transaction
-async def acknowledge(ctx: Context, tx: Tx, account: Account, order_id: str) -> None:
-    """Records that the ATS has read the result; later times only end the finding about a rejected answer."""
+async def acknowledge(ctx: Context, tx: Tx, account: Account, order_id: str) -> Order | None:
+    """
+    Records that the ATS has read the result, and returns the order; None if there was none or it has been read before.
+
+    Later times only end the finding about a rejected answer.
+    """
     order = await order_rows.find_of_account(tx, account.id, order_id, lock=True)
     if order is None or order.result is None:
-        return
+        return None
     await refusal_rows.forget_rejection(tx, order.project_id, order.id)
     if order.acknowledged_at is not None:
-        return
-    now = ctx.now()
-    await order_rows.save(
-        tx, replace(order, delivery="acknowledged", delivery_detail=None, acknowledged_at=now, updated_at=now)
-    )
+        return None
+    read = order.acknowledged(now=ctx.now())
+    await order_rows.save(tx, read)
     await delivery_rows.end_nudges(tx, order.id)
     await orders.log(ctx, tx, order, "acknowledged", "The ATS has read the result.")
+    return read
 
 
 def result_problem(ctx: Context, order: Order, result: Result, ats: Capabilities) -> str | None:

@@ -15,7 +15,7 @@ from greenroom.model.enrichment import PATIENCE, Enrichment, missing
 from greenroom.model.events import ORDER_CREATED, order_payload, stamp
 from greenroom.model.order_checks import Decision
 from greenroom.model.orders import Category, Order, OrderRequest, OrderSource, Storage
-from greenroom.services import audit, events, orders
+from greenroom.services import audit, events, funnel, orders
 from greenroom.services.traces import traced
 from greenroom.store import enrichments as enrichment_rows
 from greenroom.store import orders as order_rows
@@ -29,6 +29,7 @@ log = structlog.get_logger("greenroom.orders")
 REPEAT_WINDOW = timedelta(minutes=2)
 
 
+@funnel.counted
 @traced("accept order")
 async def place(
     ctx: Context,
@@ -101,6 +102,7 @@ def draft(
         package_name=package_name,
         created_at=now,
         updated_at=now,
+        reached=("ordered",),
     )
 
 

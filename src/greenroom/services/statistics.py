@@ -1,21 +1,20 @@
-"""Figures per day for the charts: deliveries, response times, and how far orders come."""
+"""Figures per day for the charts: deliveries, response times, and how far orders come (`services.funnel`)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from greenroom.context import Context, snapshot, transaction
+from greenroom.context import Context, snapshot
+from greenroom.model.funnel import FunnelDay
 from greenroom.model.webhooks import Webhook
 from greenroom.security.tokens import first_id
-from greenroom.store import order_days as order_day_rows
+from greenroom.services import funnel
+from greenroom.services.funnel import DAYS
 from greenroom.store import statistics as statistic_rows
-from greenroom.store.db import Tx, from_ms, to_ms
+from greenroom.store.db import Tx
 
-DAYS = 7
-#: how long after its end a day is counted: an order of its last moment is committed by then
-SETTLED = timedelta(minutes=10)
 #: deliveries of each day whose response times are looked at
 SAMPLED = 200
 
@@ -37,22 +36,12 @@ class DeliveryDay:
     p95_ms: int | None = None
 
 
-@dataclass(frozen=True)
-class OrderDay:
-    """What happened on a day in UTC: orders received, results recorded, results that an ATS has read."""
-
-    start: datetime
-    ordered: int
-    resulted: int
-    read: int
-
-
 @snapshot
 async def delivery_days(
     ctx: Context, tx: Tx, project_id: str, webhook: Webhook, *, days: int = DAYS
 ) -> list[DeliveryDay]:
     """Counts the deliveries of one webhook of a project for each of the last days, oldest first."""
-    starts = _starts(ctx.now(), days)
+    starts = funnel.list_starts(ctx.now(), days)
     bounds = [first_id("dlv", start) for start in starts]
     counts = {
         (row["period"], row["step"]): int(row["n"])
@@ -67,26 +56,18 @@ async def delivery_days(
 @snapshot
 async def project_days(
     ctx: Context, tx: Tx, project_id: str, webhooks: Sequence[Webhook], *, days: int = DAYS
-) -> tuple[list[OrderDay], list[DeliveryDay]]:
+) -> tuple[list[FunnelDay], list[DeliveryDay]]:
     """
     Counts a project's orders, and the deliveries to its webhooks without response times, for each of the last days.
 
     `webhooks` are those of the project; events that no webhook takes count as waiting.
     """
-    starts = _starts(ctx.now(), days)
-    rows = await statistic_rows.count_project(
-        tx, project_id, [*(one.id for one in webhooks), project_id], [first_id("dlv", start) for start in starts],
-        [first_id("ord", start) for start in starts], [to_ms(start) for start in starts],
-    )  # fmt: skip
+    starts = funnel.list_starts(ctx.now(), days)
+    rows = await statistic_rows.count_deliveries(
+        tx, [*(one.id for one in webhooks), project_id], [first_id("dlv", start) for start in starts]
+    )
     counts = {(row["period"], row["step"]): int(row["n"]) for row in rows}
-    return _order_days(starts, counts), _delivery_days(starts, counts, [[] for _ in range(days)])
-
-
-def _order_days(starts: Sequence[datetime], counts: Mapping[tuple[int, str], int]) -> list[OrderDay]:
-    return [
-        OrderDay(start, counts[number, "ordered"], counts[number, "resulted"], counts[number, "read"])
-        for number, start in enumerate(starts[:-1])
-    ]
+    return await funnel.read_days(tx, project_id, starts), _delivery_days(starts, counts, [[] for _ in range(days)])
 
 
 def _delivery_days(
@@ -105,65 +86,7 @@ def _delivery_days(
     ]
 
 
-@snapshot
-async def order_days(ctx: Context, tx: Tx, project_id: str, *, days: int = DAYS) -> list[OrderDay]:
-    """Counts a project's orders, results and read results for each of the last days, oldest first."""
-    starts = _starts(ctx.now(), days)
-    rows = await statistic_rows.count_orders(
-        tx, project_id, [first_id("ord", start) for start in starts], [to_ms(start) for start in starts]
-    )
-    counts = {(row["period"], row["step"]): int(row["n"]) for row in rows}
-    return [
-        OrderDay(start, counts[number, "ordered"], counts[number, "resulted"], counts[number, "read"])
-        for number, start in enumerate(starts[:-1])
-    ]
-
-
-async def count_next_day(ctx: Context) -> bool:
-    """Counts one finished day of one project, for `order_days`; returns False when there is none to count."""
-    day = await _add_day(ctx)
-    if day is None:
-        return False
-    await _count_day(ctx, *day)
-    return True
-
-
-@transaction
-async def _add_day(ctx: Context, tx: Tx) -> tuple[str, int] | None:
-    starts = _starts(ctx.now() - SETTLED, DAYS)[:-2]  # without the day that is not over
-    found = await order_day_rows.find_uncounted(tx, [to_ms(start) for start in starts])
-    if found is not None:
-        await order_day_rows.add(tx, *found)
-    return found
-
-
-@transaction
-async def _count_day(_: Context, tx: Tx, project_id: str, day: int) -> None:
-    if not await order_day_rows.lock(tx, project_id, day):
-        return  # the project was deleted
-    bounds = [from_ms(day), from_ms(day) + timedelta(days=1)]
-    rows = await statistic_rows.count_orders(
-        tx, project_id, [first_id("ord", bound) for bound in bounds], [to_ms(bound) for bound in bounds]
-    )
-    counts = {row["step"]: int(row["n"]) for row in rows}
-    await order_day_rows.save(
-        tx, project_id, day, ordered=counts["ordered"], resulted=counts["resulted"], was_read=counts["read"]
-    )
-
-
-async def forget_days(tx: Tx, project_id: str, times: Sequence[datetime | None]) -> None:
-    """Lets the days of these times be counted again, inside another service's transaction."""
-    midnights = [at.replace(hour=0, minute=0, second=0, microsecond=0) for at in times if at is not None]
-    await order_day_rows.forget(tx, project_id, [to_ms(midnight) for midnight in midnights])
-
-
 def percentile(values: Sequence[int], share: float) -> int | None:
     """Returns the smallest value that is not exceeded by this share of the values; None for no values."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else None
-
-
-def _starts(now: datetime, days: int) -> list[datetime]:
-    """Returns the starts of the last days in UTC, oldest first, and the start of tomorrow."""
-    tomorrow = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-    return [tomorrow - timedelta(days=number) for number in range(days, -1, -1)]

@@ -110,17 +110,17 @@ async def for_push(ctx: Context, tx: Tx, project_id: str, order_id: str) -> Push
 
 async def record_attempt(
     ctx: Context, tx: Tx, order: Order, ended: FinishedAttempt, following: Next, next_due_at: datetime | None
-) -> None:
-    """Updates the order's delivery state for its ATS; an acknowledged order stays so."""
+) -> Order:
+    """Updates the order's delivery state for its ATS, and returns the order; an acknowledged one stays so."""
     if order.delivery == "acknowledged":
-        return
+        return order
     fault, nudging = ended.fault, ended.nudging
     if fault is not None and following.state == "dead":
         await record_refusal(ctx, tx, order, fault)
     elif fault is not None:
         await _save(ctx, tx, order, delivery_detail=fault.reason)
     elif nudging is None:
-        await _accepted(ctx, tx, order, Update.read(ended.claimed.payload))
+        return await _accepted(ctx, tx, order, Update.read(ended.claimed.payload))
     elif next_due_at is not None:
         again = stamp(next_due_at)
         detail = (
@@ -132,6 +132,7 @@ async def record_attempt(
         alert = nudging.unread.format(times=following.nudge_count)
         await order_log_rows.add(tx, ctx.new_id("log"), order.id, "alert", alert)
         await _save(ctx, tx, order, delivery="sent", delivery_detail=alert)
+    return order
 
 
 async def record_refusal(ctx: Context, tx: Tx, order: Order, fault: RemoteError) -> None:
@@ -143,14 +144,15 @@ async def record_refusal(ctx: Context, tx: Tx, order: Order, fault: RemoteError)
     await _save(ctx, tx, order, delivery=delivery, delivery_detail=fault.reason)
 
 
-async def _accepted(ctx: Context, tx: Tx, order: Order, update: Update) -> None:
+async def _accepted(ctx: Context, tx: Tx, order: Order, update: Update) -> Order:
     """Records an update that the ATS accepted; the newest final one completes the delivery."""
-    if update.is_final and update.at_ms == order.update_ms:
-        now = ctx.now()
-        await _save(ctx, tx, order, delivery="acknowledged", delivery_detail=None, acknowledged_at=now)
-        await order_log_rows.add(tx, ctx.new_id("log"), order.id, "acknowledged", "The ATS has accepted the result.")
-    else:
+    if not update.is_final or update.at_ms != order.update_ms:
         await _save(ctx, tx, order, delivery_detail=None)
+        return order
+    accepted = order.acknowledged(now=ctx.now())
+    await order_rows.save(tx, accepted)
+    await order_log_rows.add(tx, ctx.new_id("log"), order.id, "acknowledged", "The ATS has accepted the result.")
+    return accepted
 
 
 async def _save(ctx: Context, tx: Tx, order: Order, **changes: Any) -> None:

@@ -78,24 +78,35 @@ async def add(
     )
 
 
-async def complete(tx: Tx, ended: Sequence[tuple[str, str, State, int, str | None, int]]) -> set[str]:
+#: nobody else has notified a webhook of the delivery's event
+_IS_FIRST = (
+    "given.notifies = 1 AND deliveries.notified_at IS NULL AND NOT EXISTS (SELECT 1 FROM deliveries AS other "
+    "WHERE other.event_id = deliveries.event_id AND other.notified_at IS NOT NULL)"
+)
+
+
+async def complete(tx: Tx, ended: Sequence[tuple[str, str, State, int, str | None, int, int]]) -> dict[str, str | None]:
     """
     Completes the attempts of claimed deliveries; returns the ids of the updated deliveries.
 
-    Each entry has id, lease, new state, wait in ms, error, and the number of notifications that the ATS acknowledged.
-    Deliveries whose lease has passed to another worker are not updated. The retry schedule restarts whenever the ATS
-    has acknowledged one more notification.
+    Each entry has id, lease, new state, wait in ms, error, the number of notifications that the ATS acknowledged, and 1
+    if the delivery has brought an order to a webhook; the one that did so first for its order is returned with the
+    order's provider. Deliveries whose lease has passed to another worker are not updated. The retry schedule restarts
+    whenever the ATS has acknowledged one more notification.
     """
     rows = await tx.run_rows(
-        "UPDATE deliveries SET state = given.state, due_at = now_ms() + given.wait_ms, last_error = given.error, "
+        "UPDATE deliveries SET state = given.state, due_at = now_ms() + given.wait_ms, last_error = given.error, "  # noqa: S608
         "lease = NULL, queue = 'again', trigger = CASE WHEN given.told > 0 THEN 'nudge' ELSE 'auto' END, "
         "attempts_before = CASE WHEN given.told > deliveries.told THEN attempts ELSE attempts_before END, "
-        "told = given.told, updated_at = now_ms() "
-        "FROM {given} WHERE deliveries.id = given.id AND deliveries.lease = given.lease RETURNING deliveries.id",
-        {"id": "TEXT", "lease": "TEXT", "state": "TEXT", "wait_ms": "BIGINT", "error": "TEXT", "told": "BIGINT"},
+        f"told = given.told, notified_at = CASE WHEN {_IS_FIRST} THEN now_ms() ELSE deliveries.notified_at END, "
+        "updated_at = now_ms() FROM {given} WHERE deliveries.id = given.id AND deliveries.lease = given.lease "
+        "RETURNING deliveries.id, CASE WHEN deliveries.notified_at = deliveries.updated_at "
+        "THEN (SELECT provider FROM orders WHERE orders.id = deliveries.order_id) END AS provider",
+        {"id": "TEXT", "lease": "TEXT", "state": "TEXT", "wait_ms": "BIGINT", "error": "TEXT", "told": "BIGINT",
+         "notifies": "BIGINT"},
         sorted(ended),  # always locked in the same order
-    )
-    return {row["id"] for row in rows}
+    )  # fmt: skip
+    return {row["id"]: row["provider"] for row in rows}
 
 
 #: columns of an attempt

@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from greenroom.services.statistics import DeliveryDay, OrderDay
+from greenroom.model.funnel import FunnelDay
+from greenroom.services.statistics import DeliveryDay
 from greenroom.web import formats
 
 #: height of the tallest bar, and the space above it for the scale's label, in pixels
@@ -75,10 +76,10 @@ def latency_chart(days: Sequence[DeliveryDay], id_: str = "chart-latency") -> Ch
     return _stacked(id_, "Response time per day", series, rows, formats.duration, are_nested=True)
 
 
-def orders_chart(days: Sequence[OrderDay], id_: str = "chart-orders") -> Chart:
+def orders_chart(days: Sequence[FunnelDay], id_: str = "chart-orders") -> Chart:
     """Returns how far orders came per day: ordered, result recorded, result read by the ATS."""
     series = (("mute", "Ordered"), ("info", "Result recorded"), ("ok", "Read by the ATS"))
-    rows = [(formats.weekday(one.start), (one.ordered, one.resulted, one.read)) for one in days]
+    rows = [(formats.weekday(one.start), (one.ordered, one.done, one.acknowledged)) for one in days]
     return _stacked(id_, "Orders per day", series, rows, formats.number, are_beside=True)
 
 

@@ -8,7 +8,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from greenroom.errors import NotFound
-from greenroom.services.statistics import DeliveryDay, OrderDay
+from greenroom.model.funnel import FunnelDay
+from greenroom.services.statistics import DeliveryDay
 from greenroom.web import charts, kit
 from greenroom.web.access import Visit
 from greenroom.web.forms import Form
@@ -35,7 +36,9 @@ async def show_components(visit: Visit) -> Response:
     times = {"past": now - timedelta(minutes=8), "future": now + timedelta(minutes=42), "old": now - timedelta(days=30)}
     days = [now - timedelta(days=number) for number in range(6, -1, -1)]
     drawn = [
-        charts.orders_chart([OrderDay(day, 9 + number, 7, number) for number, day in enumerate(days)], "c-orders"),
+        charts.orders_chart(
+            [FunnelDay(day, 9 + number, done=7, acknowledged=number) for number, day in enumerate(days)], "c-orders"
+        ),
         charts.deliveries_chart([DeliveryDay(day, 40, number, 3) for number, day in enumerate(days)], "c-deliveries"),
     ]
     return kit.render(visit, "development/components.html", clean=clean, wrong=wrong, times=times, charts=drawn)

@@ -11,9 +11,10 @@ from starlette.routing import BaseRoute
 
 from greenroom.model.accounts import Account
 from greenroom.model.findings import Finding
+from greenroom.model.funnel import FunnelDay
 from greenroom.model.orders import Order
 from greenroom.services import accounts, integrations, orders, statistics, webhooks
-from greenroom.services.statistics import DeliveryDay, OrderDay
+from greenroom.services.statistics import DeliveryDay
 from greenroom.web import charts, findings, formats, kit
 from greenroom.web.access import Visit
 
@@ -80,7 +81,7 @@ async def show_home(visit: Visit) -> Response:
     enabled = bool(linked) or bool(await integrations.enabled_providers(ctx, project_id))
     hooks = await webhooks.list_webhooks(ctx, project_id)
     found = await findings.read(visit)
-    order_days: list[OrderDay] = []
+    order_days: list[FunnelDay] = []
     delivery_days: list[DeliveryDay] = []
     if latest:
         order_days, delivery_days = await statistics.project_days(ctx, project_id, hooks)
@@ -107,7 +108,7 @@ async def show_home(visit: Visit) -> Response:
 
 
 def count_figures(
-    order_days: list[OrderDay], delivery_days: list[DeliveryDay], refused: list[Order], linked: list[Account]
+    order_days: list[FunnelDay], delivery_days: list[DeliveryDay], refused: list[Order], linked: list[Account]
 ) -> list[Figure]:
     """Returns the four figures of the page."""
     before, today = [one.ordered for one in order_days[-2:]] or (0, 0)

@@ -70,6 +70,8 @@ async def test_every_update_arrives_in_order_with_rising_times(northwind: Ashby)
     await northwind.becomes(order, delivery="acknowledged")
     assert (await northwind.give_result(order, corrected)).status_code == 200  # a repeat changes nothing
     assert len(await northwind.settled(order)) == 5
+    reached = (await northwind.api("GET", "/v1/funnel")).json()["total"]
+    assert reached == {"ordered": 1, "notified": 1, "invited": 1, "started": 1, "done": 1, "acknowledged": 1}
 
 
 async def test_no_started_follows_a_result(northwind: Ashby) -> None:

@@ -49,7 +49,8 @@ def created(category: Category, name: str, *, placed: Order | None = None, updat
 
 def updated(category: Category, *, placed: Order | None = None) -> Any:
     """Returns the body of the event that an order was cancelled."""
-    placed = (placed or order(category)).progressed("cancelled")
+    placed = placed or order(category)
+    placed = placed.progressed("cancelled", now=placed.created_at)
     url = UPDATE_URL.format(category=category, order=placed.id)
     content = events.updated_payload(placed, update_url=url, at=placed.created_at)
     return {"event": events.ORDER_UPDATED[category], **content}

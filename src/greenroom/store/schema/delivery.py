@@ -58,6 +58,8 @@ deliveries = Table(
     optional_text("last_error"),
     #: when the order's content was erased; an erased delivery cannot be sent
     timestamp("expunged_at", nullable=True),
+    #: when this delivery was the first to bring an order to a webhook
+    timestamp("notified_at", nullable=True),
     timestamp("created_at"),
     timestamp("updated_at"),
     #: for the oldest delivery of each queue. "due_at > 0" always holds; claims do not have this condition, so that the
@@ -97,6 +99,14 @@ deliveries = Table(
     Index("ix_deliveries_order_id", "order_id"),
     Index("ix_deliveries_event_id", "event_id"),
     Index("ix_deliveries_destination_id_state_id", "destination_id", "state", "id"),
+    #: for the figures per day
+    Index(
+        "ix_deliveries_project_id_notified_at",
+        "project_id",
+        "notified_at",
+        postgresql_where=text("notified_at IS NOT NULL"),
+        sqlite_where=text("notified_at IS NOT NULL"),
+    ),
 )
 
 #: the claim lock: a claiming worker locks the only row until it commits

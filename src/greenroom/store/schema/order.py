@@ -39,6 +39,9 @@ orders = Table(
     required_text("delivery"),
     optional_text("delivery_detail"),
     optional_text("result"),
+    #: when the vendor reported that the candidate was invited, and has started
+    timestamp("invited_at", nullable=True),
+    timestamp("started_at", nullable=True),
     timestamp("result_at", nullable=True),
     timestamp("acknowledged_at", nullable=True),
     #: when the content, with everything about the candidate, was erased
@@ -79,6 +82,20 @@ orders = Table(
     ),
     #: for the figures per day
     Index(
+        "ix_orders_project_id_invited_at",
+        "project_id",
+        "invited_at",
+        postgresql_where=text("invited_at IS NOT NULL"),
+        sqlite_where=text("invited_at IS NOT NULL"),
+    ),
+    Index(
+        "ix_orders_project_id_started_at",
+        "project_id",
+        "started_at",
+        postgresql_where=text("started_at IS NOT NULL"),
+        sqlite_where=text("started_at IS NOT NULL"),
+    ),
+    Index(
         "ix_orders_project_id_result_at",
         "project_id",
         "result_at",
@@ -94,7 +111,8 @@ orders = Table(
     ),
 )
 
-#: counts per day in UTC, by its start, for the figures; `is_counted` is 0 until maintenance has counted a finished day
+#: counts per day in UTC, by its start, for the figures; `is_counted` is 0 until maintenance has counted a finished day.
+#: `notified`, `invited` and `started` are null for days that were counted before these columns were added
 order_days = Table(
     "order_days",
     metadata,
@@ -104,6 +122,9 @@ order_days = Table(
     integer("resulted", default=0),
     integer("was_read", default=0),
     integer("is_counted", default=0),
+    Column("notified", Integer, nullable=True),
+    Column("invited", Integer, nullable=True),
+    Column("started", Integer, nullable=True),
 )
 
 #: log of each order, in the order of time
