@@ -78,10 +78,10 @@ async def add(
     )
 
 
-#: nobody else has notified a webhook of the delivery's event
+#: no delivery of the event has notified a webhook yet; for NOT EXISTS PostgreSQL would read all notified deliveries
 _IS_FIRST = (
-    "given.notifies = 1 AND deliveries.notified_at IS NULL AND NOT EXISTS (SELECT 1 FROM deliveries AS other "
-    "WHERE other.event_id = deliveries.event_id AND other.notified_at IS NOT NULL)"
+    "given.notifies = 1 AND (SELECT count(other.notified_at) FROM deliveries AS other "
+    "WHERE other.event_id = deliveries.event_id) = 0"
 )
 
 
