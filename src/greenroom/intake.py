@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from copy import copy
-from typing import Literal
+from dataclasses import replace
+from typing import Any, Literal
 
 from greenroom.catalog import Catalog
 from greenroom.context import Context
@@ -67,12 +69,14 @@ class Intake:
         source: Literal["ats", "api"] = "ats",
         order_id: str | None = None,
         lacks: str | None = None,
+        answer: Callable[[str], Mapping[str, Any]] | None = None,
     ) -> Order:
         """
         Places an order, unless the vendor refuses it.
 
         A refused order is stored as rejected. Where the ATS shows no message, an alert asks to inform the recruiter.
         `lacks` is the reason for which the integration's orders are not enriched, a key of `enrichment.REASONS`.
+        `answer` gives the body of the caller's answer 200 for an order's id; the order's timeline shows the answer.
 
         Raises:
             OrderRefused: the vendor refused this order, now or when it was first requested.
@@ -99,6 +103,7 @@ class Intake:
             store=integration.store,
             keeps_resume=integration.resume == "store",
             enrichment=None if integration.store == "minimal" else self._enrichment(request, ats, source, lacks),
+            answer={"status": 200, "body": answer(order_id)} if answer else None,
         )
         if order.was_refused:
             message = order.status_message or "The vendor refused the order."
@@ -127,9 +132,13 @@ class Intake:
         result: Result,
         fingerprint: str,
         ats: Capabilities,
+        *,
+        received: Any = None,
     ) -> Order:
         """
         Records a result for which the ATS has no order, and queues it for the ATS.
+
+        `received` is the body of the request, as in `services.orders.record_result`.
 
         Raises:
             Invalid: the account has no such package.
@@ -143,9 +152,9 @@ class Intake:
         request = OrderRequest(package_id=package_id, candidate=candidate, fingerprint=fingerprint)
         order_id = self._ctx.new_id("ord")
         name, category = package.name if package else package_id, integration.partner_category
-        return await order_results.record_without_order(
-            self._ctx, account, request, order_id, category, result, name, ats
-        )
+        order = placing.draft(account, request, category, name, "result", order_id=order_id, now=self._ctx.now())
+        order = replace(order, store=integration.store)
+        return await order_results.record_without_order(self._ctx, order, result, ats, received=received)
 
     async def _ask(
         self,

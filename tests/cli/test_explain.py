@@ -67,6 +67,8 @@ async def test_a_bundle_has_nothing_personal(house: House, monkeypatch: pytest.M
     bundle = json.loads(plain.with_suffix(".json").read_text())
     assert bundle["order"]["id"] == order_id
     assert {"status": 503}.items() <= next(one for one in bundle["timeline"] if one["kind"] == "attempt").items()
+    answer = {"status": 200, "body": {"partner_interview_id": order_id}}
+    assert next(one for one in bundle["timeline"] if one["kind"] == "received")["answer"] == answer
     assert {"result.rejected_by_ats"} <= {one["code"] for one in bundle["findings"]}
     assert json.loads(plain.read_text().partition('id="bundle">')[2].partition("</script>")[0]) == bundle
 

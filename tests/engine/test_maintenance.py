@@ -13,11 +13,11 @@ from greenroom.errors import Unavailable
 from greenroom.outbound import Outbound
 from greenroom.services import (
     deliveries,
+    funnel,
     heartbeats,
     project_deletion,
     replays,
     retention,
-    statistics,
     webhooks,
 )
 from greenroom.store.sqlite import SqliteStore
@@ -48,7 +48,7 @@ async def test_a_replay_is_looked_at_soon_while_it_goes_on(tmp_path: Path, monke
         (retention, "delete_expired"),
         (webhooks, "switch_over"),
         (deliveries, "dead_letter_overdue"),
-        (statistics, "count_next_day"),
+        (funnel, "count_next_day"),
         (project_deletion, "delete_next"),
     )
     for service, name in jobs:

@@ -209,7 +209,7 @@ async def test_queries_on_data_of_an_ats_use_indexes(store: Store) -> None:
         await report_rows.count(explaining, "acc_1", "ord_1", most=500)
         await report_rows.list_old(explaining, days=30, shortest=7, limit=100)
         await report_rows.delete(explaining, ["rer_1"])
-        await timeline_rows.list_keys(explaining, PROJECT, "ord_1", after=(0, ""), limit=100)
+        await timeline_rows.list_entries(explaining, PROJECT, "ord_1", after=(0, ""), limit=100)
         plans.extend(explaining.plans)
 
     await store.write(work)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import html
+import re
+from pathlib import Path
 
 import pytest
 
-from tests.house import ADA, House, Linked, webhook
+from tests.house import ADA, RESULT, House, Linked, open_house, webhook
 from tests.web.visitors import Visitor
 
 
@@ -117,6 +120,42 @@ async def test_content_is_erased_after_the_id_was_entered(visitor: Visitor, proc
     page = await visitor.get(path)
     assert "was erased on" in page.text
     assert ADA["email"] not in page.text
+
+
+def text_of(page: str) -> str:
+    """Returns the text of a page without its tags."""
+    return html.unescape(re.sub(r"<[^>]+>", "", page))
+
+
+@pytest.mark.parametrize("store", ["full", "minimal"])
+async def test_both_sides_of_every_request_are_shown(tmp_path: Path, store: str) -> None:
+    """The answer to the ATS, and the vendor's results as they came in; the minimum keeps no body of the vendor's."""
+    async with open_house(tmp_path, log_bodies="errors") as house:
+        proctor = await house.link("proctor", package_id="pkg_core_sql", store=store)
+        visitor = await Visitor.sign_in(house)
+        order = await proctor.send_test()
+        await proctor.give_result(order, {"result": {"value": "in_progress"}, "passthrough": {"step": "canary-1"}})
+        await proctor.give_result(order, {**RESULT, "summary": {"no": "canary-2"}})
+        secret = {"api_key": "swordfish", "step": "canary-3"}
+        body = {**RESULT, "score": {"value": "82.50"}, "passthrough": secret}
+        assert (await proctor.give_result(order, body)).status_code == 200
+        await house.app.state.request_log.flush()
+        path = await base(visitor, order)
+        page = text_of((await visitor.get(path)).text)
+        vendor = text_of((await visitor.get(f"{path}?side=vendor")).text)
+        await visitor.submit(f"{path}/erase", {"id": order}, on=f"{path}/erase")
+        erased = (await visitor.get(path)).text
+
+    assert f'"partner_interview_id": "{order}"' in page
+    assert "Answer to Greenhouse" in page
+    assert "swordfish" not in erased
+    assert "canary" not in erased
+    kept = store == "full"
+    assert ("Request from the vendor" in page) == ("canary-1" in vendor) == ('"api_key": "(hidden)"' in vendor) == kept
+    assert ("Request refused" in vendor) == ("canary-2" in vendor) == kept
+    if kept:
+        assert vendor.index("canary-1") < vendor.index("canary-2") < vendor.index("canary-3")
+        assert "422" in vendor
 
 
 async def test_a_missing_hiring_team_is_explained(visitor: Visitor, proctor: Linked) -> None:

@@ -41,7 +41,10 @@ COMMANDS = {
     ),
     "export": ("configuration.export", "Print projects, integrations and webhooks as TOML."),
     "doctor": ("doctor.doctor", "Name each problem with its cause, its proof and the next step."),
-    "funnel": ("funnel.funnel", "Count the orders that reached each stage: ordered, notified, …, acknowledged."),
+    "funnel": (
+        "funnel.funnel",
+        "Count the orders that reached each stage: ordered, notified, invited, started, done, acknowledged.",
+    ),
     "explain": ("explain.explain", "Say in one sentence where an order stands."),
     "bundle": ("explain.bundle", "Write a support bundle about an order, as HTML and JSON."),
     "listen": (

@@ -19,6 +19,7 @@ from greenroom.doctor.explanations import Explanation, describe_standing
 from greenroom.model.events import stamp
 from greenroom.model.findings import Finding
 from greenroom.model.orders import Order
+from greenroom.model.request_logs import Entry as LogEntry
 from greenroom.security import masks
 from greenroom.services.flights import Sent
 from greenroom.services.timelines import TimelineEntry
@@ -47,6 +48,7 @@ def build(explained: Explanation, *, version: str, made_at: str, personal: bool)
         "findings": [_finding(one, personal=personal) for one in explained.findings],
         "deliveries": [_delivery(one, personal=personal) for one in flight.sent],
         "timeline": [_entry(one, personal=personal) for one in flight.entries],
+        "refused_requests": [_refused(one, personal=personal) for one in flight.refused],
     }
     if personal:
         bundle["content"] = _content(flight.order)
@@ -62,8 +64,8 @@ def render(bundle: Mapping[str, Any]) -> str:
     for name in ("standing", "order"):
         rows = "".join(f"<tr><th>{escape(key)}</th><td>{_cell(value)}</td></tr>" for key, value in bundle[name].items())
         parts.append(f"<h2>{name.capitalize()}</h2><table>{rows}</table>")
-    for name in ("findings", "deliveries", "timeline"):
-        parts.append(f"<h2>{name.capitalize()}</h2>{_table(bundle[name])}")
+    for name in ("findings", "deliveries", "timeline", "refused_requests"):
+        parts.append(f"<h2>{name.capitalize().replace('_', ' ')}</h2>{_table(bundle[name])}")
     if "content" in bundle:
         parts.append(
             f"<h2>Content</h2><pre>{escape(json.dumps(bundle['content'], indent=2, ensure_ascii=False))}</pre>"
@@ -158,7 +160,21 @@ def _entry(entry: TimelineEntry, *, personal: bool) -> dict[str, Any]:
     if entry.kind == "attempt":
         facts = {name: entry.detail.get(name) for name in _ATTEMPT}
         return {**found, "delivery_id": entry.delivery_id, **facts}
+    if entry.kind == "received" and "answer" in entry.detail:  # has ids alone
+        found["answer"] = entry.detail["answer"]
     return {**found, "message": entry.message} if entry.kind in _OWN else found
+
+
+def _refused(entry: LogEntry, *, personal: bool) -> dict[str, Any]:
+    found = {
+        "at": stamp(entry.start_time),
+        "id": entry.request_id,
+        "from": entry.source_type,
+        "method": entry.http_method,
+        "status": entry.status,
+        "duration_ms": entry.duration,
+    }
+    return {**found, "url": entry.url, "detail": entry.detail} if personal else found
 
 
 def _content(order: Order) -> dict[str, Any]:

@@ -77,6 +77,11 @@ def body(content: bytes, *, cut: bool) -> Any:
     return text(content.decode(errors="replace")) + (" … (cut)" if cut else "")
 
 
+def excerpt(content: bytes, *, most: int) -> Any:
+    """Returns a body as `body` does, of which only the first `most` bytes are kept."""
+    return body(content[:most], cut=len(content) > most)
+
+
 def _value(value: Any, depth: int) -> Any:
     if isinstance(value, str):
         return _shaped(value)

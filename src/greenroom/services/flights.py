@@ -15,9 +15,10 @@ from greenroom.model.deliveries import Lane
 from greenroom.model.events import body
 from greenroom.model.order_sentences import Leg, Waiting
 from greenroom.model.orders import Order
+from greenroom.model.request_logs import Entry
 from greenroom.security import masks
 from greenroom.security.signatures import webhook_headers
-from greenroom.services import accounts, audit, breakers, deliveries, signed_webhooks, timelines
+from greenroom.services import accounts, audit, breakers, deliveries, request_logs, signed_webhooks, timelines
 from greenroom.services.breakers import Condition
 from greenroom.services.deliveries import Delivery
 from greenroom.services.timelines import TimelineEntry
@@ -28,6 +29,8 @@ from greenroom.store.db import Row, Tx
 
 #: deliveries that an order's page shows
 MOST_OF_ORDER = 20
+#: refused requests that an order's page shows
+MOST_REFUSED = 10
 #: deliveries that are sent again at once
 MOST_AT_ONCE = 100
 HEALTHY = Condition()
@@ -71,12 +74,17 @@ class Sent:
 
 @dataclass(frozen=True)
 class Flight:
-    """An order with its account (None once deleted), its deliveries and a page of its timeline."""
+    """
+    An order with its account (None once deleted), its deliveries and a page of its timeline.
+
+    `refused` are the newest requests about the order that were refused, if their bodies are kept.
+    """
 
     order: Order
     account: Account | None
     sent: Sequence[Sent]
     entries: Sequence[TimelineEntry]
+    refused: Sequence[Entry] = ()
 
 
 @dataclass(frozen=True)
@@ -108,6 +116,7 @@ async def get(ctx: Context, tx: Tx, project_id: str, order_id: str, *, after: st
         await _account(tx, order),
         [replace(one, condition=conditions.get(one.delivery.destination_id, Condition()), read_at=now) for one in sent],
         await timelines.read_entries(tx, project_id, order_id, after=after, limit=limit),
+        await request_logs.read_refused(ctx, tx, project_id, order_id, limit=MOST_REFUSED),
     )
 
 

@@ -9,7 +9,7 @@ from greenroom.context import Context, transaction
 from greenroom.errors import Conflict
 from greenroom.model.accounts import Account
 from greenroom.model.capabilities import Capabilities
-from greenroom.model.orders import Category, Order, OrderRequest, Status
+from greenroom.model.orders import Category, Order, Status
 from greenroom.model.results import Result
 from greenroom.services import audit, funnel, orders, placing, updates
 from greenroom.services.traces import traced
@@ -31,12 +31,16 @@ async def record_result(
     category: Category,
     result: Result,
     ats: Capabilities,
+    *,
+    received: Any = None,
 ) -> Order:
     """
     Record a vendor's result and queue the update for the ATS, of whose capabilities `ats` tells; progress only moves
     the order.
 
     Mere progress changes the order's status only. Repeating the same result changes nothing and queues nothing.
+    `received` is the body of the request, with credentials hidden. The order's log keeps it, unless the order stores
+    the minimum.
 
     Raises:
         NotFound: the order is not this account's, or is of the other category; the message then names its path.
@@ -53,10 +57,11 @@ async def record_result(
         return order
     changed = replace(changed, updated_at=now)
     if changed.result is None:
-        await orders.log(ctx, tx, order, "status", f"The vendor says: {changed.status}.")
+        await orders.log(ctx, tx, order, "status", f"The vendor says: {changed.status}.", _received(order, received))
         await _audit_status(ctx, tx, changed)
         return await updates.save_progress(ctx, tx, changed, ats)
-    await orders.log(ctx, tx, order, "result", f"Result recorded; the order is {changed.status}.", _summary(result))
+    kept = {**_summary(result), **_received(order, received)}
+    await orders.log(ctx, tx, order, "result", f"Result recorded; the order is {changed.status}.", kept)
     changed = await updates.queue(ctx, tx, changed, ats)
     await order_rows.save(tx, changed)
     if order.result_at is not None:  # a second result moves the order to another day
@@ -69,23 +74,21 @@ async def record_result(
 @funnel.counted
 @transaction(queues=True)
 async def record_without_order(
-    ctx: Context, tx: Tx, account: Account, request: OrderRequest, order_id: str, category: Category, result: Result,
-    package_name: str, ats: Capabilities,
-) -> Order:  # fmt: skip
+    ctx: Context, tx: Tx, placed: Order, result: Result, ats: Capabilities, *, received: Any = None
+) -> Order:
     """
     Records a result for which the ATS has no order, as an order of its own, and queues it for the ATS.
 
-    The same result again within `placing.REPEAT_WINDOW` is one result.
+    `placed` is the drafted order. The same result again within `placing.REPEAT_WINDOW` is one result.
     """
-    now = ctx.now()
-    placed = placing.draft(account, request, category, package_name, "result", order_id=order_id, now=now)
-    order = placed.resulted(result, now=now)
+    order = placed.resulted(result, now=placed.created_at)
     known, _ = await placing.add(tx, order)
     if known is not None:
         return known
     order = await updates.queue(ctx, tx, order, ats)
     await order_rows.save(tx, order)
-    await orders.log(ctx, tx, order, "result", "Result recorded, for which the ATS has no order.", _summary(result))
+    kept = {**_summary(result), **_received(order, received)}
+    await orders.log(ctx, tx, order, "result", "Result recorded, for which the ATS has no order.", kept)
     detail = {"status": order.status}
     await audit.record(ctx, tx, "order.result_recorded", order.id, project_id=order.project_id, detail=detail)
     return order
@@ -158,6 +161,10 @@ def result_problem(ctx: Context, order: Order, result: Result, ats: Capabilities
 async def _audit_status(ctx: Context, tx: Tx, order: Order) -> None:
     detail = {"status": order.status}
     await audit.record(ctx, tx, "order.status_recorded", order.id, project_id=order.project_id, detail=detail)
+
+
+def _received(order: Order, received: Any) -> dict[str, Any]:
+    return {"request": received} if received is not None and order.store == "full" else {}
 
 
 def _summary(result: Result) -> dict[str, Any]:

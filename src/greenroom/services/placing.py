@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 
@@ -45,6 +46,7 @@ async def place(
     store: Storage = "full",
     keeps_resume: bool = False,
     enrichment: Enrichment | None = None,
+    answer: Mapping[str, Any] | None = None,
 ) -> Order:
     """
     Stores an order, its event and one delivery per subscribed webhook together.
@@ -54,6 +56,7 @@ async def place(
     `shows_refusals` says that the ATS shows the recruiter why. With a minimal `store`, for which the request must be
     minimal already, the event's payload is erased once it is delivered. `keeps_resume` has the engine fetch the resume.
     The event of an order whose `enrichment` is pending waits for it, at most `PATIENCE`; the order itself never does.
+    `answer` is the status and body of the answer to the request, which the order's log keeps.
 
     Raises:
         Conflict: by the API, another order has this one's id, or one whose content was erased, so that nobody can tell.
@@ -74,7 +77,9 @@ async def place(
     )
     order = replace(order, store=store, enrichment=enrichment)
     keeps_resume = keeps_resume and request.candidate.resume_url is not None
-    placed = await _place(ctx, order, decision or Decision(), shows_refusals=shows_refusals, keeps_resume=keeps_resume)
+    placed = await _place(
+        ctx, order, decision or Decision(), shows_refusals=shows_refusals, keeps_resume=keeps_resume, answer=answer
+    )
     if placed.enrichment is not None and placed.enrichment.pending:
         ctx.engine.enrich()
     return placed
@@ -122,7 +127,14 @@ async def find_repeated(
 
 @transaction(kind="batchable", queues=True)
 async def _place(
-    ctx: Context, tx: Tx, order: Order, decision: Decision, *, shows_refusals: bool, keeps_resume: bool
+    ctx: Context,
+    tx: Tx,
+    order: Order,
+    decision: Decision,
+    *,
+    shows_refusals: bool,
+    keeps_resume: bool,
+    answer: Mapping[str, Any] | None = None,
 ) -> Order:
     request = order.request
     if not decision.accept:
@@ -139,7 +151,8 @@ async def _place(
     recipients = (
         await _publish(ctx, tx, order) if decision.accept else "the vendor refused it, so no webhook receives it"
     )
-    await orders.log(ctx, tx, order, "received", f"Order received; {recipients}.", {"package_id": request.package_id})
+    detail = {"package_id": request.package_id, **({"answer": answer} if answer and decision.accept else {})}
+    await orders.log(ctx, tx, order, "received", f"Order received; {recipients}.", detail)
     if not decision.accept:
         refused = orders.sentence(f"The vendor refused the order: {decision.message}")
         untold = " The ATS shows no reason; tell the recruiter." if order.source == "ats" and not shows_refusals else ""

@@ -129,6 +129,17 @@ async def list_requests(
     return [replace(entry, step_requests=tuple(made[entry.id])) for entry in found]
 
 
+async def read_refused(ctx: Context, tx: Tx, project_id: str, order_id: str, *, limit: int) -> list[Entry]:
+    """
+    Returns the newest refused requests about an order, oldest first, inside another service's transaction.
+
+    Only those whose headers and bodies are kept are linked to an order (GREENROOM_LOG_BODIES).
+    """
+    asked = LogQuery({"order_id": order_id, "success": False}, limit=limit)
+    rows = await _rows(tx, "request_logs", project_id, asked)
+    return [_entry(row, _detail(ctx, "request_logs", row)) for row in reversed(rows)]
+
+
 @snapshot
 async def list_steps(_: Context, tx: Tx, project_id: str, asked: LogQuery) -> list[Entry]:
     """Lists the outgoing calls made while a project's requests were served, of every list."""

@@ -50,9 +50,10 @@ async def list_entries(
 
 async def read_entries(tx: Tx, project_id: str, order_id: str, *, after: str | None, limit: int) -> list[TimelineEntry]:
     """Returns entries as `list_entries` does, inside another service's snapshot."""
-    keys = await timeline_rows.list_keys(tx, project_id, order_id, after=_key(after), limit=limit)
-    rows = await timeline_rows.read(tx, [row["id"] for row in keys])
-    return [_entry(row["at"], rows[row["id"]]) for row in keys]
+    rows = await timeline_rows.list_entries(tx, project_id, order_id, after=_key(after), limit=limit)
+    ids = [row["id"] for row in rows if timeline_rows.is_attempt(row["id"])]
+    attempts = await timeline_rows.read_attempts(tx, ids)
+    return [_entry(row["at"], attempts.get(row["id"], row)) for row in rows]
 
 
 def _key(position: str | None) -> tuple[int, str]:

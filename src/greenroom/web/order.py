@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from starlette.responses import Response
@@ -15,8 +17,10 @@ from greenroom.model.enrichment import explain
 from greenroom.model.events import order_model
 from greenroom.model.order_sentences import Standing
 from greenroom.model.orders import Order
+from greenroom.model.request_logs import Entry
 from greenroom.services import erasure, flights, order_results, orders
 from greenroom.services.flights import Flight, Sent
+from greenroom.services.timelines import TimelineEntry
 from greenroom.web import findings, formats, kit, recorder, results
 from greenroom.web.access import Visit
 from greenroom.web.forms import Form
@@ -47,7 +51,10 @@ async def show_order(visit: Visit) -> Response:
     after, side = query.get("after"), query.get("side", "")
     flight = await flights.get(visit.ctx, visit.project.id, visit.param("id"), after=after, limit=ENTRIES + 1)
     following = flight.entries[ENTRIES - 1].position if len(flight.entries) > ENTRIES else None
-    shown = Flight(flight.order, flight.account, flight.sent, flight.entries[:ENTRIES])
+    entries = flight.entries[:ENTRIES]
+    shown = replace(
+        flight, entries=entries, refused=_within(entries, flight.refused, first=not after, last=not following)
+    )
     order, ats = flight.order, ats_name(flight.order)
     standing = stands(flight)
     label = dict(SIDES).get(side, "Everything")
@@ -103,6 +110,17 @@ def is_under_way(flight: Flight) -> bool:
         not order.is_final or any(one.delivery.state == "pending" for one in flight.sent)
         or (order.result is not None and order.delivery in ("pending", "sent") and order.source == "ats")
     )  # fmt: skip
+
+
+def _within(entries: Sequence[TimelineEntry], refused: Sequence[Entry], *, first: bool, last: bool) -> list[Entry]:
+    """Returns the refused requests that belong on a page of the timeline, which may be the first or the last one."""
+    if not entries:
+        return []
+    return [
+        one
+        for one in refused
+        if (first or one.start_time >= entries[0].at) and (last or one.start_time <= entries[-1].at)
+    ]
 
 
 def _proof(flight: Flight) -> str | None:

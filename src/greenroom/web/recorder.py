@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from greenroom.model.orders import Order
+from greenroom.model.request_logs import Entry
 from greenroom.services.flights import Flight, Sent
 from greenroom.services.timelines import TimelineEntry
 
@@ -79,13 +81,33 @@ def build(flight: Flight, *, ats: str, lane: str = "") -> list[Event]:
     worst = _explains(flight.entries)
     found: list[Event] = []
     before: datetime | None = None
-    for one in flight.entries:
-        delta = (one.at - before).total_seconds() * 1000 if before else None
-        before = one.at
-        event = _event(flight, one, names, delta, is_open=one.position == worst)
+    events = [
+        *(_event(flight, one, names, is_open=one.position == worst) for one in flight.entries),
+        *(_refused(one, names) for one in flight.refused),
+    ]
+    for event in sorted(events, key=lambda one: one.at):
+        delta = (event.at - before).total_seconds() * 1000 if before else None
+        before = event.at
         if not lane or event.lane in (lane, ""):
-            found.append(event)
+            found.append(replace(event, delta=delta))
     return found
+
+
+def _refused(one: Entry, names: Names) -> Event:
+    """Returns a request about the order that was refused, with both sides."""
+    whom, side = (names.ats, "ats") if one.source_type == "ATS" else ("Vendor", "vendor")
+    detail = one.detail or {}
+    payloads = [
+        Payload(title, _text((detail.get(name) or {}).get("body")), _headers(detail.get(name) or {}))
+        for title, name in (("Request", "request"), ("Answer", "response"))
+    ]
+    call = Call(f"{one.http_method} {one.path}", one.status, one.duration, payloads)
+    text = f"Request {one.request_id} changed nothing."
+    return Event(one.start_time, "wait", "ban", "Request refused", text, side, (whom, "Greenroom"), call=call)
+
+
+def _text(body: Any) -> str:
+    return "(no body)" if body is None else body if isinstance(body, str) else to_text(body)
 
 
 def _explains(entries: Sequence[TimelineEntry]) -> str | None:
@@ -95,9 +117,9 @@ def _explains(entries: Sequence[TimelineEntry]) -> str | None:
     return failed[-1].position if failed and attempts[-1] is failed[-1] else None
 
 
-def _event(flight: Flight, one: TimelineEntry, names: Names, delta: float | None, *, is_open: bool) -> Event:
+def _event(flight: Flight, one: TimelineEntry, names: Names, *, is_open: bool) -> Event:
     if one.kind == "attempt":
-        return _attempt(one, names, delta, is_open=is_open)
+        return _attempt(one, names, is_open=is_open)
     tone, icon = TONES.get(one.kind, "mute"), ICONS.get(one.kind, "circle-dot")
     title = {"received": "Order received", "result": "Result received", "status": "Progress reported",
              "acknowledged": f"{names.ats} read the result", "alert": "Needs attention", "released": "Released",
@@ -119,22 +141,43 @@ def _event(flight: Flight, one: TimelineEntry, names: Names, delta: float | None
         "result": "vendor",
         "status": "vendor",
     }
-    return Event(one.at, tone, icon, title, one.message, side.get(one.kind, ""), way, delta, _call(flight, one, names))
+    call = _call(flight, one, names)
+    return Event(one.at, tone, icon, title, one.message, side.get(one.kind, ""), way, call=call)
 
 
 def _call(flight: Flight, one: TimelineEntry, names: Names) -> Call | None:
     order = flight.order
-    if one.kind == "received" and order.request.raw:
-        return Call("POST send_test", None, None, [Payload(f"Request from {names.ats}", to_text(order.request.raw))])
+    if one.kind == "received":
+        return _order_call(order, one.detail, names)
     if one.kind == "result" and order.result is not None:
-        line = "PATCH …/orders/…/result"
-        return Call(line, None, None, [Payload("Recorded result", to_text(order.result.as_dict()))])
+        payloads = [*_request_payload(one.detail), Payload("Recorded result", to_text(order.result.as_dict()))]
+        return Call("PATCH …/orders/…/result", None, None, payloads)
+    if one.kind == "status" and "request" in one.detail:
+        return Call("PATCH …/orders/…/result", None, None, _request_payload(one.detail))
     if one.kind == "response_error":
         return Call("POST response_error", None, None, [Payload(f"Report from {names.ats}", to_text(one.detail))])
     if one.kind == "enrichment" and one.detail:
         reads = one.detail.get("reads") or []
         return Call(f"{len(reads)} reads", None, sum(read["ms"] for read in reads), [Payload("Reads", _reads(reads))])
     return Call("Details", None, None, [Payload("Details", to_text(one.detail))]) if one.detail else None
+
+
+def _order_call(order: Order, detail: dict[str, Any], names: Names) -> Call | None:
+    """Returns the request with which an order was placed, and the recorded answer; each may be missing."""
+    whom, line = (names.ats, "POST send_test") if order.source == "ats" else ("the vendor", "POST …/orders")
+    answer = detail.get("answer") or {}
+    payloads = [Payload(f"Request from {whom}", to_text(order.request.raw))] if order.request.raw else []
+    if answer:
+        payloads.append(Payload(f"Answer to {whom}", to_text(answer.get("body"))))
+    return Call(line, answer.get("status"), None, payloads) if payloads else None
+
+
+def _request_payload(detail: dict[str, Any]) -> list[Payload]:
+    """Returns the body of the vendor's request as it came in, if it was kept."""
+    kept = detail.get("request")
+    if kept is None:
+        return []
+    return [Payload("Request from the vendor", _text(kept))]
 
 
 def _reads(reads: Sequence[dict[str, Any]]) -> str:
@@ -146,7 +189,7 @@ def _reads(reads: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines) or "Nothing was read."
 
 
-def _attempt(one: TimelineEntry, names: Names, delta: float | None, *, is_open: bool) -> Event:
+def _attempt(one: TimelineEntry, names: Names, *, is_open: bool) -> Event:
     sent = names.sent.get(one.delivery_id or "")
     lane = sent.delivery.lane if sent else "vendor"
     detail = one.detail
@@ -162,8 +205,8 @@ def _attempt(one: TimelineEntry, names: Names, delta: float | None, *, is_open: 
     after = f" {again} at {due[:10]} {due[11:19]} UTC." if due else ""
     text = f"Attempt {number}: {detail['error']}{after}" if failed else f"Taken at attempt {number}.{after}"
     tone = "ok" if not failed else "wait" if detail.get("next_due_at") else "bad"
-    return Event(one.at, tone, "circle-x" if tone == "bad" else icon, title, text, lane, ("Greenroom", whom), delta,
-                 call_of(detail, lane, sent, delivery_id=one.delivery_id, is_open=is_open))  # fmt: skip
+    return Event(one.at, tone, "circle-x" if tone == "bad" else icon, title, text, lane, ("Greenroom", whom),
+                 call=call_of(detail, lane, sent, delivery_id=one.delivery_id, is_open=is_open))  # fmt: skip
 
 
 def call_of(

@@ -58,6 +58,8 @@ from greenroom.model.accounts import Account
 from greenroom.model.events import order_model, stamp
 from greenroom.model.integrations import Integration
 from greenroom.model.orders import Category, Order
+from greenroom.model.request_logs import KEPT
+from greenroom.security import masks
 from greenroom.services import order_results, orders, refused_results
 from greenroom.services.refused_results import Refusal
 
@@ -102,8 +104,8 @@ def _add_orders(router: APIRouter, category: Category, noun: str) -> None:
         connector = get_connector(account.provider)
         lacks = connector.enrichment.lacks(integration) if connector.enrichment else None
         ats = connector.manifest.capabilities
-        order = await intake.place(account, asked, integration, package, ats, source="api", lacks=lacks)
-        return OrderPlaced(id=order.id, remote_id=None, test_url=None)
+        order = await intake.place(account, asked, integration, package, ats, source="api", lacks=lacks, answer=_placed)
+        return OrderPlaced(**_placed(order.id))
 
     @router.patch(
         "/orders/{id}/result",
@@ -112,9 +114,12 @@ def _add_orders(router: APIRouter, category: Category, noun: str) -> None:
         openapi_extra=PREFERRED,
         response_model_exclude_unset=True,
     )
-    async def update_result(ctx: Ctx, account: OfResult, order_id: Id, body: ResultToTry) -> UpdateResult:
+    async def update_result(
+        request: Request, ctx: Ctx, account: OfResult, order_id: Id, body: ResultToTry
+    ) -> UpdateResult:
         """Give an order its result. A final one is pushed to the ATS, once; the same again changes nothing."""
-        order = await _record_result(ctx, account, order_id, category, body)
+        received = masks.excerpt(await request.body(), most=KEPT)
+        order = await _record_result(ctx, account, order_id, category, body, received)
         problem = await push_problem(ctx, order)
         return UpdateResult(
             statusCode=200,
@@ -145,7 +150,7 @@ OfResult = Annotated[Account, Depends(_get_account_of_result)]
 
 
 async def _record_result(
-    ctx: Context, account: Account, order_id: str, category: Category, body: ResultIn | Unreadable
+    ctx: Context, account: Account, order_id: str, category: Category, body: ResultIn | Unreadable, received: Any
 ) -> Order:
     """Records a result; a refusal of it is recorded for the doctor."""
     manifest, result = get_connector(account.provider).manifest, None
@@ -154,7 +159,7 @@ async def _record_result(
             raise body.refusal()
         result = read_result(body, allow_http=ctx.settings.allow_http, ats=manifest.name)
         return await order_results.record_result(
-            ctx, account.project_id, account.id, order_id, category, result, manifest.capabilities
+            ctx, account.project_id, account.id, order_id, category, result, manifest.capabilities, received=received
         )
     except InvalidResult as error:
         refusal = Refusal(error, error.cause, error.proof)
@@ -236,6 +241,10 @@ def _add_removed_reads(router: APIRouter, category: Category, noun: str) -> None
         request.state.orders = [order.id for order in found]  # `fields` may leave the ids out of the response
         data = [only(_model(ctx, order), fields) for order in found[:size]]
         return {"data": data, "next": cursor(found[size - 1].id) if len(found) > size else None, "next_page": None}
+
+
+def _placed(order_id: str) -> dict[str, Any]:
+    return {"id": order_id, "remote_id": None, "test_url": None}
 
 
 def _check_category(integration: Integration, category: Category) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Body, Path, Query
+from fastapi import APIRouter, Body, Path, Query, Request
 from pydantic import BaseModel, Field
 
 from greenroom.api.callers import Caller, Ctx, Orders
@@ -22,6 +22,8 @@ from greenroom.errors import Invalid, NotSupported
 from greenroom.model.accounts import Account, AccountToken
 from greenroom.model.events import stamp
 from greenroom.model.orders import digest
+from greenroom.model.request_logs import KEPT
+from greenroom.security import masks
 from greenroom.services import account_profiles, accounts
 from greenroom.services.accounts import NewAccount
 
@@ -179,7 +181,7 @@ class UnorderedResultIn(StrictBody):
     responses=documented(400, 401, 404, 409, 412, 422, 501),
 )
 async def add_result(
-    ctx: Ctx, project: Caller, intake: Orders, account_id: AccountId, body: UnorderedResultIn
+    request: Request, ctx: Ctx, project: Caller, intake: Orders, account_id: AccountId, body: UnorderedResultIn
 ) -> OrderOut:
     """Give the ATS a result for which it has no order."""
     account = await accounts.get(ctx, project.id, account_id)
@@ -192,8 +194,9 @@ async def add_result(
         raise Invalid(said, errors=[said])
     fingerprint = digest(body.model_dump(mode="json"))
     order = await intake.record_result(
-        account, body.candidate_remote_id, body.package_id, result, fingerprint, manifest.capabilities
-    )
+        account, body.candidate_remote_id, body.package_id, result, fingerprint, manifest.capabilities,
+        received=masks.excerpt(await request.body(), most=KEPT),
+    )  # fmt: skip
     return shown_order(order)
 
 

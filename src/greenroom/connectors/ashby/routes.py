@@ -80,7 +80,9 @@ class AshbyCalls:
             raise Invalid(error.message) from error
         order_id = self._ctx.new_id("ord")
         wanted = replace(asked, package_id=named.id, remote_id=ids.assessment_id(order_id))
-        order = await self._intake.place(account, wanted, integration, package, self._capabilities, order_id=order_id)
+        order = await self._intake.place(
+            account, wanted, integration, package, self._capabilities, order_id=order_id, answer=wire.started
+        )
         request.state.orders = [order.id]
         return JSONResponse(wire.started(order.id))
 

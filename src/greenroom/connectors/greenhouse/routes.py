@@ -69,8 +69,10 @@ class GreenhouseCalls:
         )
         asked = parsed.with_callback_problem(problem or None)
         lacks = ENRICHMENT.lacks(integration)
-        order = await self._intake.place(account, asked, integration, package, self._capabilities, lacks=lacks)
-        return JSONResponse({"partner_interview_id": order.id})
+        order = await self._intake.place(
+            account, asked, integration, package, self._capabilities, lacks=lacks, answer=wire.test_sent
+        )
+        return JSONResponse(wire.test_sent(order.id))
 
     async def test_status(self, request: Request, account: Account) -> Response:
         """Answers with an order's status; Greenhouse asks after the PATCH, or every hour."""

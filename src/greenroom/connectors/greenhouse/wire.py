@@ -163,6 +163,11 @@ def report(body: object) -> Report:
     )
 
 
+def test_sent(order_id: str) -> dict[str, Any]:
+    """Returns the answer to send_test."""
+    return {"partner_interview_id": order_id}
+
+
 def test_status(order: Order) -> dict[str, Any]:
     """
     Returns the answer to test_status.
