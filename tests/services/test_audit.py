@@ -41,7 +41,7 @@ NOT_AUDITED = {
     "enrichments.interrupt", "enrichments.release", "enrichments.save_cache", "resumes.claim", "resumes.record_failure",
     "resumes.store",
     # batches of a deletion that is recorded with the project itself; counts of finished days
-    "project_deletion.delete_next", "statistics._add_day", "statistics._count_day",
+    "project_deletion.delete_next", "funnel._add_day", "funnel._count_day",
     # pages that tried to show the hub and may not
     "hub_settings.note_refused_origin",
     # findings, which the doctor computes anew

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from greenroom.context import Context, snapshot, transaction
 from greenroom.errors import Conflict, GiveUp, NotFound, RemoteError
-from greenroom.model.attempts import Exchange, FinishedAttempt, Recorded
-from greenroom.model.deliveries import PATIENCE, Claimed, Lane, Next, State, Trigger, after_attempt, nudge_until_read
+from greenroom.model.attempts import FinishedAttempt, Recorded
+from greenroom.model.deliveries import PATIENCE, Claimed, Lane, Next, State, after_attempt, nudge_until_read
 from greenroom.model.events import is_order_created, stamp
 from greenroom.model.funnel import Reached
 from greenroom.model.orders import Order
-from greenroom.services import alerts, audit, breakers, updates
+from greenroom.services import alerts, attempts, audit, breakers, updates
+from greenroom.services.attempts import Attempt
 from greenroom.store import claims as claim_rows
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import order_logs as order_log_rows
 from greenroom.store import orders as order_rows
 from greenroom.store import webhooks as webhook_rows
-from greenroom.store.db import Row, Tx, from_ms, maybe_from_ms, to_json, to_ms
+from greenroom.store.db import Row, Tx, from_ms, maybe_from_ms
 
 #: deliveries dead-lettered or held per transaction
 TOGETHER = 200
@@ -30,24 +29,6 @@ DELIVERY_FAILED = (
     "The delivery to webhook {webhook} failed and is not retried automatically: {reason} Correct the cause, then "
     "retry the delivery."
 )
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """A recorded attempt; see `model.attempts.INTERRUPTED` for one that has no result."""
-
-    number: int
-    trigger: Trigger
-    started_at: datetime
-    duration_ms: int
-    status: int | None
-    error_kind: str | None
-    error: str | None
-    address: str | None
-    request: dict[str, Any]
-    response: dict[str, Any]
-    next_due_at: datetime | None
-    worker: str
 
 
 @dataclass(frozen=True)
@@ -108,7 +89,7 @@ async def record_attempts(
     late = [one.claimed for one, after, _ in pairs if after is None]
     erased = await delivery_rows.erased(tx, [one.id for one in late]) if late else frozenset()
     await delivery_rows.drop_interrupted(tx, [(one.id, one.attempt) for one in late])
-    rows = [_attempt_row(one, worker, left, erased=one.claimed.id in erased) for one, _, left in pairs]
+    rows = [attempts.to_row(one, worker, left, erased=one.claimed.id in erased) for one, _, left in pairs]
     await delivery_rows.add_attempts(tx, rows)
     await breakers.record(ctx, tx, [one for one, after, _ in pairs if after], watched=watched)
     for number, (one, after, left) in enumerate(pairs):
@@ -202,34 +183,6 @@ def _after(ctx: Context, ended: FinishedAttempt, order: Order | None) -> Next:
 
 def _ms(span: timedelta | None) -> int:
     return int(span.total_seconds() * 1000) if span else 0
-
-
-def _attempt_row(ended: FinishedAttempt, worker: str, settled: Recorded | None, *, erased: bool) -> tuple[Any, ...]:
-    """Returns an attempt as a row for `store.deliveries.add_attempts`; without content if that was erased."""
-    claimed, exchange, fault = ended.claimed, ended.exchange, ended.fault
-    next_due_at = settled.next_due_at if settled else None
-    return (
-        ended.id,
-        claimed.project_id,
-        claimed.id,
-        claimed.attempt,
-        claimed.trigger,
-        to_ms(ended.started_at),
-        round(ended.duration.total_seconds() * 1000),
-        exchange.status,
-        fault.kind if fault else None,
-        fault.reason if fault and not erased else None,
-        exchange.address,
-        "{}" if erased else to_json({"url": exchange.url, "headers": dict(exchange.headers)}),
-        "{}" if erased else _answered(exchange),
-        to_ms(next_due_at) if next_due_at else None,
-        worker,
-    )
-
-
-def _answered(exchange: Exchange) -> str:
-    answer = {"headers": dict(exchange.response_headers), "body": exchange.response_body}
-    return to_json(answer).replace("\\u0000", "\\ufffd")  # PostgreSQL's TEXT refuses NUL
 
 
 async def _lock_orders(tx: Tx, claimed: Sequence[Claimed]) -> dict[str, Order]:
@@ -355,26 +308,8 @@ async def with_attempts(tx: Tx, project_id: str, rows: Sequence[Row]) -> list[De
     """Returns deliveries from their rows, with their attempts, inside another service's transaction."""
     by_delivery: dict[str, list[Attempt]] = {row["id"]: [] for row in rows}
     for row in await delivery_rows.list_attempts(tx, project_id, list(by_delivery)):
-        by_delivery[row["delivery_id"]].append(read_attempt(row))
+        by_delivery[row["delivery_id"]].append(attempts.read(row))
     return [read_delivery(row, tuple(by_delivery[row["id"]])) for row in rows]
-
-
-def attempt_detail(attempt: Attempt) -> dict[str, Any]:
-    """Returns an attempt as plain JSON values."""
-    return {
-        "number": attempt.number,
-        "trigger": attempt.trigger,
-        "started_at": stamp(attempt.started_at),
-        "duration_ms": attempt.duration_ms,
-        "status": attempt.status,
-        "error_kind": attempt.error_kind,
-        "error": attempt.error,
-        "address": attempt.address,
-        "request": attempt.request,
-        "response": attempt.response,
-        "next_due_at": stamp(attempt.next_due_at) if attempt.next_due_at else None,
-        "worker": attempt.worker,
-    }
 
 
 def read_delivery(row: Row, attempts: tuple[Attempt, ...] = ()) -> Delivery:
@@ -397,22 +332,4 @@ def read_delivery(row: Row, attempts: tuple[Attempt, ...] = ()) -> Delivery:
         created_at=from_ms(row["created_at"]),
         updated_at=from_ms(row["updated_at"]),
         attempts=attempts,
-    )
-
-
-def read_attempt(row: Row) -> Attempt:
-    """Returns an attempt from its row."""
-    return Attempt(
-        number=row["number"],
-        trigger=row["trigger"],
-        started_at=from_ms(row["started_at"]),
-        duration_ms=row["duration_ms"],
-        status=row["status"],
-        error_kind=row["error_kind"],
-        error=row["error"],
-        address=row["address"],
-        request=json.loads(row["request"]),
-        response=json.loads(row["response"]),
-        next_due_at=maybe_from_ms(row["next_due_at"]),
-        worker=row["worker"],
     )

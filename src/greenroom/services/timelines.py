@@ -9,7 +9,7 @@ from typing import Any
 from greenroom.context import Context, snapshot
 from greenroom.errors import BadRequest, NotFound
 from greenroom.model.events import stamp
-from greenroom.services import deliveries
+from greenroom.services import attempts
 from greenroom.store import orders as order_rows
 from greenroom.store import timelines as timeline_rows
 from greenroom.store.db import Row, Tx, from_json, from_ms
@@ -52,8 +52,8 @@ async def read_entries(tx: Tx, project_id: str, order_id: str, *, after: str | N
     """Returns entries as `list_entries` does, inside another service's snapshot."""
     rows = await timeline_rows.list_entries(tx, project_id, order_id, after=_key(after), limit=limit)
     ids = [row["id"] for row in rows if timeline_rows.is_attempt(row["id"])]
-    attempts = await timeline_rows.read_attempts(tx, ids)
-    return [_entry(row["at"], attempts.get(row["id"], row)) for row in rows]
+    recorded = await timeline_rows.read_attempts(tx, ids)
+    return [_entry(row["at"], recorded.get(row["id"], row)) for row in rows]
 
 
 def _key(position: str | None) -> tuple[int, str]:
@@ -67,11 +67,9 @@ def _entry(at: int, row: Row) -> TimelineEntry:
     position = f"{at}_{row['id']}"
     if not timeline_rows.is_attempt(row["id"]):
         return TimelineEntry(from_ms(at), row["kind"], row["message"], from_json(row["detail"]), position)
-    attempt = deliveries.read_attempt(row)
+    attempt = attempts.read(row)
     whom = "the ATS" if row["lane"] == "ats" else f"webhook {row['destination_id']}"
     ended = f"answered {attempt.status}" if attempt.status else (attempt.error or attempt.error_kind or "no answer")
     again = f"; next attempt at {stamp(attempt.next_due_at)}" if attempt.next_due_at else ""
     message = f"Attempt {attempt.number} at {whom}: {ended.removesuffix('.')}{again}."
-    return TimelineEntry(
-        attempt.started_at, "attempt", message, deliveries.attempt_detail(attempt), position, row["delivery_id"]
-    )
+    return TimelineEntry(attempt.started_at, "attempt", message, attempts.show(attempt), position, row["delivery_id"])

@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute
 from greenroom.errors import Conflict, Invalid, Unavailable
 from greenroom.model.delivery_sentences import Situation, describe
 from greenroom.services import breakers, deliveries, flights, lookup, webhooks
-from greenroom.services.deliveries import attempt_detail
+from greenroom.services.attempts import show as attempt_detail
 from greenroom.web import formats, kit, recorder
 from greenroom.web.access import Visit
 

@@ -218,7 +218,7 @@ def call_of(
     is_open: bool,
     most: int = MOST_SHOWN,
 ) -> Call:
-    """Returns an attempt's exchange, both sides; `detail` as `deliveries.attempt_detail` gives it."""
+    """Returns an attempt's exchange, both sides; `detail` as `services.attempts.show` gives it."""
     request, response = detail.get("request") or {}, detail.get("response") or {}
     url = urlsplit(str(request.get("url") or ""))
     method = "PATCH" if lane == "ats" else "POST"

@@ -13,8 +13,8 @@ from greenroom.api.idempotent import IdempotentRoute
 from greenroom.api.shapes import Next, Page, PageSize, Plain, after, page
 from greenroom.model.deliveries import Lane, State, Trigger
 from greenroom.model.events import stamp
-from greenroom.services import deliveries
-from greenroom.services.deliveries import Delivery, attempt_detail
+from greenroom.services import attempts, deliveries
+from greenroom.services.deliveries import Delivery
 
 router = APIRouter(prefix="/v1/deliveries", tags=["Deliveries"], route_class=IdempotentRoute)
 DeliveryId = Annotated[Plain, Path(alias="delivery_id", description="The delivery's id.")]
@@ -121,5 +121,5 @@ def _shown(delivery: Delivery) -> DeliveryOut:
         erased_at=stamp(delivery.erased_at) if delivery.erased_at else None,
         created_at=stamp(delivery.created_at),
         updated_at=stamp(delivery.updated_at),
-        attempts=[AttemptOut(**attempt_detail(one)) for one in delivery.attempts],
+        attempts=[AttemptOut(**attempts.show(one)) for one in delivery.attempts],
     )
