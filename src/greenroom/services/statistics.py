@@ -16,7 +16,7 @@ from greenroom.store import statistics as statistic_rows
 from greenroom.store.db import Tx
 
 #: deliveries of each day whose response times are looked at
-SAMPLED = 200
+SAMPLED = 100
 
 
 @dataclass(frozen=True)
