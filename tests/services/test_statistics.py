@@ -31,6 +31,19 @@ async def test_deliveries_are_counted_on_the_day_of_their_event(store: Store) ->
     assert (sum(day.delivered for day in whole), sum(day.waiting for day in whole)) == (COUNT, 1)
 
 
+async def test_ended_deliveries_are_counted_by_webhook_and_hour(store: Store) -> None:
+    """Those of the last hour are in the last bar; what waits is not counted, nor is another webhook's."""
+    await queue(store, {"whk_1": COUNT, "whk_2": 2, "whk_3": 1})
+    await store.write(lambda tx: tx.run("UPDATE deliveries SET state = 'delivered' WHERE destination_id = 'whk_1'"))
+    await store.write(lambda tx: tx.run("UPDATE deliveries SET state = 'dead' WHERE destination_id = 'whk_2'"))
+
+    hours = await statistics.delivery_hours(context(store), ["whk_1", "whk_2", "whk_3"])
+
+    assert {one: counts[-1] for one, counts in hours.items()} == {"whk_1": (COUNT, 0), "whk_2": (0, 2), "whk_3": (0, 0)}
+    assert sum(sum(hour) for counts in hours.values() for hour in counts) == COUNT + 2
+    assert await statistics.delivery_hours(context(store), []) == {}
+
+
 def test_percentiles() -> None:
     """Of nothing there is none."""
     assert statistics.percentile([], 0.5) is None

@@ -24,6 +24,19 @@ def test_bars_are_stacked_from_the_ground_up_and_fit_the_scale() -> None:
     assert chart.bars[0].title == "Tue 3 Nov: 80 delivered, 20 waiting, 1 gave up"
 
 
+def test_a_spark_has_a_bar_for_each_hour_and_its_numbers_in_words() -> None:
+    """Failures stand on top; an hour without deliveries has a low bar."""
+    some = charts.spark([(0, 0), (10, 0), (5, 5)])
+
+    assert some.label == "15 delivered, 5 given up"
+    assert dict(some.paths) == {
+        "ok": "M4 2.0h3v22.0h-3zM8 13.0h3v11.0h-3z",
+        "bad": "M8 2.0h3v11.0h-3z",
+        "mute": "M0 22h3v2h-3z",
+    }
+    assert charts.spark([(0, 0)] * 24).label == "Nothing sent"
+
+
 def test_response_times_are_nested_and_orders_stand_beside_each_other() -> None:
     """The slowest twentieth reaches to its own value."""
     latency = charts.latency_chart([DeliveryDay(DAY, 9, 0, 0, p50_ms=50, p95_ms=100)])

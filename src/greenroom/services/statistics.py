@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from greenroom.context import Context, snapshot
 from greenroom.model.funnel import FunnelDay
@@ -15,6 +15,8 @@ from greenroom.services.funnel import DAYS
 from greenroom.store import statistics as statistic_rows
 from greenroom.store.db import Tx
 
+#: hours of a webhook that the list shows
+HOURS = 24
 #: deliveries of each day whose response times are looked at
 SAMPLED = 100
 
@@ -51,6 +53,17 @@ async def delivery_days(
     for row in await statistic_rows.sample_durations(tx, webhook.id, bounds, most=SAMPLED):
         durations[row["period"]].append(int(row["duration_ms"]))
     return _delivery_days(starts, counts, durations)
+
+
+@snapshot
+async def delivery_hours(ctx: Context, tx: Tx, webhook_ids: Sequence[str]) -> dict[str, list[tuple[int, int]]]:
+    """Counts, by webhook, what was delivered and given up of the events of each of the last `HOURS`, oldest first."""
+    end = ctx.now() + timedelta(seconds=1)  # with the deliveries of this millisecond
+    bounds = [first_id("dlv", end - timedelta(hours=number)) for number in range(HOURS, -1, -1)]
+    found = {one: [[0, 0] for _ in range(HOURS)] for one in webhook_ids}
+    for row in await statistic_rows.count_ended(tx, webhook_ids, bounds):
+        found[row["destination_id"]][row["period"]][row["state"] == "dead"] = int(row["n"])
+    return {one: [(delivered, failed) for delivered, failed in hours] for one, hours in found.items()}
 
 
 @snapshot

@@ -29,6 +29,21 @@ async def count_deliveries(tx: Tx, destination_ids: Sequence[str], bounds: Seque
     return await tx.all(" UNION ALL ".join(counts), *destination_ids, *bounds)
 
 
+async def count_ended(tx: Tx, destination_ids: Sequence[str], bounds: Sequence[str]) -> Sequence[Row]:
+    """Counts delivered and dead-lettered deliveries by `destination_id`, `period` (as above) and `state`."""
+    if not destination_ids:
+        return []
+    first = len(destination_ids) + 1
+    cases = " ".join(f"WHEN id < ${first + number} THEN {number - 1}" for number in range(1, len(bounds)))
+    return await tx.all(
+        f"SELECT destination_id, CASE {cases} END AS period, state, count(*) AS n FROM deliveries "  # noqa: S608
+        f"WHERE destination_id IN ({marks(destination_ids)}) AND state IN ('delivered', 'dead') "
+        f"AND id >= ${first} AND id < ${first + len(bounds) - 1} GROUP BY 1, 2, 3",
+        *destination_ids,
+        *bounds,
+    )
+
+
 async def sample_durations(tx: Tx, destination_id: str, bounds: Sequence[str], *, most: int) -> Sequence[Row]:
     """
     Returns `period` and `duration_ms` of successful attempts at the `most` newest deliveries of each period.

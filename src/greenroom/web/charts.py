@@ -83,6 +83,31 @@ def orders_chart(days: Sequence[FunnelDay], id_: str = "chart-orders") -> Chart:
     return _stacked(id_, "Orders per day", series, rows, formats.number, are_beside=True)
 
 
+@dataclass(frozen=True)
+class Spark:
+    """A small chart: the paths of its bars by tone, in 96 by 24 pixels, and its numbers in words."""
+
+    label: str
+    paths: tuple[tuple[str, str], ...]
+
+
+def spark(hours: Sequence[tuple[int, int]]) -> Spark:
+    """Returns a bar for each hour: what was delivered, and on top of it what was given up."""
+    tallest = max((sum(hour) for hour in hours), default=0) or 1
+    paths = {"ok": "", "bad": "", "mute": ""}
+    for number, hour in enumerate(hours):
+        base = 24.0
+        for tone, value in zip(("ok", "bad"), hour, strict=True):
+            height = max(value / tallest * 22, SMALLEST) if value else 0
+            base -= height
+            paths[tone] += f"M{4 * number} {base:.1f}h3v{height:.1f}h-3z" if value else ""
+        if not any(hour):
+            paths["mute"] += f"M{4 * number} 22h3v2h-3z"
+    delivered, failed = (sum(hour[place] for hour in hours) for place in (0, 1))
+    label = f"{formats.number(delivered)} delivered, {formats.number(failed) if failed else 'none'} given up"
+    return Spark(label if delivered or failed else "Nothing sent", tuple((tone, d) for tone, d in paths.items() if d))
+
+
 def _stacked(
     id_: str,
     title: str,

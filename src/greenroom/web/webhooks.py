@@ -104,11 +104,13 @@ async def show_list(visit: Visit) -> Response:
         conditions = await breakers.conditions(visit.ctx, ids)
         held = await webhooks.held(visit.ctx, ids)
         categories = await integrations.enabled_categories(visit.ctx, visit.project.id)
+        hours = await statistics.delivery_hours(visit.ctx, ids)
     except Unavailable as error:
         return kit.render_unavailable(visit, "webhooks/list.html", error, rows=[])
     rows = [(one, state_of(one, conditions[one.id]), conditions[one.id], held[one.id]) for one in found]
     mismatches = {one.id: said for one in found if (said := find_mismatch(one, categories))}
-    return kit.render(visit, "webhooks/list.html", problem=None, rows=rows, mismatches=mismatches)
+    sparks = {one: charts.spark(counts) for one, counts in hours.items()}
+    return kit.render(visit, "webhooks/list.html", problem=None, rows=rows, mismatches=mismatches, sparks=sparks)
 
 
 def find_mismatch(webhook: Webhook, categories: Mapping[Category, str]) -> str | None:
