@@ -102,6 +102,7 @@ EVERYDAY: dict[str, Doing] = {
     "what is queue_full_projects": inside(overview.queue_full_projects, limit=1000),
     "what is held": inside(webhooks.held, [name("whk", 0)]),
     "list held orders": inside(orders.list_orders, name("prj", 0), {"delivery": "held"}),
+    "list the orders of Home": inside(orders.list_newest, name("prj", 0), most=5, most_refused=11),
     "show Home": inside(statistics.project_days, name("prj", 0), [HOOK]),
     "count the funnel of 92 days": inside(
         funnel.list_days, name("prj", 0), THEN.date() - timedelta(days=91), THEN.date()

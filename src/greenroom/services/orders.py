@@ -49,9 +49,12 @@ async def list_orders(
 
 
 @snapshot
-async def list_stuck(_: Context, tx: Tx, project_id: str, *, limit: int) -> list[Order]:
-    """Lists a project's newest orders whose result is refused, and its newest whose event is held, `limit` of each."""
-    return await order_rows.list_stuck(tx, project_id, limit=limit)
+async def list_newest(
+    _: Context, tx: Tx, project_id: str, *, most: int, most_refused: int
+) -> tuple[list[Order], list[Order]]:
+    """Lists a project's newest orders, and its newest whose result is refused, each newest first."""
+    found = await order_rows.list_newest(tx, project_id, most=most, most_refused=most_refused)
+    return found[:most], [one for one in found if one.delivery == "refused"][:most_refused]
 
 
 @snapshot

@@ -287,14 +287,14 @@ async def list_by_ids(tx: Tx, project_id: str, order_ids: Sequence[str]) -> list
     return [_order(row) for row in await tx.all(f"{_SELECT} WHERE {wanted} ORDER BY id DESC", project_id, *order_ids)]
 
 
-async def list_stuck(tx: Tx, project_id: str, *, limit: int) -> list[Order]:
-    """Lists a project's newest orders whose result is refused, and its newest whose event is held, `limit` of each."""
+async def list_newest(tx: Tx, project_id: str, *, most: int, most_refused: int) -> list[Order]:
+    """Lists a project's newest orders, and its newest whose result is refused, without duplicates, newest first."""
     parts = [
-        f"SELECT * FROM ({_SELECT} WHERE project_id = $1 AND {where} ORDER BY id DESC LIMIT $2) AS {name}"  # noqa: S608
-        for name, where in (("refused", _REFUSED), ("held", _HELD))
+        f"SELECT * FROM ({_SELECT} WHERE project_id = $1 {where} ORDER BY id DESC LIMIT {limit}) AS {name}"  # noqa: S608
+        for name, where, limit in (("newest", "", "$2"), ("refused", f"AND {_REFUSED}", "$3"))
     ]
-    found = {row["id"]: row for row in await tx.all(" UNION ALL ".join(parts), project_id, limit)}
-    return [_order(row) for row in found.values()]
+    found = {row["id"]: row for row in await tx.all(" UNION ALL ".join(parts), project_id, most, most_refused)}
+    return [_order(found[order_id]) for order_id in sorted(found, reverse=True)]
 
 
 async def count_some(tx: Tx, project_id: str, *, most: int) -> dict[str, int]:

@@ -73,9 +73,7 @@ async def find_home(visit: Visit) -> Response:
 async def show_home(visit: Visit) -> Response:
     """Shows the project's problems, the next step of an unfinished setup, and its latest orders."""
     ctx, project_id = visit.ctx, visit.project.id
-    latest = await orders.list_orders(ctx, project_id, {}, limit=LATEST)
-    stuck = await orders.list_stuck(ctx, project_id, limit=MOST_COUNTED + 1)
-    refused = [one for one in stuck if one.delivery == "refused"]
+    latest, refused = await orders.list_newest(ctx, project_id, most=LATEST, most_refused=MOST_COUNTED + 1)
     linked = await accounts.list_page(ctx, project_id, limit=MOST_ACCOUNTS)
     # an account is linked through an enabled integration, so the question is asked of new projects only
     enabled = bool(linked) or bool(await integrations.enabled_providers(ctx, project_id))
