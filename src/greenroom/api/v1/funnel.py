@@ -30,14 +30,14 @@ class StagesOut(BaseModel):
 class DayOut(StagesOut):
     """What happened on a day in UTC."""
 
-    day: date
+    day: date = Field(description="The day in UTC.")
 
 
 class FunnelOut(BaseModel):
-    """The days of the range, oldest first, and their total; they are never so many that there is a next page."""
+    """The days of the range, and their total."""
 
-    data: list[DayOut]
-    next: str | None = None
+    data: list[DayOut] = Field(description="The days, oldest first.")
+    next: str | None = Field(None, description="Always null: there is one page.")
     total: StagesOut
 
 
