@@ -49,7 +49,7 @@ async def test_the_age_of_the_backlog_by_queue(on_each_database: Linked) -> None
     await linked.house.app.state.engine.stop()
     await queue(linked.house.app.state.ctx.store, {"whk_1": 3}, waits_in="again", wait_ms=-60_000)
     await queue(linked.house.app.state.ctx.store, {"whk_1": 3}, waits_in="first", wait_ms=-5_000)
-    await queue(linked.house.app.state.ctx.store, {"whk_1": 3}, waits_in="hand", wait_ms=5_000)
+    await queue(linked.house.app.state.ctx.store, {"whk_1": 3}, waits_in="hand", wait_ms=600_000)
 
     seen = samples((await linked.house.client.get("/metrics")).text)
     age = (await linked.house.client.get("/readyz")).json()["backlog_age_s"]
