@@ -16,8 +16,8 @@ from greenroom.model.orders import Candidate, Order, OrderRequest, Status
 from greenroom.model.results import Result
 from greenroom.services import cancellations, order_results, placing
 from greenroom.store import accounts as account_rows
-from greenroom.store import deliveries as delivery_rows
 from greenroom.store import projects as project_rows
+from greenroom.store import updates as update_rows
 from tests.support.queues import PROJECT
 
 ATS = discover()["ashby"].manifest.capabilities
@@ -76,7 +76,7 @@ async def test_an_update_waits_for_the_one_before(ctx: Context, order: Order) ->
     await resulted(ctx, order)
 
     assert await queued(ctx) == [("invited", "pending"), ("in_progress", "held"), ("completed", "held")]
-    assert await ctx.store.write(lambda tx: delivery_rows.release_next_update(tx, order.id))
+    assert await ctx.store.write(lambda tx: update_rows.release_next_update(tx, order.id))
     assert [state for _, state in await queued(ctx)] == ["pending", "pending", "held"]  # the first is still in flight
 
 

@@ -10,9 +10,9 @@ from greenroom.model.events import ORDER_UPDATED, updated_payload
 from greenroom.model.orders import ApplicationStatus, Order, digest
 from greenroom.services import erasure, events, orders
 from greenroom.store import ats_events as seen_rows
-from greenroom.store import deliveries as delivery_rows
 from greenroom.store import order_logs as order_log_rows
 from greenroom.store import orders as order_rows
+from greenroom.store import updates as update_rows
 from greenroom.store.db import Tx
 
 #: orders of one transaction
@@ -100,7 +100,7 @@ async def _apply(ctx: Context, tx: Tx, order: Order, change: AtsChange) -> Order
     changed = replace(changed, application_status=STATUSES.get(kind, changed.application_status))
     if kind in (*ERASING, "application_deleted") and not changed.is_final:
         changed = replace(changed, status="cancelled", status_message="the ATS has no such application any more")
-        await delivery_rows.cancel_updates(tx, order.id)
+        await update_rows.cancel_updates(tx, order.id)
     await order_rows.save(tx, changed)
     return changed
 

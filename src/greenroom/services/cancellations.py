@@ -10,9 +10,9 @@ from greenroom.model.accounts import Account
 from greenroom.model.events import ORDER_UPDATED, updated_payload
 from greenroom.model.orders import Order
 from greenroom.services import events, orders
-from greenroom.store import deliveries as delivery_rows
 from greenroom.store import order_logs as order_log_rows
 from greenroom.store import orders as order_rows
+from greenroom.store import updates as update_rows
 from greenroom.store.db import Tx, is_plain
 
 
@@ -36,7 +36,7 @@ async def cancel(ctx: Context, tx: Tx, account: Account, order_id: str) -> Order
         return order
     changed = replace(changed, updated_at=now)
     await order_rows.save(tx, changed)
-    await delivery_rows.cancel_updates(tx, order.id)
+    await update_rows.cancel_updates(tx, order.id)
     event_type = ORDER_UPDATED[order.category]
     payload = updated_payload(changed, update_url=orders.update_url(ctx, order), at=now)
     recipients = await events.publish(

@@ -19,6 +19,7 @@ from greenroom.store import claims as claim_rows
 from greenroom.store import deliveries as delivery_rows
 from greenroom.store import order_logs as order_log_rows
 from greenroom.store import orders as order_rows
+from greenroom.store import updates as update_rows
 from greenroom.store import webhooks as webhook_rows
 from greenroom.store.db import Row, Tx, from_ms, maybe_from_ms
 
@@ -97,7 +98,7 @@ async def record_attempts(
             order = await updates.record_attempt(ctx, tx, orders[one.claimed.id], one, after, left.next_due_at)
             settled[number] = replace(left, reached=order.list_reached())
             if one.nudging is None:
-                await delivery_rows.release_next_update(tx, str(one.claimed.order_id))
+                await update_rows.release_next_update(tx, str(one.claimed.order_id))
         if after and after.state == "dead" and one.fault is not None:
             await _dead_letter(ctx, tx, one.claimed, one.fault)
     return settled
@@ -122,7 +123,7 @@ async def dead_letter_overdue(ctx: Context, tx: Tx) -> int:
             continue
         if one.id in orders:
             await updates.record_refusal(ctx, tx, orders[one.id], fault)
-            await delivery_rows.release_next_update(tx, str(one.order_id))
+            await update_rows.release_next_update(tx, str(one.order_id))
         await _dead_letter(ctx, tx, one, fault)
     return len(dead_ids)
 
@@ -285,7 +286,7 @@ async def _refuse_superseded(tx: Tx, project_id: str, delivery: Delivery) -> Non
         Conflict: there is a newer one, or this one is held until an earlier one has ended.
     """
     await order_rows.find_of_account(tx, str(delivery.account_id), str(delivery.order_id), lock=True)
-    if await delivery_rows.has_newer_update(tx, str(delivery.order_id), delivery.id):
+    if await update_rows.has_newer_update(tx, str(delivery.order_id), delivery.id):
         raise Conflict(
             "The order has a newer update for its ATS, which replaces this one. Retry the newest delivery instead.",
             code="UpdateSuperseded",

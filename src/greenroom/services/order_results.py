@@ -13,9 +13,9 @@ from greenroom.model.orders import Category, Order, Status
 from greenroom.model.results import Result
 from greenroom.services import audit, funnel, orders, placing, updates
 from greenroom.services.traces import traced
-from greenroom.store import deliveries as delivery_rows
 from greenroom.store import orders as order_rows
 from greenroom.store import result_refusals as refusal_rows
+from greenroom.store import updates as update_rows
 from greenroom.store.db import Tx
 
 
@@ -144,7 +144,7 @@ async def acknowledge(ctx: Context, tx: Tx, account: Account, order_id: str) -> 
         return None
     read = order.acknowledged(now=ctx.now())
     await order_rows.save(tx, read)
-    await delivery_rows.end_nudges(tx, order.id)
+    await update_rows.end_nudges(tx, order.id)
     await orders.log(ctx, tx, order, "acknowledged", "The ATS has read the result.")
     return read
 

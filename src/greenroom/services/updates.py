@@ -27,6 +27,7 @@ from greenroom.store import deliveries as delivery_rows
 from greenroom.store import events as event_rows
 from greenroom.store import order_logs as order_log_rows
 from greenroom.store import orders as order_rows
+from greenroom.store import updates as update_rows
 from greenroom.store.db import Tx, to_json, to_ms
 
 
@@ -44,7 +45,7 @@ async def queue(ctx: Context, tx: Tx, order: Order, ats: Capabilities) -> Order:
             "requests it."
         )
         return replace(order, delivery_detail=detail)
-    earlier = await delivery_rows.supersede(tx, order.id) if ats.progress or ats.repeated_results else set()
+    earlier = await update_rows.supersede(tx, order.id) if ats.progress or ats.repeated_results else set()
     at_ms = max(to_ms(ctx.now()), order.update_ms + 1)
     event_id, delivery_id = new_id_at("evt", at_ms), new_id_at("dlv", at_ms)  # sort as the updates were made
     await event_rows.add(
@@ -70,7 +71,7 @@ async def queue(ctx: Context, tx: Tx, order: Order, ats: Capabilities) -> Order:
         account_id=order.account_id,
     )
     if earlier == {"held"}:
-        await delivery_rows.release_next_update(tx, order.id)
+        await update_rows.release_next_update(tx, order.id)
     return replace(order, update_ms=at_ms)
 
 
