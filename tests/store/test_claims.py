@@ -46,8 +46,8 @@ async def claim(store: Store, lease: str, limit: int = 100) -> list[Claimed]:
 
 
 async def complete(store: Store, claimed: Claimed, state: State = "delivered", wait_ms: int = 0) -> bool:
-    ended = [(claimed.id, claimed.lease, state, wait_ms, None, 0)]
-    return await store.write(lambda tx: delivery_rows.complete(tx, ended)) == {claimed.id}
+    ended = [(claimed.id, claimed.lease, state, wait_ms, None, 0, 0)]
+    return set(await store.write(lambda tx: delivery_rows.complete(tx, ended))) == {claimed.id}
 
 
 async def expire(store: Store) -> None:

@@ -59,7 +59,7 @@ COMMANDS = {
         "mcp.mcp",
         "Serve the Model Context Protocol on stdin and stdout: findings, orders, deliveries, for an assistant.",
     ),
-    "docs": ("docs.docs", "Write the documentation as static files, with a search in the browser."),
+    "docs": ("docs.docs", "Write the documentation of this version as static files, with a search in the browser."),
     "demo": (
         "demo.demo",
         "Start gateway, ATS simulator and a demo vendor on loopback and play one order's story.",

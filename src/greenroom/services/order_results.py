@@ -20,7 +20,7 @@ from greenroom.store.db import Tx
 
 
 @funnel.counted
-@traced("record result", order_id=lambda _project, _account, order_id, *_: order_id)
+@traced("record result", order_id=lambda _project, _account, order_id, *_, **__: order_id)
 @transaction(queues=True)
 async def record_result(
     ctx: Context,

@@ -49,6 +49,7 @@ RECORDED: dict[str, str | None] = {
     "stackone_authenticate_connect_session": "connect_session.token_revealed",
     "revoke_connect_session": "connect_session.closed",
     "put_hub": "hub.changed",
+    "put_alerts": "alerts.changed",
     "stackone_proxy_request": None,
 }
 
@@ -122,6 +123,7 @@ async def test_each_change_and_reveal_is_recorded_with_its_key(house: House, pro
     await do("DELETE", f"/connect_sessions/{session['id']}")
     for _ in range(2):  # the second one changes nothing
         await do("PUT", "/v1/hub", json={"allowed_origins": ["https://app.vendor.example"]})
+        await do("PUT", "/v1/alerts", json={"emails": ["oncall@vendor.example"]})
     await do("POST", "/unified/ats/assessments/orders", json=placed)
     await do("PATCH", account, json={"label": "Pilot"})
     await do("DELETE", account)
@@ -133,7 +135,7 @@ async def test_each_change_and_reveal_is_recorded_with_its_key(house: House, pro
     assert {(one["actor"]["name"], one["actor"]["address"]) for one in found} == {("tests", "127.0.0.1")}
     (renamed, *_) = [one for one in found if one["action"] == "webhook.changed" and one["detail"]["fields"] == ["name"]]
     assert (renamed["object_type"], renamed["object_id"]) == ("webhook", hook["id"])
-    for once in ("delivery.retried", "hub.changed"):
+    for once in ("delivery.retried", "hub.changed", "alerts.changed"):
         assert len([one for one in found if one["action"] == once]) == 1
     for secret in secrets:
         assert secret not in json.dumps(found)
