@@ -12,7 +12,7 @@ from greenroom.api.faults import documented
 from greenroom.api.idempotent import IdempotentRoute
 from greenroom.api.shapes import StrictBody, example
 from greenroom.context import Context
-from greenroom.mail_settings import check_address
+from greenroom.mail_settings import LONGEST_ADDRESS, check_address
 from greenroom.model.alerts import AlertSettings, AlertSeverity
 from greenroom.model.events import stamp
 from greenroom.services import alert_mails
@@ -29,7 +29,7 @@ class AlertsIn(StrictBody):
 
     model_config = example(emails=["oncall@vendor.example"], min_severity="error")
 
-    emails: list[Annotated[str, AfterValidator(check_address)]] = Field(
+    emails: list[Annotated[str, Field(max_length=LONGEST_ADDRESS), AfterValidator(check_address)]] = Field(
         default_factory=list, max_length=MOST_ALERT_EMAILS, description=EMAILS
     )
     min_severity: AlertSeverity = Field("error", description=MIN_SEVERITY)
